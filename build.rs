@@ -1,0 +1,246 @@
+//! Makes the table of shaders: every variant of every file in `shaders/` is expanded (WESL imports and conditions),
+//! parsed and validated by naga, and reflected into Rust. A kernel's bindings, arguments, workgroup size and workgroup
+//! memory are thereby read from its WGSL and never kept in step by hand; a shader that does not validate does not build.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() {
+    if let Err(failure) = make_table() {
+        eprintln!("{failure}");
+        std::process::exit(1);
+    }
+}
+
+fn make_table() -> Result<(), Failure> {
+    println!("cargo:rerun-if-changed=shaders");
+    println!("cargo:rerun-if-changed=assets/demo");
+    let folder = Path::new("shaders");
+    let variants: BTreeMap<String, Vec<String>> = toml::from_str(&fs::read_to_string(folder.join("variants.toml"))?)?;
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "wgsl"));
+    files.sort();
+    let mut code = String::from("// Made by build.rs from shaders/*.wgsl.\n\n");
+    let mut names = Vec::new();
+    for file in &files {
+        let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or("a shader's file name is not UTF-8")?;
+        let shader = Shader::compile(folder, name, variants.get(name).map_or(&[], Vec::as_slice))
+            .map_err(|failure| format!("{}: {failure}", file.display()))?;
+        shader.generate(&mut code)?;
+        names.push(name.to_owned());
+    }
+    let list: String = names.iter().map(|name| format!("&{name}::SHADER, ")).collect();
+    writeln!(code, "/// Every shader, by name.\npub static SHADERS: [&Shader; {}] = [{list}];", names.len())?;
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("shaders.rs"), code)?;
+    Ok(())
+}
+
+/// A shader file with all its variants.
+struct Shader {
+    name: String,
+    variants: Vec<Variant>,
+}
+
+struct Variant {
+    name: String,
+    source: String,
+    module: Module,
+    info: ModuleInfo,
+}
+
+impl Shader {
+    fn compile(folder: &Path, name: &str, variants: &[String]) -> Result<Self, Failure> {
+        let default = [String::from("default")];
+        let names = if variants.is_empty() { &default[..] } else { variants };
+        let variants = names.iter().map(|variant| Variant::compile(folder, name, variant, names)).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), variants })
+    }
+
+    /// The variant whose bindings and entry points stand for all: they may differ in constants and code alone.
+    fn first(&self) -> &Variant {
+        &self.variants[0]
+    }
+
+    fn generate(&self, code: &mut String) -> Result<(), Failure> {
+        writeln!(code, "/// `shaders/{}.wgsl`\npub mod {} {{\n    use super::*;\n", self.name, self.name)?;
+        self.generate_constants(code)?;
+        self.first().generate_args(code)?;
+        let mut entries = String::new();
+        for (index, entry) in self.first().module.entry_points.iter().enumerate() {
+            self.generate_entry(code, index)?;
+            write!(entries, "&{}::ENTRY, ", pascal_case(&entry.name))?;
+        }
+        let variants: String = self
+            .variants
+            .iter()
+            .map(|variant| format!("Variant {{ name: {:?}, source: {:?} }}, ", variant.name, variant.source))
+            .collect();
+        writeln!(
+            code,
+            "    pub static SHADER: Shader = Shader {{ name: {:?}, variants: &[{variants}], entries: &[{entries}] }};\n}}\n",
+            self.name
+        )?;
+        Ok(())
+    }
+
+    /// The shader's own unsigned constants (tile sizes and the like), where all variants agree.
+    fn generate_constants(&self, code: &mut String) -> Result<(), Failure> {
+        for (name, value) in self.first().constants() {
+            if self.variants.iter().all(|variant| variant.constants().get(&name) == Some(&value)) {
+                writeln!(code, "    #[allow(dead_code)]\n    pub const {name}: u32 = {value};")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn generate_entry(&self, code: &mut String, index: usize) -> Result<(), Failure> {
+        let first = self.first();
+        let entry = &first.module.entry_points[index];
+        let bindings = first.bindings(index)?;
+        for variant in &self.variants {
+            if variant.bindings(index)? != bindings {
+                return Err(format!("variant {} binds other buffers than {}", variant.name, first.name).into());
+            }
+        }
+        let memory: Vec<u32> = self.variants.iter().map(|variant| variant.workgroup_memory(index)).collect();
+        let name = pascal_case(&entry.name);
+        let lifetime = if bindings.is_empty() { "" } else { "<'a>" };
+        let anonymous = if bindings.is_empty() { "" } else { "<'_>" };
+        writeln!(code, "    /// Buffers of entry point `{}`.\n    pub struct {name}{lifetime} {{", entry.name)?;
+        for binding in &bindings {
+            writeln!(code, "        pub {}: &'a {},", binding.name, binding.element)?;
+        }
+        writeln!(code, "    }}\n    impl{lifetime} {name}{lifetime} {{")?;
+        let reflected: String = bindings
+            .iter()
+            .map(|binding| format!("Binding {{ index: {}, name: {:?}, writable: {} }}, ", binding.index, binding.name, binding.writable))
+            .collect();
+        writeln!(
+            code,
+            "        pub const ENTRY: Entry = Entry {{ shader: {:?}, name: {:?}, workgroup_size: {:?}, workgroup_memory: &{memory:?}, \
+             bindings: &[{reflected}] }};\n    }}",
+            self.name, entry.name, entry.workgroup_size
+        )?;
+        let buffers: String = bindings.iter().map(|binding| format!("self.{}.buffer(), ", binding.name)).collect();
+        writeln!(
+            code,
+            "    impl Launch for {name}{anonymous} {{\n        type Args = Args;\n        const SHADER: &'static Shader = &SHADER;\n        \
+             const ENTRY: &'static Entry = &{name}::ENTRY;\n        fn buffers(&self) -> Vec<BufferRange<'_>> {{ vec![{buffers}] }}\n    }}"
+        )?;
+        Ok(())
+    }
+}
+
+/// A storage buffer of an entry point.
+#[derive(PartialEq)]
+struct BindingInfo {
+    index: u32,
+    name: String,
+    writable: bool,
+    /// Rust type of what is bound: floats are tensors, everything else words.
+    element: &'static str,
+}
+
+impl Variant {
+    fn compile(folder: &Path, shader: &str, name: &str, all: &[String]) -> Result<Self, Failure> {
+        let mut compiler = wesl::Wesl::new(folder);
+        for other in all {
+            compiler.set_feature(other, other == name);
+        }
+        let source = compiler.compile(&format!("package::{shader}").parse()?).map_err(|failure| failure.to_string())?.to_string();
+        let module = naga::front::wgsl::parse_str(&source).map_err(|failure| failure.emit_to_string(&source))?;
+        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+            .validate(&module)
+            .map_err(|failure| failure.emit_to_string(&source))?;
+        Ok(Self { name: name.to_owned(), source, module, info })
+    }
+
+    fn constants(&self) -> BTreeMap<String, u32> {
+        let value = |init| match self.module.global_expressions[init] {
+            naga::Expression::Literal(naga::Literal::U32(value)) => Some(value),
+            _ => None,
+        };
+        self.module
+            .constants
+            .iter()
+            .filter_map(|(_, constant)| {
+                let name = constant.name.as_deref()?;
+                // Imported constants carry their module's path in lower case before their own name.
+                let own = name.trim_start_matches(|letter: char| letter.is_ascii_lowercase() || letter == '_' || letter.is_ascii_digit());
+                Some((own.to_owned(), value(constant.init)?))
+            })
+            .collect()
+    }
+
+    /// The uniform `args` as a Rust struct of the same layout: scalars of four bytes, so there is no padding.
+    fn generate_args(&self, code: &mut String) -> Result<(), Failure> {
+        let (_, args) = self
+            .module
+            .global_variables
+            .iter()
+            .find(|(_, variable)| variable.space == AddressSpace::Uniform)
+            .ok_or("no uniform `args`")?;
+        let TypeInner::Struct { members, .. } = &self.module.types[args.ty].inner else {
+            return Err("`args` is not a struct".into());
+        };
+        writeln!(code, "    #[repr(C)]\n    #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]\n    pub struct Args {{")?;
+        for member in members {
+            let kind = match self.module.types[member.ty].inner {
+                TypeInner::Scalar(Scalar::U32) => "u32",
+                TypeInner::Scalar(Scalar::F32) => "f32",
+                _ => return Err("`args` may hold u32 and f32 alone".into()),
+            };
+            writeln!(code, "        pub {}: {kind},", member.name.as_deref().ok_or("a member of `args` has no name")?)?;
+        }
+        writeln!(code, "    }}")?;
+        Ok(())
+    }
+
+    /// Storage buffers that an entry point uses, by rising index.
+    fn bindings(&self, entry: usize) -> Result<Vec<BindingInfo>, Failure> {
+        let uses = self.info.get_entry_point(entry);
+        let mut bindings = Vec::new();
+        for (handle, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
+            let AddressSpace::Storage { access } = variable.space else { continue };
+            let place = variable.binding.ok_or("a storage buffer without @binding")?;
+            let TypeInner::Array { base, .. } = self.module.types[variable.ty].inner else {
+                return Err("a storage buffer that is no array".into());
+            };
+            let _ = handle;
+            bindings.push(BindingInfo {
+                index: place.binding,
+                name: variable.name.clone().ok_or("a storage buffer without a name")?,
+                writable: access.contains(StorageAccess::STORE),
+                element: match self.module.types[base].inner.scalar_kind() {
+                    Some(ScalarKind::Float) => "Tensor",
+                    _ => "Words",
+                },
+            });
+        }
+        bindings.sort_by_key(|binding| binding.index);
+        Ok(bindings)
+    }
+
+    /// Bytes of workgroup memory that an entry point uses.
+    fn workgroup_memory(&self, entry: usize) -> u32 {
+        let uses = self.info.get_entry_point(entry);
+        let context = self.module.to_ctx();
+        self.module
+            .global_variables
+            .iter()
+            .filter(|(handle, variable)| variable.space == AddressSpace::WorkGroup && !uses[*handle].is_empty())
+            .map(|(_, variable)| self.module.types[variable.ty].inner.size(context).next_multiple_of(16))
+            .sum()
+    }
+}
+
+fn pascal_case(name: &str) -> String {
+    name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}

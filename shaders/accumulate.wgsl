@@ -1,0 +1,31 @@
+// out (+)= x: where a gradient arrives from two sides and no other kernel adds it.
+
+import package::shared::grid::flat_group;
+
+struct Args {
+    count: u32,
+    accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+const LANES: u32 = 256;
+
+@compute @workgroup_size(LANES)
+fn accumulate(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * LANES + lane;
+    if (i >= args.count) {
+        return;
+    }
+    if (args.accumulate != 0u) {
+        out[i] += x[i];
+    } else {
+        out[i] = x[i];
+    }
+}

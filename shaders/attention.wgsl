@@ -1,0 +1,299 @@
+// Scaled dot-product attention by heads (6–8, 15), the way of FlashAttention (Dao et al. 2022): scores live in registers,
+// only the output and log Σ e^score are stored. One workgroup per block of queries (or keys), head and utterance; one
+// invocation per query (or key); the other side passes by in tiles through workgroup memory.
+// forward            o = softmax(scale · q kᵀ) v
+// statistics         δ = Σ_c do·o, stored beside the log-sum-exp
+// backward_queries   dq = scale Σ_keys p (do·v - δ) k,        p = e^(scale q·k - log-sum-exp)
+// backward_keys      dk = scale Σ_queries p (do·v - δ) q,     dv = Σ_queries p do
+// q, o, dy, dq: [query rows, width], k, v, dk, dv: [key rows, width]; head h is the columns h·head_size ..
+
+import package::shared::grid::flat_group;
+
+struct Args {
+    query_rows: u32,
+    heads: u32,
+    head_size: u32,
+    width: u32,
+    scale: f32,
+    accumulate_first: u32,
+    accumulate_second: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+/// [batch] of (first query row, end, first key row, end)
+@group(0) @binding(4) var<storage, read> ranges: array<vec4<u32>>;
+@group(0) @binding(5) var<storage, read_write> o: array<f32>;
+/// [query rows, heads]
+@group(0) @binding(6) var<storage, read_write> log_sum_exp: array<f32>;
+@group(0) @binding(7) var<storage, read> dy: array<f32>;
+@group(0) @binding(8) var<storage, read> saved_o: array<f32>;
+@group(0) @binding(9) var<storage, read> saved_log_sum_exp: array<f32>;
+/// [query rows, heads] of (log-sum-exp, δ)
+@group(0) @binding(10) var<storage, read_write> statistics_out: array<vec2<f32>>;
+@group(0) @binding(11) var<storage, read> statistics_in: array<vec2<f32>>;
+@group(0) @binding(12) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(13) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(14) var<storage, read_write> dv: array<f32>;
+
+/// A head's columns in registers, four at a time; smaller heads are filled with zeros.
+@if(head8) const QUADS: u32 = 2;
+@if(head16) const QUADS: u32 = 4;
+@if(head32) const QUADS: u32 = 8;
+@if(head64) const QUADS: u32 = 16;
+/// Rows of the other side in one tile.
+@if(head8) const TILE: u32 = 64;
+@if(head16) const TILE: u32 = 64;
+@if(head32) const TILE: u32 = 32;
+@if(head64) const TILE: u32 = 16;
+/// Queries (or keys) of a workgroup.
+const LANES: u32 = 64;
+/// Less than any score, and finite: a running maximum to start from.
+const LOWEST: f32 = -3e38;
+
+var<workgroup> first_tile: array<vec4<f32>, TILE * QUADS>;
+var<workgroup> second_tile: array<vec4<f32>, TILE * QUADS>;
+var<workgroup> statistics_tile: array<vec2<f32>, TILE>;
+
+/// Element of column 4·quad of a head in a row.
+fn place(row: u32, head: u32, quad: u32) -> u32 {
+    return row * args.width + head * args.head_size + quad * 4u;
+}
+
+/// Four columns of a query, zero past the head's end; likewise below for keys, values and gradients.
+fn load_q(row: u32, head: u32, quad: u32) -> vec4<f32> {
+    var value = vec4<f32>();
+    for (var c = 0u; c < 4u; c++) {
+        if (quad * 4u + c < args.head_size) {
+            value[c] = q[place(row, head, quad) + c];
+        }
+    }
+    return value;
+}
+
+fn load_k(row: u32, head: u32, quad: u32) -> vec4<f32> {
+    var value = vec4<f32>();
+    for (var c = 0u; c < 4u; c++) {
+        if (quad * 4u + c < args.head_size) {
+            value[c] = k[place(row, head, quad) + c];
+        }
+    }
+    return value;
+}
+
+fn load_v(row: u32, head: u32, quad: u32) -> vec4<f32> {
+    var value = vec4<f32>();
+    for (var c = 0u; c < 4u; c++) {
+        if (quad * 4u + c < args.head_size) {
+            value[c] = v[place(row, head, quad) + c];
+        }
+    }
+    return value;
+}
+
+fn load_dy(row: u32, head: u32, quad: u32) -> vec4<f32> {
+    var value = vec4<f32>();
+    for (var c = 0u; c < 4u; c++) {
+        if (quad * 4u + c < args.head_size) {
+            value[c] = dy[place(row, head, quad) + c];
+        }
+    }
+    return value;
+}
+
+/// Product of a row in registers with row `row` of the first tile.
+fn dot_first(own: ptr<function, array<vec4<f32>, QUADS>>, row: u32) -> f32 {
+    var sum = 0.0;
+    for (var quad = 0u; quad < QUADS; quad++) {
+        sum += dot((*own)[quad], first_tile[row * QUADS + quad]);
+    }
+    return sum;
+}
+
+/// The same with the second tile.
+fn dot_second(own: ptr<function, array<vec4<f32>, QUADS>>, row: u32) -> f32 {
+    var sum = 0.0;
+    for (var quad = 0u; quad < QUADS; quad++) {
+        sum += dot((*own)[quad], second_tile[row * QUADS + quad]);
+    }
+    return sum;
+}
+
+@compute @workgroup_size(LANES)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let range = ranges[group.z];
+    let head = group.y;
+    let row = range.x + group.x * LANES + lane;
+    let within = row < range.y;
+    var own: array<vec4<f32>, QUADS>;
+    var sums = array<vec4<f32>, QUADS>();
+    if (within) {
+        for (var quad = 0u; quad < QUADS; quad++) {
+            own[quad] = load_q(row, head, quad) * args.scale;
+        }
+    }
+    var highest = LOWEST;
+    var total = 0.0;
+    // Blocks past the utterance's last query have nothing to do; the bound is the same for the whole workgroup.
+    let end = select(range.z, range.w, range.x + group.x * LANES < range.y);
+    for (var first = range.z; first < end; first += TILE) {
+        for (var part = lane; part < TILE * QUADS; part += LANES) {
+            let key = first + part / QUADS;
+            if (key < end) {
+                first_tile[part] = load_k(key, head, part % QUADS);
+                second_tile[part] = load_v(key, head, part % QUADS);
+            }
+        }
+        workgroupBarrier();
+        for (var key = 0u; key < min(TILE, end - first); key++) {
+            let score = dot_first(&own, key);
+            let new_highest = max(highest, score);
+            let shrink = exp(highest - new_highest);
+            let p = exp(score - new_highest);
+            total = total * shrink + p;
+            for (var quad = 0u; quad < QUADS; quad++) {
+                sums[quad] = sums[quad] * shrink + p * second_tile[key * QUADS + quad];
+            }
+            highest = new_highest;
+        }
+        workgroupBarrier();
+    }
+    if (within) {
+        // Without a key the row is zero and the log of nothing is -infinity.
+        let scale = select(0.0, 1.0 / total, total != 0.0);
+        for (var column = 0u; column < args.head_size; column++) {
+            o[place(row, head, 0u) + column] = sums[column / 4u][column % 4u] * scale;
+        }
+        log_sum_exp[row * args.heads + head] = highest + log(total);
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn statistics(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * LANES + lane;
+    if (i >= args.query_rows * args.heads) {
+        return;
+    }
+    let first = i / args.heads * args.width + i % args.heads * args.head_size;
+    var delta = 0.0;
+    for (var column = 0u; column < args.head_size; column++) {
+        delta += dy[first + column] * saved_o[first + column];
+    }
+    statistics_out[i] = vec2<f32>(saved_log_sum_exp[i], delta);
+}
+
+@compute @workgroup_size(LANES)
+fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let range = ranges[group.z];
+    let head = group.y;
+    let row = range.x + group.x * LANES + lane;
+    let within = row < range.y;
+    var own: array<vec4<f32>, QUADS>;
+    var own_dy: array<vec4<f32>, QUADS>;
+    var sums = array<vec4<f32>, QUADS>();
+    var statistic = vec2<f32>();
+    if (within) {
+        for (var quad = 0u; quad < QUADS; quad++) {
+            own[quad] = load_q(row, head, quad) * args.scale;
+            own_dy[quad] = load_dy(row, head, quad);
+        }
+        statistic = statistics_in[row * args.heads + head];
+    }
+    let end = select(range.z, range.w, range.x + group.x * LANES < range.y);
+    for (var first = range.z; first < end; first += TILE) {
+        for (var part = lane; part < TILE * QUADS; part += LANES) {
+            let key = first + part / QUADS;
+            if (key < end) {
+                first_tile[part] = load_k(key, head, part % QUADS);
+                second_tile[part] = load_v(key, head, part % QUADS);
+            }
+        }
+        workgroupBarrier();
+        if (within) {
+            for (var key = 0u; key < min(TILE, end - first); key++) {
+                let p = exp(dot_first(&own, key) - statistic.x);
+                let ds = p * (dot_second(&own_dy, key) - statistic.y);
+                for (var quad = 0u; quad < QUADS; quad++) {
+                    sums[quad] += ds * first_tile[key * QUADS + quad];
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+    if (within) {
+        for (var column = 0u; column < args.head_size; column++) {
+            let value = sums[column / 4u][column % 4u] * args.scale;
+            if (args.accumulate_first != 0u) {
+                dq[place(row, head, 0u) + column] += value;
+            } else {
+                dq[place(row, head, 0u) + column] = value;
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let range = ranges[group.z];
+    let head = group.y;
+    let row = range.z + group.x * LANES + lane;
+    let within = row < range.w;
+    var own_k: array<vec4<f32>, QUADS>;
+    var own_v: array<vec4<f32>, QUADS>;
+    var sums_k = array<vec4<f32>, QUADS>();
+    var sums_v = array<vec4<f32>, QUADS>();
+    if (within) {
+        for (var quad = 0u; quad < QUADS; quad++) {
+            own_k[quad] = load_k(row, head, quad) * args.scale;
+            own_v[quad] = load_v(row, head, quad);
+        }
+    }
+    let end = select(range.x, range.y, range.z + group.x * LANES < range.w);
+    for (var first = range.x; first < end; first += TILE) {
+        for (var part = lane; part < TILE * QUADS; part += LANES) {
+            let query = first + part / QUADS;
+            if (query < end) {
+                first_tile[part] = load_q(query, head, part % QUADS);
+                second_tile[part] = load_dy(query, head, part % QUADS);
+            }
+        }
+        if (lane < min(TILE, end - first)) {
+            statistics_tile[lane] = statistics_in[(first + lane) * args.heads + head];
+        }
+        workgroupBarrier();
+        if (within) {
+            for (var query = 0u; query < min(TILE, end - first); query++) {
+                let p = exp(dot_first(&own_k, query) - statistics_tile[query].x);
+                let ds = p * (dot_second(&own_v, query) - statistics_tile[query].y);
+                for (var quad = 0u; quad < QUADS; quad++) {
+                    sums_k[quad] += ds * first_tile[query * QUADS + quad];
+                    sums_v[quad] += p * second_tile[query * QUADS + quad];
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+    if (within) {
+        for (var column = 0u; column < args.head_size; column++) {
+            let key_gradient = sums_k[column / 4u][column % 4u] * args.scale;
+            let value_gradient = sums_v[column / 4u][column % 4u];
+            let at = place(row, head, 0u) + column;
+            if (args.accumulate_first != 0u) {
+                dk[at] += key_gradient;
+            } else {
+                dk[at] = key_gradient;
+            }
+            if (args.accumulate_second != 0u) {
+                dv[at] += value_gradient;
+            } else {
+                dv[at] = value_gradient;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// Euclidean norm of all gradients in one buffer: `squares` sums fixed chunks, `finish` adds the chunks in order.
+
+struct Args {
+    count: u32,
+    chunks: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> gradients: array<f32>;
+@group(0) @binding(2) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(3) var<storage, read> chunk_sums: array<f32>;
+@group(0) @binding(4) var<storage, read_write> norm: array<f32>;
+
+const LANES: u32 = 256;
+/// Elements that one workgroup sums.
+const CHUNK: u32 = 4096;
+
+var<workgroup> sums: array<f32, LANES>;
+
+/// Adds the lanes' values by halves; the order is the same on every device.
+fn tree_sum(lane: u32, value: f32) -> f32 {
+    sums[lane] = value;
+    workgroupBarrier();
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        if (lane < half) {
+            sums[lane] += sums[lane + half];
+        }
+        workgroupBarrier();
+    }
+    return sums[0];
+}
+
+@compute @workgroup_size(LANES)
+fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first = group.x * CHUNK;
+    var total = 0.0;
+    for (var i = first + lane; i < min(first + CHUNK, args.count); i += LANES) {
+        total += gradients[i] * gradients[i];
+    }
+    total = tree_sum(lane, total);
+    if (lane == 0u) {
+        partial[group.x] = total;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn finish(@builtin(local_invocation_index) lane: u32) {
+    var total = 0.0;
+    for (var chunk = lane; chunk < args.chunks; chunk += LANES) {
+        total += chunk_sums[chunk];
+    }
+    total = tree_sum(lane, total);
+    if (lane == 0u) {
+        norm[0] = sqrt(total);
+    }
+}

@@ -1,0 +1,135 @@
+// Residual and LayerNorm (9, 11): y = x̂ · scale + shift, x̂ = (s - mean s) / √(var s + ε), s = x + residual.
+// backward              ds = r (a - mean a - x̂ mean(a x̂)), a = dy · scale, r = 1 / √(var + ε); x and residual both get ds
+// backward_parameters   dscale = Σ dy x̂, dshift = Σ dy by slabs of rows, which `slabs.wgsl` adds in order
+// x, residual, y: [rows, width], scale, shift: [width]. GROUP invocations share a row.
+
+import package::shared::grid::flat_group;
+
+struct Args {
+    rows: u32,
+    width: u32,
+    accumulate_x: u32,
+    accumulate_residual: u32,
+    slab_rows: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> residual: array<f32>;
+@group(0) @binding(3) var<storage, read> scale: array<f32>;
+@group(0) @binding(4) var<storage, read> shift: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read_write> normalised: array<f32>;
+@group(0) @binding(7) var<storage, read_write> reciprocal_deviation: array<f32>;
+@group(0) @binding(8) var<storage, read> dy: array<f32>;
+@group(0) @binding(9) var<storage, read> saved_normalised: array<f32>;
+@group(0) @binding(10) var<storage, read> saved_reciprocal: array<f32>;
+@group(0) @binding(11) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(12) var<storage, read_write> dresidual: array<f32>;
+/// [slabs, 2, width]: dscale, then dshift
+@group(0) @binding(13) var<storage, read_write> partial: array<f32>;
+
+const LANES: u32 = 64;
+/// Invocations that share a row.
+const GROUP: u32 = 8;
+/// Rows of a workgroup.
+const ROWS: u32 = LANES / GROUP;
+const EPSILON: f32 = 1e-5;
+
+var<workgroup> parts: array<f32, LANES>;
+
+/// Sum over the invocations of one row, in their order.
+fn row_sum(lane: u32, part: f32) -> f32 {
+    workgroupBarrier();
+    parts[lane] = part;
+    workgroupBarrier();
+    let first = lane / GROUP * GROUP;
+    var sum = 0.0;
+    for (var i = 0u; i < GROUP; i++) {
+        sum += parts[first + i];
+    }
+    return sum;
+}
+
+@compute @workgroup_size(LANES)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = flat_group(group, groups) * ROWS + lane / GROUP;
+    // Rows past the end work on nothing, but reach every barrier.
+    let width = select(0u, args.width, row < args.rows);
+    let first = row * args.width;
+    var part = 0.0;
+    for (var c = lane % GROUP; c < width; c += GROUP) {
+        part += x[first + c] + residual[first + c];
+    }
+    let mean = row_sum(lane, part) / f32(args.width);
+    part = 0.0;
+    for (var c = lane % GROUP; c < width; c += GROUP) {
+        let centred = x[first + c] + residual[first + c] - mean;
+        part += centred * centred;
+    }
+    let reciprocal = 1.0 / sqrt(row_sum(lane, part) / f32(args.width) + EPSILON);
+    for (var c = lane % GROUP; c < width; c += GROUP) {
+        let value = (x[first + c] + residual[first + c] - mean) * reciprocal;
+        normalised[first + c] = value;
+        y[first + c] = value * scale[c] + shift[c];
+    }
+    if (width > 0u && lane % GROUP == 0u) {
+        reciprocal_deviation[row] = reciprocal;
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn backward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = flat_group(group, groups) * ROWS + lane / GROUP;
+    let width = select(0u, args.width, row < args.rows);
+    let first = row * args.width;
+    var part = 0.0;
+    var part_normalised = 0.0;
+    for (var c = lane % GROUP; c < width; c += GROUP) {
+        let a = dy[first + c] * scale[c];
+        part += a;
+        part_normalised += a * saved_normalised[first + c];
+    }
+    let mean = row_sum(lane, part) / f32(args.width);
+    let mean_normalised = row_sum(lane, part_normalised) / f32(args.width);
+    for (var c = lane % GROUP; c < width; c += GROUP) {
+        let i = first + c;
+        let ds = saved_reciprocal[row] * (dy[i] * scale[c] - mean - saved_normalised[i] * mean_normalised);
+        if (args.accumulate_x != 0u) {
+            dx[i] += ds;
+        } else {
+            dx[i] = ds;
+        }
+        if (args.accumulate_residual != 0u) {
+            dresidual[i] += ds;
+        } else {
+            dresidual[i] = ds;
+        }
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let c = group.x * LANES + lane;
+    if (c >= args.width) {
+        return;
+    }
+    var dscale = 0.0;
+    var dshift = 0.0;
+    let end = min((group.y + 1u) * args.slab_rows, args.rows);
+    for (var row = group.y * args.slab_rows; row < end; row++) {
+        let g = dy[row * args.width + c];
+        dscale += g * saved_normalised[row * args.width + c];
+        dshift += g;
+    }
+    partial[group.y * 2u * args.width + c] = dscale;
+    partial[(group.y * 2u + 1u) * args.width + c] = dshift;
+}

@@ -1,0 +1,25 @@
+//! What can go wrong on a device, said in one line with its mend.
+
+use thiserror::Error;
+
+/// Failure of a backend. Recording never fails: the first failure is kept and returned by the next read.
+#[derive(Debug, Clone, Error, PartialEq)]
+pub enum BackendError {
+    #[error("no adapter matches '{wanted}' (found: {found}); run 'mcsan devices', or use --device cpu")]
+    NoAdapter { wanted: String, found: String },
+    #[error("{adapter}: no device could be opened ({reason}); choose another with --device, or use --device cpu")]
+    NoDevice { adapter: String, reason: String },
+    #[error("kernel {kernel}: {what} needs {needed}, the device allows {limit}; {mend}")]
+    Limit { kernel: &'static str, what: &'static str, needed: u64, limit: u64, mend: &'static str },
+    #[error("the device has too little memory ({detail}); lower train.batch_size or data.max_frames, or use --device cpu")]
+    OutOfMemory { detail: String },
+    #[error("the device was lost ({detail}); start again, and if it recurs lower train.batch_size or choose another --device")]
+    DeviceLost { detail: String },
+    #[error("the device refused the work ({detail}); please report this, and use --device cpu until it is mended")]
+    Refused { detail: String },
+    #[error("a kernel wrote past the end of a buffer of {words} words (guard word {word} changed); please report this")]
+    GuardOverwritten { words: usize, word: usize },
+}
+
+/// Shorthand for results of a backend.
+pub type Result<T, E = BackendError> = std::result::Result<T, E>;

@@ -1,0 +1,80 @@
+//! Which adapters there are, and which one a user means.
+
+use crate::backend::{BackendError, Result};
+
+/// What `--device` and `--backend` say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AdapterChoice {
+    /// `auto`, an index of `mcsan devices`, or a part of the name.
+    pub device: Option<String>,
+    /// Graphics interfaces to look at; all where none is named.
+    pub backends: Option<wgpu::Backends>,
+}
+
+/// All adapters that can run compute shaders, best first: discrete GPUs before integrated ones before software, and
+/// each interface of the platform before GL.
+pub async fn adapters(backends: Option<wgpu::Backends>) -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
+    descriptor.backends = backends.unwrap_or(descriptor.backends);
+    if cfg!(not(debug_assertions)) && std::env::var_os("WGPU_VALIDATION").is_none() {
+        descriptor.flags = wgpu::InstanceFlags::empty();
+    }
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = instance.enumerate_adapters(backends.unwrap_or(wgpu::Backends::all())).await;
+    adapters.retain(can_run);
+    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
+    adapters
+}
+
+fn can_run(adapter: &wgpu::Adapter) -> bool {
+    let limits = adapter.limits();
+    let needed = wgpu::Limits::default();
+    adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+        && limits.max_storage_buffers_per_shader_stage >= needed.max_storage_buffers_per_shader_stage
+        && limits.max_compute_invocations_per_workgroup >= needed.max_compute_invocations_per_workgroup
+        && limits.max_compute_workgroup_storage_size >= needed.max_compute_workgroup_storage_size
+}
+
+fn rank(info: &wgpu::AdapterInfo) -> (u8, bool) {
+    let kind = match info.device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    };
+    (kind, info.backend == wgpu::Backend::Gl)
+}
+
+/// The adapter that a choice means; `None` where `auto` finds none.
+///
+/// # Errors
+/// [`BackendError::NoAdapter`] where a named adapter does not exist.
+pub async fn find(choice: &AdapterChoice) -> Result<Option<wgpu::Adapter>> {
+    let mut adapters = adapters(choice.backends).await;
+    let wanted = choice.device.as_deref().unwrap_or("auto");
+    let place = if wanted == "auto" {
+        if adapters.is_empty() {
+            return Ok(None);
+        }
+        Some(0)
+    } else if let Ok(index) = wanted.parse::<usize>() {
+        (index < adapters.len()).then_some(index)
+    } else {
+        let part = wanted.to_lowercase();
+        adapters.iter().position(|adapter| adapter.get_info().name.to_lowercase().contains(&part))
+    };
+    match place {
+        Some(place) => Ok(Some(adapters.swap_remove(place))),
+        None => {
+            let names: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+            let found = if names.is_empty() { "none".into() } else { names.join(", ") };
+            Err(BackendError::NoAdapter { wanted: wanted.into(), found })
+        }
+    }
+}
+
+/// One line that names an adapter with its interface and driver.
+pub fn describe(info: &wgpu::AdapterInfo) -> String {
+    format!("{} ({}, {})", info.name, info.backend, [info.driver.as_str(), info.driver_info.as_str()].join(" ").trim())
+}

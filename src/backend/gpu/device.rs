@@ -1,0 +1,468 @@
+//! An open device: allocates, compiles, records dispatches, submits, reads back.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::memory::{BufferRange, GUARD_WORDS, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
+use super::shader::{Entry, Launch, Shader};
+use crate::backend::{BackendError, Result};
+
+/// How shaders are compiled and buffers laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checking {
+    /// As users run: no run-time checks in shaders, pooled buffers.
+    #[default]
+    Off,
+    /// naga's loop bounds and index checks in every shader.
+    Shaders,
+    /// Outputs filled with NaN beforehand, and guard words after each of them.
+    Guards,
+    /// Both.
+    All,
+}
+
+impl Checking {
+    fn shaders(self) -> bool {
+        matches!(self, Self::Shaders | Self::All)
+    }
+
+    fn guards(self) -> bool {
+        matches!(self, Self::Guards | Self::All)
+    }
+}
+
+/// The first failure of a device, shared with its callbacks.
+#[derive(Clone, Default)]
+struct Fault(Arc<Mutex<Option<BackendError>>>);
+
+impl Fault {
+    fn set(&self, error: BackendError) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn get(&self) -> Option<BackendError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A device with its queue, pipelines, free buffers and the work recorded since the last submission.
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    checking: Checking,
+    fault: Fault,
+    pool: Rc<Pool>,
+    pipelines: RefCell<HashMap<(&'static str, &'static str, usize), Rc<Pipeline>>>,
+    recording: RefCell<Recording>,
+    /// Arguments of the dispatches of one submission, at multiples of the device's alignment.
+    arguments: wgpu::Buffer,
+    /// Every guarded buffer and the words of it that kernels may touch.
+    guarded: RefCell<Vec<(Rc<Storage>, usize)>>,
+    /// Tables that kernels read, by name and number of columns.
+    pub(super) tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
+}
+
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+#[derive(Default)]
+struct Recording {
+    /// Ends when dropped; declared before the encoder that it belongs to.
+    pass: Option<wgpu::ComputePass<'static>>,
+    encoder: Option<wgpu::CommandEncoder>,
+    arguments: Vec<u8>,
+    flop: f64,
+}
+
+/// A copy on its way to the host.
+pub struct Readback {
+    staging: Option<wgpu::Buffer>,
+    submission: Option<wgpu::SubmissionIndex>,
+    mapped: super::readback::Mapped,
+    count: usize,
+}
+
+/// Bytes of arguments in one submission.
+const ARGUMENT_BYTES: u64 = 1 << 18;
+
+impl Gpu {
+    /// Opens a device with all that its adapter offers of the limits used here.
+    ///
+    /// # Errors
+    /// [`BackendError::NoDevice`].
+    pub async fn open(adapter: &wgpu::Adapter, checking: Checking) -> Result<Self> {
+        let info = adapter.get_info();
+        let offered = adapter.limits();
+        let limits = wgpu::Limits {
+            max_buffer_size: offered.max_buffer_size,
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default()
+        };
+        let limits = if info.backend == wgpu::Backend::Gl { offered } else { limits };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("mcsan"),
+            required_limits: limits.clone(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&error.to_string()) })?;
+        let fault = Fault::default();
+        let uncaptured = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error| {
+            uncaptured.set(match &error {
+                wgpu::Error::OutOfMemory { .. } => BackendError::OutOfMemory { detail: one_line(&error.to_string()) },
+                _ => BackendError::Refused { detail: one_line(&error.to_string()) },
+            });
+        }));
+        let lost = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                lost.set(BackendError::DeviceLost { detail: one_line(&message) });
+            }
+        });
+        let arguments = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("arguments"),
+            size: ARGUMENT_BYTES,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Ok(Self {
+            device,
+            queue,
+            info,
+            limits,
+            checking,
+            fault,
+            pool: Rc::default(),
+            pipelines: RefCell::default(),
+            recording: RefCell::default(),
+            arguments,
+            guarded: RefCell::default(),
+            tables: RefCell::default(),
+        })
+    }
+
+    /// The adapter's own description.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.info
+    }
+
+    /// Keeps the first failure; the next read returns it.
+    pub(super) fn fail(&self, error: BackendError) {
+        self.fault.set(error);
+    }
+
+    fn allocate(&self, words: usize, written_by: WrittenBy) -> Rc<Storage> {
+        let guards = if self.checking.guards() { GUARD_WORDS } else { 0 };
+        let mut bytes = binding_size(words) + (guards * 4) as u64;
+        let limit = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        if bytes > limit {
+            self.fail(BackendError::Limit {
+                kernel: "memory",
+                what: "one buffer's size in bytes",
+                needed: bytes,
+                limit,
+                mend: "lower train.batch_size or data.max_frames",
+            });
+            bytes = 256;
+        }
+        let class = Pool::class(bytes);
+        if !self.checking.guards()
+            && let Some(buffer) = self.pool.take(class, written_by)
+        {
+            return self.pool.storage(buffer);
+        }
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: class,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        if self.checking.guards() {
+            self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![POISON; (class / 4) as usize]));
+            let storage = Pool::single_use(buffer);
+            self.guarded.borrow_mut().push((storage.clone(), words));
+            return storage;
+        }
+        self.pool.storage(buffer)
+    }
+
+    pub(super) fn new_tensor(&self, shape: [usize; 2]) -> Tensor {
+        Tensor::new(self.allocate(shape[0] * shape[1], WrittenBy::Kernel), shape)
+    }
+
+    pub(super) fn new_words(&self, count: usize) -> Words {
+        Words::new(self.allocate(count, WrittenBy::Kernel), count)
+    }
+
+    pub(super) fn upload_tensor(&self, values: &[f32], shape: [usize; 2]) -> Tensor {
+        Tensor::new(self.upload_bytes(bytemuck::cast_slice(values)), shape)
+    }
+
+    pub(super) fn upload_list(&self, words: &[u32]) -> Words {
+        Words::new(self.upload_bytes(bytemuck::cast_slice(words)), words.len())
+    }
+
+    fn upload_bytes(&self, bytes: &[u8]) -> Rc<Storage> {
+        let storage = self.allocate(bytes.len() / 4, WrittenBy::Host);
+        if bytes.len() as u64 <= storage.buffer().size() {
+            self.queue.write_buffer(storage.buffer(), 0, bytes);
+        }
+        storage
+    }
+
+    /// Fills a matrix with zeros, in the order of the recorded work.
+    pub(super) fn clear(&self, tensor: &Tensor) {
+        let range = tensor.bytes();
+        if range.end <= tensor.storage.buffer().size() && !range.is_empty() {
+            self.outside_pass(|encoder| encoder.clear_buffer(tensor.storage.buffer(), range.start, Some(range.end - range.start)));
+        }
+    }
+
+    fn outside_pass(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
+        let mut recording = self.recording.borrow_mut();
+        recording.pass = None;
+        record(recording.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default())));
+    }
+
+    /// Records one dispatch of a shader's first variant over `groups` workgroups; `flop` is its estimated work.
+    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
+        self.dispatch_variant(0, launch, args, groups, flop);
+    }
+
+    /// Records one dispatch of a given variant.
+    pub(super) fn dispatch_variant<L: Launch>(&self, variant: usize, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
+        if self.fault.get().is_some() || groups.contains(&0) {
+            return;
+        }
+        if let Some(&needed) = groups.iter().max().filter(|&&size| size > self.limits.max_compute_workgroups_per_dimension) {
+            return self.fail(BackendError::Limit {
+                kernel: L::ENTRY.shader,
+                what: "workgroups in one dimension",
+                needed: needed.into(),
+                limit: self.limits.max_compute_workgroups_per_dimension.into(),
+                mend: "lower train.batch_size",
+            });
+        }
+        let pipeline = match self.pipeline(L::SHADER, L::ENTRY, variant) {
+            Ok(pipeline) => pipeline,
+            Err(error) => return self.fail(error),
+        };
+        let bytes = bytemuck::bytes_of(&args);
+        let alignment = self.limits.min_uniform_buffer_offset_alignment as usize;
+        let offset = self.recording.borrow().arguments.len().next_multiple_of(alignment);
+        if (offset + bytes.len()) as u64 > ARGUMENT_BYTES {
+            self.send();
+            return self.dispatch_variant(variant, launch, args, groups, flop);
+        }
+        let group = self.bind(&pipeline.layout, L::ENTRY, &launch.buffers(), bytes.len() as u64);
+        let mut recording = self.recording.borrow_mut();
+        recording.arguments.resize(offset, 0);
+        recording.arguments.extend_from_slice(bytes);
+        let Recording { pass, encoder, .. } = &mut *recording;
+        let encoder = encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let pass = pass.get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime());
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, &group, &[offset as u32]);
+        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        recording.flop += flop;
+        let full = recording.flop > self.work_per_submission();
+        drop(recording);
+        if full {
+            self.send();
+        }
+    }
+
+    /// FLOP after which work is sent, so that no submission runs into a driver's watchdog (about two seconds).
+    fn work_per_submission(&self) -> f64 {
+        match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 100e9,
+            _ => 10e9,
+        }
+    }
+
+    fn bind(&self, layout: &wgpu::BindGroupLayout, entry: &Entry, buffers: &[BufferRange<'_>], args: u64) -> wgpu::BindGroup {
+        let guards = if self.checking.guards() { (GUARD_WORDS * 4) as u64 } else { 0 };
+        let arguments = wgpu::BufferBinding { buffer: &self.arguments, offset: 0, size: wgpu::BufferSize::new(args) };
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(arguments) }];
+        for (binding, range) in entry.bindings.iter().zip(buffers) {
+            // A guarded binding covers its guard words, so that a stray write lands there and not nowhere.
+            let size = (range.size + guards).min(range.buffer.size() - range.offset);
+            let buffer = wgpu::BufferBinding { buffer: range.buffer, offset: range.offset, size: wgpu::BufferSize::new(size) };
+            entries.push(wgpu::BindGroupEntry { binding: binding.index, resource: wgpu::BindingResource::Buffer(buffer) });
+        }
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(entry.name), layout, entries: &entries })
+    }
+
+    fn pipeline(&self, shader: &'static Shader, entry: &'static Entry, variant: usize) -> Result<Rc<Pipeline>> {
+        let key = (shader.name, entry.name, variant);
+        if let Some(pipeline) = self.pipelines.borrow().get(&key) {
+            return Ok(pipeline.clone());
+        }
+        check_limits(entry, variant, &self.limits)?;
+        let pipeline = Rc::new(self.compile(shader, entry, variant));
+        self.pipelines.borrow_mut().insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, shader: &'static Shader, entry: &'static Entry, variant: usize) -> Pipeline {
+        let label = Some(entry.name);
+        let source = wgpu::ShaderModuleDescriptor {
+            label: Some(shader.name),
+            source: wgpu::ShaderSource::Wgsl(shader.variants[variant].source.into()),
+        };
+        let module = if self.checking.shaders() {
+            self.device.create_shader_module(source)
+        } else {
+            // SAFETY: every index is bounded by the arguments that the launches compute from the tensors' shapes, and
+            // every loop by such an argument; the suite runs all cases with checks, guard words and poisoned outputs.
+            unsafe { self.device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
+        let layout_entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, true)];
+        entries.extend(entry.bindings.iter().map(|binding| layout_entry(binding.index, storage(!binding.writable), false)));
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(entry.name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: self.checking.shaders(),
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    /// Sends the recorded work; returns its number where there was any.
+    pub(super) fn send(&self) -> Option<wgpu::SubmissionIndex> {
+        let mut recording = self.recording.borrow_mut();
+        recording.pass = None;
+        let encoder = recording.encoder.take()?;
+        if !recording.arguments.is_empty() {
+            let whole = recording.arguments.len().next_multiple_of(4);
+            recording.arguments.resize(whole, 0);
+            self.queue.write_buffer(&self.arguments, 0, &recording.arguments);
+            recording.arguments.clear();
+        }
+        recording.flop = 0.0;
+        self.pool.submitted();
+        Some(self.queue.submit([encoder.finish()]))
+    }
+
+    pub(super) fn start(&self, tensor: &Tensor) -> Readback {
+        let count = crate::backend::Matrix::len(tensor);
+        let range = tensor.bytes();
+        let nothing = Readback { staging: None, submission: None, mapped: Default::default(), count };
+        if count == 0 || self.fault.get().is_some() || range.end > tensor.storage.buffer().size() {
+            return nothing;
+        }
+        let size = range.end - range.start;
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.outside_pass(|encoder| encoder.copy_buffer_to_buffer(tensor.storage.buffer(), range.start, &staging, 0, size));
+        let submission = self.send();
+        let mapped = super::readback::Mapped::default();
+        let done = mapped.clone();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| done.set(result.map_err(|error| error.to_string())));
+        Readback { staging: Some(staging), submission, mapped, count }
+    }
+
+    pub(super) async fn finish(&self, readback: Readback) -> Result<Vec<f32>> {
+        if let Some(error) = self.fault.get() {
+            return Err(error);
+        }
+        let Some(staging) = readback.staging else { return Ok(vec![0.0; readback.count]) };
+        let wait = wgpu::PollType::Wait { submission_index: readback.submission, timeout: None };
+        if let Err(error) = self.device.poll(wait) {
+            self.fail(BackendError::DeviceLost { detail: one_line(&error.to_string()) });
+        }
+        let mapped = match self.fault.get() {
+            Some(error) => return Err(error),
+            None => readback.mapped.await,
+        };
+        mapped.map_err(|detail| self.fault.get().unwrap_or(BackendError::DeviceLost { detail: one_line(&detail) }))?;
+        let view = staging.get_mapped_range(..).map_err(|error| BackendError::Refused { detail: one_line(&error.to_string()) })?;
+        let values = bytemuck::cast_slice(&view).to_vec();
+        drop(view);
+        staging.unmap();
+        match self.fault.get() {
+            Some(error) => Err(error),
+            None => Ok(values),
+        }
+    }
+
+    /// Reads the guard words of all buffers since the last call, and forgets those buffers.
+    pub(super) async fn check_guards(&self) -> Result<()> {
+        for (storage, words) in self.guarded.take() {
+            let whole = (storage.buffer().size() / 4) as usize;
+            let all = Tensor::new(storage, [1, whole]);
+            let values = self.finish(self.start(&all)).await?;
+            let own = (binding_size(words) / 4) as usize;
+            let strayed = values[own..].iter().position(|value| value.to_bits() != POISON);
+            if let Some(word) = strayed {
+                return Err(BackendError::GuardOverwritten { words, word });
+            }
+        }
+        Ok(())
+    }
+
+    /// Frees the buffers that no tensor holds.
+    pub fn trim(&self) {
+        self.send();
+        self.pool.clear();
+    }
+}
+
+/// Compares what an entry point needs with what a device offers.
+///
+/// # Errors
+/// [`BackendError::Limit`]: beyond it, dispatches would silently do nothing.
+pub fn check_limits(entry: &Entry, variant: usize, limits: &wgpu::Limits) -> Result<()> {
+    let needs = [
+        ("workgroup memory in bytes", entry.workgroup_memory[variant], limits.max_compute_workgroup_storage_size),
+        ("invocations in a workgroup", entry.workgroup_size.iter().product(), limits.max_compute_invocations_per_workgroup),
+        ("storage buffers", entry.bindings.len() as u32, limits.max_storage_buffers_per_shader_stage),
+    ];
+    match needs.into_iter().find(|&(_, needed, limit)| needed > limit) {
+        None => Ok(()),
+        Some((what, needed, limit)) => Err(BackendError::Limit {
+            kernel: entry.shader,
+            what,
+            needed: needed.into(),
+            limit: limit.into(),
+            mend: "use another --device, or --device cpu",
+        }),
+    }
+}
+
+/// An error's text without its line breaks.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,105 @@
+//! Launches of [`crate::backend::Backend::bilstm`] and its gradients: products by `linear`, the recurrence by its own
+//! shader, cut into dispatches of [`STEPS`] time steps.
+
+use super::*;
+use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN};
+use shader::bilstm::{Args, Backward, Forward, LANES, Mean, Pack, SEQUENCES};
+
+/// Time steps of one dispatch: tens of milliseconds on a slow device, far below any driver's patience.
+const STEPS: u32 = 128;
+const DIRECTIONS: u32 = 2;
+
+fn arguments(rows: &Ragged<Gpu>, hidden: usize) -> Args {
+    Args { rows: rows.rows() as u32, batch: rows.batch() as u32, hidden: hidden as u32, first_step: 0, end_step: 0 }
+}
+
+/// The dispatches' ranges of time steps.
+fn stretches(rows: &Ragged<Gpu>) -> impl DoubleEndedIterator<Item = (u32, u32)> {
+    let longest = rows.longest() as u32;
+    (0..longest.div_ceil(STEPS)).map(move |stretch| (stretch * STEPS, ((stretch + 1) * STEPS).min(longest)))
+}
+
+/// Work of one dispatch of the recurrence, all sequences counted as long as the longest.
+fn flop(rows: &Ragged<Gpu>, hidden: usize, steps: u32) -> f64 {
+    16.0 * (hidden * hidden * rows.batch()) as f64 * f64::from(steps)
+}
+
+pub(in super::super) fn forward(
+    gpu: &Gpu,
+    x: &Tensor,
+    rows: &Ragged<Gpu>,
+    weights: &LstmWeights<Tensor>,
+) -> (Tensor, LstmSaved<Tensor>) {
+    let hidden = weights.recurrent.columns();
+    if hidden > MAX_LSTM_HIDDEN {
+        gpu.fail(BackendError::Limit {
+            kernel: "bilstm",
+            what: "the hidden size",
+            needed: hidden as u64,
+            limit: MAX_LSTM_HIDDEN as u64,
+            mend: "lower model.hidden",
+        });
+    }
+    let args = arguments(rows, hidden);
+    let gates = super::linear::forward(gpu, x, &weights.input, Some(&weights.bias_input), Activation::None);
+    let packed = gpu.new_tensor(weights.recurrent.shape());
+    let quads = weights.recurrent.len() / 4;
+    gpu.dispatch(&Pack { recurrent: &weights.recurrent, packed: &packed }, args, flat_grid(quads, LANES), quads as f64);
+
+    let states = [rows.rows(), 2 * hidden];
+    let saved = LstmSaved { gates, cells: gpu.new_tensor(states), previous: gpu.new_tensor(states) };
+    let hidden_states = gpu.new_tensor(states);
+    for (first_step, end_step) in stretches(rows) {
+        let launch = Forward {
+            packed_recurrent: &packed,
+            bias: &weights.bias_recurrent,
+            offsets: &rows.device_offsets,
+            by_length: &rows.by_length,
+            gates: &saved.gates,
+            cells: &saved.cells,
+            previous: &saved.previous,
+            hidden: &hidden_states,
+        };
+        let grid = [blocks(rows.batch(), SEQUENCES), DIRECTIONS, 1];
+        gpu.dispatch(&launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
+    }
+    let y = gpu.new_tensor([rows.rows(), hidden]);
+    gpu.dispatch(&Mean { hidden_states: &hidden_states, y: &y }, args, flat_grid(y.len(), LANES), 2.0 * y.len() as f64);
+    (y, saved)
+}
+
+#[allow(clippy::too_many_arguments, reason = "the arguments of `Backend::bilstm_backward`")]
+pub(in super::super) fn backward(
+    gpu: &Gpu,
+    dy: &Tensor,
+    x: &Tensor,
+    rows: &Ragged<Gpu>,
+    weights: &LstmWeights<Tensor>,
+    saved: &LstmSaved<Tensor>,
+    dx: Option<&Sink<Tensor>>,
+    gradients: &LstmWeights<Sink<Tensor>>,
+) {
+    let hidden = weights.recurrent.columns();
+    let args = arguments(rows, hidden);
+    let dgates = gpu.new_tensor(saved.gates.shape());
+    let carry = gpu.new_tensor([3 * rows.batch(), 2 * hidden]);
+    for (first_step, end_step) in stretches(rows).rev() {
+        let launch = Backward {
+            recurrent: &weights.recurrent,
+            offsets: &rows.device_offsets,
+            by_length: &rows.by_length,
+            dy,
+            saved_gates: &saved.gates,
+            saved_cells: &saved.cells,
+            dgates: &dgates,
+            carry: &carry,
+        };
+        let grid = [blocks(rows.batch(), SEQUENCES), DIRECTIONS, 1];
+        gpu.dispatch(&launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
+    }
+    super::linear::backward_weight(gpu, &dgates, None, x, &gradients.input, Some(&gradients.bias_input));
+    super::linear::backward_recurrent(gpu, &dgates, &saved.previous, gradients);
+    if let Some(dx) = dx {
+        super::linear::backward_input(gpu, &dgates, None, &weights.input, dx);
+    }
+}

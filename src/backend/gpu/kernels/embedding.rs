@@ -1,0 +1,27 @@
+//! Launches of [`crate::backend::Backend::embedding`] and its gradient.
+
+use super::*;
+use crate::backend::Tokens;
+use shader::embedding::{Args, Backward, Forward, LANES};
+
+fn arguments(table: &Tensor, tokens: &Tokens<Gpu>, accumulate: u32) -> Args {
+    Args { rows: tokens.rows as u32, words: table.rows() as u32, width: table.columns() as u32, accumulate }
+}
+
+pub(in super::super) fn forward(gpu: &Gpu, table: &Tensor, tokens: &Tokens<Gpu>) -> Tensor {
+    let y = gpu.new_tensor([tokens.rows, table.columns()]);
+    let launch = Forward { table, ids: &tokens.ids, y: &y };
+    gpu.dispatch(&launch, arguments(table, tokens, 0), flat_grid(y.len(), LANES), y.len() as f64);
+    y
+}
+
+pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, tokens: &Tokens<Gpu>, sink: &Sink<Tensor>) {
+    let launch = Backward {
+        dy,
+        occurrence_offsets: &tokens.occurrence_offsets,
+        occurrences: &tokens.occurrences,
+        dtable: &sink.tensor,
+    };
+    let args = arguments(&sink.tensor, tokens, sink.accumulates());
+    gpu.dispatch(&launch, args, flat_grid(sink.tensor.len(), LANES), (dy.len() + sink.tensor.len()) as f64);
+}

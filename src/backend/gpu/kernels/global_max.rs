@@ -1,0 +1,40 @@
+//! Launches of [`crate::backend::Backend::global_max`] and its gradient.
+
+use super::*;
+use shader::global_max::{Args, Backward, Forward, LANES};
+
+pub(in super::super) fn forward(gpu: &Gpu, streams: &[(&Tensor, &Ragged<Gpu>)]) -> (Tensor, Words) {
+    let batch = streams.first().map_or(0, |(_, rows)| rows.batch());
+    let total: usize = streams.iter().map(|(x, _)| x.columns()).sum();
+    let y = gpu.new_tensor([batch, total]);
+    let winners = gpu.new_words(batch * total);
+    let mut column = 0;
+    for (x, rows) in streams {
+        let args = Args {
+            rows: x.rows() as u32,
+            batch: batch as u32,
+            columns: x.columns() as u32,
+            column,
+            total_columns: total as u32,
+            accumulate: 0,
+        };
+        let launch = Forward { x, offsets: &rows.device_offsets, y: &y, winners: &winners };
+        gpu.dispatch(&launch, args, flat_grid(batch * x.columns(), LANES), x.len() as f64);
+        column += x.columns() as u32;
+    }
+    (y, winners)
+}
+
+pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, winners: &Words, rows: &Ragged<Gpu>, column: usize, dx: &Sink<Tensor>) {
+    let [total_rows, columns] = dx.tensor.shape();
+    let args = Args {
+        rows: total_rows as u32,
+        batch: rows.batch() as u32,
+        columns: columns as u32,
+        column: column as u32,
+        total_columns: dy.columns() as u32,
+        accumulate: dx.accumulates(),
+    };
+    let launch = Backward { dy, winning_rows: winners, owners: &rows.owners, dx: &dx.tensor };
+    gpu.dispatch(&launch, args, flat_grid(dx.tensor.len(), LANES), dx.tensor.len() as f64);
+}

@@ -1,0 +1,92 @@
+//! Launches of [`crate::backend::Backend::linear`] and its gradients.
+
+use super::slabs::Slabs;
+use super::*;
+use crate::backend::{Activation, LstmWeights};
+use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, TILE};
+
+fn arguments(rows: usize, weight: &Tensor) -> Args {
+    let [outputs, inputs] = weight.shape().map(|size| size as u32);
+    Args {
+        rows: rows as u32,
+        inputs,
+        outputs,
+        has_bias: 0,
+        relu: 0,
+        accumulate: 0,
+        slab_rows: 0,
+        x_pitch: inputs,
+        x_column: 0,
+        dy_pitch: outputs,
+        dy_column: 0,
+    }
+}
+
+fn flop(rows: usize, weight: &Tensor) -> f64 {
+    2.0 * rows as f64 * weight.len() as f64
+}
+
+pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Tensor {
+    let rows = x.rows();
+    let y = gpu.new_tensor([rows, weight.rows()]);
+    let args =
+        Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
+    let launch = Forward { x, weight, bias: bias.unwrap_or(weight), y: &y };
+    gpu.dispatch(&launch, args, [blocks(weight.rows(), TILE), blocks(rows, TILE), 1], flop(rows, weight));
+    y
+}
+
+pub(in super::super) fn backward_input(gpu: &Gpu, dy: &Tensor, gate: Option<&Tensor>, weight: &Tensor, dx: &Sink<Tensor>) {
+    let rows = dy.rows();
+    let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
+    let launch = BackwardInput { weight, dy, gate: gate.unwrap_or(dy), dx: &dx.tensor };
+    gpu.dispatch(&launch, args, [blocks(weight.columns(), TILE), blocks(rows, TILE), 1], flop(rows, weight));
+}
+
+pub(in super::super) fn backward_weight(
+    gpu: &Gpu,
+    dy: &Tensor,
+    gate: Option<&Tensor>,
+    x: &Tensor,
+    weight: &Sink<Tensor>,
+    bias: Option<&Sink<Tensor>>,
+) {
+    let rows = dy.rows();
+    let slabs = Slabs::of(rows);
+    let [outputs, inputs] = weight.tensor.shape();
+    let partial = gpu.new_tensor([slabs.count as usize, outputs * (inputs + 1)]);
+    let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
+    let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial: &partial };
+    gpu.dispatch(&launch, args, [blocks(inputs, TILE), blocks(outputs, TILE), slabs.count], flop(rows, &weight.tensor));
+    slabs.sum(gpu, &partial, 0, weight);
+    if let Some(bias) = bias {
+        slabs.sum(gpu, &partial, outputs * inputs, bias);
+    }
+}
+
+/// Gradients of an LSTM's recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the
+/// direction's gates and states are columns of `dgates: [rows, 2 · 4H]` and `previous: [rows, 2H]`.
+pub(super) fn backward_recurrent(gpu: &Gpu, dgates: &Tensor, previous: &Tensor, gradients: &LstmWeights<Sink<Tensor>>) {
+    let rows = dgates.rows();
+    let slabs = Slabs::of(rows);
+    let hidden = previous.columns() / 2;
+    let gates = 4 * hidden;
+    for direction in 0..2 {
+        let partial = gpu.new_tensor([slabs.count as usize, gates * (hidden + 1)]);
+        let args = Args {
+            outputs: gates as u32,
+            slab_rows: slabs.rows,
+            x_pitch: previous.columns() as u32,
+            x_column: (direction * hidden) as u32,
+            dy_pitch: dgates.columns() as u32,
+            dy_column: (direction * gates) as u32,
+            ..arguments(rows, &gradients.recurrent.tensor)
+        };
+        let launch = BackwardWeight { x: previous, dy: dgates, gate: dgates, partial: &partial };
+        let flop = 2.0 * (rows * gates * hidden) as f64;
+        gpu.dispatch(&launch, args, [blocks(hidden, TILE), blocks(gates, TILE), slabs.count], flop);
+        let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
+        slabs.sum_part(gpu, &partial, 0, &gradients.recurrent, weights);
+        slabs.sum_part(gpu, &partial, gates * hidden, &gradients.bias_recurrent, direction * gates..(direction + 1) * gates);
+    }
+}

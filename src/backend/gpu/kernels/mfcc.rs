@@ -1,0 +1,54 @@
+//! Launches of [`crate::backend::Backend::mfcc`].
+
+use super::*;
+use crate::audio::mfcc::MfccTables;
+use shader::mfcc::{Args, Cepstrum, MelBands, Peak};
+
+pub(in super::super) fn forward(
+    gpu: &Gpu,
+    samples: &Tensor,
+    utterances: &Ragged<Gpu>,
+    frames: &Ragged<Gpu>,
+    tables: &MfccTables<Gpu>,
+) -> Tensor {
+    let settings = &tables.settings;
+    let count = frames.rows();
+    let args = Args {
+        frames: count as u32,
+        transform: settings.transform as u32,
+        log2_transform: settings.transform.ilog2(),
+        hop: settings.hop as u32,
+        mel_bands: settings.mel_bands as u32,
+        coefficients: settings.coefficients as u32,
+        top_db: settings.top_db,
+    };
+    let ranges = paired_ranges(gpu, utterances, frames);
+    let decibels = gpu.new_tensor([count, settings.mel_bands]);
+    let launch = MelBands {
+        samples,
+        ranges: &ranges,
+        frame_owners: &frames.owners,
+        window: &tables.window,
+        twiddles: &tables.twiddles,
+        mel: &tables.mel,
+        mel_ranges: &tables.mel_ranges,
+        decibels: &decibels,
+    };
+    let transform = settings.transform as f64;
+    gpu.dispatch(&launch, args, flat_grid(count, 1), count as f64 * 5.0 * transform * transform.log2());
+
+    let peaks = gpu.new_tensor([utterances.batch(), 1]);
+    let launch = Peak { ranges: &ranges, mel_decibels: &decibels, peaks: &peaks };
+    gpu.dispatch(&launch, args, [utterances.batch() as u32, 1, 1], decibels.len() as f64);
+
+    let result = gpu.new_tensor([count, settings.coefficients]);
+    let launch = Cepstrum {
+        frame_owners: &frames.owners,
+        mel_decibels: &decibels,
+        utterance_peaks: &peaks,
+        dct: &tables.dct,
+        result: &result,
+    };
+    gpu.dispatch(&launch, args, flat_grid(count, 1), 2.0 * (result.len() * settings.mel_bands) as f64);
+    result
+}

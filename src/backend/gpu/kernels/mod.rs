@@ -1,0 +1,59 @@
+//! Launches: for each kernel, which buffers and numbers its shader gets and over how many workgroups it runs.
+//!
+//! A file here is named as its shader in `shaders/` and its reference in `backend/cpu/`.
+
+pub(super) mod accumulate;
+pub(super) mod adam;
+pub(super) mod attention;
+pub(super) mod bilstm;
+pub(super) mod conv_pool;
+pub(super) mod cross_entropy;
+pub(super) mod dropout;
+pub(super) mod embedding;
+pub(super) mod global_max;
+pub(super) mod gradient_norm;
+pub(super) mod linear;
+pub(super) mod mfcc;
+pub(super) mod position_embedding;
+pub(super) mod residual_norm;
+pub(super) mod sgd;
+mod slabs;
+pub(super) mod z_score;
+
+use super::device::Gpu;
+use super::memory::{Tensor, Words};
+use super::shader;
+use crate::backend::{Matrix, Ragged, Sink, Write};
+
+/// Workgroups of one dimension before a grid is folded into two.
+const FOLD: usize = 32768;
+
+/// Grid of workgroups of `lanes` invocations for `count` elements, folded as `shaders/shared/grid.wgsl` reads it.
+fn flat_grid(count: usize, lanes: u32) -> [u32; 3] {
+    let groups = count.div_ceil(lanes as usize);
+    [groups.min(FOLD) as u32, groups.div_ceil(FOLD) as u32, 1]
+}
+
+/// Number of blocks of `size` that cover `count`.
+fn blocks(count: usize, size: u32) -> u32 {
+    count.div_ceil(size as usize) as u32
+}
+
+/// A switch of a shader's arguments.
+fn flag(on: bool) -> u32 {
+    u32::from(on)
+}
+
+impl Sink<Tensor> {
+    /// The switch `accumulate` of a shader that writes here.
+    fn accumulates(&self) -> u32 {
+        flag(self.write == Write::Add)
+    }
+}
+
+/// Where each utterance's rows lie in two ragged matrices: `[batch]` of (begin, end, other begin, other end).
+fn paired_ranges(gpu: &Gpu, first: &Ragged<Gpu>, second: &Ragged<Gpu>) -> Words {
+    let pairs = first.offsets.windows(2).zip(second.offsets.windows(2));
+    let ranges: Vec<u32> = pairs.flat_map(|(a, b)| [a[0], a[1], b[0], b[1]]).collect();
+    gpu.upload_list(&ranges)
+}

@@ -1,0 +1,26 @@
+//! Launch of [`crate::backend::Backend::position_embedding`].
+
+use super::*;
+use crate::backend::position_table;
+use shader::position_embedding::{Args, Forward, LANES};
+
+pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>) -> Tensor {
+    let y = gpu.new_tensor(x.shape());
+    let table = table(gpu, rows.longest(), x.columns());
+    let launch = Forward { x, owners: &rows.owners, offsets: &rows.device_offsets, table: &table, y: &y };
+    let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
+    gpu.dispatch(&launch, args, flat_grid(x.len(), LANES), x.len() as f64);
+    y
+}
+
+/// The table on the device, made anew (twice as long) when a longer sequence comes.
+fn table(gpu: &Gpu, positions: usize, columns: usize) -> Tensor {
+    let mut tables = gpu.tables.borrow_mut();
+    if let Some(table) = tables.get(&("position", columns)).filter(|table| table.rows() >= positions) {
+        return table.clone();
+    }
+    let positions = positions.next_power_of_two().max(128);
+    let table = gpu.upload_tensor(&position_table(positions, columns), [positions, columns]);
+    tables.insert(("position", columns), table.clone());
+    table
+}

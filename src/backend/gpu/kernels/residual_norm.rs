@@ -1,0 +1,58 @@
+//! Launches of [`crate::backend::Backend::residual_norm`] and its gradients.
+
+use super::slabs::Slabs;
+use super::*;
+use crate::backend::{NormSaved, NormSinks};
+use shader::residual_norm::{Args, Backward, BackwardParameters, Forward, LANES, ROWS};
+
+fn arguments(x: &Tensor) -> Args {
+    Args { rows: x.rows() as u32, width: x.columns() as u32, accumulate_x: 0, accumulate_residual: 0, slab_rows: 0 }
+}
+
+pub(in super::super) fn forward(
+    gpu: &Gpu,
+    x: &Tensor,
+    residual: &Tensor,
+    scale: &Tensor,
+    shift: &Tensor,
+) -> (Tensor, NormSaved<Tensor>) {
+    let y = gpu.new_tensor(x.shape());
+    let saved = NormSaved { normalised: gpu.new_tensor(x.shape()), reciprocal_deviation: gpu.new_tensor([x.rows(), 1]) };
+    let launch = Forward {
+        x,
+        residual,
+        scale,
+        shift,
+        y: &y,
+        normalised: &saved.normalised,
+        reciprocal_deviation: &saved.reciprocal_deviation,
+    };
+    gpu.dispatch(&launch, arguments(x), flat_grid(x.rows(), ROWS), 9.0 * x.len() as f64);
+    (y, saved)
+}
+
+pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: &NormSaved<Tensor>, sinks: &NormSinks<Tensor>) {
+    let slabs = Slabs::of(dy.rows());
+    let args = Args {
+        accumulate_x: sinks.x.accumulates(),
+        accumulate_residual: sinks.residual.accumulates(),
+        slab_rows: slabs.rows,
+        ..arguments(dy)
+    };
+    let launch = Backward {
+        scale,
+        dy,
+        saved_normalised: &saved.normalised,
+        saved_reciprocal: &saved.reciprocal_deviation,
+        dx: &sinks.x.tensor,
+        dresidual: &sinks.residual.tensor,
+    };
+    gpu.dispatch(&launch, args, flat_grid(dy.rows(), ROWS), 10.0 * dy.len() as f64);
+
+    let width = dy.columns();
+    let partial = gpu.new_tensor([slabs.count as usize, 2 * width]);
+    let launch = BackwardParameters { dy, saved_normalised: &saved.normalised, partial: &partial };
+    gpu.dispatch(&launch, args, [blocks(width, LANES), slabs.count, 1], 3.0 * dy.len() as f64);
+    slabs.sum(gpu, &partial, 0, &sinks.scale);
+    slabs.sum(gpu, &partial, width, &sinks.shift);
+}

@@ -1,0 +1,54 @@
+//! The table of shaders that `build.rs` reads from the WGSL, and the types it is written in.
+
+use super::memory::{BufferRange, Tensor, Words};
+
+/// A file in `shaders/`, expanded.
+pub struct Shader {
+    pub name: &'static str,
+    pub variants: &'static [Variant],
+    pub entries: &'static [&'static Entry],
+}
+
+/// One way to compile a shader: other constants, the same bindings.
+pub struct Variant {
+    pub name: &'static str,
+    /// The final WGSL.
+    pub source: &'static str,
+}
+
+/// An entry point and what it needs.
+pub struct Entry {
+    pub shader: &'static str,
+    pub name: &'static str,
+    pub workgroup_size: [u32; 3],
+    /// Bytes of workgroup memory, for each variant.
+    pub workgroup_memory: &'static [u32],
+    /// Storage buffers, besides the uniform arguments at binding 0.
+    pub bindings: &'static [Binding],
+}
+
+/// A storage buffer of an entry point.
+pub struct Binding {
+    pub index: u32,
+    pub name: &'static str,
+    pub writable: bool,
+}
+
+/// The buffers of one dispatch, named as in the WGSL.
+pub trait Launch {
+    type Args: bytemuck::Pod;
+    const SHADER: &'static Shader;
+    const ENTRY: &'static Entry;
+
+    /// What is bound, in the order of [`Entry::bindings`].
+    fn buffers(&self) -> Vec<BufferRange<'_>>;
+}
+
+#[allow(missing_docs, reason = "documented in the WGSL that they are made from")]
+mod generated {
+    use super::{Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
+
+    include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
+}
+
+pub use generated::*;

@@ -1,0 +1,444 @@
+//! The kernels: what each computes, with its equation and shapes, independent of where it runs.
+//!
+//! [`Backend`] is implemented twice: [`cpu`] says in plain Rust what a kernel must compute (in f32 or f64), [`gpu`]
+//! runs the WGSL shader of the same name. A kernel `name` is `Backend::name` here, `cpu/name.rs`,
+//! `gpu/kernels/name.rs`, `shaders/name.wgsl` and its cases in [`crate::check`].
+//!
+//! Conventions: matrices are row-major `[rows, columns]`; a ragged matrix has its row layout in a [`Ragged`];
+//! weights are laid out as PyTorch's (`[out, in]`). Gradient kernels write through a [`Sink`], which says whether to
+//! overwrite or to add. `(n)` is an equation of the paper.
+
+pub mod cpu;
+pub mod error;
+pub mod gpu;
+pub mod philox;
+mod ragged;
+
+use std::fmt::Debug;
+use std::future::Future;
+
+pub use error::{BackendError, Result};
+use philox::Stream;
+pub use ragged::Ragged;
+
+use crate::audio::mfcc::MfccTables;
+
+/// Longest supported hidden size of the LSTM: its state lies in 16 KiB of workgroup memory, eight sequences at a time.
+pub const MAX_LSTM_HIDDEN: usize = 512;
+/// Largest supported head size d_k.
+pub const MAX_HEAD_SIZE: usize = 64;
+/// Window and stride of the max-pool (1).
+pub const POOL: u32 = 3;
+
+/// A matrix on a backend: a cheap handle, row-major `[rows, columns]`.
+pub trait Matrix: Clone {
+    /// `[rows, columns]`.
+    fn shape(&self) -> [usize; 2];
+
+    /// `length` elements from element `start`, seen as a matrix of the given shape; shares memory.
+    ///
+    /// `start` must be a multiple of [`SLICE_ALIGNMENT`], which devices ask of a binding's offset.
+    fn slice(&self, start: usize, shape: [usize; 2]) -> Self;
+
+    fn rows(&self) -> usize {
+        self.shape()[0]
+    }
+
+    fn columns(&self) -> usize {
+        self.shape()[1]
+    }
+
+    fn len(&self) -> usize {
+        self.rows() * self.columns()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Alignment of a [`Matrix::slice`], in elements (256 bytes, WebGPU's default limit).
+pub const SLICE_ALIGNMENT: usize = 64;
+
+/// How a gradient kernel leaves its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// Overwrite what is there.
+    Set,
+    /// Add to what is there.
+    Add,
+}
+
+/// Where a gradient goes, and how.
+#[derive(Debug, Clone)]
+pub struct Sink<T> {
+    pub tensor: T,
+    pub write: Write,
+}
+
+/// What a matrix product applies to its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    None,
+    Relu,
+}
+
+/// Weights of a bidirectional LSTM layer of hidden size H; both directions lie one after the other, forward first,
+/// and gates stand in PyTorch's order i, f, g, o.
+#[derive(Debug, Clone)]
+pub struct LstmWeights<T> {
+    /// `[2 · 4H, in]`
+    pub input: T,
+    /// `[2 · 4H, H]`
+    pub recurrent: T,
+    /// `[1, 2 · 4H]`
+    pub bias_input: T,
+    /// `[1, 2 · 4H]`
+    pub bias_recurrent: T,
+}
+
+/// What [`Backend::bilstm`] keeps for the way back.
+#[derive(Debug, Clone)]
+pub struct LstmSaved<T> {
+    /// `[rows, 2 · 4H]`: the gates after their sigmoid or tanh.
+    pub gates: T,
+    /// `[rows, 2H]`: cell states c_t.
+    pub cells: T,
+    /// `[rows, 2H]`: h_{t-1} of each direction (zero at its first step).
+    pub previous: T,
+}
+
+/// Queries, keys and values of one attention, and which rows are whose.
+pub struct AttentionInputs<'a, B: Backend> {
+    /// `[query rows, d]`
+    pub queries: &'a B::Tensor,
+    /// `[key rows, d]`
+    pub keys: &'a B::Tensor,
+    /// `[key rows, d]`
+    pub values: &'a B::Tensor,
+    pub query_rows: &'a Ragged<B>,
+    pub key_rows: &'a Ragged<B>,
+    /// Number of heads; d_k = d / heads.
+    pub heads: usize,
+    /// What the products q·k are multiplied with, 1/√d_k by default.
+    pub scale: f32,
+}
+
+/// What [`Backend::attention`] keeps for the way back.
+#[derive(Debug, Clone)]
+pub struct AttentionSaved<T> {
+    /// `[query rows, d]`
+    pub output: T,
+    /// `[query rows, heads]`: log Σ exp(scale · q·k).
+    pub log_sum_exp: T,
+}
+
+/// Tokens of a batch and, for the gradient, where each row of the table occurs.
+pub struct Tokens<B: Backend> {
+    /// `[rows]`: row of the vector table, [`OUT_OF_VOCABULARY`] where the word has none.
+    pub ids: B::Words,
+    /// `[table rows + 1]`: range in `positions` of each row of the table.
+    pub occurrence_offsets: B::Words,
+    /// Rows of the batch that use a table row, in rising order.
+    pub occurrences: B::Words,
+    pub rows: usize,
+}
+
+/// The token that has no vector.
+pub const OUT_OF_VOCABULARY: u32 = u32::MAX;
+
+impl<B: Backend> Tokens<B> {
+    /// Uploads tokens for a table of `table_rows` vectors.
+    pub fn new(backend: &B, ids: &[u32], table_rows: usize) -> Self {
+        let mut offsets = vec![0u32; table_rows + 1];
+        for &id in ids.iter().filter(|&&id| id != OUT_OF_VOCABULARY) {
+            offsets[id as usize + 1] += 1;
+        }
+        for row in 0..table_rows {
+            offsets[row + 1] += offsets[row];
+        }
+        let mut next = offsets.clone();
+        let mut occurrences = vec![0u32; offsets[table_rows] as usize];
+        for (position, &id) in ids.iter().enumerate().filter(|&(_, &id)| id != OUT_OF_VOCABULARY) {
+            occurrences[next[id as usize] as usize] = position as u32;
+            next[id as usize] += 1;
+        }
+        Self {
+            ids: backend.upload_words(ids),
+            occurrence_offsets: backend.upload_words(&offsets),
+            occurrences: backend.upload_words(&occurrences),
+            rows: ids.len(),
+        }
+    }
+}
+
+/// Z-score of each utterance's group: `(x - mean) · reciprocal_deviation`.
+pub struct ZScore<B: Backend> {
+    /// `[batch]`: which row of the statistics an utterance uses.
+    pub groups: B::Words,
+    /// `[groups, columns]`
+    pub mean: B::Tensor,
+    /// `[groups, columns]`: 1 / standard deviation.
+    pub reciprocal_deviation: B::Tensor,
+}
+
+/// One optimiser step's numbers; float64, because `1 - β₂` of a float32 β₂ is off by 1e-5.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepSize {
+    pub learning_rate: f64,
+    /// Decoupled: weights shrink by `learning_rate · weight_decay` before the step.
+    pub weight_decay: f64,
+    /// Gradients are scaled by `min(1, clip_norm / (norm + 1e-6))`; infinity turns it off.
+    pub clip_norm: f64,
+}
+
+impl StepSize {
+    /// What weight decay multiplies the parameters with.
+    pub fn shrink(&self) -> f64 {
+        1.0 - self.learning_rate * self.weight_decay
+    }
+
+    /// The clipping norm as shaders take it, 0 where clipping is off.
+    pub fn clip_or_zero(&self) -> f64 {
+        if self.clip_norm.is_finite() { self.clip_norm } else { 0.0 }
+    }
+}
+
+/// Adam's numbers (Kingma & Ba 2015, algorithm 1, PyTorch's form).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamStep {
+    pub size: StepSize,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    /// 1 for the first step.
+    pub step: u32,
+}
+
+/// Where kernels run.
+///
+/// Every kernel only records work; failures surface at the next [`Backend::finish_read`].
+pub trait Backend: Sized {
+    /// Number type of the matrices.
+    type Element: cpu::Real;
+    type Tensor: Matrix;
+    /// A list of 32-bit words: offsets, indices, labels.
+    type Words: Clone;
+    /// A read that has been asked for.
+    type Readback;
+
+    /// Name of the device, as `mcsan devices` shows it.
+    fn device_name(&self) -> String;
+
+    /// Copies `values` to the device.
+    fn upload(&self, values: &[f32], shape: [usize; 2]) -> Self::Tensor;
+
+    /// Copies `words` to the device.
+    fn upload_words(&self, words: &[u32]) -> Self::Words;
+
+    /// A matrix of zeros.
+    fn zeros(&self, shape: [usize; 2]) -> Self::Tensor;
+
+    /// A matrix whose content no one has written yet: kernels must set every element.
+    fn uninitialised(&self, shape: [usize; 2]) -> Self::Tensor;
+
+    /// Sends what was recorded to the device.
+    fn submit(&self);
+
+    /// Asks for a copy of `tensor` as it is after the work recorded so far; does not wait.
+    fn start_read(&self, tensor: &Self::Tensor) -> Self::Readback;
+
+    /// Waits for the copy.
+    fn finish_read(&self, readback: Self::Readback) -> impl Future<Output = Result<Vec<Self::Element>>>;
+
+    /// Copies `tensor` to the host.
+    fn read(&self, tensor: &Self::Tensor) -> impl Future<Output = Result<Vec<Self::Element>>> {
+        self.finish_read(self.start_read(tensor))
+    }
+
+    /// Fails if a kernel is known to have written where it must not (guard words); does nothing where that is not watched.
+    fn verify(&self) -> impl Future<Output = Result<()>> {
+        std::future::ready(Ok(()))
+    }
+
+    /// MFCC (MODEL.md "Acoustic features", librosa's conventions): window, power spectrum, mel filters, decibels with
+    /// a floor `top_db` below the utterance's own maximum, orthonormal DCT-II.
+    ///
+    /// `samples: [total samples, 1]` laid out by `utterances`; `frames` lays out the result, with
+    /// `1 + samples / hop` rows an utterance. Returns `[frames, coefficients]`.
+    fn mfcc(&self, samples: &Self::Tensor, utterances: &Ragged<Self>, frames: &Ragged<Self>, tables: &MfccTables<Self>) -> Self::Tensor;
+
+    /// `(x - mean) / deviation` for each column, statistics chosen by the utterance's group. `x: [rows, columns]`.
+    fn z_score(&self, x: &Self::Tensor, rows: &Ragged<Self>, statistics: &ZScore<Self>) -> Self::Tensor;
+
+    /// Row `ids[r]` of `table: [words, width]` for each row r; zeros where the word has no vector.
+    fn embedding(&self, table: &Self::Tensor, tokens: &Tokens<Self>) -> Self::Tensor;
+
+    /// Gradient of [`Backend::embedding`]: each row of the table sums the rows of `dy: [rows, width]` that used it,
+    /// in their order.
+    fn embedding_backward(&self, dy: &Self::Tensor, tokens: &Tokens<Self>, table: &Sink<Self::Tensor>);
+
+    /// Adds the sinusoidal position embedding (Vaswani et al. 2017, 3.5): with t the row within its sequence, even
+    /// columns 2i get sin(t / 10000^(2i/d)), odd columns 2i + 1 the cosine. The gradient passes unchanged.
+    fn position_embedding(&self, x: &Self::Tensor, rows: &Ragged<Self>) -> Self::Tensor;
+
+    /// `sink (+)= x`.
+    fn accumulate(&self, x: &Self::Tensor, sink: &Sink<Self::Tensor>);
+
+    /// ConvBlock (1): `MaxPool1d(3, stride 3)` of `Conv1d(k 3, stride 1, zero padding 1)`, then the activation.
+    ///
+    /// `x: [input rows, in]`, `weight: [out, in · 3]` (PyTorch's `[out, in, 3]`), `bias: [1, out]`; `output` is
+    /// `input.pooled(3)`. Returns `y: [output rows, out]` and the winners: which of a window's three rows held the
+    /// (earliest) maximum, 2 bits each, column c of row r in bits `2 (c mod 16)` of word `r · ⌈out / 16⌉ + c / 16`.
+    fn conv_pool(
+        &self,
+        x: &Self::Tensor,
+        input: &Ragged<Self>,
+        output: &Ragged<Self>,
+        weight: &Self::Tensor,
+        bias: &Self::Tensor,
+        activation: Activation,
+    ) -> (Self::Tensor, Self::Words);
+
+    /// Gradients of [`Backend::conv_pool`]: for `weight` and `bias`, and for `x` where asked.
+    fn conv_pool_backward(&self, dy: &Self::Tensor, forward: &ConvPoolSaved<Self>, sinks: &ConvPoolSinks<Self::Tensor>);
+
+    /// `y = act(x · Wᵀ + b)`. `x: [rows, in]`, `weight: [out, in]`, `bias: [1, out]`.
+    fn linear(&self, x: &Self::Tensor, weight: &Self::Tensor, bias: Option<&Self::Tensor>, activation: Activation) -> Self::Tensor;
+
+    /// Gradient of [`Backend::linear`] for its input: `dx (+)= g · W`, where `g = dy`, or zero where ReLU was shut:
+    /// `gate` is the forward result y of a ReLU product.
+    fn linear_backward_input(&self, dy: &Self::Tensor, gate: Option<&Self::Tensor>, weight: &Self::Tensor, dx: &Sink<Self::Tensor>);
+
+    /// Gradients of [`Backend::linear`] for its parameters: `dW (+)= gᵀ · x`, `db (+)=` column sums of g.
+    fn linear_backward_weight(
+        &self,
+        dy: &Self::Tensor,
+        gate: Option<&Self::Tensor>,
+        x: &Self::Tensor,
+        weight: &Sink<Self::Tensor>,
+        bias: Option<&Sink<Self::Tensor>>,
+    );
+
+    /// One bidirectional LSTM layer (2,4) and the mean of its directions (3,5); the reverse direction starts at each
+    /// sequence's own last row.
+    ///
+    /// i, f, o = σ(·), g = tanh(·) of `x · W_ihᵀ + b_ih + h_{t-1} · W_hhᵀ + b_hh`; c_t = f c_{t-1} + i g;
+    /// h_t = o tanh(c_t). `x: [rows, in]`; returns `(h_forward + h_reverse) / 2: [rows, H]`.
+    fn bilstm(&self, x: &Self::Tensor, rows: &Ragged<Self>, weights: &LstmWeights<Self::Tensor>) -> (Self::Tensor, LstmSaved<Self::Tensor>);
+
+    /// Gradients of [`Backend::bilstm`]. `dy: [rows, H]`.
+    fn bilstm_backward(
+        &self,
+        dy: &Self::Tensor,
+        x: &Self::Tensor,
+        rows: &Ragged<Self>,
+        weights: &LstmWeights<Self::Tensor>,
+        saved: &LstmSaved<Self::Tensor>,
+        dx: Option<&Sink<Self::Tensor>>,
+        gradients: &LstmWeights<Sink<Self::Tensor>>,
+    );
+
+    /// Multi-head scaled dot-product attention (6–8, 15): each head h of each query row attends to the key rows of its
+    /// own utterance: softmax(scale · q kᵀ) v. Heads are the column blocks `h·d_k..(h+1)·d_k`. No key: a zero row.
+    fn attention(&self, inputs: &AttentionInputs<Self>) -> AttentionSaved<Self::Tensor>;
+
+    /// Gradients of [`Backend::attention`] for queries, keys and values, in this order.
+    fn attention_backward(
+        &self,
+        dy: &Self::Tensor,
+        inputs: &AttentionInputs<Self>,
+        saved: &AttentionSaved<Self::Tensor>,
+        sinks: [&Sink<Self::Tensor>; 3],
+    );
+
+    /// Residual and LayerNorm (9, 11): `LayerNorm(x + residual) · scale + shift`, ε = 1e-5.
+    ///
+    /// `x, residual: [rows, d]`, `scale, shift: [1, d]`. Returns the result and, for the way back, the normalised rows
+    /// before scale and shift `[rows, d]` and the reciprocal deviations `[rows, 1]`.
+    fn residual_norm(
+        &self,
+        x: &Self::Tensor,
+        residual: &Self::Tensor,
+        scale: &Self::Tensor,
+        shift: &Self::Tensor,
+    ) -> (Self::Tensor, NormSaved<Self::Tensor>);
+
+    /// Gradients of [`Backend::residual_norm`]; the one for x and the one for the residual are equal.
+    fn residual_norm_backward(&self, dy: &Self::Tensor, scale: &Self::Tensor, saved: &NormSaved<Self::Tensor>, sinks: &NormSinks<Self::Tensor>);
+
+    /// Global maximum over time (18) of several ragged matrices, concatenated by columns in their order.
+    ///
+    /// Returns `[batch, Σ columns]` and the winning rows in the same layout (the earliest on ties).
+    fn global_max(&self, streams: &[(&Self::Tensor, &Ragged<Self>)]) -> (Self::Tensor, Self::Words);
+
+    /// Gradient of [`Backend::global_max`] for the stream whose columns start at `column`; every row is written.
+    /// `dy: [batch, Σ columns]`, `dx: [rows, columns]`.
+    fn global_max_backward(&self, dy: &Self::Tensor, winners: &Self::Words, rows: &Ragged<Self>, column: usize, dx: &Sink<Self::Tensor>);
+
+    /// Softmax cross-entropy (20), PyTorch's definition with class weights w and label smoothing s:
+    /// `Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y`.
+    ///
+    /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [1, classes]`. Returns the loss `[1, 1]` and its
+    /// gradient `[batch, classes]`.
+    fn cross_entropy(&self, logits: &Self::Tensor, labels: &Self::Words, class_weights: &Self::Tensor, smoothing: f32)
+    -> (Self::Tensor, Self::Tensor);
+
+    /// Dropout: element i is kept where `stream.uniform(i) >= rate`, then divided by `1 - rate`. Its own gradient.
+    fn dropout(&self, x: &Self::Tensor, rate: f32, stream: Stream) -> Self::Tensor;
+
+    /// Euclidean norm of all gradients, `[1, 1]`; it stays on the device for the optimiser.
+    fn gradient_norm(&self, gradients: &Self::Tensor) -> Self::Tensor;
+
+    /// Adam with decoupled weight decay, in place on `parameters` and both moments, all of one shape.
+    fn adam(&self, parameters: &Self::Tensor, gradients: &Self::Tensor, moments: [&Self::Tensor; 2], norm: &Self::Tensor, step: AdamStep);
+
+    /// Stochastic gradient descent with decoupled weight decay, in place.
+    fn sgd(&self, parameters: &Self::Tensor, gradients: &Self::Tensor, norm: &Self::Tensor, size: StepSize);
+}
+
+/// The sinusoidal table of [`Backend::position_embedding`], `[positions, columns]`, computed in float64.
+pub fn position_table(positions: usize, columns: usize) -> Vec<f32> {
+    let value = |position: usize, column: usize| {
+        let angle = position as f64 / 10_000f64.powf((column / 2 * 2) as f64 / columns as f64);
+        (if column.is_multiple_of(2) { angle.sin() } else { angle.cos() }) as f32
+    };
+    (0..positions).flat_map(|position| (0..columns).map(move |column| value(position, column))).collect()
+}
+
+/// What [`Backend::conv_pool_backward`] needs of the way forward.
+pub struct ConvPoolSaved<'a, B: Backend> {
+    pub x: &'a B::Tensor,
+    pub y: &'a B::Tensor,
+    pub winners: &'a B::Words,
+    pub input: &'a Ragged<B>,
+    pub output: &'a Ragged<B>,
+    pub weight: &'a B::Tensor,
+    pub activation: Activation,
+}
+
+/// Where the gradients of a ConvBlock go.
+pub struct ConvPoolSinks<T> {
+    /// `[input rows, in]`; the first block needs none.
+    pub x: Option<Sink<T>>,
+    pub weight: Sink<T>,
+    pub bias: Sink<T>,
+}
+
+/// What [`Backend::residual_norm`] keeps for the way back.
+#[derive(Debug, Clone)]
+pub struct NormSaved<T> {
+    /// `[rows, d]`
+    pub normalised: T,
+    /// `[rows, 1]`
+    pub reciprocal_deviation: T,
+}
+
+/// Where the gradients of [`Backend::residual_norm`] go.
+pub struct NormSinks<T> {
+    pub x: Sink<T>,
+    pub residual: Sink<T>,
+    pub scale: Sink<T>,
+    pub shift: Sink<T>,
+}

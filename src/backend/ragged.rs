@@ -1,0 +1,64 @@
+//! Where each utterance's rows lie in a ragged matrix.
+
+use super::Backend;
+
+/// Layout of a ragged matrix `[rows, channels]`: the sequences of a batch lie one after another, without padding.
+///
+/// Sequence `u` is the rows `offsets[u]..offsets[u + 1]`. The device's copies are what kernels read.
+pub struct Ragged<B: Backend> {
+    /// `[batch + 1]`, rising from 0 to `rows`.
+    pub offsets: Vec<u32>,
+    /// The same, on the device.
+    pub device_offsets: B::Words,
+    /// `[rows]`: which sequence a row belongs to.
+    pub owners: B::Words,
+    /// `[batch]`: the sequences from the longest to the shortest, equals in their order; recurrences group by it.
+    pub by_length: B::Words,
+}
+
+impl<B: Backend> Ragged<B> {
+    /// Lays out sequences of the given lengths, in rows.
+    pub fn new(backend: &B, lengths: &[u32]) -> Self {
+        let mut offsets = Vec::with_capacity(lengths.len() + 1);
+        offsets.push(0);
+        let mut owners = Vec::new();
+        for (sequence, &length) in lengths.iter().enumerate() {
+            owners.resize(owners.len() + length as usize, sequence as u32);
+            offsets.push(owners.len() as u32);
+        }
+        let mut by_length: Vec<u32> = (0..lengths.len() as u32).collect();
+        by_length.sort_by_key(|&sequence| std::cmp::Reverse(lengths[sequence as usize]));
+        Self {
+            device_offsets: backend.upload_words(&offsets),
+            owners: backend.upload_words(&owners),
+            by_length: backend.upload_words(&by_length),
+            offsets,
+        }
+    }
+
+    /// The layout after a pool of `window` rows with stride `window`: whole windows only.
+    pub fn pooled(&self, backend: &B, window: u32) -> Self {
+        let lengths: Vec<u32> = self.lengths().map(|length| length / window).collect();
+        Self::new(backend, &lengths)
+    }
+
+    /// Number of sequences.
+    pub fn batch(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Number of rows of all sequences together.
+    pub fn rows(&self) -> usize {
+        self.offsets[self.batch()] as usize
+    }
+
+    /// Length of each sequence, in rows.
+    pub fn lengths(&self) -> impl Iterator<Item = u32> + '_ {
+        self.offsets.windows(2).map(|pair| pair[1] - pair[0])
+    }
+
+    /// Length of the longest sequence, in rows.
+    pub fn longest(&self) -> usize {
+        self.lengths().max().unwrap_or(0) as usize
+    }
+}

@@ -1,0 +1,4 @@
+//! MCSAN
+pub mod audio;
+pub mod backend;
+pub mod tape;

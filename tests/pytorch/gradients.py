@@ -1,0 +1,70 @@
+"""One batch's logits, loss and gradients in float64 and float32, and how far honest float32 lies from float64."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dataset import Dataset
+from mcsan import Mcsan
+
+
+@dataclass
+class Objective:
+    """Softmax cross-entropy (20), the mean over the batch, with `torch.nn.functional.cross_entropy`'s options."""
+
+    class_weights: list[float] | None = None
+    label_smoothing: float = 0.0
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        weights = None if self.class_weights is None else torch.tensor(self.class_weights, dtype=logits.dtype)
+        return F.cross_entropy(logits, labels, weight=weights, label_smoothing=self.label_smoothing)
+
+
+@dataclass
+class Gradients:
+    logits: Tensor
+    loss: Tensor
+    parameters: dict[str, Tensor]
+
+
+def gradients(model: Mcsan, dataset: Dataset, utterances: range, objective: Objective, dtype: torch.dtype, alone: bool) -> Gradients:
+    """`model`'s float32 weights, converted to `dtype`; `alone` computes each utterance on its own."""
+    model = copy.deepcopy(model).to(dtype)
+    audio, text, labels = dataset.batch(utterances, dtype)
+    logits = (model.forward_alone if alone else model)(audio, text)
+    loss = objective(logits, labels)
+    loss.backward()
+    # A query over a single key has no influence, and torch may leave its gradient out; it is zero.
+    parameters = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in model.named_parameters()}
+    return Gradients(logits.detach(), loss.detach().reshape(1), parameters)
+
+
+def distance(name: str, computed: Tensor, exact: Tensor) -> float:
+    """‖computed − exact‖ / ‖exact‖; for a `k.bias`, whose exact gradient is zero, the largest magnitude computed."""
+    if name.endswith(".k.bias"):
+        return computed.abs().max().item()
+    return ((computed.double() - exact).norm() / exact.norm()).item()
+
+
+def proven_gradients(model: Mcsan, dataset: Dataset, utterances: range, objective: Objective) -> tuple[Gradients, dict[str, float]]:
+    """The float64 run, and `distance` of float32 from it by name (parameters, `logits`, `loss`).
+
+    Both ways through the network are taken in both precisions. In float64 they must agree; of the two float32 runs the
+    further one counts, since a single one can be close by luck.
+    """
+    run = lambda dtype, alone: gradients(model, dataset, utterances, objective, dtype, alone)  # noqa: E731
+    exact = run(torch.float64, True)
+    named = lambda g: {"logits": g.logits, "loss": g.loss} | g.parameters  # noqa: E731
+
+    for name, tensor in named(run(torch.float64, False)).items():
+        apart = distance(name, tensor, named(exact)[name])
+        assert apart < 1e-12, f"{name}: padded and lone utterances differ by {apart:e}"
+
+    float32 = [named(run(torch.float32, alone)) for alone in (True, False)]
+    distances = {name: max(distance(name, g[name], tensor) for g in float32) for name, tensor in named(exact).items()}
+    for name, apart in distances.items():
+        assert apart < 1e-4, f"{name}: float32 lies {apart:e} from float64"
+    return exact, distances
