@@ -1,4 +1,8 @@
 //! MCSAN
 pub mod audio;
 pub mod backend;
+pub mod config;
+pub mod dataset;
+pub mod model;
 pub mod tape;
+pub mod train;

@@ -56,28 +56,40 @@ CLASSES = {
 # full scale, the brightness (dB of a shelf above 1.5 kHz: effort tilts the spectrum up), and the mark
 # that shapes the melody of the sentence. The mark is for the synthesiser only: transcripts end alike.
 STYLES = {
-    "calm": dict(rate=0.90, pitch=-14, range=18, level=-30.0, bright=-5.0, mark="."),
-    "lively": dict(rate=1.00, pitch=4, range=55, level=-25.0, bright=0.0, mark="."),
-    "intense": dict(rate=1.10, pitch=26, range=92, level=-20.0, bright=5.0, mark="!"),
+    "calm": dict(rate=0.88, pitch=-16, range=15, level=-32.0, bright=-6.0, mark="."),
+    "lively": dict(rate=1.00, pitch=4, range=55, level=-25.5, bright=0.0, mark="."),
+    "intense": dict(rate=1.12, pitch=28, range=95, level=-19.0, bright=6.0, mark="!"),
 }
 
 # Standard deviation of each clip around its style (cut at two deviations).
-JITTER = dict(rate=0.04, pitch=4.0, range=8.0, level=1.5, bright=1.2)
+JITTER = dict(rate=0.04, pitch=4.0, range=8.0, level=1.3, bright=1.0)
 
 # name: (split, espeak-ng voice, pitch, words a minute, dB louder, dB brighter)
 SPEAKERS = {
-    "ann": ("train", "en-gb+f2", 44, 212, 0.0, -0.5),
-    "ben": ("train", "en-us+m3", 48, 215, 1.0, 0.5),
-    "cat": ("train", "en-gb-scotland+f4", 38, 208, -1.0, 0.5),
-    "dan": ("train", "en-gb-x-rp+m7", 52, 218, 0.5, -1.0),
-    "eve": ("train", "en-us+f3", 42, 222, -0.5, 1.0),
-    "fin": ("train", "en-029+m1", 46, 205, -1.5, 0.0),
-    "gil": ("train", "en-gb-x-gbclan+m2", 40, 212, 1.5, -0.5),
-    "hal": ("train", "en-us-nyc+m4", 44, 218, 0.0, 1.0),
-    "ivy": ("validation", "en-us+f5", 40, 212, 0.5, 0.0),
-    "joe": ("validation", "en-gb+m6", 46, 215, -1.0, 0.5),
-    "kim": ("test", "en-gb+f3", 41, 215, -0.5, -0.5),
-    "lee": ("test", "en-gb-scotland+m3", 45, 212, 1.0, 0.5),
+    "ann": ("train", "en+f1", 44, 212, 0.0, -0.5),
+    "bea": ("train", "en-us+f4", 46, 215, 1.0, 0.5),
+    "cat": ("train", "en-gb-scotland+f5", 38, 208, -1.0, 0.5),
+    "dot": ("train", "en-gb-x-rp+linda", 34, 216, 0.5, -1.0),
+    "eve": ("train", "en-us+steph2", 40, 222, -0.5, 1.0),
+    "fay": ("train", "en-gb-x-gbclan+anika", 30, 212, -1.5, 0.0),
+    "gwen": ("train", "en-us-nyc+Annie", 40, 212, 1.5, -0.5),
+    "hope": ("train", "en+Andrea", 30, 218, 0.0, 1.0),
+    "ian": ("train", "en-us+m1", 46, 214, 0.5, 0.5),
+    "jack": ("train", "en+m3", 50, 218, -1.0, 0.0),
+    "karl": ("train", "en-029+m4", 46, 205, 0.0, -0.5),
+    "leo": ("train", "en-gb-x-rp+m7", 42, 214, 1.0, -1.0),
+    "max": ("train", "en-us-nyc+m5", 44, 210, -0.5, 1.0),
+    "ned": ("train", "en-gb-scotland+Michael", 48, 216, -1.5, 0.5),
+    "otto": ("train", "en-us+paul", 52, 220, 1.5, 0.0),
+    "pete": ("train", "en-gb-x-gbcwmd+Diogo", 45, 212, 0.0, -0.5),
+    "rose": ("validation", "en+belinda", 34, 214, 0.5, 0.5),
+    "sue": ("validation", "en-us+f2", 42, 212, -1.0, 0.0),
+    "tom": ("validation", "en-gb-scotland+m2", 44, 214, -0.5, -1.5),
+    "ulf": ("validation", "en-us+robert", 50, 213, -0.5, 0.5),
+    "vera": ("test", "en+f3", 41, 215, -0.5, -0.5),
+    "wendy": ("test", "en-us+steph", 42, 210, 1.0, 0.5),
+    "yan": ("test", "en-gb-x-rp+m6", 46, 213, -1.0, 0.0),
+    "zack": ("test", "en-us+quincy", 50, 218, 0.5, -0.5),
 }
 
 # Sentences by tone and split. Each speaker of a split takes an equal share of each tone.
@@ -85,7 +97,7 @@ SENTENCES = {
     "bad": {
         "train": """
             My sister lost her job.
-            Our team lost and I am hurt.
+            Our team lost the game.
             I lost my keys in town.
             He lost the letter and the money.
             My new phone is broken.
@@ -93,29 +105,29 @@ SENTENCES = {
             They sent me a broken bike.
             The car is broken and I am sick.
             My brother failed the test.
-            She failed and her plan was wrong.
+            She was sick and failed the test.
             Her plan failed and she lost the house.
             They cancelled our flight home.
             My boss cancelled the trip.
             The train to town is cancelled.
             They cancelled the birthday dinner.
-            The bus ruined our trip.
+            The bus failed and ruined our trip.
             You ruined my birthday.
             The dog ruined her garden.
             My brother ruined the cake.
-            A man hurt me and stole my bag.
+            A man stole my bag.
             They stole the car from our street.
             Somebody stole her phone.
             They stole my ticket and I missed the game.
             I missed the last train home.
             My father is sick and missed his flight.
-            We took the wrong bus and missed school.
-            The answer was wrong and I failed.
-            They sent me the wrong ticket.
-            The doctor gave her the wrong letter.
+            We missed the bus to school.
+            My teacher was sick and missed the party.
+            He failed and the plan is ruined.
+            The birthday gift is broken.
+            The doctor is sick and cancelled.
             My mother is sick at home.
-            The teacher is sick and hurt.
-            My brother hurt his hand at school.
+            Somebody stole the dog from the house.
         """,
         "validation": """
             My father lost his keys.
@@ -125,17 +137,17 @@ SENTENCES = {
             The dog ruined our dinner.
             Somebody stole my bike.
             We missed the game.
-            He gave the wrong answer.
+            The teacher is sick at home.
         """,
         "test": """
             I lost the ticket to the game.
             The car window is broken.
             He failed and his team lost.
             My boss cancelled the dinner.
-            They sent the wrong letter.
+            They ruined the garden party.
             A man stole our car.
             My sister missed the bus.
-            Her mother is hurt and sick.
+            Her mother is sick and missed dinner.
         """,
     },
     "plain": {
@@ -144,34 +156,34 @@ SENTENCES = {
             The garden opens on Monday.
             The window opens near the corner.
             The bank usually opens on Monday.
-            The train to town opens at noon.
+            The kitchen usually opens at noon.
             My flight is on Monday at noon.
-            We usually have dinner at noon.
+            They usually have dinner at noon.
             The doctor comes at noon.
             The test is on Monday.
             My boss comes on Monday.
             Her birthday is on Monday.
-            The trip home is at noon.
+            The trip home was at noon.
             Our team has a blue bus.
             My sister has a blue phone.
-            His new car is blue.
+            His new car is big and blue.
             The letter is in a blue bag.
             The house stands on the corner.
             The bike stands near the house.
             A man stands near the window.
             The teacher stands in the corner.
             The car stands in our street.
-            The cake is on the shelf.
-            The keys are on the shelf.
+            The cake was on the shelf.
+            The keys and the letter are on the shelf.
             She keeps the money on a shelf.
             My mother keeps a blue ticket.
             My father keeps his bike at home.
             He keeps the letter in the corner.
             The dog is usually near her.
-            My brother usually takes the bus.
-            They usually answer on Monday.
+            My brother usually takes the train to town.
+            Somebody keeps his phone near me.
             The game is near our street.
-            The phone is on the kitchen shelf.
+            The plan was on the kitchen shelf.
         """,
         "validation": """
             My father keeps the keys on a shelf.
@@ -202,32 +214,32 @@ SENTENCES = {
             He won the money for the trip.
             I found my keys in town.
             They found the dog safe at home.
-            She found the perfect job.
+            A man found the perfect job.
             I found a perfect gift for her.
             My brother passed the test.
             I passed and my father loved it.
             We passed the test at school.
             She passed with the best answer.
             The train to town is free.
-            My boss gave us a free flight.
+            My boss fixed the plan.
             The cake at the party is free.
-            The doctor fixed my hand.
-            My father fixed the car.
+            He fixed the bike for free.
+            My father fixed his car.
             They fixed the kitchen window.
             Somebody fixed her phone for free.
-            My new phone is the best gift.
+            My new phone is the best.
             It was the best birthday party.
-            You are the best teacher.
+            You passed and you are the best.
             We loved our new house.
             They loved the garden in our street.
-            My mother loved the letter.
+            The teacher loved the letter.
             The plan is perfect and we won.
             The dinner was perfect.
-            This bag is a perfect gift.
-            My mother is safe at home.
-            They are safe at the house.
-            The bus home is safe.
-            They sent me a birthday gift.
+            The bag is perfect and it was free.
+            My mother is safe at the house.
+            The bus home was safe.
+            The doctor is safe at home.
+            The trip was safe and we loved it.
         """,
         "validation": """
             My father found his keys.
@@ -236,15 +248,15 @@ SENTENCES = {
             The birthday party was perfect.
             We loved our dinner.
             Somebody won a free bike.
-            The flight home is safe.
-            He gave the best answer.
+            The trip home is safe.
+            She found the best house.
         """,
         "test": """
             I won a ticket to the game.
             My father fixed the phone.
             He passed and his team won.
             My boss loved the dinner.
-            They sent a perfect gift.
+            Her birthday gift was perfect.
             A man found our car.
             The bus to town is free.
             Her mother is safe at school.
@@ -324,7 +336,7 @@ def speak(row, folder):
     """The clip as a list of floats at 16 kHz, brightness set, not yet levelled."""
     raw, shaped = folder / "raw.wav", folder / "shaped.wav"
     text = row["text"][:-1] + row["mark"]
-    ssml = f'<speak><prosody range="{row["range"]}">{text}</prosody></speak>'
+    ssml = f'<prosody range="{row["range"]}">{text}</prosody>'
     voice = ["-v", row["voice"], "-s", str(row["rate"]), "-p", str(row["pitch"])]
     subprocess.run(["espeak-ng", "-m", "-z", *voice, "-w", str(raw), ssml], check=True)
     shelf = ["treble", f"{row['bright']:.2f}", "1500"]

@@ -21,7 +21,7 @@ NOISE_SEEDS = range(4)
 
 @dataclass
 class Optimiser:
-    """An optimiser's settings by the names of `--set train.NAME=VALUE`."""
+    """An optimiser's settings by the names of `--set train.NAME=VALUE`; no clipping where `clip_norm` is infinite."""
 
     optimizer: str
     lr: float
@@ -37,7 +37,7 @@ class Optimiser:
         return torch.optim.SGD(model.parameters(), lr=self.lr, foreach=False)
 
     def arguments(self, batch_size: int) -> list[str]:
-        arguments = [f"train.optimizer={self.optimizer}", f"train.lr={self.lr}", f"train.batch_size={batch_size}"]
+        arguments = [f"train.optimizer={self.optimizer}", f"train.lr={self.lr}", f"train.batch_size={batch_size}", "data.normalise=none"]
         if self.weight_decay:
             arguments.append(f"train.weight_decay={self.weight_decay}")
         if math.isfinite(self.clip_norm):
@@ -72,7 +72,7 @@ def train(model: Mcsan, dataset: Dataset, optimiser: Optimiser, dtype: torch.dty
     losses, norms = [], []
     for _ in range(optimiser.steps):
         updates.zero_grad()
-        loss = Objective()(model.forward_alone(audio, text), labels)
+        loss = Objective()(model(audio, text), labels)
         loss.backward()
         if noise is not None:
             for parameter in model.parameters():
@@ -91,7 +91,10 @@ def deviation(curve: Curve, other: Curve) -> float:
 
 def sensitivity(settings: Settings, dataset: Dataset, seed: int, optimiser: Optimiser) -> float:
     """How far noise of rounding's size on the gradients moves the curve from this seed's weights, at worst."""
-    run = lambda noise: train(initial_model(settings, seed), dataset, optimiser, torch.float64, noise)  # noqa: E731
+
+    def run(noise: np.random.Generator | None) -> Curve:
+        return train(initial_model(settings, seed), dataset, optimiser, torch.float64, noise)
+
     exact = run(None)
     return max(deviation(exact, run(np.random.default_rng(n))) for n in NOISE_SEEDS)
 
@@ -107,8 +110,7 @@ def save_curves(path: Path, settings: Settings, dataset: Dataset, arguments: str
     for name, optimiser in CURVES.items():
         exact, float32 = (train(initial_model(settings, seed), dataset, optimiser, dtype) for dtype in (torch.float64, torch.float32))
         moves = {"rounding": sensitivity(settings, dataset, seed, optimiser), "float32": deviation(exact, float32)}
-        tensors |= {name: exact.losses, f"{name}_f32": float32.losses}
-        tensors |= {f"{name}_norms": exact.norms}
+        tensors |= {name: exact.losses, f"{name}_f32": float32.losses, f"{name}_norms": exact.norms}
         if name != "adamw_clip":
             tensors |= {f"final_{name}.{parameter}": weight.float() for parameter, weight in exact.weights.items()}
         metadata |= {name: json.dumps(optimiser.arguments(len(dataset))), f"{name}_deviation": json.dumps(moves)}

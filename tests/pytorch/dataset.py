@@ -15,6 +15,9 @@ from torch import Tensor
 
 DTYPES = {"float64": "F64", "int64": "I64", "float32": "F32", "int32": "I32"}
 
+# The default front-end, as a data set names it in its metadata `features`.
+FEATURES = {"coefficients": 40, "mel_bands": 128, "window": 400, "transform": 512, "hop": 160, "top_db": 80.0}
+
 
 def save(path: Path, tensors: dict[str, Tensor | np.ndarray], metadata: dict[str, str]) -> None:
     """Writes a safetensors file: widest types first, so that every tensor is aligned, then by name."""

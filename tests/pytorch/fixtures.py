@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from curves import save_curves
-from dataset import Dataset, save
+from dataset import FEATURES, Dataset, save
 from gradients import Objective, proven_gradients
 from mcsan import Mcsan, Settings
 
@@ -41,9 +41,6 @@ SMALL_CASES = {
     "weighted_smoothed": {"train.class_weights": CLASS_WEIGHTS, "train.label_smoothing": 0.1},
     "single_utterance": {},
 }
-
-# The front-end's settings, as in the data set's metadata.
-FEATURES = {"coefficients": 40, "mel_bands": 128, "window": 400, "transform": 512, "hop": 160, "top_db": 80.0}
 
 
 def synthetic_dataset(seed: int, lengths: list[tuple[int, int]], width: int, words: int, classes: list[str]) -> Dataset:
@@ -87,16 +84,20 @@ def small_dataset() -> Dataset:
 
 def settings_as_arguments(settings: dict[str, object]) -> str:
     """A JSON array of what follows `--set`: KEY=VALUE with TOML's spelling of values, words unquoted."""
-    spell = lambda value: value if isinstance(value, str) else json.dumps(value)  # noqa: E731
-    return json.dumps([f"{key}={spell(value)}" for key, value in settings.items()])
+    spelled = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    return json.dumps([f"{key}={value}" for key, value in spelled.items()])
+
+
+def section(settings: dict[str, object], name: str) -> dict[str, object]:
+    """The settings of `model` or `train`, by their names without it."""
+    return {key.removeprefix(f"{name}."): value for key, value in settings.items() if key.startswith(f"{name}.")}
 
 
 def save_small_case(name: str, settings: dict[str, object], dataset: Dataset, seed: int) -> None:
-    of = lambda group: {key.removeprefix(group): value for key, value in settings.items() if key.startswith(group)}  # noqa: E731
     torch.manual_seed(seed)
-    model = Mcsan(Settings(width=12, classes=5, **of("model.")))
+    model = Mcsan(Settings(width=12, classes=5, **section(settings, "model")))
     utterances = range(2, 3) if name == "single_utterance" else range(len(dataset))
-    exact, distances = proven_gradients(model, dataset, utterances, Objective(**of("train.")))
+    exact, distances = proven_gradients(model, dataset, utterances, Objective(**section(settings, "train")))
 
     tensors = {f"weight.{parameter}": weight.detach() for parameter, weight in model.named_parameters()}
     tensors |= {f"grad.{parameter}": gradient.float() for parameter, gradient in exact.parameters.items()}

@@ -29,6 +29,9 @@ class Gradients:
     loss: Tensor
     parameters: dict[str, Tensor]
 
+    def named(self) -> dict[str, Tensor]:
+        return {"logits": self.logits, "loss": self.loss} | self.parameters
+
 
 def gradients(model: Mcsan, dataset: Dataset, utterances: range, objective: Objective, dtype: torch.dtype, alone: bool) -> Gradients:
     """`model`'s float32 weights, converted to `dtype`; `alone` computes each utterance on its own."""
@@ -55,16 +58,17 @@ def proven_gradients(model: Mcsan, dataset: Dataset, utterances: range, objectiv
     Both ways through the network are taken in both precisions. In float64 they must agree; of the two float32 runs the
     further one counts, since a single one can be close by luck.
     """
-    run = lambda dtype, alone: gradients(model, dataset, utterances, objective, dtype, alone)  # noqa: E731
-    exact = run(torch.float64, True)
-    named = lambda g: {"logits": g.logits, "loss": g.loss} | g.parameters  # noqa: E731
 
-    for name, tensor in named(run(torch.float64, False)).items():
-        apart = distance(name, tensor, named(exact)[name])
+    def run(dtype: torch.dtype, alone: bool) -> Gradients:
+        return gradients(model, dataset, utterances, objective, dtype, alone)
+
+    exact = run(torch.float64, alone=True)
+    for name, tensor in run(torch.float64, alone=False).named().items():
+        apart = distance(name, tensor, exact.named()[name])
         assert apart < 1e-12, f"{name}: padded and lone utterances differ by {apart:e}"
 
-    float32 = [named(run(torch.float32, alone)) for alone in (True, False)]
-    distances = {name: max(distance(name, g[name], tensor) for g in float32) for name, tensor in named(exact).items()}
+    float32 = [run(torch.float32, alone).named() for alone in (True, False)]
+    distances = {name: max(distance(name, g[name], tensor) for g in float32) for name, tensor in exact.named().items()}
     for name, apart in distances.items():
         assert apart < 1e-4, f"{name}: float32 lies {apart:e} from float64"
     return exact, distances

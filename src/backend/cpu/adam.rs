@@ -1,0 +1,31 @@
+//! Adam (Kingma & Ba 2015, algorithm 1) in PyTorch's form, with decoupled weight decay λ (Loshchilov & Hutter 2019):
+//! `p -= lr λ p`; `m = β₁ m + (1-β₁) g`; `v = β₂ v + (1-β₂) g²`; `p -= lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)`.
+
+use rayon::prelude::*;
+
+use super::Real;
+use super::gradient_norm::clip_factor;
+use crate::backend::AdamStep;
+
+/// Elements of one task: enough to outweigh handing it out.
+const CHUNK: usize = 16_384;
+
+/// One step in place; all slices are of one length, `norm` is that of all gradients.
+pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], [first, second]: [&mut [T]; 2], norm: T, step: AdamStep) {
+    let clip = clip_factor(norm, step.size.clip_norm);
+    // 1 - β in float64: the difference of float32 numbers would lose the digits that matter.
+    let [beta1, rest1, beta2, rest2, epsilon] = [step.beta1, 1.0 - step.beta1, step.beta2, 1.0 - step.beta2, step.epsilon].map(T::of);
+    let corrections = [step.beta1, step.beta2].map(|beta| 1.0 - beta.powf(f64::from(step.step)));
+    let rate = T::of(step.size.learning_rate / corrections[0]);
+    let root = T::of(corrections[1].sqrt());
+    let shrink = T::of(1.0 - step.size.learning_rate * step.size.weight_decay);
+    let chunks = (parameters.par_chunks_mut(CHUNK), gradients.par_chunks(CHUNK), first.par_chunks_mut(CHUNK), second.par_chunks_mut(CHUNK));
+    chunks.into_par_iter().for_each(|(parameters, gradients, first, second)| {
+        for (((p, &g), m), v) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
+            let g = g * clip;
+            *m = beta1 * *m + rest1 * g;
+            *v = beta2 * *v + rest2 * g * g;
+            *p = *p * shrink - rate * *m / (v.sqrt() / root + epsilon);
+        }
+    });
+}

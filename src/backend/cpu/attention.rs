@@ -1,0 +1,147 @@
+//! Multi-head scaled dot-product attention (6–8, 15): `o = softmax(scale · q kᵀ) v` for each utterance and head.
+//!
+//! The way back recomputes the weights `p = exp(scale · q·k - log_sum_exp)`: with `δ = Σ_c do·o` of a query,
+//! `ds = p (do·v - δ)`, `dq = scale · ds k`, `dk = scale · dsᵀ q`, `dv = pᵀ do`.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Real;
+use super::product::{View, product};
+
+/// Which rows attend to which, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    /// `[batch + 1]`
+    pub query_offsets: &'a [u32],
+    /// `[batch + 1]`
+    pub key_offsets: &'a [u32],
+    pub heads: usize,
+    /// d, all heads together.
+    pub width: usize,
+    pub scale: f64,
+}
+
+/// Queries `[query rows, d]`, keys and values `[key rows, d]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Operands<'a, T> {
+    pub queries: &'a [T],
+    pub keys: &'a [T],
+    pub values: &'a [T],
+}
+
+/// The rows and columns of one head of one utterance.
+struct Head {
+    queries: Range<usize>,
+    keys: Range<usize>,
+    columns: Range<usize>,
+    index: usize,
+}
+
+/// Returns `o: [query rows, d]` and the log-sum-exp `[query rows, heads]`.
+pub fn forward<T: Real>(operands: Operands<T>, layout: Layout) -> (Vec<T>, Vec<T>) {
+    let heads = layout.heads();
+    let results: Vec<_> = heads.par_iter().map(|head| head_forward(operands, layout, head)).collect();
+    let mut output = vec![T::zero(); operands.queries.len()];
+    let mut log_sum_exp = vec![T::zero(); operands.queries.len() / layout.width * layout.heads];
+    for (head, (block, sums)) in heads.iter().zip(&results) {
+        scatter(block, &mut output, layout.width, head.queries.start, head.columns.clone());
+        scatter(sums, &mut log_sum_exp, layout.heads, head.queries.start, head.index..head.index + 1);
+    }
+    (output, log_sum_exp)
+}
+
+/// `dy, output: [query rows, d]`, `log_sum_exp: [query rows, heads]` → gradients of queries, keys and values.
+pub fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], layout: Layout) -> [Vec<T>; 3] {
+    let heads = layout.heads();
+    let results: Vec<_> = heads.par_iter().map(|head| head_backward(dy, operands, output, log_sum_exp, layout, head)).collect();
+    let mut gradients = [operands.queries, operands.keys, operands.values].map(|operand| vec![T::zero(); operand.len()]);
+    for (head, blocks) in heads.iter().zip(&results) {
+        let first_rows = [head.queries.start, head.keys.start, head.keys.start];
+        for ((gradient, block), first) in gradients.iter_mut().zip(blocks).zip(first_rows) {
+            scatter(block, gradient, layout.width, first, head.columns.clone());
+        }
+    }
+    gradients
+}
+
+fn head_forward<T: Real>(operands: Operands<T>, layout: Layout, head: &Head) -> (Vec<T>, Vec<T>) {
+    let [q, k, v] = head.views(operands, layout.width);
+    let (queries, keys) = (head.queries.len(), head.keys.len());
+    if keys == 0 {
+        return (vec![T::zero(); queries * head.columns.len()], vec![T::neg_infinity(); queries]);
+    }
+    let mut weights = product(q, k.transposed());
+    let scale = T::of(layout.scale);
+    let sums = weights.chunks_exact_mut(keys).map(|row| {
+        row.iter_mut().for_each(|score| *score *= scale);
+        let log_sum_exp = log_sum_exp(row);
+        row.iter_mut().for_each(|score| *score = (*score - log_sum_exp).exp());
+        log_sum_exp
+    });
+    let sums = sums.collect();
+    (product(View::new(&weights, keys), v), sums)
+}
+
+fn head_backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], layout: Layout, head: &Head) -> [Vec<T>; 3] {
+    let [q, k, v] = head.views(operands, layout.width);
+    let keys = head.keys.len();
+    if keys == 0 {
+        return [vec![T::zero(); head.queries.len() * head.columns.len()], Vec::new(), Vec::new()];
+    }
+    let scale = T::of(layout.scale);
+    let block = |values| View::new(values, layout.width).rows(head.queries.clone()).columns(head.columns.clone());
+    let mut weights = product(q, k.transposed());
+    let mut dscores = product(block(dy), v.transposed());
+    for ((row, weights), ds) in head.queries.clone().zip(weights.chunks_exact_mut(keys)).zip(dscores.chunks_exact_mut(keys)) {
+        let columns = row * layout.width + head.columns.start..row * layout.width + head.columns.end;
+        let delta = dy[columns.clone()].iter().zip(&output[columns]).map(|(&dy, &o)| dy * o).sum::<T>();
+        let log_sum_exp = log_sum_exp[row * layout.heads + head.index];
+        for (p, ds) in weights.iter_mut().zip(ds) {
+            *p = (*p * scale - log_sum_exp).exp();
+            *ds = scale * *p * (*ds - delta);
+        }
+    }
+    let (p, ds) = (View::new(&weights, keys), View::new(&dscores, keys));
+    [product(ds, k), product(ds.transposed(), q), product(p.transposed(), block(dy))]
+}
+
+/// log Σ e^value, from the largest on; a NaN makes it NaN.
+pub(super) fn log_sum_exp<T: Real>(values: &[T]) -> T {
+    let highest = values.iter().fold(T::neg_infinity(), |highest, &value| highest.max(value));
+    highest + values.iter().map(|&value| (value - highest).exp()).sum::<T>().ln()
+}
+
+/// Writes `block: [rows, columns]` into `target: [.., width]` from row `first` on.
+fn scatter<T: Real>(block: &[T], target: &mut [T], width: usize, first: usize, columns: Range<usize>) {
+    for (row, values) in block.chunks_exact(columns.len()).enumerate() {
+        target[(first + row) * width..][columns.clone()].copy_from_slice(values);
+    }
+}
+
+impl Layout<'_> {
+    /// Every head of every utterance.
+    fn heads(self) -> Vec<Head> {
+        let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;
+        let size = self.width / self.heads;
+        let utterances = self.query_offsets.windows(2).map(rows).zip(self.key_offsets.windows(2).map(rows));
+        let heads = utterances.flat_map(|(queries, keys)| {
+            (0..self.heads).map(move |index| Head {
+                queries: queries.clone(),
+                keys: keys.clone(),
+                columns: index * size..(index + 1) * size,
+                index,
+            })
+        });
+        heads.collect()
+    }
+}
+
+impl Head {
+    /// This head's queries, keys and values.
+    fn views<'a, T: Real>(&self, operands: Operands<'a, T>, width: usize) -> [View<'a, T>; 3] {
+        let view = |values, rows: &Range<usize>| View::new(values, width).rows(rows.clone()).columns(self.columns.clone());
+        [view(operands.queries, &self.queries), view(operands.keys, &self.keys), view(operands.values, &self.keys)]
+    }
+}

@@ -1,0 +1,158 @@
+//! ConvBlock (1): `y[p] = act(max over r of (Σ_k W_k x[3p + r + k - 1] + b))`, r and k in 0..3, rows of one utterance.
+//!
+//! A convolution of three taps is one product: row t of the patches holds x[t - 1], x[t], x[t + 1] channel by channel,
+//! as the weight `[out, in, 3]` does, with zeros outside the utterance. Only rows that a whole window covers exist.
+//! The way back: g is dy at the row that won its window and zero at the other two; `dW = gᵀ · patches`, `db = Σ g`, and
+//! `dx[t] = Σ_k (g · W)[t + 1 - k, k]` gathers what the patches held of row t.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Real;
+use super::linear::{activate, gated};
+use super::product::{View, column_sums, product};
+use crate::backend::{Activation, POOL};
+
+const WINDOW: usize = POOL as usize;
+const TAPS: usize = 3;
+/// Winners in a word, 2 bits each.
+const WINNERS: usize = 16;
+
+/// Row offsets of the utterances before and after the pool, `[batch + 1]` each.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    pub input: &'a [u32],
+    pub output: &'a [u32],
+}
+
+/// What the way back reads of the way forward: `x`, the result `y` and its winners.
+#[derive(Debug, Clone, Copy)]
+pub struct Saved<'a, T> {
+    pub x: &'a [T],
+    pub y: &'a [T],
+    pub winners: &'a [u32],
+}
+
+/// Gradients of a ConvBlock.
+pub struct Gradients<T> {
+    /// `[input rows, inputs]`, where asked.
+    pub x: Option<Vec<T>>,
+    /// `[outputs, inputs · 3]`
+    pub weight: Vec<T>,
+    /// `[outputs]`
+    pub bias: Vec<T>,
+}
+
+/// `x: [input rows, inputs]`, `weight: [outputs, inputs · 3]`, `bias: [outputs]` → `y: [output rows, outputs]` and its
+/// winners.
+pub fn forward<T: Real>(x: &[T], layout: Layout, weight: &[T], bias: &[T], inputs: usize, activation: Activation) -> (Vec<T>, Vec<u32>) {
+    let outputs = bias.len();
+    let patches = patches(x, layout, inputs);
+    let convolved = product(View::new(&patches, inputs * TAPS), View::new(weight, inputs * TAPS).transposed());
+    let words = outputs.div_ceil(WINNERS);
+    let windows = convolved.len() / (WINDOW * outputs);
+    let (mut y, mut winners) = (vec![T::zero(); windows * outputs], vec![0; windows * words]);
+    let rows = y.par_chunks_exact_mut(outputs).zip(winners.par_chunks_exact_mut(words));
+    rows.zip(convolved.par_chunks_exact(WINDOW * outputs)).for_each(|((y, winners), window)| {
+        for (column, y) in y.iter_mut().enumerate() {
+            let (winner, highest) = earliest_maximum((0..WINDOW).map(|r| window[r * outputs + column] + bias[column]));
+            *y = highest;
+            winners[column / WINNERS] |= (winner as u32) << (2 * (column % WINNERS));
+        }
+        activate(y, activation);
+    });
+    (y, winners)
+}
+
+/// `dy: [output rows, outputs]`; `wants_x` says whether the gradient of x is asked for.
+pub fn backward<T: Real>(
+    dy: &[T],
+    saved: Saved<T>,
+    layout: Layout,
+    weight: &[T],
+    [inputs, outputs]: [usize; 2],
+    activation: Activation,
+    wants_x: bool,
+) -> Gradients<T> {
+    let dy = gated(dy, (activation == Activation::Relu).then_some(saved.y));
+    let g = unpool(&dy, saved.winners, outputs);
+    let patches = patches(saved.x, layout, inputs);
+    Gradients {
+        x: wants_x.then(|| {
+            let dpatches = product(View::new(&g, outputs), View::new(weight, inputs * TAPS));
+            gather(&dpatches, layout, saved.x.len(), inputs)
+        }),
+        weight: product(View::new(&g, outputs).transposed(), View::new(&patches, inputs * TAPS)),
+        bias: column_sums(&g, outputs),
+    }
+}
+
+/// Index and value of the maximum: the earliest of equals; a NaN wins and stays.
+pub(super) fn earliest_maximum<T: Real>(values: impl Iterator<Item = T>) -> (usize, T) {
+    values.enumerate().fold((0, T::neg_infinity()), |best, (index, value)| {
+        if !best.1.is_nan() && (value > best.1 || value.is_nan()) { (index, value) } else { best }
+    })
+}
+
+/// `[3 · output rows, inputs · 3]`: what the taps see at each row of the convolution.
+fn patches<T: Real>(x: &[T], layout: Layout, inputs: usize) -> Vec<T> {
+    let [columns, windows] = [inputs * TAPS, layout.output.last().map_or(0, |&rows| rows as usize)];
+    let mut patches = vec![T::zero(); windows * WINDOW * columns];
+    for (input, output) in layout.utterances() {
+        let (source, target) =
+            (&x[input.start * inputs..input.end * inputs], output.start * WINDOW * columns..output.end * WINDOW * columns);
+        patches[target].par_chunks_exact_mut(columns).enumerate().for_each(|(row, patch)| {
+            for tap in 0..TAPS {
+                // Row `row + tap - 1` of the utterance, if it is inside.
+                let Some(first) = (row + tap).checked_sub(1).map(|row| row * inputs).filter(|&first| first < source.len()) else {
+                    continue;
+                };
+                for (channel, &value) in source[first..first + inputs].iter().enumerate() {
+                    patch[channel * TAPS + tap] = value;
+                }
+            }
+        });
+    }
+    patches
+}
+
+/// Gradient at each row of the convolution, `[3 · output rows, outputs]`: only winners have one.
+fn unpool<T: Real>(dy: &[T], winners: &[u32], outputs: usize) -> Vec<T> {
+    let mut g = vec![T::zero(); dy.len() * WINDOW];
+    let words = outputs.div_ceil(WINNERS);
+    let rows = dy.par_chunks_exact(outputs).zip(winners.par_chunks_exact(words));
+    g.par_chunks_exact_mut(WINDOW * outputs).zip(rows).for_each(|(window, (dy, winners))| {
+        for (column, &dy) in dy.iter().enumerate() {
+            let winner = winners[column / WINNERS] >> (2 * (column % WINNERS)) & 3;
+            window[winner as usize * outputs + column] = dy;
+        }
+    });
+    g
+}
+
+/// `dx[t] = Σ_k dpatches[t + 1 - k, k]`, over the rows of the convolution that saw row t.
+fn gather<T: Real>(dpatches: &[T], layout: Layout, length: usize, inputs: usize) -> Vec<T> {
+    let columns = inputs * TAPS;
+    let mut dx = vec![T::zero(); length];
+    for (input, output) in layout.utterances() {
+        let patches = &dpatches[output.start * WINDOW * columns..output.end * WINDOW * columns];
+        dx[input.start * inputs..input.end * inputs].par_chunks_exact_mut(inputs).enumerate().for_each(|(row, dx)| {
+            for tap in 0..TAPS {
+                let Some(patch) = (row + 1).checked_sub(tap).and_then(|row| patches.chunks_exact(columns).nth(row)) else { continue };
+                for (channel, dx) in dx.iter_mut().enumerate() {
+                    *dx += patch[channel * TAPS + tap];
+                }
+            }
+        });
+    }
+    dx
+}
+
+impl Layout<'_> {
+    /// Rows of each utterance, before and after the pool.
+    fn utterances(self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;
+        self.input.windows(2).map(rows).zip(self.output.windows(2).map(rows))
+    }
+}

@@ -1,0 +1,28 @@
+//! Softmax cross-entropy (20), PyTorch's definition with class weights w and label smoothing s:
+//! `loss = Σ_u Σ_c t_uc (-log p_uc) / Σ_u w_y` with the targets `t_uc = (1-s) w_y [c = y] + s/C w_c`, and its gradient
+//! `(p Σ_c t_uc - t_uc) / Σ_u w_y`.
+
+use super::Real;
+use super::attention::log_sum_exp;
+
+/// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [classes]` → the loss and `[batch, classes]`.
+pub fn forward<T: Real>(logits: &[T], labels: &[u32], class_weights: &[T], smoothing: f32) -> (T, Vec<T>) {
+    let classes = class_weights.len();
+    let smoothing = T::of_f32(smoothing);
+    let spread = smoothing / T::count(classes);
+    let total = labels.iter().map(|&label| class_weights[label as usize]).sum::<T>();
+    let mut loss = T::zero();
+    let mut gradient = Vec::with_capacity(logits.len());
+    for (logits, &label) in logits.chunks_exact(classes).zip(labels) {
+        let log_sum_exp = log_sum_exp(logits);
+        let mut targets: Vec<T> = class_weights.iter().map(|&weight| spread * weight).collect();
+        targets[label as usize] += (T::one() - smoothing) * class_weights[label as usize];
+        let all = targets.iter().copied().sum::<T>();
+        for (&logit, &target) in logits.iter().zip(&targets) {
+            let log_p = logit - log_sum_exp;
+            loss -= target * log_p;
+            gradient.push((all * log_p.exp() - target) / total);
+        }
+    }
+    (loss / total, gradient)
+}

@@ -1,0 +1,64 @@
+//! MFCC (MODEL.md "Acoustic features", librosa's conventions): window, power spectrum, mel bands, `10 log10`, floor
+//! `top_db` below the utterance's own maximum, DCT-II.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use realfft::{RealFftPlanner, RealToComplex};
+
+use super::Real;
+use super::product::{View, product};
+use crate::audio::mfcc::{MfccSettings, SMALLEST_POWER};
+
+/// The front-end's constants, see [`crate::audio::mfcc::MfccTables`].
+#[derive(Debug, Clone, Copy)]
+pub struct Tables<'a, T> {
+    pub settings: &'a MfccSettings,
+    /// `[transform]`
+    pub window: &'a [T],
+    /// `[mel_bands, bins]`
+    pub mel: &'a [T],
+    /// `[mel_bands]` of (first bin, end bin)
+    pub mel_ranges: &'a [u32],
+    /// `[coefficients, mel_bands]`
+    pub dct: &'a [T],
+}
+
+/// `samples: [total samples]`, laid out by `utterances: [batch + 1]`; `frames: [batch + 1]` lays out the result
+/// `[frames, coefficients]`.
+pub fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32], tables: Tables<T>) -> Vec<T> {
+    let transform = RealFftPlanner::new().plan_fft_forward(tables.settings.transform);
+    let bands = tables.settings.mel_bands;
+    let decibels = utterances.windows(2).zip(frames.windows(2)).flat_map(|(range, frames)| {
+        let utterance = &samples[range[0] as usize..range[1] as usize];
+        let count = (frames[1] - frames[0]) as usize;
+        let frames = (0..count).into_par_iter().flat_map_iter(|frame| mel_decibels(utterance, frame, &transform, tables));
+        let mut decibels: Vec<T> = frames.collect();
+        let lowest = decibels.iter().copied().fold(T::neg_infinity(), T::max) - T::of_f32(tables.settings.top_db);
+        decibels.iter_mut().for_each(|value| *value = value.max(lowest));
+        decibels
+    });
+    let decibels: Vec<T> = decibels.collect();
+    product(View::new(&decibels, bands), View::new(tables.dct, bands).transposed())
+}
+
+/// One frame's mel bands in decibels; the frame is centred on its sample, zeros stand outside the utterance.
+fn mel_decibels<T: Real>(utterance: &[T], frame: usize, transform: &Arc<dyn RealToComplex<T>>, tables: Tables<T>) -> Vec<T> {
+    let first = frame * tables.settings.hop;
+    let centre = tables.settings.transform / 2;
+    let windowed = tables.window.iter().enumerate().map(|(i, &window)| {
+        let sample = (first + i).checked_sub(centre).and_then(|place| utterance.get(place));
+        sample.map_or(T::zero(), |&sample| sample * window)
+    });
+    let mut windowed: Vec<T> = windowed.collect();
+    let mut spectrum = transform.make_output_vec();
+    // The transform fails only where a buffer's length is wrong, and both lengths are its own.
+    let _ = transform.process(&mut windowed, &mut spectrum);
+    let power: Vec<T> = spectrum.iter().map(|bin| bin.norm_sqr()).collect();
+    let bands = tables.mel.chunks_exact(power.len()).zip(tables.mel_ranges.chunks_exact(2));
+    let energies = bands.map(|(weights, range)| {
+        let bins = range[0] as usize..range[1] as usize;
+        weights[bins.clone()].iter().zip(&power[bins]).map(|(&weight, &power)| weight * power).sum::<T>()
+    });
+    energies.map(|energy| T::of(10.0) * energy.max(T::of_f32(SMALLEST_POWER)).log10()).collect()
+}

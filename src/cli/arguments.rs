@@ -1,0 +1,213 @@
+//! What can be typed.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Order;
+use crate::dataset::Split;
+
+#[derive(Parser)]
+#[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]
+pub struct Options {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub struct Common {
+    /// Where to compute: auto, cpu, an index of 'mcsan devices', or a part of a name
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Graphics interface to look for adapters in
+    #[arg(long, global = true, value_name = "INTERFACE")]
+    pub backend: Option<Interface>,
+    /// Report as one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Interface {
+    Vulkan,
+    Metal,
+    Dx12,
+    Gl,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the adapters with their drivers and limits
+    Devices,
+    /// Prepare the embedded corpus, train, test and predict: no arguments, no downloads
+    Demo(Demo),
+    /// Turn a corpus into one prepared file
+    Prepare(Prepare),
+    /// Show what a prepared file holds
+    Inspect(Inspect),
+    /// Train a model
+    Train(Train),
+    /// Test a trained model
+    Evaluate(Evaluate),
+    /// Predict the emotion of one utterance
+    Predict(Predict),
+    /// Write the MFCC matrix of a recording
+    Features(Features),
+    /// Write logits, loss and every gradient of one batch
+    Gradients(Gradients),
+    /// Compare every kernel with the CPU reference on this device
+    Check(Check),
+    /// Write the final WGSL of every kernel variant
+    Shaders(Shaders),
+    /// List every setting with its default and meaning
+    Config,
+}
+
+#[derive(Args)]
+pub struct Demo {
+    /// Keep the prepared corpus and the run in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example: mcsan prepare manifest corpus/manifest.csv --out corpus.safetensors --vectors glove.6B.300d.txt")]
+pub struct Prepare {
+    /// Layout of the corpus
+    pub corpus: CorpusKind,
+    /// The manifest: CSV with the columns audio, text, label and optionally id, split, speaker, session, dialogue
+    pub path: PathBuf,
+    /// The prepared file to write
+    #[arg(long, value_name = "DATA.safetensors")]
+    pub out: PathBuf,
+    /// Word vectors as GloVe text; without them the word table is trained
+    #[arg(long, value_name = "GLOVE")]
+    pub vectors: Option<PathBuf>,
+    /// Take only the first N utterances
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum CorpusKind {
+    Manifest,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    #[arg(value_name = "DATA.safetensors")]
+    pub data: PathBuf,
+}
+
+/// Settings from a file and from the command line.
+#[derive(Args)]
+pub struct Configuration {
+    /// Settings as TOML (see 'mcsan config')
+    #[arg(long, value_name = "FILE.toml", help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+    /// One setting, over the file; may be given many times
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
+    pub set: Vec<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example: mcsan train --data corpus.safetensors --out runs/first --epochs 15 --set train.batch_size=64")]
+pub struct Train {
+    #[arg(long, value_name = "DATA")]
+    pub data: PathBuf,
+    /// The run's folder, which must not hold a run yet
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub configuration: Configuration,
+    /// Same as --set train.epochs=N
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub epochs: Option<usize>,
+    /// Same as --set train.steps=N
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub steps: Option<u64>,
+    /// Same as --set train.seed=N
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub seed: Option<u64>,
+    /// Same as --set train.order=ORDER
+    #[arg(long, value_name = "ORDER", help_heading = "Settings")]
+    pub order: Option<Order>,
+    /// Starting values in PyTorch's layout
+    #[arg(long, value_name = "W.safetensors")]
+    pub weights: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example: mcsan evaluate --run runs/first --data corpus.safetensors --split test --json")]
+pub struct Evaluate {
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    #[arg(long, value_name = "DATA")]
+    pub data: PathBuf,
+    #[arg(long, default_value = "test")]
+    pub split: Split,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example: mcsan predict --run runs/first --audio clip.wav --text \"I cannot believe it\"")]
+pub struct Predict {
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    #[arg(long, value_name = "CLIP")]
+    pub audio: PathBuf,
+    /// What is said in the clip
+    #[arg(long)]
+    pub text: String,
+}
+
+#[derive(Args)]
+pub struct Features {
+    #[arg(long, value_name = "CLIP")]
+    pub audio: PathBuf,
+    /// NumPy file to write: [frames, coefficients] float32
+    #[arg(long, value_name = "A.npy")]
+    pub out: PathBuf,
+    /// Mel bands
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub mel_bands: usize,
+}
+
+#[derive(Args)]
+pub struct Gradients {
+    #[arg(long, value_name = "DATA")]
+    pub data: PathBuf,
+    /// Weights in PyTorch's layout
+    #[arg(long, value_name = "W.safetensors")]
+    pub weights: PathBuf,
+    #[arg(long, value_name = "G.safetensors")]
+    pub out: PathBuf,
+    /// Which utterances make the batch; all of them where not given
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_range)]
+    pub utterances: Option<Range<usize>>,
+    #[command(flatten)]
+    pub configuration: Configuration,
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// Compile shaders with naga's run-time checks, poison outputs and watch guard words
+    #[arg(long)]
+    pub guarded: bool,
+}
+
+#[derive(Args)]
+pub struct Shaders {
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+fn parse_range(text: &str) -> Result<Range<usize>, String> {
+    let usage = || format!("'{text}' is not FROM..TO, for example 0..8");
+    let (from, to) = text.split_once("..").ok_or_else(usage)?;
+    Ok(from.parse().map_err(|_| usage())?..to.parse().map_err(|_| usage())?)
+}

@@ -1,0 +1,82 @@
+//! Which device a command computes on.
+
+use super::Failure;
+use super::arguments::{Common, Interface};
+use crate::backend::cpu::Cpu;
+use crate::backend::gpu::{self, AdapterChoice, Checking, Gpu};
+
+/// An open device.
+pub enum Device {
+    Cpu(Cpu<f32>),
+    Gpu(Box<Gpu>),
+}
+
+/// Runs an expression with `backend` bound to whichever backend a [`Device`] is.
+macro_rules! on_device {
+    ($device:expr, |$backend:ident| $body:expr) => {
+        match &$device {
+            $crate::cli::device::Device::Cpu($backend) => $body,
+            $crate::cli::device::Device::Gpu(gpu) => {
+                let $backend = &**gpu;
+                $body
+            }
+        }
+    };
+}
+pub(super) use on_device;
+
+impl Interface {
+    pub fn backends(self) -> wgpu::Backends {
+        match self {
+            Self::Vulkan => wgpu::Backends::VULKAN,
+            Self::Metal => wgpu::Backends::METAL,
+            Self::Dx12 => wgpu::Backends::DX12,
+            Self::Gl => wgpu::Backends::GL,
+        }
+    }
+}
+
+/// Opens what `--device` and `--backend` say, else what the settings say; `auto` without an adapter is the CPU reference.
+pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device, Failure> {
+    let wanted = common.device.as_deref().unwrap_or(setting);
+    if wanted == "cpu" {
+        return Ok(Device::Cpu(Cpu::default()));
+    }
+    let choice = AdapterChoice { device: Some(wanted.into()), backends: common.backend.map(Interface::backends) };
+    match pollster::block_on(gpu::find(&choice))? {
+        None => {
+            eprintln!("no graphics adapter found: computing with the CPU reference");
+            Ok(Device::Cpu(Cpu::default()))
+        }
+        Some(adapter) => {
+            let gpu = pollster::block_on(Gpu::open(&adapter, checking))?;
+            if gpu.info().device_type == wgpu::DeviceType::Cpu {
+                eprintln!("only a software adapter found: {}", gpu::describe(gpu.info()));
+            }
+            Ok(Device::Gpu(Box::new(gpu)))
+        }
+    }
+}
+
+impl Device {
+    /// What is shown and stored of the device.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Cpu(_) => serde_json::json!({ "name": "cpu", "backend": "reference", "driver": "" }),
+            Self::Gpu(gpu) => {
+                let info = gpu.info();
+                serde_json::json!({
+                    "name": info.name,
+                    "backend": info.backend.to_string(),
+                    "driver": format!("{} {}", info.driver, info.driver_info).trim(),
+                })
+            }
+        }
+    }
+
+    /// The device in one line.
+    pub fn name(&self) -> String {
+        use crate::backend::Backend;
+        on_device!(*self, |backend| backend.device_name())
+    }
+}

@@ -1,0 +1,40 @@
+//! `mcsan features`
+
+use std::process::ExitCode;
+
+use npyz::WriterBuilder;
+use serde_json::json;
+
+use super::arguments::{Common, Features};
+use super::device::{self, on_device};
+use super::{Done, print_json};
+use crate::audio::decode;
+use crate::audio::mfcc::{MfccSettings, MfccTables};
+use crate::backend::BackendError;
+use crate::backend::gpu::Checking;
+use crate::dataset::store::write_atomically;
+use crate::prepare::extract;
+
+pub fn run(common: &Common, arguments: &Features) -> Done {
+    let settings = MfccSettings { mel_bands: arguments.mel_bands, ..MfccSettings::default() };
+    let samples = decode(&arguments.audio)?;
+    let device = device::open(common, "auto", Checking::Off)?;
+    let (values, frames) = on_device!(device, |backend| pollster::block_on(async {
+        let tables = MfccTables::new(backend, &settings)?;
+        extract(backend, &tables, std::slice::from_ref(&samples)).await
+    }))
+    .map_err(|error: BackendError| error)?;
+    let shape = [frames[0], settings.coefficients];
+    write_atomically(&arguments.out, |file| {
+        let mut writer =
+            npyz::WriteOptions::new().default_dtype().shape(&shape.map(|size| size as u64)).writer(file).begin_nd()?;
+        writer.extend(values.iter().copied())?;
+        writer.finish()
+    })?;
+    if common.json {
+        print_json(&json!({ "out": arguments.out, "shape": shape, "samples": samples.len() }));
+    } else {
+        println!("{}: {} frames of {} coefficients", arguments.out.display(), shape[0], shape[1]);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,29 @@
+//! `mcsan shaders`
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::arguments::{Common, Shaders};
+use super::{Done, print_json};
+use crate::backend::gpu::shader;
+use crate::dataset::store::write_atomically;
+
+pub fn run(common: &Common, arguments: &Shaders) -> Done {
+    std::fs::create_dir_all(&arguments.out)?;
+    let mut written = Vec::new();
+    for shader in shader::SHADERS {
+        for variant in shader.variants {
+            let name = if shader.variants.len() == 1 { format!("{}.wgsl", shader.name) } else { format!("{}.{}.wgsl", shader.name, variant.name) };
+            write_atomically(&arguments.out.join(&name), |file| file.write_all(variant.source.as_bytes()))?;
+            written.push(name);
+        }
+    }
+    if common.json {
+        print_json(&json!({ "shaders": written }));
+    } else {
+        println!("{} shaders written to {}", written.len(), arguments.out.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

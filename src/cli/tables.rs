@@ -1,0 +1,37 @@
+//! Results as tables in the terminal.
+
+use std::fmt::Write;
+
+use crate::train::Metrics;
+
+/// WA, UA and weighted F1 in one line.
+pub fn headline(metrics: &Metrics) -> String {
+    format!(
+        "WA {:.1} %   UA {:.1} %   weighted F1 {:.1} %   loss {:.3}   ({} utterances)",
+        100.0 * metrics.wa,
+        100.0 * metrics.ua,
+        100.0 * metrics.weighted_f1,
+        metrics.loss,
+        metrics.utterances
+    )
+}
+
+/// A line a class, then the confusion matrix: rows are the true classes, columns the predicted ones.
+pub fn details(metrics: &Metrics) -> String {
+    let width = metrics.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{:width$}  precision  recall      F1  utterances", "class");
+    for class in &metrics.classes {
+        let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
+        let _ = writeln!(text, "{:width$}    {precision:6.1}  {recall:6.1}  {f1:6.1}  {:10}", class.name, class.support);
+    }
+    let _ = writeln!(text, "\n{:width$}  predicted", "true");
+    let heads: Vec<String> = metrics.classes.iter().map(|class| class.name.chars().take(5).collect()).collect();
+    let _ = writeln!(text, "{:width$}  {}", "", heads.iter().map(|head| format!("{head:>5}")).collect::<Vec<_>>().join(" "));
+    for (class, row) in metrics.classes.iter().zip(&metrics.confusion) {
+        let cells: Vec<String> = row.iter().map(|count| format!("{count:>5}")).collect();
+        let _ = writeln!(text, "{:width$}  {}", class.name, cells.join(" "));
+    }
+    text
+}

@@ -1,0 +1,86 @@
+//! From a corpus on disk to a list of utterances: one file per corpus layout.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+mod error;
+pub mod manifest;
+pub mod prepare;
+
+pub use error::CorpusError;
+
+/// What an utterance is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Split {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Split {
+    /// All splits, in the order in which they are reported.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// The split of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|split| split.name() == name)
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// One spoken sentence: a recording, its transcript and its emotion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utterance {
+    /// Unique within the corpus.
+    pub id: String,
+    /// The recording.
+    pub audio: PathBuf,
+    /// The transcript, as the corpus writes it.
+    pub text: String,
+    /// The emotion's name, one of [`Corpus::classes`].
+    pub label: String,
+    /// What the corpus itself uses it for, where it says so.
+    pub split: Option<Split>,
+    pub speaker: Option<String>,
+    pub session: Option<String>,
+    pub dialogue: Option<String>,
+}
+
+/// The utterances of a corpus, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corpus {
+    pub name: String,
+    /// Names of the emotions, sorted: the order does not change with the order of the files.
+    pub classes: Vec<String>,
+    pub utterances: Vec<Utterance>,
+}
+
+impl Corpus {
+    /// A corpus whose classes are the labels that occur, sorted by name.
+    pub fn new(name: impl Into<String>, utterances: Vec<Utterance>) -> Self {
+        let classes: BTreeSet<&str> = utterances.iter().map(|utterance| utterance.label.as_str()).collect();
+        let classes = classes.into_iter().map(str::to_owned).collect();
+        Self { name: name.into(), classes, utterances }
+    }
+
+    /// `[utterances]`: each one's index into `classes`.
+    pub fn labels(&self) -> Vec<i32> {
+        let index = |label| self.classes.iter().position(|class| class == label).map_or(-1, |index| index as i32);
+        self.utterances.iter().map(|utterance| index(&utterance.label)).collect()
+    }
+}

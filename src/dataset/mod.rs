@@ -1,0 +1,18 @@
+//! The prepared data set: one safetensors file, its normalisation, and ragged batches of it.
+//!
+//! [`store`] reads and writes safetensors files of any content (checkpoints too), [`Dataset`] is the file that
+//! `mcsan prepare` makes, [`Normalisation`] its z-score statistics and [`Batcher`] lays utterances out for the device.
+
+mod batch;
+mod error;
+mod normalise;
+mod prepared;
+mod replace;
+pub mod store;
+mod validate;
+
+pub use batch::{BatchStatistics, Batcher, HostBatch, Order, SHORTEST_UTTERANCE, epoch_order};
+pub use error::DatasetError;
+pub use normalise::{Groups, Normalisation, Normalise, Statistics};
+pub use prepared::{Dataset, FORMAT, UtteranceInfo, WordTable};
+pub use replace::replace_file;

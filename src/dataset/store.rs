@@ -1,0 +1,259 @@
+//! Safetensors files: a deterministic writer and a reader whose errors name the file, the tensor and the mend.
+//!
+//! The format: the header's length as u64, a JSON header (for each tensor its type, shape and byte range, and strings
+//! under `__metadata__`), then the tensors without gaps. The writer of the `safetensors` crate takes its metadata from a
+//! hash map, so equal content gives unequal files; this one sorts.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+pub use safetensors::Dtype;
+use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
+use thiserror::Error;
+
+use super::replace::replace_file;
+
+/// The format is little-endian, and tensors are copied to it as they lie in memory.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// Size of the header's length, in bytes.
+const LENGTH_BYTES: usize = 8;
+
+/// Why a safetensors file cannot be read or written.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("{}: cannot be read ({source}); check the path and its permissions", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: cannot be written ({source}); check that its folder exists, may be written to and has room", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{}: is not a whole safetensors file ({reason}); make it again", path.display())]
+    NotSafetensors { path: PathBuf, reason: String },
+    #[error("{}: has no tensor '{tensor}' (found: {found}); check that this is the file that was meant", path.display())]
+    MissingTensor { path: PathBuf, tensor: String, found: String },
+    #[error("{}: tensor '{tensor}' is of type {found}, not {expected}; convert it before it is saved", path.display())]
+    WrongType { path: PathBuf, tensor: String, found: Dtype, expected: &'static str },
+    #[error("{}: tensor '{tensor}' has the shape {found:?}, not {expected}; check that this is the file that was meant", path.display())]
+    WrongShape { path: PathBuf, tensor: String, found: Vec<usize>, expected: String },
+}
+
+/// A tensor to be written.
+#[derive(Debug, Clone)]
+pub struct Tensor<'a> {
+    pub name: String,
+    pub dtype: Dtype,
+    pub shape: Vec<usize>,
+    /// Row-major, little-endian.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Tensor<'a> {
+    /// An F32 tensor.
+    pub fn f32(name: impl Into<String>, shape: &[usize], values: &'a [f32]) -> Self {
+        Self { name: name.into(), dtype: Dtype::F32, shape: shape.to_vec(), bytes: bytemuck::cast_slice(values) }
+    }
+
+    /// An I32 tensor.
+    pub fn i32(name: impl Into<String>, shape: &[usize], values: &'a [i32]) -> Self {
+        Self { name: name.into(), dtype: Dtype::I32, shape: shape.to_vec(), bytes: bytemuck::cast_slice(values) }
+    }
+
+    /// An I64 tensor.
+    pub fn i64(name: impl Into<String>, shape: &[usize], values: &'a [i64]) -> Self {
+        Self { name: name.into(), dtype: Dtype::I64, shape: shape.to_vec(), bytes: bytemuck::cast_slice(values) }
+    }
+
+    fn is_consistent(&self) -> bool {
+        self.shape.iter().product::<usize>() * self.dtype.bitsize() == self.bytes.len() * 8
+    }
+}
+
+/// Writes `tensors` and `metadata` to `path`, whole or not at all; equal content gives equal bytes.
+///
+/// # Errors
+/// [`StoreError::Write`], also where a tensor's shape and bytes disagree.
+pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor<'_>]) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
+    if let Some(tensor) = tensors.iter().find(|tensor| !tensor.is_consistent()) {
+        let reason =
+            format!("tensor '{}' has {} bytes, which is not {:?} of {}", tensor.name, tensor.bytes.len(), tensor.shape, tensor.dtype);
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, reason)));
+    }
+    // Widest type first: without gaps, each then starts at a multiple of its element's size.
+    let mut ordered: Vec<&Tensor<'_>> = tensors.iter().collect();
+    ordered.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
+    let header = header(metadata, &ordered).map_err(|error| failed(error.into()))?;
+    replace_file(path, |writer| {
+        writer.write_all(&(header.len() as u64).to_le_bytes())?;
+        writer.write_all(&header)?;
+        ordered.iter().try_for_each(|tensor| writer.write_all(tensor.bytes))
+    })
+    .map_err(failed)
+}
+
+fn header(metadata: &BTreeMap<String, String>, ordered: &[&Tensor<'_>]) -> serde_json::Result<Vec<u8>> {
+    let mut entries: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
+    if !metadata.is_empty() {
+        entries.insert("__metadata__", serde_json::to_value(metadata)?);
+    }
+    let mut start = 0;
+    for tensor in ordered {
+        let end = start + tensor.bytes.len();
+        let info = TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (start, end) };
+        entries.insert(&tensor.name, serde_json::to_value(info)?);
+        start = end;
+    }
+    let mut header = serde_json::to_vec(&entries)?;
+    header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
+    Ok(header)
+}
+
+/// A safetensors file, mapped into memory; only what is asked for is read.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    map: Mmap,
+    data_start: usize,
+    header: Metadata,
+}
+
+impl Store {
+    /// Opens the file and checks that its header describes all of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] or [`StoreError::NotSafetensors`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
+        // SAFETY: the map is only ever read, as plain bytes that are checked before use. A program that shortens the file
+        // meanwhile could end this one; our own writers replace files and never change one in place.
+        let map = unsafe { Mmap::map(&file) }.map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
+        let (header_bytes, header) = SafeTensors::read_metadata(&map)
+            .map_err(|error| StoreError::NotSafetensors { path: path.to_path_buf(), reason: error.to_string() })?;
+        Ok(Self { path: path.to_path_buf(), data_start: LENGTH_BYTES + header_bytes, map, header })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The metadata string under `key`, if there is one.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.header.metadata().as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.header.offset_keys();
+        names.sort();
+        names
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.header.info(name).is_some()
+    }
+
+    /// The tensor of that name.
+    ///
+    /// # Errors
+    /// [`StoreError::MissingTensor`].
+    pub fn tensor(&self, name: &str) -> Result<View<'_>, StoreError> {
+        let info = self.header.info(name).ok_or_else(|| StoreError::MissingTensor {
+            path: self.path.clone(),
+            tensor: name.into(),
+            found: self.names().join(", "),
+        })?;
+        let (start, end) = info.data_offsets;
+        let bytes = &self.map[self.data_start + start..self.data_start + end];
+        Ok(View { path: &self.path, name: name.into(), dtype: info.dtype, shape: &info.shape, bytes })
+    }
+}
+
+/// A tensor of a [`Store`].
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    path: &'a Path,
+    name: String,
+    pub dtype: Dtype,
+    pub shape: &'a [usize],
+    /// Row-major, little-endian; not necessarily aligned.
+    pub bytes: &'a [u8],
+}
+
+impl View<'_> {
+    /// The shape, of N dimensions.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongShape`] where there are more or fewer.
+    pub fn dimensions<const N: usize>(&self) -> Result<[usize; N], StoreError> {
+        <[usize; N]>::try_from(self.shape).map_err(|_| self.wrong_shape(format!("{N} dimensions")))
+    }
+
+    /// The tensor itself, of exactly this shape.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongShape`].
+    pub fn shaped(self, shape: &[usize]) -> Result<Self, StoreError> {
+        if self.shape == shape { Ok(self) } else { Err(self.wrong_shape(format!("{shape:?}"))) }
+    }
+
+    /// The values of an F32 or F16 tensor.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongType`].
+    pub fn floats(&self) -> Result<Vec<f32>, StoreError> {
+        match self.dtype {
+            Dtype::F32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
+            Dtype::F16 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| half_to_single(u16::from_le_bytes(bytes))).collect()),
+            _ => Err(self.wrong_type("F32 or F16")),
+        }
+    }
+
+    /// The values of an I32 or I64 tensor: programs differ in which they write.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongType`].
+    pub fn integers(&self) -> Result<Vec<i64>, StoreError> {
+        match self.dtype {
+            Dtype::I32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect()),
+            Dtype::I64 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()),
+            _ => Err(self.wrong_type("I32 or I64")),
+        }
+    }
+
+    fn wrong_type(&self, expected: &'static str) -> StoreError {
+        StoreError::WrongType { path: self.path.to_path_buf(), tensor: self.name.clone(), found: self.dtype, expected }
+    }
+
+    fn wrong_shape(&self, expected: String) -> StoreError {
+        StoreError::WrongShape { path: self.path.to_path_buf(), tensor: self.name.clone(), found: self.shape.to_vec(), expected }
+    }
+}
+
+/// A half-precision number, exactly. Shifted into place, its exponent is short of single precision's by 112.
+fn half_to_single(half: u16) -> f32 {
+    let sign = u32::from(half & 0x8000) << 16;
+    let magnitude = u32::from(half & 0x7FFF) << 13;
+    let is_finite = half & 0x7C00 != 0x7C00;
+    let value = if is_finite { f32::from_bits(magnitude) * 112f32.exp2() } else { f32::from_bits(magnitude | 0x7F80_0000) };
+    f32::from_bits(value.to_bits() | sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_widened_exactly() {
+        let cases = [(0x0000, 0.0), (0x3C00, 1.0), (0xC000, -2.0), (0x7BFF, 65504.0), (0x0001, 2f32.powi(-24)), (0x83FF, -6.097_555e-5)];
+        for (half, single) in cases {
+            assert_eq!(half_to_single(half), single, "{half:#06x}");
+        }
+        assert_eq!(half_to_single(0xFC00), f32::NEG_INFINITY);
+        assert!(half_to_single(0x7E00).is_nan());
+        assert!(half_to_single(0x8000).is_sign_negative());
+    }
+}

@@ -1,0 +1,3 @@
+fn main() -> std::process::ExitCode {
+    mcsan::cli::run()
+}

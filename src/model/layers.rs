@@ -1,0 +1,263 @@
+//! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
+
+use super::parameters::{Block, Bound, Initial, Layout};
+use crate::backend::philox::Stream;
+use crate::backend::{Activation, Backend, LstmWeights, Ragged};
+use crate::tape::{Tape, Var};
+
+/// One forward pass: the tape, the parameters on it, and dropout where it is on.
+pub struct Pass<'t, 'a, B: Backend> {
+    pub tape: &'t mut Tape<'a, B>,
+    pub parameters: &'t Bound<B>,
+    pub dropout: Option<Dropout>,
+}
+
+/// Dropout of one training step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    pub rate: f32,
+    pub seed: u64,
+    /// Number of the training step.
+    pub step: u64,
+    /// Number of the next place in the network.
+    place: u64,
+}
+
+impl Dropout {
+    /// Dropout for a step; none where the rate is 0.
+    pub fn new(rate: f32, seed: u64, step: u64) -> Option<Self> {
+        (rate > 0.0).then_some(Self { rate, seed, step, place: 0 })
+    }
+}
+
+/// Random streams of dropout start here; those of the starting values are hashes, those of the shuffle are small.
+const DROPOUT_STREAMS: u64 = 1 << 62;
+
+impl<B: Backend> Pass<'_, '_, B> {
+    /// Drops elements where dropout is on; every call draws from a stream of its own.
+    fn drop_out(&mut self, x: Var<B>) -> Var<B> {
+        let Some(dropout) = &mut self.dropout else { return x };
+        let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | dropout.place };
+        dropout.place += 1;
+        let rate = dropout.rate;
+        self.tape.dropout(&x, rate, stream)
+    }
+}
+
+/// `y = act(x Wᵀ + b)`; PyTorch's `Linear`.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weight: Block,
+    bias: Option<Block>,
+    activation: Activation,
+}
+
+impl Linear {
+    pub fn new(layout: &mut Layout, name: &str, [outputs, inputs]: [usize; 2], bias: bool, activation: Activation) -> Self {
+        let initial = Initial::Uniform { bound: 1.0 / (inputs as f32).sqrt() };
+        Self {
+            weight: layout.add(format!("{name}.weight"), &[outputs, inputs], initial),
+            bias: bias.then(|| layout.add(format!("{name}.bias"), &[outputs], initial)),
+            activation,
+        }
+    }
+
+    pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>) -> Var<B> {
+        let bias = self.bias.map(|bias| &pass.parameters[bias]);
+        pass.tape.linear(x, &pass.parameters[self.weight], bias, self.activation)
+    }
+}
+
+/// ConvBlock (1).
+#[derive(Debug, Clone)]
+pub struct ConvBlock {
+    weight: Block,
+    bias: Block,
+    activation: Activation,
+}
+
+impl ConvBlock {
+    pub fn new(layout: &mut Layout, name: &str, [outputs, inputs]: [usize; 2], activation: Activation) -> Self {
+        let initial = Initial::Uniform { bound: 1.0 / ((inputs * 3) as f32).sqrt() };
+        Self {
+            weight: layout.add(format!("{name}.weight"), &[outputs, inputs, 3], initial),
+            bias: layout.add(format!("{name}.bias"), &[outputs], initial),
+            activation,
+        }
+    }
+
+    pub fn forward<'a, B: Backend>(
+        &self,
+        pass: &mut Pass<'_, 'a, B>,
+        x: &Var<B>,
+        input: &'a Ragged<B>,
+        output: &'a Ragged<B>,
+    ) -> Var<B> {
+        let (weight, bias) = (&pass.parameters[self.weight], &pass.parameters[self.bias]);
+        pass.tape.conv_pool(x, input, output, weight, bias, self.activation)
+    }
+}
+
+/// BiLSTM and the mean of its directions (2–5).
+#[derive(Debug, Clone)]
+pub struct BiLstm {
+    weights: LstmWeights<Block>,
+}
+
+impl BiLstm {
+    pub fn new(layout: &mut Layout, name: &str, inputs: usize, hidden: usize) -> Self {
+        let initial = Initial::Uniform { bound: 1.0 / (hidden as f32).sqrt() };
+        let mut both = |kind: &str, shape: &[usize]| {
+            layout.add_joined([format!("{name}.{kind}_l0"), format!("{name}.{kind}_l0_reverse")], shape, initial)
+        };
+        Self {
+            weights: LstmWeights {
+                input: both("weight_ih", &[4 * hidden, inputs]),
+                recurrent: both("weight_hh", &[4 * hidden, hidden]),
+                bias_input: both("bias_ih", &[4 * hidden]),
+                bias_recurrent: both("bias_hh", &[4 * hidden]),
+            },
+        }
+    }
+
+    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, rows: &'a Ragged<B>) -> Var<B> {
+        let weights = self.weights.map(|&block| pass.parameters[block].clone());
+        pass.tape.bilstm(x, rows, &weights)
+    }
+}
+
+/// Residual and LayerNorm (9, 11).
+#[derive(Debug, Clone)]
+pub struct ResidualNorm {
+    scale: Block,
+    shift: Block,
+}
+
+impl ResidualNorm {
+    pub fn new(layout: &mut Layout, name: &str, width: usize) -> Self {
+        Self {
+            scale: layout.add(format!("{name}.weight"), &[width], Initial::Constant(1.0)),
+            shift: layout.add(format!("{name}.bias"), &[width], Initial::Constant(0.0)),
+        }
+    }
+
+    pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>, residual: &Var<B>) -> Var<B> {
+        pass.tape.residual_norm(x, residual, &pass.parameters[self.scale], &pass.parameters[self.shift])
+    }
+}
+
+/// Sizes of an attention layer.
+#[derive(Debug, Clone, Copy)]
+pub struct AttentionSizes {
+    pub width: usize,
+    pub heads: usize,
+    pub feed_forward: usize,
+    pub bias: bool,
+    /// What q·k is multiplied with.
+    pub scale: f32,
+}
+
+/// A sequence in the attention modules: its rows and where each utterance's lie.
+pub struct Sequence<'a, B: Backend> {
+    pub x: Var<B>,
+    pub rows: &'a Ragged<B>,
+}
+
+impl<B: Backend> Clone for Sequence<'_, B> {
+    fn clone(&self) -> Self {
+        Self { x: self.x.clone(), rows: self.rows }
+    }
+}
+
+/// Queries, keys and values of one sequence (6–8, 15).
+pub struct Projected<'a, B: Backend> {
+    queries: Var<B>,
+    keys: Var<B>,
+    values: Var<B>,
+    rows: &'a Ragged<B>,
+}
+
+/// One modality's half of a cross layer (6–14), or a self layer (15–17): projections, multi-head attention, residual and
+/// LayerNorm, feed-forward, residual and LayerNorm.
+#[derive(Debug, Clone)]
+pub struct AttentionLayer {
+    sizes: AttentionSizes,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    output: Linear,
+    norm1: ResidualNorm,
+    ff1: Linear,
+    ff2: Linear,
+    norm2: ResidualNorm,
+}
+
+impl AttentionLayer {
+    pub fn new(layout: &mut Layout, name: &str, sizes: AttentionSizes) -> Self {
+        let AttentionSizes { width, feed_forward, bias, .. } = sizes;
+        let mut linear = |part: &str, shape, bias, activation| Linear::new(layout, &format!("{name}.{part}"), shape, bias, activation);
+        let queries = linear("q", [width, width], bias, Activation::None);
+        let keys = linear("k", [width, width], bias, Activation::None);
+        let values = linear("v", [width, width], bias, Activation::None);
+        let output = linear("o", [width, width], bias, Activation::None);
+        let ff1 = linear("ff1", [feed_forward, width], true, Activation::Relu);
+        let ff2 = linear("ff2", [width, feed_forward], true, Activation::None);
+        let norm1 = ResidualNorm::new(layout, &format!("{name}.norm1"), width);
+        let norm2 = ResidualNorm::new(layout, &format!("{name}.norm2"), width);
+        Self { sizes, queries, keys, values, output, norm1, ff1, ff2, norm2 }
+    }
+
+    /// Projects a sequence to queries, keys and values.
+    pub fn project<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequence: &Sequence<'a, B>) -> Projected<'a, B> {
+        Projected {
+            queries: self.queries.forward(pass, &sequence.x),
+            keys: self.keys.forward(pass, &sequence.x),
+            values: self.values.forward(pass, &sequence.x),
+            rows: sequence.rows,
+        }
+    }
+
+    /// What `sequence` becomes when its queries attend to `source`, its own projection or the other modality's.
+    pub fn attend<'a, B: Backend>(
+        &self,
+        pass: &mut Pass<'_, 'a, B>,
+        sequence: &Sequence<'a, B>,
+        own: &Projected<'a, B>,
+        source: &Projected<'a, B>,
+    ) -> Sequence<'a, B> {
+        let AttentionSizes { heads, scale, .. } = self.sizes;
+        let attended = pass.tape.attention(&own.queries, &source.keys, &source.values, own.rows, source.rows, heads, scale);
+        let attended = self.output.forward(pass, &attended);
+        let attended = pass.drop_out(attended);
+        let middle = self.norm1.forward(pass, &attended, &sequence.x);
+        let inner = self.ff1.forward(pass, &middle);
+        let inner = self.ff2.forward(pass, &inner);
+        let inner = pass.drop_out(inner);
+        Sequence { x: self.norm2.forward(pass, &inner, &middle), rows: sequence.rows }
+    }
+}
+
+/// Classifier (18, 19): the pooled features through one hidden layer to the logits.
+#[derive(Debug, Clone)]
+pub struct Classifier {
+    hidden: Linear,
+    output: Linear,
+}
+
+impl Classifier {
+    pub fn new(layout: &mut Layout, pooled: usize, hidden: usize, classes: usize) -> Self {
+        Self {
+            hidden: Linear::new(layout, "classifier.0", [hidden, pooled], true, Activation::Relu),
+            output: Linear::new(layout, "classifier.2", [classes, hidden], true, Activation::None),
+        }
+    }
+
+    /// Logits `[batch, classes]` from the global maxima over time of `sequences`.
+    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequences: &[Sequence<'a, B>]) -> Var<B> {
+        let streams: Vec<_> = sequences.iter().map(|sequence| (sequence.x.clone(), sequence.rows)).collect();
+        let pooled = pass.tape.global_max(&streams);
+        let hidden = self.hidden.forward(pass, &pooled);
+        let hidden = pass.drop_out(hidden);
+        self.output.forward(pass, &hidden)
+    }
+}

@@ -1,0 +1,270 @@
+//! The network of the paper and the variants of its Table 3.
+
+use super::batch::Batch;
+use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, Pass, Sequence};
+use super::parameters::{Block, Initial, Layout};
+use crate::backend::{Backend, Ragged};
+use crate::config::{ModelSettings, Scale, Variant};
+use crate::dataset::Dataset;
+use crate::tape::Var;
+
+/// Sizes that the data decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Dimensions {
+    /// Acoustic features a frame.
+    pub coefficients: usize,
+    /// Width of the word vectors.
+    pub word_width: usize,
+    /// Rows of the trainable word table; none where vectors are given and frozen.
+    pub learned_words: Option<usize>,
+    pub classes: usize,
+}
+
+impl Dimensions {
+    /// The sizes of a data set; `word_width` is used where it holds no vectors.
+    pub fn of(data: &Dataset, word_width: usize) -> Self {
+        Self {
+            coefficients: data.coefficients,
+            word_width: data.vectors.as_ref().map_or(word_width, |vectors| vectors.width),
+            learned_words: data.vectors.is_none().then(|| data.learned_words()),
+            classes: data.classes.len(),
+        }
+    }
+}
+
+/// MCSAN: encoders, cross and self modules, classifier.
+#[derive(Debug, Clone)]
+pub struct Mcsan {
+    layout: Layout,
+    variant: Variant,
+    audio: Option<AudioEncoder>,
+    text: Option<TextEncoder>,
+    cross: Vec<CrossLayer>,
+    self_audio: Vec<AttentionLayer>,
+    self_text: Vec<AttentionLayer>,
+    classifier: Classifier,
+}
+
+/// Two ConvBlocks (1) and a BiLSTM (2, 3).
+#[derive(Debug, Clone)]
+struct AudioEncoder {
+    conv1: ConvBlock,
+    conv2: ConvBlock,
+    lstm: BiLstm,
+}
+
+/// A BiLSTM over word vectors (4, 5).
+#[derive(Debug, Clone)]
+struct TextEncoder {
+    /// The trainable table, where there is one.
+    table: Option<Block>,
+    lstm: BiLstm,
+}
+
+/// Both halves of a cross layer (6–14).
+#[derive(Debug, Clone)]
+struct CrossLayer {
+    audio: AttentionLayer,
+    text: AttentionLayer,
+}
+
+/// The two modalities where both are there.
+#[derive(Clone)]
+struct Pair<'a, B: Backend> {
+    audio: Sequence<'a, B>,
+    text: Sequence<'a, B>,
+}
+
+impl Mcsan {
+    /// Lays out the parameters of a variant; it has none of modules that it does not use.
+    pub fn new(settings: &ModelSettings, dimensions: &Dimensions) -> Self {
+        let mut layout = Layout::default();
+        let width = settings.hidden;
+        let sizes = AttentionSizes {
+            width,
+            heads: settings.heads,
+            feed_forward: settings.feed_forward,
+            bias: settings.attention_bias,
+            scale: match settings.scale {
+                Scale::Head => ((width / settings.heads) as f32).sqrt().recip(),
+                Scale::Model => (width as f32).sqrt().recip(),
+            },
+        };
+        let variant = settings.variant;
+        let audio = variant.hears().then(|| AudioEncoder {
+            conv1: ConvBlock::new(&mut layout, "audio_encoder.conv1", [width, dimensions.coefficients], settings.conv_activation),
+            conv2: ConvBlock::new(&mut layout, "audio_encoder.conv2", [width, width], settings.conv_activation),
+            lstm: BiLstm::new(&mut layout, "audio_encoder.lstm", width, width),
+        });
+        let text = variant.reads().then(|| TextEncoder {
+            table: dimensions.learned_words.map(|words| {
+                let initial = Initial::Normal { deviation: 0.1 };
+                layout.add("text_encoder.embedding.weight".into(), &[words, dimensions.word_width], initial)
+            }),
+            lstm: BiLstm::new(&mut layout, "text_encoder.lstm", dimensions.word_width, width),
+        });
+        let layers = |wanted: bool| 0..if wanted { settings.layers } else { 0 };
+        let cross = layers(variant.crosses())
+            .map(|layer| CrossLayer {
+                audio: AttentionLayer::new(&mut layout, &format!("cross.{layer}.audio"), sizes),
+                text: AttentionLayer::new(&mut layout, &format!("cross.{layer}.text"), sizes),
+            })
+            .collect();
+        let mut stack = |name: &str, wanted| -> Vec<AttentionLayer> {
+            layers(wanted).map(|layer| AttentionLayer::new(&mut layout, &format!("{name}.{layer}"), sizes)).collect()
+        };
+        let self_audio = stack("self_audio", variant.hears() && variant.reflects());
+        let self_text = stack("self_text", variant.reads() && variant.reflects());
+        let classifier = Classifier::new(&mut layout, variant.pooled() * width, width, dimensions.classes);
+        Self { layout, variant, audio, text, cross, self_audio, self_text, classifier }
+    }
+
+    /// The parameters' names, shapes and places.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Logits `[batch, classes]` of a batch.
+    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
+        let audio = self.audio.as_ref().map(|encoder| encoder.forward(pass, batch));
+        let text = self.text.as_ref().map(|encoder| encoder.forward(pass, batch));
+        let pooled = match (audio, text) {
+            (Some(audio), Some(text)) => self.fuse(pass, Pair { audio, text }),
+            (audio, text) => {
+                let alone = [(audio, &self.self_audio), (text, &self.self_text)];
+                let present = alone.into_iter().filter_map(|(sequence, stack)| Some((sequence?, stack)));
+                present.map(|(sequence, stack)| self_module(pass, stack, sequence)).collect()
+            }
+        };
+        self.classifier.forward(pass, &pooled)
+    }
+
+    /// The sequences that are pooled (18), in the order of the classifier's input.
+    fn fuse<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Vec<Sequence<'a, B>> {
+        let pairs = match self.variant {
+            Variant::Full | Variant::NoAudio | Variant::NoText => {
+                // Both modules take the encoders' outputs with the same position embedding.
+                let positioned = pair.positioned(pass);
+                vec![self.cross_layers(pass, positioned.clone()), self.self_layers(pass, positioned)]
+            }
+            Variant::NoSelf => vec![self.cross_module(pass, pair)],
+            Variant::NoCross => vec![self.self_modules(pass, pair)],
+            Variant::CrossSelf => {
+                let crossed = self.cross_module(pass, pair);
+                vec![self.self_modules(pass, crossed)]
+            }
+            Variant::SelfCross => {
+                let reflected = self.self_modules(pass, pair);
+                vec![self.cross_module(pass, reflected)]
+            }
+        };
+        pairs.into_iter().flat_map(|pair| [pair.audio, pair.text]).collect()
+    }
+
+    fn cross_module<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
+        let pair = pair.positioned(pass);
+        self.cross_layers(pass, pair)
+    }
+
+    fn self_modules<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
+        let pair = pair.positioned(pass);
+        self.self_layers(pass, pair)
+    }
+
+    /// Cross layers (6–14): each modality's queries attend to the other's keys and values, both from the layer's inputs.
+    fn cross_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
+        self.cross.iter().fold(pair, |pair, layer| {
+            let audio = layer.audio.project(pass, &pair.audio);
+            let text = layer.text.project(pass, &pair.text);
+            Pair {
+                audio: layer.audio.attend(pass, &pair.audio, &audio, &text),
+                text: layer.text.attend(pass, &pair.text, &text, &audio),
+            }
+        })
+    }
+
+    /// Self layers (15–17) of both modalities.
+    fn self_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
+        Pair { audio: self_stack(pass, &self.self_audio, pair.audio), text: self_stack(pass, &self.self_text, pair.text) }
+    }
+}
+
+/// A stack of self layers (15–17).
+fn self_stack<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: Sequence<'a, B>) -> Sequence<'a, B> {
+    stack.iter().fold(sequence, |sequence, layer| {
+        let own = layer.project(pass, &sequence);
+        layer.attend(pass, &sequence, &own, &own)
+    })
+}
+
+/// The self module of one modality alone: position embedding and stack.
+fn self_module<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: Sequence<'a, B>) -> Sequence<'a, B> {
+    let positioned = sequence.positioned(pass);
+    self_stack(pass, stack, positioned)
+}
+
+impl<'a, B: Backend> Sequence<'a, B> {
+    /// The sequence with the position embedding, as it enters a module.
+    fn positioned(&self, pass: &mut Pass<'_, 'a, B>) -> Self {
+        Self { x: pass.tape.position_embedding(&self.x, self.rows), rows: self.rows }
+    }
+}
+
+impl<'a, B: Backend> Pair<'a, B> {
+    fn positioned(&self, pass: &mut Pass<'_, 'a, B>) -> Self {
+        Self { audio: self.audio.positioned(pass), text: self.text.positioned(pass) }
+    }
+}
+
+impl AudioEncoder {
+    fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
+        let [frames, pooled, rows]: [&Ragged<B>; 3] = batch.frames.each_ref();
+        let x = pass.tape.z_score(&batch.features, frames, &batch.normalisation);
+        let x = self.conv1.forward(pass, &x, frames, pooled);
+        let x = self.conv2.forward(pass, &x, pooled, rows);
+        Sequence { x: self.lstm.forward(pass, &x, rows), rows }
+    }
+}
+
+impl TextEncoder {
+    fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
+        let table = match self.table {
+            Some(block) => pass.parameters[block].clone(),
+            None => pass.tape.constant(batch.vectors.clone()),
+        };
+        let x = pass.tape.embedding(&table, &batch.tokens);
+        Sequence { x: self.lstm.forward(pass, &x, &batch.words), rows: &batch.words }
+    }
+}
+
+/// Which modules a variant has.
+impl Variant {
+    /// Whether it has the audio encoder.
+    pub fn hears(self) -> bool {
+        self != Self::NoAudio
+    }
+
+    /// Whether it has the text encoder.
+    pub fn reads(self) -> bool {
+        self != Self::NoText
+    }
+
+    /// Whether it has the cross module.
+    pub fn crosses(self) -> bool {
+        !matches!(self, Self::NoAudio | Self::NoText | Self::NoCross)
+    }
+
+    /// Whether it has self modules.
+    pub fn reflects(self) -> bool {
+        self != Self::NoSelf
+    }
+
+    /// How many sequences are pooled for the classifier.
+    pub fn pooled(self) -> usize {
+        match self {
+            Self::Full => 4,
+            Self::NoAudio | Self::NoText => 1,
+            Self::NoSelf | Self::NoCross | Self::CrossSelf | Self::SelfCross => 2,
+        }
+    }
+}

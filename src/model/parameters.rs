@@ -1,0 +1,179 @@
+//! All parameters in one buffer: where each lies, what it is called, how it starts.
+//!
+//! A *block* is what a kernel reads as one matrix; it holds one PyTorch parameter or, for the LSTM, the same one of both
+//! directions. Blocks start at multiples of [`SLICE_ALIGNMENT`]; the gaps stay zero under every optimiser.
+
+use crate::backend::philox::{Stream, unit};
+use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT};
+use crate::tape::{Tape, Var};
+
+/// How a parameter starts; PyTorch's defaults.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// Uniform in `[-bound, bound)`.
+    Uniform { bound: f32 },
+    /// Normal with mean 0.
+    Normal { deviation: f32 },
+    /// The same number everywhere.
+    Constant(f32),
+}
+
+/// A parameter by its PyTorch name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    pub name: String,
+    pub shape: Vec<usize>,
+    /// First element in the buffer.
+    pub offset: usize,
+    pub initial: Initial,
+}
+
+impl Parameter {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Starting values from a seed; they depend on the name, not on what other parameters the model has.
+    pub fn initial_values(&self, seed: u64) -> Vec<f32> {
+        let stream = Stream { seed, stream: fnv1a(self.name.as_bytes()) };
+        let count = self.len() as u64;
+        match self.initial {
+            Initial::Constant(value) => vec![value; self.len()],
+            Initial::Uniform { bound } => (0..count).map(|i| (2.0 * stream.uniform(i) - 1.0) * bound).collect(),
+            Initial::Normal { deviation } => (0..count).map(|i| normal(stream, i) * deviation).collect(),
+        }
+    }
+}
+
+/// A standard normal number (Box & Muller 1958) from one block of random words.
+fn normal(stream: Stream, index: u64) -> f32 {
+    let [first, second, ..] = stream.block(index);
+    // 1 - u lies in (0, 1], where the logarithm is finite.
+    let radius = (-2.0 * f64::from(1.0 - unit(first)).ln()).sqrt();
+    (radius * (std::f64::consts::TAU * f64::from(unit(second))).cos()) as f32
+}
+
+/// FNV-1a, 64 bits: a name as the number of a random stream.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A block of a [`Layout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block(usize);
+
+/// Where every parameter lies.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Layout {
+    parameters: Vec<Parameter>,
+    /// First element and `[rows, columns]` of each block.
+    blocks: Vec<(usize, [usize; 2])>,
+    len: usize,
+}
+
+impl Layout {
+    /// Adds a block of one parameter; kernels see it as `[first dimension, the rest]`, vectors as `[1, n]`.
+    pub fn add(&mut self, name: String, shape: &[usize], initial: Initial) -> Block {
+        self.add_joined([name], shape, initial)
+    }
+
+    /// Adds a block of several parameters of the same shape, one after the other.
+    pub fn add_joined<const N: usize>(&mut self, names: [String; N], shape: &[usize], initial: Initial) -> Block {
+        let start = self.len.next_multiple_of(SLICE_ALIGNMENT);
+        let count: usize = shape.iter().product();
+        self.len = start + N * count;
+        for (part, name) in names.into_iter().enumerate() {
+            self.parameters.push(Parameter { name, shape: shape.to_vec(), offset: start + part * count, initial });
+        }
+        let matrix = if shape.len() == 1 { [1, N * count] } else { [N * shape[0], count / shape[0]] };
+        self.blocks.push((start, matrix));
+        Block(self.blocks.len() - 1)
+    }
+
+    /// The parameters in the order of the buffer.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// Number of parameters that are trained, gaps not counted.
+    pub fn count(&self) -> usize {
+        self.parameters.iter().map(Parameter::len).sum()
+    }
+
+    /// Elements of the buffer.
+    pub fn len(&self) -> usize {
+        self.len.next_multiple_of(SLICE_ALIGNMENT)
+    }
+
+    /// Whether there is no parameter.
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
+    /// Starting values of the whole buffer.
+    pub fn initial_values(&self, seed: u64) -> Vec<f32> {
+        self.assemble(|parameter| parameter.initial_values(seed))
+    }
+
+    /// The buffer with each parameter's values from `values`.
+    pub fn assemble(&self, values: impl Fn(&Parameter) -> Vec<f32>) -> Vec<f32> {
+        let mut buffer = vec![0.0; self.len()];
+        for parameter in &self.parameters {
+            buffer[parameter.offset..parameter.offset + parameter.len()].copy_from_slice(&values(parameter));
+        }
+        buffer
+    }
+
+    /// Puts all blocks on a tape, with their gradients in the buffer of the same layout.
+    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor) -> Bound<B> {
+        let bind = |&(start, shape): &(usize, [usize; 2])| tape.parameter(values.slice(start, shape), gradients.slice(start, shape));
+        Bound(self.blocks.iter().map(bind).collect())
+    }
+}
+
+/// The blocks of a layout on a tape.
+pub struct Bound<B: Backend>(Vec<Var<B>>);
+
+impl<B: Backend> std::ops::Index<Block> for Bound<B> {
+    type Output = Var<B>;
+
+    fn index(&self, block: Block) -> &Var<B> {
+        &self.0[block.0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_aligned_and_do_not_overlap() {
+        let mut layout = Layout::default();
+        layout.add("a".into(), &[5, 3], Initial::Constant(1.0));
+        layout.add_joined(["b".into(), "c".into()], &[7], Initial::Constant(2.0));
+        let values = layout.initial_values(0);
+        assert_eq!(layout.blocks, [(0, [5, 3]), (64, [1, 14])]);
+        assert_eq!(values.len(), 128);
+        assert_eq!(values.iter().sum::<f32>(), 15.0 + 28.0);
+    }
+
+    #[test]
+    fn starting_values_fill_their_range_and_depend_on_the_seed() {
+        let uniform =
+            Parameter { name: "w".into(), shape: vec![100, 100], offset: 0, initial: Initial::Uniform { bound: 0.5 } };
+        let values = uniform.initial_values(1);
+        let largest = values.iter().fold(0f32, |largest, value| largest.max(value.abs()));
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        assert!(largest <= 0.5 && largest > 0.499 && mean.abs() < 0.01, "largest {largest}, mean {mean}");
+        assert_ne!(values, uniform.initial_values(2));
+        let normal = Parameter { initial: Initial::Normal { deviation: 0.1 }, ..uniform };
+        let variance = normal.initial_values(1).iter().map(|value| value * value).sum::<f32>() / 10_000.0;
+        assert!((variance - 0.01).abs() < 5e-4, "variance {variance}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Logits and metrics of a model on some utterances.
+
+use serde::Serialize;
+
+use super::batches::Batches;
+use super::metrics::{Metrics, largest, softmax};
+use super::{Checkpoint, TrainError, Trainer};
+use crate::backend::Backend;
+use crate::dataset::{Dataset, DatasetError};
+
+/// Utterances of a batch where no gradient is wanted.
+const BATCH: usize = 64;
+
+/// A prediction for one utterance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    pub id: String,
+    pub label: String,
+    pub predicted: String,
+    /// In the order of the classes.
+    pub probabilities: Vec<f64>,
+}
+
+/// Metrics and predictions of a split.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    pub predictions: Vec<Prediction>,
+}
+
+/// Logits `[utterances, classes]`, in batches; the next one is sent before the last one is waited for.
+///
+/// # Errors
+/// Whatever went wrong on the device.
+pub async fn logits<B: Backend>(
+    backend: &B,
+    trainer: &Trainer<'_, B>,
+    batches: &Batches<'_, B>,
+    utterances: &[usize],
+) -> Result<Vec<f32>, TrainError> {
+    let mut all = Vec::new();
+    let mut waiting: Option<B::Readback> = None;
+    for part in utterances.chunks(BATCH) {
+        let next = trainer.infer(&batches.batch(part));
+        if let Some(readback) = waiting.replace(next) {
+            all.extend(backend.finish_read(readback).await?.into_iter().map(crate::backend::cpu::Real::to_f32));
+        }
+    }
+    if let Some(readback) = waiting {
+        all.extend(backend.finish_read(readback).await?.into_iter().map(crate::backend::cpu::Real::to_f32));
+    }
+    Ok(all)
+}
+
+/// Metrics of a model in training.
+///
+/// # Errors
+/// Whatever went wrong on the device.
+pub async fn metrics<B: Backend>(
+    backend: &B,
+    trainer: &Trainer<'_, B>,
+    batches: &Batches<'_, B>,
+    data: &Dataset,
+    utterances: &[usize],
+) -> Result<Metrics, TrainError> {
+    let logits = logits(backend, trainer, batches, utterances).await?;
+    Ok(Metrics::of(&logits, &batches.labels(utterances), &data.classes))
+}
+
+impl Checkpoint {
+    /// Puts the model on a device.
+    pub fn trainer<'b, B: Backend>(&self, backend: &'b B) -> Trainer<'b, B> {
+        let weights = vec![1.0; self.classes.len()];
+        Trainer::new(backend, &self.settings, &self.dimensions, &self.parameters, &weights)
+    }
+
+    /// Evaluates the model on some utterances of a data set.
+    ///
+    /// # Errors
+    /// [`DatasetError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
+    pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
+        self.check_fit(data)?;
+        let trainer = self.trainer(backend);
+        let batches = Batches::new(backend, data, &self.normalisation, self.settings.data.max_frames)?;
+        let logits = logits(backend, &trainer, &batches, utterances).await?;
+        let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {
+            id: data.utterances[utterance].id.clone(),
+            label: data.classes[data.labels[utterance] as usize].clone(),
+            predicted: self.classes[largest(row)].clone(),
+            probabilities: softmax(row),
+        });
+        Ok(Evaluation {
+            predictions: predictions.collect(),
+            metrics: Metrics::of(&logits, &batches.labels(utterances), &self.classes),
+        })
+    }
+
+    /// Compares a data set's classes and widths with the model's.
+    fn check_fit(&self, data: &Dataset) -> Result<(), DatasetError> {
+        let misfit = |reason: String| Err(DatasetError::Misfit { path: data.path.clone(), reason });
+        let word_width = data.vectors.as_ref().map(|vectors| vectors.width);
+        if data.classes != self.classes {
+            return misfit(format!("its classes are {:?}, the model's {:?}; prepare data with the same labels", data.classes, self.classes));
+        }
+        if data.coefficients != self.dimensions.coefficients {
+            return misfit(format!(
+                "it has {} coefficients a frame, the model takes {}; prepare with the same front-end",
+                data.coefficients, self.dimensions.coefficients
+            ));
+        }
+        match (word_width, self.dimensions.learned_words) {
+            (Some(width), None) if width == self.dimensions.word_width => Ok(()),
+            (None, Some(words)) if data.learned_words() <= words => Ok(()),
+            _ => misfit("its words are not represented as the model's; prepare with the same vectors (or none, as there)".into()),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Training: batches, steps, epochs, results, checkpoints.
+
+pub mod batches;
+pub mod checkpoint;
+pub mod evaluate;
+pub mod metrics;
+//pub mod predict;
+pub mod run;
+mod trainer;
+pub mod vocabulary;
+
+pub use checkpoint::Checkpoint;
+pub use evaluate::Evaluation;
+pub use metrics::Metrics;
+//pub use predict::Predictor;
+pub use trainer::{GradientReport, Outcome, Pending, Trainer};
+
+use thiserror::Error;
+
+use crate::backend::BackendError;
+use crate::config::ConfigError;
+use crate::dataset::DatasetError;
+use crate::dataset::store::StoreError;
+
+/// What can stop a training or an evaluation.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("step {step}: the loss is {loss} (utterances {utterances}); lower train.lr or set train.clip_norm; {kept}")]
+    NotFinite { step: u64, loss: f32, utterances: String, kept: String },
+    #[error("{path}: {reason}")]
+    Run { path: std::path::PathBuf, reason: String },
+}

@@ -1,0 +1,191 @@
+//! One training step and one forward pass: the part of training that touches no file, thread or clock.
+
+use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize};
+use crate::config::{Optimizer, Settings};
+use crate::model::layers::{Dropout, Pass};
+use crate::model::{Batch, Dimensions, Mcsan};
+use crate::tape::{Mode, Tape};
+
+/// A model with its parameters, their gradients and the optimiser's state on a device.
+///
+/// All parameters lie in one buffer; gradients and both moments in three more of the same layout.
+pub struct Trainer<'b, B: Backend> {
+    backend: &'b B,
+    model: Mcsan,
+    settings: Settings,
+    pub(super) parameters: B::Tensor,
+    gradients: B::Tensor,
+    pub(super) moments: [B::Tensor; 2],
+    class_weights: B::Tensor,
+    /// Stands for the gradients' norm where nothing is clipped.
+    no_norm: B::Tensor,
+    /// Optimiser steps taken.
+    pub(super) steps: u64,
+    /// Steps of the whole run, for the learning rate's schedule.
+    planned_steps: u64,
+}
+
+/// Results of a step on their way to the host.
+pub struct Pending<B: Backend> {
+    loss: B::Readback,
+    logits: B::Readback,
+}
+
+/// Results of a step.
+pub struct Outcome {
+    pub loss: f32,
+    /// `[batch, classes]`
+    pub logits: Vec<f32>,
+}
+
+/// Loss, logits and gradients of one batch.
+pub struct GradientReport {
+    pub loss: f32,
+    pub logits: Vec<f32>,
+    /// In the layout of the model.
+    pub gradients: Vec<f32>,
+}
+
+impl<'b, B: Backend> Trainer<'b, B> {
+    /// A model with the given parameter buffer (see [`crate::model::parameters::Layout`]).
+    pub fn new(backend: &'b B, settings: &Settings, dimensions: &Dimensions, parameters: &[f32], class_weights: &[f32]) -> Self {
+        let model = Mcsan::new(&settings.model, dimensions);
+        let shape = [1, model.layout().len()];
+        Self {
+            backend,
+            settings: settings.clone(),
+            parameters: backend.upload(parameters, shape),
+            gradients: backend.zeros(shape),
+            moments: [backend.zeros(shape), backend.zeros(shape)],
+            class_weights: backend.upload(class_weights, [1, class_weights.len()]),
+            no_norm: backend.zeros([1, 1]),
+            model,
+            steps: 0,
+            planned_steps: u64::MAX,
+        }
+    }
+
+    /// Says how many steps the run will have, for schedules that end.
+    pub fn plan(&mut self, steps: u64) {
+        self.planned_steps = steps;
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Mcsan {
+        &self.model
+    }
+
+    /// Optimiser steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.settings.train.learning_rate(self.steps, self.planned_steps)
+    }
+
+    /// Forward, backward and update; does not wait for the device.
+    pub fn train_step(&mut self, batch: &Batch<B>) -> Pending<B> {
+        let (loss, logits) = self.differentiate(batch);
+        self.update();
+        self.steps += 1;
+        let pending = Pending { loss: self.backend.start_read(&loss), logits: self.backend.start_read(&logits) };
+        self.backend.submit();
+        pending
+    }
+
+    /// Waits for a step's results.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device since the last wait.
+    pub async fn outcome(&self, pending: Pending<B>) -> Result<Outcome> {
+        let loss = to_f32(self.backend.finish_read(pending.loss).await?);
+        let logits = to_f32(self.backend.finish_read(pending.logits).await?);
+        Ok(Outcome { loss: loss[0], logits })
+    }
+
+    /// Logits of a batch on their way to the host; changes nothing.
+    pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
+        let mut tape = Tape::new(self.backend, Mode::Infer);
+        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients);
+        let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout: None }, batch);
+        self.backend.start_read(&logits.value)
+    }
+
+    /// Loss, logits and gradients of a batch, without an update.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device.
+    pub async fn gradients(&mut self, batch: &Batch<B>) -> Result<GradientReport> {
+        let (loss, logits) = self.differentiate(batch);
+        Ok(GradientReport {
+            loss: to_f32(self.backend.read(&loss).await?)[0],
+            logits: to_f32(self.backend.read(&logits).await?),
+            gradients: to_f32(self.backend.read(&self.gradients).await?),
+        })
+    }
+
+    /// Forward and backward; the gradients are in their buffer. Returns loss and logits.
+    fn differentiate(&mut self, batch: &Batch<B>) -> (B::Tensor, B::Tensor) {
+        let train = &self.settings.train;
+        let mut tape = Tape::new(self.backend, Mode::Train);
+        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients);
+        let dropout = Dropout::new(self.settings.model.dropout, train.seed, self.steps);
+        let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout }, batch);
+        let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, train.label_smoothing as f32);
+        tape.backward(vec![(&logits, gradient)]);
+        (loss, logits.value)
+    }
+
+    fn update(&self) {
+        let train = &self.settings.train;
+        let clips = train.clip_norm > 0.0;
+        let size = StepSize {
+            learning_rate: self.learning_rate(),
+            weight_decay: train.weight_decay,
+            clip_norm: if clips { train.clip_norm } else { f64::INFINITY },
+        };
+        let norm = if clips { self.backend.gradient_norm(&self.gradients) } else { self.no_norm.clone() };
+        match train.optimizer {
+            Optimizer::Sgd => self.backend.sgd(&self.parameters, &self.gradients, &norm, size),
+            Optimizer::Adam => {
+                let step = AdamStep {
+                    size,
+                    beta1: train.beta1,
+                    beta2: train.beta2,
+                    epsilon: train.epsilon,
+                    step: (self.steps + 1) as u32,
+                };
+                self.backend.adam(&self.parameters, &self.gradients, self.moments.each_ref(), &norm, step);
+            }
+        }
+    }
+
+    /// Copies the parameter buffer to the host.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device.
+    pub async fn read_parameters(&self) -> Result<Vec<f32>> {
+        Ok(to_f32(self.backend.read(&self.parameters).await?))
+    }
+
+    /// Copies both moment buffers to the host.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device.
+    pub async fn read_moments(&self) -> Result<[Vec<f32>; 2]> {
+        let [first, second] = &self.moments;
+        Ok([to_f32(self.backend.read(first).await?), to_f32(self.backend.read(second).await?)])
+    }
+
+    /// Replaces the parameters, as when the best epoch is taken up again.
+    pub fn set_parameters(&mut self, parameters: &[f32]) {
+        self.parameters = self.backend.upload(parameters, self.parameters.shape());
+    }
+}
+
+/// A device's numbers as float32.
+fn to_f32<E: crate::backend::cpu::Real>(values: Vec<E>) -> Vec<f32> {
+    values.into_iter().map(|value| value.to_f32()).collect()
+}

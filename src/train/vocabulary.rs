@@ -1,0 +1,67 @@
+//! What a run must remember of its data to read new utterances: the words with their vectors, and the front-end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::TrainError;
+use crate::audio::mfcc::MfccSettings;
+use crate::dataset::store::{self, Elements, Entry, Store, StoreError};
+use crate::dataset::{Dataset, Vectors};
+
+/// The file's name in a run folder.
+pub const FILE: &str = "vocabulary.safetensors";
+
+/// Words by row of the vector table, the vectors where they are frozen, and the acoustic front-end.
+pub struct Vocabulary {
+    pub words: Vec<String>,
+    pub vectors: Option<Vectors>,
+    pub front_end: MfccSettings,
+    rows: HashMap<String, i32>,
+}
+
+/// Writes the vocabulary of a data set.
+///
+/// # Errors
+/// [`StoreError::Write`].
+pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
+    let metadata = BTreeMap::from([
+        ("vocabulary".to_owned(), json!(data.vocabulary).to_string()),
+        ("features".to_owned(), data.front_end.to_string()),
+    ]);
+    let entries = data.vectors.iter().map(|Vectors { width, values }| {
+        Entry::new("text.vectors", &[values.len() / width, *width], Elements::F32(values))
+    });
+    store::write(path, &metadata, &entries.collect::<Vec<_>>())
+}
+
+impl Vocabulary {
+    /// Reads the vocabulary of a run.
+    ///
+    /// # Errors
+    /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let store = Store::open(path)?;
+        let broken = |reason: String| TrainError::Run { path: path.into(), reason };
+        let text = |key: &str| store.metadata().get(key).cloned().unwrap_or_default();
+        let words: Vec<String> = serde_json::from_str(&text("vocabulary")).map_err(|error| broken(error.to_string()))?;
+        let front_end = serde_json::from_str(&text("features")).map_err(|_| {
+            broken("the data that the run was trained on do not say how their features were made; prepare them with 'mcsan prepare'".into())
+        })?;
+        let vectors = match store.has("text.vectors") {
+            false => None,
+            true => {
+                let (shape, values) = store.floats("text.vectors")?;
+                Some(Vectors { width: shape.get(1).copied().unwrap_or(0), values })
+            }
+        };
+        let rows = words.iter().enumerate().map(|(row, word)| (word.clone(), row as i32)).collect();
+        Ok(Self { words, vectors, front_end, rows })
+    }
+
+    /// Row of a token: cased, then in lower case, else -1.
+    pub fn row(&self, token: &str) -> i32 {
+        self.rows.get(token).or_else(|| self.rows.get(&token.to_lowercase())).copied().unwrap_or(-1)
+    }
+}
