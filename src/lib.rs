@@ -2,6 +2,7 @@
 pub mod audio;
 pub mod backend;
 pub mod config;
+pub mod corpus;
 pub mod dataset;
 pub mod model;
 pub mod tape;

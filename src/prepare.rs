@@ -6,9 +6,9 @@ use thiserror::Error;
 
 use crate::audio::AudioError;
 use crate::audio::mfcc::{MfccSettings, MfccTables};
-use crate::backend::{Backend, BackendError, Matrix, Ragged};
+use crate::backend::{Backend, BackendError, Matrix, Ragged, as_f32};
 use crate::corpus::{Corpus, CorpusError, Utterance};
-use crate::dataset::{Dataset, UtteranceInfo, Vectors};
+use crate::dataset::{Dataset, UtteranceInfo};
 use crate::text::TextTable;
 
 /// What can stop a preparation.
@@ -52,19 +52,18 @@ pub async fn prepare<B: Backend>(
         observe(part * CLIPS + utterances.len());
     }
     Ok(Dataset {
-        path: Default::default(),
         corpus: corpus.name.clone(),
         classes: corpus.classes.clone(),
         vocabulary: text.vocabulary,
-        utterances: corpus.utterances.iter().map(describe).collect(),
-        front_end: serde_json::json!(settings),
+        utterances: corpus.utterances.iter().map(UtteranceInfo::from).collect(),
+        feature_settings: serde_json::json!(settings),
         coefficients: settings.coefficients,
         features,
         frame_offsets,
         tokens: text.tokens,
         token_offsets: text.offsets,
-        vectors: text.vectors.map(|vectors| Vectors { width: vectors.width, values: vectors.values }),
-        labels: corpus.labels(),
+        vectors: text.vectors,
+        labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
     })
 }
 
@@ -86,18 +85,5 @@ pub async fn extract<B: Backend>(
     let matrix = backend.mfcc(&samples, &utterance_rows, &frame_rows, tables);
     debug_assert_eq!(matrix.rows(), frame_rows.rows());
     let values = backend.read(&matrix).await?;
-    Ok((values.into_iter().map(crate::backend::cpu::Real::to_f32).collect(), frames))
-}
-
-fn describe(utterance: &Utterance) -> UtteranceInfo {
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    UtteranceInfo {
-        id: utterance.id.clone(),
-        split: utterance.split.map(|split| split.to_string()).unwrap_or_default(),
-        speaker: text(&utterance.speaker),
-        session: text(&utterance.session),
-        dialogue: text(&utterance.dialogue),
-        text: utterance.text.clone(),
-        audio: utterance.audio.to_string_lossy().into_owned(),
-    }
+    Ok((as_f32(values), frames))
 }

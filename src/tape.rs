@@ -128,12 +128,7 @@ impl<'a, B: Backend> Tape<'a, B> {
     }
 
     /// Makes the output of a kernel and keeps its gradient step, which gets the output's finished gradient.
-    fn record(
-        &mut self,
-        value: B::Tensor,
-        inputs: &[&Var<B>],
-        step: impl FnOnce(&mut Gradients<'a, B>, B::Tensor) + 'a,
-    ) -> Var<B> {
+    fn record(&mut self, value: B::Tensor, inputs: &[&Var<B>], step: impl FnOnce(&mut Gradients<'a, B>, B::Tensor) + 'a) -> Var<B> {
         let output = self.var(value, inputs.iter().any(|input| input.gradient.is_some()));
         if let Some(index) = output.gradient {
             self.steps.push(Box::new(move |gradients| {
@@ -195,13 +190,9 @@ impl<'a, B: Backend> Tape<'a, B> {
         let (y, winners) = backend.conv_pool(&x.value, input, output, &weight.value, &bias.value, activation);
         let result = y.clone();
         self.record(y, &[&x.clone(), &weight.clone(), &bias.clone()], move |gradients, dy| {
-            let sinks = ConvPoolSinks {
-                x: gradients.sink(&x),
-                weight: gradients.sink_or_discard(&weight),
-                bias: gradients.sink_or_discard(&bias),
-            };
-            let saved =
-                ConvPoolSaved { x: &x.value, y: &result, winners: &winners, input, output, weight: &weight.value, activation };
+            let sinks =
+                ConvPoolSinks { x: gradients.sink(&x), weight: gradients.sink_or_discard(&weight), bias: gradients.sink_or_discard(&bias) };
+            let saved = ConvPoolSaved { x: &x.value, y: &result, winners: &winners, input, output, weight: &weight.value, activation };
             backend.conv_pool_backward(&dy, &saved, &sinks);
         })
     }
@@ -252,28 +243,14 @@ impl<'a, B: Backend> Tape<'a, B> {
     ) -> Var<B> {
         let backend = self.backend;
         let [queries, keys, values] = [queries, keys, values].map(Clone::clone);
-        let inputs = AttentionInputs {
-            queries: &queries.value,
-            keys: &keys.value,
-            values: &values.value,
-            query_rows,
-            key_rows,
-            heads,
-            scale,
-        };
+        let inputs =
+            AttentionInputs { queries: &queries.value, keys: &keys.value, values: &values.value, query_rows, key_rows, heads, scale };
         let saved = backend.attention(&inputs);
         let output = saved.output.clone();
         let vars = [&queries, &keys, &values].map(Clone::clone);
         self.record(output, &vars.each_ref(), move |gradients, dy| {
-            let inputs = AttentionInputs {
-                queries: &queries.value,
-                keys: &keys.value,
-                values: &values.value,
-                query_rows,
-                key_rows,
-                heads,
-                scale,
-            };
+            let inputs =
+                AttentionInputs { queries: &queries.value, keys: &keys.value, values: &values.value, query_rows, key_rows, heads, scale };
             let sinks = [&queries, &keys, &values].map(|var| gradients.sink_or_discard(var));
             backend.attention_backward(&dy, &inputs, &saved, sinks.each_ref());
         })
@@ -335,7 +312,7 @@ impl<'a, B: Backend> Tape<'a, B> {
 
 impl<T> LstmWeights<T> {
     /// The same four weights, each through `f`.
-    pub fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> LstmWeights<U> {
+    pub fn map<'s, U>(&'s self, mut f: impl FnMut(&'s T) -> U) -> LstmWeights<U> {
         LstmWeights {
             input: f(&self.input),
             recurrent: f(&self.recurrent),

@@ -398,6 +398,11 @@ pub trait Backend: Sized {
     fn sgd(&self, parameters: &Self::Tensor, gradients: &Self::Tensor, norm: &Self::Tensor, size: StepSize);
 }
 
+/// A device's numbers as float32.
+pub fn as_f32<E: cpu::Real>(values: Vec<E>) -> Vec<f32> {
+    values.into_iter().map(E::as_f32).collect()
+}
+
 /// The sinusoidal table of [`Backend::position_embedding`], `[positions, columns]`, computed in float64.
 pub fn position_table(positions: usize, columns: usize) -> Vec<f32> {
     let value = |position: usize, column: usize| {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Order;
-use crate::dataset::Split;
+use crate::corpus::Split;
+use crate::dataset::Order;
 
 #[derive(Parser)]
 #[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]

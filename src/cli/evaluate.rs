@@ -8,16 +8,15 @@ use super::arguments::{Common, Evaluate};
 use super::device::{self, on_device};
 use super::{Done, print_json, tables};
 use crate::backend::gpu::Checking;
-use crate::dataset::{Dataset, DatasetError};
-use crate::train::{Checkpoint, run};
+use crate::dataset::Dataset;
+use crate::train::{Checkpoint, TrainError, run};
 
 pub fn run(common: &Common, arguments: &Evaluate) -> Done {
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let data = Dataset::load(&arguments.data)?;
     let utterances = data.split(arguments.split);
     if utterances.is_empty() {
-        let mend = "choose another --split, or prepare data that have it";
-        return Err(DatasetError::EmptySplit { path: data.path, split: arguments.split, mend }.into());
+        return Err(TrainError::EmptySplit { split: arguments.split }.into());
     }
     let device = device::open(common, &checkpoint.settings.run.device, Checking::Off)?;
     let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances)))?;

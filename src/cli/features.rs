@@ -12,7 +12,7 @@ use crate::audio::decode;
 use crate::audio::mfcc::{MfccSettings, MfccTables};
 use crate::backend::BackendError;
 use crate::backend::gpu::Checking;
-use crate::dataset::store::write_atomically;
+use crate::dataset::replace_file;
 use crate::prepare::extract;
 
 pub fn run(common: &Common, arguments: &Features) -> Done {
@@ -25,7 +25,7 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     }))
     .map_err(|error: BackendError| error)?;
     let shape = [frames[0], settings.coefficients];
-    write_atomically(&arguments.out, |file| {
+    replace_file(&arguments.out, |file| {
         let mut writer =
             npyz::WriteOptions::new().default_dtype().shape(&shape.map(|size| size as u64)).writer(file).begin_nd()?;
         writer.extend(values.iter().copied())?;

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::arguments::{Common, Inspect};
 use super::{Done, print_json};
-use crate::dataset::{Dataset, Split};
+use crate::corpus::Split;
+use crate::dataset::Dataset;
 
 /// Spread of some lengths.
 struct Lengths {
@@ -31,20 +32,21 @@ impl Lengths {
 
 pub fn run(common: &Common, arguments: &Inspect) -> Done {
     let data = Dataset::load(&arguments.data)?;
-    let frames = Lengths::of(&(0..data.len()).map(|utterance| data.frames(utterance)).collect::<Vec<_>>());
+    let frames = Lengths::of(&(0..data.len()).map(|utterance| data.frames(utterance, usize::MAX).len()).collect::<Vec<_>>());
     let tokens = Lengths::of(&(0..data.len()).map(|utterance| data.tokens_of(utterance).len()).collect::<Vec<_>>());
     let unknown = data.tokens.iter().filter(|&&token| token < 0).count();
     let unknown_share = unknown as f64 / data.tokens.len().max(1) as f64;
-    let splits: Vec<(String, Vec<usize>)> = [Split::Train, Split::Validation, Split::Test]
-        .into_iter()
-        .map(|split| (split.to_string(), counts(&data, &data.split(split))))
-        .collect();
+    let mut splits: Vec<(&str, Vec<usize>)> =
+        Split::ALL.map(|split| (split.name(), data.class_counts(&data.split(split)))).into();
+    let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
+    splits.push(("none", data.class_counts(&unassigned)));
+    splits.retain(|(_, counts)| counts.iter().sum::<usize>() > 0);
     if common.json {
         let counted: serde_json::Map<String, serde_json::Value> = splits
             .iter()
             .map(|(split, counts)| {
                 let classes: serde_json::Map<_, _> = data.classes.iter().cloned().zip(counts.iter().map(|&count| json!(count))).collect();
-                (split.clone(), json!({ "utterances": counts.iter().sum::<usize>(), "classes": classes }))
+                (split.to_string(), json!({ "utterances": counts.iter().sum::<usize>(), "classes": classes }))
             })
             .collect();
         print_json(&json!({
@@ -58,7 +60,7 @@ pub fn run(common: &Common, arguments: &Inspect) -> Done {
             "word_width": data.vectors.as_ref().map(|vectors| vectors.width),
             "vocabulary": data.vocabulary.len(),
             "out_of_vocabulary": unknown_share,
-            "features": data.front_end,
+            "features": data.feature_settings,
         }));
         return Ok(ExitCode::SUCCESS);
     }
@@ -74,11 +76,4 @@ pub fn run(common: &Common, arguments: &Inspect) -> Done {
     }
     println!("{:width$}  {}", "all", splits.iter().map(|(_, counts)| format!("{:>10}", counts.iter().sum::<usize>())).collect::<String>());
     Ok(ExitCode::SUCCESS)
-}
-
-/// Utterances of each class.
-fn counts(data: &Dataset, utterances: &[usize]) -> Vec<usize> {
-    let mut counts = vec![0; data.classes.len()];
-    utterances.iter().for_each(|&utterance| counts[data.labels[utterance] as usize] += 1);
-    counts
 }

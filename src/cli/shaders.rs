@@ -8,7 +8,7 @@ use serde_json::json;
 use super::arguments::{Common, Shaders};
 use super::{Done, print_json};
 use crate::backend::gpu::shader;
-use crate::dataset::store::write_atomically;
+use crate::dataset::replace_file;
 
 pub fn run(common: &Common, arguments: &Shaders) -> Done {
     std::fs::create_dir_all(&arguments.out)?;
@@ -16,7 +16,7 @@ pub fn run(common: &Common, arguments: &Shaders) -> Done {
     for shader in shader::SHADERS {
         for variant in shader.variants {
             let name = if shader.variants.len() == 1 { format!("{}.wgsl", shader.name) } else { format!("{}.{}.wgsl", shader.name, variant.name) };
-            write_atomically(&arguments.out.join(&name), |file| file.write_all(variant.source.as_bytes()))?;
+            replace_file(&arguments.out.join(&name), |file| file.write_all(variant.source.as_bytes()))?;
             written.push(name);
         }
     }

@@ -2,17 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Over what the z-score's mean and deviation are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalise {
-    /// The training split.
-    #[default]
-    Corpus,
-    Utterance,
-    Speaker,
-    None,
-}
+use crate::dataset::{Normalise, Order};
 
 /// Settings of the data; meanings in [`super::keys`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,15 +25,6 @@ pub enum Optimizer {
     #[default]
     Adam,
     Sgd,
-}
-
-/// In what order an epoch visits the utterances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    #[default]
-    Shuffled,
-    Given,
 }
 
 /// How the learning rate goes on after the warm-up.
@@ -155,16 +136,14 @@ impl TrainSettings {
         }
     }
 
-    /// What each class counts in the loss, from the training labels.
-    pub fn class_weights(&self, labels: impl Iterator<Item = usize>, classes: usize) -> Vec<f32> {
+    /// What each class counts in the loss, from how often it occurs.
+    pub fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
         match &self.class_weights {
             ClassWeights::List(weights) => weights.iter().map(|&weight| weight as f32).collect(),
-            ClassWeights::Named(NamedWeights::None) => vec![1.0; classes],
+            ClassWeights::Named(NamedWeights::None) => vec![1.0; counts.len()],
             ClassWeights::Named(NamedWeights::Balanced) => {
-                let mut counts = vec![0usize; classes];
-                labels.for_each(|label| counts[label] += 1);
                 let all: usize = counts.iter().sum();
-                counts.into_iter().map(|count| all as f32 / (classes * count.max(1)) as f32).collect()
+                counts.iter().map(|&count| all as f32 / (counts.len() * count.max(1)) as f32).collect()
             }
         }
     }
@@ -199,6 +178,6 @@ mod tests {
     #[test]
     fn balanced_weights_make_every_class_count_the_same() {
         let settings = TrainSettings { class_weights: ClassWeights::Named(NamedWeights::Balanced), ..Default::default() };
-        assert_eq!(settings.class_weights([0, 0, 0, 1].into_iter(), 2), [4.0 / 6.0, 2.0]);
+        assert_eq!(settings.class_weights(&[3, 1]), [4.0 / 6.0, 2.0]);
     }
 }

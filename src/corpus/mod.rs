@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 mod error;
 pub mod manifest;
-pub mod prepare;
 
 pub use error::CorpusError;
 
 /// What an utterance is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     Train,
     Validation,

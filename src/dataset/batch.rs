@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::error::DatasetError;
 use super::normalise::{Groups, Normalisation};
 use super::prepared::Dataset;
-use crate::backend::OUT_OF_VOCABULARY;
+use crate::backend::{OUT_OF_VOCABULARY, POOL};
 use crate::backend::philox::Stream;
 
-/// Fewest frames of an utterance in a batch: two pools of three must leave one row.
-pub const SHORTEST_UTTERANCE: usize = 9;
+/// Fewest frames of an utterance in a batch: two pools must leave one row.
+pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
 
 /// Setting `train.order`: in which order an epoch visits its utterances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// Anew every epoch.

@@ -2,9 +2,6 @@
 
 use crate::backend::{Backend, POOL, Ragged, Tokens, ZScore};
 
-/// Fewest acoustic frames: two pools must leave one row.
-pub const FEWEST_FRAMES: usize = (POOL * POOL) as usize;
-
 /// Some utterances, one after the other, as the network reads them.
 pub struct Batch<B: Backend> {
     /// `[frames, coefficients]`, before normalisation.

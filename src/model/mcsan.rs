@@ -26,7 +26,7 @@ impl Dimensions {
         Self {
             coefficients: data.coefficients,
             word_width: data.vectors.as_ref().map_or(word_width, |vectors| vectors.width),
-            learned_words: data.vectors.is_none().then(|| data.learned_words()),
+            learned_words: data.vectors.is_none().then(|| data.words()),
             classes: data.classes.len(),
         }
     }
@@ -69,7 +69,6 @@ struct CrossLayer {
 }
 
 /// The two modalities where both are there.
-#[derive(Clone)]
 struct Pair<'a, B: Backend> {
     audio: Sequence<'a, B>,
     text: Sequence<'a, B>,
@@ -145,7 +144,7 @@ impl Mcsan {
             Variant::Full | Variant::NoAudio | Variant::NoText => {
                 // Both modules take the encoders' outputs with the same position embedding.
                 let positioned = pair.positioned(pass);
-                vec![self.cross_layers(pass, positioned.clone()), self.self_layers(pass, positioned)]
+                vec![self.cross_layers(pass, &positioned), self.self_layers(pass, &positioned)]
             }
             Variant::NoSelf => vec![self.cross_module(pass, pair)],
             Variant::NoCross => vec![self.self_modules(pass, pair)],
@@ -163,17 +162,18 @@ impl Mcsan {
 
     fn cross_module<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
         let pair = pair.positioned(pass);
-        self.cross_layers(pass, pair)
+        self.cross_layers(pass, &pair)
     }
 
     fn self_modules<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
         let pair = pair.positioned(pass);
-        self.self_layers(pass, pair)
+        self.self_layers(pass, &pair)
     }
 
     /// Cross layers (6–14): each modality's queries attend to the other's keys and values, both from the layer's inputs.
-    fn cross_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
-        self.cross.iter().fold(pair, |pair, layer| {
+    fn cross_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: &Pair<'a, B>) -> Pair<'a, B> {
+        let entering = Pair { audio: pair.audio.clone(), text: pair.text.clone() };
+        self.cross.iter().fold(entering, |pair, layer| {
             let audio = layer.audio.project(pass, &pair.audio);
             let text = layer.text.project(pass, &pair.text);
             Pair {
@@ -184,14 +184,14 @@ impl Mcsan {
     }
 
     /// Self layers (15–17) of both modalities.
-    fn self_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
-        Pair { audio: self_stack(pass, &self.self_audio, pair.audio), text: self_stack(pass, &self.self_text, pair.text) }
+    fn self_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: &Pair<'a, B>) -> Pair<'a, B> {
+        Pair { audio: self_stack(pass, &self.self_audio, &pair.audio), text: self_stack(pass, &self.self_text, &pair.text) }
     }
 }
 
 /// A stack of self layers (15–17).
-fn self_stack<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: Sequence<'a, B>) -> Sequence<'a, B> {
-    stack.iter().fold(sequence, |sequence, layer| {
+fn self_stack<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: &Sequence<'a, B>) -> Sequence<'a, B> {
+    stack.iter().fold(sequence.clone(), |sequence, layer| {
         let own = layer.project(pass, &sequence);
         layer.attend(pass, &sequence, &own, &own)
     })
@@ -200,7 +200,7 @@ fn self_stack<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLaye
 /// The self module of one modality alone: position embedding and stack.
 fn self_module<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: Sequence<'a, B>) -> Sequence<'a, B> {
     let positioned = sequence.positioned(pass);
-    self_stack(pass, stack, positioned)
+    self_stack(pass, stack, &positioned)
 }
 
 impl<'a, B: Backend> Sequence<'a, B> {

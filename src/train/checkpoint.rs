@@ -1,7 +1,7 @@
 //! A model on disk: weights under PyTorch's names and all that is needed to use it or to train on.
 //!
-//! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept;
-//! `normalisation.mean` and `normalisation.reciprocal_deviation` where the statistics belong to the model.
+//! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept. Settings,
+//! sizes, classes, normalisation and where the training stands are metadata, as JSON or TOML.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,9 +9,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::TrainError;
-use crate::config::{Normalise, Settings};
-use crate::dataset::store::{self, Elements, Entry, Store, StoreError};
-use crate::dataset::{Normalisation, Statistics};
+use crate::config::Settings;
+use crate::dataset::Normalisation;
+use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::model::parameters::{Layout, Parameter};
 use crate::model::{Dimensions, Mcsan};
 
@@ -39,8 +39,6 @@ pub struct Checkpoint {
 
 /// Both moments' names before the parameter's.
 const MOMENTS: [&str; 2] = ["moment1.", "moment2."];
-const MEAN: &str = "normalisation.mean";
-const RECIPROCAL: &str = "normalisation.reciprocal_deviation";
 
 impl Checkpoint {
     /// Writes the checkpoint; the old one stays whole until the new one is.
@@ -53,15 +51,12 @@ impl Checkpoint {
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
             entries.extend(named(model.layout(), prefix, values));
         }
-        if let Normalisation::Corpus(Statistics { mean, reciprocal_deviation }) = &self.normalisation {
-            entries.push(Entry::new(MEAN, &[mean.len()], Elements::F32(mean)));
-            entries.push(Entry::new(RECIPROCAL, &[reciprocal_deviation.len()], Elements::F32(reciprocal_deviation)));
-        }
         let metadata = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
             ("settings".to_owned(), self.settings.to_toml()),
             ("dimensions".to_owned(), json!(self.dimensions).to_string()),
             ("classes".to_owned(), json!(self.classes).to_string()),
+            ("normalisation".to_owned(), json!(self.normalisation).to_string()),
             ("step".to_owned(), self.step.to_string()),
             ("epoch".to_owned(), self.epoch.to_string()),
             ("best".to_owned(), json!(self.best).to_string()),
@@ -76,7 +71,7 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let broken = |reason: String| TrainError::Run { path: path.into(), reason };
-        let text = |key: &str| store.metadata().get(key).cloned().ok_or_else(|| broken(format!("is no checkpoint of mcsan (no '{key}')")));
+        let text = |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| broken(format!("is no checkpoint of mcsan (no '{key}')")));
         if text("format")? != FORMAT {
             return Err(broken(format!("is a checkpoint of another kind ('{}', expected '{FORMAT}')", text("format")?)));
         }
@@ -87,24 +82,15 @@ impl Checkpoint {
         let dimensions: Dimensions = parse(&text("dimensions")?).map_err(broken)?;
         let model = Mcsan::new(&settings.model, &dimensions);
         let parameters = read_named(&store, model.layout(), "")?;
-        let moments = if store.has(&format!("{}{}", MOMENTS[0], model.layout().parameters()[0].name)) {
+        let moments = if store.contains(&format!("{}{}", MOMENTS[0], model.layout().parameters()[0].name)) {
             Some([read_named(&store, model.layout(), MOMENTS[0])?, read_named(&store, model.layout(), MOMENTS[1])?])
         } else {
             None
         };
-        let normalisation = match settings.data.normalise {
-            Normalise::None => Normalisation::None,
-            Normalise::Utterance => Normalisation::Utterance,
-            Normalise::Speaker => Normalisation::Speaker,
-            Normalise::Corpus => Normalisation::Corpus(Statistics {
-                mean: store.floats(MEAN)?.1,
-                reciprocal_deviation: store.floats(RECIPROCAL)?.1,
-            }),
-        };
         Ok(Self {
             dimensions,
             classes: parse(&text("classes")?).map_err(broken)?,
-            normalisation,
+            normalisation: parse(&text("normalisation")?).map_err(broken)?,
             parameters,
             moments,
             step: parse(&text("step")?).map_err(broken)?,
@@ -116,10 +102,10 @@ impl Checkpoint {
 }
 
 /// A buffer's parameters as named tensors.
-pub fn named<'v>(layout: &Layout, prefix: &str, values: &'v [f32]) -> Vec<Entry<'v>> {
+pub fn named<'v>(layout: &Layout, prefix: &str, values: &'v [f32]) -> Vec<Tensor<'v>> {
     let entry = |parameter: &Parameter| {
         let own = &values[parameter.offset..parameter.offset + parameter.len()];
-        Entry::new(format!("{prefix}{}", parameter.name), &parameter.shape, Elements::F32(own))
+        Tensor::f32(format!("{prefix}{}", parameter.name), &parameter.shape, own)
     };
     layout.parameters().iter().map(entry).collect()
 }
@@ -127,16 +113,11 @@ pub fn named<'v>(layout: &Layout, prefix: &str, values: &'v [f32]) -> Vec<Entry<
 /// The parameters of a layout from named tensors in PyTorch's shapes, as a buffer.
 ///
 /// # Errors
-/// [`StoreError::Missing`], or [`StoreError::Mismatch`] with both shapes.
+/// [`StoreError::MissingTensor`], or [`StoreError::WrongShape`] with both shapes.
 pub fn read_named(store: &Store, layout: &Layout, prefix: &str) -> Result<Vec<f32>, StoreError> {
     let mut buffer = vec![0.0; layout.len()];
     for parameter in layout.parameters() {
-        let name = format!("{prefix}{}", parameter.name);
-        let (shape, values) = store.floats(&name)?;
-        if shape != parameter.shape {
-            let (path, found) = (store.path().to_owned(), format!("of shape {shape:?}"));
-            return Err(StoreError::Mismatch { path, name, found, expected: format!("{:?} by the settings and data", parameter.shape) });
-        }
+        let values = store.tensor(&format!("{prefix}{}", parameter.name))?.shaped(&parameter.shape)?.floats()?;
         buffer[parameter.offset..parameter.offset + parameter.len()].copy_from_slice(&values);
     }
     Ok(buffer)

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::batches::Batches;
 use super::metrics::{Metrics, largest, softmax};
 use super::{Checkpoint, TrainError, Trainer};
-use crate::backend::Backend;
-use crate::dataset::{Dataset, DatasetError};
+use crate::backend::{Backend, as_f32};
+use crate::dataset::Dataset;
 
 /// Utterances of a batch where no gradient is wanted.
 const BATCH: usize = 64;
@@ -44,11 +44,11 @@ pub async fn logits<B: Backend>(
     for part in utterances.chunks(BATCH) {
         let next = trainer.infer(&batches.batch(part));
         if let Some(readback) = waiting.replace(next) {
-            all.extend(backend.finish_read(readback).await?.into_iter().map(crate::backend::cpu::Real::to_f32));
+            all.extend(as_f32(backend.finish_read(readback).await?));
         }
     }
     if let Some(readback) = waiting {
-        all.extend(backend.finish_read(readback).await?.into_iter().map(crate::backend::cpu::Real::to_f32));
+        all.extend(as_f32(backend.finish_read(readback).await?));
     }
     Ok(all)
 }
@@ -78,7 +78,7 @@ impl Checkpoint {
     /// Evaluates the model on some utterances of a data set.
     ///
     /// # Errors
-    /// [`DatasetError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
+    /// [`TrainError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
     pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
         self.check_fit(data)?;
         let trainer = self.trainer(backend);
@@ -97,8 +97,8 @@ impl Checkpoint {
     }
 
     /// Compares a data set's classes and widths with the model's.
-    fn check_fit(&self, data: &Dataset) -> Result<(), DatasetError> {
-        let misfit = |reason: String| Err(DatasetError::Misfit { path: data.path.clone(), reason });
+    fn check_fit(&self, data: &Dataset) -> Result<(), TrainError> {
+        let misfit = |reason: String| Err(TrainError::Misfit { reason });
         let word_width = data.vectors.as_ref().map(|vectors| vectors.width);
         if data.classes != self.classes {
             return misfit(format!("its classes are {:?}, the model's {:?}; prepare data with the same labels", data.classes, self.classes));
@@ -111,7 +111,7 @@ impl Checkpoint {
         }
         match (word_width, self.dimensions.learned_words) {
             (Some(width), None) if width == self.dimensions.word_width => Ok(()),
-            (None, Some(words)) if data.learned_words() <= words => Ok(()),
+            (None, Some(words)) if data.words() <= words => Ok(()),
             _ => misfit("its words are not represented as the model's; prepare with the same vectors (or none, as there)".into()),
         }
     }

@@ -35,6 +35,10 @@ pub enum TrainError {
     Config(#[from] ConfigError),
     #[error("step {step}: the loss is {loss} (utterances {utterances}); lower train.lr or set train.clip_norm; {kept}")]
     NotFinite { step: u64, loss: f32, utterances: String, kept: String },
+    #[error("the data have no utterance in the {split} split; choose another, or prepare data that have it")]
+    EmptySplit { split: crate::corpus::Split },
+    #[error("model and data do not belong together: {reason}")]
+    Misfit { reason: String },
     #[error("{path}: {reason}")]
     Run { path: std::path::PathBuf, reason: String },
 }

@@ -37,12 +37,11 @@ impl Predictor {
         let (features, frames) = extract(backend, &tables, &[samples.to_vec()]).await?;
         let tokens: Vec<i32> = tokenise(text).iter().map(|token| self.vocabulary.row(token)).collect();
         let data = Dataset {
-            path: Default::default(),
             corpus: String::new(),
             classes: self.checkpoint.classes.clone(),
             vocabulary: self.vocabulary.words.clone(),
-            utterances: vec![UtteranceInfo { speaker: "unknown".into(), ..Default::default() }],
-            front_end: serde_json::json!(self.vocabulary.front_end),
+            utterances: vec![UtteranceInfo { speaker: Some("unknown".into()), ..Default::default() }],
+            feature_settings: serde_json::json!(self.vocabulary.front_end),
             coefficients: self.vocabulary.front_end.coefficients,
             features,
             frame_offsets: vec![0, frames[0]],

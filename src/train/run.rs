@@ -14,8 +14,9 @@ use super::metrics::Metrics;
 use super::{Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::config::{Selection, Settings};
-use crate::dataset::store::{Store, write_atomically};
-use crate::dataset::{Dataset, DatasetError, Normalisation, Split};
+use crate::corpus::Split;
+use crate::dataset::store::Store;
+use crate::dataset::{Dataset, Normalisation, replace_file};
 use crate::model::{Dimensions, Mcsan};
 
 /// What a run tells while it goes on.
@@ -98,20 +99,19 @@ struct Run<'r, B: Backend> {
 
 impl<'r, B: Backend> Run<'r, B> {
     fn start(backend: &'r B, settings: &'r Settings, data: &'r Dataset, weights: Option<&Path>) -> Result<Self, TrainError> {
-        let train = data.split(Split::Train);
+        let train = data.training();
         if train.is_empty() {
-            let mend = "give some utterances the split 'train'";
-            return Err(DatasetError::EmptySplit { path: data.path.clone(), split: Split::Train, mend }.into());
+            return Err(TrainError::EmptySplit { split: Split::Train });
         }
         let dimensions = Dimensions::of(data, settings.model.word_width);
-        let class_weights = settings.train.class_weights(train.iter().map(|&index| data.labels[index] as usize), data.classes.len());
+        let class_weights = settings.train.class_weights(&data.class_counts(&train));
         if class_weights.len() != data.classes.len() {
             let value = format!("{} numbers", class_weights.len());
             let allowed = format!("one for each of the {} classes", data.classes.len());
             return Err(crate::config::ConfigError::Value { key: "train.class_weights".into(), value, allowed }.into());
         }
         let parameters = starting_values(settings, &dimensions, weights)?;
-        let normalisation = Normalisation::fit(&settings.data, data)?;
+        let normalisation = Normalisation::fit(settings.data.normalise, data, &train, settings.data.max_frames)?;
         let mut trainer = Trainer::new(backend, settings, &dimensions, &parameters, &class_weights);
         let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
         let all_steps = steps_an_epoch * settings.train.epochs as u64;
@@ -141,11 +141,10 @@ impl<'r, B: Backend> Run<'r, B> {
         mut log: Option<&mut RunFolder>,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Metrics, TrainError> {
-        let train = &self.settings.train;
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
         let mut waiting: Option<(Pending<B>, StepInfo)> = None;
         let mut clock = Instant::now();
-        let mut plan = epoch_batches(&self.train, train.batch_size, train.order, train.seed, epoch).into_iter();
+        let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter();
         loop {
             let next = plan.next().filter(|_| self.trainer.steps() < self.planned_steps).map(|utterances| {
                 let info = StepInfo { step: self.trainer.steps(), epoch, rate: self.trainer.learning_rate(), utterances };
@@ -271,13 +270,9 @@ impl RunFolder {
         }
         let denied = |error: std::io::Error| failure(format!("cannot be written ({error}); choose another --out"));
         std::fs::create_dir_all(path).map_err(denied)?;
-        let config = format!(
-            "# mcsan {} on {device}\n# data: {}\n\n{}",
-            env!("CARGO_PKG_VERSION"),
-            data.path.display(),
-            settings.to_toml()
-        );
-        write_atomically(&path.join(files::CONFIG), |file| file.write_all(config.as_bytes()))?;
+        let version = env!("CARGO_PKG_VERSION");
+        let config = format!("# mcsan {version} on {device}\n# corpus: {}\n\n{}", data.corpus, settings.to_toml());
+        replace_file(&path.join(files::CONFIG), |file| file.write_all(config.as_bytes())).map_err(denied)?;
         super::vocabulary::save(&path.join(super::vocabulary::FILE), data)?;
         let metrics = File::create(path.join(files::METRICS)).map_err(denied)?;
         Ok(Self { path: path.into(), metrics })
@@ -313,6 +308,9 @@ impl RunFolder {
 
     fn test(&self, test: &Evaluation) -> Result<(), TrainError> {
         let text = format!("{:#}\n", json!(test));
-        Ok(write_atomically(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes()))?)
+        replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(|error| TrainError::Run {
+            path: self.path.join(files::TEST),
+            reason: format!("cannot be written ({error}); free some space, finished checkpoints are whole"),
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
-use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize};
+use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, as_f32};
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{Dropout, Pass};
 use crate::model::{Batch, Dimensions, Mcsan};
@@ -100,8 +100,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// Whatever went wrong on the device since the last wait.
     pub async fn outcome(&self, pending: Pending<B>) -> Result<Outcome> {
-        let loss = to_f32(self.backend.finish_read(pending.loss).await?);
-        let logits = to_f32(self.backend.finish_read(pending.logits).await?);
+        let loss = as_f32(self.backend.finish_read(pending.loss).await?);
+        let logits = as_f32(self.backend.finish_read(pending.logits).await?);
         Ok(Outcome { loss: loss[0], logits })
     }
 
@@ -120,9 +120,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub async fn gradients(&mut self, batch: &Batch<B>) -> Result<GradientReport> {
         let (loss, logits) = self.differentiate(batch);
         Ok(GradientReport {
-            loss: to_f32(self.backend.read(&loss).await?)[0],
-            logits: to_f32(self.backend.read(&logits).await?),
-            gradients: to_f32(self.backend.read(&self.gradients).await?),
+            loss: as_f32(self.backend.read(&loss).await?)[0],
+            logits: as_f32(self.backend.read(&logits).await?),
+            gradients: as_f32(self.backend.read(&self.gradients).await?),
         })
     }
 
@@ -167,7 +167,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn read_parameters(&self) -> Result<Vec<f32>> {
-        Ok(to_f32(self.backend.read(&self.parameters).await?))
+        Ok(as_f32(self.backend.read(&self.parameters).await?))
     }
 
     /// Copies both moment buffers to the host.
@@ -176,16 +176,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// Whatever went wrong on the device.
     pub async fn read_moments(&self) -> Result<[Vec<f32>; 2]> {
         let [first, second] = &self.moments;
-        Ok([to_f32(self.backend.read(first).await?), to_f32(self.backend.read(second).await?)])
+        Ok([as_f32(self.backend.read(first).await?), as_f32(self.backend.read(second).await?)])
     }
 
     /// Replaces the parameters, as when the best epoch is taken up again.
     pub fn set_parameters(&mut self, parameters: &[f32]) {
         self.parameters = self.backend.upload(parameters, self.parameters.shape());
     }
-}
-
-/// A device's numbers as float32.
-fn to_f32<E: crate::backend::cpu::Real>(values: Vec<E>) -> Vec<f32> {
-    values.into_iter().map(|value| value.to_f32()).collect()
 }

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::TrainError;
 use crate::audio::mfcc::MfccSettings;
-use crate::dataset::store::{self, Elements, Entry, Store, StoreError};
-use crate::dataset::{Dataset, Vectors};
+use crate::dataset::store::{self, Store, StoreError, Tensor};
+use crate::dataset::{Dataset, WordTable};
 
 /// The file's name in a run folder.
 pub const FILE: &str = "vocabulary.safetensors";
@@ -16,7 +16,7 @@ pub const FILE: &str = "vocabulary.safetensors";
 /// Words by row of the vector table, the vectors where they are frozen, and the acoustic front-end.
 pub struct Vocabulary {
     pub words: Vec<String>,
-    pub vectors: Option<Vectors>,
+    pub vectors: Option<WordTable>,
     pub front_end: MfccSettings,
     rows: HashMap<String, i32>,
 }
@@ -28,12 +28,10 @@ pub struct Vocabulary {
 pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
     let metadata = BTreeMap::from([
         ("vocabulary".to_owned(), json!(data.vocabulary).to_string()),
-        ("features".to_owned(), data.front_end.to_string()),
+        ("features".to_owned(), data.feature_settings.to_string()),
     ]);
-    let entries = data.vectors.iter().map(|Vectors { width, values }| {
-        Entry::new("text.vectors", &[values.len() / width, *width], Elements::F32(values))
-    });
-    store::write(path, &metadata, &entries.collect::<Vec<_>>())
+    let vectors = data.vectors.iter().map(|table| Tensor::f32("text.vectors", &[data.words(), table.width], &table.values));
+    store::write(path, &metadata, &vectors.collect::<Vec<_>>())
 }
 
 impl Vocabulary {
@@ -44,16 +42,17 @@ impl Vocabulary {
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let broken = |reason: String| TrainError::Run { path: path.into(), reason };
-        let text = |key: &str| store.metadata().get(key).cloned().unwrap_or_default();
+        let text = |key: &str| store.metadata(key).unwrap_or_default().to_owned();
         let words: Vec<String> = serde_json::from_str(&text("vocabulary")).map_err(|error| broken(error.to_string()))?;
         let front_end = serde_json::from_str(&text("features")).map_err(|_| {
             broken("the data that the run was trained on do not say how their features were made; prepare them with 'mcsan prepare'".into())
         })?;
-        let vectors = match store.has("text.vectors") {
+        let vectors = match store.contains("text.vectors") {
             false => None,
             true => {
-                let (shape, values) = store.floats("text.vectors")?;
-                Some(Vectors { width: shape.get(1).copied().unwrap_or(0), values })
+                let table = store.tensor("text.vectors")?;
+                let [_, width] = table.dimensions()?;
+                Some(WordTable { width, values: table.floats()? })
             }
         };
         let rows = words.iter().enumerate().map(|(row, word)| (word.clone(), row as i32)).collect();

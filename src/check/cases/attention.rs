@@ -1,0 +1,130 @@
+//! Cases of `attention`.
+
+use std::fmt;
+
+use super::{Lengths, total};
+use crate::backend::{Backend, Ragged};
+use crate::check::compare::{Silence, Tolerance};
+use crate::check::differentiable::{Differentiable, Leaf, Trial};
+use crate::check::{Recorded, Source, Subject};
+use crate::tape::{Tape, Var};
+
+/// How unequal the attention weights are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scores {
+    /// Queries and keys near 1.
+    Usual,
+    /// Scores up to some 80, where one key takes nearly all and exp overflows unless the maximum is taken off first.
+    Large,
+}
+
+/// Multi-head attention (6–8, 15).
+#[derive(Debug, Clone)]
+pub struct Attention {
+    /// Query rows of each utterance.
+    pub queries: Vec<u32>,
+    /// Key rows of each utterance.
+    pub keys: Vec<u32>,
+    pub width: usize,
+    pub heads: usize,
+    pub scores: Scores,
+}
+
+impl Attention {
+    fn scale(&self) -> f32 {
+        1.0 / ((self.width / self.heads) as f32).sqrt()
+    }
+}
+
+impl fmt::Display for Attention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (queries, keys) = (Lengths(&self.queries), Lengths(&self.keys));
+        write!(f, "queries={queries},keys={keys},width={},heads={}", self.width, self.heads)?;
+        f.write_str(if self.scores == Scores::Large { ",large_scores" } else { "" })
+    }
+}
+
+impl Subject for Attention {
+    fn cases() -> Vec<Self> {
+        let block = |queries: &[u32], keys: &[u32], width, heads| Self {
+            queries: queries.to_vec(),
+            keys: keys.to_vec(),
+            width,
+            heads,
+            scores: Scores::Usual,
+        };
+        let head_sizes = [4, 5, 8, 9, 16, 32, 33, 64].map(|size| block(&[18, 5], &[7, 21], 2 * size, 2));
+        [
+            block(&[15, 33, 7], &[110, 65, 30], 128, 8),
+            block(&[129, 40], &[129, 40], 128, 8),
+            block(&[1], &[1], 128, 8),
+            block(&[1], &[40], 32, 4),
+            block(&[40], &[1], 32, 4),
+            block(&[1, 15, 16, 17], &[17, 16, 15, 1], 32, 4),
+            block(&[63, 64, 65, 3], &[65, 1, 63, 64], 32, 2),
+            block(&[129], &[130], 16, 1),
+            block(&[3, 4, 2], &[5, 0, 7], 32, 4),
+            block(&[3, 0, 4], &[2, 6, 1], 32, 4),
+            block(&[9, 14], &[11, 6], 20, 4),
+            block(&[70, 70], &[70, 70], 64, 1),
+            Self { scores: Scores::Large, ..block(&[30, 17], &[66, 40], 64, 4) },
+        ]
+        .into_iter()
+        .chain(head_sizes)
+        .collect()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        let batch = source.between(1, 5);
+        let [queries, keys] = [(); 2].map(|()| {
+            let longest = source.between(2, 80) as u32;
+            source.lengths(batch, 1, longest)
+        });
+        let heads = source.between(1, 4);
+        Self { queries, keys, width: heads * source.between(1, 40), heads, scores: Scores::Usual }
+    }
+
+    /// Sums over d_k and over the keys, an exp of about 1e-6 on some drivers, and score gradients that are the difference
+    /// of numbers near 1, summed over the queries; rounding of a score of 80 is 5e-6, and
+    /// its exp is off by as much of itself.
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::of_rms(match self.scores {
+            Scores::Usual => 5e-5,
+            Scores::Large => 2e-4,
+        })
+    }
+
+    /// The softmax over a single key is 1, whatever the query.
+    fn silence(&self) -> Silence {
+        if self.keys.iter().all(|&keys| keys <= 1) { Silence::Right } else { Silence::Wrong }
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(backend)
+    }
+}
+
+impl Differentiable for Attention {
+    /// Query rows and key rows.
+    type Layout<B: Backend> = [Ragged<B>; 2];
+
+    fn layout<B: Backend>(&self, backend: &B) -> [Ragged<B>; 2] {
+        [&self.queries, &self.keys].map(|lengths| Ragged::new(backend, lengths))
+    }
+
+    fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
+        let amplitude = match self.scores {
+            Scores::Usual => 1.5,
+            Scores::Large => 8.0,
+        };
+        let mut drawn = |name, lengths: &[u32], amplitude| {
+            let rows = total(lengths);
+            Leaf::new(name, [rows, self.width], source.uniform(rows * self.width, amplitude))
+        };
+        vec![drawn("queries", &self.queries, amplitude), drawn("keys", &self.keys, amplitude), drawn("values", &self.keys, 1.0)]
+    }
+
+    fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], [queries, keys]: &'a [Ragged<B>; 2]) -> Var<B> {
+        tape.attention(&leaves[0], &leaves[1], &leaves[2], queries, keys, self.heads, self.scale())
+    }
+}

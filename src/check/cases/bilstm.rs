@@ -1,0 +1,121 @@
+//! Cases of `bilstm`.
+
+use std::fmt;
+
+use super::{Lengths, total};
+use crate::backend::{Backend, LstmWeights, Ragged};
+use crate::check::compare::{Silence, Tolerance};
+use crate::check::differentiable::{Differentiable, Leaf, Trial};
+use crate::check::{Recorded, Source, Subject};
+use crate::tape::{Tape, Var};
+
+/// How far the gates are driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gates {
+    /// Inputs near 1.
+    Usual,
+    /// Inputs up to 50: most gates are shut or open, and exp overflows where it is written carelessly.
+    Saturated,
+}
+
+impl Gates {
+    fn amplitude(self) -> f32 {
+        match self {
+            Self::Usual => 1.0,
+            Self::Saturated => 50.0,
+        }
+    }
+}
+
+/// One bidirectional layer (2–5).
+#[derive(Debug, Clone)]
+pub struct Bilstm {
+    pub lengths: Vec<u32>,
+    pub inputs: usize,
+    pub hidden: usize,
+    pub gates: Gates,
+}
+
+impl fmt::Display for Bilstm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lengths={},in={},hidden={}", Lengths(&self.lengths), self.inputs, self.hidden)?;
+        f.write_str(if self.gates == Gates::Saturated { ",saturated" } else { "" })
+    }
+}
+
+impl Subject for Bilstm {
+    fn cases() -> Vec<Self> {
+        let layer = |lengths: &[u32], inputs, hidden| Self { lengths: lengths.to_vec(), inputs, hidden, gates: Gates::Usual };
+        vec![
+            layer(&[20, 13, 7, 1], 300, 128),
+            layer(&[11, 30], 128, 128),
+            layer(&[1], 300, 128),
+            layer(&[2], 5, 4),
+            layer(&[3, 0, 5, 0], 12, 20),
+            // More sequences than one workgroup takes, in no order of length.
+            layer(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20),
+            layer(&[2, 3, 1, 4, 2, 3, 1, 4, 2, 3, 1, 4, 2, 3, 1, 4, 5], 7, 16),
+            layer(&[15, 16, 17, 63, 64, 65], 16, 12),
+            // A dispatch ends after 128 steps.
+            layer(&[150, 3, 128, 129], 8, 16),
+            layer(&[9, 4], 16, 160),
+            layer(&[6, 3], 3, 5),
+            Self { gates: Gates::Saturated, ..layer(&[12, 5, 9], 12, 20) },
+        ]
+    }
+
+    fn random(source: &mut Source) -> Self {
+        let batch = source.between(1, 10);
+        let longest = source.between(2, 20) as u32;
+        Self {
+            lengths: source.lengths(batch, 0, longest),
+            inputs: source.between(2, 24),
+            hidden: 4 * source.between(1, 8),
+            gates: Gates::Usual,
+        }
+    }
+
+    /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
+    /// errors do not pile up. Where gates are driven to 50, rounding of what drives them is 50 times as large.
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::of_rms(match self.gates {
+            Gates::Usual => 5e-5,
+            Gates::Saturated => 5e-4,
+        })
+    }
+
+    /// A single step has no h_{t-1} for the recurrent weights to see.
+    fn silence(&self) -> Silence {
+        if self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(backend)
+    }
+}
+
+impl Differentiable for Bilstm {
+    type Layout<B: Backend> = Ragged<B>;
+
+    fn layout<B: Backend>(&self, backend: &B) -> Ragged<B> {
+        Ragged::new(backend, &self.lengths)
+    }
+
+    fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
+        let (rows, gates) = (total(&self.lengths), 8 * self.hidden);
+        let weight = 1.0 / (self.hidden as f32).sqrt();
+        let mut drawn = |name, shape: [usize; 2], amplitude| Leaf::new(name, shape, source.uniform(shape[0] * shape[1], amplitude));
+        vec![
+            drawn("x", [rows, self.inputs], self.gates.amplitude()),
+            drawn("input weight", [gates, self.inputs], weight),
+            drawn("recurrent weight", [gates, self.hidden], weight),
+            drawn("input bias", [1, gates], weight),
+            drawn("recurrent bias", [1, gates], weight),
+        ]
+    }
+
+    fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], rows: &'a Ragged<B>) -> Var<B> {
+        let weights = LstmWeights { input: 1, recurrent: 2, bias_input: 3, bias_recurrent: 4 };
+        tape.bilstm(&leaves[0], rows, &weights.map(|&leaf| leaves[leaf].clone()))
+    }
+}

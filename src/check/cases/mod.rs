@@ -1,0 +1,57 @@
+//! The cases of each kernel: the paper's shapes (width 128, 8 heads, feed-forward 512, MFCC-40, 300 numbers a word),
+//! length 1, lengths around the edges of tiles, a batch of one, unequal lengths, and each kernel's own corners.
+
+mod attention;
+mod bilstm;
+mod features;
+mod lookup;
+mod loss;
+mod optimiser;
+mod products;
+mod rows;
+
+use std::fmt;
+
+pub use attention::{Attention, Scores};
+pub use bilstm::{Bilstm, Gates};
+pub use features::{Mfcc, ZScore};
+pub use lookup::{Embedding, PositionEmbedding};
+pub use loss::{ClassWeights, CrossEntropy};
+pub use optimiser::{Accumulate, Adam, GradientNorm, Sgd};
+pub use products::{Bias, ConvPool, Linear};
+pub use rows::{Dropout, GlobalMax, ResidualNorm, Rows};
+
+/// Lengths on either side of the edges of tiles and workgroups.
+const EDGES: [usize; 8] = [1, 15, 16, 17, 63, 64, 65, 129];
+
+/// What values a kernel that takes a maximum sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// Equals are rare.
+    Even,
+    /// Few different values: most maxima are shared, and the earliest has to win.
+    Ties,
+}
+
+impl Spread {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Even => "",
+            Self::Ties => ",ties",
+        }
+    }
+}
+
+/// Lengths of sequences in a case's name, `3+0+17`.
+struct Lengths<'a>(&'a [u32]);
+
+impl fmt::Display for Lengths<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(index, length)| write!(f, "{}{length}", if index == 0 { "" } else { "+" }))
+    }
+}
+
+/// Rows of sequences of the given lengths.
+fn total(lengths: &[u32]) -> usize {
+    lengths.iter().sum::<u32>() as usize
+}

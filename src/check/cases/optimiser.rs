@@ -1,0 +1,193 @@
+//! Cases of the kernels that end a step: `accumulate`, `gradient_norm`, `adam`, `sgd`.
+
+use std::fmt;
+
+use crate::backend::{AdamStep, Backend, Sink, StepSize, Write};
+use crate::check::compare::Tolerance;
+use crate::check::{Recorded, Source, Subject};
+
+/// Optimiser steps of a case: Adam's bias correction differs from step to step.
+const STEPS: u32 = 3;
+
+/// `sink (+)= x`
+#[derive(Debug, Clone)]
+pub struct Accumulate {
+    pub count: usize,
+}
+
+impl fmt::Display for Accumulate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "count={}", self.count)
+    }
+}
+
+impl Subject for Accumulate {
+    fn cases() -> Vec<Self> {
+        [1, 3, 63, 64, 65, 255, 257, 10_000].map(|count| Self { count }).into()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        Self { count: source.between(1, 3000) }
+    }
+
+    /// One addition of numbers near 1.
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::ROUNDING
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        let shape = [1, self.count];
+        let mut drawn = || backend.upload(&source.uniform(self.count, 1.0), shape);
+        let x = drawn();
+        let set = Sink { tensor: backend.uninitialised(shape), write: Write::Set };
+        let added = Sink { tensor: drawn(), write: Write::Add };
+        for sink in [&set, &added] {
+            backend.accumulate(&x, sink);
+        }
+        vec![Recorded::new("set", set.tensor), Recorded::new("added", added.tensor)]
+    }
+}
+
+/// Euclidean norm of all gradients.
+#[derive(Debug, Clone)]
+pub struct GradientNorm {
+    pub count: usize,
+    pub amplitude: f32,
+}
+
+impl fmt::Display for GradientNorm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "count={},gradients=±{}", self.count, self.amplitude)
+    }
+}
+
+impl Subject for GradientNorm {
+    fn cases() -> Vec<Self> {
+        let norm = |count, amplitude| Self { count, amplitude };
+        [1, 15, 64, 255, 256, 257, 1025, 66_000].map(|count| norm(count, 1.0)).into_iter().chain([norm(5000, 100.0)]).collect()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        Self { count: source.between(1, 5000), amplitude: source.pick(&[0.125, 1.0, 30.0]) }
+    }
+
+    /// A sum of squares, all of one sign.
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::of_rms(5e-6)
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        let gradients = backend.upload(&source.uniform(self.count, self.amplitude), [1, self.count]);
+        vec![Recorded::new("norm", backend.gradient_norm(&gradients))]
+    }
+}
+
+fn write_size(f: &mut fmt::Formatter<'_>, count: usize, size: &StepSize) -> fmt::Result {
+    write!(f, "count={count},decay={},clip={}", size.weight_decay, size.clip_norm)
+}
+
+/// Clipping off, never reached, and reached; with and without weight decay.
+fn sizes() -> Vec<(usize, StepSize)> {
+    let size = |weight_decay, clip_norm| StepSize { learning_rate: 1e-2, weight_decay, clip_norm };
+    vec![
+        (5000, size(0.0, f64::INFINITY)),
+        (257, size(0.1, f64::INFINITY)),
+        (255, size(0.0, 1e6)),
+        (65, size(0.0, 0.5)),
+        (1000, size(0.01, 1.0)),
+        (1, size(0.1, 0.25)),
+    ]
+}
+
+fn random_size(source: &mut Source) -> (usize, StepSize) {
+    let size = StepSize {
+        learning_rate: source.pick(&[1e-3, 1e-1]),
+        weight_decay: source.pick(&[0.0, 0.05]),
+        clip_norm: source.pick(&[f64::INFINITY, 1.0]),
+    };
+    (source.between(1, 3000), size)
+}
+
+/// A few operations on each element, three times over; with a norm of some thousand squares where it clips.
+const UPDATE: Tolerance = Tolerance::of_rms(5e-6);
+
+/// Three steps of Adam.
+#[derive(Debug, Clone)]
+pub struct Adam {
+    pub count: usize,
+    pub size: StepSize,
+}
+
+impl fmt::Display for Adam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_size(f, self.count, &self.size)
+    }
+}
+
+impl Subject for Adam {
+    fn cases() -> Vec<Self> {
+        sizes().into_iter().map(|(count, size)| Self { count, size }).collect()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        let (count, size) = random_size(source);
+        Self { count, size }
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        UPDATE
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        let shape = [1, self.count];
+        let parameters = backend.upload(&source.uniform(self.count, 1.0), shape);
+        let moments = [(); 2].map(|()| backend.zeros(shape));
+        for step in 1..=STEPS {
+            let gradients = backend.upload(&source.uniform(self.count, 1.0), shape);
+            let norm = backend.gradient_norm(&gradients);
+            let step = AdamStep { size: self.size, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step };
+            backend.adam(&parameters, &gradients, moments.each_ref(), &norm, step);
+        }
+        let [first, second] = moments;
+        vec![Recorded::new("parameters", parameters), Recorded::new("first moment", first), Recorded::new("second moment", second)]
+    }
+}
+
+/// Three steps of stochastic gradient descent.
+#[derive(Debug, Clone)]
+pub struct Sgd {
+    pub count: usize,
+    pub size: StepSize,
+}
+
+impl fmt::Display for Sgd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_size(f, self.count, &self.size)
+    }
+}
+
+impl Subject for Sgd {
+    fn cases() -> Vec<Self> {
+        sizes().into_iter().map(|(count, size)| Self { count, size }).collect()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        let (count, size) = random_size(source);
+        Self { count, size }
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        UPDATE
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        let shape = [1, self.count];
+        let parameters = backend.upload(&source.uniform(self.count, 1.0), shape);
+        for _ in 0..STEPS {
+            let gradients = backend.upload(&source.uniform(self.count, 1.0), shape);
+            let norm = backend.gradient_norm(&gradients);
+            backend.sgd(&parameters, &gradients, &norm, self.size);
+        }
+        vec![Recorded::new("parameters", parameters)]
+    }
+}

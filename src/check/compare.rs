@@ -1,0 +1,145 @@
+//! The comparator: says whether numbers are what the reference says, and where they are not.
+//!
+//! Non-finite numbers first: they must agree in place and kind. Then, for each element,
+//! `|got - expected| ≤ floor + of_rms · rms(expected) + relative · |expected|`. Expected results that are zero
+//! everywhere prove nothing and are refused, unless a case says that zero is right.
+
+use serde::Serialize;
+
+use super::Output;
+
+/// How far a result may be from the reference's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// In the result's own unit.
+    pub floor: f64,
+    /// Of the expected result's root mean square: rounding of a sum is as large as what was summed, however small the
+    /// sum itself is.
+    pub of_rms: f64,
+    /// Of the expected element.
+    pub relative: f64,
+}
+
+impl Tolerance {
+    /// One or two rounded operations, of which WGSL allows a division 2.5 units in the last place, 3e-7; the sum of two
+    /// numbers may nearly cancel.
+    pub const ROUNDING: Self = Self::of_rms(5e-7);
+
+    /// `of_rms` of the result's size and as much of each element.
+    pub const fn of_rms(of_rms: f64) -> Self {
+        Self { floor: 0.0, of_rms, relative: of_rms }
+    }
+}
+
+/// Whether an expected result may be zero everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// A result of zeros means a case that proves nothing.
+    Wrong,
+    /// Some gradient vanishes, as that of a softmax over a single key; what is left of it is rounding of inputs near 1.
+    Right,
+}
+
+/// Root mean square up to which a result counts as zero.
+const SILENT: f64 = 1e-9;
+
+/// The element that is furthest from the reference's, measured by its bound.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Worst {
+    pub output: String,
+    pub index: usize,
+    pub expected: f64,
+    pub got: f64,
+    /// `|got - expected|` over its bound; infinite where only one of both is finite.
+    pub of_bound: f64,
+}
+
+/// Result of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Agreement {
+    /// Largest `|got - expected|` of the finite elements.
+    pub max_abs: f64,
+    /// Largest `‖got - expected‖ / ‖expected‖` of the outputs that are not silent.
+    pub rel_l2: f64,
+    /// What `|got - expected|` may be at the worst element.
+    pub bound: f64,
+    pub pass: bool,
+    pub worst: Option<Worst>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+impl Agreement {
+    /// Fails it; the first reason stays.
+    pub fn fail(&mut self, reason: impl Into<String>) {
+        self.pass = false;
+        self.reason.get_or_insert_with(|| reason.into());
+    }
+
+    fn is_worst(&self, of_bound: f64) -> bool {
+        self.worst.as_ref().is_none_or(|worst| of_bound > worst.of_bound)
+    }
+}
+
+/// Compares all outputs of a case.
+pub fn compare(expected: &[Output], got: &[Output], tolerance: Tolerance, silence: Silence) -> Agreement {
+    let mut agreement = Agreement { max_abs: 0.0, rel_l2: 0.0, bound: 0.0, pass: true, worst: None, reason: None };
+    let names = |outputs: &[Output]| outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
+    if expected.is_empty() {
+        agreement.fail("the case has no output");
+    }
+    if names(expected) != names(got) {
+        agreement.fail(format!("outputs {:?}, expected {:?}", names(got), names(expected)));
+        return agreement;
+    }
+    for (expected, got) in expected.iter().zip(got) {
+        compare_output(expected, got, tolerance, silence, &mut agreement);
+    }
+    agreement
+}
+
+fn compare_output(expected: &Output, got: &Output, tolerance: Tolerance, silence: Silence, agreement: &mut Agreement) {
+    let name = &expected.name;
+    if expected.values.len() != got.values.len() {
+        return agreement.fail(format!("{name}: {} elements, expected {}", got.values.len(), expected.values.len()));
+    }
+    let pairs = || expected.values.iter().copied().zip(got.values.iter().copied());
+    if let Some(index) = pairs().position(|(want, have)| !alike(want, have)) {
+        let (expected, got) = (expected.values[index], got.values[index]);
+        agreement.fail(format!("{name}[{index}]: {got}, expected {expected}"));
+        if agreement.is_worst(f64::INFINITY) {
+            agreement.worst = Some(Worst { output: name.clone(), index, expected, got, of_bound: f64::INFINITY });
+        }
+        return;
+    }
+    let finite = || pairs().filter(|(want, _)| want.is_finite());
+    let root_mean_square = |squares: f64| (squares / finite().count().max(1) as f64).sqrt();
+    let size = root_mean_square(finite().map(|(want, _)| want * want).sum());
+    let error = root_mean_square(finite().map(|(want, have)| (have - want).powi(2)).sum());
+    let scale = match (size > SILENT, silence) {
+        (true, _) => {
+            agreement.rel_l2 = agreement.rel_l2.max(error / size);
+            size
+        }
+        (false, Silence::Right) => 1.0,
+        (false, Silence::Wrong) => return agreement.fail(format!("{name}: all expected values are near zero")),
+    };
+    for (index, (want, have)) in pairs().enumerate().filter(|(_, (want, _))| want.is_finite()) {
+        let difference = (have - want).abs();
+        let bound = tolerance.floor + tolerance.of_rms * scale + tolerance.relative * want.abs();
+        agreement.max_abs = agreement.max_abs.max(difference);
+        let of_bound = if difference == 0.0 { 0.0 } else { difference / bound };
+        if agreement.is_worst(of_bound) {
+            agreement.bound = bound;
+            agreement.worst = Some(Worst { output: name.clone(), index, expected: want, got: have, of_bound });
+        }
+        if of_bound > 1.0 {
+            agreement.fail(format!("{name}[{index}]: {have}, expected {want} ± {bound:.1e}"));
+        }
+    }
+}
+
+/// Whether two numbers are both finite, both NaN, or the same infinity.
+fn alike(expected: f64, got: f64) -> bool {
+    (expected.is_finite() && got.is_finite()) || (expected.is_nan() && got.is_nan()) || expected == got
+}
