@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::audio::AudioError;
-use crate::audio::mfcc::{MfccSettings, MfccTables};
+use crate::audio::mfcc::{MfccError, MfccSettings, MfccTables};
 use crate::backend::{Backend, BackendError, Matrix, Ragged, as_f32};
 use crate::corpus::{Corpus, CorpusError, Utterance};
 use crate::dataset::{Dataset, UtteranceInfo};
@@ -16,6 +16,8 @@ use crate::text::TextTable;
 pub enum PrepareError {
     #[error(transparent)]
     Audio(#[from] AudioError),
+    #[error(transparent)]
+    FrontEnd(#[from] MfccError),
     #[error(transparent)]
     Corpus(#[from] CorpusError),
     #[error(transparent)]

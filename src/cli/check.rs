@@ -17,7 +17,7 @@ pub fn run(common: &Common, arguments: &Check) -> Done {
     eprintln!("checking {} against the CPU reference in float64", device.name());
     let reports = on_device!(device, |backend| pollster::block_on(async {
         let mut reports = Vec::new();
-        for case in Kernel::ALL.into_iter().flat_map(Kernel::cases) {
+        for case in Kernel::ALL.iter().flat_map(|kernel| kernel.cases()) {
             let report = check(backend, &case).await?;
             if !common.json {
                 show(&report);
@@ -26,7 +26,7 @@ pub fn run(common: &Common, arguments: &Check) -> Done {
         }
         Ok::<_, BackendError>(reports)
     }))?;
-    let failed = reports.iter().filter(|report| !report.pass).count();
+    let failed = reports.iter().filter(|report| !report.passed()).count();
     let passed = reports.len() - failed;
     if common.json {
         print_json(&json!({ "device": device.to_json(), "kernels": reports, "passed": passed, "failed": failed }));
@@ -37,9 +37,10 @@ pub fn run(common: &Common, arguments: &Check) -> Done {
 }
 
 fn show(report: &Report) {
-    let verdict = if report.pass { "ok    " } else { "FAILED" };
-    println!("{verdict} {:20} {:44} max abs {:.2e}  rel L2 {:.2e}", report.name, report.case, report.max_abs, report.rel_l2);
-    if !report.pass {
-        println!("       {}", report.reason.as_deref().unwrap_or_default());
+    let verdict = if report.passed() { "ok    " } else { "FAILED" };
+    let agreement = &report.agreement;
+    println!("{verdict} {:20} {:50} max abs {:.2e}  rel L2 {:.2e}", report.name, report.case, agreement.max_abs, agreement.rel_l2);
+    if let Some(reason) = &agreement.reason {
+        println!("       {reason}");
     }
 }

@@ -7,10 +7,9 @@ use serde_json::json;
 
 use super::arguments::{Common, Features};
 use super::device::{self, on_device};
-use super::{Done, print_json};
+use super::{Done, Failure, print_json};
 use crate::audio::decode;
 use crate::audio::mfcc::{MfccSettings, MfccTables};
-use crate::backend::BackendError;
 use crate::backend::gpu::Checking;
 use crate::dataset::replace_file;
 use crate::prepare::extract;
@@ -21,9 +20,8 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     let device = device::open(common, "auto", Checking::Off)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {
         let tables = MfccTables::new(backend, &settings)?;
-        extract(backend, &tables, std::slice::from_ref(&samples)).await
-    }))
-    .map_err(|error: BackendError| error)?;
+        Ok::<_, Failure>(extract(backend, &tables, std::slice::from_ref(&samples)).await?)
+    }))?;
     let shape = [frames[0], settings.coefficients];
     replace_file(&arguments.out, |file| {
         let mut writer =

@@ -224,6 +224,18 @@ impl View<'_> {
         }
     }
 
+    /// Elements of F64 or F32.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongType`]
+    pub fn doubles(&self) -> Result<Vec<f64>, StoreError> {
+        match self.dtype {
+            Dtype::F64 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()),
+            Dtype::F32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect()),
+            _ => Err(self.wrong_type("F64 or F32")),
+        }
+    }
+
     fn wrong_type(&self, expected: &'static str) -> StoreError {
         StoreError::WrongType { path: self.path.to_path_buf(), tensor: self.name.clone(), found: self.dtype, expected }
     }

@@ -4,7 +4,7 @@ pub mod batches;
 pub mod checkpoint;
 pub mod evaluate;
 pub mod metrics;
-//pub mod predict;
+pub mod predict;
 pub mod run;
 mod trainer;
 pub mod vocabulary;
@@ -12,11 +12,12 @@ pub mod vocabulary;
 pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
-//pub use predict::Predictor;
+pub use predict::Predictor;
 pub use trainer::{GradientReport, Outcome, Pending, Trainer};
 
 use thiserror::Error;
 
+use crate::audio::mfcc::MfccError;
 use crate::backend::BackendError;
 use crate::config::ConfigError;
 use crate::dataset::DatasetError;
@@ -27,6 +28,8 @@ use crate::dataset::store::StoreError;
 pub enum TrainError {
     #[error(transparent)]
     Backend(#[from] BackendError),
+    #[error(transparent)]
+    FrontEnd(#[from] MfccError),
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     #[error(transparent)]

@@ -1,0 +1,84 @@
+//! `mcsan demo`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::arguments::{Common, Demo};
+use super::device::{self, on_device};
+use super::progress::Progress;
+use super::{Done, Failure, predict, print_json, tables};
+use crate::audio::{decode, mfcc::MfccSettings};
+use crate::backend::gpu::Checking;
+use crate::config::Settings;
+use crate::corpus::{Split, manifest};
+use crate::prepare::prepare;
+use crate::text::TextTable;
+use crate::train::{Predictor, run};
+
+/// Settings of the demonstration: short clips, few of them, so small batches.
+fn settings() -> Settings {
+    let mut settings = Settings::default();
+    settings.train.epochs = 16;
+    settings.train.batch_size = 16;
+    settings.model.word_width = 64;
+    settings
+}
+
+pub fn run(common: &Common, arguments: &Demo) -> Done {
+    let started = Instant::now();
+    let temporary = tempfile::tempdir()?;
+    let folder: PathBuf = arguments.out.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let corpus_folder = folder.join("corpus");
+    let run_folder = folder.join("run");
+    crate::demo::unpack(&corpus_folder)?;
+    let corpus = manifest::read(&corpus_folder.join("manifest.csv"))?;
+    let text = TextTable::build(&corpus.utterances, None)?;
+    let device = device::open(common, "auto", Checking::Off)?;
+    eprintln!("1. preparing {} clips of synthetic speech in {} emotions on {}", corpus.utterances.len(), corpus.classes.len(), device.name());
+    let mut progress = Progress::new();
+    let settings = settings();
+    let (finished, probabilities, clip) = on_device!(device, |backend| pollster::block_on(async {
+        let decode_clip = |utterance: &crate::corpus::Utterance| decode(&utterance.audio);
+        let data = prepare(backend, &corpus, text, &MfccSettings::default(), decode_clip, &mut |_| ()).await?;
+        data.save(&folder.join("data.safetensors"))?;
+        eprintln!("2. training MCSAN on them: audio and words, cross- and self-attention");
+        let finished = run::train(backend, &settings, &data, Some(&run_folder), None, &mut |event| progress.show(&event)).await?;
+        progress.finish();
+        eprintln!("3. predicting one clip that it has never heard");
+        let clip = corpus.utterances.iter().find(|utterance| utterance.split == Some(Split::Test));
+        let clip = clip.ok_or_else(|| Failure("the embedded corpus has no test split".into()))?;
+        let predictor = Predictor::load(&run_folder)?;
+        let probabilities = predictor.predict(backend, &decode(&clip.audio)?, &clip.text).await?;
+        Ok::<_, Failure>((finished, probabilities, clip))
+    }))?;
+    let test = finished.test.ok_or_else(|| Failure("the embedded corpus has no test split".into()))?;
+    let seconds = started.elapsed().as_secs_f64();
+    if common.json {
+        let named: serde_json::Map<_, _> = corpus.classes.iter().cloned().zip(probabilities.iter().map(|&p| json!(p))).collect();
+        print_json(&json!({
+            "device": device.to_json(),
+            "seconds": seconds,
+            "best_epoch": finished.best.epoch,
+            "test": test.metrics,
+            "prediction": { "id": clip.id, "text": clip.text, "label": clip.label, "probabilities": named },
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("\nTest speakers and sentences that training never saw (epoch {} was best):", finished.best.epoch);
+    println!("{}\n\n{}", tables::headline(&test.metrics), tables::details(&test.metrics));
+    println!("\"{}\" — spoken in {}. The model says:\n{}\n", clip.text, clip.label, predict::lines(&corpus.classes, &probabilities));
+    println!("Done in {seconds:.0} s on {}. The speech is synthetic and made to be learnt: text alone or sound alone", device.name());
+    println!("leaves two or three emotions open, only both together decide (assets/demo/README.md).\n");
+    println!("What to try next:");
+    match &arguments.out {
+        Some(out) => println!("  mcsan inspect {0}/data.safetensors; mcsan evaluate --run {0}/run --data {0}/data.safetensors", out.display()),
+        None => println!("  mcsan demo --out demo        keeps the corpus, the prepared data and the run"),
+    }
+    println!("  mcsan devices                what this machine computes on");
+    println!("  mcsan prepare manifest my.csv --out my.safetensors    a corpus of your own (columns audio, text, label)");
+    println!("  mcsan train --data my.safetensors --out runs/first");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,40 @@
+//! Which devices the tests run on: the CPU reference and every adapter found, with and without run-time checks.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use mcsan::backend::gpu::{self, Checking, Gpu};
+
+/// Every adapter opened; none where there is none, which is said by name, or is a failure where
+/// `MCSAN_REQUIRE_ADAPTER` is set (as CI does).
+pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
+    let adapters = pollster::block_on(gpu::adapters(None));
+    if adapters.is_empty() {
+        assert!(std::env::var_os("MCSAN_REQUIRE_ADAPTER").is_none(), "{test}: no graphics adapter, but MCSAN_REQUIRE_ADAPTER is set");
+        println!("skipped: no adapter: {test}");
+    }
+    let mut opened = Vec::new();
+    for adapter in &adapters {
+        for &checking in checkings {
+            let name = format!("{} [{checking:?}]", gpu::describe(&adapter.get_info()));
+            println!("{test}: on {name}");
+            opened.push((name, pollster::block_on(Gpu::open(adapter, checking)).expect("the adapter opens")));
+        }
+    }
+    opened
+}
+
+/// Runs a block with `$backend` bound to the CPU reference and then to every adapter, `$name` naming it.
+#[macro_export]
+macro_rules! on_every_device {
+    ($test:expr, |$backend:ident, $name:ident| $body:block) => {{
+        {
+            let cpu = mcsan::backend::cpu::Cpu::<f32>::default();
+            let ($backend, $name) = (&cpu, "cpu");
+            $body
+        }
+        for (name, gpu) in &$crate::common::gpus($test, &[mcsan::backend::gpu::Checking::Off]) {
+            let ($backend, $name) = (gpu, name.as_str());
+            $body
+        }
+    }};
+}
