@@ -8,6 +8,7 @@
 // q, o, dy, dq: [query rows, width], k, v, dk, dv: [key rows, width]; head h is the columns h·head_size ..
 
 import package::shared::grid::flat_group;
+import package::shared::numbers::exponential;
 
 struct Args {
     query_rows: u32,
@@ -150,8 +151,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         for (var key = 0u; key < min(TILE, end - first); key++) {
             let score = dot_first(&own, key);
             let new_highest = max(highest, score);
-            let shrink = exp(highest - new_highest);
-            let p = exp(score - new_highest);
+            let shrink = exponential(highest - new_highest);
+            let p = exponential(score - new_highest);
             total = total * shrink + p;
             for (var quad = 0u; quad < QUADS; quad++) {
                 sums[quad] = sums[quad] * shrink + p * second_tile[key * QUADS + quad];
@@ -217,7 +218,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         workgroupBarrier();
         if (within) {
             for (var key = 0u; key < min(TILE, end - first); key++) {
-                let p = exp(dot_first(&own, key) - statistic.x);
+                let p = exponential(dot_first(&own, key) - statistic.x);
                 let ds = p * (dot_second(&own_dy, key) - statistic.y);
                 for (var quad = 0u; quad < QUADS; quad++) {
                     sums[quad] += ds * first_tile[key * QUADS + quad];
@@ -269,7 +270,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
         workgroupBarrier();
         if (within) {
             for (var query = 0u; query < min(TILE, end - first); query++) {
-                let p = exp(dot_first(&own_k, query) - statistics_tile[query].x);
+                let p = exponential(dot_first(&own_k, query) - statistics_tile[query].x);
                 let ds = p * (dot_second(&own_v, query) - statistics_tile[query].y);
                 for (var quad = 0u; quad < QUADS; quad++) {
                     sums_k[quad] += ds * first_tile[query * QUADS + quad];

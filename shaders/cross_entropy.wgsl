@@ -3,7 +3,7 @@
 // One workgroup; each invocation takes every LANES-th utterance, and one adds the partial sums in order.
 // logits, gradient: [batch, classes], class_weights: [classes]
 
-import package::shared::numbers::is_nan;
+import package::shared::numbers::{exponential, is_nan};
 
 struct Args {
     batch: u32,
@@ -50,7 +50,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
         }
         var exponentials = 0.0;
         for (var c = 0u; c < args.classes; c++) {
-            exponentials += exp(logits[first + c] - highest);
+            exponentials += exponential(logits[first + c] - highest);
         }
         let log_sum = log(exponentials) + highest;
         // Weight of each class's -log p: targets_c = (1-s) w_y [c = y] + s/C w_c.
@@ -68,7 +68,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
             if (c == label) {
                 part += (1.0 - args.smoothing) * class_weights[c];
             }
-            gradient[first + c] = (targets * exp(logits[first + c] - log_sum) - part) / total_weight;
+            gradient[first + c] = (targets * exponential(logits[first + c] - log_sum) - part) / total_weight;
         }
     }
     loss_sums[lane] = loss_sum;

@@ -1,4 +1,23 @@
-// Exponentials that cannot overflow, and NaN told by its bits (drivers may assume that there is none).
+// Exponentials that cannot overflow and are right to a rounding or two on every driver (WGSL allows its own exp an error
+// that grows with the argument), and NaN told by its bits (drivers may assume that there is none).
+
+/// Below this argument e^x is taken for 0, above `HIGHEST_EXPONENT` for its value there.
+const LOWEST_EXPONENT: f32 = -87.0;
+const HIGHEST_EXPONENT: f32 = 88.0;
+/// ln 2 in two parts; the first has so few bits that its product with an integer is exact.
+const LN_2_HIGH: f32 = 0.693359375;
+const LN_2_LOW: f32 = -2.12194440e-4;
+
+/// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2, and e^r by its series; NaN stays NaN.
+fn exponential(x: f32) -> f32 {
+    let clamped = clamp(x, LOWEST_EXPONENT, HIGHEST_EXPONENT);
+    let n = round(clamped * 1.44269504);
+    let r = (clamped - n * LN_2_HIGH) - n * LN_2_LOW;
+    let tail = 1.0 / 2.0 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0)))));
+    let series = 1.0 + (r + r * r * tail);
+    let power = bitcast<f32>(u32(i32(n) + 127) << 23u);
+    return select(select(series * power, 0.0, x < LOWEST_EXPONENT), x, is_nan(x));
+}
 
 /// Beyond this magnitude tanh and the sigmoid are constant in float32.
 const SATURATION: f32 = 30.0;
@@ -9,13 +28,13 @@ fn is_nan(x: f32) -> bool {
 
 /// 1 / (1 + e^-x); NaN stays NaN.
 fn sigmoid(x: f32) -> f32 {
-    return select(1.0 / (1.0 + exp(-clamp(x, -SATURATION, SATURATION))), x, is_nan(x));
+    return select(1.0 / (1.0 + exponential(-clamp(x, -SATURATION, SATURATION))), x, is_nan(x));
 }
 
 /// tanh by e^-2|x|, by its series near zero where that would cancel; NaN stays NaN.
 fn hyperbolic_tangent(x: f32) -> f32 {
     let size = min(abs(x), SATURATION);
-    let decay = exp(-2.0 * size);
+    let decay = exponential(-2.0 * size);
     let far = (1.0 - decay) / (1.0 + decay);
     let square = x * x;
     let near = size * (1.0 + square * (-1.0 / 3.0 + square * (2.0 / 15.0 + square * (-17.0 / 315.0 + square * (62.0 / 2835.0)))));

@@ -32,8 +32,7 @@ impl Progress {
                 }
             }
             Event::Step { loss, utterances_per_s, .. } => {
-                // A running mean, so that the figure can be read.
-                self.rate = if self.rate == 0.0 { *utterances_per_s } else { 0.8 * self.rate + 0.2 * utterances_per_s };
+                self.rate = *utterances_per_s;
                 let validation = self.validation.map(|ua| format!("  validation UA {:.1} %", 100.0 * ua)).unwrap_or_default();
                 self.bar.set_message(format!("loss {loss:.3}{validation}  {:.0} utterances/s", self.rate));
                 self.bar.inc(1);

@@ -143,7 +143,7 @@ impl<'r, B: Backend> Run<'r, B> {
     ) -> Result<Metrics, TrainError> {
         let (mut logits, mut labels) = (Vec::new(), Vec::new());
         let mut waiting: Option<(Pending<B>, StepInfo)> = None;
-        let mut clock = Instant::now();
+        let started = Instant::now();
         let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter();
         loop {
             let next = plan.next().filter(|_| self.trainer.steps() < self.planned_steps).map(|utterances| {
@@ -155,15 +155,15 @@ impl<'r, B: Backend> Run<'r, B> {
             if let Some((pending, info)) = std::mem::replace(&mut waiting, next) {
                 let outcome = self.trainer.outcome(pending).await?;
                 info.check(outcome.loss, self.data, log.is_some() && epoch > 0)?;
-                let seconds = std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
-                let utterances_per_s = info.utterances.len() as f64 / seconds;
+                labels.extend(self.batches.labels(&info.utterances));
+                // Since the epoch began, so that waiting for the device and preparing batches both count.
+                let utterances_per_s = labels.len() as f64 / started.elapsed().as_secs_f64();
                 observe(Event::Step { step: info.step, epoch, loss: outcome.loss, utterances_per_s });
                 if let Some(log) = &mut log {
                     log.step(&info, outcome.loss, utterances_per_s)?;
                 }
                 self.losses.push(outcome.loss);
                 logits.extend(outcome.logits);
-                labels.extend(self.batches.labels(&info.utterances));
             }
             if !going_on {
                 break;
