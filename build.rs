@@ -77,11 +77,8 @@ impl Shader {
             self.generate_entry(code, index)?;
             write!(entries, "&{}::ENTRY, ", pascal_case(&entry.name))?;
         }
-        let variants: String = self
-            .variants
-            .iter()
-            .map(|variant| format!("Variant {{ name: {:?}, source: {:?} }}, ", variant.name, variant.source))
-            .collect();
+        let variants: String =
+            self.variants.iter().map(|variant| format!("Variant {{ name: {:?}, source: {:?} }}, ", variant.name, variant.source)).collect();
         writeln!(
             code,
             "    pub static SHADER: Shader = Shader {{ name: {:?}, variants: &[{variants}], entries: &[{entries}] }};\n}}\n",
@@ -181,12 +178,8 @@ impl Variant {
 
     /// The uniform `args` as a Rust struct of the same layout: scalars of four bytes, so there is no padding.
     fn generate_args(&self, code: &mut String) -> Result<(), Failure> {
-        let (_, args) = self
-            .module
-            .global_variables
-            .iter()
-            .find(|(_, variable)| variable.space == AddressSpace::Uniform)
-            .ok_or("no uniform `args`")?;
+        let (_, args) =
+            self.module.global_variables.iter().find(|(_, variable)| variable.space == AddressSpace::Uniform).ok_or("no uniform `args`")?;
         let TypeInner::Struct { members, .. } = &self.module.types[args.ty].inner else {
             return Err("`args` is not a struct".into());
         };

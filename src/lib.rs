@@ -1,12 +1,84 @@
-//! MCSAN
+//! MCSAN (Sun, Liu, Tao, Lian: "Multimodal Cross- and Self-Attention Network for Speech Emotion Recognition", ICASSP
+//! 2021) trained and run in WGSL compute shaders on wgpu: Vulkan, Metal, DX12 or GL, no CUDA; without an adapter the same
+//! program computes with the CPU reference.
+//!
+//! A corpus on disk becomes one prepared file; a batch of it becomes one ragged matrix per modality; a model, written
+//! once, sends it through sixteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
+//! what the shader must compute.
+//!
+//! # The house, top floor first; imports point down
+//!
+//! ```text
+//! main.rs        arguments in, exit code out
+//! cli/           one file per command; the only place that prints
+//! check/         every kernel's cases, and the comparison with the float64 reference
+//! train/         epochs and run folder (run), one step (trainer), batches, checkpoints, metrics, predict
+//! prepare.rs     a corpus → features on the device → a data set            demo.rs  the embedded corpus
+//! model/         parameters in one buffer, layers, mcsan: each a plain forward function
+//! tape.rs        records kernels on the way forward, runs their gradients on the way back
+//! backend/       trait Backend: the kernels, each with its equation and shapes
+//!     cpu/           the reference: one file per kernel, in f32 or f64
+//!     gpu/           adapter, device, memory; kernels/: one launch file per kernel
+//! config/        every setting, its default and meaning
+//! dataset/       the prepared file, normalisation, batches on the host
+//! corpus/ text/ audio/   a manifest → utterances · tokens, word vectors · decoding, resampling, MFCC settings
+//! shaders/       one WGSL file per kernel; shared/ what they import; build.rs expands, validates and reflects them
+//! ```
+//!
+//! A kernel `name` is [`backend::Backend`]`::name` (equation, shapes), `backend/cpu/name.rs`,
+//! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` and its cases in [`check`]; forgetting one does not compile.
+//!
+//! # Where the paper's equations are
+//!
+//! | equation | what | where |
+//! | --- | --- | --- |
+//! | (1) | ConvBlock | `conv_pool`, [`model::layers::ConvBlock`] |
+//! | (2–5) | BiLSTM and the mean of its directions | `bilstm`, [`model::layers::BiLstm`] |
+//! | (6–14) | cross-attention layer | `attention`, `residual_norm`, `linear`, [`model::layers::AttentionLayer`] |
+//! | (15–17) | self-attention layer | the same |
+//! | (18, 19) | global maximum over time, classifier | `global_max`, [`model::layers::Classifier`] |
+//! | (20) | cross-entropy | `cross_entropy` |
+//!
+//! # Example
+//!
+//! Prepares the embedded corpus, trains for an epoch and predicts a clip, on the CPU reference; with
+//! [`backend::gpu::Gpu::open`] in place of `Cpu` the same runs on a graphics adapter.
+//!
+//! ```
+//! use mcsan::{audio, backend::cpu::Cpu, config::Settings, corpus::manifest, prepare::prepare, text::TextTable, train};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! mcsan::demo::unpack(folder.path())?;
+//! let mut corpus = manifest::read(&folder.path().join("manifest.csv"))?;
+//! corpus.utterances.retain(|utterance| utterance.id.contains("01"));
+//! let text = TextTable::build(&corpus.utterances, None)?;
+//!
+//! let backend = Cpu::<f32>::default();
+//! let decode = |utterance: &mcsan::corpus::Utterance| audio::decode(&utterance.audio);
+//! let data = pollster::block_on(prepare(&backend, &corpus, text, &Default::default(), decode, &mut |_| ()))?;
+//!
+//! let settings = Settings::default().load(None, &["train.epochs=1".into(), "model.word_width=32".into()])?;
+//! let run = folder.path().join("run");
+//! pollster::block_on(train::run::train(&backend, &settings, &data, Some(&run), None, &mut |_| ()))?;
+//!
+//! let clip = &corpus.utterances[0];
+//! let predictor = train::Predictor::load(&run)?;
+//! let probabilities = pollster::block_on(predictor.predict(&backend, &audio::decode(&clip.audio)?, &clip.text))?;
+//! println!("{:?}", predictor.checkpoint.classes.iter().zip(&probabilities).collect::<Vec<_>>());
+//! # assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+//! # Ok(())
+//! # }
+//! ```
+
 pub mod audio;
 pub mod backend;
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod corpus;
-pub mod demo;
 pub mod dataset;
+pub mod demo;
 pub mod model;
 pub mod prepare;
 pub mod tape;

@@ -73,11 +73,7 @@ pub async fn prepare<B: Backend>(
 ///
 /// # Errors
 /// Whatever went wrong on the device.
-pub async fn extract<B: Backend>(
-    backend: &B,
-    tables: &MfccTables<B>,
-    clips: &[Vec<f32>],
-) -> Result<(Vec<f32>, Vec<usize>), BackendError> {
+pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[Vec<f32>]) -> Result<(Vec<f32>, Vec<usize>), BackendError> {
     let frames: Vec<usize> = clips.iter().map(|clip| tables.settings.frames(clip.len())).collect();
     let lengths = |counts: &mut dyn Iterator<Item = usize>| -> Vec<u32> { counts.map(|count| count as u32).collect() };
     let utterance_rows = Ragged::new(backend, &lengths(&mut clips.iter().map(Vec::len)));

@@ -207,7 +207,8 @@ impl<'a, B: Backend> Tape<'a, B> {
         let inputs: Vec<&Var<B>> = inputs.iter().flatten().collect();
         self.record(y, &inputs, move |gradients, dy| {
             let bias_sink = bias.as_ref().and_then(|bias| gradients.sink(bias));
-            if let Some(sink) = gradients.sink(&weight) {
+            if weight.gradient.is_some() || bias_sink.is_some() {
+                let sink = gradients.sink_or_discard(&weight);
                 backend.linear_backward_weight(&dy, gate.as_ref(), &x.value, &sink, bias_sink.as_ref());
             }
             if let Some(sink) = gradients.sink(&x) {

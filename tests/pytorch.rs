@@ -114,8 +114,7 @@ struct Verdict {
 impl Verdict {
     fn see(&mut self, what: &str, found: f64, bound: f64) {
         self.worst = self.worst.max(found / bound);
-        // A NaN is not within the bound.
-        if !(found <= bound) {
+        if found.is_nan() || found > bound {
             self.failures.push(format!("{what}: {found:.2e}, allowed {bound:.2e}"));
         }
     }
@@ -146,7 +145,11 @@ fn logits_loss_and_every_gradient_of_every_variant_agree_with_pytorch() {
                     let weight = fixture.numbers(&format!("grad.{}", parameter.name.replace("bias", "weight")));
                     let scale = weight.iter().map(|value| value.abs()).fold(0.0, f64::max);
                     let largest = got.iter().fold(0.0, |largest, &value| f64::max(largest, f64::from(value.abs())));
-                    verdict.see(&what, if got.iter().any(|value| value.is_nan()) { f64::NAN } else { largest }, TIMES * FLOOR * scale.max(1e-3));
+                    verdict.see(
+                        &what,
+                        if got.iter().any(|value| value.is_nan()) { f64::NAN } else { largest },
+                        TIMES * FLOOR * scale.max(1e-3),
+                    );
                 } else {
                     assert!(want.iter().any(|&value| value != 0.0), "{what}: the expected gradient is zero");
                     verdict.see(&what, distance(got, &want), fixture.bound(&parameter.name));

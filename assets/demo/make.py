@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the demo corpus of mcsan: clips/*.flac and manifest.csv, beside this file.
 
-    python3 make.py                 remake everything (about a minute)
+    python3 make.py                 remake everything (half a minute)
     python3 make.py --out FOLDER    the same somewhere else, to compare
 
 Needs only the Python standard library and three programs: espeak-ng (the files here: 1.51), sox
@@ -16,7 +16,7 @@ Design. The seven classes are the cells of a table of what is said (tone) and ho
     good news                  happiness      excitement
 
 Every sentence is said in all the styles of its tone by one and the same speaker, so the words leave
-the style open, and no tone has a style of its own, so the voice leaves the tone open. Whoever knows
+the style open, and every style serves two or three tones, so the voice leaves the tone open. Who knows
 only one of the two, but that perfectly, is right in 3 of 7 cases on balanced classes (42.9 %); with
 both the class is all but certain. All but: each clip draws its own pitch, range, rate, loudness
 and brightness around its style, the speakers differ too, and neighbouring styles touch.
@@ -24,7 +24,7 @@ and brightness around its style, the speakers differ too, and neighbouring style
 Splits share neither a speaker nor a sentence, but every word of a validation or test sentence occurs
 in training sentences (`check` below sees to that), because the demo learns its word vectors from
 these few sentences alone. Nouns, persons and places occur in all three tones; what carries the tone
-is about ten words a tone.
+is eight to ten words a tone, each in about five training sentences.
 """
 
 import argparse
@@ -64,7 +64,8 @@ STYLES = {
 # Standard deviation of each clip around its style (cut at two deviations).
 JITTER = dict(rate=0.04, pitch=4.0, range=8.0, level=1.3, bright=1.0)
 
-# name: (split, espeak-ng voice, pitch, words a minute, dB louder, dB brighter)
+# name: (split, espeak-ng voice, pitch, words a minute, dB louder, dB brighter). British English is "en"
+# here: espeak-ng drops, without a word, the variant that follows "en-gb".
 SPEAKERS = {
     "ann": ("train", "en+f1", 44, 212, 0.0, -0.5),
     "bea": ("train", "en-us+f4", 46, 215, 1.0, 0.5),
@@ -302,7 +303,7 @@ def check():
 def plan(rng):
     """One row a clip, in the order of the manifest."""
     rows = []
-    for number, (name, (split, voice, pitch, rate, louder, brighter)) in enumerate(SPEAKERS.items()):
+    for name, (split, voice, pitch, rate, louder, brighter) in SPEAKERS.items():
         group = [n for n, s in SPEAKERS.items() if s[0] == split]
         for tone, splits in SENTENCES.items():
             # Speaker k of a split takes sentences k, k + n, k + 2n, …: related ones go to different voices.

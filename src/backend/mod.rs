@@ -326,9 +326,11 @@ pub trait Backend: Sized {
     ///
     /// i, f, o = σ(·), g = tanh(·) of `x · W_ihᵀ + b_ih + h_{t-1} · W_hhᵀ + b_hh`; c_t = f c_{t-1} + i g;
     /// h_t = o tanh(c_t). `x: [rows, in]`; returns `(h_forward + h_reverse) / 2: [rows, H]`.
-    fn bilstm(&self, x: &Self::Tensor, rows: &Ragged<Self>, weights: &LstmWeights<Self::Tensor>) -> (Self::Tensor, LstmSaved<Self::Tensor>);
+    fn bilstm(&self, x: &Self::Tensor, rows: &Ragged<Self>, weights: &LstmWeights<Self::Tensor>)
+    -> (Self::Tensor, LstmSaved<Self::Tensor>);
 
     /// Gradients of [`Backend::bilstm`]. `dy: [rows, H]`.
+    #[allow(clippy::too_many_arguments, reason = "a layer with four weights has many gradients")]
     fn bilstm_backward(
         &self,
         dy: &Self::Tensor,
@@ -366,7 +368,13 @@ pub trait Backend: Sized {
     ) -> (Self::Tensor, NormSaved<Self::Tensor>);
 
     /// Gradients of [`Backend::residual_norm`]; the one for x and the one for the residual are equal.
-    fn residual_norm_backward(&self, dy: &Self::Tensor, scale: &Self::Tensor, saved: &NormSaved<Self::Tensor>, sinks: &NormSinks<Self::Tensor>);
+    fn residual_norm_backward(
+        &self,
+        dy: &Self::Tensor,
+        scale: &Self::Tensor,
+        saved: &NormSaved<Self::Tensor>,
+        sinks: &NormSinks<Self::Tensor>,
+    );
 
     /// Global maximum over time (18) of several ragged matrices, concatenated by columns in their order.
     ///
@@ -382,8 +390,13 @@ pub trait Backend: Sized {
     ///
     /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [1, classes]`. Returns the loss `[1, 1]` and its
     /// gradient `[batch, classes]`.
-    fn cross_entropy(&self, logits: &Self::Tensor, labels: &Self::Words, class_weights: &Self::Tensor, smoothing: f32)
-    -> (Self::Tensor, Self::Tensor);
+    fn cross_entropy(
+        &self,
+        logits: &Self::Tensor,
+        labels: &Self::Words,
+        class_weights: &Self::Tensor,
+        smoothing: f32,
+    ) -> (Self::Tensor, Self::Tensor);
 
     /// Dropout: element i is kept where `stream.uniform(i) >= rate`, then divided by `1 - rate`. Its own gradient.
     fn dropout(&self, x: &Self::Tensor, rate: f32, stream: Stream) -> Self::Tensor;

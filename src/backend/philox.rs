@@ -21,12 +21,7 @@ impl Stream {
         for _ in 0..10 {
             let even = u64::from(counter[0]) * u64::from(MULTIPLIERS[0]);
             let odd = u64::from(counter[2]) * u64::from(MULTIPLIERS[1]);
-            counter = [
-                (odd >> 32) as u32 ^ counter[1] ^ key[0],
-                odd as u32,
-                (even >> 32) as u32 ^ counter[3] ^ key[1],
-                even as u32,
-            ];
+            counter = [(odd >> 32) as u32 ^ counter[1] ^ key[0], odd as u32, (even >> 32) as u32 ^ counter[3] ^ key[1], even as u32];
             key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
         }
         counter

@@ -139,6 +139,16 @@ pub struct Train {
     /// Starting values in PyTorch's layout
     #[arg(long, value_name = "W.safetensors")]
     pub weights: Option<PathBuf>,
+    /// Number format of the products' operands
+    #[arg(long, value_name = "PRECISION", default_value = "f32")]
+    pub precision: Precision,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    F32,
+    /// Not available yet
+    Mixed,
 }
 
 #[derive(Args)]

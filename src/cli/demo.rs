@@ -9,9 +9,8 @@ use serde_json::json;
 use super::arguments::{Common, Demo};
 use super::device::{self, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, predict, print_json, tables};
+use super::{Done, Failure, cannot_write, predict, print_json, tables};
 use crate::audio::{decode, mfcc::MfccSettings};
-use crate::backend::gpu::Checking;
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
 use crate::prepare::prepare;
@@ -33,11 +32,16 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     let folder: PathBuf = arguments.out.clone().unwrap_or_else(|| temporary.path().to_owned());
     let corpus_folder = folder.join("corpus");
     let run_folder = folder.join("run");
-    crate::demo::unpack(&corpus_folder)?;
+    crate::demo::unpack(&corpus_folder).map_err(cannot_write(&corpus_folder))?;
     let corpus = manifest::read(&corpus_folder.join("manifest.csv"))?;
     let text = TextTable::build(&corpus.utterances, None)?;
-    let device = device::open(common, "auto", Checking::Off)?;
-    eprintln!("1. preparing {} clips of synthetic speech in {} emotions on {}", corpus.utterances.len(), corpus.classes.len(), device.name());
+    let device = device::open_fast(common)?;
+    eprintln!(
+        "1. preparing {} clips of synthetic speech in {} emotions on {}",
+        corpus.utterances.len(),
+        corpus.classes.len(),
+        device.name()
+    );
     let mut progress = Progress::new();
     let settings = settings();
     let (finished, probabilities, clip) = on_device!(device, |backend| pollster::block_on(async {
@@ -74,7 +78,9 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     println!("leaves two or three emotions open, only both together decide (assets/demo/README.md).\n");
     println!("What to try next:");
     match &arguments.out {
-        Some(out) => println!("  mcsan inspect {0}/data.safetensors; mcsan evaluate --run {0}/run --data {0}/data.safetensors", out.display()),
+        Some(out) => {
+            println!("  mcsan inspect {0}/data.safetensors; mcsan evaluate --run {0}/run --data {0}/data.safetensors", out.display())
+        }
         None => println!("  mcsan demo --out demo        keeps the corpus, the prepared data and the run"),
     }
     println!("  mcsan devices                what this machine computes on");

@@ -58,6 +58,18 @@ pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device
     }
 }
 
+/// As [`open`], but where no device is named and only a software adapter exists, the CPU reference, which is faster.
+pub fn open_fast(common: &Common) -> Result<Device, Failure> {
+    let device = open(common, "auto", Checking::Off)?;
+    match &device {
+        Device::Gpu(gpu) if common.device.is_none() && gpu.info().device_type == wgpu::DeviceType::Cpu => {
+            eprintln!("the CPU reference is faster than that and is used (--device 0 takes the adapter)");
+            Ok(Device::Cpu(Cpu::default()))
+        }
+        _ => Ok(device),
+    }
+}
+
 impl Device {
     /// What is shown and stored of the device.
     pub fn to_json(&self) -> serde_json::Value {

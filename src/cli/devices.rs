@@ -18,8 +18,12 @@ pub fn run(common: &Common) -> Done {
     for (device, adapter) in described.iter().zip(&adapters) {
         let limits = adapter.limits();
         println!("{}  {}", device["index"], gpu::describe(&adapter.get_info()));
-        println!("   {}, workgroup memory {} KiB, largest binding {} MiB", device["type"].as_str().unwrap_or_default(),
-            limits.max_compute_workgroup_storage_size >> 10, limits.max_storage_buffer_binding_size >> 20);
+        println!(
+            "   {}, workgroup memory {} KiB, largest binding {} MiB",
+            device["type"].as_str().unwrap_or_default(),
+            limits.max_compute_workgroup_storage_size >> 10,
+            limits.max_storage_buffer_binding_size >> 20
+        );
         println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
     }
     println!("cpu  the CPU reference (--device cpu)");

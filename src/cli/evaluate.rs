@@ -6,20 +6,22 @@ use serde_json::json;
 
 use super::arguments::{Common, Evaluate};
 use super::device::{self, on_device};
-use super::{Done, print_json, tables};
+use super::{Done, in_data, print_json, tables};
 use crate::backend::gpu::Checking;
 use crate::dataset::Dataset;
-use crate::train::{Checkpoint, TrainError, run};
+use crate::train::{Checkpoint, TrainError, run, vocabulary};
 
 pub fn run(common: &Common, arguments: &Evaluate) -> Done {
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let data = Dataset::load(&arguments.data)?;
+    let named = in_data(&arguments.data);
+    vocabulary::check_fit(&arguments.run.join(vocabulary::FILE), &data).map_err(&named)?;
     let utterances = data.split(arguments.split);
     if utterances.is_empty() {
-        return Err(TrainError::EmptySplit { split: arguments.split }.into());
+        return Err(named(TrainError::EmptySplit { split: arguments.split }));
     }
     let device = device::open(common, &checkpoint.settings.run.device, Checking::Off)?;
-    let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances)))?;
+    let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances))).map_err(&named)?;
     if common.json {
         let mut document = json!(evaluation.metrics);
         document["split"] = json!(arguments.split);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Features};
 use super::device::{self, on_device};
-use super::{Done, Failure, print_json};
+use super::{Done, Failure, cannot_write, print_json};
 use crate::audio::decode;
 use crate::audio::mfcc::{MfccSettings, MfccTables};
 use crate::backend::gpu::Checking;
@@ -24,11 +24,11 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     }))?;
     let shape = [frames[0], settings.coefficients];
     replace_file(&arguments.out, |file| {
-        let mut writer =
-            npyz::WriteOptions::new().default_dtype().shape(&shape.map(|size| size as u64)).writer(file).begin_nd()?;
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape.map(|size| size as u64)).writer(file).begin_nd()?;
         writer.extend(values.iter().copied())?;
         writer.finish()
-    })?;
+    })
+    .map_err(cannot_write(&arguments.out))?;
     if common.json {
         print_json(&json!({ "out": arguments.out, "shape": shape, "samples": samples.len() }));
     } else {

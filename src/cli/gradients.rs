@@ -31,6 +31,7 @@ pub fn run(common: &Common, arguments: &Gradients) -> Done {
     let dimensions = Dimensions::of(&data, settings.model.word_width);
     let model = Mcsan::new(&settings.model, &dimensions);
     let parameters = read_named(&Store::open(&arguments.weights)?, model.layout(), "")?;
+    settings.train.check_class_weights(data.classes.len())?;
     let class_weights = settings.train.class_weights(&data.class_counts(&utterances));
     let normalisation = Normalisation::fit(settings.data.normalise, &data, &data.training(), settings.data.max_frames)?;
     let device = device::open(common, &settings.run.device, Checking::Off)?;
@@ -45,9 +46,17 @@ pub fn run(common: &Common, arguments: &Gradients) -> Done {
     entries.push(Tensor::f32("loss", &[1], &loss));
     store::write(&arguments.out, &BTreeMap::new(), &entries)?;
     if common.json {
-        print_json(&json!({ "loss": report.loss, "utterances": utterances.len(), "parameters": model.layout().count(), "out": arguments.out }));
+        print_json(
+            &json!({ "loss": report.loss, "utterances": utterances.len(), "parameters": model.layout().count(), "out": arguments.out }),
+        );
     } else {
-        println!("loss {} over {} utterances; {} gradients in {}", report.loss, utterances.len(), entries.len() - 2, arguments.out.display());
+        println!(
+            "loss {} over {} utterances; {} gradients in {}",
+            report.loss,
+            utterances.len(),
+            entries.len() - 2,
+            arguments.out.display()
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

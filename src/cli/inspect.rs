@@ -36,8 +36,7 @@ pub fn run(common: &Common, arguments: &Inspect) -> Done {
     let tokens = Lengths::of(&(0..data.len()).map(|utterance| data.tokens_of(utterance).len()).collect::<Vec<_>>());
     let unknown = data.tokens.iter().filter(|&&token| token < 0).count();
     let unknown_share = unknown as f64 / data.tokens.len().max(1) as f64;
-    let mut splits: Vec<(&str, Vec<usize>)> =
-        Split::ALL.map(|split| (split.name(), data.class_counts(&data.split(split)))).into();
+    let mut splits: Vec<(&str, Vec<usize>)> = Split::ALL.map(|split| (split.name(), data.class_counts(&data.split(split)))).into();
     let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
     splits.push(("none", data.class_counts(&unassigned)));
     splits.retain(|(_, counts)| counts.iter().sum::<usize>() > 0);

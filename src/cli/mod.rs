@@ -1,5 +1,11 @@
 //! The commands: arguments in, text or JSON out. The only place that prints.
 
+/// As the standard library's, but a standard output that is closed (`mcsan config | head -1`) or full ends the program
+/// without a panic. It stands before the modules so that they all print by it.
+macro_rules! println {
+    ($($argument:tt)*) => { $crate::cli::print_line(format_args!($($argument)*)) };
+}
+
 mod arguments;
 mod check;
 mod config;
@@ -17,10 +23,13 @@ mod shaders;
 mod tables;
 mod train;
 
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::train::TrainError;
 use arguments::{Command, Options};
 
 /// Why a command failed, in one line.
@@ -61,6 +70,31 @@ fn dispatch(options: &Options) -> Done {
         Command::Check(arguments) => check::run(common, arguments),
         Command::Shaders(arguments) => shaders::run(common, arguments),
         Command::Config => config::run(common),
+    }
+}
+
+/// Names the file or folder that could not be written, and the mend.
+fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure {
+    let mend = "check that its folder exists, may be written to and has room";
+    move |error| Failure(format!("{}: cannot be written ({error}); {mend}", path.display()))
+}
+
+/// Names the data set in those failures that know only what it holds.
+fn in_data(path: &Path) -> impl Fn(TrainError) -> Failure {
+    move |error| match error {
+        TrainError::EmptySplit { .. } | TrainError::Misfit { .. } => Failure(format!("{}: {error}", path.display())),
+        error => error.into(),
+    }
+}
+
+/// Writes a line to standard output. Nobody reads on where it is closed; any other fault is a failure.
+fn print_line(line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        let closed = error.kind() == io::ErrorKind::BrokenPipe;
+        if !closed {
+            eprintln!("mcsan: standard output: cannot be written ({error}); free some space, or send it elsewhere");
+        }
+        std::process::exit(i32::from(!closed));
     }
 }
 

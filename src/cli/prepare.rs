@@ -28,14 +28,10 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());
     let bar = ProgressBar::new(corpus.utterances.len() as u64);
     let decode = |utterance: &crate::corpus::Utterance| decode(&utterance.audio);
-    let data = on_device!(device, |backend| pollster::block_on(prepare(
-        backend,
-        &corpus,
-        text,
-        &MfccSettings::default(),
-        decode,
-        &mut |done| bar.set_position(done as u64),
-    )))?;
+    let data =
+        on_device!(device, |backend| pollster::block_on(prepare(backend, &corpus, text, &MfccSettings::default(), decode, &mut |done| {
+            bar.set_position(done as u64)
+        },)))?;
     bar.finish_and_clear();
     data.save(&arguments.out)?;
     let frames = data.frame_offsets[data.len()];

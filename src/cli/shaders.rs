@@ -6,17 +6,19 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::arguments::{Common, Shaders};
-use super::{Done, print_json};
+use super::{Done, cannot_write, print_json};
 use crate::backend::gpu::shader;
 use crate::dataset::replace_file;
 
 pub fn run(common: &Common, arguments: &Shaders) -> Done {
-    std::fs::create_dir_all(&arguments.out)?;
+    std::fs::create_dir_all(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let mut written = Vec::new();
     for shader in shader::SHADERS {
         for variant in shader.variants {
-            let name = if shader.variants.len() == 1 { format!("{}.wgsl", shader.name) } else { format!("{}.{}.wgsl", shader.name, variant.name) };
-            replace_file(&arguments.out.join(&name), |file| file.write_all(variant.source.as_bytes()))?;
+            let name =
+                if shader.variants.len() == 1 { format!("{}.wgsl", shader.name) } else { format!("{}.{}.wgsl", shader.name, variant.name) };
+            let path = arguments.out.join(&name);
+            replace_file(&path, |file| file.write_all(variant.source.as_bytes())).map_err(cannot_write(&path))?;
             written.push(name);
         }
     }

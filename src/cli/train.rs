@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use serde_json::json;
 use toml::Value;
 
-use super::arguments::{Common, Configuration, Train};
+use super::arguments::{Common, Configuration, Precision, Train};
 use super::device::{self, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, print_json, tables};
+use super::{Done, Failure, in_data, print_json, tables};
 use crate::backend::gpu::Checking;
 use crate::config::{ConfigError, Settings};
 use crate::dataset::Dataset;
@@ -36,9 +36,11 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
         &mut |event| progress.show(&event),
     )));
     progress.finish();
-    let finished = finished?;
+    let finished = finished.map_err(in_data(&arguments.data))?;
     if common.json {
-        print_json(&json!({ "run": arguments.out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }));
+        print_json(
+            &json!({ "run": arguments.out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }),
+        );
     } else {
         println!("best epoch: {}; run folder: {}", finished.best.epoch, arguments.out.display());
         if let Some(test) = finished.test {
@@ -49,6 +51,9 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
 }
 
 fn settings(common: &Common, arguments: &Train) -> Result<Settings, Failure> {
+    if arguments.precision == Precision::Mixed {
+        return Err(Failure("--precision mixed is not available yet; leave it out to train in f32".into()));
+    }
     let mut settings = arguments.configuration.load(Settings::default())?;
     let integer = |value: u64| Value::Integer(value.try_into().unwrap_or(i64::MAX));
     let options = [

@@ -34,7 +34,12 @@ pub const KEYS: &[Key] = &[
         "which modules the network has (the paper's Table 3)",
     ),
     key("model.layers", "an integer, at least 1", FROM_1, "layers of every cross and self module, the paper's N"),
-    key("model.hidden", "an integer from 1 to 512", 1.0..=crate::backend::MAX_LSTM_HIDDEN as f64, "width d of the network and hidden size of each LSTM direction"),
+    key(
+        "model.hidden",
+        "an integer from 1 to 512",
+        1.0..=crate::backend::MAX_LSTM_HIDDEN as f64,
+        "width d of the network and hidden size of each LSTM direction",
+    ),
     key("model.heads", "an integer that divides model.hidden", FROM_1, "attention heads"),
     key("model.feed_forward", "an integer, at least 1", FROM_1, "width of the feed-forward layers"),
     key("model.attention_bias", "true or false", ANY, "whether W^Q, W^K, W^V and W^O have biases"),

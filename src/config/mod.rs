@@ -52,8 +52,7 @@ impl Settings {
             }
         }
         for assignment in assignments {
-            let (key, value) =
-                assignment.split_once('=').ok_or_else(|| ConfigError::NoAssignment { argument: assignment.clone() })?;
+            let (key, value) = assignment.split_once('=').ok_or_else(|| ConfigError::NoAssignment { argument: assignment.clone() })?;
             self.set(key.trim(), parse_value(value.trim()))?;
         }
         self.validate()?;
@@ -101,7 +100,11 @@ impl Settings {
             return Err(ConfigError::Value {
                 key: "model.heads".into(),
                 value: model.heads.to_string(),
-                allowed: format!("at least {}, so that a head has at most {} columns", model.hidden.div_ceil(crate::backend::MAX_HEAD_SIZE), crate::backend::MAX_HEAD_SIZE),
+                allowed: format!(
+                    "at least {}, so that a head has at most {} columns",
+                    model.hidden.div_ceil(crate::backend::MAX_HEAD_SIZE),
+                    crate::backend::MAX_HEAD_SIZE
+                ),
             });
         }
         Ok(())
@@ -120,7 +123,11 @@ impl Settings {
 
 /// A value as written on the command line: TOML where it parses, else a word.
 fn parse_value(text: &str) -> Value {
-    format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
+    format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.into()))
 }
 
 /// `section.key` of every value of a document.
@@ -128,9 +135,7 @@ fn leaves(table: &Table) -> Vec<(String, Value)> {
     table
         .iter()
         .flat_map(|(name, value)| match value {
-            Value::Table(section) => {
-                leaves(section).into_iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect::<Vec<_>>()
-            }
+            Value::Table(section) => leaves(section).into_iter().map(|(key, value)| (format!("{name}.{key}"), value)).collect::<Vec<_>>(),
             value => vec![(name.clone(), value.clone())],
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
 use crate::dataset::{Normalise, Order};
 
 /// Settings of the data; meanings in [`super::keys`].
@@ -133,6 +134,21 @@ impl TrainSettings {
                 let part = (step - self.warmup_steps) as f64 / length as f64;
                 self.lr * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos())
             }
+        }
+    }
+
+    /// Compares a list of class weights with the number of classes.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    pub fn check_class_weights(&self, classes: usize) -> Result<(), ConfigError> {
+        match &self.class_weights {
+            ClassWeights::List(weights) if weights.len() != classes => Err(ConfigError::Value {
+                key: "train.class_weights".into(),
+                value: format!("{} numbers", weights.len()),
+                allowed: format!("one for each of the {classes} classes"),
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::error::DatasetError;
 use super::normalise::{Groups, Normalisation};
 use super::prepared::Dataset;
-use crate::backend::{OUT_OF_VOCABULARY, POOL};
 use crate::backend::philox::Stream;
+use crate::backend::{OUT_OF_VOCABULARY, POOL};
 
 /// Fewest frames of an utterance in a batch: two pools must leave one row.
 pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;

@@ -86,13 +86,7 @@ impl ConvBlock {
         }
     }
 
-    pub fn forward<'a, B: Backend>(
-        &self,
-        pass: &mut Pass<'_, 'a, B>,
-        x: &Var<B>,
-        input: &'a Ragged<B>,
-        output: &'a Ragged<B>,
-    ) -> Var<B> {
+    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, input: &'a Ragged<B>, output: &'a Ragged<B>) -> Var<B> {
         let (weight, bias) = (&pass.parameters[self.weight], &pass.parameters[self.bias]);
         pass.tape.conv_pool(x, input, output, weight, bias, self.activation)
     }

@@ -176,10 +176,7 @@ impl Mcsan {
         self.cross.iter().fold(entering, |pair, layer| {
             let audio = layer.audio.project(pass, &pair.audio);
             let text = layer.text.project(pass, &pair.text);
-            Pair {
-                audio: layer.audio.attend(pass, &pair.audio, &audio, &text),
-                text: layer.text.attend(pass, &pair.text, &text, &audio),
-            }
+            Pair { audio: layer.audio.attend(pass, &pair.audio, &audio, &text), text: layer.text.attend(pass, &pair.text, &text, &audio) }
         })
     }
 

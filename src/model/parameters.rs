@@ -165,8 +165,7 @@ mod tests {
 
     #[test]
     fn starting_values_fill_their_range_and_depend_on_the_seed() {
-        let uniform =
-            Parameter { name: "w".into(), shape: vec![100, 100], offset: 0, initial: Initial::Uniform { bound: 0.5 } };
+        let uniform = Parameter { name: "w".into(), shape: vec![100, 100], offset: 0, initial: Initial::Uniform { bound: 0.5 } };
         let values = uniform.initial_values(1);
         let largest = values.iter().fold(0f32, |largest, value| largest.max(value.abs()));
         let mean = values.iter().sum::<f32>() / values.len() as f32;

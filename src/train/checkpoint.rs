@@ -71,7 +71,8 @@ impl Checkpoint {
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let broken = |reason: String| TrainError::Run { path: path.into(), reason };
-        let text = |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| broken(format!("is no checkpoint of mcsan (no '{key}')")));
+        let text =
+            |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| broken(format!("is no checkpoint of mcsan (no '{key}')")));
         if text("format")? != FORMAT {
             return Err(broken(format!("is a checkpoint of another kind ('{}', expected '{FORMAT}')", text("format")?)));
         }

@@ -90,10 +90,7 @@ impl Checkpoint {
             predicted: self.classes[largest(row)].clone(),
             probabilities: softmax(row),
         });
-        Ok(Evaluation {
-            predictions: predictions.collect(),
-            metrics: Metrics::of(&logits, &batches.labels(utterances), &self.classes),
-        })
+        Ok(Evaluation { predictions: predictions.collect(), metrics: Metrics::of(&logits, &batches.labels(utterances), &self.classes) })
     }
 
     /// Compares a data set's classes and widths with the model's.
@@ -101,7 +98,10 @@ impl Checkpoint {
         let misfit = |reason: String| Err(TrainError::Misfit { reason });
         let word_width = data.vectors.as_ref().map(|vectors| vectors.width);
         if data.classes != self.classes {
-            return misfit(format!("its classes are {:?}, the model's {:?}; prepare data with the same labels", data.classes, self.classes));
+            return misfit(format!(
+                "its classes are {:?}, the model's {:?}; prepare data with the same labels",
+                data.classes, self.classes
+            ));
         }
         if data.coefficients != self.dimensions.coefficients {
             return misfit(format!(

@@ -104,12 +104,8 @@ impl<'r, B: Backend> Run<'r, B> {
             return Err(TrainError::EmptySplit { split: Split::Train });
         }
         let dimensions = Dimensions::of(data, settings.model.word_width);
+        settings.train.check_class_weights(data.classes.len())?;
         let class_weights = settings.train.class_weights(&data.class_counts(&train));
-        if class_weights.len() != data.classes.len() {
-            let value = format!("{} numbers", class_weights.len());
-            let allowed = format!("one for each of the {} classes", data.classes.len());
-            return Err(crate::config::ConfigError::Value { key: "train.class_weights".into(), value, allowed }.into());
-        }
         let parameters = starting_values(settings, &dimensions, weights)?;
         let normalisation = Normalisation::fit(settings.data.normalise, data, &train, settings.data.max_frames)?;
         let mut trainer = Trainer::new(backend, settings, &dimensions, &parameters, &class_weights);
@@ -291,9 +287,8 @@ impl RunFolder {
     }
 
     fn epoch(&mut self, epoch: u64, train: &Metrics, validation: Option<&Metrics>) -> Result<(), TrainError> {
-        let brief = |metrics: &Metrics| {
-            json!({ "wa": metrics.wa, "ua": metrics.ua, "weighted_f1": metrics.weighted_f1, "loss": metrics.loss })
-        };
+        let brief =
+            |metrics: &Metrics| json!({ "wa": metrics.wa, "ua": metrics.ua, "weighted_f1": metrics.weighted_f1, "loss": metrics.loss });
         self.line(&json!({ "epoch": epoch, "train": brief(train), "validation": validation.map(brief) }))
     }
 

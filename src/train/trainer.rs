@@ -150,13 +150,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         match train.optimizer {
             Optimizer::Sgd => self.backend.sgd(&self.parameters, &self.gradients, &norm, size),
             Optimizer::Adam => {
-                let step = AdamStep {
-                    size,
-                    beta1: train.beta1,
-                    beta2: train.beta2,
-                    epsilon: train.epsilon,
-                    step: (self.steps + 1) as u32,
-                };
+                let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: (self.steps + 1) as u32 };
                 self.backend.adam(&self.parameters, &self.gradients, self.moments.each_ref(), &norm, step);
             }
         }

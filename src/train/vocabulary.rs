@@ -34,6 +34,25 @@ pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
     store::write(path, &metadata, &vectors.collect::<Vec<_>>())
 }
 
+/// Compares the words of a data set with those of a run that trained its own word table: rows of another vocabulary
+/// would be read as other words. Frozen vectors travel with the data, so there every vocabulary fits.
+///
+/// # Errors
+/// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
+pub fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
+    let store = Store::open(path)?;
+    if store.contains("text.vectors") || data.vectors.is_some() || words(&store, path)? == data.vocabulary {
+        return Ok(());
+    }
+    let reason = "its vocabulary is not the one that the model was trained with; prepare both as one manifest, or with word vectors";
+    Err(TrainError::Misfit { reason: reason.into() })
+}
+
+fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
+    let text = store.metadata("vocabulary").unwrap_or_default();
+    serde_json::from_str(text).map_err(|error| TrainError::Run { path: path.into(), reason: error.to_string() })
+}
+
 impl Vocabulary {
     /// Reads the vocabulary of a run.
     ///
@@ -42,9 +61,8 @@ impl Vocabulary {
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let broken = |reason: String| TrainError::Run { path: path.into(), reason };
-        let text = |key: &str| store.metadata(key).unwrap_or_default().to_owned();
-        let words: Vec<String> = serde_json::from_str(&text("vocabulary")).map_err(|error| broken(error.to_string()))?;
-        let front_end = serde_json::from_str(&text("features")).map_err(|_| {
+        let words = words(&store, path)?;
+        let front_end = serde_json::from_str(store.metadata("features").unwrap_or_default()).map_err(|_| {
             broken("the data that the run was trained on do not say how their features were made; prepare them with 'mcsan prepare'".into())
         })?;
         let vectors = match store.contains("text.vectors") {

@@ -56,15 +56,20 @@ pub struct Gpu {
     checking: Checking,
     fault: Fault,
     pool: Rc<Pool>,
-    pipelines: RefCell<HashMap<(&'static str, &'static str, usize), Rc<Pipeline>>>,
+    pipelines: RefCell<HashMap<PipelineKey, Rc<Pipeline>>>,
     recording: RefCell<Recording>,
     /// Arguments of the dispatches of one submission, at multiples of the device's alignment.
     arguments: wgpu::Buffer,
     /// Every guarded buffer and the words of it that kernels may touch.
     guarded: RefCell<Vec<(Rc<Storage>, usize)>>,
+    /// Sources that stand in for the built-in ones, by shader.
+    substitutes: HashMap<&'static str, String>,
     /// Tables that kernels read, by name and number of columns.
     pub(super) tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
 }
+
+/// Shader, entry point, variant.
+type PipelineKey = (&'static str, &'static str, usize);
 
 struct Pipeline {
     pipeline: wgpu::ComputePipeline,
@@ -147,6 +152,7 @@ impl Gpu {
             recording: RefCell::default(),
             arguments,
             guarded: RefCell::default(),
+            substitutes: HashMap::new(),
             tables: RefCell::default(),
         })
     }
@@ -154,6 +160,13 @@ impl Gpu {
     /// The adapter's own description.
     pub fn info(&self) -> &wgpu::AdapterInfo {
         &self.info
+    }
+
+    /// Compiles `source` in place of every variant of a shader: to try a change to a kernel, or to prove that a check sees
+    /// a wrong one. Its bindings must be the built-in shader's.
+    pub fn substitute(&mut self, shader: &'static Shader, source: String) {
+        self.substitutes.insert(shader.name, source);
+        self.pipelines.get_mut().retain(|key, _| key.0 != shader.name);
     }
 
     /// Keeps the first failure; the next read returns it.
@@ -318,7 +331,10 @@ impl Gpu {
         let label = Some(entry.name);
         let source = wgpu::ShaderModuleDescriptor {
             label: Some(shader.name),
-            source: wgpu::ShaderSource::Wgsl(shader.variants[variant].source.into()),
+            source: wgpu::ShaderSource::Wgsl(match self.substitutes.get(shader.name) {
+                Some(source) => source.as_str().into(),
+                None => shader.variants[variant].source.into(),
+            }),
         };
         let module = if self.checking.shaders() {
             self.device.create_shader_module(source)

@@ -114,14 +114,7 @@ impl Backend for Gpu {
         kernels::linear::backward_input(self, dy, gate, weight, dx);
     }
 
-    fn linear_backward_weight(
-        &self,
-        dy: &Tensor,
-        gate: Option<&Tensor>,
-        x: &Tensor,
-        weight: &Sink<Tensor>,
-        bias: Option<&Sink<Tensor>>,
-    ) {
+    fn linear_backward_weight(&self, dy: &Tensor, gate: Option<&Tensor>, x: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
         kernels::linear::backward_weight(self, dy, gate, x, weight, bias);
     }
 
@@ -146,13 +139,7 @@ impl Backend for Gpu {
         kernels::attention::forward(self, inputs)
     }
 
-    fn attention_backward(
-        &self,
-        dy: &Tensor,
-        inputs: &AttentionInputs<Self>,
-        saved: &AttentionSaved<Tensor>,
-        sinks: [&Sink<Tensor>; 3],
-    ) {
+    fn attention_backward(&self, dy: &Tensor, inputs: &AttentionInputs<Self>, saved: &AttentionSaved<Tensor>, sinks: [&Sink<Tensor>; 3]) {
         kernels::attention::backward(self, dy, inputs, saved, sinks);
     }
 

@@ -51,14 +51,7 @@ pub(in super::super) fn forward(gpu: &Gpu, inputs: &AttentionInputs<'_, Gpu>) ->
     let log_sum_exp = gpu.new_tensor([rows, inputs.heads]);
     let args = arguments(inputs);
     let ranges = paired_ranges(gpu, inputs.query_rows, inputs.key_rows);
-    let launch = Forward {
-        q: inputs.queries,
-        k: inputs.keys,
-        v: inputs.values,
-        ranges: &ranges,
-        o: &output,
-        log_sum_exp: &log_sum_exp,
-    };
+    let launch = Forward { q: inputs.queries, k: inputs.keys, v: inputs.values, ranges: &ranges, o: &output, log_sum_exp: &log_sum_exp };
     let variant = variant(gpu, args.head_size as usize);
     gpu.dispatch_variant(variant, &launch, args, grid(inputs.query_rows, inputs.heads), 2.0 * flop(inputs));
     AttentionSaved { output, log_sum_exp }
@@ -77,8 +70,7 @@ pub(in super::super) fn backward(
     let ranges = paired_ranges(gpu, inputs.query_rows, inputs.key_rows);
     let rows = saved.log_sum_exp.len();
     let statistics = gpu.new_tensor([rows, 2]);
-    let launch =
-        Statistics { dy, saved_o: &saved.output, saved_log_sum_exp: &saved.log_sum_exp, statistics_out: &statistics };
+    let launch = Statistics { dy, saved_o: &saved.output, saved_log_sum_exp: &saved.log_sum_exp, statistics_out: &statistics };
     gpu.dispatch_variant(variant, &launch, args, flat_grid(rows, LANES), 2.0 * dy.len() as f64);
 
     let launch = BackwardQueries { q, k, v, ranges: &ranges, dy, statistics_in: &statistics, dq: &dq.tensor };

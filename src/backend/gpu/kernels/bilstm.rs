@@ -24,12 +24,7 @@ fn flop(rows: &Ragged<Gpu>, hidden: usize, steps: u32) -> f64 {
     16.0 * (hidden * hidden * rows.batch()) as f64 * f64::from(steps)
 }
 
-pub(in super::super) fn forward(
-    gpu: &Gpu,
-    x: &Tensor,
-    rows: &Ragged<Gpu>,
-    weights: &LstmWeights<Tensor>,
-) -> (Tensor, LstmSaved<Tensor>) {
+pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, weights: &LstmWeights<Tensor>) -> (Tensor, LstmSaved<Tensor>) {
     let hidden = weights.recurrent.columns();
     if hidden > MAX_LSTM_HIDDEN {
         gpu.fail(BackendError::Limit {

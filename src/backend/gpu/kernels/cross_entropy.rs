@@ -3,13 +3,7 @@
 use super::*;
 use shader::cross_entropy::{Args, Forward};
 
-pub(in super::super) fn forward(
-    gpu: &Gpu,
-    logits: &Tensor,
-    labels: &Words,
-    class_weights: &Tensor,
-    smoothing: f32,
-) -> (Tensor, Tensor) {
+pub(in super::super) fn forward(gpu: &Gpu, logits: &Tensor, labels: &Words, class_weights: &Tensor, smoothing: f32) -> (Tensor, Tensor) {
     let loss = gpu.new_tensor([1, 1]);
     let gradient = gpu.new_tensor(logits.shape());
     let args = Args { batch: logits.rows() as u32, classes: logits.columns() as u32, smoothing };

@@ -16,12 +16,7 @@ pub(in super::super) fn forward(gpu: &Gpu, table: &Tensor, tokens: &Tokens<Gpu>)
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, tokens: &Tokens<Gpu>, sink: &Sink<Tensor>) {
-    let launch = Backward {
-        dy,
-        occurrence_offsets: &tokens.occurrence_offsets,
-        occurrences: &tokens.occurrences,
-        dtable: &sink.tensor,
-    };
+    let launch = Backward { dy, occurrence_offsets: &tokens.occurrence_offsets, occurrences: &tokens.occurrences, dtable: &sink.tensor };
     let args = arguments(&sink.tensor, tokens, sink.accumulates());
     gpu.dispatch(&launch, args, flat_grid(sink.tensor.len(), LANES), (dy.len() + sink.tensor.len()) as f64);
 }

@@ -29,8 +29,7 @@ fn flop(rows: usize, weight: &Tensor) -> f64 {
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Tensor {
     let rows = x.rows();
     let y = gpu.new_tensor([rows, weight.rows()]);
-    let args =
-        Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
+    let args = Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
     let launch = Forward { x, weight, bias: bias.unwrap_or(weight), y: &y };
     gpu.dispatch(&launch, args, [blocks(weight.rows(), TILE), blocks(rows, TILE), 1], flop(rows, weight));
     y

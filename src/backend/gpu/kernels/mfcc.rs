@@ -42,13 +42,8 @@ pub(in super::super) fn forward(
     gpu.dispatch(&launch, args, [utterances.batch() as u32, 1, 1], decibels.len() as f64);
 
     let result = gpu.new_tensor([count, settings.coefficients]);
-    let launch = Cepstrum {
-        frame_owners: &frames.owners,
-        mel_decibels: &decibels,
-        utterance_peaks: &peaks,
-        dct: &tables.dct,
-        result: &result,
-    };
+    let launch =
+        Cepstrum { frame_owners: &frames.owners, mel_decibels: &decibels, utterance_peaks: &peaks, dct: &tables.dct, result: &result };
     gpu.dispatch(&launch, args, flat_grid(count, 1), 2.0 * (result.len() * settings.mel_bands) as f64);
     result
 }

@@ -9,24 +9,11 @@ fn arguments(x: &Tensor) -> Args {
     Args { rows: x.rows() as u32, width: x.columns() as u32, accumulate_x: 0, accumulate_residual: 0, slab_rows: 0 }
 }
 
-pub(in super::super) fn forward(
-    gpu: &Gpu,
-    x: &Tensor,
-    residual: &Tensor,
-    scale: &Tensor,
-    shift: &Tensor,
-) -> (Tensor, NormSaved<Tensor>) {
+pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale: &Tensor, shift: &Tensor) -> (Tensor, NormSaved<Tensor>) {
     let y = gpu.new_tensor(x.shape());
     let saved = NormSaved { normalised: gpu.new_tensor(x.shape()), reciprocal_deviation: gpu.new_tensor([x.rows(), 1]) };
-    let launch = Forward {
-        x,
-        residual,
-        scale,
-        shift,
-        y: &y,
-        normalised: &saved.normalised,
-        reciprocal_deviation: &saved.reciprocal_deviation,
-    };
+    let launch =
+        Forward { x, residual, scale, shift, y: &y, normalised: &saved.normalised, reciprocal_deviation: &saved.reciprocal_deviation };
     gpu.dispatch(&launch, arguments(x), flat_grid(x.rows(), ROWS), 9.0 * x.len() as f64);
     (y, saved)
 }

@@ -1,0 +1,12 @@
+//! Every command as a process: what it prints, what it writes, how it fails.
+//!
+//! Most run on `--device cpu`, which is fast at these sizes; [`chain`] goes through all of them on the adapter too.
+
+#[path = "../program/mod.rs"]
+mod program;
+
+mod chain;
+mod commands;
+mod corpus;
+mod failures;
+mod training;
