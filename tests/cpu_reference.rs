@@ -1,39 +1,10 @@
-//! The reference in float32 agrees with itself in float64, utterance by utterance and thread by thread.
+//! What the reference promises: the same bits for an utterance in any batch and for any number of threads, the earliest of
+//! equal maxima, NaN that stays NaN, and answers where there is nothing to attend to or look up.
 
 use mcsan::backend::cpu::{Cpu, CpuTensor};
 use mcsan::backend::philox::Stream;
 use mcsan::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, OUT_OF_VOCABULARY, POOL, Ragged, Tokens};
-use mcsan::check::{Case, Kernel};
-use proptest::prelude::*;
-
-fn check(case: &Case) {
-    let report = pollster::block_on(case.check(&Cpu::<f32>::new())).unwrap();
-    assert!(report.pass, "{case}: {}", report.problem.map_or_else(String::new, |problem| problem.to_string()));
-}
-
-#[test]
-fn float32_agrees_with_float64_on_every_case() {
-    let (mut closest, mut failures) = (std::collections::BTreeMap::new(), Vec::new());
-    for case in Case::all() {
-        let report = pollster::block_on(case.check(&Cpu::<f32>::new())).unwrap();
-        let worst = closest.entry(case.kernel).or_insert(0.0f64);
-        *worst = worst.max(report.max_abs / report.bound);
-        failures.extend(report.problem.map(|problem| format!("{case}: {problem}")));
-    }
-    for (kernel, worst) in closest {
-        println!("{}: {:.0} % of the bound", kernel.name(), worst * 100.0);
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn float32_agrees_with_float64_on_random_shapes(kernel in prop::sample::select(Kernel::ALL), seed in any::<u64>()) {
-        check(&Case::random(kernel, seed));
-    }
-}
+use mcsan::check::Kernel;
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {

@@ -91,7 +91,8 @@ fn a_broken_shader_fails_its_kernels_comparison() {
 fn a_write_past_the_end_changes_a_guard_word() {
     for (name, mut gpu) in gpus("guard words", &[Checking::Guards]) {
         let shader = &shader::position_embedding::SHADER;
-        gpu.substitute(shader, broken(shader, "i >= args.rows * args.columns", "i >= args.rows * args.columns + 8u"));
+        let stray = "if (i + 8u >= args.rows * args.columns) { y[i + 8u] = 0.25; } y[i] =";
+        gpu.substitute(shader, broken(shader, "y[i] =", stray));
         let report = checked(&gpu, &Kernel::PositionEmbedding.cases()[0]);
         assert!(!report.passed(), "{name}: {:?}", report.agreement);
         assert!(format!("{:?}", report.agreement).contains("guard word"), "{name}: {:?}", report.agreement);
