@@ -310,15 +310,3 @@ impl<'a, B: Backend> Tape<'a, B> {
         self.backend.cross_entropy(&logits.value, labels, class_weights, smoothing)
     }
 }
-
-impl<T> LstmWeights<T> {
-    /// The same four weights, each through `f`.
-    pub fn map<'s, U>(&'s self, mut f: impl FnMut(&'s T) -> U) -> LstmWeights<U> {
-        LstmWeights {
-            input: f(&self.input),
-            recurrent: f(&self.recurrent),
-            bias_input: f(&self.bias_input),
-            bias_recurrent: f(&self.bias_recurrent),
-        }
-    }
-}

@@ -6,13 +6,15 @@
 
 mod adapter;
 mod device;
+mod dispatch;
 mod kernels;
 mod memory;
 mod readback;
 pub mod shader;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
-pub use device::{Checking, Gpu, Readback, check_limits};
+pub use device::{Checking, Gpu, Readback};
+pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
 
 use super::philox::Stream;

@@ -1,0 +1,166 @@
+//! Dispatches: pipelines made on first use, buffers bound, work recorded into one pass.
+
+use std::rc::Rc;
+
+use super::device::{ARGUMENT_BYTES, Gpu, Recording};
+use super::memory::{BufferRange, GUARD_WORDS};
+use super::shader::{Entry, Launch, Shader};
+use crate::backend::{BackendError, Result};
+
+/// Shader, entry point, variant.
+pub(super) type PipelineKey = (&'static str, &'static str, usize);
+
+/// A compiled entry point.
+pub(super) struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+impl Gpu {
+    /// Records one dispatch of a shader's first variant over `groups` workgroups; `flop` is its estimated work.
+    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
+        self.dispatch_variant(0, launch, args, groups, flop);
+    }
+
+    /// Records one dispatch of a given variant.
+    pub(super) fn dispatch_variant<L: Launch>(&self, variant: usize, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
+        if self.fault.get().is_some() || groups.contains(&0) {
+            return;
+        }
+        if let Some(&needed) = groups.iter().max().filter(|&&size| size > self.limits.max_compute_workgroups_per_dimension) {
+            return self.fail(BackendError::Limit {
+                kernel: L::ENTRY.shader,
+                what: "workgroups in one dimension",
+                needed: needed.into(),
+                limit: self.limits.max_compute_workgroups_per_dimension.into(),
+                mend: "lower train.batch_size",
+            });
+        }
+        let pipeline = match self.pipeline(L::SHADER, L::ENTRY, variant) {
+            Ok(pipeline) => pipeline,
+            Err(error) => return self.fail(error),
+        };
+        let bytes = bytemuck::bytes_of(&args);
+        let alignment = self.limits.min_uniform_buffer_offset_alignment as usize;
+        let offset = self.recording.borrow().arguments.len().next_multiple_of(alignment);
+        if (offset + bytes.len()) as u64 > ARGUMENT_BYTES {
+            self.send();
+            return self.dispatch_variant(variant, launch, args, groups, flop);
+        }
+        let group = self.bind(&pipeline.layout, L::ENTRY, &launch.buffers(), bytes.len() as u64);
+        let mut recording = self.recording.borrow_mut();
+        recording.arguments.resize(offset, 0);
+        recording.arguments.extend_from_slice(bytes);
+        let Recording { pass, encoder, .. } = &mut *recording;
+        let encoder = encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let pass = pass.get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime());
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, &group, &[offset as u32]);
+        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        recording.flop += flop;
+        let full = recording.flop > self.work_per_submission();
+        drop(recording);
+        if full {
+            self.send();
+        }
+    }
+
+    /// FLOP after which work is sent, so that no submission runs into a driver's watchdog (about two seconds).
+    fn work_per_submission(&self) -> f64 {
+        match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 100e9,
+            _ => 10e9,
+        }
+    }
+
+    fn bind(&self, layout: &wgpu::BindGroupLayout, entry: &Entry, buffers: &[BufferRange<'_>], args: u64) -> wgpu::BindGroup {
+        let guards = if self.checking.guards() { (GUARD_WORDS * 4) as u64 } else { 0 };
+        let arguments = wgpu::BufferBinding { buffer: &self.arguments, offset: 0, size: wgpu::BufferSize::new(args) };
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(arguments) }];
+        for (binding, range) in entry.bindings.iter().zip(buffers) {
+            // A guarded binding covers its guard words, so that a stray write lands there and not nowhere.
+            let size = (range.size + guards).min(range.buffer.size() - range.offset);
+            let buffer = wgpu::BufferBinding { buffer: range.buffer, offset: range.offset, size: wgpu::BufferSize::new(size) };
+            entries.push(wgpu::BindGroupEntry { binding: binding.index, resource: wgpu::BindingResource::Buffer(buffer) });
+        }
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(entry.name), layout, entries: &entries })
+    }
+
+    fn pipeline(&self, shader: &'static Shader, entry: &'static Entry, variant: usize) -> Result<Rc<Pipeline>> {
+        let key = (shader.name, entry.name, variant);
+        if let Some(pipeline) = self.pipelines.borrow().get(&key) {
+            return Ok(pipeline.clone());
+        }
+        check_limits(entry, variant, &self.limits)?;
+        let pipeline = Rc::new(self.compile(shader, entry, variant));
+        self.pipelines.borrow_mut().insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, shader: &'static Shader, entry: &'static Entry, variant: usize) -> Pipeline {
+        let label = Some(entry.name);
+        let source = wgpu::ShaderModuleDescriptor {
+            label: Some(shader.name),
+            source: wgpu::ShaderSource::Wgsl(match self.substitutes.get(shader.name) {
+                Some(source) => source.as_str().into(),
+                None => shader.variants[variant].source.into(),
+            }),
+        };
+        let module = if self.checking.shaders() {
+            self.device.create_shader_module(source)
+        } else {
+            // SAFETY: every index is bounded by the arguments that the launches compute from the tensors' shapes, and
+            // every loop by such an argument; the suite runs all cases with checks, guard words and poisoned outputs.
+            unsafe { self.device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
+        let layout_entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+            count: None,
+        };
+        let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, true)];
+        entries.extend(entry.bindings.iter().map(|binding| layout_entry(binding.index, storage(!binding.writable), false)));
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(entry.name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: self.checking.shaders(),
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+}
+
+/// Compares what an entry point needs with what a device offers.
+///
+/// # Errors
+/// [`BackendError::Limit`]: beyond it, dispatches would silently do nothing.
+pub fn check_limits(entry: &Entry, variant: usize, limits: &wgpu::Limits) -> Result<()> {
+    let needs = [
+        ("workgroup memory in bytes", entry.workgroup_memory[variant], limits.max_compute_workgroup_storage_size),
+        ("invocations in a workgroup", entry.workgroup_size.iter().product(), limits.max_compute_invocations_per_workgroup),
+        ("storage buffers", entry.bindings.len() as u32, limits.max_storage_buffers_per_shader_stage),
+    ];
+    match needs.into_iter().find(|&(_, needed, limit)| needed > limit) {
+        None => Ok(()),
+        Some((what, needed, limit)) => Err(BackendError::Limit {
+            kernel: entry.shader,
+            what,
+            needed: needed.into(),
+            limit: limit.into(),
+            mend: "use another --device, or --device cpu",
+        }),
+    }
+}
