@@ -61,7 +61,7 @@ pub struct Agreement {
     pub max_abs: f64,
     /// Largest `‖got - expected‖ / ‖expected‖` of the outputs that are not silent.
     pub rel_l2: f64,
-    /// What `|got - expected|` may be at the worst element.
+    /// Largest `|got - expected|` that any element is allowed; what it may be depends on the element.
     pub bound: f64,
     pub pass: bool,
     pub worst: Option<Worst>,
@@ -128,9 +128,9 @@ fn compare_output(expected: &Output, got: &Output, tolerance: Tolerance, silence
         let difference = (have - want).abs();
         let bound = tolerance.floor + tolerance.of_rms * scale + tolerance.relative * want.abs();
         agreement.max_abs = agreement.max_abs.max(difference);
+        agreement.bound = agreement.bound.max(bound);
         let of_bound = if difference == 0.0 { 0.0 } else { difference / bound };
         if agreement.is_worst(of_bound) {
-            agreement.bound = bound;
             agreement.worst = Some(Worst { output: name.clone(), index, expected: want, got: have, of_bound });
         }
         if of_bound > 1.0 {

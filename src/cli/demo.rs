@@ -22,7 +22,6 @@ fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.train.epochs = 16;
     settings.train.batch_size = 16;
-    settings.model.word_width = 64;
     settings
 }
 
