@@ -261,7 +261,7 @@ struct RunFolder {
 impl RunFolder {
     fn create(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<Self, TrainError> {
         let failure = |reason: String| TrainError::Run { path: path.into(), reason };
-        if path.join(files::CONFIG).exists() {
+        if path.join(files::LAST).exists() {
             return Err(failure("holds a run already; choose another --out, or remove it".into()));
         }
         let denied = |error: std::io::Error| failure(format!("cannot be written ({error}); choose another --out"));
