@@ -200,13 +200,12 @@ impl Variant {
     fn bindings(&self, entry: usize) -> Result<Vec<BindingInfo>, Failure> {
         let uses = self.info.get_entry_point(entry);
         let mut bindings = Vec::new();
-        for (handle, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
+        for (_, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
             let AddressSpace::Storage { access } = variable.space else { continue };
             let place = variable.binding.ok_or("a storage buffer without @binding")?;
             let TypeInner::Array { base, .. } = self.module.types[variable.ty].inner else {
                 return Err("a storage buffer that is no array".into());
             };
-            let _ = handle;
             bindings.push(BindingInfo {
                 index: place.binding,
                 name: variable.name.clone().ok_or("a storage buffer without a name")?,

@@ -14,8 +14,9 @@ use mcsan::train::batches::Batches;
 use mcsan::train::checkpoint::read_named;
 use mcsan::train::{GradientReport, Trainer};
 
-/// How many times an honest float32's distance from float64 a result may lie from it. Seen at most: the CPU reference 3.0,
-/// Vulkan 2.3, GL 4.8 (its compiler may reorder sums, so that the two-part reduction in `exponential` loses its point).
+/// How many times an honest float32's distance from float64 a result may lie from it. Seen at most: the CPU reference 3.0
+/// (4.1 with another C library's exp), Vulkan 2.3 on Mesa 22.3.6 and 4.7 on 26.2.6, GL 4.8 (its compiler may reorder sums, so
+/// that the two-part reduction in `exponential` loses its point).
 const TIMES: f64 = 6.0;
 /// Distances below this are luck: some 32 roundings, of which flash-style attention takes a few more than the plain one,
 /// since its way back forms the weights anew from the log-sum-exp.

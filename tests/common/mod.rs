@@ -16,7 +16,11 @@ pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
     for adapter in &adapters {
         // Mesa's GL takes minutes to compile naga's bounds checks; there the shaders run as users run them.
         let gl = adapter.get_info().backend == wgpu::Backend::Gl;
-        for &checking in checkings.iter().filter(|&&checking| !gl || checking == Checking::Off) {
+        for &checking in checkings {
+            if gl && checking != Checking::Off {
+                println!("skipped: {test}: {checking:?} on {}", gpu::describe(&adapter.get_info()));
+                continue;
+            }
             let name = format!("{} [{checking:?}]", gpu::describe(&adapter.get_info()));
             println!("{test}: on {name}");
             opened.push((name, pollster::block_on(Gpu::open(adapter, checking)).expect("the adapter opens")));

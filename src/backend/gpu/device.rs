@@ -317,12 +317,6 @@ impl Gpu {
         }
         Ok(())
     }
-
-    /// Frees the buffers that no tensor holds.
-    pub fn trim(&self) {
-        self.send();
-        self.pool.clear();
-    }
 }
 
 /// An error's text without its line breaks.

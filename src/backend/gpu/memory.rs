@@ -157,9 +157,4 @@ impl Pool {
     pub(super) fn submitted(&self) {
         self.submission.set(self.submission.get() + 1);
     }
-
-    /// Lets go of all free buffers.
-    pub(super) fn clear(&self) {
-        self.free.borrow_mut().clear();
-    }
 }
