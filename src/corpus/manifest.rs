@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
     }
     name_utterances(&source, &mut utterances, &starts)?;
     let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    Ok(Corpus::new(name, utterances))
+    Ok(Corpus::new(name, path.parent().unwrap_or(Path::new("")), utterances))
 }
 
 /// The manifest as it lies on the disk.

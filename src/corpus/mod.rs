@@ -1,6 +1,6 @@
 //! From a corpus on disk to a list of utterances: one file per corpus layout.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -62,20 +62,34 @@ pub struct Utterance {
 }
 
 /// The utterances of a corpus, in its order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Corpus {
     pub name: String,
+    /// The folder that holds the corpus; the prepared file names recordings relative to it.
+    pub root: PathBuf,
     /// Names of the emotions, sorted: the order does not change with the order of the files.
     pub classes: Vec<String>,
     pub utterances: Vec<Utterance>,
+    /// What the corpus lists but cannot be used, in its order.
+    pub left_out: Vec<LeftOut>,
+    /// Utterances whose label is none of the chosen classes, counted by label. They are passed over on purpose.
+    pub other_labels: BTreeMap<String, usize>,
+}
+
+/// An utterance that is left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LeftOut {
+    pub id: String,
+    /// One line that names the file and the mend.
+    pub reason: String,
 }
 
 impl Corpus {
     /// A corpus whose classes are the labels that occur, sorted by name.
-    pub fn new(name: impl Into<String>, utterances: Vec<Utterance>) -> Self {
+    pub fn new(name: impl Into<String>, root: impl Into<PathBuf>, utterances: Vec<Utterance>) -> Self {
         let classes: BTreeSet<&str> = utterances.iter().map(|utterance| utterance.label.as_str()).collect();
         let classes = classes.into_iter().map(str::to_owned).collect();
-        Self { name: name.into(), classes, utterances }
+        Self { name: name.into(), root: root.into(), classes, utterances, ..Self::default() }
     }
 
     /// `[utterances]`: each one's index into `classes`.
