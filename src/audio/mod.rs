@@ -1,7 +1,12 @@
 //! From a recording on disk to mono samples at 16 kHz, and the settings of the MFCC front-end.
 
+mod aac;
+mod compressed;
 pub mod decode;
+mod error;
 pub mod mfcc;
+pub mod mono;
 pub mod resample;
 
-pub use decode::{AudioError, decode};
+pub use decode::decode;
+pub use error::AudioError;

@@ -89,7 +89,7 @@ fn a_faulty_recording_is_named_and_not_used_in_part() {
     fs::write(&audio, &whole[..20]).unwrap();
     check(&["calm1.wav: the file ends within its header"]);
     fs::write(&audio, "a letter").unwrap();
-    check(&["calm1.wav", "neither WAV nor FLAC", "convert it"]);
+    check(&["calm1.wav", "neither WAV, FLAC", "convert it"]);
     let spec = WavSpec { bits_per_sample: 32, sample_format: SampleFormat::Float, ..MONO_16_KHZ };
     let mut writer = WavWriter::create(&audio, spec).unwrap();
     for sample in [0.1, 0.2, f32::NAN, 0.3] {

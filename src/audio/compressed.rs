@@ -1,0 +1,128 @@
+//! Everything but plain WAV, by symphonia: FLAC, MP3, Ogg (Vorbis), AAC and ALAC in MP4, bare AAC, AIFF, Matroska.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error as SymphoniaError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+
+use super::AudioError;
+use super::aac::MultichannelAac;
+use super::mono::Mono;
+
+/// Reads the first audio track; a FLAC's checksum of the samples is compared where it has one.
+///
+/// # Errors
+/// [`AudioError`], naming the file.
+pub(super) fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
+    let refuse = |error| refusal(path, error);
+    let damaged = |reason: &str| AudioError::Damaged { path: path.to_path_buf(), reason: reason.into() };
+
+    let mut format = open(path)?;
+    let track = format.default_track(TrackType::Audio).ok_or_else(|| damaged("it has no audio track"))?;
+    let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio()).ok_or_else(|| damaged("its codec is not named"))?;
+    let (id, promised) = (track.id, track.num_frames);
+    let mut decoder = Decoder::new(parameters).map_err(refuse)?;
+
+    let mut mono: Option<Mono> = None;
+    let mut samples = Vec::new();
+    loop {
+        let packet = match format.next_packet() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break,
+            // The data end within a packet: `Mono::finish` says how far they reach.
+            Err(SymphoniaError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(refuse(error)),
+        };
+        if packet.track_id != id {
+            continue;
+        }
+        let (rate, channels) = decoder.decode(&packet, &mut samples).map_err(refuse)?;
+        // An encoder's first packets may hold nothing that is heard.
+        if channels == 0 {
+            continue;
+        }
+        let mono = match &mut mono {
+            Some(mono) => mono,
+            None => mono.insert(Mono::new(path, rate, channels)?),
+        };
+        mono.push_as(rate, channels, &samples)?;
+    }
+    let mono = mono.ok_or_else(|| match promised {
+        Some(promised) if promised > 0 => AudioError::CutShort { path: path.to_path_buf(), frames: 0, promised },
+        _ => AudioError::NoSamples { path: path.to_path_buf() },
+    })?;
+    let complete = promised.is_none_or(|promised| mono.frames() >= promised);
+    if complete && !decoder.verifies() {
+        return Err(damaged("the samples differ from the file's checksum"));
+    }
+    mono.finish(promised)
+}
+
+fn open(path: &Path) -> Result<Box<dyn FormatReader>, AudioError> {
+    let file = File::open(path).map_err(|source| AudioError::Open { path: path.to_path_buf(), source })?;
+    let stream = MediaSourceStream::new(Box::new(file), Default::default());
+    let probe = symphonia::default::get_probe();
+    probe.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).map_err(|error| refusal(path, error))
+}
+
+/// What turns packets into samples.
+enum Decoder {
+    Symphonia(Box<dyn AudioDecoder>),
+    /// Symphonia's AAC decoder knows one and two channels.
+    Multichannel(MultichannelAac),
+}
+
+impl Decoder {
+    fn new(parameters: &AudioCodecParameters) -> Result<Self, SymphoniaError> {
+        let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
+        match parameters.codec {
+            CODEC_ID_AAC if channels > 2 => Ok(Self::Multichannel(MultichannelAac::new(parameters)?)),
+            CODEC_ID_OPUS => Err(SymphoniaError::Unsupported("Opus")),
+            _ => {
+                let options = AudioDecoderOptions::default().verify(true);
+                symphonia::default::get_codecs().make_audio_decoder(parameters, &options).map(Self::Symphonia)
+            }
+        }
+    }
+
+    /// Decodes a packet into `samples`, `[frames, channels]`; returns rate and channels.
+    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<(u32, usize), SymphoniaError> {
+        match self {
+            Self::Symphonia(decoder) => {
+                let decoded = decoder.decode(packet)?;
+                decoded.copy_to_vec_interleaved(samples);
+                Ok((decoded.spec().rate(), decoded.num_planes()))
+            }
+            Self::Multichannel(decoder) => decoder.decode(packet, samples),
+        }
+    }
+
+    /// Whether all that was decoded agrees with the file's checksum, where there is one.
+    fn verifies(&mut self) -> bool {
+        match self {
+            Self::Symphonia(decoder) => decoder.finalize().verify_ok != Some(false),
+            Self::Multichannel(_) => true,
+        }
+    }
+}
+
+fn refusal(path: &Path, error: SymphoniaError) -> AudioError {
+    let path = path.to_path_buf();
+    match error {
+        SymphoniaError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => AudioError::HeaderCutShort { path },
+        SymphoniaError::IoError(source) => AudioError::Open { path, source },
+        SymphoniaError::Unsupported(what) if what.contains("moov") => {
+            AudioError::Damaged { path, reason: "its index, the moov atom, is missing".into() }
+        }
+        SymphoniaError::Unsupported(what) => AudioError::Unsupported { path, format: format!("this coding ({what})") },
+        other => AudioError::Damaged { path, reason: other.to_string() },
+    }
+}
