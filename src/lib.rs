@@ -52,7 +52,7 @@
 //! mcsan::demo::unpack(folder.path())?;
 //! let mut corpus = manifest::read(&folder.path().join("manifest.csv"))?;
 //! corpus.utterances.retain(|utterance| utterance.id.contains("01"));
-//! let text = TextTable::build(&corpus.utterances, None)?;
+//! let text = TextTable::build(&corpus.utterances, None, Default::default())?;
 //!
 //! let backend = Cpu::<f32>::default();
 //! let decode = |utterance: &mcsan::corpus::Utterance| audio::decode(&utterance.audio);

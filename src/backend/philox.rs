@@ -37,6 +37,15 @@ impl Stream {
         unit(self.word(index))
     }
 
+    /// Number `index` of the stream, normal with mean 0 and deviation 1 (Box & Muller 1958), from one block. Logarithm and
+    /// cosine are `libm`'s: those of the platforms differ in their last bits.
+    pub fn normal(self, index: u64) -> f32 {
+        let [first, second, ..] = self.block(index);
+        // 1 - u lies in (0, 1], where the logarithm is finite.
+        let radius = (-2.0 * libm::log(f64::from(1.0 - unit(first)))).sqrt();
+        (radius * libm::cos(std::f64::consts::TAU * f64::from(unit(second)))) as f32
+    }
+
     /// A permutation of `0..count` (Fisher–Yates).
     pub fn permutation(self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();
@@ -51,6 +60,11 @@ impl Stream {
 /// 32 random bits as a number in `[0, 1)`: the upper 24, so that float32 holds it exactly.
 pub fn unit(word: u32) -> f32 {
     (word >> 8) as f32 / (1 << 24) as f32
+}
+
+/// FNV-1a, 64 bits: a name as the number of a random stream.
+pub fn hash(name: &[u8]) -> u64 {
+    name.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What can be typed.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::corpus::Split;
 use crate::dataset::Order;
+use crate::text::OutOfVocabulary;
 
 #[derive(Parser)]
 #[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]
@@ -57,6 +58,8 @@ pub enum Command {
     Predict(Predict),
     /// Write the MFCC matrix of a recording
     Features(Features),
+    /// Show the tokens of texts
+    Tokens(Tokens),
     /// Write logits, loss and every gradient of one batch
     Gradients(Gradients),
     /// Compare every kernel with the CPU reference on this device
@@ -84,9 +87,13 @@ pub struct Prepare {
     /// The prepared file to write
     #[arg(long, value_name = "DATA.safetensors")]
     pub out: PathBuf,
-    /// Word vectors as GloVe text; without them the word table is trained
-    #[arg(long, value_name = "GLOVE")]
+    /// Word vectors: GloVe, word2vec or fastText as text, .gz or .zip (ARCHIVE.zip:MEMBER chooses of several); with none,
+    /// or left out, the word table is trained
+    #[arg(long, value_name = "VECTORS")]
     pub vectors: Option<PathBuf>,
+    /// What stands for words that the vectors lack
+    #[arg(long, value_name = "OOV", default_value = "zero", requires = "vectors")]
+    pub oov: OutOfVocabulary,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -187,6 +194,20 @@ pub struct Features {
 }
 
 #[derive(Args)]
+#[command(after_help = "Example: mcsan tokens --text \"I can't believe it.\" --vectors glove.6B.zip:glove.6B.300d.txt")]
+#[group(id = "texts", required = true, multiple = false, args = ["text", "list"])]
+pub struct Tokens {
+    #[arg(long)]
+    pub text: Option<String>,
+    /// A text a line, UTF-8
+    #[arg(long, value_name = "FILE.txt")]
+    pub list: Option<PathBuf>,
+    /// Tell also which words these vectors lack (as for 'mcsan prepare')
+    #[arg(long, value_name = "VECTORS")]
+    pub vectors: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub struct Gradients {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
@@ -214,6 +235,11 @@ pub struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// The file of word vectors; `none` is the same as naming none.
+pub fn vectors(given: &Option<PathBuf>) -> Option<&Path> {
+    given.as_deref().filter(|path| *path != Path::new("none"))
 }
 
 fn parse_range(text: &str) -> Result<Range<usize>, String> {

@@ -14,7 +14,7 @@ use crate::audio::{decode, mfcc::MfccSettings};
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
 use crate::prepare::prepare;
-use crate::text::TextTable;
+use crate::text::{OutOfVocabulary, TextTable};
 use crate::train::{Predictor, run};
 
 /// Settings of the demonstration: short clips, few of them, so small batches.
@@ -33,7 +33,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     let run_folder = folder.join("run");
     crate::demo::unpack(&corpus_folder).map_err(cannot_write(&corpus_folder))?;
     let corpus = manifest::read(&corpus_folder.join("manifest.csv"))?;
-    let text = TextTable::build(&corpus.utterances, None)?;
+    let text = TextTable::build(&corpus.utterances, None, OutOfVocabulary::Zero)?;
     let device = device::open_fast(common)?;
     eprintln!(
         "1. preparing {} clips of synthetic speech in {} emotions on {}",

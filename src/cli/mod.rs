@@ -21,6 +21,7 @@ mod prepare;
 mod progress;
 mod shaders;
 mod tables;
+mod tokens;
 mod train;
 
 use std::io::{self, Write};
@@ -66,6 +67,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Evaluate(arguments) => evaluate::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
+        Command::Tokens(arguments) => tokens::run(arguments),
         Command::Gradients(arguments) => gradients::run(common, arguments),
         Command::Check(arguments) => check::run(common, arguments),
         Command::Shaders(arguments) => shaders::run(common, arguments),

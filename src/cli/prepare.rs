@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::arguments::{Common, CorpusKind, Prepare};
+use super::arguments::{Common, CorpusKind, Prepare, vectors};
 use super::device::{self, on_device};
 use super::{Done, print_json};
 use crate::audio::{decode, mfcc::MfccSettings};
@@ -22,7 +22,7 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
         CorpusKind::Manifest => manifest::read(&arguments.path)?,
     };
     corpus.utterances.truncate(arguments.limit.unwrap_or(usize::MAX));
-    let text = TextTable::build(&corpus.utterances, arguments.vectors.as_deref())?;
+    let text = TextTable::build(&corpus.utterances, vectors(&arguments.vectors), arguments.oov)?;
     let missing = text.missing.clone();
     let device = device::open(common, "auto", Checking::Off)?;
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());

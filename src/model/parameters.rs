@@ -3,7 +3,7 @@
 //! A *block* is what a kernel reads as one matrix; it holds one PyTorch parameter or, for the LSTM, the same one of both
 //! directions. Blocks start at multiples of [`SLICE_ALIGNMENT`]; the gaps stay zero under every optimiser.
 
-use crate::backend::philox::{Stream, unit};
+use crate::backend::philox::{Stream, hash};
 use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT};
 use crate::tape::{Tape, Var};
 
@@ -41,27 +41,14 @@ impl Parameter {
 
     /// Starting values from a seed; they depend on the name, not on what other parameters the model has.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
-        let stream = Stream { seed, stream: fnv1a(self.name.as_bytes()) };
+        let stream = Stream { seed, stream: hash(self.name.as_bytes()) };
         let count = self.len() as u64;
         match self.initial {
             Initial::Constant(value) => vec![value; self.len()],
             Initial::Uniform { bound } => (0..count).map(|i| (2.0 * stream.uniform(i) - 1.0) * bound).collect(),
-            Initial::Normal { deviation } => (0..count).map(|i| normal(stream, i) * deviation).collect(),
+            Initial::Normal { deviation } => (0..count).map(|i| stream.normal(i) * deviation).collect(),
         }
     }
-}
-
-/// A standard normal number (Box & Muller 1958) from one block of random words.
-fn normal(stream: Stream, index: u64) -> f32 {
-    let [first, second, ..] = stream.block(index);
-    // 1 - u lies in (0, 1], where the logarithm is finite.
-    let radius = (-2.0 * f64::from(1.0 - unit(first)).ln()).sqrt();
-    (radius * (std::f64::consts::TAU * f64::from(unit(second))).cos()) as f32
-}
-
-/// FNV-1a, 64 bits: a name as the number of a random stream.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A block of a [`Layout`].

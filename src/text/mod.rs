@@ -1,12 +1,15 @@
 //! From a transcript to rows of word vectors: tokens, vector files, and the table that a data set keeps.
 
+mod drawn;
 mod error;
 mod rewrite;
 mod sentences;
 mod table;
 mod tokens;
+mod unpack;
 pub mod vectors;
 
+pub use drawn::OutOfVocabulary;
 pub use error::TextError;
-pub use table::{Missing, TextTable};
+pub use table::{Missing, TextTable, lacking};
 pub use tokens::tokenise;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use super::drawn::{Distribution, OutOfVocabulary};
 use super::{TextError, tokenise, vectors};
 use crate::corpus::{Split, Utterance};
 use crate::dataset::WordTable;
@@ -19,22 +20,34 @@ pub struct TextTable {
     pub offsets: Vec<usize>,
     /// `[words, width]`; `None` where vectors are to be learned.
     pub vectors: Option<WordTable>,
-    /// What the table lacks.
+    /// Words of the vocabulary whose vectors were drawn, sorted; none but with [`OutOfVocabulary::Random`].
+    pub drawn: Vec<String>,
+    /// What the file of vectors lacks (or, where they are to be learned, the training utterances).
     pub missing: Missing,
 }
 
-/// Words that have no row in the table.
+/// Words without a vector of their own. Those that a vector was drawn for count too.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Missing {
     /// All tokens of the corpus.
     pub tokens: usize,
-    /// Those without a row.
+    /// Those of such words.
     pub missing: usize,
-    /// The words without a row and how often each occurs: the commonest first, equals by name.
+    /// Such words and how often each occurs: the commonest first, equals by name.
     pub commonest: Vec<(String, usize)>,
 }
 
 impl Missing {
+    fn count(tokens: &[Vec<String>], rows: &Rows<'_>) -> Self {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for word in tokens.iter().flatten().filter(|word| rows.of(word).is_none()) {
+            *counts.entry(word).or_default() += 1;
+        }
+        let mut commonest: Vec<(String, usize)> = counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
+        commonest.sort_by_key(|&(_, count)| Reverse(count));
+        Self { tokens: tokens.iter().map(Vec::len).sum(), missing: commonest.iter().map(|(_, count)| count).sum(), commonest }
+    }
+
     /// Part of all tokens, 0 to 1.
     pub fn share(&self) -> f64 {
         self.missing as f64 / self.tokens.max(1) as f64
@@ -45,41 +58,71 @@ impl TextTable {
     /// Tokenises the transcripts and finds each word's row.
     ///
     /// With a file of vectors, the table holds its words that occur: a word is looked up as it is written, then in lower
-    /// case. Without one, it holds the lower-cased words of the training utterances (of all, where no utterance is of any
-    /// split), whose vectors are to be learned.
+    /// case. A word that it lacks has no row, or with [`OutOfVocabulary::Random`] one of its own, as it is written, whose
+    /// vector is drawn. Without a file, the table holds the lower-cased words of the training utterances (of all, where no
+    /// utterance is of any split), whose vectors are to be learned; nothing is drawn.
     ///
     /// # Errors
     /// Those of [`vectors::read`].
-    pub fn build(utterances: &[Utterance], vectors: Option<&Path>) -> Result<Self, TextError> {
+    pub fn build(utterances: &[Utterance], vectors: Option<&Path>, oov: OutOfVocabulary) -> Result<Self, TextError> {
         let tokens: Vec<Vec<String>> = utterances.iter().map(|utterance| tokenise(&utterance.text)).collect();
-        let (vocabulary, vectors) = match vectors {
+        let (mut vocabulary, mut vectors) = match vectors {
             Some(path) => {
-                let forms = tokens.iter().flatten().flat_map(|word| [word.clone(), word.to_lowercase()]);
-                let (found, table) = vectors::read(path, &forms.collect())?;
+                let (found, table) = vectors::read(path, &forms(tokens.iter().flatten()))?;
                 let (vocabulary, table) = keep_used(found, &table, &tokens);
                 (vocabulary, Some(table))
             }
             None => (training_words(utterances, &tokens), None),
         };
+        let missing = Missing::count(&tokens, &Rows::new(&vocabulary));
+        let mut drawn = Vec::new();
+        if let (OutOfVocabulary::Random, Some(table)) = (oov, &mut vectors) {
+            drawn.extend(missing.commonest.iter().map(|(word, _)| word.clone()));
+            drawn.sort();
+            (vocabulary, *table) = with_drawn(vocabulary, table, &drawn);
+        }
         let rows = Rows::new(&vocabulary);
         let mut offsets = vec![0];
         let mut indices = Vec::new();
-        let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
         for utterance in &tokens {
-            for word in utterance {
-                let row = rows.of(word);
-                indices.push(row.map_or(-1, |row| row as i32));
-                if row.is_none() {
-                    *missing.entry(word).or_default() += 1;
-                }
-            }
+            indices.extend(utterance.iter().map(|word| rows.of(word).map_or(-1, |row| row as i32)));
             offsets.push(indices.len());
         }
-        let mut commonest: Vec<(String, usize)> = missing.into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
-        commonest.sort_by_key(|&(_, count)| Reverse(count));
-        let missing = Missing { tokens: indices.len(), missing: commonest.iter().map(|(_, count)| count).sum(), commonest };
-        Ok(Self { vocabulary, tokens: indices, offsets, vectors, missing })
+        Ok(Self { vocabulary, tokens: indices, offsets, vectors, drawn, missing })
     }
+
+    /// Leaves out the utterances that are not to be kept, such as those whose recordings turn out to be unreadable.
+    ///
+    /// Only tokens go: the vocabulary, its vectors and [`Missing`] stay as the whole corpus made them, so that no row
+    /// depends on which recordings could be read.
+    ///
+    /// # Panics
+    /// Where `keep` is not as long as there are utterances.
+    pub fn retain(&mut self, keep: &[bool]) {
+        assert_eq!(keep.len(), self.offsets.len() - 1, "one decision for each utterance");
+        let mut tokens = Vec::new();
+        let mut offsets = vec![0];
+        for (bounds, _) in self.offsets.windows(2).zip(keep).filter(|&(_, &keep)| keep) {
+            tokens.extend_from_slice(&self.tokens[bounds[0]..bounds[1]]);
+            offsets.push(tokens.len());
+        }
+        (self.tokens, self.offsets) = (tokens, offsets);
+    }
+}
+
+/// Those of some words that a file of vectors lacks, as they are written and in lower case.
+///
+/// # Errors
+/// Those of [`vectors::read`].
+pub fn lacking<'a>(path: &Path, words: impl Iterator<Item = &'a String> + Clone) -> Result<BTreeSet<&'a str>, TextError> {
+    let (found, _) = vectors::read(path, &forms(words.clone()))?;
+    let rows = Rows::new(&found);
+    Ok(words.map(String::as_str).filter(|word| rows.of(word).is_none()).collect())
+}
+
+/// The words to ask a file of vectors for: each as it is written and in lower case.
+fn forms<'a>(words: impl Iterator<Item = &'a String>) -> BTreeSet<String> {
+    words.flat_map(|word| [word.clone(), word.to_lowercase()]).collect()
 }
 
 /// Rows by word.
@@ -103,6 +146,15 @@ fn keep_used(found: Vec<String>, table: &WordTable, tokens: &[Vec<String>]) -> (
     let width = table.width;
     let values = used.iter().flat_map(|&row| &table.values[row * width..(row + 1) * width]).copied().collect();
     (used.iter().map(|&row| found[row].clone()).collect(), WordTable { width, values })
+}
+
+/// The table with rows for the words that are drawn among those found, all sorted.
+fn with_drawn(found: Vec<String>, table: &WordTable, drawn: &[String]) -> (Vec<String>, WordTable) {
+    let distribution = Distribution::of(table);
+    let given = found.into_iter().zip(table.values.chunks(table.width).map(<[f32]>::to_vec));
+    let rows: BTreeMap<String, Vec<f32>> = given.chain(drawn.iter().map(|word| (word.clone(), distribution.draw(word)))).collect();
+    let (vocabulary, values): (Vec<String>, Vec<Vec<f32>>) = rows.into_iter().unzip();
+    (vocabulary, WordTable { width: table.width, values: values.concat() })
 }
 
 fn training_words(utterances: &[Utterance], tokens: &[Vec<String>]) -> Vec<String> {

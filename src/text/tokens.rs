@@ -1,4 +1,4 @@
-//! Tokens as NLTK's `word_tokenize` makes them: quotes are made uniform, the text is split into sentences, and each
+//! Tokens as NLTK's `word_tokenize` makes them: quotes are made uniform, Punkt splits the text into sentences, and each
 //! goes through the rules of the Penn Treebank's tokeniser (Robert MacIntyre's) in the form of NLTK's
 //! `NLTKWordTokenizer`, in its order.
 //!

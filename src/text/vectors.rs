@@ -1,56 +1,78 @@
-//! Word vectors from text files: GloVe's, and word2vec's with its heading.
+//! Word vectors from text files: GloVe's, and word2vec's and fastText's with their heading; plain, gzip or zip.
 //!
 //! A line is a token and its values with one space between. Tokens may hold U+00A0 or U+0085 (white space to many a
 //! reader) and in the 840B file even plain spaces, so lines are bytes, and values are counted from the right. A file of
 //! millions of lines is streamed: memory follows the words that are asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use super::TextError;
+use super::unpack::{self, Source};
 use crate::dataset::WordTable;
 
-/// Magic numbers of packed files.
-const PACKED: [(&[u8], &str); 3] = [(b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip"), (b"BZh", "bzip2")];
+/// No line of vectors is as long, in bytes; what is longer is no text.
+const LONGEST_LINE: u64 = 1 << 20;
 
-/// Reads the vectors of the tokens in `wanted` that the file has; of duplicates the first counts.
+/// Reads the vectors of the tokens in `wanted` that the file has; of duplicates the first counts. `archive.zip:member`
+/// names a text of an archive that holds several.
 ///
-/// Returns the tokens found, sorted, and their vectors in the same order, `[words, width]`; the width is the file's.
+/// Returns the tokens found, sorted, and their vectors in the same order, `[words, width]`; the width is the file's: its
+/// heading's, or the first line's.
 ///
 /// # Errors
-/// [`TextError`], naming the line: another count of numbers than the first line's (checked on every line), or something
-/// that is no finite number (checked where the token is wanted).
+/// [`TextError`], naming the line: another count of numbers than the file's width (checked on every line), or something
+/// that is no finite number (checked in the first vector, and where the token is wanted).
 pub fn read(path: &Path, wanted: &BTreeSet<String>) -> Result<(Vec<String>, WordTable), TextError> {
-    let failed = |source| TextError::Read { path: path.to_path_buf(), source };
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
-    let head = reader.fill_buf().map_err(failed)?;
-    if let Some((_, kind)) = PACKED.into_iter().find(|(magic, _)| head.starts_with(magic)) {
-        return Err(TextError::Packed { path: path.to_path_buf(), kind });
-    }
+    unpack::open(path, |source| read_lines(source, wanted))
+}
+
+fn read_lines(mut source: Source<'_>, wanted: &BTreeSet<String>) -> Result<(Vec<String>, WordTable), TextError> {
+    let wanted: HashMap<&[u8], &str> = wanted.iter().map(|word| (word.as_bytes(), word.as_str())).collect();
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     let mut width = None;
+    let mut has_rows = false;
     let mut bytes = Vec::new();
     for number in 1.. {
         bytes.clear();
-        if reader.read_until(b'\n', &mut bytes).map_err(failed)? == 0 {
-            break;
+        match source.reader().take(LONGEST_LINE).read_until(b'\n', &mut bytes) {
+            Err(error) => return Err(source.failed(error)),
+            Ok(0) => break,
+            Ok(_) => (),
         }
-        let line = Line { path, number, bytes: bytes.trim_ascii_end() };
-        if line.bytes.is_empty() || (number == 1 && line.is_heading()) {
+        let line = Line { path: &source.name, number, bytes: bytes.trim_ascii_end() };
+        if bytes.len() as u64 == LONGEST_LINE {
+            return Err(line.no_text());
+        }
+        let line = if number == 1 { line.without_mark() } else { line };
+        if line.bytes.is_empty() {
             continue;
         }
-        let width = *width.get_or_insert_with(|| line.spaces());
+        if let (1, Some(announced)) = (number, line.heading()) {
+            width = Some(Width { columns: announced, by: "its heading announces" });
+            continue;
+        }
+        let width = match width {
+            Some(width) => width,
+            None => *width.insert(line.width()?),
+        };
         let (token, values) = line.split(width)?;
-        let token = std::str::from_utf8(token).ok().and_then(|token| wanted.get(token));
-        if let Some(token) = token.filter(|token| !found.contains_key(token.as_str())) {
+        has_rows = true;
+        if let Some(&token) = wanted.get(token).filter(|&token| !found.contains_key(token)) {
             found.insert(token, line.numbers(values)?);
         }
     }
-    let width = width.ok_or_else(|| TextError::NoVectors { path: path.to_path_buf() })?;
+    let Some(width) = width.filter(|_| has_rows) else { return Err(TextError::NoVectors { path: source.name }) };
     let words = found.keys().map(|&word| word.to_owned()).collect();
-    Ok((words, WordTable { width, values: found.into_values().flatten().collect() }))
+    Ok((words, WordTable { width: width.columns, values: found.into_values().flatten().collect() }))
+}
+
+/// How many numbers a line has, and what says so.
+#[derive(Clone, Copy)]
+struct Width {
+    columns: usize,
+    by: &'static str,
 }
 
 /// A line of the file, without its end.
@@ -61,28 +83,42 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// Without the byte-order mark that some editors put before a text.
+    fn without_mark(self) -> Self {
+        Self { bytes: self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.bytes), ..self }
+    }
+
     fn spaces(&self) -> usize {
         self.bytes.iter().filter(|&&byte| byte == b' ').count()
     }
 
-    /// Whether this is word2vec's first line: how many words, how wide.
-    fn is_heading(&self) -> bool {
-        self.spaces() == 1 && self.bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b' ')
+    /// The width that word2vec's first line announces: how many words, how wide.
+    fn heading(&self) -> Option<usize> {
+        let is_count = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+        let (words, width) = std::str::from_utf8(self.bytes).ok()?.split_once(' ')?;
+        if is_count(words.as_bytes()) && is_count(width.as_bytes()) { width.parse().ok().filter(|&width| width > 0) } else { None }
+    }
+
+    /// The file's width, of its first line of values; they must be numbers.
+    fn width(&self) -> Result<Width, TextError> {
+        let columns = self.spaces();
+        if columns == 0 || self.is_binary() {
+            return Err(self.wrong(Width { columns: 1, by: "a vector at least" }));
+        }
+        let width = Width { columns, by: "the lines before it" };
+        self.numbers(self.split(width)?.1)?;
+        Ok(width)
     }
 
     /// The token and the bytes of its values.
-    fn split(&self, width: usize) -> Result<(&'a [u8], &'a [u8]), TextError> {
+    fn split(&self, width: Width) -> Result<(&'a [u8], &'a [u8]), TextError> {
         let spaces = self.spaces();
-        let wrong = |found| TextError::Width { path: self.path.to_path_buf(), line: self.number, found, expected: width };
-        if width == 0 || spaces < width {
-            return Err(wrong(spaces));
-        }
         let mut gaps = self.bytes.iter().enumerate().filter(|&(_, &byte)| byte == b' ').map(|(place, _)| place);
-        let Some(gap) = gaps.nth(spaces - width) else { return Err(wrong(spaces)) };
+        let Some(gap) = spaces.checked_sub(width.columns).and_then(|extra| gaps.nth(extra)) else { return Err(self.wrong(width)) };
         let (token, values) = (&self.bytes[..gap], &self.bytes[gap + 1..]);
         // A token with spaces in it is a row of 840B's; one whose last part is a number is a row of too many numbers.
         match token.iter().rposition(|&byte| byte == b' ') {
-            Some(last) if number(&token[last + 1..]).is_some() => Err(wrong(spaces)),
+            Some(last) if number(&token[last + 1..]).is_some() => Err(self.wrong(width)),
             _ => Ok((token, values)),
         }
     }
@@ -93,6 +129,23 @@ impl<'a> Line<'a> {
             TextError::NotANumber { path: self.path.to_path_buf(), line: self.number, value }
         };
         values.split(|&byte| byte == b' ').map(|value| number(value).filter(|x| x.is_finite()).ok_or_else(|| wrong(value))).collect()
+    }
+
+    /// The line has not the numbers that it should have, or is no text at all.
+    fn wrong(&self, width: Width) -> TextError {
+        if self.is_binary() {
+            return self.no_text();
+        }
+        let Width { columns: expected, by } = width;
+        TextError::Width { path: self.path.to_path_buf(), line: self.number, found: self.spaces(), by, expected }
+    }
+
+    fn is_binary(&self) -> bool {
+        self.bytes.iter().any(|&byte| byte.is_ascii_control() && byte != b'\t')
+    }
+
+    fn no_text(&self) -> TextError {
+        TextError::NotText { path: self.path.to_path_buf(), line: self.number }
     }
 }
 

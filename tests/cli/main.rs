@@ -9,4 +9,5 @@ mod chain;
 mod commands;
 mod corpus;
 mod failures;
+mod tokens;
 mod training;

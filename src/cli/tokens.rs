@@ -1,0 +1,50 @@
+//! `mcsan tokens`: a line of JSON for each text, whether or not `--json` asks for it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::arguments::{Tokens, vectors};
+use super::{Done, Failure};
+use crate::text::{self, tokenise};
+
+pub fn run(arguments: &Tokens) -> Done {
+    let mut texts: Vec<String> = arguments.text.iter().cloned().collect();
+    if let Some(list) = &arguments.list {
+        texts = read_list(list)?;
+    }
+    let tokens: Vec<Vec<String>> = texts.iter().map(|text| tokenise(text)).collect();
+    let Some(vectors) = vectors(&arguments.vectors) else {
+        for tokens in &tokens {
+            println!("{}", json!(tokens));
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let lacking = text::lacking(vectors, tokens.iter().flatten())?;
+    for tokens in &tokens {
+        let mut named = HashSet::new();
+        let missing: Vec<&String> = tokens.iter().filter(|word| lacking.contains(word.as_str()) && named.insert(*word)).collect();
+        println!("{}", json!({ "tokens": tokens, "missing": missing }));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The texts of a file, one a line; all of it is read before anything is printed.
+fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
+    let bytes = fs::read(path)
+        .map_err(|error| Failure(format!("{}: cannot be read ({error}); check the path and its permissions", path.display())))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = |(place, line): (usize, &[u8])| {
+        let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
+        let place = place + 1;
+        text.map(str::to_owned).map_err(|_| Failure(format!("{}, line {place}: is not UTF-8; save the file as UTF-8", path.display())))
+    };
+    bytes.split(|&byte| byte == b'\n').enumerate().map(read).collect()
+}
