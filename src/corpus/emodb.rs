@@ -43,7 +43,7 @@ pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
 fn meaning(name: &str) -> Result<Meaning, String> {
     let (Some(speaker), Some(sentence), Some(emotion), Some(version)) = (name.get(..2), name.get(2..5), name.get(5..6), name.get(6..))
     else {
-        return Err(format!("it has {} characters, not 7", name.chars().count()));
+        return Err("it is not speaker, sentence, emotion and version in 2, 3, 1 and 1 letters".into());
     };
     if !is_number(speaker, 2) {
         return Err(format!("speaker '{speaker}' is not two digits"));
