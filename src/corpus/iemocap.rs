@@ -48,7 +48,7 @@ const EMOTIONS: [(&str, &str); 11] = [
 
 impl IemocapClasses {
     /// Names of the classes, sorted.
-    pub fn names(self) -> &'static [&'static str] {
+    pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::Seven => &["anger", "excitement", "frustration", "happiness", "neutral", "sadness", "surprise"],
             Self::Four => &["anger", "happiness", "neutral", "sadness"],

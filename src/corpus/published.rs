@@ -36,12 +36,12 @@ const PUBLISHED: [Published; 6] = [
     // Label files of the release, as the paper and most others count them.
     Published {
         corpus: "iemocap",
-        classes: &["anger", "excitement", "frustration", "happiness", "neutral", "sadness", "surprise"],
+        classes: IemocapClasses::Seven.names(),
         groups: &[PublishedGroup { group: Group::Corpus, counts: &[1103, 1041, 1849, 595, 1708, 1084, 107] }],
     },
     Published {
         corpus: "iemocap",
-        classes: &["anger", "happiness", "neutral", "sadness"],
+        classes: IemocapClasses::Four.names(),
         groups: &[PublishedGroup { group: Group::Corpus, counts: &[1103, 1636, 1708, 1084] }],
     },
     // Poria et al. 2019; training and validation counted again in the CSVs.
@@ -92,7 +92,7 @@ pub struct Counted<'a> {
 pub struct Comparison {
     /// Group by group: the data set's classes in its order, then all together. Sessions have a row for all together alone.
     pub rows: Vec<Row>,
-    /// Splits or sessions of the corpus of which there is no utterance.
+    /// Splits or sessions of the corpus of which there is no utterance; empty where no utterance says which it is of.
     pub absent: Vec<Group>,
 }
 
@@ -151,13 +151,15 @@ pub fn compare<'a>(corpus: &str, classes: &[String], utterances: impl IntoIterat
     }
     let mut parts: Vec<Group> = known.groups.iter().map(|known| known.group).filter(|group| *group != Group::Corpus).collect();
     if corpus == "iemocap" {
-        parts.extend((1..=5).map(Group::Session));
-        if same_names(IemocapClasses::Four.names(), classes) {
-            let totals = (1..).map(Group::Session).zip(SESSIONS_OF_FOUR);
-            rows.extend(totals.map(|(group, published)| Row { group, class: None, published, found: found(group, None) }));
-        }
+        parts = (1..=5).map(Group::Session).collect();
     }
-    parts.retain(|part| found(*part, None) == 0);
+    // A data set of another program may not name sessions at all: then nothing can be said of them.
+    let placed = parts.iter().any(|&part| found(part, None) > 0);
+    if placed && known.classes == IemocapClasses::Four.names() {
+        let totals = parts.iter().zip(SESSIONS_OF_FOUR);
+        rows.extend(totals.map(|(&group, published)| Row { group, class: None, published, found: found(group, None) }));
+    }
+    parts.retain(|&part| placed && found(part, None) == 0);
     Some(Comparison { rows, absent: parts })
 }
 

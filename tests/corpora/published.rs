@@ -42,7 +42,8 @@ fn published_totals_are_the_ones_that_papers_state() {
     assert_eq!(total("ravdess", &ravdess::CLASSES), 1440);
     assert_eq!(total("emodb", &emodb::CLASSES), 535);
     assert_eq!(total("cremad", &cremad::CLASSES), 7442);
-    let sessions = nothing("iemocap", IemocapClasses::Four.names()).rows;
+    let found = Counted { id: "Ses01F_impro01_F000", split: None, session: Some("1"), label: 0 };
+    let sessions = compare("iemocap", &owned(IemocapClasses::Four.names()), [found]).unwrap().rows;
     let sessions: usize = sessions.iter().filter(|row| matches!(row.group, Group::Session(_))).map(|row| row.published).sum();
     assert_eq!(sessions, 5531);
 }
@@ -56,9 +57,14 @@ fn absent_sessions_and_splits_are_named() {
     let anger = &comparison.rows[0];
     assert_eq!((anger.class.as_deref(), anger.published, anger.found), (Some("anger"), 1103, 2));
 
-    let splits = nothing("meld", &meld::CLASSES).absent;
-    assert_eq!(splits, Split::ALL.map(Group::Split));
+    let found = Counted { id: "dev/dia0_utt0", split: None, session: None, label: 0 };
+    let splits = compare("meld", &owned(&meld::CLASSES), [found]).unwrap().absent;
+    assert_eq!(splits, [Group::Split(Split::Train), Group::Split(Split::Test)]);
     assert_eq!(nothing("emodb", &emodb::CLASSES).absent, []);
+
+    let unplaced = Counted { id: "F000", split: None, session: None, label: 0 };
+    let comparison = compare("iemocap", &owned(IemocapClasses::Four.names()), [unplaced]).unwrap();
+    assert_eq!((&comparison.absent[..], comparison.rows.len()), (&[][..], 5), "sessions are not named at all");
 }
 
 #[test]
