@@ -21,7 +21,7 @@
 //!     gpu/           adapter, device, memory, dispatch; kernels/: one launch file per kernel
 //! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
-//! corpus/ text/ audio/   a manifest → utterances · tokens, word vectors · decoding, resampling, MFCC settings
+//! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
 //! shaders/       one WGSL file per kernel; shared/ what they import; build.rs expands, validates and reflects them
 //! ```
 //!
@@ -50,7 +50,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
 //! mcsan::demo::unpack(folder.path())?;
-//! let mut corpus = manifest::read(&folder.path().join("manifest.csv"))?;
+//! let mut corpus = manifest::read(&folder.path().join("manifest.csv"), None)?;
 //! corpus.utterances.retain(|utterance| utterance.id.contains("01"));
 //! let text = TextTable::build(&corpus.utterances, None, Default::default())?;
 //!

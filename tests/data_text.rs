@@ -292,7 +292,7 @@ fn words_to_be_learned_are_those_of_the_training_split() {
 #[test]
 fn the_shared_vectors_cover_the_shared_corpus() {
     let (Some(corpus), Some(path)) = (shared("ravdess_meld.csv"), shared("glove/glove.6B.50d.meld.txt")) else { return };
-    let table = TextTable::build(&manifest::read(&corpus).unwrap().utterances, Some(&path), OutOfVocabulary::Zero).unwrap();
+    let table = TextTable::build(&manifest::read(&corpus, None).unwrap().utterances, Some(&path), OutOfVocabulary::Zero).unwrap();
     println!("{:.2} % missing: {:?}", 100.0 * table.missing.share(), &table.missing.commonest[..10]);
     assert_eq!(table.vectors.unwrap().width, 50);
     assert!(table.missing.share() < 0.03, "{}", table.missing.share());

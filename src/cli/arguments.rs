@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::corpus::Split;
+use crate::corpus::iemocap::IemocapClasses;
+use crate::corpus::{Layout, Split};
 use crate::dataset::Order;
 use crate::text::OutOfVocabulary;
 
@@ -82,8 +84,18 @@ pub struct Demo {
 pub struct Prepare {
     /// Layout of the corpus
     pub corpus: CorpusKind,
-    /// The manifest: CSV with the columns audio, text, label and optionally id, split, speaker, session, dialogue
+    /// Folder of the corpus; of a manifest the CSV, with the columns audio, text, label and optionally id, split, speaker,
+    /// session, dialogue
     pub path: PathBuf,
+    /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), names between commas for a manifest
+    #[arg(long, value_name = "CLASSES")]
+    pub classes: Option<String>,
+    /// Where the splits come from
+    #[arg(long, value_name = "SOURCE", default_value = "own")]
+    pub split: SplitSource,
+    /// Which speakers go into which split, with --split speaker
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub split_seed: u64,
     /// The prepared file to write
     #[arg(long, value_name = "DATA.safetensors")]
     pub out: PathBuf,
@@ -99,8 +111,62 @@ pub struct Prepare {
     pub limit: Option<usize>,
 }
 
+impl Prepare {
+    /// The layout with its classes.
+    ///
+    /// # Errors
+    /// Wrong usage: classes that the corpus does not have.
+    pub fn layout(&self) -> Result<Layout, clap::Error> {
+        let wrong = |kind, message: String| Options::command().error(kind, message);
+        let layout = match (self.corpus, self.classes.as_deref()) {
+            (CorpusKind::Iemocap, None | Some("7")) => Layout::Iemocap(IemocapClasses::Seven),
+            (CorpusKind::Iemocap, Some("4")) => Layout::Iemocap(IemocapClasses::Four),
+            (CorpusKind::Iemocap, Some(other)) => {
+                return Err(wrong(ErrorKind::InvalidValue, format!("--classes '{other}': IEMOCAP has 7 or 4")));
+            }
+            (CorpusKind::Manifest, None) => Layout::Manifest(None),
+            (CorpusKind::Manifest, Some(names)) => {
+                let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
+                if names.iter().any(String::is_empty) {
+                    return Err(wrong(ErrorKind::InvalidValue, "--classes: a name is empty; write them as anger,joy,neutral".into()));
+                }
+                Layout::Manifest(Some(names))
+            }
+            (_, Some(_)) => {
+                let message = "--classes can be chosen for iemocap (7 or 4) and manifest (names); other corpora have their own";
+                return Err(wrong(ErrorKind::ArgumentConflict, message.into()));
+            }
+            (CorpusKind::Meld, None) => Layout::Meld,
+            (CorpusKind::Emodb, None) => Layout::Emodb,
+            (CorpusKind::Ravdess, None) => Layout::Ravdess,
+            (CorpusKind::Cremad, None) => Layout::Cremad,
+        };
+        Ok(layout)
+    }
+}
+
+/// Where the splits come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitSource {
+    /// What the corpus itself says
+    Own,
+    /// Whole speakers, about 8 : 1 : 1, by --split-seed
+    Speaker,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum CorpusKind {
+    /// IEMOCAP_full_release
+    Iemocap,
+    /// MELD.Raw
+    Meld,
+    /// EmoDB, the folder that holds wav
+    Emodb,
+    /// RAVDESS, the folder that holds Actor_01 to Actor_24
+    Ravdess,
+    /// CREMA-D, the folder that holds AudioWAV
+    Cremad,
+    /// A CSV that lists recordings
     Manifest,
 }
 

@@ -32,7 +32,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     let corpus_folder = folder.join("corpus");
     let run_folder = folder.join("run");
     crate::demo::unpack(&corpus_folder).map_err(cannot_write(&corpus_folder))?;
-    let corpus = manifest::read(&corpus_folder.join("manifest.csv"))?;
+    let corpus = manifest::read(&corpus_folder.join("manifest.csv"), None)?;
     let text = TextTable::build(&corpus.utterances, None, OutOfVocabulary::Zero)?;
     let device = device::open_fast(common)?;
     eprintln!(

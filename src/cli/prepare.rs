@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::arguments::{Common, CorpusKind, Prepare, vectors};
+use super::arguments::{Common, Prepare, SplitSource, vectors};
 use super::device::{self, on_device};
 use super::{Done, print_json};
 use crate::audio::{decode, mfcc::MfccSettings};
 use crate::backend::gpu::Checking;
-use crate::corpus::manifest;
+use crate::corpus::split;
 use crate::prepare::prepare;
 use crate::text::TextTable;
 
@@ -18,9 +18,11 @@ use crate::text::TextTable;
 const SHOWN_WORDS: usize = 10;
 
 pub fn run(common: &Common, arguments: &Prepare) -> Done {
-    let mut corpus = match arguments.corpus {
-        CorpusKind::Manifest => manifest::read(&arguments.path)?,
-    };
+    let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
+    let mut corpus = layout.read(&arguments.path)?;
+    if arguments.split == SplitSource::Speaker {
+        split::by_speaker(&mut corpus, arguments.split_seed)?;
+    }
     corpus.utterances.truncate(arguments.limit.unwrap_or(usize::MAX));
     let text = TextTable::build(&corpus.utterances, vectors(&arguments.vectors), arguments.oov)?;
     let missing = text.missing.clone();

@@ -1,13 +1,34 @@
-//! From a corpus on disk to a list of utterances: one file per corpus layout.
+//! From a corpus on disk to a list of utterances: one file per corpus layout. Recordings are looked for, not decoded.
+//!
+//! | layout | what is read |
+//! | --- | --- |
+//! | [`iemocap`] | `Session{1..5}` of IEMOCAP_full_release: label files, transcripts, sentence WAVs |
+//! | [`meld`] | MELD.Raw: a CSV and a folder of clips for each split |
+//! | [`ravdess`], [`emodb`], [`cremad`] | recordings whose names say speaker, sentence and emotion |
+//! | [`manifest`] | a CSV with a line for each utterance |
+//!
+//! [`Layout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+pub mod cremad;
+pub mod emodb;
 mod error;
+mod folder;
+pub mod iemocap;
+mod layout;
 pub mod manifest;
+pub mod meld;
+mod named;
+pub mod published;
+pub mod ravdess;
+pub mod split;
+mod table;
 
 pub use error::CorpusError;
+pub use layout::Layout;
 
 /// What an utterance is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, clap::ValueEnum)]
@@ -92,9 +113,44 @@ impl Corpus {
         Self { name: name.into(), root: root.into(), classes, utterances, ..Self::default() }
     }
 
+    /// A corpus of these classes, whether they occur or not: part of a corpus has the classes of the whole.
+    pub fn with_classes(
+        name: impl Into<String>,
+        root: impl Into<PathBuf>,
+        classes: &[impl AsRef<str>],
+        utterances: Vec<Utterance>,
+    ) -> Self {
+        let classes: BTreeSet<&str> = classes.iter().map(AsRef::as_ref).collect();
+        let classes = classes.into_iter().map(str::to_owned).collect();
+        Self { name: name.into(), root: root.into(), classes, utterances, ..Self::default() }
+    }
+
     /// `[utterances]`: each one's index into `classes`.
     pub fn labels(&self) -> Vec<i32> {
         let index = |label| self.classes.iter().position(|class| class == label).map_or(-1, |index| index as i32);
         self.utterances.iter().map(|utterance| index(&utterance.label)).collect()
     }
+
+    /// The corpus, if there is anything in it to use.
+    fn unless_empty(self) -> Result<Self, CorpusError> {
+        let path = self.root.clone();
+        match self.left_out.first() {
+            _ if !self.utterances.is_empty() => Ok(self),
+            Some(LeftOut { id, reason }) => {
+                Err(CorpusError::NothingUsable { path, listed: self.left_out.len(), id: id.clone(), reason: reason.clone() })
+            }
+            None => Err(CorpusError::OtherLabelsOnly { path, labels: counted(&self.other_labels) }),
+        }
+    }
+}
+
+/// Labels and how often each occurs, in words.
+fn counted(labels: &BTreeMap<String, usize>) -> String {
+    labels.iter().map(|(label, count)| format!("{count} {label}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `PATH`, or the folder `name` in it where the user gave the folder that holds the corpus.
+fn inner(path: &Path, name: &str) -> PathBuf {
+    let inner = path.join(name);
+    if inner.is_dir() { inner } else { path.into() }
 }
