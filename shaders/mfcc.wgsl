@@ -1,5 +1,5 @@
-// MFCC front-end (MODEL.md "Acoustic features"; librosa's conventions), three passes:
-// mel        frame → window → FFT → power spectrum → mel bands → 10 log10(max(1e-10, ·))
+// MFCC front-end (MODEL.md "Acoustic features"), three passes:
+// mel        frame → pre-emphasis → window → FFT → power spectrum → mel bands → 10 log10(max(1e-10, ·))
 // peak       loudest band of each utterance
 // cepstrum   floor `top_db` below the peak, then the orthonormal DCT-II
 // samples: [total], decibels: [frames, mel_bands], result: [frames, coefficients]
@@ -14,6 +14,13 @@ struct Args {
     mel_bands: u32,
     coefficients: u32,
     top_db: f32,
+    /// What stands around a recording: 0 zeros, 1 the recording mirrored.
+    mirrored: u32,
+    /// c of x[n] - c x[n - 1]
+    pre_emphasis: f32,
+    /// The first sample becomes own · x[0] + next · x[1].
+    first_own: f32,
+    first_next: f32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -50,6 +57,32 @@ var<workgroup> spectrum: array<vec2<f32>, MAX_TRANSFORM>;
 var<workgroup> floored: array<f32, MAX_MEL_BANDS>;
 var<workgroup> lane_peaks: array<f32, LANES>;
 
+/// A recording's sample after the pre-emphasis; `n` is within it, `range` its samples' (first, end).
+fn emphasised(n: u32, range: vec2<u32>) -> f32 {
+    let i = range.x + n;
+    if (n > 0u) {
+        return samples[i] - args.pre_emphasis * samples[i - 1u];
+    }
+    // A recording of one sample has no second one to lean on.
+    if (range.y - range.x == 1u) {
+        return samples[i];
+    }
+    return args.first_own * samples[i] + args.first_next * samples[i + 1u];
+}
+
+/// The sample at `place`, which may lie outside the recording.
+fn padded(place: i32, range: vec2<u32>) -> f32 {
+    let last = i32(range.y - range.x) - 1;
+    if (place >= 0 && place <= last) {
+        return emphasised(u32(place), range);
+    }
+    if (args.mirrored == 0u) {
+        return 0.0;
+    }
+    let around = abs(place) % max(2 * last, 1);
+    return emphasised(u32(min(around, 2 * last - around)), range);
+}
+
 @compute @workgroup_size(LANES)
 fn mel_bands(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -60,14 +93,10 @@ fn mel_bands(
     let place = flat_group(group, groups);
     let frame = min(place, args.frames - 1u);
     let range = ranges[frame_owners[frame]];
-    // The frame is centred on its sample: transform / 2 zeros stand before the first and after the last.
-    let begin = (frame - range.z) * args.hop;
+    // The frame is centred on its sample.
+    let begin = i32((frame - range.z) * args.hop) - i32(args.transform / 2u);
     for (var i = lane; i < args.transform; i += LANES) {
-        let sample = range.x + begin + i;
-        var value = 0.0;
-        if (sample >= range.x + args.transform / 2u && sample < range.y + args.transform / 2u) {
-            value = samples[sample - args.transform / 2u] * window[i];
-        }
+        let value = padded(begin + i32(i), range.xy) * window[i];
         spectrum[reverseBits(i) >> (32u - args.log2_transform)] = vec2<f32>(value, 0.0);
     }
     workgroupBarrier();

@@ -45,7 +45,7 @@
 //! [`backend::gpu::Gpu::open`] in place of `Cpu` the same runs on a graphics adapter.
 //!
 //! ```
-//! use mcsan::{audio, backend::cpu::Cpu, config::Settings, corpus::manifest, prepare::prepare, text::TextTable, train};
+//! use mcsan::{audio, backend::cpu::Cpu, config::Settings, corpus::manifest, prepare::prepare_held, text::TextTable, train};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
@@ -55,8 +55,7 @@
 //! let text = TextTable::build(&corpus.utterances, None, Default::default())?;
 //!
 //! let backend = Cpu::<f32>::default();
-//! let decode = |utterance: &mcsan::corpus::Utterance| audio::decode(&utterance.audio);
-//! let data = pollster::block_on(prepare(&backend, &corpus, text, &Default::default(), decode, &mut |_| ()))?;
+//! let data = pollster::block_on(prepare_held(&backend, corpus.clone(), text, &Default::default()))?;
 //!
 //! let settings = Settings::default().load(None, &["train.epochs=1".into(), "model.word_width=32".into()])?;
 //! let run = folder.path().join("run");

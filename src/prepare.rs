@@ -1,75 +1,283 @@
-//! From a corpus to a prepared data set: recordings decoded on all cores, MFCC on the device, transcripts as rows of
-//! word vectors.
+//! From a corpus to a prepared data set: recordings decoded on all cores while the device computes MFCC of those before,
+//! transcripts as rows of word vectors. Nothing is held whole: features go where the caller says as they come.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
 
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::audio::AudioError;
 use crate::audio::mfcc::{MfccError, MfccSettings, MfccTables};
+use crate::audio::{AudioError, decode};
 use crate::backend::{Backend, BackendError, Matrix, Ragged, as_f32};
-use crate::corpus::{Corpus, CorpusError, Utterance};
-use crate::dataset::{Dataset, UtteranceInfo};
+use crate::corpus::{Corpus, LeftOut};
+use crate::dataset::{Dataset, FeatureRows, UtteranceInfo};
 use crate::text::TextTable;
 
 /// What can stop a preparation.
 #[derive(Debug, Error)]
 pub enum PrepareError {
     #[error(transparent)]
-    Audio(#[from] AudioError),
-    #[error(transparent)]
     FrontEnd(#[from] MfccError),
     #[error(transparent)]
-    Corpus(#[from] CorpusError),
-    #[error(transparent)]
     Backend(#[from] BackendError),
+    #[error("{first} ({missing} of {listed} utterances cannot be used; --allow-missing {allowed} leaves out at most {most})")]
+    TooManyMissing { first: String, missing: usize, listed: usize, allowed: Allowance, most: usize },
+    #[error("no utterance is left to prepare; {}", first.as_deref().unwrap_or("the corpus is empty"))]
+    NothingLeft { first: Option<String> },
+    #[error("{}: its features are not finite, which is a fault of the device; try --device cpu", path.display())]
+    NotFinite { path: PathBuf },
+    #[error("the features cannot be written ({0}); check that the folder of --out exists, may be written to and has room")]
+    Write(#[source] io::Error),
 }
 
-/// Recordings whose features are computed together.
-const CLIPS: usize = 32;
+/// How many of the utterances that a corpus lists may be left out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Allowance {
+    /// So many parts of a hundred.
+    Percent(f64),
+    /// So many utterances.
+    Utterances(usize),
+}
 
-/// Reads every recording with `decode` (mono, 16 kHz) and puts features and tokens together.
+impl Default for Allowance {
+    fn default() -> Self {
+        Self::Percent(1.0)
+    }
+}
+
+impl Allowance {
+    /// How many that is of `listed` utterances.
+    pub fn of(self, listed: usize) -> usize {
+        match self {
+            Self::Percent(percent) => (listed as f64 * percent / 100.0) as usize,
+            Self::Utterances(count) => count,
+        }
+    }
+}
+
+impl FromStr for Allowance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let percent = text.strip_suffix('%').map(|number| number.trim().parse().ok().filter(|percent| (0.0..=100.0).contains(percent)));
+        match percent {
+            Some(percent) => percent.map(Self::Percent),
+            None => text.parse().ok().map(Self::Utterances),
+        }
+        .ok_or_else(|| format!("'{text}' is neither a share like 1% nor a number of utterances"))
+    }
+}
+
+impl fmt::Display for Allowance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Percent(percent) => write!(formatter, "{percent}%"),
+            Self::Utterances(count) => write!(formatter, "{count}"),
+        }
+    }
+}
+
+/// What a preparation tells while it works.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// So many recordings have been dealt with.
+    Done(usize),
+    /// A recording cannot be used.
+    LeftOut(&'a LeftOut),
+}
+
+/// Samples that go to the device together, some four minutes: its matrices then are some 30 MB.
+const DEVICE_SAMPLES: usize = 1 << 22;
+/// Recordings decoded ahead of the device, by their files' size and number, so that what is decoded fits into memory
+/// whatever the corpus.
+const GROUP_BYTES: u64 = 8 << 20;
+const GROUP_CLIPS: usize = 64;
+
+/// Reads every recording and puts tokens, labels and what is known of the utterances together.
 ///
-/// `observe` is told how many utterances are done.
+/// The features' rows go to `features` in order, and the data set's own are empty; [`prepare_held`] keeps them. Recordings
+/// that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows.
 ///
 /// # Errors
 /// [`PrepareError`], naming the recording.
 pub async fn prepare<B: Backend>(
     backend: &B,
-    corpus: &Corpus,
-    text: TextTable,
+    mut corpus: Corpus,
+    mut text: TextTable,
     settings: &MfccSettings,
-    decode: impl Fn(&Utterance) -> Result<Vec<f32>, AudioError> + Sync,
-    observe: &mut dyn FnMut(usize),
+    allowed: Allowance,
+    features: &mut dyn FnMut(&[f32]) -> io::Result<()>,
+    observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Dataset, PrepareError> {
     let tables = MfccTables::new(backend, settings)?;
-    let mut features = Vec::new();
+    let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
+    corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
+
+    let decoded = decode_ahead(corpus.utterances.iter().map(|utterance| utterance.audio.clone()).collect());
     let mut frame_offsets = vec![0];
-    for (part, utterances) in corpus.utterances.chunks(CLIPS).enumerate() {
-        let clips: Vec<Vec<f32>> = utterances.par_iter().map(&decode).collect::<Result<_, _>>()?;
-        let (values, frames) = extract(backend, &tables, &clips).await?;
-        features.extend(values);
-        for count in frames {
-            frame_offsets.push(frame_offsets[frame_offsets.len() - 1] + count);
+    let mut kept = Vec::with_capacity(corpus.utterances.len());
+    let mut waiting = Waiting::default();
+    for (utterance, clip) in corpus.utterances.iter().zip(decoded) {
+        match clip {
+            Ok(samples) => {
+                kept.push(true);
+                waiting.add(utterance.audio.clone(), samples);
+            }
+            Err(error) => {
+                kept.push(false);
+                missing.add(LeftOut { id: utterance.id.clone(), reason: error.to_string() }, observe)?;
+            }
         }
-        observe(part * CLIPS + utterances.len());
+        if waiting.samples >= DEVICE_SAMPLES || kept.len() == corpus.utterances.len() {
+            for count in waiting.extract(backend, &tables, features).await? {
+                frame_offsets.push(frame_offsets[frame_offsets.len() - 1] + count);
+            }
+        }
+        observe(Event::Done(kept.len()));
     }
+    if frame_offsets.len() == 1 {
+        return Err(PrepareError::NothingLeft { first: missing.left_out.into_iter().next().map(|first| first.reason) });
+    }
+
+    let mut keep = kept.iter();
+    corpus.utterances.retain(|_| keep.next() == Some(&true));
+    text.retain(&kept);
     Ok(Dataset {
-        corpus: corpus.name.clone(),
-        classes: corpus.classes.clone(),
-        vocabulary: text.vocabulary,
-        utterances: corpus.utterances.iter().map(UtteranceInfo::from).collect(),
+        labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
+        utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),
+        corpus: corpus.name,
+        classes: corpus.classes,
         feature_settings: serde_json::json!(settings),
-        coefficients: settings.coefficients,
-        features,
+        coefficients: settings.columns(),
+        features: FeatureRows::default(),
         frame_offsets,
+        vocabulary: text.vocabulary,
         tokens: text.tokens,
         token_offsets: text.offsets,
         vectors: text.vectors,
-        labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
+        drawn: text.drawn,
+        left_out: missing.left_out,
+        other_labels: corpus.other_labels,
     })
 }
 
-/// MFCC of some clips: `[frames, coefficients]` of all, and the frames of each.
+/// As [`prepare`], with the features in memory: for a corpus that is known to be small. Nothing may be left out.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub async fn prepare_held<B: Backend>(
+    backend: &B,
+    corpus: Corpus,
+    text: TextTable,
+    settings: &MfccSettings,
+) -> Result<Dataset, PrepareError> {
+    let mut values: Vec<f32> = Vec::new();
+    let mut keep = |rows: &[f32]| {
+        values.extend_from_slice(rows);
+        Ok(())
+    };
+    let data = prepare(backend, corpus, text, settings, Allowance::Utterances(0), &mut keep, &mut |_| ()).await?;
+    Ok(Dataset { features: values.into(), ..data })
+}
+
+/// What is left out, while it is allowed.
+struct Missing {
+    listed: usize,
+    allowed: Allowance,
+    left_out: Vec<LeftOut>,
+}
+
+impl Missing {
+    fn add(&mut self, left_out: LeftOut, observe: &mut dyn FnMut(Event<'_>)) -> Result<(), PrepareError> {
+        let most = self.allowed.of(self.listed);
+        if self.left_out.len() == most {
+            let first = self.left_out.first().unwrap_or(&left_out).reason.clone();
+            let missing = self.left_out.len() + 1;
+            return Err(PrepareError::TooManyMissing { first, missing, listed: self.listed, allowed: self.allowed, most });
+        }
+        observe(Event::LeftOut(&left_out));
+        self.left_out.push(left_out);
+        Ok(())
+    }
+}
+
+/// Recordings on their way to the device.
+#[derive(Default)]
+struct Waiting {
+    paths: Vec<PathBuf>,
+    clips: Vec<Vec<f32>>,
+    samples: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, path: PathBuf, samples: Vec<f32>) {
+        self.samples += samples.len();
+        self.paths.push(path);
+        self.clips.push(samples);
+    }
+
+    /// Computes the features of those that wait; returns the frames of each.
+    async fn extract<B: Backend>(
+        &mut self,
+        backend: &B,
+        tables: &MfccTables<B>,
+        features: &mut dyn FnMut(&[f32]) -> io::Result<()>,
+    ) -> Result<Vec<usize>, PrepareError> {
+        let Self { paths, clips, .. } = std::mem::take(self);
+        if clips.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (values, frames) = extract(backend, tables, &clips).await?;
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            let mut row = place / tables.settings.columns();
+            let clip = frames.iter().position(|&count| {
+                let within = row < count;
+                row = row.saturating_sub(count);
+                within
+            });
+            return Err(PrepareError::NotFinite { path: paths[clip.unwrap_or(0)].clone() });
+        }
+        features(&values).map_err(PrepareError::Write)?;
+        Ok(frames)
+    }
+}
+
+/// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
+/// takes them any more.
+fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Result<Vec<f32>, AudioError>> {
+    let (sender, receiver): (_, Receiver<Vec<Result<Vec<f32>, AudioError>>>) = sync_channel(1);
+    thread::spawn(move || {
+        for group in groups(&paths) {
+            let clips = group.par_iter().map(|path| decode(path)).collect();
+            if sender.send(clips).is_err() {
+                break;
+            }
+        }
+    });
+    receiver.into_iter().flatten()
+}
+
+/// Runs of recordings that are decoded together.
+fn groups(paths: &[PathBuf]) -> Vec<&[PathBuf]> {
+    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    let mut groups = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (place, path) in paths.iter().enumerate() {
+        bytes += size(path);
+        if bytes >= GROUP_BYTES || place + 1 - start == GROUP_CLIPS || place + 1 == paths.len() {
+            groups.push(&paths[start..=place]);
+            (start, bytes) = (place + 1, 0);
+        }
+    }
+    groups
+}
+
+/// Features of some clips: `[frames, columns]` of all, and the frames of each.
 ///
 /// # Errors
 /// Whatever went wrong on the device.
@@ -80,8 +288,12 @@ pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[V
     let frame_rows = Ragged::new(backend, &lengths(&mut frames.iter().copied()));
     let samples = clips.concat();
     let samples = backend.upload(&samples, [samples.len(), 1]);
-    let matrix = backend.mfcc(&samples, &utterance_rows, &frame_rows, tables);
-    debug_assert_eq!(matrix.rows(), frame_rows.rows());
+    let coefficients = backend.mfcc(&samples, &utterance_rows, &frame_rows, tables);
+    debug_assert_eq!(coefficients.rows(), frame_rows.rows());
+    let matrix = match &tables.deltas {
+        Some(filter) => backend.deltas(&coefficients, &frame_rows, filter),
+        None => coefficients,
+    };
     let values = backend.read(&matrix).await?;
     Ok((as_f32(values), frames))
 }

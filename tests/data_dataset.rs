@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use mcsan::backend::OUT_OF_VOCABULARY;
 use mcsan::backend::philox::Stream;
-use mcsan::corpus::Split;
-use mcsan::dataset::store::{self, Dtype, Store, StoreError, Tensor};
-use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Normalise, Order, UtteranceInfo, WordTable, epoch_order};
+use mcsan::corpus::{LeftOut, Split};
+use mcsan::dataset::store::{self, Content, Dtype, Store, StoreError, Tensor};
+use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Normalise, Order, Spool, UtteranceInfo, WordTable, epoch_order};
 
 /// Three utterances of 10, 2 and 0 frames of two coefficients, and of 2, 0 and 1 words.
 fn dataset() -> Dataset {
@@ -22,7 +22,7 @@ fn dataset() -> Dataset {
     Dataset {
         classes: vec!["glad".into(), "sad".into()],
         coefficients: 2,
-        features: (0..24).map(|value| value as f32 * value as f32).collect(),
+        features: (0..24).map(|value| value as f32 * value as f32).collect::<Vec<_>>().into(),
         frame_offsets: vec![0, 10, 12, 12],
         tokens: vec![1, -1, 0],
         token_offsets: vec![0, 2, 2, 3],
@@ -32,6 +32,9 @@ fn dataset() -> Dataset {
         utterances: vec![info("a", Some(Split::Train), "x"), info("b", Some(Split::Test), "y"), info("c", None, "x")],
         corpus: "talk".into(),
         feature_settings: serde_json::json!({"coefficients": 2}),
+        left_out: vec![LeftOut { id: "d".into(), reason: "d.wav: is empty".into() }],
+        other_labels: BTreeMap::from([("disgust".into(), 3)]),
+        drawn: vec!["oh".into()],
     }
 }
 
@@ -64,6 +67,20 @@ fn what_is_saved_is_loaded_again() {
 }
 
 #[test]
+fn spooled_features_give_the_file_that_held_ones_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = fs::read(saved(folder.path(), "held", &dataset())).unwrap();
+    let path = folder.path().join("spooled");
+    let mut spool = Spool::beside(&path).unwrap();
+    for rows in dataset().features.chunks(6) {
+        spool.push(rows).unwrap();
+    }
+    Dataset { features: Default::default(), ..dataset() }.save_spooled(&path, spool).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), held);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+}
+
+#[test]
 fn equal_data_sets_give_equal_files() {
     let folder = tempfile::tempdir().unwrap();
     let first = fs::read(saved(folder.path(), "a", &dataset())).unwrap();
@@ -78,7 +95,7 @@ fn tensors_start_at_multiples_of_their_element() {
     let path = folder.path().join("a");
     let bytes = [7u8; 3];
     let tensors = [
-        Tensor { name: "a".into(), dtype: Dtype::U8, shape: vec![3], bytes: &bytes },
+        Tensor { name: "a".into(), dtype: Dtype::U8, shape: vec![3], content: Content::Bytes(&bytes) },
         Tensor::f32("b", &[1], &[1.0]),
         Tensor::i64("c", &[2], &[1, 2]),
     ];
@@ -100,7 +117,7 @@ fn a_file_of_another_program_needs_only_the_required_entries() {
     let path = folder.path().join("a");
     let halves: Vec<u8> = [0x3C00u16, 0x4000, 0x4200, 0x4400].into_iter().flat_map(u16::to_le_bytes).collect();
     let tensors = [
-        Tensor { name: "audio.features".into(), dtype: Dtype::F16, shape: vec![2, 2], bytes: &halves },
+        Tensor { name: "audio.features".into(), dtype: Dtype::F16, shape: vec![2, 2], content: Content::Bytes(&halves) },
         Tensor::i64("audio.offsets", &[3], &[0, 1, 2]),
         Tensor::i32("text.tokens", &[2], &[4, -1]),
         Tensor::i64("text.offsets", &[3], &[0, 2, 2]),
@@ -109,7 +126,7 @@ fn a_file_of_another_program_needs_only_the_required_entries() {
     let metadata = BTreeMap::from([("format".into(), "mcsan-dataset/1".into()), ("classes".into(), "[\"n\"]".into())]);
     store::write(&path, &metadata, &tensors).unwrap();
     let dataset = Dataset::load(&path).unwrap();
-    assert_eq!(dataset.features, [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(dataset.features[..], [1.0, 2.0, 3.0, 4.0]);
     assert_eq!((dataset.utterances[1].id.as_str(), dataset.utterances[1].split), ("1", None));
     assert_eq!((dataset.words(), dataset.training()), (5, vec![0, 1]));
 }
@@ -182,7 +199,10 @@ fn a_missing_misshapen_or_mistyped_tensor_is_named() {
 
 #[test]
 fn numbers_that_would_mislead_a_kernel_name_their_utterance() {
-    assert!(refusal(|d| d.features[21] = f32::NAN).contains("audio.features, utterance b: coefficient 1 of frame 0 is NaN"));
+    assert!(
+        refusal(|d| d.features = (0..24).map(|place| if place == 21 { f32::NAN } else { 0.5 }).collect::<Vec<_>>().into())
+            .contains("audio.features, utterance b: coefficient 1 of frame 0 is NaN")
+    );
     assert!(refusal(|d| d.tokens[2] = 2).contains("text.tokens, utterance c: token 2"));
     assert!(refusal(|d| d.tokens[0] = -2).contains("text.tokens, utterance a: token -2"));
     assert!(refusal(|d| d.labels[1] = 2).contains("labels, utterance b: label 2"));
@@ -235,7 +255,7 @@ fn corpus_statistics_see_the_training_split_alone_and_survive_a_checkpoint() {
 
 #[test]
 fn a_coefficient_that_does_not_vary_is_only_centred() {
-    let dataset = Dataset { features: vec![3.0; 24], ..dataset() };
+    let dataset = Dataset { features: vec![3.0; 24].into(), ..dataset() };
     let groups = Normalisation::Utterance.groups(&dataset, 1000).unwrap();
     assert_eq!(groups.statistics(0), (&[3.0, 3.0][..], &[1.0, 1.0][..]));
     assert_eq!(groups.statistics(2), (&[0.0, 0.0][..], &[1.0, 1.0][..]));

@@ -43,8 +43,9 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each kernel's shader: a small change that its comparison must see.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 16] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 17] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
+    (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
     (Kernel::Embedding, &shader::embedding::SHADER, "total += dy[", "total += 1.001 * dy["),
     (Kernel::PositionEmbedding, &shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table["),

@@ -1,50 +1,103 @@
-//! Settings of the MFCC front-end and the constant tables that its kernel reads.
+//! Settings of the MFCC front-end and the constant tables that its kernels read.
 //!
-//! Conventions are `librosa.feature.mfcc`'s (0.10 and later), see [`MfccSettings`].
+//! Conventions are those of a library that others compute features with, see [`Convention`].
 
 use std::f64::consts::{PI, TAU};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::backend::Backend;
+use super::mel::MelScale;
+use crate::backend::{Backend, DeltaFilter, Edges};
 
 /// Sampling rate of the features; other rates are resampled.
 pub const SAMPLE_RATE: u32 = 16_000;
+
+/// Whose MFCC these are. All three take centred frames, power spectra, decibels with a floor below the utterance's
+/// maximum and an orthonormal DCT-II.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Convention {
+    /// `librosa.feature.mfcc`, 0.10 and later: Slaney's mel scale, bands of equal area, zeros around the recording
+    #[default]
+    Librosa,
+    /// `librosa.feature.mfcc(htk=True, norm=None)`: HTK's mel scale, bands of equal height, zeros around the recording
+    Htk,
+    /// `torchaudio.transforms.MFCC`: HTK's mel scale, bands of equal height, the recording mirrored at its ends
+    Torchaudio,
+}
+
+/// Shape of the window over a frame; both are periodic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// ½ - ½ cos(2πn / window)
+    #[default]
+    Hann,
+    /// 0.54 - 0.46 cos(2πn / window)
+    Hamming,
+}
+
+/// What stands before a recording's first sample and behind its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    Zeros,
+    /// The recording mirrored, its end samples not repeated; a short one is mirrored to and fro.
+    Reflection,
+}
 
 /// Every figure of the front-end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MfccSettings {
+    pub convention: Convention,
     /// Coefficients kept of the DCT.
     pub coefficients: usize,
+    /// Orders of differences over time that follow the coefficients: 0 none, 1 deltas, 2 also deltas of deltas.
+    pub deltas: usize,
     /// Mel bands between 0 Hz and half the sampling rate.
     pub mel_bands: usize,
-    /// Length of the periodic Hann window, in samples.
+    /// Length of the window, in samples.
     pub window: usize,
+    pub window_shape: Window,
     /// Length of the transform, in samples; the window is centred in it. A power of two, at most [`MAX_TRANSFORM`].
     pub transform: usize,
     /// Step from frame to frame, in samples.
     pub hop: usize,
     /// Floor below the utterance's loudest band, in decibels.
     pub top_db: f32,
+    /// c of the pre-emphasis x[n] - c x[n - 1]; 0 for none.
+    pub pre_emphasis: f32,
 }
 
 /// Longest supported transform: the kernel keeps it in workgroup memory.
 pub const MAX_TRANSFORM: usize = 1024;
 /// Most supported mel bands: the kernel keeps a frame of them in workgroup memory.
 pub const MAX_MEL_BANDS: usize = 256;
+/// Most orders of differences over time.
+pub const MAX_DELTAS: usize = 2;
 /// Smallest power that the logarithm sees.
 pub const SMALLEST_POWER: f32 = 1e-10;
 
 impl Default for MfccSettings {
     fn default() -> Self {
-        Self { coefficients: 40, mel_bands: 128, window: 400, transform: 512, hop: 160, top_db: 80.0 }
+        Self {
+            convention: Convention::Librosa,
+            coefficients: 40,
+            deltas: 0,
+            mel_bands: 128,
+            window: 400,
+            window_shape: Window::Hann,
+            transform: 512,
+            hop: 160,
+            top_db: 80.0,
+            pre_emphasis: 0.0,
+        }
     }
 }
 
 impl MfccSettings {
-    /// Number of frames of a recording, centred with zero padding: `1 + samples / hop`.
+    /// Number of frames of a recording, each centred on its sample: `1 + samples / hop`.
     pub fn frames(&self, samples: usize) -> usize {
         1 + samples / self.hop
     }
@@ -53,21 +106,52 @@ impl MfccSettings {
     pub fn bins(&self) -> usize {
         self.transform / 2 + 1
     }
+
+    /// Columns of the features: the coefficients and their differences over time.
+    pub fn columns(&self) -> usize {
+        self.coefficients * (1 + self.deltas)
+    }
+
+    /// What stands around a recording.
+    pub fn padding(&self) -> Padding {
+        match self.convention {
+            Convention::Librosa | Convention::Htk => Padding::Zeros,
+            Convention::Torchaudio => Padding::Reflection,
+        }
+    }
+
+    /// Factors of a recording's first two samples of which the pre-emphasis makes the first: librosa continues the line
+    /// through them backwards and takes that sample whole, torchaudio leaves the first sample as it is.
+    pub fn first_emphasis(&self) -> [f32; 2] {
+        match self.convention {
+            Convention::Librosa | Convention::Htk if self.pre_emphasis != 0.0 => [3.0, -1.0],
+            _ => [1.0, 0.0],
+        }
+    }
+
+    fn mel_scale(&self) -> MelScale {
+        match self.convention {
+            Convention::Librosa => MelScale::Slaney,
+            Convention::Htk | Convention::Torchaudio => MelScale::Htk,
+        }
+    }
 }
 
 /// The front-end's constants on a backend.
 pub struct MfccTables<B: Backend> {
     pub settings: MfccSettings,
-    /// `[1, transform]`: the periodic Hann window, centred, zeros around it.
+    /// `[1, transform]`: the periodic window, centred, zeros around it.
     pub window: B::Tensor,
     /// `[transform / 2, 2]`: cos and sin of -2πk / transform.
     pub twiddles: B::Tensor,
-    /// `[mel_bands, bins]`: Slaney's triangles with area normalisation.
+    /// `[mel_bands, bins]`: the bands' triangles.
     pub mel: B::Tensor,
     /// `[2 · mel_bands]`: first bin and end bin of each band, pairs.
     pub mel_ranges: B::Words,
     /// `[coefficients, mel_bands]`: orthonormal DCT-II.
     pub dct: B::Tensor,
+    /// Makes the differences over time, where they are wanted.
+    pub deltas: Option<DeltaFilter<B>>,
 }
 
 /// Settings that no front-end can have.
@@ -85,12 +169,16 @@ pub enum MfccError {
     Coefficients { coefficients: usize, mel_bands: usize },
     #[error("features: top_db is {top_db}; choose more than 0 (default 80)")]
     TopDb { top_db: f32 },
+    #[error("features: a pre-emphasis of {pre_emphasis}; choose 0 (none) to below 1, usually 0.97")]
+    PreEmphasis { pre_emphasis: f32 },
+    #[error("features: {deltas} orders of deltas; choose 0, 1 or {MAX_DELTAS}")]
+    Deltas { deltas: usize },
 }
 
 impl MfccSettings {
     /// Refuses settings for which there is no front-end.
     pub fn validate(&self) -> Result<(), MfccError> {
-        let Self { coefficients, mel_bands, window, transform, hop, top_db } = *self;
+        let Self { coefficients, deltas, mel_bands, window, transform, hop, top_db, pre_emphasis, .. } = *self;
         if !transform.is_power_of_two() || !(2..=MAX_TRANSFORM).contains(&transform) {
             Err(MfccError::Transform { transform })
         } else if !(1..=transform).contains(&window) {
@@ -103,17 +191,25 @@ impl MfccSettings {
             Err(MfccError::Coefficients { coefficients, mel_bands })
         } else if top_db.is_nan() || top_db <= 0.0 {
             Err(MfccError::TopDb { top_db })
+        } else if !(0.0..1.0).contains(&pre_emphasis) {
+            Err(MfccError::PreEmphasis { pre_emphasis })
+        } else if deltas > MAX_DELTAS {
+            Err(MfccError::Deltas { deltas })
         } else {
             Ok(())
         }
     }
 
-    /// Periodic Hann window `½ - ½ cos(2πn / window)`, centred in the transform.
-    fn hann(&self) -> Vec<f64> {
+    /// The window's samples, centred in the transform.
+    fn window(&self) -> Vec<f64> {
+        let (mean, swing) = match self.window_shape {
+            Window::Hann => (0.5, 0.5),
+            Window::Hamming => (0.54, 0.46),
+        };
         let mut centred = vec![0.0; self.transform];
         let left = (self.transform - self.window) / 2;
         for (n, value) in centred[left..left + self.window].iter_mut().enumerate() {
-            *value = 0.5 - 0.5 * (TAU * n as f64 / self.window as f64).cos();
+            *value = mean - swing * (TAU * n as f64 / self.window as f64).cos();
         }
         centred
     }
@@ -122,20 +218,6 @@ impl MfccSettings {
     fn twiddles(&self) -> Vec<f64> {
         let angles = (0..self.transform / 2).map(|k| -TAU * k as f64 / self.transform as f64);
         angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect()
-    }
-
-    /// Triangles between neighbours of `mel_bands + 2` points that are even in mel, each of area 1 over hertz.
-    fn mel_filters(&self) -> Vec<f64> {
-        let highest = f64::from(SAMPLE_RATE) / 2.0;
-        let steps = (self.mel_bands + 1) as f64;
-        let points: Vec<f64> = (0..self.mel_bands + 2).map(|i| mel_to_hertz(hertz_to_mel(highest) * i as f64 / steps)).collect();
-        let triangles = points.windows(3).flat_map(|points| {
-            let &[low, centre, high] = points else { return Vec::new() };
-            let frequencies = (0..self.bins()).map(|bin| bin as f64 * f64::from(SAMPLE_RATE) / self.transform as f64);
-            let heights = frequencies.map(|f| ((f - low) / (centre - low)).min((high - f) / (high - centre)).max(0.0));
-            heights.map(|height| height * 2.0 / (high - low)).collect()
-        });
-        triangles.collect()
     }
 
     /// `√(2/M) cos(πk (2m + 1) / 2M)`, the first row divided by √2.
@@ -150,22 +232,67 @@ impl MfccSettings {
     }
 }
 
+/// Taps of librosa's deltas: a line or a parabola is fitted to nine frames (Savitzky and Golay 1964).
+const FITTED_FRAMES: usize = 9;
+/// Taps of torchaudio's deltas: the regression of the HTK book, two frames to either side.
+const REGRESSION_FRAMES: usize = 5;
+
+/// `[width]`: what the slope of a line, fitted to frames in a row by least squares, is made of.
+fn slope_taps(width: usize) -> Vec<f64> {
+    let half = (width / 2) as f64;
+    let places = (0..width).map(|tap| tap as f64 - half);
+    let norm: f64 = places.clone().map(|place| place * place).sum();
+    places.map(|place| place / norm).collect()
+}
+
+/// `[width]`: the same for the second derivative of a parabola.
+fn curvature_taps(width: usize) -> Vec<f64> {
+    let half = (width / 2) as f64;
+    let squares = (0..width).map(|tap| (tap as f64 - half).powi(2));
+    let mean = squares.clone().sum::<f64>() / width as f64;
+    let norm: f64 = squares.clone().map(|square| (square - mean).powi(2)).sum();
+    squares.map(|square| 2.0 * (square - mean) / norm).collect()
+}
+
+impl MfccSettings {
+    /// The filter of the differences over time; `None` where none are wanted.
+    fn delta_filter<B: Backend>(&self, upload: impl Fn(Vec<f64>, usize) -> B::Tensor) -> Option<DeltaFilter<B>> {
+        let orders = (self.deltas > 0).then_some(self.deltas)?;
+        Some(match self.convention {
+            Convention::Librosa | Convention::Htk => {
+                let mut taps = slope_taps(FITTED_FRAMES);
+                if orders > 1 {
+                    taps.extend(curvature_taps(FITTED_FRAMES));
+                }
+                DeltaFilter { orders, edges: Edges::Shifted, taps: upload(taps, FITTED_FRAMES) }
+            }
+            Convention::Torchaudio => {
+                DeltaFilter { orders, edges: Edges::Repeated, taps: upload(slope_taps(REGRESSION_FRAMES), REGRESSION_FRAMES) }
+            }
+        })
+    }
+}
+
 impl<B: Backend> MfccTables<B> {
     /// Computes the tables in float64 and uploads them.
+    ///
+    /// # Errors
+    /// [`MfccError`].
     pub fn new(backend: &B, settings: &MfccSettings) -> Result<Self, MfccError> {
         settings.validate()?;
         let upload = |values: Vec<f64>, columns: usize| {
             let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
             backend.upload(&values, [values.len() / columns, columns])
         };
-        let mel = settings.mel_filters();
+        let mel = settings.mel_scale().filters(settings.mel_bands, settings.transform);
         let ranges: Vec<u32> = mel.chunks_exact(settings.bins()).flat_map(support).collect();
         Ok(Self {
-            window: upload(settings.hann(), settings.transform),
+            window: upload(settings.window(), settings.transform),
             twiddles: upload(settings.twiddles(), 2),
             mel: upload(mel, settings.bins()),
             mel_ranges: backend.upload_words(&ranges),
             dct: upload(settings.dct(), settings.mel_bands),
+            deltas: settings.delta_filter(upload),
             settings: settings.clone(),
         })
     }
@@ -176,22 +303,4 @@ fn support(filter: &[f64]) -> [u32; 2] {
     let first = filter.iter().position(|&weight| weight > 0.0);
     let last = filter.iter().rposition(|&weight| weight > 0.0);
     first.zip(last).map_or([0, 0], |(first, last)| [first as u32, last as u32 + 1])
-}
-
-/// Slaney's scale: linear to 1 kHz in steps of 200/3 Hz, then logarithmic, 27 steps for a factor of 6.4.
-const HERTZ_PER_MEL: f64 = 200.0 / 3.0;
-const BREAK_HERTZ: f64 = 1000.0;
-const BREAK_MEL: f64 = BREAK_HERTZ / HERTZ_PER_MEL;
-
-/// Natural logarithm of the factor of one step above the break.
-fn log_step() -> f64 {
-    6.4f64.ln() / 27.0
-}
-
-fn hertz_to_mel(hertz: f64) -> f64 {
-    if hertz < BREAK_HERTZ { hertz / HERTZ_PER_MEL } else { BREAK_MEL + (hertz / BREAK_HERTZ).ln() / log_step() }
-}
-
-fn mel_to_hertz(mel: f64) -> f64 {
-    if mel < BREAK_MEL { mel * HERTZ_PER_MEL } else { BREAK_HERTZ * ((mel - BREAK_MEL) * log_step()).exp() }
 }

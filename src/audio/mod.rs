@@ -4,6 +4,7 @@ mod aac;
 mod compressed;
 pub mod decode;
 mod error;
+mod mel;
 pub mod mfcc;
 pub mod mono;
 pub mod resample;

@@ -107,12 +107,17 @@ pub trait Backend: Sized {
         std::future::ready(Ok(()))
     }
 
-    /// MFCC (MODEL.md "Acoustic features", librosa's conventions): window, power spectrum, mel filters, decibels with
+    /// MFCC (MODEL.md "Acoustic features", [`Convention`](crate::audio::mfcc::Convention)): pre-emphasis, window, power spectrum, mel filters, decibels with
     /// a floor `top_db` below the utterance's own maximum, orthonormal DCT-II.
     ///
     /// `samples: [total samples, 1]` laid out by `utterances`; `frames` lays out the result, with
     /// `1 + samples / hop` rows an utterance. Returns `[frames, coefficients]`.
     fn mfcc(&self, samples: &Self::Tensor, utterances: &Ragged<Self>, frames: &Ragged<Self>, tables: &MfccTables<Self>) -> Self::Tensor;
+
+    /// Differences over time: `[x, D x, D₂ x]` as far as `filter.orders` goes, for each column by itself, where
+    /// `(D x)_t = Σ_k taps_k · x_{t + k - width / 2}` within the utterance. `x: [frames, columns]`; returns
+    /// `[frames, (1 + orders) · columns]`.
+    fn deltas(&self, x: &Self::Tensor, frames: &Ragged<Self>, filter: &DeltaFilter<Self>) -> Self::Tensor;
 
     /// `(x - mean) / deviation` for each column, statistics chosen by the utterance's group. `x: [rows, columns]`.
     fn z_score(&self, x: &Self::Tensor, rows: &Ragged<Self>, statistics: &ZScore<Self>) -> Self::Tensor;

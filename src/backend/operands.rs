@@ -205,3 +205,22 @@ pub struct NormSinks<T> {
     pub scale: Sink<T>,
     pub shift: Sink<T>,
 }
+
+/// What of an utterance a filter over its frames reads where it would reach past an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edges {
+    /// The outermost frames that hold the whole filter; an utterance shorter than the filter has its end frames repeated.
+    Shifted,
+    /// The end frame, as often as needed.
+    Repeated,
+}
+
+/// How features' differences over time are made, see [`Backend::deltas`].
+#[derive(Debug, Clone)]
+pub struct DeltaFilter<B: Backend> {
+    /// How many differences are made, 1 or 2.
+    pub orders: usize,
+    pub edges: Edges,
+    /// `[filters, width]`, width odd: a filter for each order, or one filter that makes the second from the first.
+    pub taps: B::Tensor,
+}

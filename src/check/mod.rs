@@ -140,6 +140,7 @@ macro_rules! kernels {
 
 kernels! {
     Mfcc "mfcc"
+    Deltas "deltas"
     ZScore "z_score"
     Embedding "embedding"
     PositionEmbedding "position_embedding"

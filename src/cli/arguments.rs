@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{Layout, Split};
 use crate::dataset::Order;
+use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
 #[derive(Parser)]
@@ -109,6 +111,71 @@ pub struct Prepare {
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// How many of the listed utterances may be left out because a file is missing or cannot be read: a share like 1%, or a
+    /// number
+    #[arg(long, value_name = "SHARE", default_value_t = Allowance::default())]
+    pub allow_missing: Allowance,
+    #[command(flatten)]
+    pub front_end: FrontEnd,
+}
+
+/// The acoustic front-end; what it was is written into the prepared file.
+#[derive(Args)]
+#[command(next_help_heading = "Features")]
+pub struct FrontEnd {
+    /// Whose MFCC
+    #[arg(long, value_name = "LIBRARY", default_value = "librosa")]
+    pub features: Convention,
+    /// Coefficients kept
+    #[arg(long, value_name = "N", default_value_t = MfccSettings::default().coefficients)]
+    pub coefficients: usize,
+    /// Differences over time that follow the coefficients: 0 none, 1 deltas, 2 also double deltas
+    #[arg(long, value_name = "ORDERS", default_value_t = 0)]
+    pub deltas: usize,
+    /// Mel bands
+    #[arg(long, value_name = "N", default_value_t = MfccSettings::default().mel_bands)]
+    pub mel_bands: usize,
+    /// Shape of the window
+    #[arg(long, value_name = "SHAPE", default_value = "hann")]
+    pub window: Window,
+    /// Length of the window, in samples at 16 kHz
+    #[arg(long, value_name = "SAMPLES", default_value_t = MfccSettings::default().window)]
+    pub window_length: usize,
+    /// Length of the Fourier transform, in samples: a power of two
+    #[arg(long, value_name = "SAMPLES", default_value_t = MfccSettings::default().transform)]
+    pub transform: usize,
+    /// Step from frame to frame, in samples
+    #[arg(long, value_name = "SAMPLES", default_value_t = MfccSettings::default().hop)]
+    pub hop: usize,
+    /// Floor below an utterance's loudest band, in decibels
+    #[arg(long, value_name = "DB", default_value_t = MfccSettings::default().top_db)]
+    pub top_db: f32,
+    /// c of the pre-emphasis x[n] - c x[n - 1]; usually 0.97, 0 for none
+    #[arg(long, value_name = "C", default_value_t = 0.0)]
+    pub pre_emphasis: f32,
+}
+
+impl FrontEnd {
+    /// The settings that were asked for.
+    ///
+    /// # Errors
+    /// Settings that no front-end can have.
+    pub fn settings(&self) -> Result<MfccSettings, MfccError> {
+        let settings = MfccSettings {
+            convention: self.features,
+            coefficients: self.coefficients,
+            deltas: self.deltas,
+            mel_bands: self.mel_bands,
+            window: self.window_length,
+            window_shape: self.window,
+            transform: self.transform,
+            hop: self.hop,
+            top_db: self.top_db,
+            pre_emphasis: self.pre_emphasis,
+        };
+        settings.validate()?;
+        Ok(settings)
+    }
 }
 
 impl Prepare {
@@ -251,12 +318,11 @@ pub struct Predict {
 pub struct Features {
     #[arg(long, value_name = "CLIP")]
     pub audio: PathBuf,
-    /// NumPy file to write: [frames, coefficients] float32
+    /// NumPy file to write: [frames, columns] float32
     #[arg(long, value_name = "A.npy")]
     pub out: PathBuf,
-    /// Mel bands
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    pub mel_bands: usize,
+    #[command(flatten)]
+    pub front_end: FrontEnd,
 }
 
 #[derive(Args)]

@@ -13,7 +13,7 @@ use super::{Done, Failure, cannot_write, predict, print_json, tables};
 use crate::audio::{decode, mfcc::MfccSettings};
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
-use crate::prepare::prepare;
+use crate::prepare::prepare_held;
 use crate::text::{OutOfVocabulary, TextTable};
 use crate::train::{Predictor, run};
 
@@ -44,8 +44,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     let mut progress = Progress::new();
     let settings = settings();
     let (finished, probabilities, clip) = on_device!(device, |backend| pollster::block_on(async {
-        let decode_clip = |utterance: &crate::corpus::Utterance| decode(&utterance.audio);
-        let data = prepare(backend, &corpus, text, &MfccSettings::default(), decode_clip, &mut |_| ()).await?;
+        let data = prepare_held(backend, corpus.clone(), text, &MfccSettings::default()).await?;
         data.save(&folder.join("data.safetensors"))?;
         eprintln!("2. training MCSAN on them: audio and words, cross- and self-attention");
         let finished = run::train(backend, &settings, &data, Some(&run_folder), None, &mut |event| progress.show(&event)).await?;

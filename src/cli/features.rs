@@ -9,20 +9,20 @@ use super::arguments::{Common, Features};
 use super::device::{self, on_device};
 use super::{Done, Failure, cannot_write, print_json};
 use crate::audio::decode;
-use crate::audio::mfcc::{MfccSettings, MfccTables};
+use crate::audio::mfcc::MfccTables;
 use crate::backend::gpu::Checking;
 use crate::dataset::replace_file;
 use crate::prepare::extract;
 
 pub fn run(common: &Common, arguments: &Features) -> Done {
-    let settings = MfccSettings { mel_bands: arguments.mel_bands, ..MfccSettings::default() };
+    let settings = arguments.front_end.settings()?;
     let samples = decode(&arguments.audio)?;
     let device = device::open(common, "auto", Checking::Off)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {
         let tables = MfccTables::new(backend, &settings)?;
         Ok::<_, Failure>(extract(backend, &tables, std::slice::from_ref(&samples)).await?)
     }))?;
-    let shape = [frames[0], settings.coefficients];
+    let shape = [frames[0], settings.columns()];
     replace_file(&arguments.out, |file| {
         let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape.map(|size| size as u64)).writer(file).begin_nd()?;
         writer.extend(values.iter().copied())?;
@@ -32,7 +32,7 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     if common.json {
         print_json(&json!({ "out": arguments.out, "shape": shape, "samples": samples.len() }));
     } else {
-        println!("{}: {} frames of {} coefficients", arguments.out.display(), shape[0], shape[1]);
+        println!("{}: {} frames of {} columns", arguments.out.display(), shape[0], shape[1]);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,42 +1,57 @@
 //! `mcsan prepare`
 
 use std::process::ExitCode;
+use std::time::Instant;
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::arguments::{Common, Prepare, SplitSource, vectors};
 use super::device::{self, on_device};
-use super::{Done, print_json};
-use crate::audio::{decode, mfcc::MfccSettings};
+use super::{Done, Failure, cannot_write, print_json};
+use crate::audio::mfcc::SAMPLE_RATE;
 use crate::backend::gpu::Checking;
-use crate::corpus::split;
-use crate::prepare::prepare;
+use crate::corpus::{Corpus, split};
+use crate::dataset::Spool;
+use crate::prepare::{Event, prepare};
 use crate::text::TextTable;
 
 /// Commonest missing words that are shown.
 const SHOWN_WORDS: usize = 10;
+/// Recordings left out that are shown one by one; the prepared file names them all.
+const SHOWN_LEFT_OUT: usize = 20;
 
 pub fn run(common: &Common, arguments: &Prepare) -> Done {
-    let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
-    let mut corpus = layout.read(&arguments.path)?;
-    if arguments.split == SplitSource::Speaker {
-        split::by_speaker(&mut corpus, arguments.split_seed)?;
-    }
-    corpus.utterances.truncate(arguments.limit.unwrap_or(usize::MAX));
+    let started = Instant::now();
+    let settings = arguments.front_end.settings()?;
+    let corpus = read_corpus(arguments)?;
     let text = TextTable::build(&corpus.utterances, vectors(&arguments.vectors), arguments.oov)?;
     let missing = text.missing.clone();
+    let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let device = device::open(common, "auto", Checking::Off)?;
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());
-    let bar = ProgressBar::new(corpus.utterances.len() as u64);
-    let decode = |utterance: &crate::corpus::Utterance| decode(&utterance.audio);
+
+    let bar = progress_bar(corpus.utterances.len());
+    let mut left_out = 0;
+    let mut observe = |event: Event<'_>| match event {
+        Event::Done(done) => bar.set_position(done as u64),
+        Event::LeftOut(utterance) => {
+            left_out += 1;
+            if left_out <= SHOWN_LEFT_OUT {
+                bar.suspend(|| eprintln!("left out: {}: {}", utterance.id, utterance.reason));
+            }
+        }
+    };
+    let mut write = |rows: &[f32]| spool.push(rows);
+    let allowed = arguments.allow_missing;
     let data =
-        on_device!(device, |backend| pollster::block_on(prepare(backend, &corpus, text, &MfccSettings::default(), decode, &mut |done| {
-            bar.set_position(done as u64)
-        },)))?;
+        on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, &settings, allowed, &mut write, &mut observe)))?;
     bar.finish_and_clear();
-    data.save(&arguments.out)?;
+    data.save_spooled(&arguments.out, spool)?;
+
     let frames = data.frame_offsets[data.len()];
+    let speech_s = (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE);
+    let seconds = started.elapsed().as_secs_f64();
     let commonest: Vec<&String> = missing.commonest.iter().map(|(word, _)| word).take(SHOWN_WORDS).collect();
     if common.json {
         print_json(&json!({
@@ -48,10 +63,43 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
             "vocabulary": data.vocabulary.len(),
             "out_of_vocabulary": missing.share(),
             "commonest_missing": commonest,
+            "left_out": data.left_out,
+            "other_labels": data.other_labels,
+            "speech_s": speech_s,
+            "seconds": seconds,
         }));
         return Ok(ExitCode::SUCCESS);
     }
     println!("{}: {} utterances, {frames} frames, classes {}", arguments.out.display(), data.len(), data.classes.join(", "));
     println!("{} tokens, {:.2} % out of vocabulary {commonest:?}", data.tokens.len(), 100.0 * missing.share());
+    if !data.other_labels.is_empty() {
+        let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
+        println!("of no chosen class, passed over: {}", labels.join(", "));
+    }
+    if !data.left_out.is_empty() {
+        println!("{} utterances left out ('mcsan inspect' names them)", data.left_out.len());
+    }
+    println!("{:.0} min of speech in {seconds:.1} s: {:.0} times as fast as it was spoken", speech_s / 60.0, speech_s / seconds);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The corpus as the arguments want it.
+fn read_corpus(arguments: &Prepare) -> Result<Corpus, Failure> {
+    let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
+    let mut corpus = layout.read(&arguments.path)?;
+    if arguments.split == SplitSource::Speaker {
+        split::by_speaker(&mut corpus, arguments.split_seed)?;
+    }
+    if let Some(limit) = arguments.limit {
+        corpus.utterances.truncate(limit);
+        corpus.left_out.clear();
+    }
+    Ok(corpus)
+}
+
+fn progress_bar(clips: usize) -> ProgressBar {
+    let bar = ProgressBar::new(clips as u64);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} clips  {per_sec}  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }

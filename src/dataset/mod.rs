@@ -5,6 +5,8 @@
 
 mod batch;
 mod error;
+mod features;
+mod file;
 mod normalise;
 mod prepared;
 mod replace;
@@ -13,6 +15,8 @@ mod validate;
 
 pub use batch::{BatchStatistics, Batcher, HostBatch, Order, SHORTEST_UTTERANCE, epoch_order};
 pub use error::DatasetError;
+pub use features::{FeatureRows, Spool};
+pub use file::FORMAT;
 pub use normalise::{Groups, Normalisation, Normalise, Statistics};
-pub use prepared::{Dataset, FORMAT, UtteranceInfo, WordTable};
+pub use prepared::{Dataset, UtteranceInfo, WordTable};
 pub use replace::replace_file;

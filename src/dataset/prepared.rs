@@ -1,8 +1,4 @@
-//! The prepared data set, format `mcsan-dataset/1`.
-//!
-//! Tensors: `audio.features` F32 or F16 `[frames, coefficients]`, `audio.offsets` I64 `[U + 1]`, `text.tokens` I32
-//! `[tokens]`, `text.offsets` I64 `[U + 1]`, `text.vectors` F32 `[words, width]` (absent where vectors are learned),
-//! `labels` I32 `[U]`. Metadata: `format`, `classes`, and as far as known `corpus`, `vocabulary`, `utterances`, `features`.
+//! What a prepared data set holds.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,13 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::error::DatasetError;
-use super::store::{self, Store, Tensor};
-use super::validate;
-use crate::corpus::{Split, Utterance};
-
-/// What the metadata `format` must say.
-pub const FORMAT: &str = "mcsan-dataset/1";
+use super::features::FeatureRows;
+use crate::corpus::{LeftOut, Split, Utterance};
 
 /// Features, tokens and labels of a corpus, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,7 +17,7 @@ pub struct Dataset {
     /// Columns of `features`.
     pub coefficients: usize,
     /// `[frames, coefficients]`: MFCC before normalisation, all of every utterance.
-    pub features: Vec<f32>,
+    pub features: FeatureRows,
     /// `[utterances + 1]`
     pub frame_offsets: Vec<usize>,
     /// `[tokens]`: row of the word table, -1 for a word that is not in it.
@@ -45,6 +36,12 @@ pub struct Dataset {
     pub corpus: String,
     /// Settings of the front-end that made the features; null where unknown.
     pub feature_settings: serde_json::Value,
+    /// Utterances that the corpus lists and that could not be used.
+    pub left_out: Vec<LeftOut>,
+    /// Utterances of labels that are none of `classes`, by label: passed over on purpose.
+    pub other_labels: BTreeMap<String, usize>,
+    /// Words of `vocabulary` that no file has a vector for and whose vector was drawn at random.
+    pub drawn: Vec<String>,
 }
 
 /// Word vectors, row by row.
@@ -72,8 +69,9 @@ pub struct UtteranceInfo {
     pub audio: String,
 }
 
-impl From<&Utterance> for UtteranceInfo {
-    fn from(utterance: &Utterance) -> Self {
+impl UtteranceInfo {
+    /// What is known of an utterance of the corpus below `root`; its recording is named from there.
+    pub fn of(utterance: &Utterance, root: &Path) -> Self {
         Self {
             id: utterance.id.clone(),
             split: utterance.split,
@@ -81,7 +79,7 @@ impl From<&Utterance> for UtteranceInfo {
             session: utterance.session.clone(),
             dialogue: utterance.dialogue.clone(),
             text: utterance.text.clone(),
-            audio: utterance.audio.display().to_string(),
+            audio: utterance.audio.strip_prefix(root).unwrap_or(&utterance.audio).display().to_string(),
         }
     }
 }
@@ -143,135 +141,6 @@ impl Dataset {
         }
         counts
     }
-
-    /// Reads the file at `path` and checks all of it.
-    ///
-    /// # Errors
-    /// [`DatasetError`]: not a safetensors file, another format, a tensor that is missing or of the wrong type or shape,
-    /// offsets that do not rise from 0 to the end, a label, token or number out of range.
-    pub fn load(path: &Path) -> Result<Self, DatasetError> {
-        let store = Store::open(path)?;
-        let format = store.metadata("format").unwrap_or("none");
-        if format != FORMAT {
-            return Err(DatasetError::Format { path: path.to_path_buf(), found: format.into(), expected: FORMAT });
-        }
-        let classes: Vec<String> = metadata(&store, "classes")?.ok_or_else(|| DatasetError::Metadata {
-            path: path.to_path_buf(),
-            key: "classes",
-            problem: "is missing".into(),
-        })?;
-
-        let labels = store.tensor("labels")?;
-        let [count] = labels.dimensions()?;
-        let features = store.tensor("audio.features")?;
-        let [frames, coefficients] = features.dimensions()?;
-        let tokens = store.tensor("text.tokens")?;
-        let [token_count] = tokens.dimensions()?;
-        let vectors = match store.contains("text.vectors") {
-            true => {
-                let table = store.tensor("text.vectors")?;
-                let [_, width] = table.dimensions()?;
-                Some(WordTable { width, values: table.floats()? })
-            }
-            false => None,
-        };
-
-        let offsets = |tensor| store.tensor(tensor)?.shaped(&[count + 1])?.integers();
-        let utterances = utterances(&store, count)?;
-        let check = validate::Checks { path, utterances: &utterances };
-        let dataset = Self {
-            frame_offsets: check.offsets("audio.offsets", &offsets("audio.offsets")?, frames)?,
-            token_offsets: check.offsets("text.offsets", &offsets("text.offsets")?, token_count)?,
-            tokens: check.tokens(&tokens.integers()?)?,
-            labels: check.labels(&labels.integers()?, &classes)?,
-            features: features.floats()?,
-            vocabulary: metadata(&store, "vocabulary")?.unwrap_or_default(),
-            corpus: store.metadata("corpus").unwrap_or_default().into(),
-            feature_settings: metadata(&store, "features")?.unwrap_or_default(),
-            coefficients,
-            vectors,
-            classes,
-            utterances: Vec::new(),
-        };
-        check.numbers(&dataset)?;
-        Ok(Self { utterances, ..dataset })
-    }
-
-    /// Writes the data set to `path`, whole or not at all; equal data sets give equal files.
-    ///
-    /// # Errors
-    /// [`DatasetError::Invalid`] for a data set that [`Dataset::load`] would refuse, [`DatasetError::Store`] where the file
-    /// cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), DatasetError> {
-        let wide = |offsets: &[usize]| offsets.iter().map(|&offset| offset as i64).collect::<Vec<i64>>();
-        let (frame_offsets, token_offsets) = (wide(&self.frame_offsets), wide(&self.token_offsets));
-        let labels: Vec<i64> = self.labels.iter().map(|&label| label.into()).collect();
-
-        let check = validate::Checks { path, utterances: &self.utterances };
-        let rows = self.features.len() / self.coefficients.max(1);
-        check.offsets("audio.offsets", &frame_offsets, rows)?;
-        check.offsets("text.offsets", &token_offsets, self.tokens.len())?;
-        check.labels(&labels, &self.classes)?;
-        check.numbers(self)?;
-
-        let count = self.len();
-        let mut tensors = vec![
-            Tensor::f32("audio.features", &[rows, self.coefficients], &self.features),
-            Tensor::i64("audio.offsets", &[count + 1], &frame_offsets),
-            Tensor::i32("text.tokens", &[self.tokens.len()], &self.tokens),
-            Tensor::i64("text.offsets", &[count + 1], &token_offsets),
-            Tensor::i32("labels", &[count], bytemuck::cast_slice(&self.labels)),
-        ];
-        if let Some(table) = &self.vectors {
-            tensors.push(Tensor::f32("text.vectors", &[self.words(), table.width], &table.values));
-        }
-        let json = |key, value: serde_json::Result<String>| match value {
-            Ok(text) => Ok((String::from(key), text)),
-            Err(error) => Err(DatasetError::Metadata { path: path.to_path_buf(), key, problem: format!("cannot be written ({error})") }),
-        };
-        let metadata = BTreeMap::from([
-            ("format".into(), FORMAT.into()),
-            ("corpus".into(), self.corpus.clone()),
-            json("classes", serde_json::to_string(&self.classes))?,
-            json("vocabulary", serde_json::to_string(&self.vocabulary))?,
-            json("utterances", serde_json::to_string(&self.utterances))?,
-            json("features", serde_json::to_string(&self.feature_settings))?,
-        ]);
-        Ok(store::write(path, &metadata, &tensors)?)
-    }
-}
-
-/// The JSON under a metadata key, where the key is there.
-fn metadata<T: for<'de> Deserialize<'de>>(store: &Store, key: &'static str) -> Result<Option<T>, DatasetError> {
-    let parse = |text| {
-        serde_json::from_str(text).map_err(|error| DatasetError::Metadata {
-            path: store.path().to_path_buf(),
-            key,
-            problem: format!("is not the JSON that it should be ({error})"),
-        })
-    };
-    store.metadata(key).map(parse).transpose()
-}
-
-/// What the file says of its utterances; where it says nothing, they are named by their number.
-fn utterances(store: &Store, count: usize) -> Result<Vec<UtteranceInfo>, DatasetError> {
-    let named = |utterance: usize| UtteranceInfo { id: utterance.to_string(), ..UtteranceInfo::default() };
-    let Some(entries) = metadata::<Vec<serde_json::Value>>(store, "utterances")? else {
-        return Ok((0..count).map(named).collect());
-    };
-    let failed = |problem| DatasetError::Metadata { path: store.path().to_path_buf(), key: "utterances", problem };
-    if entries.len() != count {
-        return Err(failed(format!("has {} entries for {count} utterances", entries.len())));
-    }
-    let read = |(utterance, entry): (usize, serde_json::Value)| {
-        let mut info: UtteranceInfo =
-            serde_json::from_value(entry).map_err(|error| failed(format!("is wrong for utterance {utterance} ({error})")))?;
-        if info.id.is_empty() {
-            info.id = utterance.to_string();
-        }
-        Ok(info)
-    };
-    entries.into_iter().enumerate().map(read).collect()
 }
 
 fn write_name<S: Serializer>(name: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,11 +10,7 @@ use std::path::Path;
 /// # Errors
 /// What the file system says: no such folder, no permission, no room.
 pub fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let beside = builder().tempfile_in(folder)?;
+    let beside = builder().tempfile_in(folder_of(path))?;
     let mut writer = BufWriter::with_capacity(1 << 20, beside.as_file());
     write(&mut writer)?;
     writer.flush()?;
@@ -22,6 +18,14 @@ pub fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io
     beside.as_file().sync_all()?;
     beside.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// The folder that `path` lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Names the file so that a left-over (after a power cut) tells whose it is, and gives it the permissions of any new

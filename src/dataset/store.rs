@@ -6,14 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 pub use safetensors::Dtype;
 use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
 use thiserror::Error;
 
+use super::features::FeatureRows;
 use super::replace::replace_file;
 
 /// The format is little-endian, and tensors are copied to it as they lie in memory.
@@ -45,28 +48,56 @@ pub struct Tensor<'a> {
     pub name: String,
     pub dtype: Dtype,
     pub shape: Vec<usize>,
-    /// Row-major, little-endian.
-    pub bytes: &'a [u8],
+    pub content: Content<'a>,
+}
+
+/// A tensor's elements: row-major, little-endian.
+#[derive(Debug, Clone)]
+pub enum Content<'a> {
+    Bytes(&'a [u8]),
+    /// All of a file, which need not fit into memory.
+    File(&'a File),
+}
+
+impl Content<'_> {
+    fn length(&self) -> io::Result<usize> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.len()),
+            Self::File(file) => Ok(file.metadata()?.len() as usize),
+        }
+    }
+
+    fn copy_to(&self, writer: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Bytes(bytes) => writer.write_all(bytes),
+            Self::File(file) => {
+                let mut file: &File = file;
+                file.seek(SeekFrom::Start(0))?;
+                io::copy(&mut file, writer).map(|_| ())
+            }
+        }
+    }
 }
 
 impl<'a> Tensor<'a> {
     /// An F32 tensor.
     pub fn f32(name: impl Into<String>, shape: &[usize], values: &'a [f32]) -> Self {
-        Self { name: name.into(), dtype: Dtype::F32, shape: shape.to_vec(), bytes: bytemuck::cast_slice(values) }
+        Self { name: name.into(), dtype: Dtype::F32, shape: shape.to_vec(), content: Content::Bytes(bytemuck::cast_slice(values)) }
     }
 
     /// An I32 tensor.
     pub fn i32(name: impl Into<String>, shape: &[usize], values: &'a [i32]) -> Self {
-        Self { name: name.into(), dtype: Dtype::I32, shape: shape.to_vec(), bytes: bytemuck::cast_slice(values) }
+        Self { name: name.into(), dtype: Dtype::I32, shape: shape.to_vec(), content: Content::Bytes(bytemuck::cast_slice(values)) }
     }
 
     /// An I64 tensor.
     pub fn i64(name: impl Into<String>, shape: &[usize], values: &'a [i64]) -> Self {
-        Self { name: name.into(), dtype: Dtype::I64, shape: shape.to_vec(), bytes: bytemuck::cast_slice(values) }
+        Self { name: name.into(), dtype: Dtype::I64, shape: shape.to_vec(), content: Content::Bytes(bytemuck::cast_slice(values)) }
     }
 
-    fn is_consistent(&self) -> bool {
-        self.shape.iter().product::<usize>() * self.dtype.bitsize() == self.bytes.len() * 8
+    /// Size in bytes, by shape and type.
+    fn size(&self) -> usize {
+        self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
     }
 }
 
@@ -76,10 +107,12 @@ impl<'a> Tensor<'a> {
 /// [`StoreError::Write`], also where a tensor's shape and bytes disagree.
 pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor<'_>]) -> Result<(), StoreError> {
     let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
-    if let Some(tensor) = tensors.iter().find(|tensor| !tensor.is_consistent()) {
-        let reason =
-            format!("tensor '{}' has {} bytes, which is not {:?} of {}", tensor.name, tensor.bytes.len(), tensor.shape, tensor.dtype);
-        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, reason)));
+    for tensor in tensors {
+        let length = tensor.content.length().map_err(failed)?;
+        if length != tensor.size() {
+            let reason = format!("tensor '{}' has {length} bytes, which is not {:?} of {}", tensor.name, tensor.shape, tensor.dtype);
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, reason)));
+        }
     }
     // Widest type first: without gaps, each then starts at a multiple of its element's size.
     let mut ordered: Vec<&Tensor<'_>> = tensors.iter().collect();
@@ -88,7 +121,7 @@ pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor
     replace_file(path, |writer| {
         writer.write_all(&(header.len() as u64).to_le_bytes())?;
         writer.write_all(&header)?;
-        ordered.iter().try_for_each(|tensor| writer.write_all(tensor.bytes))
+        ordered.iter().try_for_each(|tensor| tensor.content.copy_to(writer))
     })
     .map_err(failed)
 }
@@ -100,7 +133,7 @@ fn header(metadata: &BTreeMap<String, String>, ordered: &[&Tensor<'_>]) -> serde
     }
     let mut start = 0;
     for tensor in ordered {
-        let end = start + tensor.bytes.len();
+        let end = start + tensor.size();
         let info = TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (start, end) };
         entries.insert(&tensor.name, serde_json::to_value(info)?);
         start = end;
@@ -114,7 +147,7 @@ fn header(metadata: &BTreeMap<String, String>, ordered: &[&Tensor<'_>]) -> serde
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    map: Mmap,
+    map: Arc<Mmap>,
     data_start: usize,
     header: Metadata,
 }
@@ -131,7 +164,7 @@ impl Store {
         let map = unsafe { Mmap::map(&file) }.map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
         let (header_bytes, header) = SafeTensors::read_metadata(&map)
             .map_err(|error| StoreError::NotSafetensors { path: path.to_path_buf(), reason: error.to_string() })?;
-        Ok(Self { path: path.to_path_buf(), data_start: LENGTH_BYTES + header_bytes, map, header })
+        Ok(Self { path: path.to_path_buf(), data_start: LENGTH_BYTES + header_bytes, map: Arc::new(map), header })
     }
 
     /// The file.
@@ -167,8 +200,9 @@ impl Store {
             found: self.names().join(", "),
         })?;
         let (start, end) = info.data_offsets;
-        let bytes = &self.map[self.data_start + start..self.data_start + end];
-        Ok(View { path: &self.path, name: name.into(), dtype: info.dtype, shape: &info.shape, bytes })
+        let range = self.data_start + start..self.data_start + end;
+        let bytes = &self.map[range.clone()];
+        Ok(View { path: &self.path, name: name.into(), dtype: info.dtype, shape: &info.shape, bytes, map: &self.map, range })
     }
 }
 
@@ -181,6 +215,8 @@ pub struct View<'a> {
     pub shape: &'a [usize],
     /// Row-major, little-endian; not necessarily aligned.
     pub bytes: &'a [u8],
+    map: &'a Arc<Mmap>,
+    range: Range<usize>,
 }
 
 impl View<'_> {
@@ -209,6 +245,17 @@ impl View<'_> {
             Dtype::F32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
             Dtype::F16 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| half_to_single(u16::from_le_bytes(bytes))).collect()),
             _ => Err(self.wrong_type("F32 or F16")),
+        }
+    }
+
+    /// The values of an F32 or F16 tensor; those of an F32 tensor stay in the file where they can.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongType`].
+    pub fn into_rows(self) -> Result<FeatureRows, StoreError> {
+        match self.dtype {
+            Dtype::F32 => FeatureRows::mapped(self.map, self.range.clone()).map_or_else(|| Ok(self.floats()?.into()), Ok),
+            _ => Ok(self.floats()?.into()),
         }
     }
 

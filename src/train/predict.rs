@@ -37,18 +37,18 @@ impl Predictor {
         let (features, frames) = extract(backend, &tables, &[samples.to_vec()]).await?;
         let tokens: Vec<i32> = tokenise(text).iter().map(|token| self.vocabulary.row(token)).collect();
         let data = Dataset {
-            corpus: String::new(),
             classes: self.checkpoint.classes.clone(),
             vocabulary: self.vocabulary.words.clone(),
             utterances: vec![UtteranceInfo { speaker: Some("unknown".into()), ..Default::default() }],
             feature_settings: serde_json::json!(self.vocabulary.front_end),
-            coefficients: self.vocabulary.front_end.coefficients,
-            features,
+            coefficients: self.vocabulary.front_end.columns(),
+            features: features.into(),
             frame_offsets: vec![0, frames[0]],
             token_offsets: vec![0, tokens.len()],
             tokens,
             vectors: self.vocabulary.vectors.clone(),
             labels: vec![0],
+            ..Dataset::default()
         };
         let mut evaluation = self.checkpoint.evaluate(backend, &data, &[0]).await?;
         Ok(evaluation.predictions.remove(0).probabilities)

@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use super::{
-    Cpu, CpuTensor, Real, accumulate, adam, attention, bilstm, conv_pool, cross_entropy, dropout, embedding, global_max, gradient_norm,
-    linear, mfcc, position_embedding, residual_norm, sgd, z_score,
+    Cpu, CpuTensor, Real, accumulate, adam, attention, bilstm, conv_pool, cross_entropy, deltas, dropout, embedding, global_max,
+    gradient_norm, linear, mfcc, position_embedding, residual_norm, sgd, z_score,
 };
 use crate::audio::mfcc::MfccTables;
 use crate::backend::philox::Stream;
 use crate::backend::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, LstmSaved, LstmWeights, Matrix,
-    NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
+    Matrix, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 
 impl<T: Real> Backend for Cpu<T> {
@@ -56,6 +56,11 @@ impl<T: Real> Backend for Cpu<T> {
         let tables = mfcc::Tables { settings, window: &window, mel: &mel, mel_ranges: &tables.mel_ranges, dct: &dct };
         let y = mfcc::forward(&samples.values(), &utterances.offsets, &frames.offsets, tables);
         CpuTensor::new(y, [frames.rows(), settings.coefficients])
+    }
+
+    fn deltas(&self, x: &CpuTensor<T>, frames: &Ragged<Self>, filter: &DeltaFilter<Self>) -> CpuTensor<T> {
+        let y = deltas::forward(&x.values(), &frames.offsets, x.columns(), &filter.taps.values(), filter);
+        CpuTensor::new(y, [x.rows(), (1 + filter.orders) * x.columns()])
     }
 
     fn z_score(&self, x: &CpuTensor<T>, rows: &Ragged<Self>, statistics: &ZScore<Self>) -> CpuTensor<T> {

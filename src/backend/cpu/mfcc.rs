@@ -1,5 +1,5 @@
-//! MFCC (MODEL.md "Acoustic features", librosa's conventions): window, power spectrum, mel bands, `10 log10`, floor
-//! `top_db` below the utterance's own maximum, DCT-II.
+//! MFCC (MODEL.md "Acoustic features"): pre-emphasis, window, power spectrum, mel bands, `10 log10`, floor `top_db` below
+//! the utterance's own maximum, DCT-II.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use super::Real;
 use super::product::{View, product};
-use crate::audio::mfcc::{MfccSettings, SMALLEST_POWER};
+use crate::audio::mfcc::{MfccSettings, Padding, SMALLEST_POWER};
 
 /// The front-end's constants, see [`crate::audio::mfcc::MfccTables`].
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32], table
     let transform = RealFftPlanner::new().plan_fft_forward(tables.settings.transform);
     let bands = tables.settings.mel_bands;
     let decibels = utterances.windows(2).zip(frames.windows(2)).flat_map(|(range, frames)| {
-        let utterance = &samples[range[0] as usize..range[1] as usize];
+        let utterance = &emphasised(&samples[range[0] as usize..range[1] as usize], tables.settings);
         let count = (frames[1] - frames[0]) as usize;
         let frames = (0..count).into_par_iter().flat_map_iter(|frame| mel_decibels(utterance, frame, &transform, tables));
         let mut decibels: Vec<T> = frames.collect();
@@ -42,14 +42,34 @@ pub fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32], table
     product(View::new(&decibels, bands), View::new(tables.dct, bands).transposed())
 }
 
-/// One frame's mel bands in decibels; the frame is centred on its sample, zeros stand outside the utterance.
+/// The pre-emphasis `x[n] - c x[n - 1]`; the first sample by its own rule.
+fn emphasised<T: Real>(samples: &[T], settings: &MfccSettings) -> Vec<T> {
+    let strength = T::of_f32(settings.pre_emphasis);
+    let [own, next] = settings.first_emphasis().map(T::of_f32);
+    // A recording of one sample has no second one to lean on.
+    let first = samples.iter().take(1).map(|&x| samples.get(1).map_or(x, |&second| own * x + next * second));
+    first.chain(samples.windows(2).map(|pair| pair[1] - strength * pair[0])).collect()
+}
+
+/// The sample at `place`, which may lie outside the utterance.
+fn padded<T: Real>(utterance: &[T], place: isize, padding: Padding) -> T {
+    let last = utterance.len() as isize - 1;
+    let place = match padding {
+        Padding::Reflection if last > 0 => {
+            let around = place.rem_euclid(2 * last);
+            around.min(2 * last - around)
+        }
+        Padding::Reflection => 0,
+        Padding::Zeros => place,
+    };
+    usize::try_from(place).ok().and_then(|place| utterance.get(place)).copied().unwrap_or_else(T::zero)
+}
+
+/// One frame's mel bands in decibels; the frame is centred on its sample.
 fn mel_decibels<T: Real>(utterance: &[T], frame: usize, transform: &Arc<dyn RealToComplex<T>>, tables: Tables<T>) -> Vec<T> {
-    let first = frame * tables.settings.hop;
-    let centre = tables.settings.transform / 2;
-    let windowed = tables.window.iter().enumerate().map(|(i, &window)| {
-        let sample = (first + i).checked_sub(centre).and_then(|place| utterance.get(place));
-        sample.map_or(T::zero(), |&sample| sample * window)
-    });
+    let first = (frame * tables.settings.hop) as isize - (tables.settings.transform / 2) as isize;
+    let places = tables.window.iter().zip(first..);
+    let windowed = places.map(|(&window, place)| padded(utterance, place, tables.settings.padding()) * window);
     let mut windowed: Vec<T> = windowed.collect();
     let mut spectrum = transform.make_output_vec();
     // The transform fails only where a buffer's length is wrong, and both lengths are its own.

@@ -14,6 +14,7 @@ mod attention;
 mod bilstm;
 mod conv_pool;
 mod cross_entropy;
+mod deltas;
 mod dropout;
 mod embedding;
 mod global_max;

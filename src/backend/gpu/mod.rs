@@ -19,8 +19,8 @@ pub use memory::{BufferRange, Tensor, Words};
 
 use super::philox::Stream;
 use super::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, LstmSaved, LstmWeights, NormSaved,
-    NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
+    NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 use crate::audio::mfcc::MfccTables;
 
@@ -70,6 +70,10 @@ impl Backend for Gpu {
 
     fn mfcc(&self, samples: &Tensor, utterances: &Ragged<Self>, frames: &Ragged<Self>, tables: &MfccTables<Self>) -> Tensor {
         kernels::mfcc::forward(self, samples, utterances, frames, tables)
+    }
+
+    fn deltas(&self, x: &Tensor, frames: &Ragged<Self>, filter: &DeltaFilter<Self>) -> Tensor {
+        kernels::deltas::forward(self, x, frames, filter)
     }
 
     fn z_score(&self, x: &Tensor, rows: &Ragged<Self>, statistics: &ZScore<Self>) -> Tensor {

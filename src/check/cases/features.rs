@@ -1,11 +1,11 @@
-//! Cases of the kernels that make features: `mfcc` and `z_score`.
+//! Cases of the kernels that make features: `mfcc`, `deltas` and `z_score`.
 
 use std::f32::consts::TAU;
 use std::fmt;
 
 use super::{Lengths, total};
-use crate::audio::mfcc::{MfccSettings, MfccTables, SAMPLE_RATE};
-use crate::backend::{self, Backend, Ragged};
+use crate::audio::mfcc::{Convention, MfccSettings, MfccTables, SAMPLE_RATE, Window};
+use crate::backend::{self, Backend, DeltaFilter, Edges, Ragged};
 use crate::check::compare::Tolerance;
 use crate::check::{Recorded, Source, Subject};
 
@@ -35,9 +35,10 @@ impl Mfcc {
 
 impl fmt::Display for Mfcc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MfccSettings { transform, mel_bands, coefficients, .. } = self.settings;
+        let MfccSettings { convention, transform, mel_bands, coefficients, pre_emphasis, .. } = self.settings;
         let samples = Lengths(&self.samples);
-        write!(f, "samples={samples},transform={transform},mel={mel_bands},coefficients={coefficients}")
+        write!(f, "samples={samples},transform={transform},mel={mel_bands},coefficients={coefficients}")?;
+        write!(f, ",{convention:?},pre_emphasis={pre_emphasis}")
     }
 }
 
@@ -50,7 +51,12 @@ impl Subject for Mfcc {
             cepstra(&[1], &usual),
             cepstra(&[1000, 600], &MfccSettings { mel_bands: 40, ..usual.clone() }),
             cepstra(&[700, 333], &MfccSettings { coefficients: 13, mel_bands: 26, window: 200, transform: 256, hop: 80, ..usual.clone() }),
-            cepstra(&[2100], &MfccSettings { window: 1024, transform: 1024, hop: 256, top_db: 20.0, ..usual }),
+            cepstra(&[2100], &MfccSettings { window: 1024, transform: 1024, hop: 256, top_db: 20.0, ..usual.clone() }),
+            cepstra(&[1, 2, 900, 160], &MfccSettings { pre_emphasis: 0.97, window_shape: Window::Hamming, ..usual.clone() }),
+            cepstra(&[4000, 257], &MfccSettings { convention: Convention::Htk, ..usual.clone() }),
+            // Reflections of recordings shorter than the transform go to and fro.
+            cepstra(&[2, 1, 100, 3, 1600, 255], &MfccSettings { convention: Convention::Torchaudio, ..usual.clone() }),
+            cepstra(&[1, 700, 2], &MfccSettings { convention: Convention::Torchaudio, pre_emphasis: 0.9, ..usual }),
         ]
     }
 
@@ -59,7 +65,12 @@ impl Subject for Mfcc {
         let longest = source.between(400, 3000) as u32;
         Self {
             samples: source.lengths(batch, 1, longest),
-            settings: MfccSettings { mel_bands: source.pick(&[40, 64, 128]), ..MfccSettings::default() },
+            settings: MfccSettings {
+                mel_bands: source.pick(&[40, 64, 128]),
+                convention: source.pick(&[Convention::Librosa, Convention::Htk, Convention::Torchaudio]),
+                pre_emphasis: source.pick(&[0.0, 0.97]),
+                ..MfccSettings::default()
+            },
         }
     }
 
@@ -77,6 +88,72 @@ impl Subject for Mfcc {
         let frames: Vec<u32> = self.samples.iter().map(|&samples| self.settings.frames(samples as usize) as u32).collect();
         let (utterances, frames) = (Ragged::new(backend, &self.samples), Ragged::new(backend, &frames));
         vec![Recorded::new("cepstra", backend.mfcc(&samples, &utterances, &frames, &tables))]
+    }
+}
+
+/// Differences of features over time.
+#[derive(Debug, Clone)]
+pub struct Deltas {
+    pub lengths: Vec<u32>,
+    pub columns: usize,
+    pub orders: usize,
+    /// Filters given; one makes both orders.
+    pub filters: usize,
+    pub width: usize,
+    pub edges: Edges,
+}
+
+impl fmt::Display for Deltas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { columns, orders, filters, width, edges, .. } = self;
+        write!(f, "lengths={},columns={columns},orders={orders},filters={filters},width={width},{edges:?}", Lengths(&self.lengths))
+    }
+}
+
+impl Subject for Deltas {
+    fn cases() -> Vec<Self> {
+        let deltas = |lengths: &[u32], columns, orders, filters, width, edges| Self {
+            lengths: lengths.to_vec(),
+            columns,
+            orders,
+            filters,
+            width,
+            edges,
+        };
+        vec![
+            deltas(&[120, 9, 33], 40, 2, 2, 9, Edges::Shifted),
+            deltas(&[8, 1, 0, 10], 40, 2, 2, 9, Edges::Shifted),
+            deltas(&[65], 13, 1, 1, 9, Edges::Shifted),
+            deltas(&[70, 4, 1, 5], 40, 2, 1, 5, Edges::Repeated),
+            deltas(&[2], 1, 1, 1, 5, Edges::Repeated),
+        ]
+    }
+
+    fn random(source: &mut Source) -> Self {
+        let batch = source.between(1, 5);
+        let longest = source.between(1, 60) as u32;
+        let orders = source.between(1, 2);
+        Self {
+            lengths: source.lengths(batch, 0, longest),
+            columns: source.between(1, 45),
+            orders,
+            filters: source.between(1, orders),
+            width: source.pick(&[3, 5, 9]),
+            edges: source.pick(&[Edges::Shifted, Edges::Repeated]),
+        }
+    }
+
+    /// A short sum of products.
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::ROUNDING
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+        let (frames, columns) = (total(&self.lengths), self.columns);
+        let taps = source.uniform(self.filters * self.width, 0.5);
+        let filter = DeltaFilter { orders: self.orders, edges: self.edges, taps: backend.upload(&taps, [self.filters, self.width]) };
+        let x = backend.upload(&source.uniform(frames * columns, 3.0), [frames, columns]);
+        vec![Recorded::new("output", backend.deltas(&x, &Ragged::new(backend, &self.lengths), &filter))]
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt;
 
 pub use attention::{Attention, Scores};
 pub use bilstm::{Bilstm, Gates};
-pub use features::{Mfcc, ZScore};
+pub use features::{Deltas, Mfcc, ZScore};
 pub use lookup::{Embedding, PositionEmbedding};
 pub use loss::{ClassWeights, CrossEntropy};
 pub use optimiser::{Accumulate, Adam, GradientNorm, Sgd};

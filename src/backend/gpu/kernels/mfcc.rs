@@ -1,7 +1,7 @@
 //! Launches of [`crate::backend::Backend::mfcc`].
 
 use super::*;
-use crate::audio::mfcc::MfccTables;
+use crate::audio::mfcc::{MfccTables, Padding};
 use shader::mfcc::{Args, Cepstrum, MelBands, Peak};
 
 pub(in super::super) fn forward(
@@ -13,6 +13,7 @@ pub(in super::super) fn forward(
 ) -> Tensor {
     let settings = &tables.settings;
     let count = frames.rows();
+    let [first_own, first_next] = settings.first_emphasis();
     let args = Args {
         frames: count as u32,
         transform: settings.transform as u32,
@@ -21,6 +22,10 @@ pub(in super::super) fn forward(
         mel_bands: settings.mel_bands as u32,
         coefficients: settings.coefficients as u32,
         top_db: settings.top_db,
+        mirrored: flag(settings.padding() == Padding::Reflection),
+        pre_emphasis: settings.pre_emphasis,
+        first_own,
+        first_next,
     };
     let ranges = paired_ranges(gpu, utterances, frames);
     let decibels = gpu.new_tensor([count, settings.mel_bands]);

@@ -8,6 +8,7 @@ pub(super) mod attention;
 pub(super) mod bilstm;
 pub(super) mod conv_pool;
 pub(super) mod cross_entropy;
+pub(super) mod deltas;
 pub(super) mod dropout;
 pub(super) mod embedding;
 pub(super) mod global_max;
