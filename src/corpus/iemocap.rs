@@ -6,9 +6,10 @@
 //! sentences/wav/DIALOG/UTTERANCE.wav
 //! ```
 //!
-//! The label files decide what an utterance is; transcripts hold more lines than there are labels. Of a label file only
-//! lines that start with `[` count: the others are a heading and what single raters said, as are the folders beside the
-//! files. The letter in a dialog's name is the side that wore the markers; who speaks is the letter of the last field.
+//! The label files decide what an utterance is; transcripts hold more: ids that end in `XX` and a number, which nobody
+//! labelled, and what other people say. Of a label file only lines that start with `[` count: the others are a heading
+//! and what single raters said, as are the folders beside the files. The letter in a dialog's name is the side that wore
+//! the markers; who speaks is the letter of the last field.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -216,9 +217,6 @@ impl Transcripts {
             // Once, since people say the time and quote each other.
             let Some((head, text)) = text.split_once("]:") else { continue };
             let id = head.split_whitespace().next().unwrap_or_default();
-            if is_unlabelled(id) {
-                continue;
-            }
             let (lines, text) = (said.entry(id.into()).or_default(), without_tags(text));
             if lines.iter().all(|(_, known)| *known != text) {
                 lines.push((line, text));
@@ -226,12 +224,6 @@ impl Transcripts {
         }
         Ok(Self { path, said: Some(said) })
     }
-}
-
-/// Whether an id is one of those (`Ses01F_impro01_MXX0`) that were transcribed but never labelled.
-fn is_unlabelled(id: &str) -> bool {
-    let name = id.trim_end_matches(|character: char| character.is_ascii_digit());
-    name.len() < id.len() && name.ends_with("XX")
 }
 
 /// A transcript without what the transcribers put in brackets, `[LAUGHTER]`, and with single spaces.
