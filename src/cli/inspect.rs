@@ -1,78 +1,263 @@
 //! `mcsan inspect`
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::{Common, Inspect};
 use super::{Done, print_json};
 use crate::corpus::Split;
+use crate::corpus::published::{Comparison, Counted, Group, compare};
 use crate::dataset::Dataset;
+use crate::text::tokenise;
 
-/// Spread of some lengths.
-struct Lengths {
-    least: usize,
-    mean: f64,
-    most: usize,
-}
-
-impl Lengths {
-    fn of(lengths: &[usize]) -> Self {
-        Self {
-            least: lengths.iter().copied().min().unwrap_or(0),
-            mean: lengths.iter().sum::<usize>() as f64 / lengths.len().max(1) as f64,
-            most: lengths.iter().copied().max().unwrap_or(0),
-        }
-    }
-
-    fn to_json(&self) -> serde_json::Value {
-        json!({ "min": self.least, "mean": self.mean, "max": self.most })
-    }
-}
+/// Bars of a histogram, and the widest of them in characters.
+const BINS: usize = 10;
+const BAR: usize = 40;
+/// Utterances left out that are listed in the terminal; the JSON has all.
+const SHOWN_LEFT_OUT: usize = 20;
+/// Commonest missing words that are shown.
+const SHOWN_WORDS: usize = 10;
 
 pub fn run(common: &Common, arguments: &Inspect) -> Done {
     let data = Dataset::load(&arguments.data)?;
-    let frames = Lengths::of(&(0..data.len()).map(|utterance| data.frames(utterance, usize::MAX).len()).collect::<Vec<_>>());
-    let tokens = Lengths::of(&(0..data.len()).map(|utterance| data.tokens_of(utterance).len()).collect::<Vec<_>>());
-    let unknown = data.tokens.iter().filter(|&&token| token < 0).count();
-    let unknown_share = unknown as f64 / data.tokens.len().max(1) as f64;
-    let mut splits: Vec<(&str, Vec<usize>)> = Split::ALL.map(|split| (split.name(), data.class_counts(&data.split(split)))).into();
-    let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
-    splits.push(("none", data.class_counts(&unassigned)));
-    splits.retain(|(_, counts)| counts.iter().sum::<usize>() > 0);
+    let summary = Summary::of(&data);
     if common.json {
-        let counted: serde_json::Map<String, serde_json::Value> = splits
-            .iter()
-            .map(|(split, counts)| {
-                let classes: serde_json::Map<_, _> = data.classes.iter().cloned().zip(counts.iter().map(|&count| json!(count))).collect();
-                (split.to_string(), json!({ "utterances": counts.iter().sum::<usize>(), "classes": classes }))
-            })
-            .collect();
-        print_json(&json!({
-            "corpus": data.corpus,
-            "utterances": data.len(),
-            "classes": data.classes,
-            "splits": counted,
-            "frames": frames.to_json(),
-            "tokens": tokens.to_json(),
-            "coefficients": data.coefficients,
-            "word_width": data.vectors.as_ref().map(|vectors| vectors.width),
-            "vocabulary": data.vocabulary.len(),
-            "out_of_vocabulary": unknown_share,
-            "features": data.feature_settings,
-        }));
+        print_json(&summary.to_json(&data));
         return Ok(ExitCode::SUCCESS);
     }
     println!("{}: corpus '{}', {} utterances, {} classes", arguments.data.display(), data.corpus, data.len(), data.classes.len());
-    let vectors = data.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
-    println!("frames a clip   {} to {}, mean {:.1}; {} coefficients", frames.least, frames.most, frames.mean, data.coefficients);
-    println!("tokens a clip   {} to {}, mean {:.1}; word vectors {vectors}", tokens.least, tokens.most, tokens.mean);
-    println!("vocabulary      {} words; {:.2} % of the tokens are out of it", data.vocabulary.len(), 100.0 * unknown_share);
-    let width = data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-    println!("\n{:width$}  {}", "class", splits.iter().map(|(split, _)| format!("{split:>10}")).collect::<String>());
-    for (class, name) in data.classes.iter().enumerate() {
-        println!("{name:width$}  {}", splits.iter().map(|(_, counts)| format!("{:>10}", counts[class])).collect::<String>());
-    }
-    println!("{:width$}  {}", "all", splits.iter().map(|(_, counts)| format!("{:>10}", counts.iter().sum::<usize>())).collect::<String>());
+    summary.print(&data);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is counted of a data set.
+struct Summary {
+    frames: Lengths,
+    tokens: Lengths,
+    words: Words,
+    /// Each split that occurs, and the utterances of none, with their count of each class.
+    splits: Vec<(&'static str, Vec<usize>)>,
+    /// Beside what was published, where that is known.
+    published: Option<Comparison>,
+}
+
+impl Summary {
+    fn of(data: &Dataset) -> Self {
+        let lengths = |length: &dyn Fn(usize) -> usize| Lengths((0..data.len()).map(length).collect());
+        let mut splits = Split::ALL.map(|split| (split.name(), data.class_counts(&data.split(split)))).to_vec();
+        let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
+        splits.push(("none", data.class_counts(&unassigned)));
+        splits.retain(|(_, counts)| counts.iter().sum::<usize>() > 0);
+        let counted = data.utterances.iter().zip(&data.labels).map(|(utterance, &label)| Counted {
+            id: &utterance.id,
+            split: utterance.split,
+            session: utterance.session.as_deref(),
+            label: label as usize,
+        });
+        Self {
+            frames: lengths(&|utterance| data.frames(utterance, usize::MAX).len()),
+            tokens: lengths(&|utterance| data.tokens_of(utterance).len()),
+            words: Words::of(data),
+            splits,
+            published: compare(&data.corpus, &data.classes, counted),
+        }
+    }
+
+    fn to_json(&self, data: &Dataset) -> Value {
+        let of_split = |(split, counts): &(&str, Vec<usize>)| {
+            let classes: serde_json::Map<_, _> = data.classes.iter().cloned().zip(counts.iter().map(|&count| json!(count))).collect();
+            (split.to_string(), json!({ "utterances": counts.iter().sum::<usize>(), "classes": classes }))
+        };
+        json!({
+            "corpus": data.corpus,
+            "utterances": data.len(),
+            "classes": data.classes,
+            "splits": self.splits.iter().map(of_split).collect::<serde_json::Map<_, _>>(),
+            "frames": self.frames.to_json(),
+            "tokens": self.tokens.to_json(),
+            "coefficients": data.coefficients,
+            "word_width": data.vectors.as_ref().map(|vectors| vectors.width),
+            "vocabulary": data.vocabulary.len(),
+            "drawn": data.drawn.len(),
+            "out_of_vocabulary": self.words.share(),
+            "commonest_missing": self.words.commonest.iter().take(SHOWN_WORDS).collect::<Vec<_>>(),
+            "features": data.feature_settings,
+            "left_out": data.left_out,
+            "other_labels": data.other_labels,
+            "published": self.published.as_ref().map(|comparison| json!({
+                "agrees": comparison.agrees(),
+                "rows": comparison.rows,
+                "absent": comparison.absent,
+            })),
+        })
+    }
+
+    fn print(&self, data: &Dataset) {
+        let vectors = data.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
+        println!("features        {} a frame; {}", data.coefficients, settings(&data.feature_settings));
+        println!("vocabulary      {} words, vectors {vectors}", data.vocabulary.len());
+        println!("out of it       {:.2} % of the tokens{}", 100.0 * self.words.share(), self.words.commonest());
+        if !data.drawn.is_empty() {
+            println!("drawn           {} words have a vector drawn at random", data.drawn.len());
+        }
+        self.print_classes(data);
+        println!("\nframes an utterance: {}\n{}", self.frames.spread(), self.frames.histogram());
+        println!("tokens an utterance: {}\n{}", self.tokens.spread(), self.tokens.histogram());
+        if !data.other_labels.is_empty() {
+            let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
+            println!("of no chosen class, passed over: {}", labels.join(", "));
+        }
+        if let Some(comparison) = &self.published {
+            print_comparison(comparison);
+        }
+        print_left_out(data);
+    }
+
+    fn print_classes(&self, data: &Dataset) {
+        let width = data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+        let line = |name: &str, cell: &dyn Fn(&[usize]) -> usize| {
+            let cells: String = self.splits.iter().map(|(_, counts)| format!("{:>10}", cell(counts))).collect();
+            println!("{name:width$}  {cells}");
+        };
+        println!("\n{:width$}  {}", "class", self.splits.iter().map(|(split, _)| format!("{split:>10}")).collect::<String>());
+        for (class, name) in data.classes.iter().enumerate() {
+            line(name, &|counts| counts[class]);
+        }
+        line("all", &|counts| counts.iter().sum());
+    }
+}
+
+/// The front-end's settings in a line.
+fn settings(settings: &Value) -> String {
+    match settings.as_object() {
+        Some(settings) => {
+            settings.iter().map(|(key, value)| format!("{key} {}", value.to_string().replace('"', ""))).collect::<Vec<_>>().join(", ")
+        }
+        None => "made by another program".into(),
+    }
+}
+
+fn name(group: Group) -> String {
+    match group {
+        Group::Corpus => "in all".into(),
+        Group::Split(split) => format!("in the {split} split"),
+        Group::Session(session) => format!("in session {session}"),
+    }
+}
+
+fn print_comparison(comparison: &Comparison) {
+    if comparison.agrees() {
+        println!("published       every count is the published one");
+        return;
+    }
+    println!("published       these counts are not the published ones:");
+    for row in comparison.differences() {
+        let class = row.class.as_deref().unwrap_or("all classes");
+        println!("  {class}, {}: {} of {}", name(row.group), row.found, row.published);
+    }
+    for &group in &comparison.absent {
+        println!("  nothing {}", name(group));
+    }
+}
+
+fn print_left_out(data: &Dataset) {
+    if data.left_out.is_empty() {
+        return;
+    }
+    println!("left out        {} utterances of the corpus:", data.left_out.len());
+    for utterance in data.left_out.iter().take(SHOWN_LEFT_OUT) {
+        println!("  {}: {}", utterance.id, utterance.reason);
+    }
+    if data.left_out.len() > SHOWN_LEFT_OUT {
+        println!("  and {} more (--json names them all)", data.left_out.len() - SHOWN_LEFT_OUT);
+    }
+}
+
+/// Tokens that no vector was found for, be it that one was drawn.
+struct Words {
+    tokens: usize,
+    missing: usize,
+    /// Which words these are and how often each occurs, the commonest first; of a file whose texts are known.
+    commonest: Vec<(String, usize)>,
+}
+
+impl Words {
+    fn of(data: &Dataset) -> Self {
+        let drawn: HashSet<&str> = data.drawn.iter().map(String::as_str).collect();
+        let is_drawn = |row: i32| data.vocabulary.get(row as usize).is_some_and(|word| drawn.contains(word.as_str()));
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut missing = 0;
+        for (utterance, info) in data.utterances.iter().enumerate() {
+            let rows = data.tokens_of(utterance);
+            let without: Vec<usize> = (0..rows.len()).filter(|&token| rows[token] < 0 || is_drawn(rows[token])).collect();
+            missing += without.len();
+            // Another program may tokenise otherwise: then the words are not known.
+            let words = if without.is_empty() { Vec::new() } else { tokenise(&info.text) };
+            for token in without.into_iter().filter(|_| words.len() == rows.len()) {
+                *counts.entry(words[token].clone()).or_default() += 1;
+            }
+        }
+        let mut commonest: Vec<(String, usize)> = counts.into_iter().collect();
+        commonest.sort_by_key(|&(_, count)| Reverse(count));
+        Self { tokens: data.tokens.len(), missing, commonest }
+    }
+
+    fn share(&self) -> f64 {
+        self.missing as f64 / self.tokens.max(1) as f64
+    }
+
+    fn commonest(&self) -> String {
+        let words: Vec<&str> = self.commonest.iter().map(|(word, _)| word.as_str()).take(SHOWN_WORDS).collect();
+        if words.is_empty() { String::new() } else { format!(", most often {}", words.join(" ")) }
+    }
+}
+
+/// Lengths of the utterances.
+struct Lengths(Vec<usize>);
+
+impl Lengths {
+    fn least(&self) -> usize {
+        self.0.iter().copied().min().unwrap_or(0)
+    }
+
+    fn most(&self) -> usize {
+        self.0.iter().copied().max().unwrap_or(0)
+    }
+
+    fn mean(&self) -> f64 {
+        self.0.iter().sum::<usize>() as f64 / self.0.len().max(1) as f64
+    }
+
+    /// Bins of equal width over all lengths: first length of each, its end, and how many utterances it has.
+    fn bins(&self) -> Vec<(usize, usize, usize)> {
+        let (least, most) = (self.least(), self.most());
+        let width = (most - least + 1).div_ceil(BINS).max(1);
+        let mut bins: Vec<_> = (least..=most).step_by(width).map(|start| (start, (start + width).min(most + 1), 0)).collect();
+        for length in &self.0 {
+            bins[(length - least) / width].2 += 1;
+        }
+        bins
+    }
+
+    fn spread(&self) -> String {
+        format!("{} to {}, mean {:.1}", self.least(), self.most(), self.mean())
+    }
+
+    fn histogram(&self) -> String {
+        let bins = self.bins();
+        let tallest = bins.iter().map(|&(.., count)| count).max().unwrap_or(0).max(1);
+        let line = |&(start, end, count): &(usize, usize, usize)| {
+            format!("  {:>6} to {:<6} {count:>6} {}\n", start, end - 1, "█".repeat((count * BAR).div_ceil(tallest)))
+        };
+        bins.iter().map(line).collect()
+    }
+
+    fn to_json(&self) -> Value {
+        let bins: Vec<Value> =
+            self.bins().into_iter().map(|(from, to, count)| json!({ "from": from, "to": to, "utterances": count })).collect();
+        json!({ "min": self.least(), "mean": self.mean(), "max": self.most(), "histogram": bins })
+    }
 }
