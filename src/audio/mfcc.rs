@@ -21,7 +21,7 @@ pub enum Convention {
     /// `librosa.feature.mfcc`, 0.10 and later: Slaney's mel scale, bands of equal area, zeros around the recording
     #[default]
     Librosa,
-    /// `librosa.feature.mfcc(htk=True, norm=None)`: HTK's mel scale, bands of equal height, zeros around the recording
+    /// librosa's with `melspectrogram(htk=True, norm=None)`: HTK's mel scale, bands of equal height, zeros around the recording
     Htk,
     /// `torchaudio.transforms.MFCC`: HTK's mel scale, bands of equal height, the recording mirrored at its ends
     Torchaudio,

@@ -327,9 +327,9 @@ pub struct Features {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan tokens --text \"I can't believe it.\" --vectors glove.6B.zip:glove.6B.300d.txt")]
-#[group(id = "texts", required = true, multiple = false, args = ["text", "list"])]
 pub struct Tokens {
-    #[arg(long)]
+    /// One text
+    #[arg(long, required_unless_present = "list", conflicts_with = "list")]
     pub text: Option<String>,
     /// A text a line, UTF-8
     #[arg(long, value_name = "FILE.txt")]

@@ -5,11 +5,19 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::arguments::{Tokens, vectors};
 use super::{Done, Failure};
 use crate::text::{self, tokenise};
+
+/// A text's line where vectors are given.
+#[derive(Serialize)]
+struct Line<'a> {
+    tokens: &'a [String],
+    /// The words without a vector, each once, as they come.
+    missing: Vec<&'a str>,
+}
 
 pub fn run(arguments: &Tokens) -> Done {
     let mut texts: Vec<String> = arguments.text.iter().cloned().collect();
@@ -19,15 +27,15 @@ pub fn run(arguments: &Tokens) -> Done {
     let tokens: Vec<Vec<String>> = texts.iter().map(|text| tokenise(text)).collect();
     let Some(vectors) = vectors(&arguments.vectors) else {
         for tokens in &tokens {
-            println!("{}", json!(tokens));
+            println!("{}", serde_json::to_string(tokens)?);
         }
         return Ok(ExitCode::SUCCESS);
     };
     let lacking = text::lacking(vectors, tokens.iter().flatten())?;
     for tokens in &tokens {
         let mut named = HashSet::new();
-        let missing: Vec<&String> = tokens.iter().filter(|word| lacking.contains(word.as_str()) && named.insert(*word)).collect();
-        println!("{}", json!({ "tokens": tokens, "missing": missing }));
+        let missing = tokens.iter().map(String::as_str).filter(|&word| lacking.contains(word) && named.insert(word)).collect();
+        println!("{}", serde_json::to_string(&Line { tokens, missing })?);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -37,7 +45,6 @@ fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
     let bytes = fs::read(path)
         .map_err(|error| Failure(format!("{}: cannot be read ({error}); check the path and its permissions", path.display())))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
@@ -46,5 +53,5 @@ fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
         let place = place + 1;
         text.map(str::to_owned).map_err(|_| Failure(format!("{}, line {place}: is not UTF-8; save the file as UTF-8", path.display())))
     };
-    bytes.split(|&byte| byte == b'\n').enumerate().map(read).collect()
+    bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|&byte| byte == b'\n').enumerate().map(read).collect()
 }

@@ -26,6 +26,8 @@ fn a_list_gives_a_line_for_each_of_its_lines() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("list.txt"), "\u{feff}Oh no.\r\n\nGo!\n").unwrap();
     assert_eq!(lines(mcsan(folder.path(), "tokens --list list.txt")), [json!(["Oh", "no", "."]), json!([]), json!(["Go", "!"])]);
+    fs::write(folder.path().join("list.txt"), "\n").unwrap();
+    assert_eq!(lines(mcsan(folder.path(), "tokens --list list.txt")), [json!([])]);
     fs::write(folder.path().join("list.txt"), "").unwrap();
     assert_eq!(lines(mcsan(folder.path(), "tokens --list list.txt")), [] as [serde_json::Value; 0]);
 }
