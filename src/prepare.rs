@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use rayon::prelude::*;
@@ -250,7 +250,7 @@ impl Waiting {
 /// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
 /// takes them any more.
 fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Result<Vec<f32>, AudioError>> {
-    let (sender, receiver): (_, Receiver<Vec<Result<Vec<f32>, AudioError>>>) = sync_channel(1);
+    let (sender, receiver) = sync_channel::<Vec<Result<Vec<f32>, AudioError>>>(1);
     thread::spawn(move || {
         for group in groups(&paths) {
             let clips = group.par_iter().map(|path| decode(path)).collect();

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
@@ -20,8 +21,16 @@ use super::mono::Mono;
 /// Reads the first audio track; a FLAC's checksum of the samples is compared where it has one.
 ///
 /// # Errors
-/// [`AudioError`], naming the file.
+/// [`AudioError`], naming the file; also where a decoder breaks down over a damaged file, which must not end a program
+/// that reads thousands.
 pub(super) fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
+    catch_unwind(|| read_track(path)).unwrap_or_else(|_| {
+        let reason = "its decoder broke down".into();
+        Err(AudioError::Damaged { path: path.to_path_buf(), reason })
+    })
+}
+
+fn read_track(path: &Path) -> Result<Vec<f32>, AudioError> {
     let refuse = |error| refusal(path, error);
     let damaged = |reason: &str| AudioError::Damaged { path: path.to_path_buf(), reason: reason.into() };
 

@@ -66,7 +66,7 @@ pub struct MfccSettings {
     pub hop: usize,
     /// Floor below the utterance's loudest band, in decibels.
     pub top_db: f32,
-    /// c of the pre-emphasis x[n] - c x[n - 1]; 0 for none.
+    /// c of the pre-emphasis `x[n] - c x[n - 1]`; 0 for none.
     pub pre_emphasis: f32,
 }
 

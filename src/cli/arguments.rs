@@ -150,7 +150,7 @@ pub struct FrontEnd {
     /// Floor below an utterance's loudest band, in decibels
     #[arg(long, value_name = "DB", default_value_t = MfccSettings::default().top_db)]
     pub top_db: f32,
-    /// c of the pre-emphasis x[n] - c x[n - 1]; usually 0.97, 0 for none
+    /// c of the pre-emphasis `x[n] - c x[n - 1]`; usually 0.97, 0 for none
     #[arg(long, value_name = "C", default_value_t = 0.0)]
     pub pre_emphasis: f32,
 }

@@ -5,19 +5,30 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Writes a file beside `path` and renames it to `path` once all of it is on the disk; whatever fails, a file that was
-/// there before stays as it was and no part of the new one is left.
+/// there before stays as it was and no part of the new one is left. On Linux, where the file system can, the new file has
+/// no name until it is whole: then even a killed program leaves nothing.
 ///
 /// # Errors
 /// What the file system says: no such folder, no permission, no room.
 pub fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
-    let beside = builder().tempfile_in(folder_of(path))?;
-    let mut writer = BufWriter::with_capacity(1 << 20, beside.as_file());
+    let folder = folder_of(path);
+    #[cfg(target_os = "linux")]
+    if let Some(unnamed) = nameless::create(folder) {
+        fill(&unnamed, write)?;
+        return nameless::name(&unnamed, path);
+    }
+    let beside = builder().tempfile_in(folder)?;
+    fill(beside.as_file(), write)?;
+    beside.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    beside.as_file().sync_all()?;
-    beside.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    file.sync_all()
 }
 
 /// The folder that `path` lies in.
@@ -38,6 +49,37 @@ fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
+/// Files without a name (`O_TMPFILE`), which the system forgets with the program.
+#[cfg(target_os = "linux")]
+mod nameless {
+    use std::fs::{self, File};
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::path::{Path, PathBuf};
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+
+    /// Where the system shows open files by number, the only way to name one later.
+    const OPEN_FILES: &str = "/proc/self/fd";
+
+    /// `None` where the file system or the system cannot do it.
+    pub fn create(folder: &Path) -> Option<File> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = open(folder, flags, Mode::from_raw_mode(0o666)).ok()?;
+        Path::new(OPEN_FILES).exists().then(|| file.into())
+    }
+
+    /// Gives the file its name, in place of a file that has it.
+    pub fn name(file: &File, path: &Path) -> io::Result<()> {
+        let open_file = PathBuf::from(OPEN_FILES).join(file.as_raw_fd().to_string());
+        // A link cannot take a name that is taken, a rename can.
+        let link = |beside: &Path| Ok(linkat(CWD, &open_file, CWD, beside, AtFlags::SYMLINK_FOLLOW)?);
+        let beside = super::builder().make_in(super::folder_of(path), link)?.into_temp_path();
+        fs::rename(&beside, path)?;
+        beside.keep().map(drop).map_err(|error| error.error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +96,18 @@ mod tests {
         assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_takes_the_place_of_another_and_a_folder_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for content in [b"old", b"new"] {
+            replace_file(&path, |writer| writer.write_all(content)).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+        }
+        std::fs::create_dir(folder.path().join("b")).unwrap();
+        assert!(replace_file(&folder.path().join("b"), |writer| writer.write_all(b"new")).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
     }
 }

@@ -9,5 +9,6 @@ mod chain;
 mod commands;
 mod corpus;
 mod failures;
+mod preparing;
 mod tokens;
 mod training;
