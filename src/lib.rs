@@ -3,7 +3,7 @@
 //! program computes with the CPU reference.
 //!
 //! A corpus on disk becomes one prepared file; a batch of it becomes one ragged matrix per modality; a model, written
-//! once, sends it through sixteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
+//! once, sends it through seventeen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
 //! what the shader must compute.
 //!
 //! # The house, top floor first; imports point down
@@ -13,7 +13,7 @@
 //! cli/           one file per command; the only place that prints
 //! check/         every kernel's cases, and the comparison with the float64 reference
 //! train/         epochs and run folder (run), one step (trainer), batches, checkpoints, metrics, predict
-//! prepare.rs     a corpus → features on the device → a data set            demo.rs  the embedded corpus
+//! prepare.rs     a corpus → features on the device → a data set, nothing held whole     demo.rs  the embedded corpus
 //! model/         parameters in one buffer, layers, mcsan: each a plain forward function
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
 //! backend/       trait Backend: the kernels, each with its equation and shapes

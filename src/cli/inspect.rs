@@ -154,12 +154,13 @@ fn print_comparison(comparison: &Comparison) {
         return;
     }
     println!("published       these counts are not the published ones:");
-    for row in comparison.differences() {
+    for row in comparison.differences().filter(|row| !comparison.absent.contains(&row.group)) {
         let class = row.class.as_deref().unwrap_or("all classes");
         println!("  {class}, {}: {} of {}", name(row.group), row.found, row.published);
     }
     for &group in &comparison.absent {
-        println!("  nothing {}", name(group));
+        let published = comparison.rows.iter().find(|row| row.group == group && row.class.is_none());
+        println!("  nothing {}{}", name(group), published.map_or(String::new(), |row| format!(" (published: {})", row.published)));
     }
 }
 
