@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -31,6 +31,11 @@ pub enum PrepareError {
     NothingLeft { first: Option<String> },
     #[error("{}: its features are not finite, which is a fault of the device; try --device cpu", path.display())]
     NotFinite { path: PathBuf },
+    #[error(
+        "{}: its features do not fit the device ({what} needs {needed}, {limit} are allowed); choose a longer --hop or fewer --mel-bands, cut \
+         the recording, or use --device cpu", path.display()
+    )]
+    TooLarge { path: PathBuf, what: &'static str, needed: u64, limit: u64 },
     #[error("the features cannot be written ({0}); check that the folder of --out exists, may be written to and has room")]
     Write(#[source] io::Error),
 }
@@ -185,6 +190,16 @@ pub async fn prepare_held<B: Backend>(
     Ok(Dataset { features: values.into(), ..data })
 }
 
+impl PrepareError {
+    /// What a fault of the device means for the recording at `path`: that it is too long for it, where it is a limit.
+    pub fn of_recording(error: BackendError, path: &Path) -> Self {
+        match error {
+            BackendError::Limit { what, needed, limit, .. } => Self::TooLarge { path: path.to_path_buf(), what, needed, limit },
+            error => error.into(),
+        }
+    }
+}
+
 /// What is left out, while it is allowed.
 struct Missing {
     listed: usize,
@@ -232,7 +247,9 @@ impl Waiting {
         if clips.is_empty() {
             return Ok(Vec::new());
         }
-        let (values, frames) = extract(backend, tables, &clips).await?;
+        let longest = clips.iter().zip(&paths).max_by_key(|(clip, _)| clip.len()).map_or_else(PathBuf::new, |(_, path)| path.clone());
+        let extracted = extract(backend, tables, &clips).await;
+        let (values, frames) = extracted.map_err(|error| PrepareError::of_recording(error, &longest))?;
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             let mut row = place / tables.settings.columns();
             let clip = frames.iter().position(|&count| {

@@ -12,7 +12,7 @@ use crate::audio::decode;
 use crate::audio::mfcc::MfccTables;
 use crate::backend::gpu::Checking;
 use crate::dataset::replace_file;
-use crate::prepare::extract;
+use crate::prepare::{PrepareError, extract};
 
 pub fn run(common: &Common, arguments: &Features) -> Done {
     let settings = arguments.front_end.settings()?;
@@ -20,7 +20,8 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     let device = device::open(common, "auto", Checking::Off)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {
         let tables = MfccTables::new(backend, &settings)?;
-        Ok::<_, Failure>(extract(backend, &tables, std::slice::from_ref(&samples)).await?)
+        let extracted = extract(backend, &tables, std::slice::from_ref(&samples)).await;
+        Ok::<_, Failure>(extracted.map_err(|error| PrepareError::of_recording(error, &arguments.audio))?)
     }))?;
     let shape = [frames[0], settings.columns()];
     replace_file(&arguments.out, |file| {
