@@ -41,8 +41,7 @@ pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize,
     let layers = settings.layers as f64;
     let cross = layers * (stream(audio) + stream(text) + 2.0 * attention(audio, text));
     let [self_audio, self_text] = [audio, text].map(|rows| layers * (stream(rows) + attention(rows, rows)));
-    let classifier =
-        product(1.0, variant.pooled() as f64 * width, width) + product(1.0, width, dimensions.classes as f64);
+    let classifier = product(1.0, variant.pooled() as f64 * width, width) + product(1.0, width, dimensions.classes as f64);
     // Name, FLOP forward, FLOP that the way back saves.
     let modules = [
         ("audio_encoder", audio_encoder, first_convolution),

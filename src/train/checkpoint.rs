@@ -58,7 +58,8 @@ pub struct Progress {
 
 /// Tells data sets apart: a hash of classes, utterances, splits, labels, lengths, tokens and each utterance's first frame.
 pub fn fingerprint(data: &Dataset) -> String {
-    let mut bytes = json!([data.classes, data.coefficients, data.utterances, data.frame_offsets, data.token_offsets]).to_string().into_bytes();
+    let mut bytes =
+        json!([data.classes, data.coefficients, data.utterances, data.frame_offsets, data.token_offsets]).to_string().into_bytes();
     bytes.extend_from_slice(bytemuck::cast_slice(&data.labels));
     bytes.extend_from_slice(bytemuck::cast_slice(&data.tokens));
     for utterance in 0..data.len() {

@@ -39,6 +39,9 @@ pub async fn logits<B: Backend>(
     batches: &Batches<'_, B>,
     utterances: &[usize],
 ) -> Result<Vec<f32>, TrainError> {
+    if let Some(error) = backend.failure() {
+        return Err(error.into());
+    }
     let mut all = Vec::new();
     let mut waiting: Option<B::Readback> = None;
     let (mut size, mut start) = (BATCH, 0);

@@ -35,12 +35,28 @@ pub enum Event<'e> {
         train: usize,
         validation: usize,
     },
-    Step { step: u64, epoch: u64, loss: f32, utterances_per_s: f64 },
-    Epoch { epoch: u64, train: &'e Metrics, validation: Option<&'e Metrics>, best: bool },
+    Step {
+        step: u64,
+        epoch: u64,
+        loss: f32,
+        utterances_per_s: f64,
+    },
+    Epoch {
+        epoch: u64,
+        train: &'e Metrics,
+        validation: Option<&'e Metrics>,
+        best: bool,
+    },
     /// The device had no room for a batch; from here on each is computed in `parts` parts.
-    Split { step: u64, parts: usize, error: &'e BackendError },
+    Split {
+        step: u64,
+        parts: usize,
+        error: &'e BackendError,
+    },
     /// `epochs` epochs have brought nothing better (`train.patience`).
-    Stopped { epochs: u64 },
+    Stopped {
+        epochs: u64,
+    },
 }
 
 /// What a finished run says.
@@ -220,13 +236,17 @@ impl<'r, B: Backend> Run<'r, B> {
         if let Some(kept) = kept {
             run.take_up(kept)?;
         }
-        Ok(run)
+        // Where there is no room for the model, no part of a batch is small enough.
+        backend.failure().map_or(Ok(run), |error| Err(error.into()))
     }
 
     fn take_up(&mut self, kept: &Kept) -> Result<(), TrainError> {
         let Kept { last, best } = kept;
         if last.step > self.planned_steps {
-            let reason = format!("the run has done {} steps already, more than the {} asked for; raise --epochs or --steps, or leave them out", last.step, self.planned_steps);
+            let reason = format!(
+                "the run has done {} steps already, more than the {} asked for; raise --epochs or --steps, or leave them out",
+                last.step, self.planned_steps
+            );
             return Err(TrainError::Resume { reason });
         }
         if let Some(moments) = &last.moments {
@@ -415,12 +435,8 @@ impl<'r, B: Backend> Run<'r, B> {
     async fn standing(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
         let mut last = self.checkpoint(Some(log)).await?;
         last.moments = Some(self.trainer.read_moments().await?);
-        last.progress = Some(Progress {
-            best_epoch: self.best_epoch,
-            parts: self.parts,
-            tally: self.tally.clone(),
-            data: self.fingerprint.clone(),
-        });
+        last.progress =
+            Some(Progress { best_epoch: self.best_epoch, parts: self.parts, tally: self.tally.clone(), data: self.fingerprint.clone() });
         Ok(last)
     }
 

@@ -20,8 +20,7 @@ use crate::config::{Schedule, Settings};
 use crate::dataset::{Dataset, replace_file};
 
 /// Settings that may differ when a run is taken up again: how long it goes on, and what decides no more than rounding.
-const FREE: [&str; 6] =
-    ["train.epochs", "train.steps", "train.patience", "train.checkpoint_every", "train.accumulate", "run.device"];
+const FREE: [&str; 6] = ["train.epochs", "train.steps", "train.patience", "train.checkpoint_every", "train.accumulate", "run.device"];
 
 /// What a stopped run left.
 pub(super) struct Kept {
@@ -59,7 +58,8 @@ impl Kept {
             }
         }
         if progress.data != fingerprint(data) {
-            let reason = format!("{} was started with other data; give those with --data, or train anew with another --out", folder.display());
+            let reason =
+                format!("{} was started with other data; give those with --data, or train anew with another --out", folder.display());
             return Err(TrainError::Misfit { reason });
         }
         let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };
@@ -199,7 +199,10 @@ impl RunFolder {
 }
 
 fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
-    move |error| TrainError::Run { path: path.into(), reason: format!("cannot be written ({error}); choose another --out, or free some space") }
+    move |error| TrainError::Run {
+        path: path.into(),
+        reason: format!("cannot be written ({error}); choose another --out, or free some space"),
+    }
 }
 
 fn write_config(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<(), TrainError> {

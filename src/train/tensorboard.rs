@@ -25,7 +25,8 @@ impl EventFile {
         std::fs::create_dir_all(folder)?;
         let seconds = now() as u64;
         // TensorBoard reads the files in the order of their names; two may be of the same second.
-        let fresh = (0..).map(|number| folder.join(format!("events.out.tfevents.{seconds:010}.mcsan.{number:03}"))).find(|path| !path.exists());
+        let fresh =
+            (0..).map(|number| folder.join(format!("events.out.tfevents.{seconds:010}.mcsan.{number:03}"))).find(|path| !path.exists());
         let mut file = Self { file: File::create_new(fresh.unwrap_or_else(|| folder.into()))? };
         file.file.write_all(&record(&event(now(), 0, &text(3, VERSION.as_bytes()))))?;
         if let Some(step) = resumed {

@@ -19,8 +19,8 @@ pub use memory::{BufferRange, Tensor, Words};
 
 use super::philox::Stream;
 use super::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
-    NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved,
+    LstmWeights, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 use crate::audio::mfcc::MfccTables;
 

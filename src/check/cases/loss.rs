@@ -61,7 +61,14 @@ impl fmt::Display for CrossEntropy {
 impl Subject for CrossEntropy {
     fn cases() -> Vec<Self> {
         use ClassWeights::{Equal, Uneven};
-        let loss = |batch, classes, amplitude, class_weights, smoothing| Self { batch, classes, amplitude, class_weights, smoothing, total_weight: None };
+        let loss = |batch, classes, amplitude, class_weights, smoothing| Self {
+            batch,
+            classes,
+            amplitude,
+            class_weights,
+            smoothing,
+            total_weight: None,
+        };
         vec![
             loss(256, 7, 3.0, Equal, 0.0),
             loss(32, 4, 3.0, Uneven, 0.0),
