@@ -17,6 +17,7 @@ use super::run::files;
 use super::tensorboard::EventFile;
 use super::{TrainError, vocabulary};
 use crate::config::{Schedule, Settings};
+use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
 /// Settings that may differ when a run is taken up again: how long it goes on, and what decides no more than rounding.
@@ -145,6 +146,16 @@ impl RunFolder {
         move |error| TrainError::Run { path: path.clone(), reason: format!("cannot be written ({error}); free some space; {kept}") }
     }
 
+    /// A checkpoint's failure, with what there is instead.
+    fn not_saved(&self, error: StoreError) -> TrainError {
+        match error {
+            StoreError::Write { path, source } => {
+                TrainError::Run { path, reason: format!("cannot be written ({source}); free some space; {}", self.kept()) }
+            }
+            error => error.into(),
+        }
+    }
+
     fn line(&mut self, value: &Value) -> Result<(), TrainError> {
         // In one piece, so that no line is torn when the program is killed.
         self.metrics.write_all(format!("{value}\n").as_bytes()).map_err(self.full(files::METRICS))
@@ -174,18 +185,20 @@ impl RunFolder {
         validation.map_or(Ok(()), |validation| self.split("validation", steps, validation))
     }
 
+    /// Figures of a split after `steps` steps. They stand at the last of them: a run that goes on makes TensorBoard forget
+    /// what is at its first step and later.
     fn split(&mut self, name: &str, steps: u64, metrics: &Metrics) -> Result<(), TrainError> {
         let tags = ["loss", "wa", "ua", "weighted_f1"].map(|figure| format!("{name}/{figure}"));
         let figures = [metrics.loss, metrics.wa, metrics.ua, metrics.weighted_f1];
-        self.scalars(steps, &tags.iter().map(String::as_str).zip(figures).collect::<Vec<_>>())
+        self.scalars(steps.saturating_sub(1), &tags.iter().map(String::as_str).zip(figures).collect::<Vec<_>>())
     }
 
     /// Writes the best model, where it is a new one, and then where the run stands.
     pub fn checkpoints(&mut self, best: Option<&Checkpoint>, last: &Checkpoint) -> Result<(), TrainError> {
         if let Some(best) = best {
-            best.save(&self.path.join(files::BEST))?;
+            best.save(&self.path.join(files::BEST)).map_err(|error| self.not_saved(error))?;
         }
-        last.save(&self.path.join(files::LAST))?;
+        last.save(&self.path.join(files::LAST)).map_err(|error| self.not_saved(error))?;
         self.kept_step = Some(last.step);
         Ok(())
     }

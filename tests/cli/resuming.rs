@@ -190,6 +190,7 @@ fn a_disk_that_fills_during_a_run_leaves_its_last_checkpoint_whole() {
         let failures: Vec<&str> = message.lines().filter(|line| line.starts_with("mcsan: ")).collect();
         assert_eq!((output.status.code(), failures.len()), (Some(1), 1), "{message}");
         assert!(failures[0].contains(file) && failures[0].contains("cannot be written"), "{kibibytes}: {}", failures[0]);
+        assert!(failures[0].contains("run/last.safetensors is whole, of step"), "{kibibytes}: {}", failures[0]);
         println!("{}", failures[0]);
         assert!(fs::read(&checkpoint).unwrap() == last, "{kibibytes} KiB: the last checkpoint changed");
     }
