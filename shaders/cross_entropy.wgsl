@@ -1,5 +1,6 @@
 // Softmax cross-entropy (20) with class weights w and label smoothing s, as PyTorch's:
-// loss = Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y, and its gradient.
+// loss = Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y, and its gradient; of a part of a batch the
+// divisor is the whole batch's.
 // One workgroup; each invocation takes every LANES-th utterance, and one adds the partial sums in order.
 // logits, gradient: [batch, classes], class_weights: [classes]
 
@@ -9,6 +10,8 @@ struct Args {
     batch: u32,
     classes: u32,
     smoothing: f32,
+    // Σ w_y of the whole batch where this is a part of it, else 0.
+    total_weight: f32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -34,6 +37,9 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
     var total_weight = 0.0;
     for (var other = 0u; other < LANES; other++) {
         total_weight += weight_sums[other];
+    }
+    if (args.total_weight > 0.0) {
+        total_weight = args.total_weight;
     }
 
     let spread = args.smoothing / f32(args.classes);

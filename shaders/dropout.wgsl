@@ -1,5 +1,5 @@
 // Dropout: element i stays where its random number is at least `rate`, scaled by 1 / (1 - rate). The gradient is the
-// same map: the numbers depend on (seed, stream, i) alone and are drawn again.
+// same map: the numbers depend on (seed, stream, first + i) alone and are drawn again.
 
 import package::shared::grid::flat_group;
 import package::shared::philox::{philox, unit};
@@ -7,6 +7,8 @@ import package::shared::philox::{philox, unit};
 struct Args {
     count: u32,
     rate: f32,
+    // Number of the first element, where this is a part of a batch.
+    first: u32,
     seed_low: u32,
     seed_high: u32,
     stream_low: u32,
@@ -28,11 +30,12 @@ fn forward(
     // One block of four random words serves four neighbouring elements.
     let block = flat_group(group, groups) * LANES + lane;
     let words = philox(
-        vec4<u32>(block, 0u, args.stream_low, args.stream_high),
+        vec4<u32>(args.first / 4u + block, 0u, args.stream_low, args.stream_high),
         vec2<u32>(args.seed_low, args.seed_high),
     );
     for (var word = 0u; word < 4u; word++) {
-        let i = block * 4u + word;
+        let i = block * 4u + word - args.first % 4u;
+        // Before the first element i wraps around to a large number.
         if (i < args.count) {
             var value = 0.0;
             if (unit(words[word]) >= args.rate) {

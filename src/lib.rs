@@ -12,9 +12,10 @@
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
 //! check/         every kernel's cases, and the comparison with the float64 reference
-//! train/         epochs and run folder (run), one step (trainer), batches, checkpoints, metrics, predict
+//! train/         epochs (run), a run's files and taking it up (run_folder), one step (trainer), batches, checkpoints, metrics,
+//!                TensorBoard, predict, the overfit check
 //! prepare.rs     a corpus → features on the device → a data set, nothing held whole     demo.rs  the embedded corpus
-//! model/         parameters in one buffer, layers, mcsan: each a plain forward function
+//! model/         parameters in one buffer, layers, mcsan: each a plain forward function; cost: parameters and FLOP
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
 //! backend/       trait Backend: the kernels, each with its equation and shapes
 //!     cpu/           the reference: one file per kernel, in f32 or f64

@@ -110,11 +110,11 @@ impl<'a, B: Backend> Tape<'a, B> {
         self.var(value, true)
     }
 
-    /// A parameter: its gradient is written into `gradient`, which has the same shape.
-    pub fn parameter(&mut self, value: B::Tensor, gradient: B::Tensor) -> Var<B> {
+    /// A parameter: its gradient is written into `gradient`, or added to it; it has the same shape.
+    pub fn parameter(&mut self, value: B::Tensor, gradient: Sink<B::Tensor>) -> Var<B> {
         let var = self.var(value, true);
         if let Some(index) = var.gradient {
-            self.slots[index].tensor = Some(gradient);
+            self.slots[index] = Slot { tensor: Some(gradient.tensor), written: gradient.write == Write::Add };
         }
         var
     }
@@ -293,10 +293,10 @@ impl<'a, B: Backend> Tape<'a, B> {
     }
 
     /// See [`Backend::dropout`].
-    pub fn dropout(&mut self, x: &Var<B>, rate: f32, stream: Stream) -> Var<B> {
+    pub fn dropout(&mut self, x: &Var<B>, rate: f32, stream: Stream, first: usize) -> Var<B> {
         let (backend, x) = (self.backend, x.clone());
-        let y = backend.dropout(&x.value, rate, stream);
-        self.record(y, &[&x.clone()], move |gradients, dy| gradients.give(&x, backend.dropout(&dy, rate, stream)))
+        let y = backend.dropout(&x.value, rate, stream, first);
+        self.record(y, &[&x.clone()], move |gradients, dy| gradients.give(&x, backend.dropout(&dy, rate, stream, first)))
     }
 
     /// See [`Backend::cross_entropy`]. Returns the loss and the gradient that starts the way back at `logits`.
@@ -306,7 +306,8 @@ impl<'a, B: Backend> Tape<'a, B> {
         labels: &B::Words,
         class_weights: &B::Tensor,
         smoothing: f32,
+        total_weight: Option<f32>,
     ) -> (B::Tensor, B::Tensor) {
-        self.backend.cross_entropy(&logits.value, labels, class_weights, smoothing)
+        self.backend.cross_entropy(&logits.value, labels, class_weights, smoothing, total_weight)
     }
 }

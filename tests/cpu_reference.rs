@@ -170,9 +170,11 @@ fn dropout_keeps_the_numbers_that_philox_says() {
     let backend = Cpu::<f32>::new();
     let stream = Stream { seed: 7, stream: 3 };
     let x = backend.upload(&[1.0; 103], [1, 103]);
-    let y = pollster::block_on(backend.read(&backend.dropout(&x, 0.25, stream))).unwrap();
-    for (i, &value) in y.iter().enumerate() {
-        let kept = stream.uniform(i as u64) >= 0.25;
-        assert_eq!(value, if kept { 1.0 / 0.75 } else { 0.0 }, "element {i}");
+    for first in [0, 6, 8] {
+        let y = pollster::block_on(backend.read(&backend.dropout(&x, 0.25, stream, first))).unwrap();
+        for (i, &value) in y.iter().enumerate() {
+            let kept = stream.uniform((first + i) as u64) >= 0.25;
+            assert_eq!(value, if kept { 1.0 / 0.75 } else { 0.0 }, "element {i} after {first}");
+        }
     }
 }

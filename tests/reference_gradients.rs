@@ -105,14 +105,14 @@ fn global_max() {
 
 #[test]
 fn dropout() {
-    gradients_are_differences(&Dropout { rows: 5, columns: 7, rate: 0.4, stream: Stream { seed: 3, stream: 8 } });
+    gradients_are_differences(&Dropout { rows: 5, columns: 7, rate: 0.4, stream: Stream { seed: 3, stream: 8 }, first: 6 });
 }
 
 #[test]
 fn cross_entropy() {
     let cpu = Cpu::<f64>::new();
     for (class_weights, smoothing) in [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)] {
-        let loss = CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing };
+        let loss = CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None };
         let logits = loss.logits(&mut Source::new(17));
         let outputs = |logits: &Leaf| pollster::block_on(read_all(&cpu, loss.record_for(logits, &cpu))).unwrap();
         let mut nudged = logits.clone();

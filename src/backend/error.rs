@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+/// Mend of a limit that a smaller batch keeps.
+pub(super) const SMALLER_BATCH: &str = "lower train.batch_size or data.max_frames";
+
 /// Failure of a backend. Recording never fails: the first failure is kept and returned by the next read.
 #[derive(Debug, Clone, Error, PartialEq)]
 pub enum BackendError {
@@ -19,6 +22,17 @@ pub enum BackendError {
     Refused { detail: String },
     #[error("a kernel wrote past the end of a buffer of {words} words (guard word {word} changed); please report this")]
     GuardOverwritten { words: usize, word: usize },
+}
+
+impl BackendError {
+    /// Whether the same work may succeed on fewer utterances at a time.
+    pub fn smaller_batch_helps(&self) -> bool {
+        match self {
+            Self::OutOfMemory { .. } => true,
+            Self::Limit { mend, .. } => *mend == SMALLER_BATCH,
+            _ => false,
+        }
+    }
 }
 
 /// Shorthand for results of a backend.

@@ -20,7 +20,7 @@ use std::future::Future;
 pub use error::{BackendError, Result};
 pub use operands::*;
 use philox::Stream;
-pub use ragged::Ragged;
+pub use ragged::{Preceding, Ragged};
 
 use crate::audio::mfcc::MfccTables;
 
@@ -101,6 +101,15 @@ pub trait Backend: Sized {
     fn read(&self, tensor: &Self::Tensor) -> impl Future<Output = Result<Vec<Self::Element>>> {
         self.finish_read(self.start_read(tensor))
     }
+
+    /// The failure that the next read will return; work that was recorded after it is not done.
+    fn failure(&self) -> Option<BackendError> {
+        None
+    }
+
+    /// Forgets the failure and the recorded work that was not sent yet, and gives unused memory back. What that work was to
+    /// write is undefined.
+    fn recover(&self) {}
 
     /// Fails if a kernel is known to have written where it must not (guard words); does nothing where that is not watched.
     fn verify(&self) -> impl Future<Output = Result<()>> {
@@ -236,7 +245,8 @@ pub trait Backend: Sized {
     fn global_max_backward(&self, dy: &Self::Tensor, winners: &Self::Words, rows: &Ragged<Self>, column: usize, dx: &Sink<Self::Tensor>);
 
     /// Softmax cross-entropy (20), PyTorch's definition with class weights w and label smoothing s:
-    /// `Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y`.
+    /// `Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y`. Where these are a part of a batch, `total_weight` is
+    /// the `Σ_u w_y` of the whole batch, and the parts' losses and gradients sum up to the whole's.
     ///
     /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [1, classes]`. Returns the loss `[1, 1]` and its
     /// gradient `[batch, classes]`.
@@ -246,10 +256,11 @@ pub trait Backend: Sized {
         labels: &Self::Words,
         class_weights: &Self::Tensor,
         smoothing: f32,
+        total_weight: Option<f32>,
     ) -> (Self::Tensor, Self::Tensor);
 
-    /// Dropout: element i is kept where `stream.uniform(i) >= rate`, then divided by `1 - rate`. Its own gradient.
-    fn dropout(&self, x: &Self::Tensor, rate: f32, stream: Stream) -> Self::Tensor;
+    /// Dropout: element i is kept where `stream.uniform(first + i) >= rate`, then divided by `1 - rate`. Its own gradient.
+    fn dropout(&self, x: &Self::Tensor, rate: f32, stream: Stream, first: usize) -> Self::Tensor;
 
     /// Euclidean norm of all gradients, `[1, 1]`; it stays on the device for the optimiser.
     fn gradient_norm(&self, gradients: &Self::Tensor) -> Self::Tensor;

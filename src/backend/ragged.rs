@@ -14,6 +14,15 @@ pub struct Ragged<B: Backend> {
     pub owners: B::Words,
     /// `[batch]`: the sequences from the longest to the shortest, equals in their order; recurrences group by it.
     pub by_length: B::Words,
+    /// What comes before, where a batch is computed in parts.
+    pub preceding: Preceding,
+}
+
+/// Where a part begins within its batch; random numbers are counted from there, so that parts draw what the whole would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Preceding {
+    pub rows: usize,
+    pub sequences: usize,
 }
 
 impl<B: Backend> Ragged<B> {
@@ -33,6 +42,7 @@ impl<B: Backend> Ragged<B> {
             owners: backend.upload_words(&owners),
             by_length: backend.upload_words(&by_length),
             offsets,
+            preceding: Preceding::default(),
         }
     }
 

@@ -260,8 +260,17 @@ pub struct Train {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// The run's folder, which must not hold a run yet
-    #[arg(long, value_name = "RUN")]
-    pub out: PathBuf,
+    #[arg(long, value_name = "RUN", required_unless_present = "overfit_one_batch")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in that folder, with its settings, as if it had never stopped; where it has no checkpoint, begin
+    #[arg(long)]
+    pub resume: bool,
+    /// Same as --set train.checkpoint_every=STEPS
+    #[arg(long, value_name = "STEPS", help_heading = "Settings")]
+    pub checkpoint_every: Option<u64>,
+    /// Only see whether one batch is learned by heart, as it must be, in at most --steps steps (1000)
+    #[arg(long, conflicts_with_all = ["out", "resume", "checkpoint_every", "weights"])]
+    pub overfit_one_batch: bool,
     #[command(flatten)]
     pub configuration: Configuration,
     /// Same as --set train.epochs=N

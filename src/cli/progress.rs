@@ -1,58 +1,102 @@
 //! Progress of a training: a bar on a terminal, plain lines elsewhere; always on standard error.
 
 use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
+use super::tables;
 use crate::train::run::Event;
 
 /// Shows the events of a run.
 pub struct Progress {
     bar: ProgressBar,
     plain: bool,
-    validation: Option<f64>,
+    /// WA and UA of the last validation.
+    validation: Option<[f64; 2]>,
+    /// Utterances a second.
     rate: f64,
+    pace: Option<Pace>,
+}
+
+/// How fast steps are done.
+struct Pace {
+    started: Instant,
+    /// Steps that were done when it started, that are done, and that will be.
+    before: u64,
+    done: u64,
+    planned: u64,
+}
+
+impl Pace {
+    /// Time that the rest will take; none before the first step.
+    fn left(&self) -> Option<Duration> {
+        let steps = u32::try_from(self.done.checked_sub(self.before)?).ok().filter(|&steps| steps > 0)?;
+        let left = u32::try_from(self.planned.saturating_sub(self.done)).ok()?;
+        Some(self.started.elapsed() / steps * left)
+    }
 }
 
 impl Progress {
     pub fn new() -> Self {
-        Self { bar: ProgressBar::hidden(), plain: !std::io::stderr().is_terminal(), validation: None, rate: 0.0 }
+        let plain = !std::io::stderr().is_terminal();
+        Self { bar: ProgressBar::hidden(), plain, validation: None, rate: 0.0, pace: None }
     }
 
     pub fn show(&mut self, event: &Event<'_>) {
         match event {
-            Event::Start { parameters, epochs, steps, train, validation } => {
+            Event::Start { modules, frames, tokens, epochs, steps, done, train, validation } => {
+                self.say(&tables::modules(modules, *frames, *tokens));
                 self.say(&format!(
-                    "{parameters} parameters; {train} utterances to train on, {validation} to validate; at most {epochs} epochs, {steps} steps"
+                    "{train} utterances to train on, {validation} to validate; at most {epochs} epochs, {steps} steps{}",
+                    if *done > 0 { format!("; {done} steps are done") } else { String::new() }
                 ));
+                self.pace = Some(Pace { started: Instant::now(), before: *done, done: *done, planned: *steps });
                 if !self.plain {
                     self.bar = ProgressBar::new(*steps);
-                    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}  {eta} left");
+                    self.bar.set_position(*done);
+                    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}");
                     self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 }
             }
-            Event::Step { loss, utterances_per_s, .. } => {
+            Event::Step { step, loss, utterances_per_s, .. } => {
                 self.rate = *utterances_per_s;
-                let validation = self.validation.map(|ua| format!("  validation UA {:.1} %", 100.0 * ua)).unwrap_or_default();
-                self.bar.set_message(format!("loss {loss:.3}{validation}  {:.0} utterances/s", self.rate));
-                self.bar.inc(1);
+                if let Some(pace) = &mut self.pace {
+                    pace.done = step + 1;
+                }
+                let validation = self.validation.map(|[wa, ua]| format!("  validation WA {wa:.1} %  UA {ua:.1} %")).unwrap_or_default();
+                self.bar.set_message(format!("loss {loss:.3}{validation}  {:.0} utterances/s{}", self.rate, self.time_left()));
+                self.bar.set_position(step + 1);
             }
             Event::Epoch { epoch, train, validation, best } => {
-                self.validation = validation.map(|metrics| metrics.ua);
+                self.validation = validation.map(|metrics| [100.0 * metrics.wa, 100.0 * metrics.ua]);
                 let seen = validation.map(|metrics| {
                     format!("   validation loss {:.3}  WA {:.1} %  UA {:.1} %", metrics.loss, 100.0 * metrics.wa, 100.0 * metrics.ua)
                 });
                 let mark = if *best && validation.is_some() { "  best so far" } else { "" };
                 self.say(&format!(
-                    "epoch {:3}   loss {:.3}  WA {:.1} %{}{mark}   {:.0} utterances/s",
+                    "epoch {:3}   loss {:.3}  WA {:.1} %{}{mark}   {:.0} utterances/s{}",
                     epoch + 1,
                     train.loss,
                     100.0 * train.wa,
                     seen.unwrap_or_default(),
-                    self.rate
+                    self.rate,
+                    self.time_left()
                 ));
             }
+            Event::Split { step, parts, error } => {
+                self.say(&format!("step {step}: {error}: from here on each batch is computed in {parts} parts"));
+            }
+            Event::Stopped { epochs } => {
+                self.say(&format!("stopped: {epochs} epochs without a better validation figure (train.patience)"));
+            }
         }
+    }
+
+    /// Where the pace is known, in words that go on a line.
+    fn time_left(&self) -> String {
+        let left = self.pace.as_ref().and_then(Pace::left).filter(|left| !left.is_zero());
+        left.map(|left| format!("   {} left", HumanDuration(left))).unwrap_or_default()
     }
 
     fn say(&self, line: &str) {

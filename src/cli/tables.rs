@@ -2,7 +2,23 @@
 
 use std::fmt::Write;
 
+use crate::model::cost::ModuleCost;
 use crate::train::Metrics;
+
+/// The network: parameters and work of each module for an utterance of so many frames and tokens.
+pub fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
+    let line = |name: &str, parameters: usize, forward: f64, step: f64| {
+        format!("{name:14}  {parameters:10}  {:13.1}  {:12.1}\n", forward / 1e6, step / 1e6)
+    };
+    let mut text = format!("{:14}  parameters  MFLOP forward  MFLOP a step\n", "module");
+    for module in modules {
+        text += &line(module.name, module.parameters, module.forward, module.step);
+    }
+    let sum = |part: fn(&ModuleCost) -> f64| modules.iter().map(part).sum();
+    let parameters = modules.iter().map(|module| module.parameters).sum();
+    text += &line("all", parameters, sum(|module| module.forward), sum(|module| module.step));
+    text + &format!("for an utterance of {frames} frames and {tokens} tokens, the mean")
+}
 
 /// WA, UA and weighted F1 in one line.
 pub fn headline(metrics: &Metrics) -> String {

@@ -71,6 +71,15 @@ pub const KEYS: &[Key] = &[
     key("train.class_weights", "none, balanced or a list with a number for each class", ANY, "what a class counts in the loss"),
     key("train.label_smoothing", "a number from 0 to below 1", BELOW_1, "share of the target spread over all classes"),
     key("train.selection", "ua, wa, weighted_f1 or loss", ANY, "validation figure that makes an epoch the best"),
+    key("train.patience", "an integer, at least 0", FROM_0, "stop after this many epochs without a better validation figure; 0: never"),
+    key(
+        "train.accumulate",
+        "an integer, at least 1",
+        FROM_1,
+        "parts that a batch is computed in, for devices too small for it; the step is the same to rounding",
+    ),
+    key("train.checkpoint_every", "an integer, at least 0", FROM_0, "steps between checkpoints within an epoch; 0: after each epoch only"),
+    key("run.weights", "a path in quotes", ANY, "file of starting values in PyTorch's layout; empty: from the seed"),
     key("run.device", "auto, cpu, an index or a part of a name in quotes", ANY, "where to compute, where --device is not given"),
 ];
 

@@ -115,6 +115,14 @@ impl Settings {
         self.to_table().to_string()
     }
 
+    /// The keys whose values differ from another's, with both values as TOML writes them.
+    pub fn differences(&self, other: &Self) -> Vec<(&'static str, String, String)> {
+        let tables = [self, other].map(Self::to_table);
+        let values = |key: &keys::Key| tables.each_ref().map(|table| lookup(table, key.name).map(ToString::to_string).unwrap_or_default());
+        let differing = keys::KEYS.iter().map(|key| (key.name, values(key))).filter(|(_, [ours, theirs])| ours != theirs);
+        differing.map(|(name, [ours, theirs])| (name, ours, theirs)).collect()
+    }
+
     fn to_table(&self) -> Table {
         // Every field is a plain number, word or list, which TOML can always express.
         Table::try_from(self).unwrap_or_default()

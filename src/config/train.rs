@@ -95,6 +95,9 @@ pub struct TrainSettings {
     pub class_weights: ClassWeights,
     pub label_smoothing: f64,
     pub selection: Selection,
+    pub patience: u64,
+    pub accumulate: usize,
+    pub checkpoint_every: u64,
 }
 
 impl Default for TrainSettings {
@@ -117,6 +120,9 @@ impl Default for TrainSettings {
             class_weights: ClassWeights::default(),
             label_smoothing: 0.0,
             selection: Selection::Ua,
+            patience: 0,
+            accumulate: 1,
+            checkpoint_every: 0,
         }
     }
 }
@@ -170,11 +176,12 @@ impl TrainSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct RunSettings {
     pub device: String,
+    pub weights: String,
 }
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "auto".into() }
+        Self { device: "auto".into(), weights: String::new() }
     }
 }
 

@@ -104,6 +104,12 @@ impl<'a> Batcher<'a> {
         batch
     }
 
+    /// Frames and tokens of an utterance as they are laid out, padding included.
+    pub fn lengths(&self, utterance: usize) -> (usize, usize) {
+        let frames = self.dataset.frames(utterance, self.max_frames).len().max(SHORTEST_UTTERANCE);
+        (frames, self.dataset.tokens_of(utterance).len().max(1))
+    }
+
     fn append_frames(&self, utterance: usize, batch: &mut HostBatch) {
         let frames = self.dataset.frames(utterance, self.max_frames);
         let length = frames.len().max(SHORTEST_UTTERANCE);

@@ -2,7 +2,7 @@
 
 use super::parameters::{Block, Bound, Initial, Layout};
 use crate::backend::philox::Stream;
-use crate::backend::{Activation, Backend, LstmWeights, Ragged};
+use crate::backend::{Activation, Backend, LstmWeights, Matrix, Ragged};
 use crate::tape::{Tape, Var};
 
 /// One forward pass: the tape, the parameters on it, and dropout where it is on.
@@ -34,13 +34,15 @@ impl Dropout {
 const DROPOUT_STREAMS: u64 = 1 << 62;
 
 impl<B: Backend> Pass<'_, '_, B> {
-    /// Drops elements where dropout is on; every call draws from a stream of its own.
-    fn drop_out(&mut self, x: Var<B>) -> Var<B> {
+    /// Drops elements where dropout is on; every call draws from a stream of its own, and from that what belongs to the rows
+    /// after the `preceding` ones of the batch's earlier parts.
+    fn drop_out(&mut self, x: Var<B>, preceding: usize) -> Var<B> {
         let Some(dropout) = &mut self.dropout else { return x };
         let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | dropout.place };
         dropout.place += 1;
         let rate = dropout.rate;
-        self.tape.dropout(&x, rate, stream)
+        let first = preceding * x.value.columns();
+        self.tape.dropout(&x, rate, stream, first)
     }
 }
 
@@ -222,11 +224,11 @@ impl AttentionLayer {
         let AttentionSizes { heads, scale, .. } = self.sizes;
         let attended = pass.tape.attention(&own.queries, &source.keys, &source.values, own.rows, source.rows, heads, scale);
         let attended = self.output.forward(pass, &attended);
-        let attended = pass.drop_out(attended);
+        let attended = pass.drop_out(attended, own.rows.preceding.rows);
         let middle = self.norm1.forward(pass, &attended, &sequence.x);
         let inner = self.ff1.forward(pass, &middle);
         let inner = self.ff2.forward(pass, &inner);
-        let inner = pass.drop_out(inner);
+        let inner = pass.drop_out(inner, own.rows.preceding.rows);
         Sequence { x: self.norm2.forward(pass, &inner, &middle), rows: sequence.rows }
     }
 }
@@ -251,7 +253,7 @@ impl Classifier {
         let streams: Vec<_> = sequences.iter().map(|sequence| (sequence.x.clone(), sequence.rows)).collect();
         let pooled = pass.tape.global_max(&streams);
         let hidden = self.hidden.forward(pass, &pooled);
-        let hidden = pass.drop_out(hidden);
+        let hidden = pass.drop_out(hidden, streams[0].1.preceding.sequences);
         self.output.forward(pass, &hidden)
     }
 }

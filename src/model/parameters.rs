@@ -4,7 +4,7 @@
 //! directions. Blocks start at multiples of [`SLICE_ALIGNMENT`]; the gaps stay zero under every optimiser.
 
 use crate::backend::philox::{Stream, hash};
-use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT};
+use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT, Sink, Write};
 use crate::tape::{Tape, Var};
 
 /// How a parameter starts; PyTorch's defaults.
@@ -117,9 +117,11 @@ impl Layout {
         buffer
     }
 
-    /// Puts all blocks on a tape, with their gradients in the buffer of the same layout.
-    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor) -> Bound<B> {
-        let bind = |&(start, shape): &(usize, [usize; 2])| tape.parameter(values.slice(start, shape), gradients.slice(start, shape));
+    /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
+    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> Bound<B> {
+        let bind = |&(start, shape): &(usize, [usize; 2])| {
+            tape.parameter(values.slice(start, shape), Sink { tensor: gradients.slice(start, shape), write })
+        };
         Bound(self.blocks.iter().map(bind).collect())
     }
 }

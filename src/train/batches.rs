@@ -1,7 +1,9 @@
 //! Batches of a prepared data set on a backend.
 
+use std::ops::Range;
+
 use crate::backend::philox::Stream;
-use crate::backend::{Backend, Ragged, Tokens, ZScore};
+use crate::backend::{Backend, POOL, Preceding, Ragged, Tokens, ZScore};
 use crate::config::TrainSettings;
 use crate::dataset::{Batcher, Dataset, DatasetError, HostBatch, Normalisation, WordTable, epoch_order};
 use crate::model::batch::{Batch, acoustic_rows};
@@ -36,6 +38,18 @@ impl<'a, B: Backend> Batches<'a, B> {
         Ok(Self { backend, batcher: Batcher::new(data, normalisation, max_frames)?, vectors })
     }
 
+    /// Uploads the utterances `part` of a batch; they draw the random numbers that they would in the whole batch.
+    pub fn part(&self, utterances: &[usize], part: Range<usize>) -> Batch<B> {
+        let mut batch = self.batch(&utterances[part.clone()]);
+        let sequences = part.start;
+        let before = utterances[..sequences].iter().map(|&utterance| self.batcher.lengths(utterance));
+        let (frames, tokens): (Vec<usize>, Vec<usize>) = before.unzip();
+        let pools = (POOL * POOL) as usize;
+        batch.frames[2].preceding = Preceding { rows: frames.iter().map(|frames| frames / pools).sum(), sequences };
+        batch.words.preceding = Preceding { rows: tokens.iter().sum(), sequences };
+        batch
+    }
+
     /// Uploads some utterances.
     pub fn batch(&self, utterances: &[usize]) -> Batch<B> {
         let backend = self.backend;
@@ -55,6 +69,13 @@ impl<'a, B: Backend> Batches<'a, B> {
             vectors: self.vectors.clone(),
             labels: backend.upload_words(&labels),
         }
+    }
+
+    /// Mean frames and tokens of some utterances, rounded.
+    pub fn mean_lengths(&self, utterances: &[usize]) -> [usize; 2] {
+        let lengths = utterances.iter().map(|&utterance| self.batcher.lengths(utterance));
+        let (frames, tokens) = lengths.fold((0, 0), |sums, lengths| (sums.0 + lengths.0, sums.1 + lengths.1));
+        [frames, tokens].map(|sum| (sum as f64 / utterances.len().max(1) as f64).round() as usize)
     }
 
     /// Labels of some utterances.

@@ -1,17 +1,21 @@
 //! A model on disk: weights under PyTorch's names and all that is needed to use it or to train on.
 //!
 //! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept. Settings,
-//! sizes, classes, normalisation and where the training stands are metadata, as JSON or TOML.
+//! sizes, classes, normalisation and where the training stands are metadata, as JSON or TOML. What only `last.safetensors`
+//! holds are the moments and `progress`, so that `best.safetensors` is the same however often a run was interrupted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::TrainError;
+use super::metrics::Tally;
+use crate::backend::philox::hash;
 use crate::config::Settings;
-use crate::dataset::Normalisation;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
+use crate::dataset::{Dataset, Normalisation};
 use crate::model::parameters::{Layout, Parameter};
 use crate::model::{Dimensions, Mcsan};
 
@@ -35,6 +39,36 @@ pub struct Checkpoint {
     pub epoch: u64,
     /// Best validation figure so far, larger is better.
     pub best: Option<f64>,
+    /// Where the run stands besides; only where training may go on.
+    pub progress: Option<Progress>,
+}
+
+/// What a run must remember to go on as if it had never stopped, besides the optimiser's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs that were finished when the best model was; 0 before there is one.
+    pub best_epoch: u64,
+    /// Parts that batches are computed in.
+    pub parts: usize,
+    /// The training predictions of the epoch that is under way.
+    pub tally: Tally,
+    /// Which data the run learns from, see [`fingerprint`].
+    pub data: String,
+}
+
+/// Tells data sets apart: a hash of classes, utterances, splits, labels, lengths, tokens and each utterance's first frame.
+pub fn fingerprint(data: &Dataset) -> String {
+    let mut bytes =
+        json!([data.classes, data.coefficients, data.utterances, data.frame_offsets, data.token_offsets]).to_string().into_bytes();
+    bytes.extend_from_slice(bytemuck::cast_slice(&data.labels));
+    bytes.extend_from_slice(bytemuck::cast_slice(&data.tokens));
+    for utterance in 0..data.len() {
+        bytes.extend_from_slice(bytemuck::cast_slice(data.rows(data.frames(utterance, 1))));
+    }
+    if let Some(table) = &data.vectors {
+        bytes.extend_from_slice(bytemuck::cast_slice(&table.values));
+    }
+    format!("{:016x}", hash(&bytes))
 }
 
 /// Both moments' names before the parameter's.
@@ -61,6 +95,8 @@ impl Checkpoint {
             ("epoch".to_owned(), self.epoch.to_string()),
             ("best".to_owned(), json!(self.best).to_string()),
         ]);
+        let progress = self.progress.iter().map(|progress| ("progress".to_owned(), json!(progress).to_string()));
+        let metadata = metadata.into_iter().chain(progress).collect();
         store::write(path, &metadata, &entries)
     }
 
@@ -97,6 +133,7 @@ impl Checkpoint {
             step: parse(&text("step")?).map_err(broken)?,
             epoch: parse(&text("epoch")?).map_err(broken)?,
             best: parse(&text("best")?).map_err(broken)?,
+            progress: store.metadata("progress").map(parse).transpose().map_err(broken)?,
             settings,
         })
     }

@@ -39,10 +39,25 @@ pub async fn logits<B: Backend>(
     batches: &Batches<'_, B>,
     utterances: &[usize],
 ) -> Result<Vec<f32>, TrainError> {
+    if let Some(error) = backend.failure() {
+        return Err(error.into());
+    }
     let mut all = Vec::new();
     let mut waiting: Option<B::Readback> = None;
-    for part in utterances.chunks(BATCH) {
+    let (mut size, mut start) = (BATCH, 0);
+    while start < utterances.len() {
+        let part = &utterances[start..utterances.len().min(start + size)];
         let next = trainer.infer(&batches.batch(part));
+        // Results do not depend on what else is in a batch, so where the device has no room for one, fewer at a time do.
+        match backend.failure() {
+            Some(error) if error.smaller_batch_helps() && part.len() > 1 => {
+                backend.recover();
+                size = part.len() / 2;
+                continue;
+            }
+            Some(error) => return Err(error.into()),
+            None => start += part.len(),
+        }
         if let Some(readback) = waiting.replace(next) {
             all.extend(as_f32(backend.finish_read(readback).await?));
         }

@@ -32,21 +32,43 @@ pub struct Metrics {
     pub confusion: Vec<Vec<usize>>,
 }
 
-impl Metrics {
-    /// Results of logits `[utterances, classes]` against labels.
-    pub fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
-        let count = class_names.len();
-        let mut confusion = vec![vec![0; count]; count];
-        let mut loss = 0.0;
-        for (row, &label) in logits.chunks_exact(count).zip(labels) {
-            confusion[label as usize][largest(row)] += 1;
-            loss -= softmax(row)[label as usize].max(f64::MIN_POSITIVE).ln();
+/// Predictions counted as they come: what [`Metrics`] are made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// `[true class][predicted class]`
+    pub confusion: Vec<Vec<usize>>,
+    /// Sum of the cross-entropies, without class weights or smoothing.
+    pub loss: f64,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new(classes: usize) -> Self {
+        Self { confusion: vec![vec![0; classes]; classes], loss: 0.0 }
+    }
+
+    /// Counts logits `[utterances, classes]` against labels.
+    pub fn add(&mut self, logits: &[f32], labels: &[u32]) {
+        for (row, &label) in logits.chunks_exact(self.confusion.len()).zip(labels) {
+            self.confusion[label as usize][largest(row)] += 1;
+            self.loss -= softmax(row)[label as usize].max(f64::MIN_POSITIVE).ln();
         }
+    }
+
+    /// Utterances counted.
+    pub fn utterances(&self) -> usize {
+        self.confusion.iter().flatten().sum()
+    }
+
+    /// Results over all that was counted.
+    pub fn metrics(self, class_names: &[String]) -> Metrics {
+        let utterances = self.utterances();
+        let Self { confusion, loss } = self;
+        let count = class_names.len();
         let classes: Vec<ClassMetrics> = (0..count).map(|class| class_metrics(&confusion, class, &class_names[class])).collect();
         let right: usize = (0..count).map(|class| confusion[class][class]).sum();
         let present: Vec<&ClassMetrics> = classes.iter().filter(|class| class.support > 0).collect();
-        let utterances = labels.len();
-        Self {
+        Metrics {
             utterances,
             wa: share(right, utterances),
             ua: present.iter().map(|class| class.recall).sum::<f64>() / present.len().max(1) as f64,
@@ -55,6 +77,15 @@ impl Metrics {
             classes,
             confusion,
         }
+    }
+}
+
+impl Metrics {
+    /// Results of logits `[utterances, classes]` against labels.
+    pub fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
+        let mut tally = Tally::new(class_names.len());
+        tally.add(logits, labels);
+        tally.metrics(class_names)
     }
 }
 

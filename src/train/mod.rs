@@ -4,8 +4,11 @@ pub mod batches;
 pub mod checkpoint;
 pub mod evaluate;
 pub mod metrics;
+pub mod overfit;
 pub mod predict;
 pub mod run;
+mod run_folder;
+mod tensorboard;
 mod trainer;
 pub mod vocabulary;
 
@@ -38,6 +41,15 @@ pub enum TrainError {
     Config(#[from] ConfigError),
     #[error("step {step}: the loss is {loss} (utterances {utterances}); lower train.lr or set train.clip_norm; {kept}")]
     NotFinite { step: u64, loss: f32, utterances: String, kept: String },
+    #[error("step {step}: a weight is no longer a finite number; lower train.lr or set train.clip_norm; {kept}")]
+    WeightNotFinite { step: u64, kept: String },
+    #[error(
+        "one batch of {utterances} utterances is not learned: after {steps} steps its loss is {loss}, not below {}; look for equal utterances with unequal labels, change train.lr, or allow more --steps",
+        overfit::LEARNED
+    )]
+    NotLearned { utterances: usize, steps: u64, loss: f32 },
+    #[error("the run cannot go on: {reason}")]
+    Resume { reason: String },
     #[error("the data have no utterance in the {split} split; choose another, or prepare data that have it")]
     EmptySplit { split: crate::corpus::Split },
     #[error("model and data do not belong together: {reason}")]

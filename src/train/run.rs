@@ -1,29 +1,62 @@
-//! A whole training: epochs of steps, validation, the best epoch kept, everything written to a run folder.
+//! A whole training: epochs of steps, validation, the best epoch kept, everything written to a run folder; and taken up
+//! again where it was stopped.
+//!
+//! Where a run stands is its number of steps: all random numbers are counted, so with parameters, moments and the
+//! predictions of the unfinished epoch it goes on bit for bit.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use serde_json::json;
-
 use super::batches::{Batches, epoch_batches};
-use super::checkpoint::{Checkpoint, read_named};
+use super::checkpoint::{Checkpoint, Progress, fingerprint, read_named};
 use super::evaluate::{Evaluation, metrics};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Tally};
+use super::run_folder::{Kept, RunFolder, StepLine};
 use super::{Pending, TrainError, Trainer};
-use crate::backend::Backend;
+use crate::backend::{Backend, BackendError};
 use crate::config::{Selection, Settings};
 use crate::corpus::Split;
 use crate::dataset::store::Store;
-use crate::dataset::{Dataset, Normalisation, replace_file};
+use crate::dataset::{Dataset, Normalisation};
+use crate::model::cost::{self, ModuleCost};
 use crate::model::{Dimensions, Mcsan};
 
 /// What a run tells while it goes on.
 pub enum Event<'e> {
-    Start { parameters: usize, epochs: usize, steps: u64, train: usize, validation: usize },
-    Step { step: u64, epoch: u64, loss: f32, utterances_per_s: f64 },
-    Epoch { epoch: u64, train: &'e Metrics, validation: Option<&'e Metrics>, best: bool },
+    /// The run begins, or goes on after `done` of its `steps` steps.
+    /// `modules` are counted for an utterance of the training split's mean length, `frames` and `tokens`.
+    Start {
+        modules: &'e [ModuleCost],
+        frames: usize,
+        tokens: usize,
+        epochs: usize,
+        steps: u64,
+        done: u64,
+        train: usize,
+        validation: usize,
+    },
+    Step {
+        step: u64,
+        epoch: u64,
+        loss: f32,
+        utterances_per_s: f64,
+    },
+    Epoch {
+        epoch: u64,
+        train: &'e Metrics,
+        validation: Option<&'e Metrics>,
+        best: bool,
+    },
+    /// The device had no room for a batch; from here on each is computed in `parts` parts.
+    Split {
+        step: u64,
+        parts: usize,
+        error: &'e BackendError,
+    },
+    /// `epochs` epochs have brought nothing better (`train.patience`).
+    Stopped {
+        epochs: u64,
+    },
 }
 
 /// What a finished run says.
@@ -43,6 +76,27 @@ pub mod files {
     pub const BEST: &str = "best.safetensors";
     pub const LAST: &str = "last.safetensors";
     pub const TEST: &str = "test.json";
+    pub const TENSORBOARD: &str = "tensorboard";
+}
+
+/// What a run does about one that is in its folder already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// Nothing is written over: it is an error.
+    #[default]
+    New,
+    /// It goes on from its last checkpoint; where there is none, the run begins.
+    Resume,
+}
+
+/// How a run is made, besides its settings and data.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'o> {
+    /// Where its files go; nowhere if not given.
+    pub folder: Option<&'o Path>,
+    /// Starting values in PyTorch's layout, over those of `run.weights`; without either they follow from the seed.
+    pub weights: Option<&'o Path>,
+    pub start: Start,
 }
 
 /// Trains on `data` and writes a run folder, if one is given.
@@ -59,25 +113,55 @@ pub async fn train<B: Backend>(
     weights: Option<&Path>,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Finished, TrainError> {
-    let mut run = Run::start(backend, settings, data, weights)?;
-    let mut log = folder.map(|folder| RunFolder::create(folder, settings, &backend.device_name(), data)).transpose()?;
-    let parameters = run.trainer.model().layout().count();
-    let (train, validation) = (run.train.len(), run.validation.len());
-    observe(Event::Start { parameters, epochs: run.epochs, steps: run.planned_steps, train, validation });
-    for epoch in 0..run.epochs as u64 {
-        let train = run.train_epoch(epoch, log.as_mut(), observe).await?;
-        let validation = run.validate().await?;
-        let best = run.judge(epoch, validation.as_ref()).await?;
-        observe(Event::Epoch { epoch, train: &train, validation: validation.as_ref(), best });
-        if let Some(log) = &mut log {
-            log.epoch(epoch, &train, validation.as_ref())?;
-            log.checkpoints(&run, epoch + 1, best).await?;
-        }
-        if run.trainer.steps() >= run.planned_steps {
-            break;
-        }
+    train_with(backend, settings, data, &Options { folder, weights, start: Start::New }, observe).await
+}
+
+/// As [`train`], with all that can be chosen.
+///
+/// # Errors
+/// [`TrainError`]; what the run folder held before stays whole. On [`Start::Resume`] also settings or data that would
+/// change the run.
+pub async fn train_with<B: Backend>(
+    backend: &B,
+    settings: &Settings,
+    data: &Dataset,
+    options: &Options<'_>,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Finished, TrainError> {
+    let mut settings = settings.clone();
+    if let Some(weights) = options.weights {
+        settings.run.weights = weights.display().to_string();
     }
-    run.finish(log.as_ref()).await
+    let kept = match (options.start, options.folder) {
+        (Start::Resume, Some(folder)) => Kept::load(folder, &settings, data)?,
+        _ => None,
+    };
+    let mut run = Run::start(backend, &settings, data, kept.as_ref())?;
+    let device = backend.device_name();
+    let mut log = match (options.folder, &kept) {
+        (None, _) => None,
+        (Some(folder), None) => Some(RunFolder::create(folder, &settings, &device, data)?),
+        (Some(folder), Some(kept)) => {
+            let (log, losses) = RunFolder::take_up(folder, &settings, &device, data, kept, run.closed_epochs(kept))?;
+            run.losses = losses;
+            Some(log)
+        }
+    };
+    let [frames, tokens] = run.batches.mean_lengths(&run.train);
+    observe(Event::Start {
+        modules: &cost::modules(&settings.model, &run.dimensions, frames, tokens),
+        frames,
+        tokens,
+        epochs: settings.train.epochs,
+        steps: run.planned_steps,
+        done: run.trainer.steps(),
+        train: run.train.len(),
+        validation: run.validation.len(),
+    });
+    while !run.is_over(observe) {
+        run.epoch(log.as_mut(), observe).await?;
+    }
+    run.finish(log.as_mut()).await
 }
 
 /// A training under way.
@@ -91,14 +175,26 @@ struct Run<'r, B: Backend> {
     normalisation: Normalisation,
     train: Vec<usize>,
     validation: Vec<usize>,
-    epochs: usize,
+    steps_an_epoch: u64,
     planned_steps: u64,
     losses: Vec<f32>,
+    /// The best model so far.
     best: Option<Checkpoint>,
+    /// Its validation figure.
+    best_figure: Option<f64>,
+    /// Epochs finished, by now and at the best model.
+    epochs: u64,
+    best_epoch: u64,
+    /// Parts that batches are computed in.
+    parts: usize,
+    /// The training predictions of the epoch under way.
+    tally: Tally,
+    fingerprint: String,
 }
 
 impl<'r, B: Backend> Run<'r, B> {
-    fn start(backend: &'r B, settings: &'r Settings, data: &'r Dataset, weights: Option<&Path>) -> Result<Self, TrainError> {
+    /// A run at its beginning, or where it was stopped.
+    fn start(backend: &'r B, settings: &'r Settings, data: &'r Dataset, kept: Option<&Kept>) -> Result<Self, TrainError> {
         let train = data.training();
         if train.is_empty() {
             return Err(TrainError::EmptySplit { split: Split::Train });
@@ -106,14 +202,17 @@ impl<'r, B: Backend> Run<'r, B> {
         let dimensions = Dimensions::of(data, settings.model.word_width);
         settings.train.check_class_weights(data.classes.len())?;
         let class_weights = settings.train.class_weights(&data.class_counts(&train));
-        let parameters = starting_values(settings, &dimensions, weights)?;
+        let parameters = match kept {
+            Some(kept) => kept.last.parameters.clone(),
+            None => starting_values(settings, &dimensions)?,
+        };
         let normalisation = Normalisation::fit(settings.data.normalise, data, &train, settings.data.max_frames)?;
         let mut trainer = Trainer::new(backend, settings, &dimensions, &parameters, &class_weights);
         let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
         let all_steps = steps_an_epoch * settings.train.epochs as u64;
         let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
         trainer.plan(planned_steps);
-        Ok(Self {
+        let mut run = Self {
             backend,
             settings,
             data,
@@ -123,49 +222,167 @@ impl<'r, B: Backend> Run<'r, B> {
             normalisation,
             train,
             validation: data.split(Split::Validation),
-            epochs: settings.train.epochs,
+            steps_an_epoch,
             planned_steps,
             losses: Vec::new(),
             best: None,
-        })
+            best_figure: None,
+            epochs: 0,
+            best_epoch: 0,
+            parts: settings.train.accumulate,
+            tally: Tally::new(data.classes.len()),
+            fingerprint: fingerprint(data),
+        };
+        if let Some(kept) = kept {
+            run.take_up(kept)?;
+        }
+        // Where there is no room for the model, no part of a batch is small enough.
+        backend.failure().map_or(Ok(run), |error| Err(error.into()))
     }
 
-    /// One pass over the training split; returns its metrics, taken from the steps' own logits.
+    fn take_up(&mut self, kept: &Kept) -> Result<(), TrainError> {
+        let Kept { last, best } = kept;
+        if last.step > self.planned_steps {
+            let reason = format!(
+                "the run has done {} steps already, more than the {} asked for; raise --epochs or --steps, or leave them out",
+                last.step, self.planned_steps
+            );
+            return Err(TrainError::Resume { reason });
+        }
+        if let Some(moments) = &last.moments {
+            self.trainer.take_up(last.step, moments);
+        }
+        self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), ..best });
+        self.best_figure = last.best;
+        self.epochs = last.epoch;
+        if let Some(progress) = &last.progress {
+            self.best_epoch = progress.best_epoch;
+            self.tally = progress.tally.clone();
+            if self.settings.train.accumulate == last.settings.train.accumulate {
+                self.parts = progress.parts;
+            }
+        }
+        Ok(())
+    }
+
+    /// Epochs whose results stay in the log when a run goes on: one that `train.steps` cut short is taken up again.
+    fn closed_epochs(&self, kept: &Kept) -> u64 {
+        if kept.last.step < self.planned_steps { kept.last.step / self.steps_an_epoch } else { kept.last.epoch }
+    }
+
+    fn is_over(&self, observe: &mut dyn FnMut(Event<'_>)) -> bool {
+        let patience = self.settings.train.patience;
+        let waited = self.epochs - self.best_epoch;
+        let in_vain = patience > 0 && waited >= patience && self.trainer.steps().is_multiple_of(self.steps_an_epoch);
+        if in_vain && self.trainer.steps() < self.planned_steps {
+            observe(Event::Stopped { epochs: waited });
+        }
+        in_vain || self.trainer.steps() >= self.planned_steps
+    }
+
+    /// An epoch, or what is left of it: steps, validation, checkpoints.
+    async fn epoch(&mut self, mut log: Option<&mut RunFolder>, observe: &mut dyn FnMut(Event<'_>)) -> Result<(), TrainError> {
+        let epoch = self.trainer.steps() / self.steps_an_epoch;
+        self.train_epoch(epoch, log.as_deref_mut(), observe).await?;
+        let train = self.tally.clone().metrics(&self.data.classes);
+        if self.trainer.steps().is_multiple_of(self.steps_an_epoch) {
+            self.tally = Tally::new(self.data.classes.len());
+        }
+        self.epochs = epoch + 1;
+        let validation = self.validate().await?;
+        let best = self.judge(validation.as_ref(), log.as_deref()).await?;
+        observe(Event::Epoch { epoch, train: &train, validation: validation.as_ref(), best });
+        if let Some(log) = log {
+            log.epoch(epoch, self.trainer.steps(), &train, validation.as_ref())?;
+            let last = self.standing(log).await?;
+            log.checkpoints(self.best.as_ref().filter(|_| best), &last)?;
+        }
+        Ok(())
+    }
+
+    /// The steps of an epoch that are left; their predictions are counted in the tally.
     async fn train_epoch(
         &mut self,
         epoch: u64,
         mut log: Option<&mut RunFolder>,
         observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Metrics, TrainError> {
-        let (mut logits, mut labels) = (Vec::new(), Vec::new());
+    ) -> Result<(), TrainError> {
         let mut waiting: Option<(Pending<B>, StepInfo)> = None;
-        let started = Instant::now();
-        let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter();
+        let mut clock = Clock { started: Instant::now(), utterances: 0 };
+        let done = (self.trainer.steps() % self.steps_an_epoch) as usize;
+        let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter().skip(done);
         loop {
-            let next = plan.next().filter(|_| self.trainer.steps() < self.planned_steps).map(|utterances| {
-                let info = StepInfo { step: self.trainer.steps(), epoch, rate: self.trainer.learning_rate(), utterances };
-                (self.trainer.train_step(&self.batches.batch(&info.utterances)), info)
-            });
+            let next = match plan.next().filter(|_| self.trainer.steps() < self.planned_steps) {
+                Some(utterances) => Some(self.send(epoch, utterances, observe)?),
+                None => None,
+            };
             // The last step's result is waited for while the device works on the next.
             let going_on = next.is_some();
             if let Some((pending, info)) = std::mem::replace(&mut waiting, next) {
-                let outcome = self.trainer.outcome(pending).await?;
-                info.check(outcome.loss, self.data, log.is_some() && epoch > 0)?;
-                labels.extend(self.batches.labels(&info.utterances));
-                // Since the epoch began, so that waiting for the device and preparing batches both count.
-                let utterances_per_s = labels.len() as f64 / started.elapsed().as_secs_f64();
-                observe(Event::Step { step: info.step, epoch, loss: outcome.loss, utterances_per_s });
-                if let Some(log) = &mut log {
-                    log.step(&info, outcome.loss, utterances_per_s)?;
-                }
-                self.losses.push(outcome.loss);
-                logits.extend(outcome.logits);
+                self.settle(pending, info, &mut clock, log.as_deref_mut(), observe).await?;
             }
             if !going_on {
-                break;
+                return Ok(());
+            }
+            if let Some(log) = log.as_deref_mut().filter(|_| self.is_checkpoint_due()) {
+                if let Some((pending, info)) = waiting.take() {
+                    self.settle(pending, info, &mut clock, Some(log), observe).await?;
+                }
+                let last = self.standing(log).await?;
+                log.checkpoints(None, &last)?;
             }
         }
-        Ok(Metrics::of(&logits, &labels, &self.data.classes))
+    }
+
+    /// Whether a checkpoint is to be written here, within an epoch; after its last step the epoch's own is.
+    fn is_checkpoint_due(&self) -> bool {
+        let (steps, every) = (self.trainer.steps(), self.settings.train.checkpoint_every);
+        every > 0 && steps.is_multiple_of(every) && !steps.is_multiple_of(self.steps_an_epoch) && steps < self.planned_steps
+    }
+
+    /// Sends a step to the device; in more parts where the device has no room for it.
+    fn send(
+        &mut self,
+        epoch: u64,
+        utterances: Vec<usize>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(Pending<B>, StepInfo), TrainError> {
+        let (step, rate) = (self.trainer.steps(), self.trainer.learning_rate());
+        loop {
+            match self.trainer.train_in_parts(&self.batches, &utterances, self.parts) {
+                Ok(pending) => return Ok((pending, StepInfo { step, epoch, rate, parts: self.parts.min(utterances.len()), utterances })),
+                Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() => {
+                    // Nothing was updated: the step is done anew.
+                    self.backend.recover();
+                    self.parts = (2 * self.parts).min(utterances.len());
+                    observe(Event::Split { step, parts: self.parts, error: &error });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for a step's results and logs them.
+    async fn settle(
+        &mut self,
+        pending: Pending<B>,
+        info: StepInfo,
+        clock: &mut Clock,
+        log: Option<&mut RunFolder>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), TrainError> {
+        let outcome = self.trainer.outcome(pending).await?;
+        info.check(outcome.loss, self.data, log.as_deref())?;
+        clock.utterances += info.utterances.len();
+        let utterances_per_s = clock.rate();
+        let StepInfo { step, epoch, rate, parts, utterances } = info;
+        observe(Event::Step { step, epoch, loss: outcome.loss, utterances_per_s });
+        if let Some(log) = log {
+            log.step(&StepLine { step, epoch, rate, loss: outcome.loss, utterances_per_s, parts })?;
+        }
+        self.losses.push(outcome.loss);
+        self.tally.add(&outcome.logits, &self.batches.labels(&utterances));
+        Ok(())
     }
 
     async fn validate(&self) -> Result<Option<Metrics>, TrainError> {
@@ -176,59 +393,91 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Keeps the model if this epoch is the best so far; without a validation split, the last one is.
-    async fn judge(&mut self, epoch: u64, validation: Option<&Metrics>) -> Result<bool, TrainError> {
+    async fn judge(&mut self, validation: Option<&Metrics>, log: Option<&RunFolder>) -> Result<bool, TrainError> {
         let figure = validation.map(|metrics| match self.settings.train.selection {
             Selection::Ua => metrics.ua,
             Selection::Wa => metrics.wa,
             Selection::WeightedF1 => metrics.weighted_f1,
             Selection::Loss => -metrics.loss,
         });
-        let before = self.best.as_ref().and_then(|best| best.best);
-        let better = match (figure, before) {
+        let better = match (figure, self.best_figure) {
             (Some(figure), Some(before)) => figure > before,
             _ => true,
         };
         if better {
-            self.best = Some(self.checkpoint(epoch + 1, figure).await?);
+            (self.best_figure, self.best_epoch) = (figure, self.epochs);
+            self.best = Some(self.checkpoint(log).await?);
         }
         Ok(better)
     }
 
-    async fn checkpoint(&self, epoch: u64, best: Option<f64>) -> Result<Checkpoint, TrainError> {
+    /// The model as it is now.
+    async fn checkpoint(&self, log: Option<&RunFolder>) -> Result<Checkpoint, TrainError> {
+        let parameters = self.trainer.read_parameters().await?;
+        if !parameters.iter().all(|value| value.is_finite()) {
+            return Err(TrainError::WeightNotFinite { step: self.trainer.steps(), kept: kept(log) });
+        }
         Ok(Checkpoint {
             settings: self.settings.clone(),
             dimensions: self.dimensions,
             classes: self.data.classes.clone(),
             normalisation: self.normalisation.clone(),
-            parameters: self.trainer.read_parameters().await?,
+            parameters,
             moments: None,
             step: self.trainer.steps(),
-            epoch,
-            best,
+            epoch: self.epochs,
+            best: self.best_figure,
+            progress: None,
         })
     }
 
+    /// The model with all that is needed to go on.
+    async fn standing(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
+        let mut last = self.checkpoint(Some(log)).await?;
+        last.moments = Some(self.trainer.read_moments().await?);
+        last.progress =
+            Some(Progress { best_epoch: self.best_epoch, parts: self.parts, tally: self.tally.clone(), data: self.fingerprint.clone() });
+        Ok(last)
+    }
+
     /// Evaluates the best model on the test split.
-    async fn finish(self, log: Option<&RunFolder>) -> Result<Finished, TrainError> {
-        let best = match self.best {
+    async fn finish(mut self, log: Option<&mut RunFolder>) -> Result<Finished, TrainError> {
+        let best = match self.best.take() {
             Some(best) => best,
-            None => self.checkpoint(0, None).await?,
+            None => self.checkpoint(log.as_deref()).await?,
         };
         let utterances = self.data.split(Split::Test);
         let test = if utterances.is_empty() { None } else { Some(best.evaluate(self.backend, self.data, &utterances).await?) };
         if let (Some(log), Some(test)) = (log, &test) {
-            log.test(test)?;
+            log.test(self.trainer.steps(), test)?;
         }
         Ok(Finished { best, test, losses: self.losses })
     }
 }
 
-fn starting_values(settings: &Settings, dimensions: &Dimensions, weights: Option<&Path>) -> Result<Vec<f32>, TrainError> {
+fn starting_values(settings: &Settings, dimensions: &Dimensions) -> Result<Vec<f32>, TrainError> {
     let model = Mcsan::new(&settings.model, dimensions);
-    Ok(match weights {
-        Some(path) => read_named(&Store::open(path)?, model.layout(), "")?,
-        None => model.layout().initial_values(settings.train.seed),
+    Ok(match settings.run.weights.as_str() {
+        "" => model.layout().initial_values(settings.train.seed),
+        path => read_named(&Store::open(Path::new(path))?, model.layout(), "")?,
     })
+}
+
+fn kept(log: Option<&RunFolder>) -> String {
+    log.map_or_else(|| "no checkpoint was asked for".into(), RunFolder::kept)
+}
+
+/// How fast an epoch goes, waiting for the device and preparing batches included.
+struct Clock {
+    started: Instant,
+    utterances: usize,
+}
+
+impl Clock {
+    /// Utterances a second.
+    fn rate(&self) -> f64 {
+        self.utterances as f64 / self.started.elapsed().as_secs_f64()
+    }
 }
 
 /// A step that was sent.
@@ -236,76 +485,18 @@ struct StepInfo {
     step: u64,
     epoch: u64,
     rate: f64,
+    parts: usize,
     utterances: Vec<usize>,
 }
 
 impl StepInfo {
-    fn check(&self, loss: f32, data: &Dataset, has_checkpoint: bool) -> Result<(), TrainError> {
+    fn check(&self, loss: f32, data: &Dataset, log: Option<&RunFolder>) -> Result<(), TrainError> {
         if loss.is_finite() {
             return Ok(());
         }
         let shown: Vec<&str> = self.utterances.iter().take(8).map(|&index| data.utterances[index].id.as_str()).collect();
         let more = self.utterances.len().saturating_sub(shown.len());
         let utterances = shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
-        let kept = if has_checkpoint { "the last finished epoch is kept in last.safetensors" } else { "no epoch was finished" };
-        Err(TrainError::NotFinite { step: self.step, loss, utterances, kept: kept.into() })
-    }
-}
-
-/// The files of a run.
-struct RunFolder {
-    path: std::path::PathBuf,
-    metrics: File,
-}
-
-impl RunFolder {
-    fn create(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<Self, TrainError> {
-        let failure = |reason: String| TrainError::Run { path: path.into(), reason };
-        if path.join(files::LAST).exists() {
-            return Err(failure("holds a run already; choose another --out, or remove it".into()));
-        }
-        let denied = |error: std::io::Error| failure(format!("cannot be written ({error}); choose another --out"));
-        std::fs::create_dir_all(path).map_err(denied)?;
-        let version = env!("CARGO_PKG_VERSION");
-        let config = format!("# mcsan {version} on {device}\n# corpus: {}\n\n{}", data.corpus, settings.to_toml());
-        replace_file(&path.join(files::CONFIG), |file| file.write_all(config.as_bytes())).map_err(denied)?;
-        super::vocabulary::save(&path.join(super::vocabulary::FILE), data)?;
-        let metrics = File::create(path.join(files::METRICS)).map_err(denied)?;
-        Ok(Self { path: path.into(), metrics })
-    }
-
-    fn line(&mut self, value: &serde_json::Value) -> Result<(), TrainError> {
-        writeln!(self.metrics, "{value}").map_err(|error| TrainError::Run {
-            path: self.path.join(files::METRICS),
-            reason: format!("cannot be written ({error}); free some space, finished checkpoints are whole"),
-        })
-    }
-
-    fn step(&mut self, info: &StepInfo, loss: f32, utterances_per_s: f64) -> Result<(), TrainError> {
-        let (step, epoch, lr) = (info.step, info.epoch, info.rate);
-        self.line(&json!({ "step": step, "epoch": epoch, "loss": loss, "lr": lr, "utterances_per_s": utterances_per_s }))
-    }
-
-    fn epoch(&mut self, epoch: u64, train: &Metrics, validation: Option<&Metrics>) -> Result<(), TrainError> {
-        let brief =
-            |metrics: &Metrics| json!({ "wa": metrics.wa, "ua": metrics.ua, "weighted_f1": metrics.weighted_f1, "loss": metrics.loss });
-        self.line(&json!({ "epoch": epoch, "train": brief(train), "validation": validation.map(brief) }))
-    }
-
-    async fn checkpoints<B: Backend>(&self, run: &Run<'_, B>, epoch: u64, best: bool) -> Result<(), TrainError> {
-        if let Some(checkpoint) = run.best.as_ref().filter(|_| best) {
-            checkpoint.save(&self.path.join(files::BEST))?;
-        }
-        let mut last = run.checkpoint(epoch, run.best.as_ref().and_then(|best| best.best)).await?;
-        last.moments = Some(run.trainer.read_moments().await?);
-        Ok(last.save(&self.path.join(files::LAST))?)
-    }
-
-    fn test(&self, test: &Evaluation) -> Result<(), TrainError> {
-        let text = format!("{:#}\n", json!(test));
-        replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(|error| TrainError::Run {
-            path: self.path.join(files::TEST),
-            reason: format!("cannot be written ({error}); free some space, finished checkpoints are whole"),
-        })
+        Err(TrainError::NotFinite { step: self.step, loss, utterances, kept: kept(log) })
     }
 }

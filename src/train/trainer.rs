@@ -1,6 +1,7 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
-use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, as_f32};
+use super::batches::Batches;
+use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, Write, as_f32};
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{Dropout, Pass};
 use crate::model::{Batch, Dimensions, Mcsan};
@@ -17,6 +18,8 @@ pub struct Trainer<'b, B: Backend> {
     gradients: B::Tensor,
     pub(super) moments: [B::Tensor; 2],
     class_weights: B::Tensor,
+    /// The same on the host.
+    weights_of_classes: Vec<f32>,
     /// Stands for the gradients' norm where nothing is clipped.
     no_norm: B::Tensor,
     /// Optimiser steps taken.
@@ -25,10 +28,9 @@ pub struct Trainer<'b, B: Backend> {
     planned_steps: u64,
 }
 
-/// Results of a step on their way to the host.
+/// Results of a step on their way to the host: loss and logits of each part of its batch.
 pub struct Pending<B: Backend> {
-    loss: B::Readback,
-    logits: B::Readback,
+    parts: Vec<[B::Readback; 2]>,
 }
 
 /// Results of a step.
@@ -51,18 +53,22 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub fn new(backend: &'b B, settings: &Settings, dimensions: &Dimensions, parameters: &[f32], class_weights: &[f32]) -> Self {
         let model = Mcsan::new(&settings.model, dimensions);
         let shape = [1, model.layout().len()];
-        Self {
+        let trainer = Self {
             backend,
             settings: settings.clone(),
             parameters: backend.upload(parameters, shape),
             gradients: backend.zeros(shape),
             moments: [backend.zeros(shape), backend.zeros(shape)],
             class_weights: backend.upload(class_weights, [1, class_weights.len()]),
+            weights_of_classes: class_weights.to_vec(),
             no_norm: backend.zeros([1, 1]),
             model,
             steps: 0,
             planned_steps: u64::MAX,
-        }
+        };
+        // The zeros stand before any step that may fail and be forgotten.
+        backend.submit();
+        trainer
     }
 
     /// Says how many steps the run will have, for schedules that end.
@@ -87,12 +93,42 @@ impl<'b, B: Backend> Trainer<'b, B> {
 
     /// Forward, backward and update; does not wait for the device.
     pub fn train_step(&mut self, batch: &Batch<B>) -> Pending<B> {
-        let (loss, logits) = self.differentiate(batch);
+        let part = self.differentiate(batch, Write::Set, None);
+        let parts = vec![part.map(|result| self.backend.start_read(&result))];
         self.update();
-        self.steps += 1;
-        let pending = Pending { loss: self.backend.start_read(&loss), logits: self.backend.start_read(&logits) };
-        self.backend.submit();
-        pending
+        Pending { parts }
+    }
+
+    /// As [`Trainer::train_step`], the batch computed in `parts` parts of about as many utterances one after the other, in
+    /// less memory. Their gradients are added, each divided by the weight of the whole batch, so the step is that of the whole
+    /// batch to rounding, dropout included.
+    ///
+    /// # Errors
+    /// What went wrong on the device; then nothing was updated, and after [`Backend::recover`] the step may be tried again.
+    pub fn train_in_parts(&mut self, batches: &Batches<'_, B>, utterances: &[usize], parts: usize) -> Result<Pending<B>> {
+        let size = utterances.len().div_ceil(parts.max(1)).max(1);
+        let is_whole = size >= utterances.len();
+        let weight_of = |label: u32| f64::from(self.weights_of_classes[label as usize]);
+        let total_weight = (!is_whole).then(|| batches.labels(utterances).into_iter().map(weight_of).sum::<f64>() as f32);
+        let mut pending = Vec::new();
+        for (part, start) in (0..utterances.len()).step_by(size).enumerate() {
+            let end = (start + size).min(utterances.len());
+            let batch = batches.part(utterances, start..end);
+            let write = if part == 0 { Write::Set } else { Write::Add };
+            pending.push(self.differentiate(&batch, write, total_weight).map(|result| self.backend.start_read(&result)));
+            // Whatever fails has failed by now, before anything is updated.
+            if let Some(error) = self.backend.failure() {
+                return Err(error);
+            }
+        }
+        self.update();
+        Ok(Pending { parts: pending })
+    }
+
+    /// Goes on from a state that was kept, with the parameters given to [`Trainer::new`].
+    pub fn take_up(&mut self, steps: u64, moments: &[Vec<f32>; 2]) {
+        self.steps = steps;
+        self.moments = moments.each_ref().map(|moment| self.backend.upload(moment, self.parameters.shape()));
     }
 
     /// Waits for a step's results.
@@ -100,15 +136,18 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// Whatever went wrong on the device since the last wait.
     pub async fn outcome(&self, pending: Pending<B>) -> Result<Outcome> {
-        let loss = as_f32(self.backend.finish_read(pending.loss).await?);
-        let logits = as_f32(self.backend.finish_read(pending.logits).await?);
-        Ok(Outcome { loss: loss[0], logits })
+        let mut outcome = Outcome { loss: 0.0, logits: Vec::new() };
+        for [loss, logits] in pending.parts {
+            outcome.loss += as_f32(self.backend.finish_read(loss).await?)[0];
+            outcome.logits.extend(as_f32(self.backend.finish_read(logits).await?));
+        }
+        Ok(outcome)
     }
 
     /// Logits of a batch on their way to the host; changes nothing.
     pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
         let mut tape = Tape::new(self.backend, Mode::Infer);
-        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients);
+        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, Write::Set);
         let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout: None }, batch);
         self.backend.start_read(&logits.value)
     }
@@ -118,7 +157,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn gradients(&mut self, batch: &Batch<B>) -> Result<GradientReport> {
-        let (loss, logits) = self.differentiate(batch);
+        let [loss, logits] = self.differentiate(batch, Write::Set, None);
         Ok(GradientReport {
             loss: as_f32(self.backend.read(&loss).await?)[0],
             logits: as_f32(self.backend.read(&logits).await?),
@@ -126,19 +165,21 @@ impl<'b, B: Backend> Trainer<'b, B> {
         })
     }
 
-    /// Forward and backward; the gradients are in their buffer. Returns loss and logits.
-    fn differentiate(&mut self, batch: &Batch<B>) -> (B::Tensor, B::Tensor) {
+    /// Forward and backward; the gradients are in their buffer, in place of those before or added to them. `total_weight` is
+    /// that of the whole batch where this is a part of it. Returns loss and logits.
+    fn differentiate(&self, batch: &Batch<B>, write: Write, total_weight: Option<f32>) -> [B::Tensor; 2] {
         let train = &self.settings.train;
         let mut tape = Tape::new(self.backend, Mode::Train);
-        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients);
+        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, write);
         let dropout = Dropout::new(self.settings.model.dropout, train.seed, self.steps);
         let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout }, batch);
-        let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, train.label_smoothing as f32);
+        let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, train.label_smoothing as f32, total_weight);
         tape.backward(vec![(&logits, gradient)]);
-        (loss, logits.value)
+        [loss, logits.value]
     }
 
-    fn update(&self) {
+    /// Records the optimiser's step and sends all that was recorded.
+    fn update(&mut self) {
         let train = &self.settings.train;
         let clips = train.clip_norm > 0.0;
         let size = StepSize {
@@ -154,6 +195,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
                 self.backend.adam(&self.parameters, &self.gradients, self.moments.each_ref(), &norm, step);
             }
         }
+        self.steps += 1;
+        self.backend.submit();
     }
 
     /// Copies the parameter buffer to the host.

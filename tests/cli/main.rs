@@ -10,5 +10,6 @@ mod commands;
 mod corpus;
 mod failures;
 mod preparing;
+mod resuming;
 mod tokens;
 mod training;

@@ -1,16 +1,16 @@
 //! Softmax cross-entropy (20), PyTorch's definition with class weights w and label smoothing s:
 //! `loss = Σ_u Σ_c t_uc (-log p_uc) / Σ_u w_y` with the targets `t_uc = (1-s) w_y [c = y] + s/C w_c`, and its gradient
-//! `(p Σ_c t_uc - t_uc) / Σ_u w_y`.
+//! `(p Σ_c t_uc - t_uc) / Σ_u w_y`; of a part of a batch the divisor is the whole batch's.
 
 use super::Real;
 use super::attention::log_sum_exp;
 
 /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [classes]` → the loss and `[batch, classes]`.
-pub fn forward<T: Real>(logits: &[T], labels: &[u32], class_weights: &[T], smoothing: f32) -> (T, Vec<T>) {
+pub fn forward<T: Real>(logits: &[T], labels: &[u32], class_weights: &[T], smoothing: f32, total_weight: Option<f32>) -> (T, Vec<T>) {
     let classes = class_weights.len();
     let smoothing = T::of_f32(smoothing);
     let spread = smoothing / T::count(classes);
-    let total = labels.iter().map(|&label| class_weights[label as usize]).sum::<T>();
+    let total = total_weight.map_or_else(|| labels.iter().map(|&label| class_weights[label as usize]).sum::<T>(), T::of_f32);
     let mut loss = T::zero();
     let mut gradient = Vec::with_capacity(logits.len());
     for (logits, &label) in logits.chunks_exact(classes).zip(labels) {

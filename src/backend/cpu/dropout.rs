@@ -1,13 +1,14 @@
-//! Dropout: element i stays where number i of the stream is at least `rate`, divided by `1 - rate`. The numbers depend on
-//! (seed, stream, i) alone, so the gradient is the same map.
+//! Dropout: element i stays where number first + i of the stream is at least `rate`, divided by `1 - rate`. The numbers depend on
+//! (seed, stream, first + i) alone, so the gradient is the same map.
 
 use super::Real;
 use crate::backend::philox::{Stream, unit};
 
 /// `x` of any shape → the same shape.
-pub fn forward<T: Real>(x: &[T], rate: f32, stream: Stream) -> Vec<T> {
+pub fn forward<T: Real>(x: &[T], rate: f32, stream: Stream, first: usize) -> Vec<T> {
     let kept = T::one() - T::of_f32(rate);
     // A block of the generator serves four elements.
-    let words = (0..x.len().div_ceil(4) as u64).flat_map(|block| stream.block(block));
+    let blocks = (first / 4) as u64..(first + x.len()).div_ceil(4) as u64;
+    let words = blocks.flat_map(|block| stream.block(block)).skip(first % 4);
     x.iter().zip(words).map(|(&x, word)| if unit(word) >= rate { x / kept } else { T::zero() }).collect()
 }

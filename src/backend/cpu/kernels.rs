@@ -266,13 +266,14 @@ impl<T: Real> Backend for Cpu<T> {
         labels: &Rc<[u32]>,
         class_weights: &CpuTensor<T>,
         smoothing: f32,
+        total_weight: Option<f32>,
     ) -> (CpuTensor<T>, CpuTensor<T>) {
-        let (loss, gradient) = cross_entropy::forward(&logits.values(), labels, &class_weights.values(), smoothing);
+        let (loss, gradient) = cross_entropy::forward(&logits.values(), labels, &class_weights.values(), smoothing, total_weight);
         (CpuTensor::new(vec![loss], [1, 1]), CpuTensor::new(gradient, logits.shape()))
     }
 
-    fn dropout(&self, x: &CpuTensor<T>, rate: f32, stream: Stream) -> CpuTensor<T> {
-        CpuTensor::new(dropout::forward(&x.values(), rate, stream), x.shape())
+    fn dropout(&self, x: &CpuTensor<T>, rate: f32, stream: Stream, first: usize) -> CpuTensor<T> {
+        CpuTensor::new(dropout::forward(&x.values(), rate, stream, first), x.shape())
     }
 
     fn gradient_norm(&self, gradients: &CpuTensor<T>) -> CpuTensor<T> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::dispatch::{Pipeline, PipelineKey};
 use super::memory::{GUARD_WORDS, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
 use super::shader::Shader;
+use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
 
 /// How shaders are compiled and buffers laid out.
@@ -45,6 +46,10 @@ impl Fault {
 
     pub(super) fn get(&self) -> Option<BackendError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -163,6 +168,23 @@ impl Gpu {
         self.pipelines.get_mut().retain(|key, _| key.0 != shader.name);
     }
 
+    /// Allows no buffer larger than so many bytes, as a smaller device would: to see what a program does there.
+    pub fn restrict_buffers(&mut self, bytes: u64) {
+        self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
+    }
+
+    /// Forgets the failure, and all that it may have left unfinished.
+    pub(super) fn forget_failure(&self) {
+        // Ends the pass before its encoder is dropped.
+        self.recording.borrow_mut().pass = None;
+        *self.recording.borrow_mut() = Recording::default();
+        self.tables.borrow_mut().clear();
+        self.pool.clear();
+        // Memory is given back when the work that uses it is done; a failure of this wait shows in the next read.
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.fault.clear();
+    }
+
     /// Keeps the first failure; the next read returns it.
     pub(super) fn fail(&self, error: BackendError) {
         self.fault.set(error);
@@ -178,7 +200,7 @@ impl Gpu {
                 what: "one buffer's size in bytes",
                 needed: bytes,
                 limit,
-                mend: "lower train.batch_size or data.max_frames",
+                mend: SMALLER_BATCH,
             });
             bytes = 256;
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::device::{ARGUMENT_BYTES, Gpu, Recording};
 use super::memory::{BufferRange, GUARD_WORDS};
 use super::shader::{Entry, Launch, Shader};
+use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
 
 /// Shader, entry point, variant.
@@ -33,7 +34,7 @@ impl Gpu {
                 what: "workgroups in one dimension",
                 needed: needed.into(),
                 limit: self.limits.max_compute_workgroups_per_dimension.into(),
-                mend: "lower train.batch_size",
+                mend: SMALLER_BATCH,
             });
         }
         let pipeline = match self.pipeline(L::SHADER, L::ENTRY, variant) {

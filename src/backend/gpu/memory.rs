@@ -153,6 +153,11 @@ impl Pool {
         Rc::new(Storage { buffer, pool: Weak::new() })
     }
 
+    /// Gives the free buffers back to the device.
+    pub(super) fn clear(&self) {
+        self.free.borrow_mut().clear();
+    }
+
     /// Says that everything recorded so far was sent.
     pub(super) fn submitted(&self) {
         self.submission.set(self.submission.get() + 1);

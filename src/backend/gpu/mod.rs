@@ -19,8 +19,8 @@ pub use memory::{BufferRange, Tensor, Words};
 
 use super::philox::Stream;
 use super::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
-    NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved,
+    LstmWeights, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 use crate::audio::mfcc::MfccTables;
 
@@ -62,6 +62,14 @@ impl Backend for Gpu {
 
     async fn finish_read(&self, readback: Readback) -> Result<Vec<f32>> {
         self.finish(readback).await
+    }
+
+    fn failure(&self) -> Option<BackendError> {
+        self.fault.get()
+    }
+
+    fn recover(&self) {
+        self.forget_failure();
     }
 
     async fn verify(&self) -> Result<()> {
@@ -165,12 +173,19 @@ impl Backend for Gpu {
         kernels::global_max::backward(self, dy, winners, rows, column, dx);
     }
 
-    fn cross_entropy(&self, logits: &Tensor, labels: &Words, class_weights: &Tensor, smoothing: f32) -> (Tensor, Tensor) {
-        kernels::cross_entropy::forward(self, logits, labels, class_weights, smoothing)
+    fn cross_entropy(
+        &self,
+        logits: &Tensor,
+        labels: &Words,
+        class_weights: &Tensor,
+        smoothing: f32,
+        total_weight: Option<f32>,
+    ) -> (Tensor, Tensor) {
+        kernels::cross_entropy::forward(self, logits, labels, class_weights, smoothing, total_weight)
     }
 
-    fn dropout(&self, x: &Tensor, rate: f32, stream: Stream) -> Tensor {
-        kernels::dropout::forward(self, x, rate, stream)
+    fn dropout(&self, x: &Tensor, rate: f32, stream: Stream, first: usize) -> Tensor {
+        kernels::dropout::forward(self, x, rate, stream, first)
     }
 
     fn gradient_norm(&self, gradients: &Tensor) -> Tensor {

@@ -25,6 +25,8 @@ pub struct CrossEntropy {
     pub amplitude: f32,
     pub class_weights: ClassWeights,
     pub smoothing: f32,
+    /// The weight of the batch that this is a part of.
+    pub total_weight: Option<f32>,
 }
 
 impl CrossEntropy {
@@ -43,7 +45,7 @@ impl CrossEntropy {
         };
         let weights = backend.upload(&weights, [1, self.classes]);
         let logits = backend.upload(&logits.values, logits.shape);
-        let (loss, gradient) = backend.cross_entropy(&logits, &labels, &weights, self.smoothing);
+        let (loss, gradient) = backend.cross_entropy(&logits, &labels, &weights, self.smoothing, self.total_weight);
         vec![Recorded::new("loss", loss), Recorded::new("gradient of logits", gradient)]
     }
 }
@@ -51,6 +53,7 @@ impl CrossEntropy {
 impl fmt::Display for CrossEntropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "batch={},classes={},logits=±{},smoothing={}", self.batch, self.classes, self.amplitude, self.smoothing)?;
+        self.total_weight.map_or(Ok(()), |total| write!(f, ",of {total}"))?;
         f.write_str(if self.class_weights == ClassWeights::Uneven { ",weighted" } else { "" })
     }
 }
@@ -58,7 +61,14 @@ impl fmt::Display for CrossEntropy {
 impl Subject for CrossEntropy {
     fn cases() -> Vec<Self> {
         use ClassWeights::{Equal, Uneven};
-        let loss = |batch, classes, amplitude, class_weights, smoothing| Self { batch, classes, amplitude, class_weights, smoothing };
+        let loss = |batch, classes, amplitude, class_weights, smoothing| Self {
+            batch,
+            classes,
+            amplitude,
+            class_weights,
+            smoothing,
+            total_weight: None,
+        };
         vec![
             loss(256, 7, 3.0, Equal, 0.0),
             loss(32, 4, 3.0, Uneven, 0.0),
@@ -70,6 +80,7 @@ impl Subject for CrossEntropy {
             loss(64, 7, 80.0, Uneven, 0.1),
             loss(65, 40, 3.0, Uneven, 0.05),
             loss(300, 3, 3.0, Uneven, 0.0),
+            Self { total_weight: Some(81.5), ..loss(33, 7, 3.0, Uneven, 0.1) },
         ]
     }
 
@@ -80,6 +91,7 @@ impl Subject for CrossEntropy {
             amplitude: source.pick(&[1.0, 4.0]),
             class_weights: source.pick(&[ClassWeights::Equal, ClassWeights::Uneven]),
             smoothing: source.pick(&[0.0, 0.1]),
+            total_weight: source.pick(&[None, Some(40.0)]),
         }
     }
 

@@ -190,30 +190,32 @@ pub struct Dropout {
     pub rate: f32,
     /// Of the mask.
     pub stream: Stream,
+    /// Number of the first element.
+    pub first: usize,
 }
 
 impl fmt::Display for Dropout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rows={},columns={},rate={},stream={}", self.rows, self.columns, self.rate, self.stream.stream)
+        write!(f, "rows={},columns={},rate={},stream={},first={}", self.rows, self.columns, self.rate, self.stream.stream, self.first)
     }
 }
 
 impl Subject for Dropout {
     fn cases() -> Vec<Self> {
-        let mask = |rows, columns, rate, seed, stream| Self { rows, columns, rate, stream: Stream { seed, stream } };
+        let mask = |rows, columns, rate, seed, stream, first| Self { rows, columns, rate, stream: Stream { seed, stream }, first };
         vec![
-            mask(129, 128, 0.1, 7, 0),
-            mask(63, 128, 0.5, u64::MAX, 1 << 40),
-            mask(1, 1, 0.0, 3, 5),
-            mask(1, 15, 0.2, 1 << 33, 6),
-            mask(17, 5, 0.3, 9, u64::MAX),
-            mask(65, 3, 0.9, 11, 12),
+            mask(129, 128, 0.1, 7, 0, 0),
+            mask(63, 128, 0.5, u64::MAX, 1 << 40, 0),
+            mask(1, 1, 0.0, 3, 5, 0),
+            mask(1, 15, 0.2, 1 << 33, 6, 3),
+            mask(17, 5, 0.3, 9, u64::MAX, 85),
+            mask(65, 3, 0.9, 11, 12, 4),
         ]
     }
 
     fn random(source: &mut Source) -> Self {
         let (rows, columns) = (source.between(5, 70), source.between(5, 70));
-        Self { rows, columns, rate: source.pick(&[0.0, 0.1, 0.25, 0.6]), stream: source.stream() }
+        Self { rows, columns, rate: source.pick(&[0.0, 0.1, 0.25, 0.6]), stream: source.stream(), first: source.between(0, 9) }
     }
 
     /// One division; the mask is exact.
@@ -236,6 +238,6 @@ impl Differentiable for Dropout {
     }
 
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], _: &'a ()) -> Var<B> {
-        tape.dropout(&leaves[0], self.rate, self.stream)
+        tape.dropout(&leaves[0], self.rate, self.stream, self.first)
     }
 }

@@ -1,0 +1,65 @@
+//! The first check of any training: one batch must be learned by heart. Where it is not, gradients or labels are wrong.
+
+use super::batches::{Batches, epoch_batches};
+use super::{TrainError, Trainer};
+use crate::backend::Backend;
+use crate::config::{Schedule, Settings};
+use crate::corpus::Split;
+use crate::dataset::{Dataset, Normalisation};
+use crate::model::{Dimensions, Mcsan};
+
+/// Loss below which a batch counts as learned.
+pub const LEARNED: f32 = 1e-3;
+/// Steps that it may take, where `train.steps` does not say.
+pub const STEPS: u64 = 1000;
+
+/// A batch that was learned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Learned {
+    pub utterances: usize,
+    pub steps: u64,
+    /// Loss of the last step.
+    pub loss: f32,
+}
+
+/// Trains on the first batch alone until its loss is below [`LEARNED`]. What keeps a loss from zero on purpose is off:
+/// dropout, label smoothing, weight decay, and a learning rate that falls. `observe` gets each step and its loss.
+///
+/// # Errors
+/// [`TrainError::NotLearned`] where the loss is not reached, or whatever went wrong on the device.
+pub async fn one_batch<B: Backend>(
+    backend: &B,
+    settings: &Settings,
+    data: &Dataset,
+    observe: &mut dyn FnMut(u64, f32),
+) -> Result<Learned, TrainError> {
+    let mut settings = settings.clone();
+    settings.model.dropout = 0.0;
+    let train = &mut settings.train;
+    (train.label_smoothing, train.weight_decay, train.schedule) = (0.0, 0.0, Schedule::Constant);
+    let limit = if train.steps > 0 { train.steps } else { STEPS };
+    let training = data.training();
+    let Some(utterances) = epoch_batches(&training, &settings.train, 0).into_iter().next() else {
+        return Err(TrainError::EmptySplit { split: Split::Train });
+    };
+    let dimensions = Dimensions::of(data, settings.model.word_width);
+    settings.train.check_class_weights(data.classes.len())?;
+    let class_weights = settings.train.class_weights(&data.class_counts(&training));
+    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(settings.train.seed);
+    let normalisation = Normalisation::fit(settings.data.normalise, data, &training, settings.data.max_frames)?;
+    let batches = Batches::new(backend, data, &normalisation, settings.data.max_frames)?;
+    let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &class_weights);
+    let mut loss = f32::INFINITY;
+    for step in 0..limit {
+        let pending = trainer.train_in_parts(&batches, &utterances, settings.train.accumulate)?;
+        loss = trainer.outcome(pending).await?.loss;
+        observe(step, loss);
+        if loss < LEARNED {
+            return Ok(Learned { utterances: utterances.len(), steps: step + 1, loss });
+        }
+        if !loss.is_finite() {
+            break;
+        }
+    }
+    Err(TrainError::NotLearned { utterances: utterances.len(), steps: trainer.steps(), loss })
+}

@@ -1,0 +1,265 @@
+//! The files of a run: settings, log, checkpoints, results; and how they are taken up again.
+//!
+//! Checkpoints are written beside and renamed, `best.safetensors` before `last.safetensors`. A run that is killed between
+//! the two goes on from the older `last`, which also says how good the best model was then, and makes the same best again:
+//! so every moment may be the last one.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::checkpoint::{Checkpoint, fingerprint};
+use super::evaluate::Evaluation;
+use super::metrics::Metrics;
+use super::run::files;
+use super::tensorboard::EventFile;
+use super::{TrainError, vocabulary};
+use crate::config::{Schedule, Settings};
+use crate::dataset::store::StoreError;
+use crate::dataset::{Dataset, replace_file};
+
+/// Settings that may differ when a run is taken up again: how long it goes on, and what decides no more than rounding.
+const FREE: [&str; 6] = ["train.epochs", "train.steps", "train.patience", "train.checkpoint_every", "train.accumulate", "run.device"];
+
+/// What a stopped run left.
+pub(super) struct Kept {
+    pub last: Checkpoint,
+    /// The best model; it may be of a later step than `last`, which is then reached again.
+    pub best: Option<Checkpoint>,
+}
+
+impl Kept {
+    /// Reads the checkpoints of a run; `None` where it was stopped before its first one.
+    ///
+    /// # Errors
+    /// [`TrainError`] naming the file: a checkpoint that cannot be read, settings that would change the run, other data.
+    pub fn load(folder: &Path, settings: &Settings, data: &Dataset) -> Result<Option<Self>, TrainError> {
+        let path = folder.join(files::LAST);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let last = Checkpoint::load(&path)?;
+        let refused = |reason: String| TrainError::Run { path: path.clone(), reason };
+        let (Some(progress), Some(_)) = (&last.progress, &last.moments) else {
+            return Err(refused("does not say where the run stood; train anew, with another --out".into()));
+        };
+        for (key, now, then) in settings.differences(&last.settings) {
+            let longer = ["train.epochs", "train.steps"].contains(&key);
+            if longer && settings.train.schedule == Schedule::Cosine {
+                return Err(refused(format!(
+                    "{key} = {now}: the run's cosine schedule was laid out for {then}; leave it so, or train anew with another --out"
+                )));
+            }
+            if !FREE.contains(&key) {
+                return Err(refused(format!(
+                    "{key} = {now}: the run was started with {then}, and another value would change it; leave it so, or train anew with another --out"
+                )));
+            }
+        }
+        if progress.data != fingerprint(data) {
+            let reason =
+                format!("{} was started with other data; give those with --data, or train anew with another --out", folder.display());
+            return Err(TrainError::Misfit { reason });
+        }
+        let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };
+        Ok(Some(Self { last, best }))
+    }
+}
+
+/// A step that was done.
+pub(super) struct StepLine {
+    pub step: u64,
+    pub epoch: u64,
+    pub rate: f64,
+    pub loss: f32,
+    pub utterances_per_s: f64,
+    pub parts: usize,
+}
+
+/// A run's folder, open for writing.
+pub(super) struct RunFolder {
+    path: PathBuf,
+    metrics: File,
+    events: EventFile,
+    /// Step of the last checkpoint that was written.
+    pub kept_step: Option<u64>,
+}
+
+impl RunFolder {
+    /// Begins a run, in a folder that holds none.
+    pub fn create(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<Self, TrainError> {
+        if path.join(files::LAST).exists() {
+            let reason = "holds a run already; choose another --out, go on with --resume, or remove it".into();
+            return Err(TrainError::Run { path: path.into(), reason });
+        }
+        let denied = denied(path);
+        std::fs::create_dir_all(path).map_err(&denied)?;
+        write_config(path, settings, device, data)?;
+        vocabulary::save(&path.join(vocabulary::FILE), data)?;
+        let tensorboard = path.join(files::TENSORBOARD);
+        if tensorboard.exists() {
+            // Of a run that came to no checkpoint.
+            std::fs::remove_dir_all(&tensorboard).map_err(&denied)?;
+        }
+        let metrics = File::create(path.join(files::METRICS)).map_err(&denied)?;
+        let events = EventFile::create(&tensorboard, None).map_err(&denied)?;
+        Ok(Self { path: path.into(), metrics, events, kept_step: None })
+    }
+
+    /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
+    /// before it too.
+    pub fn take_up(
+        path: &Path,
+        settings: &Settings,
+        device: &str,
+        data: &Dataset,
+        kept: &Kept,
+        epochs: u64,
+    ) -> Result<(Self, Vec<f32>), TrainError> {
+        let denied = denied(path);
+        let step = kept.last.step;
+        write_config(path, settings, device, data)?;
+        if let Some(best) = kept.best.as_ref().filter(|best| best.settings != *settings) {
+            // A run that was made longer has the files of one that was started so.
+            Checkpoint { settings: settings.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
+        }
+        let log = path.join(files::METRICS);
+        let (lines, losses) = lines_before(&std::fs::read_to_string(&log).unwrap_or_default(), step, epochs);
+        replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
+        let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
+        let events = EventFile::create(&path.join(files::TENSORBOARD), Some(step)).map_err(&denied)?;
+        Ok((Self { path: path.into(), metrics, events, kept_step: Some(step) }, losses))
+    }
+
+    /// What there is to go on from, in words.
+    pub fn kept(&self) -> String {
+        match self.kept_step {
+            Some(step) => format!("{} is whole, of step {step} (--resume goes on from it)", self.path.join(files::LAST).display()),
+            None => "no checkpoint was written yet".into(),
+        }
+    }
+
+    fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError {
+        let (path, kept) = (self.path.join(file), self.kept());
+        move |error| TrainError::Run { path: path.clone(), reason: format!("cannot be written ({error}); free some space; {kept}") }
+    }
+
+    /// A checkpoint's failure, with what there is instead.
+    fn not_saved(&self, error: StoreError) -> TrainError {
+        match error {
+            StoreError::Write { path, source } => {
+                TrainError::Run { path, reason: format!("cannot be written ({source}); free some space; {}", self.kept()) }
+            }
+            error => error.into(),
+        }
+    }
+
+    fn line(&mut self, value: &Value) -> Result<(), TrainError> {
+        // In one piece, so that no line is torn when the program is killed.
+        self.metrics.write_all(format!("{value}\n").as_bytes()).map_err(self.full(files::METRICS))
+    }
+
+    fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), TrainError> {
+        self.events.scalars(step, values).map_err(self.full(files::TENSORBOARD))
+    }
+
+    /// Logs a step; how many parts it took only where they were several.
+    pub fn step(&mut self, line: &StepLine) -> Result<(), TrainError> {
+        let StepLine { step, epoch, rate, loss, utterances_per_s, parts } = *line;
+        let mut value = json!({ "step": step, "epoch": epoch, "loss": loss, "lr": rate, "utterances_per_s": utterances_per_s });
+        if parts > 1 {
+            value["parts"] = json!(parts);
+        }
+        self.line(&value)?;
+        self.scalars(step, &[("step/loss", loss.into()), ("step/learning_rate", rate), ("step/utterances_per_s", utterances_per_s)])
+    }
+
+    /// Logs an epoch that ended after `steps` steps of the run.
+    pub fn epoch(&mut self, epoch: u64, steps: u64, train: &Metrics, validation: Option<&Metrics>) -> Result<(), TrainError> {
+        let brief =
+            |metrics: &Metrics| json!({ "wa": metrics.wa, "ua": metrics.ua, "weighted_f1": metrics.weighted_f1, "loss": metrics.loss });
+        self.line(&json!({ "epoch": epoch, "train": brief(train), "validation": validation.map(brief) }))?;
+        self.split("train", steps, train)?;
+        validation.map_or(Ok(()), |validation| self.split("validation", steps, validation))
+    }
+
+    /// Figures of a split after `steps` steps. They stand at the last of them: a run that goes on makes TensorBoard forget
+    /// what is at its first step and later.
+    fn split(&mut self, name: &str, steps: u64, metrics: &Metrics) -> Result<(), TrainError> {
+        let tags = ["loss", "wa", "ua", "weighted_f1"].map(|figure| format!("{name}/{figure}"));
+        let figures = [metrics.loss, metrics.wa, metrics.ua, metrics.weighted_f1];
+        self.scalars(steps.saturating_sub(1), &tags.iter().map(String::as_str).zip(figures).collect::<Vec<_>>())
+    }
+
+    /// Writes the best model, where it is a new one, and then where the run stands.
+    pub fn checkpoints(&mut self, best: Option<&Checkpoint>, last: &Checkpoint) -> Result<(), TrainError> {
+        if let Some(best) = best {
+            best.save(&self.path.join(files::BEST)).map_err(|error| self.not_saved(error))?;
+        }
+        last.save(&self.path.join(files::LAST)).map_err(|error| self.not_saved(error))?;
+        self.kept_step = Some(last.step);
+        Ok(())
+    }
+
+    /// Writes the results on the test split.
+    pub fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
+        let text = format!("{:#}\n", json!(test));
+        replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(self.full(files::TEST))?;
+        self.split("test", steps, &test.metrics)
+    }
+}
+
+fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
+    move |error| TrainError::Run {
+        path: path.into(),
+        reason: format!("cannot be written ({error}); choose another --out, or free some space"),
+    }
+}
+
+fn write_config(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<(), TrainError> {
+    let version = env!("CARGO_PKG_VERSION");
+    let config = format!("# mcsan {version} on {device}\n# corpus: {}\n\n{}", data.corpus, settings.to_toml());
+    replace_file(&path.join(files::CONFIG), |file| file.write_all(config.as_bytes())).map_err(denied(path))
+}
+
+/// The lines of a log that belong to steps before `step` and to the first `epochs` epochs, and the steps' losses.
+fn lines_before(log: &str, step: u64, epochs: u64) -> (String, Vec<f32>) {
+    let (mut lines, mut losses) = (String::new(), Vec::new());
+    for line in log.lines() {
+        // The last line may be torn.
+        let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
+        let number = |key: &str| value.get(key).and_then(Value::as_u64);
+        let stays = match (number("step"), number("epoch")) {
+            (Some(of_step), _) => of_step < step,
+            (None, Some(epoch)) => epoch < epochs,
+            (None, None) => true,
+        };
+        if !stays {
+            continue;
+        }
+        lines += line;
+        lines.push('\n');
+        if number("step").is_some() {
+            losses.push(value.get("loss").and_then(Value::as_f64).unwrap_or(f64::NAN) as f32);
+        }
+    }
+    (lines, losses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_cut_back_to_the_checkpoint_and_loses_a_torn_line() {
+        let log = "{\"step\":0,\"epoch\":0,\"loss\":1.5}\n{\"step\":1,\"epoch\":0,\"loss\":1.25}\n{\"epoch\":0}\n\
+                   {\"step\":2,\"epoch\":1,\"loss\":1.125}\n{\"epoch\":1}\n{\"step\":3,\"epo";
+        let count = |step, epochs| lines_before(log, step, epochs);
+        assert_eq!(count(2, 1), (log.lines().take(3).map(|line| format!("{line}\n")).collect(), vec![1.5, 1.25]));
+        assert_eq!(count(3, 1).1, [1.5, 1.25, 1.125]);
+        assert_eq!(count(9, 9).0.lines().count(), 5);
+        assert_eq!(count(0, 0), (String::new(), Vec::new()));
+    }
+}
