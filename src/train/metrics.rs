@@ -42,16 +42,22 @@ impl Metrics {
             confusion[label as usize][largest(row)] += 1;
             loss -= softmax(row)[label as usize].max(f64::MIN_POSITIVE).ln();
         }
+        Self::of_counts(confusion, loss / labels.len().max(1) as f64, class_names)
+    }
+
+    /// Results of counts `[true class][predicted class]` and the mean cross-entropy over them.
+    pub fn of_counts(confusion: Vec<Vec<usize>>, loss: f64, class_names: &[String]) -> Self {
+        let count = class_names.len();
         let classes: Vec<ClassMetrics> = (0..count).map(|class| class_metrics(&confusion, class, &class_names[class])).collect();
         let right: usize = (0..count).map(|class| confusion[class][class]).sum();
         let present: Vec<&ClassMetrics> = classes.iter().filter(|class| class.support > 0).collect();
-        let utterances = labels.len();
+        let utterances = confusion.iter().flatten().sum();
         Self {
             utterances,
             wa: share(right, utterances),
             ua: present.iter().map(|class| class.recall).sum::<f64>() / present.len().max(1) as f64,
             weighted_f1: present.iter().map(|class| class.f1 * share(class.support, utterances)).sum(),
-            loss: loss / utterances.max(1) as f64,
+            loss,
             classes,
             confusion,
         }
