@@ -11,6 +11,7 @@
 //! ```text
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
+//! experiment/    folds, cross-validation, ablation, their statistics and tables
 //! check/         every kernel's cases, and the comparison with the float64 reference
 //! train/         epochs (run), a run's files and taking it up (run_folder), one step (trainer), batches, checkpoints, metrics,
 //!                TensorBoard, predict, the overfit check
@@ -79,6 +80,7 @@ pub mod config;
 pub mod corpus;
 pub mod dataset;
 pub mod demo;
+pub mod experiment;
 pub mod model;
 pub mod prepare;
 pub mod tape;

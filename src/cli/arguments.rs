@@ -58,6 +58,10 @@ pub enum Command {
     Train(Train),
     /// Test a trained model
     Evaluate(Evaluate),
+    /// Cross-validate: every fold a run of its own, then mean ± standard deviation and a pooled confusion matrix
+    Crossval(super::crossval::Crossval),
+    /// Cross-validate the rows of the paper's Table 3 over the same folds and compare them
+    Ablate(super::ablate::Ablate),
     /// Predict the emotion of one utterance
     Predict(Predict),
     /// Write the MFCC matrix of a recording

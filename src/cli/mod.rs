@@ -6,9 +6,11 @@ macro_rules! println {
     ($($argument:tt)*) => { $crate::cli::print_line(format_args!($($argument)*)) };
 }
 
+mod ablate;
 mod arguments;
 mod check;
 mod config;
+mod crossval;
 mod demo;
 mod device;
 mod devices;
@@ -65,6 +67,8 @@ fn dispatch(options: &Options) -> Done {
         Command::Inspect(arguments) => inspect::run(common, arguments),
         Command::Train(arguments) => train::run(common, arguments),
         Command::Evaluate(arguments) => evaluate::run(common, arguments),
+        Command::Crossval(arguments) => crossval::run(common, arguments),
+        Command::Ablate(arguments) => ablate::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
         Command::Tokens(arguments) => tokens::run(arguments),

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-/// `[frames · coefficients]`: features, row by row.
+/// `[frames · coefficients]`: features, row by row; copies share them.
 #[derive(Debug, Clone)]
 pub struct FeatureRows(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    Held(Vec<f32>),
+    Held(Arc<Vec<f32>>),
     /// These bytes of the file, which are aligned numbers of the machine's own kind.
     Mapped(Arc<Mmap>, Range<usize>),
 }
@@ -40,7 +40,7 @@ impl Deref for FeatureRows {
 
 impl From<Vec<f32>> for FeatureRows {
     fn from(values: Vec<f32>) -> Self {
-        Self(Source::Held(values))
+        Self(Source::Held(Arc::new(values)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Logits and metrics of a model on some utterances.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::batches::Batches;
 use super::metrics::{Metrics, largest, softmax};
@@ -12,7 +12,7 @@ use crate::dataset::Dataset;
 const BATCH: usize = 64;
 
 /// A prediction for one utterance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     pub id: String,
     pub label: String,
@@ -22,7 +22,7 @@ pub struct Prediction {
 }
 
 /// Metrics and predictions of a split.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     #[serde(flatten)]
     pub metrics: Metrics,

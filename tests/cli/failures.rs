@@ -10,7 +10,7 @@ use crate::corpus::{MONO_16_KHZ, TINY, corpus, prepared, trained};
 use crate::program::mcsan;
 
 /// Names of everything in a folder and the folders in it.
-fn everything(folder: &Path) -> Vec<String> {
+pub fn everything(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         found.push(entry.display().to_string());
@@ -23,7 +23,7 @@ fn everything(folder: &Path) -> Vec<String> {
 }
 
 /// Calls the program on the CPU reference and requires that its one line holds `parts`, and that no file came or went.
-fn refused(folder: &TempDir, arguments: &str, parts: &[&str]) {
+pub fn refused(folder: &TempDir, arguments: &str, parts: &[&str]) {
     let before = everything(folder.path());
     let line = mcsan(folder.path(), &format!("{arguments} --device cpu")).fails();
     for part in parts {
@@ -252,6 +252,8 @@ fn wrong_usage_exits_with_2() {
         "gradients --data d --weights w --out g --utterances 1-8",
         "prepare tapes manifest.csv --out d",
         "devices --backend glide",
+        "crossval --data d --out r --by day",
+        "ablate --data d --out r --rows full,half",
         "config --set model.layers=1",
     ] {
         let outcome = mcsan(folder.path(), arguments);

@@ -8,6 +8,7 @@ mod program;
 mod chain;
 mod commands;
 mod corpus;
+mod experiments;
 mod failures;
 mod preparing;
 mod resuming;

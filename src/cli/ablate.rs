@@ -1,0 +1,38 @@
+//! `mcsan ablate`
+
+use clap::Args;
+
+use super::arguments::Common;
+use super::crossval::{Experiment, Prepared, report};
+use super::device;
+use super::{Done, Failure};
+use crate::backend::gpu::Checking;
+use crate::experiment::ablate::{Row, gather};
+
+#[derive(Args)]
+#[command(after_help = "Example: mcsan ablate --data corpus.safetensors --out runs/ablation --rows full,no_audio,no_text --folds 5")]
+pub struct Ablate {
+    #[command(flatten)]
+    pub experiment: Experiment,
+    /// Rows to train; all where not given
+    #[arg(long, value_name = "ROW,…", value_delimiter = ',', default_values_t = Row::ALL, hide_default_value = true)]
+    pub rows: Vec<Row>,
+}
+
+pub fn run(common: &Common, arguments: &Ablate) -> Done {
+    let experiment = &arguments.experiment;
+    let Prepared { settings, data, identity, folds } = experiment.prepare(common)?;
+    Row::ALL.iter().try_for_each(|row| row.settings(&settings).map(drop))?;
+    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    let summary = || gather(&data, &identity, &settings, &folds, &experiment.out);
+    if experiment.out.exists() {
+        // Rows that are there and do not belong to this are found before anything is trained.
+        summary()?;
+    }
+    let open = |row: &Row| Ok((format!("{row}: "), row.open(&data, &identity, &settings, &folds, &experiment.out)?));
+    let validations = arguments.rows.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
+    let trained = experiment.train(&device, &validations);
+    let results = summary();
+    trained?;
+    report(common, results?.as_ref())
+}

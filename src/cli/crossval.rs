@@ -1,0 +1,151 @@
+//! `mcsan crossval`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use toml::Value;
+
+use super::arguments::{Common, Configuration};
+use super::device::{self, Device, on_device};
+use super::progress::Progress;
+use super::{Done, Failure, print_json};
+use crate::backend::gpu::Checking;
+use crate::config::Settings;
+use crate::dataset::Dataset;
+use crate::experiment::crossval::{CrossValidation, Event, check_fold};
+use crate::experiment::folds::{By, Folds};
+use crate::experiment::gather::Gathered;
+use crate::experiment::spec::Identity;
+use crate::experiment::table::Results;
+
+/// Data, folds and settings of an experiment.
+#[derive(Args)]
+pub struct Experiment {
+    #[arg(long, value_name = "DATA")]
+    pub data: PathBuf,
+    /// The experiment's folder; one that was begun with the same goes on
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How many folds; 10 by random, every speaker or session one where not given
+    #[arg(long, value_name = "K")]
+    pub folds: Option<usize>,
+    /// What stays together in a fold; train.seed decides which
+    #[arg(long, value_name = "GROUP", default_value = "random")]
+    pub by: By,
+    /// Train only this fold, from 1, and sum up what is there: folds can be spread over processes and machines
+    #[arg(long, value_name = "K")]
+    pub fold: Option<usize>,
+    #[command(flatten)]
+    pub configuration: Configuration,
+    /// Same as --set train.epochs=N
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub epochs: Option<usize>,
+    /// Same as --set train.seed=N
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example: mcsan crossval --data corpus.safetensors --out runs/folds --by speaker --epochs 15")]
+pub struct Crossval {
+    #[command(flatten)]
+    pub experiment: Experiment,
+}
+
+/// What an experiment computes with.
+pub struct Prepared {
+    pub settings: Settings,
+    pub data: Dataset,
+    pub identity: Identity,
+    pub folds: Folds,
+}
+
+impl Experiment {
+    /// Reads settings and data and makes the folds; writes nothing.
+    pub fn prepare(&self, common: &Common) -> Result<Prepared, Failure> {
+        let mut settings = self.configuration.load(Settings::default())?;
+        let integer = |value: u64| Value::Integer(value.try_into().unwrap_or(i64::MAX));
+        let options = [
+            ("train.epochs", self.epochs.map(|epochs| integer(epochs as u64))),
+            ("train.seed", self.seed.map(integer)),
+            ("run.device", common.device.clone().map(Value::String)),
+        ];
+        for (key, value) in options.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            settings.set(key, value)?;
+        }
+        let settings = settings.load(None, &[])?;
+        let data = Dataset::load(&self.data)?;
+        settings.train.check_class_weights(data.classes.len())?;
+        let folds = Folds::assign(&data, self.by, self.folds, settings.train.seed)
+            .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
+            .map_err(|error| Failure(format!("{}: {error}", self.data.display())))?;
+        Ok(Prepared { settings, identity: Identity::of(&data), data, folds })
+    }
+
+    /// Trains the folds of some cross-validations, one after the other, and sums each up; the text stands before what is
+    /// said of it.
+    pub fn train(&self, device: &Device, of: &[(String, CrossValidation<'_>)]) -> Result<Vec<Option<Gathered>>, Failure> {
+        eprintln!("training on {}", device.name());
+        let mut gathered = Vec::new();
+        for (name, validation) in of {
+            let mut show = Show { name, folds: validation.folds.count(), progress: Progress::new() };
+            let done =
+                on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
+            show.progress.finish();
+            let results = Gathered::write(validation);
+            // Where a fold fails, what the others say is written all the same.
+            done.map_err(|error| Failure(format!("{name}{error}")))?;
+            gathered.push(results?);
+        }
+        Ok(gathered)
+    }
+}
+
+/// Shows the events of a cross-validation.
+struct Show<'n> {
+    name: &'n str,
+    folds: usize,
+    progress: Progress,
+}
+
+impl Show<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        let Self { name, folds, .. } = self;
+        match event {
+            Event::Begin { fold, train, validation, test } => {
+                eprintln!("{name}fold {fold} of {folds}: trains on {train}, validates on {validation}, tests on {test} utterances");
+                self.progress = Progress::new();
+            }
+            Event::Run(event) => self.progress.show(&event),
+            Event::End { fold, test } => {
+                self.progress.finish();
+                eprintln!("{name}fold {fold} of {folds}: {}", super::tables::headline(test));
+            }
+            Event::Kept { fold } => eprintln!("{name}fold {fold} of {folds}: done before"),
+            Event::Elsewhere { fold } => eprintln!("{name}fold {fold} of {folds}: another process trains it"),
+        }
+    }
+}
+
+/// Shows what an experiment says, if it says anything yet.
+pub fn report(common: &Common, results: Option<&Results>) -> Done {
+    let nothing = "no fold is done yet; call again when the processes that train them have ended";
+    let results = results.ok_or_else(|| Failure(nothing.into()))?;
+    if common.json {
+        print_json(&results.document);
+    } else {
+        println!("{}", results.markdown().trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn run(common: &Common, arguments: &Crossval) -> Done {
+    let experiment = &arguments.experiment;
+    let Prepared { settings, data, identity, folds } = experiment.prepare(common)?;
+    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    let validation = CrossValidation::open(&data, &identity, settings, &folds, &experiment.out)?;
+    let gathered = experiment.train(&device, &[(String::new(), validation)])?;
+    let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());
+    report(common, results.as_ref())
+}

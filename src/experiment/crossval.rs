@@ -1,0 +1,184 @@
+//! Cross-validation: a run for each fold, in `DIR/fold-1` to `DIR/fold-K`, by any number of processes.
+//!
+//! A fold is done when its `test.json` is there; a process trains the folds that are neither done nor another's, so a call
+//! after an interruption goes on where that stopped, and several calls at once, on one machine or on several that share
+//! the folder, divide the folds among themselves.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ExperimentError;
+use super::claim::{self, Claim};
+use super::folds::Folds;
+use super::spec::{Identity, Spec, fold_folder, settings_difference};
+use crate::backend::Backend;
+use crate::config::Settings;
+use crate::dataset::Dataset;
+use crate::train::run::{self, files};
+use crate::train::{Evaluation, Metrics};
+
+/// What a cross-validation tells while it goes on.
+pub enum Event<'e> {
+    /// A fold's training begins.
+    Begin {
+        fold: usize,
+        train: usize,
+        validation: usize,
+        test: usize,
+    },
+    Run(run::Event<'e>),
+    /// A fold is done, with its result on the test part.
+    End {
+        fold: usize,
+        test: &'e Metrics,
+    },
+    /// A fold was done before.
+    Kept {
+        fold: usize,
+    },
+    /// Another process trains a fold.
+    Elsewhere {
+        fold: usize,
+    },
+}
+
+/// A cross-validation and its folder.
+pub struct CrossValidation<'c> {
+    pub data: &'c Dataset,
+    pub settings: Settings,
+    pub folds: &'c Folds,
+    pub folder: PathBuf,
+}
+
+impl<'c> CrossValidation<'c> {
+    /// Takes a folder that is new or was begun with the same.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Folder`], naming what differs, there or in one of its folds.
+    pub fn open(
+        data: &'c Dataset,
+        identity: &Identity,
+        settings: Settings,
+        folds: &'c Folds,
+        folder: &Path,
+    ) -> Result<Self, ExperimentError> {
+        Spec::of(data, identity, &settings, folds).agree(folder)?;
+        let opened = Self { data, settings, folds, folder: folder.into() };
+        // A fold of something else is found before the others are trained.
+        (1..=folds.count()).try_for_each(|fold| opened.result(fold).map(drop))?;
+        Ok(opened)
+    }
+
+    /// Trains the folds that are neither done nor another process'; or fold `only`, unless it is done.
+    ///
+    /// # Errors
+    /// [`ExperimentError::NoSuchFold`], [`ExperimentError::Busy`] where another process has fold `only`, a folder that
+    /// holds a run of something else, or a failed training; finished folds are kept.
+    pub async fn train<B: Backend>(
+        &self,
+        backend: &B,
+        only: Option<usize>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), ExperimentError> {
+        let all = 1..=self.folds.count();
+        check_fold(only, self.folds)?;
+        for fold in all.filter(|&fold| only.is_none_or(|only| only == fold)) {
+            let folder = fold_folder(&self.folder, fold);
+            if self.result(fold)?.is_some() {
+                observe(Event::Kept { fold });
+                continue;
+            }
+            let claim = Claim::take(&folder).map_err(|source| ExperimentError::Write { path: folder.clone(), source })?;
+            let Some(claim) = claim else {
+                if only.is_some() {
+                    return Err(ExperimentError::Busy { path: folder });
+                }
+                observe(Event::Elsewhere { fold });
+                continue;
+            };
+            // It may have been finished between the look and the claim.
+            match self.result(fold)? {
+                Some(_) => observe(Event::Kept { fold }),
+                None => self.train_fold(backend, fold, &folder, observe).await?,
+            }
+            claim.finish();
+        }
+        Ok(())
+    }
+
+    /// Trains a fold, from its beginning: what an interrupted run left is removed. The one place that starts a run.
+    async fn train_fold<B: Backend>(
+        &self,
+        backend: &B,
+        fold: usize,
+        folder: &Path,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), ExperimentError> {
+        clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
+        let data = self.folds.dataset(self.data, fold);
+        let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
+        observe(Event::Begin { fold, train, validation, test });
+        let finished = run::train(backend, &self.settings, &data, Some(folder), None, &mut |event| observe(Event::Run(event))).await;
+        let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
+        if let Some(test) = &finished.test {
+            observe(Event::End { fold, test: &test.metrics });
+        }
+        Ok(())
+    }
+
+    /// A fold's result, if it is done.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Folder`] where the run is of other settings or tests other utterances.
+    pub fn result(&self, fold: usize) -> Result<Option<Evaluation>, ExperimentError> {
+        let folder = fold_folder(&self.folder, fold);
+        let path = folder.join(files::TEST);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mend = "remove the fold's folder to train it anew, or choose another --out";
+        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, mend };
+        let read = |path: &Path| fs::read_to_string(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
+
+        let config = folder.join(files::CONFIG);
+        if let Some(difference) = settings_difference(&read(&config)?, &self.settings.to_toml()) {
+            return Err(broken(&config, format!("is of a run with other settings: {difference}")));
+        }
+        let result: Evaluation =
+            serde_json::from_str(&read(&path)?).map_err(|error| broken(&path, format!("is no result of a run ({error})")))?;
+        let expected = self.folds.test(fold);
+        let same = |(prediction, &utterance): (&crate::train::evaluate::Prediction, &usize)| {
+            prediction.id == self.data.utterances[utterance].id
+                && prediction.label == self.data.classes[self.data.labels[utterance] as usize]
+        };
+        let classes: Vec<&str> = result.metrics.classes.iter().map(|class| class.name.as_str()).collect();
+        if result.predictions.len() != expected.len() || !result.predictions.iter().zip(expected).all(same) || classes != self.data.classes
+        {
+            return Err(broken(&path, format!("tests other utterances than fold {fold} does")));
+        }
+        Ok(Some(result))
+    }
+}
+
+/// Whether there is such a fold.
+///
+/// # Errors
+/// [`ExperimentError::NoSuchFold`]
+pub fn check_fold(fold: Option<usize>, folds: &Folds) -> Result<(), ExperimentError> {
+    match fold {
+        Some(fold) if !(1..=folds.count()).contains(&fold) => Err(ExperimentError::NoSuchFold { fold, folds: folds.count() }),
+        _ => Ok(()),
+    }
+}
+
+/// Removes everything of an interrupted run but the claim on its folder.
+fn clear(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == claim::FILE {
+            continue;
+        }
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
+    Ok(())
+}

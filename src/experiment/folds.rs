@@ -1,0 +1,289 @@
+//! Folds of a data set: K parts; fold k tests on part k, validates on part k + 1 (after the last comes the first) and
+//! trains on the rest, which is 8 : 1 : 1 at K = 10.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ExperimentError;
+use crate::backend::philox::Stream;
+use crate::corpus::Split;
+use crate::dataset::{Dataset, UtteranceInfo};
+
+/// Random streams of the folds start here, apart from those of a run; one more for each class.
+const FOLD_STREAMS: u64 = 1 << 59;
+
+/// Fewest folds: training, validation and test need a part each.
+const FEWEST: usize = 3;
+
+/// Folds where nobody says how many, by random.
+const USUAL: usize = 10;
+
+/// What stays together in a fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Nothing: utterances at random, every class spread evenly
+    Random,
+    /// Whole speakers
+    Speaker,
+    /// Whole sessions
+    Session,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Random => "random",
+            Self::Speaker => "speaker",
+            Self::Session => "session",
+        })
+    }
+}
+
+impl By {
+    /// The group of an utterance.
+    fn group(self, utterance: &UtteranceInfo) -> Option<&str> {
+        match self {
+            Self::Random => None,
+            Self::Speaker => utterance.speaker.as_deref(),
+            Self::Session => utterance.session.as_deref(),
+        }
+    }
+}
+
+/// Which utterances each fold tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folds {
+    pub by: By,
+    pub seed: u64,
+    /// Of each part, its utterances, rising.
+    parts: Vec<Vec<usize>>,
+    /// Of each part, the speakers or sessions in it, sorted; empty by random.
+    groups: Vec<Vec<String>>,
+}
+
+impl Folds {
+    /// Divides a data set; the same data, seed and count give the same folds.
+    ///
+    /// By random, each class is shuffled and dealt to the parts in turn, going on where the last class ended: no two parts
+    /// differ by more than one utterance, of any class or together. By speaker or session, without a count every one is a
+    /// part of its own, in the order of their names; with a count the shuffled groups are merged, the largest first, each
+    /// into the part with the fewest utterances.
+    ///
+    /// # Errors
+    /// An utterance without speaker or session, or a count that cannot be.
+    pub fn assign(data: &Dataset, by: By, count: Option<usize>, seed: u64) -> Result<Self, ExperimentError> {
+        if by == By::Random {
+            let count = check_count(count.unwrap_or(USUAL), data.len(), || format!("utterances of '{}'", data.corpus))?;
+            return Ok(Self { by, seed, parts: deal(data, count, seed), groups: vec![Vec::new(); count] });
+        }
+        let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (utterance, info) in data.utterances.iter().enumerate() {
+            let group = by.group(info).ok_or_else(|| ExperimentError::NoGroup { utterance: info.id.clone(), by })?;
+            members.entry(group.to_owned()).or_default().push(utterance);
+        }
+        let names = || members.keys().cloned().collect::<Vec<_>>().join(", ");
+        let count = check_count(count.unwrap_or(members.len()), members.len(), || format!("{by}s: {}", names()))?;
+        let members: Vec<(String, Vec<usize>)> = members.into_iter().collect();
+        let merged = if count == members.len() { (0..count).map(|group| vec![group]).collect() } else { merge(&members, count, seed) };
+        let mut folds = Self { by, seed, parts: Vec::new(), groups: Vec::new() };
+        for mut groups in merged {
+            groups.sort_unstable();
+            let mut part: Vec<usize> = groups.iter().flat_map(|&group| members[group].1.clone()).collect();
+            part.sort_unstable();
+            folds.parts.push(part);
+            folds.groups.push(groups.into_iter().map(|group| members[group].0.clone()).collect());
+        }
+        Ok(folds)
+    }
+
+    /// How many folds there are.
+    pub fn count(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The utterances that fold `fold` (from 1) tests, rising.
+    pub fn test(&self, fold: usize) -> &[usize] {
+        &self.parts[fold - 1]
+    }
+
+    /// The speakers or sessions that fold `fold` tests.
+    pub fn groups(&self, fold: usize) -> &[String] {
+        &self.groups[fold - 1]
+    }
+
+    /// The data set with the splits of fold `fold` in place of its own; the features are shared.
+    pub fn dataset(&self, data: &Dataset, fold: usize) -> Dataset {
+        let mut data = data.clone();
+        for utterance in &mut data.utterances {
+            utterance.split = Some(Split::Train);
+        }
+        for (part, split) in [(fold - 1, Split::Test), (fold % self.count(), Split::Validation)] {
+            for &utterance in &self.parts[part] {
+                data.utterances[utterance].split = Some(split);
+            }
+        }
+        data
+    }
+}
+
+/// A count that `found` things can be divided by.
+fn check_count(asked: usize, found: usize, names: impl Fn() -> String) -> Result<usize, ExperimentError> {
+    match asked {
+        _ if found < FEWEST => Err(ExperimentError::TooFew { found, names: names() }),
+        _ if (FEWEST..=found).contains(&asked) => Ok(asked),
+        _ => Err(ExperimentError::FoldCount { asked, found, names: names() }),
+    }
+}
+
+fn deal(data: &Dataset, count: usize, seed: u64) -> Vec<Vec<usize>> {
+    let mut parts = vec![Vec::new(); count];
+    let mut dealt = 0;
+    for class in 0..data.classes.len() {
+        let own: Vec<usize> = (0..data.len()).filter(|&utterance| data.labels[utterance] as usize == class).collect();
+        for place in (Stream { seed, stream: FOLD_STREAMS + 1 + class as u64 }).permutation(own.len()) {
+            parts[dealt % count].push(own[place]);
+            dealt += 1;
+        }
+    }
+    parts.iter_mut().for_each(|part| part.sort_unstable());
+    parts
+}
+
+/// Groups of each part.
+fn merge(members: &[(String, Vec<usize>)], count: usize, seed: u64) -> Vec<Vec<usize>> {
+    let size = |group: usize| members[group].1.len();
+    let mut order = Stream { seed, stream: FOLD_STREAMS }.permutation(members.len());
+    // Stable: the seed decides among groups of one size.
+    order.sort_by_key(|&group| std::cmp::Reverse(size(group)));
+    let mut parts: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for group in order {
+        if let Some(smallest) = parts.iter_mut().min_by_key(|part| part.iter().map(|&group| size(group)).sum::<usize>()) {
+            smallest.push(group);
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Utterances of a label and a speaker each, without a number in them.
+    fn data(utterances: &[(u32, usize)]) -> Dataset {
+        let info = |(place, &(_, speaker)): (usize, &(u32, usize))| UtteranceInfo {
+            id: format!("u{place}"),
+            speaker: Some(format!("speaker{speaker:02}")),
+            session: Some(format!("session{}", speaker / 2)),
+            ..Default::default()
+        };
+        Dataset {
+            classes: (0..5).map(|class| format!("class{class}")).collect(),
+            labels: utterances.iter().map(|&(label, _)| label).collect(),
+            utterances: utterances.iter().enumerate().map(info).collect(),
+            ..Default::default()
+        }
+    }
+
+    /// The utterances of each split of a fold.
+    fn splits(folds: &Folds, data: &Dataset, fold: usize) -> [Vec<usize>; 3] {
+        let divided = folds.dataset(data, fold);
+        Split::ALL.map(|split| divided.split(split))
+    }
+
+    fn utterances() -> impl Strategy<Value = Vec<(u32, usize)>> {
+        prop::collection::vec((0u32..5, 0usize..12), 12..120)
+    }
+
+    proptest! {
+        #[test]
+        fn every_utterance_is_tested_once_and_no_split_shares_one(utterances in utterances(), count in 3usize..12, seed: u64) {
+            let data = data(&utterances);
+            let folds = Folds::assign(&data, By::Random, Some(count), seed).unwrap();
+            let mut tested: Vec<usize> = (1..=count).flat_map(|fold| folds.test(fold).to_vec()).collect();
+            tested.sort_unstable();
+            prop_assert_eq!(tested, (0..data.len()).collect::<Vec<_>>());
+            for fold in 1..=count {
+                let [train, validation, test] = splits(&folds, &data, fold);
+                prop_assert_eq!(&test, folds.test(fold));
+                prop_assert_eq!(&validation, folds.test(fold % count + 1));
+                let mut all = [train, validation, test].concat();
+                all.sort_unstable();
+                prop_assert_eq!(all, (0..data.len()).collect::<Vec<_>>());
+            }
+        }
+
+        #[test]
+        fn classes_and_sizes_are_even_within_one_utterance(utterances in utterances(), count in 3usize..12, seed: u64) {
+            let data = data(&utterances);
+            let folds = Folds::assign(&data, By::Random, Some(count), seed).unwrap();
+            let even = |counts: Vec<usize>| counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1;
+            prop_assert!(even((1..=count).map(|fold| folds.test(fold).len()).collect()));
+            for class in 0..data.classes.len() {
+                prop_assert!(even((1..=count).map(|fold| data.class_counts(folds.test(fold))[class]).collect()));
+            }
+        }
+
+        #[test]
+        fn folds_by_speaker_or_session_never_share_one(utterances in utterances(), merged: bool, seed: u64) {
+            let data = data(&utterances);
+            for by in [By::Speaker, By::Session] {
+                let group = |utterance: usize| by.group(&data.utterances[utterance]).unwrap();
+                let groups: BTreeSet<&str> = (0..data.len()).map(group).collect();
+                prop_assume!(groups.len() >= 4);
+                let folds = Folds::assign(&data, by, merged.then_some(3), seed).unwrap();
+                prop_assert_eq!(folds.count(), if merged { 3 } else { groups.len() });
+                for fold in 1..=folds.count() {
+                    let parts = splits(&folds, &data, fold);
+                    prop_assert!(parts.iter().all(|part| !part.is_empty()));
+                    prop_assert_eq!(parts.iter().map(Vec::len).sum::<usize>(), data.len());
+                    let [train, validation, test] = parts.map(|part| part.into_iter().map(group).collect::<BTreeSet<_>>());
+                    prop_assert!(train.is_disjoint(&validation) && train.is_disjoint(&test) && validation.is_disjoint(&test));
+                    prop_assert_eq!(test.into_iter().collect::<Vec<_>>(), folds.groups(fold).iter().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_and_nothing_else() {
+        let utterances: Vec<(u32, usize)> = (0..60).map(|i| (i % 5, i as usize % 9)).collect();
+        let data = data(&utterances);
+        for (by, count) in [(By::Random, 10), (By::Speaker, 4)] {
+            let assign = |seed| Folds::assign(&data, by, Some(count), seed).unwrap();
+            assert_eq!(assign(1), assign(1));
+            assert_ne!(assign(1).parts, assign(2).parts, "{by}");
+        }
+    }
+
+    #[test]
+    fn each_speaker_is_a_fold_in_the_order_of_names_and_merged_ones_are_even() {
+        let utterances: Vec<(u32, usize)> = (0..60).map(|i| (0, 5 - i % 6)).collect();
+        let data = data(&utterances);
+        let alone = Folds::assign(&data, By::Speaker, None, 7).unwrap();
+        let names: Vec<&str> = (1..=6).map(|fold| alone.groups(fold)[0].as_str()).collect();
+        assert_eq!(names, ["speaker00", "speaker01", "speaker02", "speaker03", "speaker04", "speaker05"]);
+        let merged = Folds::assign(&data, By::Speaker, Some(3), 7).unwrap();
+        assert_eq!((1..=3).map(|fold| merged.test(fold).len()).collect::<Vec<_>>(), [20, 20, 20]);
+        assert_eq!(Folds::assign(&data, By::Random, None, 7).unwrap().count(), 10);
+    }
+
+    #[test]
+    fn what_cannot_be_divided_is_named_with_the_mend() {
+        let refused = |data: &Dataset, by, count| Folds::assign(data, by, count, 0).unwrap_err().to_string();
+        let mut data = data(&[(0, 0), (0, 1), (1, 2), (1, 3), (1, 3)]);
+        assert!(refused(&data, By::Random, Some(6)).contains("6 folds cannot be made of 5"));
+        assert!(refused(&data, By::Random, Some(2)).contains("from 3 to 5"));
+        assert!(refused(&data, By::Session, None).contains("2 (sessions: session0, session1) are too few"));
+        assert!(refused(&data, By::Speaker, Some(5)).contains("5 folds cannot be made of 4 (speakers: speaker00,"));
+        data.utterances[3].speaker = None;
+        let line = refused(&data, By::Speaker, None);
+        assert!(line.contains("utterance 'u3' names no speaker") && line.contains("--by random"), "{line}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Summing up the folds that are done: WA, UA and weighted F1 as mean ± standard deviation over the folds, in the form of
+//! the paper's Table 1, and the confusion matrix of all their test predictions together.
+
+use serde_json::json;
+
+use super::ExperimentError;
+use super::claim::Claim;
+use super::crossval::CrossValidation;
+use super::statistics::Spread;
+use super::table::{Cell, Column, Results, Table};
+use crate::train::metrics::Tally;
+use crate::train::{Evaluation, Metrics};
+
+/// Name of the files, without their endings.
+pub const STEM: &str = "crossval";
+
+/// The folds that are done.
+pub struct Gathered {
+    pub corpus: String,
+    pub classes: Vec<String>,
+    /// How many there are to be.
+    pub folds: usize,
+    pub by: super::folds::By,
+    pub seed: u64,
+    /// By fold, rising.
+    pub results: Vec<(usize, Evaluation)>,
+}
+
+impl Gathered {
+    /// Reads the folds that are there.
+    ///
+    /// # Errors
+    /// Those of [`CrossValidation::result`].
+    pub fn read(of: &CrossValidation<'_>) -> Result<Self, ExperimentError> {
+        let mut results = Vec::new();
+        for fold in 1..=of.folds.count() {
+            results.extend(of.result(fold)?.map(|result| (fold, result)));
+        }
+        Ok(Self {
+            corpus: of.data.corpus.clone(),
+            classes: of.data.classes.clone(),
+            folds: of.folds.count(),
+            by: of.folds.by,
+            seed: of.folds.seed,
+            results,
+        })
+    }
+
+    /// Reads the folds that are there and writes the summary; one process after the other, so that the last one, which
+    /// knows most, is the one whose files stay. `None` where no fold is done.
+    ///
+    /// # Errors
+    /// Those of [`CrossValidation::result`], or a file that cannot be written.
+    pub fn write(of: &CrossValidation<'_>) -> Result<Option<Self>, ExperimentError> {
+        let _turn = Claim::wait(&of.folder).map_err(|source| ExperimentError::Write { path: of.folder.clone(), source })?;
+        let gathered = Self::read(of)?;
+        if gathered.results.is_empty() {
+            return Ok(None);
+        }
+        gathered.tables().write(&of.folder, STEM)?;
+        Ok(Some(gathered))
+    }
+
+    /// A figure of every fold.
+    pub fn figures(&self, figure: impl Fn(&Metrics) -> f64) -> Vec<f64> {
+        self.results.iter().map(|(_, result)| figure(&result.metrics)).collect()
+    }
+
+    /// WA, UA and weighted F1.
+    pub fn spreads(&self) -> [Spread; 3] {
+        [|metrics: &Metrics| metrics.wa, |metrics: &Metrics| metrics.ua, |metrics: &Metrics| metrics.weighted_f1]
+            .map(|figure| Spread::of(&self.figures(figure)))
+    }
+
+    /// The results of all test predictions together.
+    pub fn pooled(&self) -> Metrics {
+        let mut tally = Tally::new(self.classes.len());
+        for (_, Evaluation { metrics, .. }) in &self.results {
+            for (sums, counts) in tally.confusion.iter_mut().zip(&metrics.confusion) {
+                sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            }
+            tally.loss += metrics.loss * metrics.utterances as f64;
+        }
+        tally.metrics(&self.classes)
+    }
+
+    /// Folds that are not done, in words.
+    fn missing(&self) -> Option<String> {
+        let done = |fold: &usize| self.results.iter().any(|(done, _)| done == fold);
+        let missing: Vec<String> = (1..=self.folds).filter(|fold| !done(fold)).map(|fold| fold.to_string()).collect();
+        (!missing.is_empty()).then(|| format!("Not done yet: folds {}.", missing.join(", ")))
+    }
+
+    /// How the folds were made, in words.
+    pub fn method(&self) -> String {
+        let Self { folds, by, seed, .. } = self;
+        format!("{folds} folds by {by}, seed {seed}")
+    }
+
+    /// The summary as `crossval.*`.
+    pub fn tables(&self) -> Results {
+        let pooled = self.pooled();
+        let columns = [("wa", "WA"), ("ua", "UA"), ("weighted_f1", "weighted F1")].map(|(key, title)| Column::shown(key, title));
+        let with = |first: &[(&str, &str)], last: &[(&str, &str)]| {
+            let shown = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, title)| Column::shown(key, title)).collect::<Vec<_>>();
+            [shown(first), columns.to_vec(), shown(last)].concat()
+        };
+
+        let title = format!("Cross-validation on {}: {}", self.corpus, self.method());
+        let mut summary = Table::new(title, with(&[("model", "model"), ("folds", "folds"), ("utterances", "utterances")], &[]));
+        let first = [Cell::Text("MCSAN".into()), Cell::Count(self.results.len()), Cell::Count(pooled.utterances)];
+        summary.rows.push(first.into_iter().chain(self.spreads().map(Cell::Spread)).collect());
+        summary.notes.extend(self.missing());
+        summary.notes.push("Mean ± standard deviation over the folds.".into());
+
+        let mut folds = Table::new("Each fold", with(&[("fold", "fold"), ("utterances", "utterances")], &[("loss", "loss")]));
+        for (fold, Evaluation { metrics, .. }) in &self.results {
+            let figures = [metrics.wa, metrics.ua, metrics.weighted_f1, metrics.loss].map(Cell::Number);
+            folds.rows.push([Cell::Count(*fold), Cell::Count(metrics.utterances)].into_iter().chain(figures).collect());
+        }
+
+        let mut confusion = Table::new("Confusion matrix of all test predictions (rows: true, columns: predicted)", Vec::new());
+        confusion.columns.push(Column::shown("true", "true"));
+        confusion.columns.extend(self.classes.iter().map(|class| Column::shown(class, class)));
+        confusion.columns.push(Column::shown("recall", "recall"));
+        for (class, counts) in pooled.classes.iter().zip(&pooled.confusion) {
+            let counts = counts.iter().map(|&count| Cell::Count(count));
+            let last = Cell::Number(class.recall);
+            confusion.rows.push([Cell::Text(class.name.clone())].into_iter().chain(counts).chain([last]).collect());
+        }
+
+        let [wa, ua, weighted_f1] = self.spreads();
+        let document = json!({
+            "corpus": self.corpus, "by": self.by, "seed": self.seed, "folds": self.folds, "done": self.results.len(),
+            "wa": wa, "ua": ua, "weighted_f1": weighted_f1, "results": folds.json(), "pooled": pooled,
+        });
+        Results { document, tables: vec![("", summary), ("folds", folds), ("confusion", confusion)] }
+    }
+}

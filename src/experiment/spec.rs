@@ -1,0 +1,278 @@
+//! `folds.json`: what the runs of a cross-validation have in common, so that those of another one are never mixed in.
+//!
+//! `{"format", "by", "seed", "data": {"corpus", "utterances", "fingerprint"}, "settings", "folds": [{"fold", "groups",
+//! "test": [utterance ids]}]}`; `settings` is TOML. Fold k validates on what fold k + 1 tests (the last on what the first
+//! does) and trains on the rest. Where a run computes (`run.device`) may differ from fold to fold.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::ExperimentError;
+use super::folds::{By, Folds};
+use super::table::write_text;
+use crate::backend::philox;
+use crate::config::{RunSettings, Settings};
+use crate::dataset::Dataset;
+
+/// The file's name.
+pub const FILE: &str = "folds.json";
+
+/// What the file's `format` must say.
+const FORMAT: &str = "mcsan-folds/1";
+
+/// What to do about a folder that belongs to something else.
+const MEND: &str = "repeat what it was begun with, or choose another --out";
+
+/// Which data set, wherever its file lies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub corpus: String,
+    pub utterances: usize,
+    /// Of everything that a run can depend on but the data set's own splits.
+    pub fingerprint: String,
+}
+
+/// A part of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Part {
+    fold: usize,
+    groups: Vec<String>,
+    test: Vec<String>,
+}
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    format: String,
+    by: By,
+    seed: u64,
+    data: Identity,
+    settings: String,
+    folds: Vec<Part>,
+}
+
+impl Identity {
+    /// Takes the fingerprint of a data set, features and all.
+    pub fn of(data: &Dataset) -> Self {
+        let words = |values: &[f32]| fingerprint(bytemuck::cast_slice(values));
+        let wide = |offsets: &[usize]| offsets.iter().fold(0, |hash: u64, &offset| mix(hash, offset as u64));
+        let mut names = String::new();
+        for info in &data.utterances {
+            for name in [Some(&info.id), info.speaker.as_ref(), info.session.as_ref()] {
+                names += name.map_or("", String::as_str);
+                names.push('\0');
+            }
+        }
+        let parts = [
+            philox::hash(data.classes.join("\0").as_bytes()),
+            philox::hash(names.as_bytes()),
+            data.coefficients as u64,
+            words(&data.features),
+            wide(&data.frame_offsets),
+            fingerprint(bytemuck::cast_slice(&data.tokens)),
+            wide(&data.token_offsets),
+            data.vectors.as_ref().map_or(0, |table| words(&table.values)),
+            data.words() as u64,
+            fingerprint(&data.labels),
+        ];
+        let all = parts.into_iter().fold(0xcbf2_9ce4_8422_2325, mix);
+        Self { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: format!("{all:016x}") }
+    }
+}
+
+/// FNV-1a, a word instead of a byte at a time.
+fn mix(hash: u64, word: u64) -> u64 {
+    // The rotation brings high bits down, which words would never reach otherwise.
+    (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
+}
+
+fn fingerprint(words: &[u32]) -> u64 {
+    words.iter().fold(words.len() as u64, |hash, &word| mix(hash, word.into()))
+}
+
+impl Spec {
+    /// What a cross-validation is.
+    pub fn of(data: &Dataset, identity: &Identity, settings: &Settings, folds: &Folds) -> Self {
+        let ids = |fold| folds.test(fold).iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
+        let part = |fold| Part { fold, groups: folds.groups(fold).to_vec(), test: ids(fold) };
+        Self {
+            format: FORMAT.into(),
+            by: folds.by,
+            seed: folds.seed,
+            data: identity.clone(),
+            settings: Settings { run: RunSettings::default(), ..settings.clone() }.to_toml(),
+            folds: (1..=folds.count()).map(part).collect(),
+        }
+    }
+
+    /// Writes the file to a folder, or compares it with the one that is there.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Folder`], naming the first thing that differs.
+    pub fn agree(&self, folder: &Path) -> Result<(), ExperimentError> {
+        let path = folder.join(FILE);
+        // In this order: another process writes the file before it makes the first folder.
+        let has_folds = (1..=self.folds.len()).any(|fold| fold_folder(folder, fold).exists());
+        if path.exists() {
+            return self.compare(&path);
+        }
+        if has_folds {
+            let problem = format!("holds folders of folds but no {FILE}, so they belong to something else");
+            return Err(ExperimentError::Folder { path: folder.into(), problem, mend: "choose another --out" });
+        }
+        let failed = |source| ExperimentError::Write { path: folder.into(), source };
+        fs::create_dir_all(folder).map_err(failed)?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.into()))?;
+        write_text(&path, &(text + "\n"))
+    }
+
+    fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
+        let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, mend: MEND };
+        let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
+        let there: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
+        self.difference(&there).map_or(Ok(()), |difference| Err(refused(difference)))
+    }
+
+    fn difference(&self, there: &Self) -> Option<String> {
+        let named = |what: &str, there: &dyn std::fmt::Display, here: &dyn std::fmt::Display| {
+            Some(format!("belongs to another experiment: {what} is {there} there and {here} now"))
+        };
+        if self.format != there.format {
+            return named("the format", &there.format, &self.format);
+        }
+        if self.data != there.data {
+            let data = |spec: &Self| {
+                let Identity { corpus, utterances, fingerprint } = &spec.data;
+                format!("'{corpus}' with {utterances} utterances (fingerprint {fingerprint})")
+            };
+            return named("the data set", &data(there), &data(self));
+        }
+        if self.by != there.by {
+            return named("--by", &there.by, &self.by);
+        }
+        if self.folds.len() != there.folds.len() {
+            return named("--folds", &there.folds.len(), &self.folds.len());
+        }
+        if let Some(difference) = settings_difference(&there.settings, &self.settings) {
+            return Some(format!("belongs to another experiment: {difference}"));
+        }
+        if self.seed != there.seed {
+            return named("the seed", &there.seed, &self.seed);
+        }
+        let differing = self.folds.iter().zip(&there.folds).find(|(here, there)| here != there);
+        differing.map(|(part, _)| format!("belongs to another experiment: fold {} tests other utterances", part.fold))
+    }
+}
+
+/// The folder of a fold's run.
+pub fn fold_folder(folder: &Path, fold: usize) -> std::path::PathBuf {
+    folder.join(format!("fold-{fold}"))
+}
+
+/// The first setting in which two documents differ, but for those of `run`: where a run computes.
+pub fn settings_difference(there: &str, here: &str) -> Option<String> {
+    // Through the settings themselves, so that a document without a newer key has its default.
+    let read = |text: &str| toml::from_str::<Settings>(text).ok().and_then(|settings| settings.to_toml().parse::<Table>().ok());
+    let (Some(there), Some(here)) = (read(there), read(here)) else {
+        return Some("its settings cannot be read".into());
+    };
+    for (section, values) in here.iter().filter(|(section, _)| *section != "run") {
+        let Value::Table(values) = values else { continue };
+        for (name, value) in values {
+            let other = there.get(section).and_then(|values| values.get(name));
+            if other != Some(value) {
+                let other = other.map_or("nothing".to_owned(), Value::to_string);
+                return Some(format!("{section}.{name} is {other} there and {value} now"));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{UtteranceInfo, WordTable};
+
+    fn data() -> Dataset {
+        let utterances = (0..6).map(|place| UtteranceInfo { id: format!("u{place}"), ..Default::default() });
+        Dataset {
+            corpus: "few".into(),
+            classes: vec!["a".into(), "b".into()],
+            coefficients: 1,
+            features: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0].into(),
+            frame_offsets: (0..=6).collect(),
+            tokens: vec![0; 6],
+            token_offsets: (0..=6).collect(),
+            vectors: Some(WordTable { width: 1, values: vec![1.0] }),
+            labels: vec![0, 1, 0, 1, 0, 1],
+            utterances: utterances.collect(),
+            ..Default::default()
+        }
+    }
+
+    fn spec(data: &Dataset, settings: &Settings, count: usize) -> Spec {
+        let folds = Folds::assign(data, By::Random, Some(count), settings.train.seed).unwrap();
+        Spec::of(data, &Identity::of(data), settings, &folds)
+    }
+
+    #[test]
+    fn every_change_of_the_data_changes_the_fingerprint_and_the_splits_do_not() {
+        let original = Identity::of(&data());
+        let changes: [fn(&mut Dataset); 8] = [
+            |data| data.classes[1] = "c".into(),
+            |data| data.features = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.5].into(),
+            |data| data.frame_offsets[3] = 2,
+            |data| data.tokens[5] = -1,
+            |data| data.labels[0] = 1,
+            |data| data.vectors = None,
+            |data| data.utterances[2].speaker = Some("anna".into()),
+            |data| data.utterances[2].id = "v".into(),
+        ];
+        for (place, change) in changes.iter().enumerate() {
+            let mut changed = data();
+            change(&mut changed);
+            assert_ne!(Identity::of(&changed), original, "change {place}");
+        }
+        let mut divided = data();
+        divided.utterances[0].split = Some(crate::corpus::Split::Test);
+        assert_eq!(Identity::of(&divided), original);
+    }
+
+    #[test]
+    fn a_folder_agrees_with_what_it_was_begun_with_and_with_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        spec(&data(), &settings, 3).agree(folder.path()).unwrap();
+        let mut elsewhere = settings.clone();
+        elsewhere.run.device = "cpu".into();
+        spec(&data(), &elsewhere, 3).agree(folder.path()).unwrap();
+
+        let refused = |spec: Spec, part: &str| {
+            let line = spec.agree(folder.path()).unwrap_err().to_string();
+            assert!(line.contains(part) && line.contains("folds.json") && line.contains("another --out"), "{line}");
+        };
+        refused(spec(&data(), &settings, 4), "--folds is 3 there and 4 now");
+        let mut other = settings.clone();
+        other.train.lr = 0.25;
+        refused(spec(&data(), &other, 3), "train.lr is 0.001 there and 0.25 now");
+        let mut changed = data();
+        changed.labels[0] = 1;
+        refused(spec(&changed, &settings, 3), "the data set is 'few' with 6 utterances");
+        let mut moved = spec(&data(), &settings, 3);
+        moved.folds[1].test.swap(0, 1);
+        refused(moved, "fold 2 tests other utterances");
+    }
+
+    #[test]
+    fn folds_of_nobody_knows_what_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(fold_folder(folder.path(), 2)).unwrap();
+        let line = spec(&data(), &Settings::default(), 3).agree(folder.path()).unwrap_err().to_string();
+        assert!(line.contains("no folds.json"), "{line}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
