@@ -12,6 +12,7 @@
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
 //! check/         every kernel's cases, and the comparison with the float64 reference
+//! report/        report.html: plots as inline SVG, tables, the page
 //! train/         epochs and run folder (run), one step (trainer), batches, checkpoints, metrics, predict
 //! prepare.rs     a corpus → features on the device → a data set            demo.rs  the embedded corpus
 //! model/         parameters in one buffer, layers, mcsan: each a plain forward function
@@ -80,6 +81,7 @@ pub mod dataset;
 pub mod demo;
 pub mod model;
 pub mod prepare;
+pub mod report;
 pub mod tape;
 pub mod text;
 pub mod train;

@@ -60,6 +60,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Predict the emotion of one utterance
     Predict(Predict),
+    /// Write a run's report.html anew
+    Report(super::report::Report),
     /// Write the MFCC matrix of a recording
     Features(Features),
     /// Show the tokens of texts

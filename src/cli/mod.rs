@@ -19,6 +19,7 @@ mod inspect;
 mod predict;
 mod prepare;
 mod progress;
+mod report;
 mod shaders;
 mod tables;
 mod tokens;
@@ -66,6 +67,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Train(arguments) => train::run(common, arguments),
         Command::Evaluate(arguments) => evaluate::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
+        Command::Report(arguments) => report::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
         Command::Tokens(arguments) => tokens::run(arguments),
         Command::Gradients(arguments) => gradients::run(common, arguments),

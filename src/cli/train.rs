@@ -12,6 +12,7 @@ use super::{Done, Failure, in_data, print_json, tables};
 use crate::backend::gpu::Checking;
 use crate::config::{ConfigError, Settings};
 use crate::dataset::Dataset;
+use crate::report;
 use crate::train::run;
 
 impl Configuration {
@@ -37,6 +38,7 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
     )));
     progress.finish();
     let finished = finished.map_err(in_data(&arguments.data))?;
+    report::write_run(&arguments.out, Some(&data))?;
     if common.json {
         print_json(
             &json!({ "run": arguments.out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }),
