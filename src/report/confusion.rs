@@ -1,6 +1,7 @@
 //! A confusion matrix as a heat map: a row a true class, a column a predicted one, the count in the cell, and as its colour
 //! the share of the row, so that rare classes are seen as well as frequent ones.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::svg::{Anchor, Drawing, LETTERS, coordinate, escape, shorten, text_width};
@@ -18,7 +19,7 @@ const SLOPE: (f64, f64) = (0.766, 0.643);
 
 /// Draws `counts[true class][predicted class]`.
 pub fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Drawing {
-    let labels: Vec<String> = classes.iter().map(|class| shorten(class, LABEL)).collect();
+    let labels = labels(classes);
     let widest = labels.iter().map(|label| text_width(label)).fold(0.0, f64::max);
     let largest = counts.iter().flatten().max().copied().unwrap_or(0);
     let cell = (text_width(&largest.to_string()) + 12.0).max(38.0);
@@ -28,7 +29,7 @@ pub fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Drawing {
     let bottom = top + CELL_HEIGHT * classes.len() as f64;
     // The last label leans out over the last column; the legend wants its room too.
     let legend = text_width("share of the true class: 0 %") + 130.0 + text_width("100 %");
-    let width = (left + side + (widest * SLOPE.0 - cell / 2.0).max(4.0)).max(legend);
+    let width = (left + side + (widest * SLOPE.0 + LETTERS * SLOPE.1 - cell / 2.0).max(4.0)).max(legend);
     let mut drawing = Drawing::new(width.ceil(), bottom + 36.0, title);
     drawing.description = describe(classes, counts);
 
@@ -61,6 +62,15 @@ pub fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Drawing {
     }
     ramp(&mut drawing, bottom + 14.0);
     drawing
+}
+
+/// Names that fit, with their numbers where they would look alike.
+fn labels(classes: &[String]) -> Vec<String> {
+    let short: Vec<String> = classes.iter().map(|class| shorten(class, LABEL)).collect();
+    if short.iter().collect::<HashSet<_>>().len() == short.len() {
+        return short;
+    }
+    classes.iter().enumerate().map(|(class, name)| shorten(&format!("{}. {name}", class + 1), LABEL)).collect()
 }
 
 /// The colours with their meaning.
@@ -123,6 +133,14 @@ mod tests {
             assert!(svg.contains(text), "{text}: {svg}");
         }
         assert!(!svg.contains("<i>") && !svg.contains("NaN"), "{svg}");
+    }
+
+    #[test]
+    fn names_that_would_be_cut_to_the_same_are_numbered() {
+        let classes: Vec<String> = (0..12).map(|class| format!("pleasantly surprised, kind {class}")).collect();
+        let labels = labels(&classes);
+        assert!(labels[0].starts_with("1. pleasant") && labels[11].starts_with("12. pleasant"), "{labels:?}");
+        assert_eq!(super::labels(&classes[..1]), [shorten(&classes[0], LABEL)]);
     }
 
     #[test]

@@ -198,7 +198,7 @@ mod tests {
         let svg = plot(&[(0.0, 0.0), (10.0, 1.0)]);
         // The area is 190 high below three rows of 19 and 6; labels "0.0" take 8 and the width of the widest.
         let left = coordinate_of_left();
-        assert!(svg.contains(&format!(r#"d="M{left} 253L426 63""#)), "{svg}");
+        assert!(svg.contains(&format!(r#"d="M{left} 253L386 63""#)), "{svg}");
         assert!(svg.contains("loss &lt;b&gt;") && !svg.contains("<b>"), "{svg}");
     }
 

@@ -69,8 +69,8 @@ impl Page {
             self.figures += 1;
             let svg = drawing.svg(&format!("figure-{}", self.figures));
             let (class, svg) = if drawing.width > WIDTH { (" class=\"across\"", scrolled(&drawing.title, &svg)) } else { ("", svg) };
-            let remark = if remark.is_empty() { String::new() } else { format!(" {}", escape(remark)) };
-            let _ = writeln!(self.body, "<figure{class}><figcaption><b>{}.</b>{remark}</figcaption>{svg}</figure>", escape(&drawing.title));
+            let remark = if remark.is_empty() { "</b>".into() } else { format!(".</b> {}", escape(remark)) };
+            let _ = writeln!(self.body, "<figure{class}><figcaption><b>{}{remark}</figcaption>{svg}</figure>", escape(&drawing.title));
         }
         self.body.push_str("</div>\n");
     }
@@ -141,11 +141,7 @@ fn markup(table: &Table, marked: &[usize]) -> String {
             () => "",
         })
         .collect();
-    let mut text = "<table>".to_owned();
-    if !table.caption.is_empty() {
-        let _ = write!(text, "<caption>{}</caption>", escape(&table.caption));
-    }
-    text.push_str("<thead><tr>");
+    let mut text = "<table><thead><tr>".to_owned();
     for (name, class) in table.header.iter().zip(&classes) {
         let class = class.replace("long", "");
         let _ = write!(text, "<th scope=\"col\"{class}>{}</th>", escape(name));
@@ -162,7 +158,9 @@ fn markup(table: &Table, marked: &[usize]) -> String {
     }
     text.push_str("</tbody></table>");
     let name = if table.caption.is_empty() { table.header.join(", ") } else { table.caption.clone() };
-    scrolled(&name, &text) + "\n"
+    // A caption inside the table would be scrolled away with it.
+    let caption = if table.caption.is_empty() { String::new() } else { format!("<p class=\"caption\">{}</p>", escape(&table.caption)) };
+    caption + &scrolled(&name, &text) + "\n"
 }
 
 /// Whether a cell holds a figure, perhaps with a unit or a spread, or nothing.
@@ -185,7 +183,7 @@ mod tests {
         page.figures(&[(Drawing::new(9.0, 9.0, evil), evil.into()), (Drawing::new(999.0, 9.0, evil), evil.into())]);
         let table = Table::new(evil, &[evil, evil], vec![vec![evil.into(), evil.into()]]);
         page.table(&table);
-        page.tables(&[table.clone()]);
+        page.tables(std::slice::from_ref(&table));
         page.folded_table(evil, &table);
         let html = page.finish();
         assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");

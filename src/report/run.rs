@@ -24,9 +24,12 @@ const MISTAKES: usize = 20;
 pub fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
     let corpus = if run.corpus.is_empty() { "unnamed corpus" } else { &run.corpus };
     let word = |key: &str| setting(run, key).map(|value| value.trim_matches('"').to_owned()).unwrap_or_else(|| "?".into());
+    let layers = match word("model.layers").as_str() {
+        "1" => "1 layer a module".to_owned(),
+        layers => format!("{layers} layers a module"),
+    };
     let parameters = run.parameters.map(|count| format!(", {} parameters", grouped(count))).unwrap_or_default();
-    let model =
-        format!("Model {} with {} layers a module{parameters}; seed {}.", word("model.variant"), word("model.layers"), word("train.seed"));
+    let model = format!("Model {} of {}{parameters}; seed {}.", word("model.variant"), layers, word("train.seed"));
     let mut page = Page::new(&format!("MCSAN on {corpus}"), &model);
 
     let tested = run.test.as_ref().map(|test| Ok::<_, ReportError>((test, data.map(|data| find(test, data)).transpose()?))).transpose()?;
@@ -228,7 +231,7 @@ impl Time {
 
     fn rates(&self, run: &Run) -> Plot {
         let points = self.steps.iter().zip(run.steps.values()).map(|(&at, step)| (at, step.rate)).collect();
-        let series = Series { name: "learning rate".into(), colour: 0, weight: Weight::Light, points };
+        let series = Series { name: "learning rate".into(), colour: 0, weight: Weight::Bold, points };
         Plot { mark: None, ..self.plot("Learning rate", Axis { label: "of each step".into(), ..Axis::default() }, vec![series]) }
     }
 }
@@ -259,7 +262,8 @@ fn lengths(page: &mut Page, run: &Run, test: &Test, known: Option<(&Dataset, &[u
         test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
     let bins = bins(utterances.collect());
     let hop = data.feature_settings["hop"].as_f64();
-    page.figures(&[(length_plot(&bins, hop), "Test utterances by their frames, in groups of about one size.".into())]);
+    let each = hop.map(|hop| format!(" ({} ms each)", 1000.0 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
+    page.figures(&[(length_plot(&bins), format!("Test utterances by their frames{each}, in groups of about one size."))]);
     let most = setting(run, "data.max_frames").and_then(|value| value.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let cut = places.iter().filter(|&&place| frames(place) > most).count();
     if cut > 0 {
@@ -267,19 +271,11 @@ fn lengths(page: &mut Page, run: &Run, test: &Test, known: Option<(&Dataset, &[u
     }
 }
 
-fn length_plot(bins: &[Bin], hop: Option<f64>) -> Drawing {
+fn length_plot(bins: &[Bin]) -> Drawing {
     let row = |bin: &Bin| {
         let (low, high) = wilson(bin.right, bin.count);
         let label = if bin.shortest == bin.longest { bin.shortest.to_string() } else { format!("{}–{}", bin.shortest, bin.longest) };
-        let seconds = hop.map(|hop| format!(" ({:.1} s)", bin.longest as f64 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
-        Interval {
-            label: label + &seconds,
-            value: bin.right as f64 / bin.count as f64,
-            low,
-            high,
-            note: format!("n = {}", bin.count),
-            ..Interval::default()
-        }
+        Interval { label, value: bin.right as f64 / bin.count as f64, low, high, note: format!("n = {}", bin.count), ..Interval::default() }
     };
     let plot = Intervals {
         title: "Accuracy by length".into(),
@@ -313,19 +309,18 @@ fn mistakes(page: &mut Page, test: &Test, known: Option<(&Dataset, &[usize])>) {
     wrong.truncate(MISTAKES);
     let row = |&place: &usize| {
         let prediction = &test.predictions[place];
-        let mut cells = vec![prediction.id.clone()];
-        if let Some((data, places)) = known {
-            let utterance = &data.utterances[places[place]];
-            cells.extend([utterance.text.clone(), utterance.speaker.clone().unwrap_or_default()]);
-        }
+        let utterance = known.map(|(data, places)| &data.utterances[places[place]]);
         let share = |name: &str| {
             Some(probability(prediction, name)).filter(|p| p.is_finite()).map_or("—".into(), |p| format!("{:.1} %", 100.0 * p))
         };
+        let mut cells: Vec<String> = utterance.iter().map(|utterance| utterance.text.clone()).collect();
         cells.extend([prediction.label.clone(), prediction.predicted.clone(), share(&prediction.predicted), share(&prediction.label)]);
+        cells.push(prediction.id.clone());
+        cells.extend(utterance.map(|utterance| utterance.speaker.clone().unwrap_or_default()));
         cells
     };
     let rows: Vec<Vec<String>> = wrong.iter().map(row).collect();
-    let with_data = ["utterance", "text", "speaker", "true", "predicted", "p of predicted", "p of true"];
+    let with_data = ["text", "true", "predicted", "p of predicted", "p of true", "utterance", "speaker"];
     let header: Vec<&str> = with_data.into_iter().filter(|name| known.is_some() || !matches!(*name, "text" | "speaker")).collect();
     if known.is_none() {
         page.paragraph("Texts are in the data set: 'mcsan report --run RUN --data DATA' shows them.");

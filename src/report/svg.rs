@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-/// Width of a drawing that may be scaled, in its own units; as wide as a column on a desktop, 1.2 times a phone.
-pub const WIDTH: f64 = 440.0;
+/// Width of a drawing that may be scaled, in its own units; a little more than a phone has.
+pub const WIDTH: f64 = 400.0;
 /// Height of letters, in the same units.
 pub const LETTERS: f64 = 13.0;
 /// Colours of series in the style sheet: `c0` to `c5`.
@@ -42,7 +42,7 @@ pub fn coordinate(value: f64) -> String {
 pub fn text_width(text: &str) -> f64 {
     let of_letter = |letter: char| match letter {
         'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | '.' | ',' | '\'' | ':' => 0.4,
-        'm' | 'w' | 'M' | 'W' | '%' => 0.95,
+        'm' | 'w' | 'M' | 'W' | '%' => 1.0,
         letter if letter.is_ascii_uppercase() => 0.75,
         letter if letter >= '\u{1100}' => 1.05,
         _ => 0.62,
@@ -95,7 +95,7 @@ impl Scale {
         let room = match high - low {
             width if width > 0.0 => 0.04 * width,
             width if width == 0.0 && high != 0.0 => high.abs() / 2.0,
-            width if width == 0.0 => 1.0,
+            0.0 => 1.0,
             _ => return Self { domain: (0.0, 1.0), range },
         };
         // What is never negative gets no axis below zero.
@@ -143,7 +143,7 @@ fn tick_label(value: f64, step: f64, largest: f64, unit: Unit) -> String {
         return tick_label(100.0 * value, 100.0 * step, 100.0 * largest, Unit::Plain) + " %";
     }
     let exponent = |value: f64| value.abs().log10().floor();
-    if largest >= 1e6 || largest < 1e-3 {
+    if !(1e-3..1e6).contains(&largest) {
         let digits = (exponent(value) - exponent(step)).clamp(0.0, 9.0) as usize;
         return format!("{value:.digits$e}");
     }

@@ -78,17 +78,25 @@ addEventListener('load', () => {
     const r = e.getBoundingClientRect();
     if (r.right > innerWidth + 1 || r.left < -1) wide.push(e.tagName + ' ' + e.className);
   }
-  const pre = document.createElement('pre');
-  pre.id = 'measures';
-  pre.textContent = JSON.stringify({
+  parent.postMessage(JSON.stringify({
     width: innerWidth, scroll_width: document.documentElement.scrollWidth,
     dark: matchMedia('(prefers-color-scheme: dark)').matches,
     background: getComputedStyle(document.body).backgroundColor, title: document.title,
     requests: performance.getEntriesByType('resource').length, scripts: document.scripts.length - 1,
-    smallest_letters: smallest, collisions, outside, wide });
-  document.body.append(pre);
+    smallest_letters: smallest, collisions, outside, wide }), '*');
 });
 "#;
+
+/// The page in a frame, since the browser's own window is never narrower than 500 pixels. Media queries in a frame are
+/// about the frame, and its face is that of the element it stands in.
+const FRAME: &str = r#"<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<body style="margin:0"><iframe src="page.html" style="display:block;border:0;width:WIDTHpx;height:HEIGHTpx"></iframe>
+<script>addEventListener('message', message => {
+  const pre = document.createElement('pre');
+  pre.id = 'measures';
+  pre.textContent = message.data;
+  document.body.append(pre);
+})</script>"#;
 
 /// A browser on this machine.
 pub struct Browser {
@@ -139,17 +147,19 @@ impl Browser {
     }
 
     fn show(&self, folder: &Path, html: &str, view: View, options: &[&str]) -> Output {
-        let page = folder.join("page.html");
-        fs::write(&page, html).unwrap();
+        fs::write(folder.join("page.html"), html).unwrap();
+        let height = if view.width < 500 { 9000 } else { 5000 };
+        let frame = FRAME.replace("WIDTH", &view.width.to_string()).replace("HEIGHT", &height.to_string());
+        fs::write(folder.join("frame.html"), frame).unwrap();
         let scheme = if view.dark { 0 } else { 1 };
         Command::new(self.program)
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"])
             .args(["--no-first-run", "--disable-component-update", "--enable-logging=stderr"])
             .arg(format!("--user-data-dir={}", folder.join("profile").display()))
-            .arg(format!("--window-size={},{}", view.width, if view.width < 500 { 6000 } else { 3600 }))
+            .arg(format!("--window-size={},{height}", view.width.max(500)))
             .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
             .args(options)
-            .arg(format!("file://{}", page.display()))
+            .arg(format!("file://{}", folder.join("frame.html").display()))
             .output()
             .expect("the browser starts")
     }

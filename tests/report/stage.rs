@@ -155,7 +155,7 @@ impl Stage {
         }
         let info = |utterance: usize| UtteranceInfo {
             id: format!("Ses05F_impro02_M{utterance:03}"),
-            split: Some(if self.test_utterances > 0 && utterance % 2 == 0 { Split::Test } else { Split::Train }),
+            split: Some(if self.test_utterances > 0 && utterance.is_multiple_of(2) { Split::Test } else { Split::Train }),
             speaker: Some(format!("Ses05{}", ["F", "M"][utterance % 2])),
             text: (self.text)(utterance / 2),
             ..UtteranceInfo::default()
