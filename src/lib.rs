@@ -13,6 +13,7 @@
 //! cli/           one file per command; the only place that prints
 //! experiment/    folds, cross-validation, ablation, their statistics and tables
 //! check/         every kernel's cases, and the comparison with the float64 reference
+//! report/        report.html: plots as inline SVG, tables, the page
 //! train/         epochs (run), a run's files and taking it up (run_folder), one step (trainer), batches, checkpoints, metrics,
 //!                TensorBoard, predict, the overfit check
 //! prepare.rs     a corpus → features on the device → a data set, nothing held whole     demo.rs  the embedded corpus
@@ -83,6 +84,7 @@ pub mod demo;
 pub mod experiment;
 pub mod model;
 pub mod prepare;
+pub mod report;
 pub mod tape;
 pub mod text;
 pub mod train;

@@ -64,6 +64,8 @@ pub enum Command {
     Ablate(super::ablate::Ablate),
     /// Predict the emotion of one utterance
     Predict(Predict),
+    /// Write a run's report.html anew
+    Report(super::report::Report),
     /// Write the MFCC matrix of a recording
     Features(Features),
     /// Show the tokens of texts

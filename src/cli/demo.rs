@@ -14,6 +14,7 @@ use crate::audio::{decode, mfcc::MfccSettings};
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
 use crate::prepare::prepare_held;
+use crate::report;
 use crate::text::{OutOfVocabulary, TextTable};
 use crate::train::{Predictor, run};
 
@@ -49,6 +50,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
         eprintln!("2. training MCSAN on them: audio and words, cross- and self-attention");
         let finished = run::train(backend, &settings, &data, Some(&run_folder), None, &mut |event| progress.show(&event)).await?;
         progress.finish();
+        report::write_run(&run_folder, Some(&data))?;
         eprintln!("3. predicting one clip that it has never heard");
         let clip = corpus.utterances.iter().find(|utterance| utterance.split == Some(Split::Test));
         let clip = clip.ok_or_else(|| Failure("the embedded corpus has no test split".into()))?;

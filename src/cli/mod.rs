@@ -21,6 +21,7 @@ mod inspect;
 mod predict;
 mod prepare;
 mod progress;
+mod report;
 mod shaders;
 mod tables;
 mod tokens;
@@ -70,6 +71,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Crossval(arguments) => crossval::run(common, arguments),
         Command::Ablate(arguments) => ablate::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
+        Command::Report(arguments) => report::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
         Command::Tokens(arguments) => tokens::run(arguments),
         Command::Gradients(arguments) => gradients::run(common, arguments),

@@ -13,6 +13,7 @@ use super::{Done, Failure, in_data, print_json, tables};
 use crate::backend::gpu::Checking;
 use crate::config::{ConfigError, Settings};
 use crate::dataset::Dataset;
+use crate::report;
 use crate::train::overfit;
 use crate::train::run::{self, Options, Start, files};
 
@@ -43,6 +44,7 @@ fn train(common: &Common, arguments: &Train, settings: &Settings, data: &Dataset
     })));
     progress.finish();
     let finished = finished.map_err(in_data(&arguments.data))?;
+    report::write_run(out, Some(data))?;
     if common.json {
         print_json(
             &json!({ "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }),

@@ -35,8 +35,16 @@ fn a_run_folder_holds_settings_log_checkpoints_and_results() {
     let run = folder.path().join("run");
     let mut files: Vec<String> = fs::read_dir(&run).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    let expected =
-        ["best.safetensors", "config.toml", "last.safetensors", "metrics.jsonl", "tensorboard", "test.json", "vocabulary.safetensors"];
+    let expected = [
+        "best.safetensors",
+        "config.toml",
+        "last.safetensors",
+        "metrics.jsonl",
+        "report.html",
+        "tensorboard",
+        "test.json",
+        "vocabulary.safetensors",
+    ];
     assert_eq!(files, expected);
 
     let config: toml::Table = fs::read_to_string(run.join("config.toml")).unwrap().parse().unwrap();

@@ -1,0 +1,42 @@
+//! `mcsan report`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::arguments::Common;
+use super::{Done, Failure, print_json};
+use crate::dataset::Dataset;
+use crate::report::{self, ReportError};
+
+/// What can be typed after `mcsan report`.
+#[derive(Args)]
+#[command(after_help = "Example: mcsan report --run runs/first --data corpus.safetensors")]
+pub struct Report {
+    #[arg(long, value_name = "RUN")]
+    pub run: PathBuf,
+    /// The data that the run was trained on, for texts, speakers and lengths
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<PathBuf>,
+    /// The page to write, report.html in the run's folder where not given
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+}
+
+pub fn run(common: &Common, arguments: &Report) -> Done {
+    let data = arguments.data.as_deref().map(Dataset::load).transpose()?;
+    let html = report::run_html(&arguments.run, data.as_ref()).map_err(|error| match (&error, &arguments.data) {
+        (ReportError::Misfit { .. }, Some(path)) => Failure(format!("{}: {error}", path.display())),
+        _ => error.into(),
+    })?;
+    let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join(report::FILE));
+    report::write(&out, &html)?;
+    if common.json {
+        print_json(&json!({ "report": out }));
+    } else {
+        println!("{}", out.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,75 @@
+//! `report.html`: one self-contained file that shows a run, a cross-validation or an ablation.
+//!
+//! [`write_run`] reads a run folder and writes its report; [`experiment`] makes a page of plain tables, confusion matrices
+//! and means. The same input gives the same bytes: no time, no path and no measured speed stands in a report. The plots
+//! ([`Plot`], [`Intervals`], [`confusion`]) are inline SVG whose colours follow the reader's light or dark through the
+//! style sheet.
+
+pub mod confusion;
+mod curves;
+mod experiment;
+mod intervals;
+mod length;
+mod page;
+mod palette;
+mod read;
+mod run;
+mod svg;
+
+pub use curves::{Axis, Plot, Series, Weight};
+pub use experiment::{Confusion, experiment};
+pub use intervals::{Interval, Intervals, intervals};
+pub use length::wilson;
+pub use page::{Page, Table};
+pub use svg::{Drawing, Unit};
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::dataset::store::StoreError;
+use crate::dataset::{Dataset, replace_file};
+
+/// The file's name in a run folder.
+pub const FILE: &str = "report.html";
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum ReportError {
+    #[error("{}: cannot be read ({reason}); a report needs a folder that 'mcsan train' wrote", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("{}: {reason}; it is not as 'mcsan train' wrote it: restore it, or train again", path.display())]
+    Broken { path: PathBuf, reason: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the tested utterance '{id}' ({label}) is not in the data; give the data that the run was trained on, or none")]
+    Misfit { id: String, label: String },
+    #[error("{}: cannot be written ({reason}); check that its folder exists, may be written to and has room", path.display())]
+    Write { path: PathBuf, reason: String },
+}
+
+/// Writes `report.html` into a run folder; with the data set also texts, speakers and lengths.
+///
+/// # Errors
+/// [`ReportError`]; a report that was there stays whole.
+pub fn write_run(folder: &Path, data: Option<&Dataset>) -> Result<(), ReportError> {
+    write(&folder.join(FILE), &run_html(folder, data)?)
+}
+
+/// The report of a run folder as HTML.
+///
+/// # Errors
+/// [`ReportError`], naming the file that is missing or broken, or [`ReportError::Misfit`] for data of another run.
+pub fn run_html(folder: &Path, data: Option<&Dataset>) -> Result<String, ReportError> {
+    run::html(&read::Run::read(folder)?, data)
+}
+
+/// Writes a page, whole or not at all.
+///
+/// # Errors
+/// [`ReportError::Write`].
+pub fn write(path: &Path, html: &str) -> Result<(), ReportError> {
+    replace_file(path, |file| file.write_all(html.as_bytes()))
+        .map_err(|error| ReportError::Write { path: path.into(), reason: error.to_string() })
+}

@@ -1,0 +1,221 @@
+//! An HTML page in one file: no script, nothing fetched, readable on a phone, in light and in dark.
+//!
+//! Every text that goes in is escaped here. A policy in the page's head forbids scripts and any request, so that even a
+//! text that got through would do nothing.
+
+use std::fmt::Write;
+
+use super::palette;
+use super::svg::{Drawing, WIDTH, escape};
+
+/// Rows of text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Empty for none.
+    pub caption: String,
+    pub header: Vec<String>,
+    /// As many cells a row as the header has.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table of texts.
+    pub fn new(caption: &str, header: &[&str], rows: Vec<Vec<String>>) -> Self {
+        Self { caption: caption.into(), header: header.iter().map(|&name| name.into()).collect(), rows }
+    }
+}
+
+/// A page under construction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    title: String,
+    body: String,
+    figures: usize,
+}
+
+/// Cells with more letters get a wide column.
+const LONG: usize = 28;
+
+impl Page {
+    /// A page with a heading and a line under it.
+    pub fn new(title: &str, line: &str) -> Self {
+        let body = format!("<header><h1>{}</h1><p class=\"faint\">{}</p></header>\n<main>\n", escape(title), escape(line));
+        Self { title: title.into(), body, figures: 0 }
+    }
+
+    /// Begins a section.
+    pub fn section(&mut self, heading: &str) {
+        let _ = writeln!(self.body, "<h2>{}</h2>", escape(heading));
+    }
+
+    pub fn paragraph(&mut self, text: &str) {
+        let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+    }
+
+    /// Large figures: name, value, a remark (or "").
+    pub fn cards(&mut self, cards: &[(&str, String, String)]) {
+        self.body.push_str("<dl class=\"cards\">\n");
+        for (name, value, remark) in cards {
+            let remark = if remark.is_empty() { String::new() } else { format!("<small>{}</small>", escape(remark)) };
+            let _ = writeln!(self.body, "<div class=\"card\"><dt>{}</dt><dd>{}{remark}</dd></div>", escape(name), escape(value));
+        }
+        self.body.push_str("</dl>\n");
+    }
+
+    /// Drawings side by side where there is room, each under its title and a remark (or "").
+    pub fn figures(&mut self, drawings: &[(Drawing, String)]) {
+        self.body.push_str("<div class=\"figures\">\n");
+        for (drawing, remark) in drawings {
+            self.figures += 1;
+            let svg = drawing.svg(&format!("figure-{}", self.figures));
+            let (class, svg) = if drawing.width > WIDTH { (" class=\"across\"", scrolled(&drawing.title, &svg)) } else { ("", svg) };
+            let remark = if remark.is_empty() { "</b>".into() } else { format!(".</b> {}", escape(remark)) };
+            let _ = writeln!(self.body, "<figure{class}><figcaption><b>{}{remark}</figcaption>{svg}</figure>", escape(&drawing.title));
+        }
+        self.body.push_str("</div>\n");
+    }
+
+    /// A table that is scrolled where it is wider than the page.
+    pub fn table(&mut self, table: &Table) {
+        self.marked_table(table, &[]);
+    }
+
+    /// As [`Page::table`], with some rows marked.
+    pub fn marked_table(&mut self, table: &Table, marked: &[usize]) {
+        self.body.push_str(&markup(table, marked));
+    }
+
+    /// Tables side by side where there is room.
+    pub fn tables(&mut self, tables: &[Table]) {
+        let inner: String = tables.iter().map(|table| format!("<div>{}</div>", markup(table, &[]))).collect();
+        let _ = writeln!(self.body, "<div class=\"pair\">{inner}</div>");
+    }
+
+    /// A table that is shown on request; that needs no script.
+    pub fn folded_table(&mut self, summary: &str, table: &Table) {
+        let _ = writeln!(self.body, "<details><summary>{}</summary>{}</details>", escape(summary), markup(table, &[]));
+    }
+
+    /// The whole file.
+    pub fn finish(self) -> String {
+        format!(
+            r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="generator" content="mcsan {version}">
+<title>{title}</title>
+<style>
+{colours}
+{style}</style>
+</head>
+<body>
+{body}</main>
+<footer>Written by mcsan {version}.</footer>
+</body>
+</html>
+"#,
+            version = env!("CARGO_PKG_VERSION"),
+            title = escape(&self.title),
+            colours = palette::css(),
+            style = include_str!("style.css"),
+            body = self.body,
+        )
+    }
+}
+
+/// Something wide, reached by the keyboard too.
+fn scrolled(name: &str, content: &str) -> String {
+    format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{content}</div>", escape(name))
+}
+
+fn markup(table: &Table, marked: &[usize]) -> String {
+    let column = |place: usize| table.rows.iter().filter_map(move |row| row.get(place)).map(String::as_str);
+    let classes: Vec<&str> = (0..table.header.len())
+        .map(|place| match () {
+            () if column(place).next().is_some() && column(place).all(is_number) => " class=\"number\"",
+            () if column(place).any(|cell| cell.chars().count() > LONG) => " class=\"long\"",
+            () => "",
+        })
+        .collect();
+    let mut text = "<table><thead><tr>".to_owned();
+    for (name, class) in table.header.iter().zip(&classes) {
+        let class = class.replace("long", "");
+        let _ = write!(text, "<th scope=\"col\"{class}>{}</th>", escape(name));
+    }
+    text.push_str("</tr></thead>\n<tbody>\n");
+    for (place, row) in table.rows.iter().enumerate() {
+        text.push_str(if marked.contains(&place) { "<tr class=\"marked\">" } else { "<tr>" });
+        for (cell, class) in row.iter().zip(&classes) {
+            // A transcript may run from right to left.
+            let direction = if cell.is_ascii() { "" } else { " dir=\"auto\"" };
+            let _ = write!(text, "<td{class}{direction}>{}</td>", escape(cell));
+        }
+        text.push_str("</tr>\n");
+    }
+    text.push_str("</tbody></table>");
+    let name = if table.caption.is_empty() { table.header.join(", ") } else { table.caption.clone() };
+    // A caption inside the table would be scrolled away with it.
+    let caption = if table.caption.is_empty() { String::new() } else { format!("<p class=\"caption\">{}</p>", escape(&table.caption)) };
+    caption + &scrolled(&name, &text) + "\n"
+}
+
+/// Whether a cell holds a figure, perhaps with a unit or a spread, or nothing.
+fn is_number(cell: &str) -> bool {
+    let number = |part: &str| matches!(part, "%" | "±" | "s" | "–" | "—") || part.replace('−', "-").parse::<f64>().is_ok();
+    cell.split_whitespace().all(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_put_in_becomes_markup() {
+        let evil = "<script>alert(1)</script>\" onload=\"x";
+        let mut page = Page::new(evil, evil);
+        page.section(evil);
+        page.paragraph(evil);
+        page.cards(&[(evil, evil.into(), evil.into())]);
+        page.figures(&[(Drawing::new(9.0, 9.0, evil), evil.into()), (Drawing::new(999.0, 9.0, evil), evil.into())]);
+        let table = Table::new(evil, &[evil, evil], vec![vec![evil.into(), evil.into()]]);
+        page.table(&table);
+        page.tables(std::slice::from_ref(&table));
+        page.folded_table(evil, &table);
+        let html = page.finish();
+        assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");
+        assert_eq!(html.matches("&lt;script&gt;").count(), 27);
+    }
+
+    #[test]
+    fn a_page_asks_for_nothing() {
+        let html = Page::new("title", "line").finish();
+        for word in ["http://", "https://", "src=", "href=", "url(", "@import", "<script", "<link"] {
+            assert!(!html.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn figures_stand_right_and_texts_left() {
+        let table = Table::new(
+            "",
+            &["class", "WA", "n"],
+            vec![vec!["sad".into(), "57.93 ± 2.10".into(), "40".into()], vec!["2".into(), "−3 %".into(), "".into()]],
+        );
+        let html = markup(&table, &[1]);
+        assert!(
+            html.contains(r#"<th scope="col">class</th><th scope="col" class="number">WA</th><th scope="col" class="number">n</th>"#),
+            "{html}"
+        );
+        assert!(html.contains(r#"<tr class="marked"><td>2</td>"#), "{html}");
+    }
+
+    #[test]
+    fn texts_of_other_scripts_take_their_own_direction() {
+        let html = markup(&Table::new("", &["text"], vec![vec!["שלום".into()]]), &[]);
+        assert!(html.contains(r#"<td dir="auto">שלום</td>"#), "{html}");
+    }
+}

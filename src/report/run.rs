@@ -1,0 +1,404 @@
+//! The report of one run, section by section.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use super::curves::{Axis, Plot, Series, Weight};
+use super::intervals::{Interval, Intervals};
+use super::length::{Bin, bins, wilson};
+use super::page::{Page, Table};
+use super::read::{Epoch, Prediction, Run, Scores, Test};
+use super::svg::{Drawing, Unit};
+use super::{ReportError, confusion};
+use crate::audio::mfcc::SAMPLE_RATE;
+use crate::config::keys::{KEYS, default_of};
+use crate::corpus::Split;
+use crate::dataset::Dataset;
+
+/// Mistakes that are shown.
+const MISTAKES: usize = 20;
+
+/// The page of a run.
+///
+/// # Errors
+/// [`ReportError::Misfit`] for data that the run was not tested on.
+pub fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
+    let corpus = if run.corpus.is_empty() { "unnamed corpus" } else { &run.corpus };
+    let word = |key: &str| setting(run, key).map(|value| value.trim_matches('"').to_owned()).unwrap_or_else(|| "?".into());
+    let layers = match word("model.layers").as_str() {
+        "1" => "1 layer a module".to_owned(),
+        layers => format!("{layers} layers a module"),
+    };
+    let parameters = run.parameters.map(|count| format!(", {} parameters", grouped(count))).unwrap_or_default();
+    let model = format!("Model {} of {}{parameters}; seed {}.", word("model.variant"), layers, word("train.seed"));
+    let mut page = Page::new(&format!("MCSAN on {corpus}"), &model);
+
+    let tested = run.test.as_ref().map(|test| Ok::<_, ReportError>((test, data.map(|data| find(test, data)).transpose()?))).transpose()?;
+    headline(&mut page, run, data);
+    training(&mut page, run);
+    if let Some((test, places)) = &tested {
+        classes(&mut page, test);
+        let known = data.zip(places.as_deref());
+        lengths(&mut page, run, test, known);
+        mistakes(&mut page, test, known);
+    }
+    settings(&mut page, run);
+    provenance(&mut page, run, data);
+    Ok(page.finish())
+}
+
+/// A setting as TOML writes it.
+fn setting(run: &Run, key: &str) -> Option<String> {
+    let (section, name) = key.split_once('.')?;
+    Some(run.settings.get(section)?.get(name)?.to_string())
+}
+
+fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.2} %", 100.0 * share) } else { "—".into() }
+}
+
+fn plain(value: f64) -> String {
+    if value.is_finite() { format!("{value:.4}") } else { "—".into() }
+}
+
+/// A count with spaces between thousands.
+fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join("\u{202f}")
+}
+
+/// Index in the data of every tested utterance, by its id; where several share one, in their order.
+fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
+    let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for (place, utterance) in data.utterances.iter().enumerate() {
+        places.entry(&utterance.id).or_default().push_back(place);
+    }
+    let place = |prediction: &Prediction| {
+        let place = places.get_mut(prediction.id.as_str()).and_then(VecDeque::pop_front);
+        place
+            .filter(|&place| data.classes[data.labels[place] as usize] == prediction.label)
+            .ok_or_else(|| ReportError::Misfit { id: prediction.id.clone(), label: prediction.label.clone() })
+    };
+    test.predictions.iter().map(place).collect()
+}
+
+fn headline(page: &mut Page, run: &Run, data: Option<&Dataset>) {
+    let interval = |share: f64, count: usize| {
+        let (low, high) = wilson((share * count as f64).round() as usize, count);
+        format!("95 %: {:.1} to {:.1} %", 100.0 * low, 100.0 * high)
+    };
+    if let Some(test) = &run.test {
+        page.section("Test split");
+        page.cards(&[
+            ("WA, weighted accuracy", percent(test.wa), interval(test.wa, test.utterances)),
+            ("UA, unweighted accuracy", percent(test.ua), "mean recall of the classes".into()),
+            ("Weighted F1", percent(test.weighted_f1), String::new()),
+            ("Loss", plain(test.loss), "cross-entropy".into()),
+            ("Utterances", grouped(test.utterances), run.best_epoch.map(|epoch| format!("model of epoch {epoch}")).unwrap_or_default()),
+        ]);
+        return;
+    }
+    let has_none = data.is_some_and(|data| data.split(Split::Test).is_empty());
+    let why = if has_none {
+        "The data have no test split."
+    } else {
+        "There is no test result: the data have no test split, or the run has not finished."
+    };
+    let best = run.best_epoch.and_then(|epoch| run.epochs.get(&epoch.checked_sub(1)?));
+    match best.or_else(|| run.epochs.values().next_back()) {
+        Some(Epoch { validation: Some(scores), .. }) => figures(page, "Validation split", scores),
+        Some(Epoch { train: scores, .. }) => figures(page, "Training split", scores),
+        None => page.section("Results"),
+    }
+    page.paragraph(why);
+}
+
+fn figures(page: &mut Page, heading: &str, scores: &Scores) {
+    page.section(heading);
+    page.cards(&[
+        ("WA, weighted accuracy", percent(scores.wa), String::new()),
+        ("UA, unweighted accuracy", percent(scores.ua), String::new()),
+        ("Weighted F1", percent(scores.weighted_f1), String::new()),
+        ("Loss", plain(scores.loss), String::new()),
+    ]);
+}
+
+/// Curves over epochs, and the same figures as a table.
+fn training(page: &mut Page, run: &Run) {
+    page.section("Training");
+    if run.steps.is_empty() && run.epochs.is_empty() {
+        page.paragraph("Nothing was logged: the run ended before its first step.");
+        return;
+    }
+    if run.epochs.values().all(|epoch| epoch.validation.is_none()) {
+        page.paragraph("The data have no validation split: the model of the last epoch is kept.");
+    }
+    let time = Time::of(run);
+    let mut drawings =
+        vec![(time.losses(run).draw(), "Pale: single steps; strong: whole epochs.".to_owned()), (time.scores(run).draw(), String::new())];
+    let rates: BTreeSet<u64> = run.steps.values().map(|step| step.rate.to_bits()).collect();
+    if rates.len() > 1 {
+        drawings.push((time.rates(run).draw(), String::new()));
+    }
+    page.figures(&drawings);
+
+    let row = |(number, epoch): (&u64, &Epoch)| {
+        let validation = |figure: fn(&Scores) -> f64, shown: fn(f64) -> String| {
+            epoch.validation.as_ref().map(|scores| shown(figure(scores))).unwrap_or_default()
+        };
+        let best = if run.best_epoch == Some(number + 1) { " (best)" } else { "" };
+        vec![
+            format!("{}{best}", number + 1),
+            plain(epoch.train.loss),
+            percent(epoch.train.wa),
+            percent(epoch.train.ua),
+            validation(|scores| scores.loss, plain),
+            validation(|scores| scores.wa, percent),
+            validation(|scores| scores.ua, percent),
+            validation(|scores| scores.weighted_f1, percent),
+        ]
+    };
+    let header = ["epoch", "train loss", "train WA", "train UA", "validation loss", "validation WA", "validation UA", "validation F1"];
+    page.folded_table("Every epoch in figures", &Table::new("", &header, run.epochs.iter().map(row).collect()));
+}
+
+/// When steps and epochs were, in epochs.
+struct Time {
+    /// `[steps]`: a step's place among those of its epoch.
+    steps: Vec<f64>,
+    /// `[epochs]`: where an epoch ends, before its number where `train.steps` cut it short.
+    epochs: Vec<f64>,
+    mark: Option<(f64, String)>,
+    end: f64,
+}
+
+impl Time {
+    fn of(run: &Run) -> Self {
+        let mut counts: HashMap<u64, usize> = HashMap::new();
+        let within: Vec<(u64, usize)> = run
+            .steps
+            .values()
+            .map(|step| {
+                let count = counts.entry(step.epoch).or_default();
+                *count += 1;
+                (step.epoch, *count)
+            })
+            .collect();
+        let longest = counts.values().copied().max().unwrap_or(1) as f64;
+        let steps: Vec<f64> = within.into_iter().map(|(epoch, place)| epoch as f64 + place as f64 / longest).collect();
+        let ends = |epoch: u64| epoch as f64 + counts.get(&epoch).map_or(1.0, |&count| count as f64 / longest);
+        let epochs: Vec<f64> = run.epochs.keys().map(|&epoch| ends(epoch)).collect();
+        let mark = run.best_epoch.filter(|&epoch| epoch > 0).map(|epoch| (ends(epoch - 1), format!("best: epoch {epoch}")));
+        let end = steps.iter().chain(&epochs).copied().fold(1.0, f64::max);
+        Self { steps, epochs, mark, end }
+    }
+
+    fn axis(&self) -> Axis {
+        Axis { label: "epochs".into(), unit: Unit::Whole, ends: Some((0.0, self.end)) }
+    }
+
+    /// A figure of every epoch as a series.
+    fn series(&self, run: &Run, name: &str, colour: usize, weight: Weight, figure: impl Fn(&Epoch) -> f64) -> Series {
+        let points = self.epochs.iter().zip(run.epochs.values()).map(|(&at, epoch)| (at, figure(epoch))).collect();
+        Series { name: name.into(), colour, weight, points }
+    }
+
+    fn plot(&self, title: &str, y: Axis, series: Vec<Series>) -> Plot {
+        let has_values = |series: &Series| series.points.iter().any(|point| point.1.is_finite());
+        Plot { title: title.into(), x: self.axis(), y, series: series.into_iter().filter(has_values).collect(), mark: self.mark.clone() }
+    }
+
+    fn losses(&self, run: &Run) -> Plot {
+        let steps = self.steps.iter().zip(run.steps.values()).map(|(&at, step)| (at, step.loss)).collect();
+        let validation = |epoch: &Epoch| epoch.validation.map_or(f64::NAN, |scores| scores.loss);
+        let series = vec![
+            Series { name: "training, steps".into(), colour: 0, weight: Weight::Light, points: steps },
+            self.series(run, "training", 0, Weight::Dashed, |epoch| epoch.train.loss),
+            self.series(run, "validation", 1, Weight::Bold, validation),
+        ];
+        self.plot("Loss", Axis { label: "cross-entropy".into(), ..Axis::default() }, series)
+    }
+
+    fn scores(&self, run: &Run) -> Plot {
+        let of = |figure: fn(&Scores) -> f64| move |epoch: &Epoch| epoch.validation.as_ref().map_or(f64::NAN, figure);
+        let series = vec![
+            self.series(run, "validation UA", 1, Weight::Bold, of(|scores| scores.ua)),
+            self.series(run, "validation WA", 2, Weight::Dashed, of(|scores| scores.wa)),
+            self.series(run, "training UA", 0, Weight::Light, |epoch| epoch.train.ua),
+        ];
+        self.plot("Accuracy", Axis { label: "accuracy".into(), unit: Unit::Percent, ends: Some((0.0, 1.0)) }, series)
+    }
+
+    fn rates(&self, run: &Run) -> Plot {
+        let points = self.steps.iter().zip(run.steps.values()).map(|(&at, step)| (at, step.rate)).collect();
+        let series = Series { name: "learning rate".into(), colour: 0, weight: Weight::Bold, points };
+        Plot { mark: None, ..self.plot("Learning rate", Axis { label: "of each step".into(), ..Axis::default() }, vec![series]) }
+    }
+}
+
+fn classes(page: &mut Page, test: &Test) {
+    page.section("Classes");
+    let row = |class: &crate::train::metrics::ClassMetrics| {
+        vec![class.name.clone(), percent(class.precision), percent(class.recall), percent(class.f1), grouped(class.support)]
+    };
+    page.table(&Table::new(
+        "Precision: right among those predicted so; recall: found among those that are so.",
+        &["class", "precision", "recall", "F1", "utterances"],
+        test.classes.iter().map(row).collect(),
+    ));
+    let names: Vec<String> = test.classes.iter().map(|class| class.name.clone()).collect();
+    page.section("Confusions");
+    page.figures(&[(confusion::draw("Confusion matrix", &names, &test.confusion), "Counts; the colour is the share of the row.".into())]);
+}
+
+fn lengths(page: &mut Page, run: &Run, test: &Test, known: Option<(&Dataset, &[usize])>) {
+    page.section("Length against accuracy");
+    let Some((data, places)) = known else {
+        page.paragraph("Lengths are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
+        return;
+    };
+    let frames = |place: usize| data.frames(place, usize::MAX).len();
+    let utterances =
+        test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
+    let bins = bins(utterances.collect());
+    let hop = data.feature_settings["hop"].as_f64();
+    let each = hop.map(|hop| format!(" ({} ms each)", 1000.0 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
+    page.figures(&[(length_plot(&bins), format!("Test utterances by their frames{each}, in groups of about one size."))]);
+    let most = setting(run, "data.max_frames").and_then(|value| value.parse::<usize>().ok()).unwrap_or(usize::MAX);
+    let cut = places.iter().filter(|&&place| frames(place) > most).count();
+    if cut > 0 {
+        page.paragraph(&format!("Of {cut} of them the model hears the first {most} frames only (data.max_frames)."));
+    }
+}
+
+fn length_plot(bins: &[Bin]) -> Drawing {
+    let row = |bin: &Bin| {
+        let (low, high) = wilson(bin.right, bin.count);
+        let label = if bin.shortest == bin.longest { bin.shortest.to_string() } else { format!("{}–{}", bin.shortest, bin.longest) };
+        Interval { label, value: bin.right as f64 / bin.count as f64, low, high, note: format!("n = {}", bin.count), ..Interval::default() }
+    };
+    let plot = Intervals {
+        title: "Accuracy by length".into(),
+        axis: "weighted accuracy".into(),
+        unit: Unit::Percent,
+        ends: Some((0.0, 1.0)),
+        rows: bins.iter().map(row).collect(),
+        value: "share of right ones, 95 % interval (Wilson)".into(),
+        reference: String::new(),
+    };
+    plot.draw()
+}
+
+fn mistakes(page: &mut Page, test: &Test, known: Option<(&Dataset, &[usize])>) {
+    page.section("The most confident mistakes");
+    let class = |name: &str| test.classes.iter().position(|class| class.name == name);
+    let probability = |prediction: &Prediction, name: &str| {
+        class(name).and_then(|class| prediction.probabilities.get(class)).copied().unwrap_or(f64::NAN)
+    };
+    let sure = |&place: &usize| probability(&test.predictions[place], &test.predictions[place].predicted);
+    let mut wrong: Vec<usize> =
+        (0..test.predictions.len()).filter(|&place| test.predictions[place].label != test.predictions[place].predicted).collect();
+    let count = wrong.len();
+    if count == 0 {
+        page.paragraph("There is none: every test utterance was recognised.");
+        return;
+    }
+    // What is no number comes last.
+    let rank = |place: &usize| Some(sure(place)).filter(|sure| sure.is_finite()).unwrap_or(-1.0);
+    wrong.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+    wrong.truncate(MISTAKES);
+    let row = |&place: &usize| {
+        let prediction = &test.predictions[place];
+        let utterance = known.map(|(data, places)| &data.utterances[places[place]]);
+        let share = |name: &str| {
+            Some(probability(prediction, name)).filter(|p| p.is_finite()).map_or("—".into(), |p| format!("{:.1} %", 100.0 * p))
+        };
+        let mut cells: Vec<String> = utterance.iter().map(|utterance| utterance.text.clone()).collect();
+        cells.extend([prediction.label.clone(), prediction.predicted.clone(), share(&prediction.predicted), share(&prediction.label)]);
+        cells.push(prediction.id.clone());
+        cells.extend(utterance.map(|utterance| utterance.speaker.clone().unwrap_or_default()));
+        cells
+    };
+    let rows: Vec<Vec<String>> = wrong.iter().map(row).collect();
+    let with_data = ["text", "true", "predicted", "p of predicted", "p of true", "utterance", "speaker"];
+    let header: Vec<&str> = with_data.into_iter().filter(|name| known.is_some() || !matches!(*name, "text" | "speaker")).collect();
+    if known.is_none() {
+        page.paragraph("Texts are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
+    }
+    let caption = format!("{} of {} wrong predictions, the surest first; p is a probability.", rows.len(), grouped(count));
+    page.table(&Table::new(&caption, &header, rows));
+}
+
+/// Every setting beside its default.
+fn settings(page: &mut Page, run: &Run) {
+    page.section("Settings");
+    let mut rows = Vec::new();
+    let mut changed = Vec::new();
+    for key in KEYS {
+        let Some(value) = setting(run, key.name) else { continue };
+        let default = default_of(key);
+        if value != default {
+            changed.push(rows.len());
+        }
+        rows.push(vec![key.name.into(), value, default, key.meaning.into()]);
+    }
+    let known: BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
+    for (section, values) in run.settings.iter().filter_map(|(section, value)| Some((section, value.as_table()?))) {
+        for (name, value) in values {
+            let key = format!("{section}.{name}");
+            if !known.contains(key.as_str()) {
+                changed.push(rows.len());
+                rows.push(vec![key, value.to_string(), String::new(), "unknown to this version".into()]);
+            }
+        }
+    }
+    let caption = format!("{} of {} are not the default; they are set in bold.", changed.len(), rows.len());
+    page.marked_table(&Table::new(&caption, &["setting", "value", "default", "meaning"], rows), &changed);
+}
+
+/// Where it was computed, and on what.
+fn provenance(page: &mut Page, run: &Run, data: Option<&Dataset>) {
+    page.section("Device, version, data");
+    let known = |text: &str| if text.is_empty() { "unknown".to_owned() } else { text.to_owned() };
+    let mut rows = vec![
+        vec!["device".into(), known(&run.device)],
+        vec!["trained by".into(), if run.version.is_empty() { "unknown".into() } else { format!("mcsan {}", run.version) }],
+        vec!["corpus".into(), known(&run.corpus)],
+        vec!["steps".into(), grouped(run.steps.len())],
+        vec!["epochs".into(), grouped(run.epochs.len())],
+    ];
+    if let Some(count) = run.parameters {
+        rows.push(vec!["parameters".into(), grouped(count)]);
+    }
+    if let Some(data) = data {
+        rows.push(vec!["frames".into(), grouped(data.frame_offsets.last().copied().unwrap_or(0))]);
+        rows.push(vec!["tokens".into(), grouped(data.tokens.len())]);
+        rows.push(vec!["words".into(), grouped(data.words())]);
+        rows.push(vec!["left out".into(), grouped(data.left_out.len())]);
+    }
+    let mut tables = vec![Table::new("The run", &["", "value"], rows)];
+    if let Some(data) = data {
+        tables.push(counts(data));
+    }
+    if let Some(front_end) = run.front_end.as_object() {
+        let value = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let rows = front_end.iter().map(|(name, setting)| vec![name.clone(), value(setting)]).collect();
+        tables.push(Table::new("Acoustic front-end", &["setting", "value"], rows));
+    }
+    page.tables(&tables);
+}
+
+/// Utterances of each class in each split that has any.
+fn counts(data: &Dataset) -> Table {
+    let unassigned = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
+    let splits = Split::ALL.map(|split| (split.name(), data.split(split))).into_iter().chain([("no split", unassigned)]);
+    let columns: Vec<(&str, Vec<usize>)> =
+        splits.filter(|(_, utterances)| !utterances.is_empty()).map(|(name, utterances)| (name, data.class_counts(&utterances))).collect();
+    let header: Vec<&str> = ["class"].into_iter().chain(columns.iter().map(|(name, _)| *name)).collect();
+    let line = |name: &str, count: &dyn Fn(&[usize]) -> usize| {
+        [name.to_owned()].into_iter().chain(columns.iter().map(|(_, counts)| grouped(count(counts)))).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<Vec<String>> = data.classes.iter().enumerate().map(|(class, name)| line(name, &|counts| counts[class])).collect();
+    rows.push(line("all", &|counts| counts.iter().sum()));
+    Table::new("Utterances", &header, rows)
+}
