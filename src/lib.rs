@@ -79,6 +79,8 @@ pub mod corpus;
 pub mod dataset;
 pub mod demo;
 pub mod model;
+pub mod onnx;
+pub mod picture;
 pub mod prepare;
 pub mod tape;
 pub mod text;

@@ -13,9 +13,11 @@ mod demo;
 mod device;
 mod devices;
 mod evaluate;
+mod export;
 mod features;
 mod gradients;
 mod inspect;
+mod manual;
 mod predict;
 mod prepare;
 mod progress;
@@ -66,12 +68,15 @@ fn dispatch(options: &Options) -> Done {
         Command::Train(arguments) => train::run(common, arguments),
         Command::Evaluate(arguments) => evaluate::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
+        Command::Export(arguments) => export::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
         Command::Tokens(arguments) => tokens::run(arguments),
         Command::Gradients(arguments) => gradients::run(common, arguments),
         Command::Check(arguments) => check::run(common, arguments),
         Command::Shaders(arguments) => shaders::run(common, arguments),
         Command::Config => config::run(common),
+        Command::Completions(arguments) => manual::completions(arguments),
+        Command::Man(arguments) => manual::man(arguments),
     }
 }
 

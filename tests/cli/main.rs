@@ -9,6 +9,7 @@ mod chain;
 mod commands;
 mod corpus;
 mod failures;
+mod predicting;
 mod preparing;
 mod tokens;
 mod training;

@@ -1,0 +1,279 @@
+//! `predict` with lists, raw samples and models of one modality, its pictures, and `export`.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use mcsan::audio::decode;
+use mcsan::dataset::store::Store;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::commands::keys;
+use crate::corpus::{CLASSES, TINY, prepared, trained};
+use crate::program::{Outcome, call, mcsan};
+
+/// `predict` on the processor in a folder, with a text that may hold spaces.
+fn predict(folder: &Path, arguments: &[&str]) -> Outcome {
+    call(folder, &[&["predict", "--device", "cpu"], arguments].concat())
+}
+
+/// As [`predict`], with bytes on standard input.
+fn predict_pipe(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Outcome {
+    let fixed = ["predict", "--device", "cpu", "--run", "run", "--text", "go", "--json", "--audio", "-"];
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mcsan"));
+    command.current_dir(folder).args(fixed).args(arguments);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The program may refuse what it gets before it has read all of it.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), bytes);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Outcome { line: format!("{arguments:?}"), code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The corpus and a model of a variant in `run`.
+fn trained_variant(variant: &str) -> TempDir {
+    let folder = prepared();
+    let arguments = format!("train --data data.safetensors --out run --epochs 1 {TINY} --set model.variant={variant} --device cpu");
+    mcsan(folder.path(), &arguments).succeeds();
+    folder
+}
+
+/// A list of every clip, with a text each; clips of different lengths stand side by side.
+fn write_list(folder: &Path) -> Vec<(String, &'static str)> {
+    let clips: Vec<(String, &str)> =
+        (0..5).flat_map(|take| CLASSES.map(|(name, _, text)| (format!("audio/{name}{take}.wav"), text))).collect();
+    let lines: String = clips.iter().map(|(audio, text)| format!("{audio},\"{text}\"\n")).collect();
+    fs::write(folder.join("list.csv"), format!("audio,text\n{lines}")).unwrap();
+    clips
+}
+
+fn documents(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+}
+
+#[test]
+fn every_line_of_a_list_is_predicted_bit_for_bit_as_it_is_alone() {
+    let folder = trained();
+    let clips = write_list(folder.path());
+    let listed = documents(&predict(folder.path(), &["--run", "run", "--list", "list.csv", "--json"]).succeeds().stdout);
+    assert_eq!(listed.len(), clips.len());
+    for (line, (audio, text)) in listed.iter().zip(&clips) {
+        assert_eq!(keys(line), ["audio", "label", "probabilities"]);
+        assert_eq!(line["audio"], *audio);
+        let alone = predict(folder.path(), &["--run", "run", "--audio", audio, "--text", text, "--json"]).json();
+        assert_eq!((&line["label"], &line["probabilities"]), (&alone["label"], &alone["probabilities"]), "{audio}");
+    }
+}
+
+#[test]
+fn a_list_becomes_a_csv_with_a_column_for_each_class() {
+    let folder = trained();
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    fs::write(folder.path().join("elsewhere/list.csv"), "text,id,audio\n\"Go, away\",\"a,1\",../audio/calm4.wav\n,b,../audio/glad1.wav\n")
+        .unwrap();
+    let outcome = predict(folder.path(), &["--run", "run", "--list", "elsewhere/list.csv"]).succeeds();
+    let mut reader = csv::Reader::from_reader(outcome.stdout.as_bytes());
+    assert_eq!(reader.headers().unwrap(), vec!["id", "audio", "label", "angry", "calm", "glad"]);
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(records.iter().map(|record| &record[0]).collect::<Vec<_>>(), ["a,1", "b"]);
+    for record in &records {
+        let probabilities: Vec<f64> = record.iter().skip(3).map(|field| field.parse().unwrap()).collect();
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{record:?}");
+        let largest = (0..3).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).unwrap();
+        assert_eq!(&record[2], CLASSES[largest].0);
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_read_are_named_and_the_others_predicted() {
+    let folder = trained();
+    fs::write(folder.path().join("broken.wav"), b"RIFF").unwrap();
+    let list = "audio,text\naudio/calm4.wav,go\nabsent.wav,go\nbroken.wav,go\n,go\naudio/glad1.wav,away\n";
+    fs::write(folder.path().join("list.csv"), list).unwrap();
+    let outcome = predict(folder.path(), &["--run", "run", "--list", "list.csv", "--json"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    let audios: Vec<Value> = documents(&outcome.stdout).into_iter().map(|line| line["audio"].clone()).collect();
+    assert_eq!(audios, [json!("audio/calm4.wav"), json!("audio/glad1.wav")]);
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", outcome.stderr);
+    let expected = ["line 3: absent.wav: cannot be read", "line 4: broken.wav: ", "list.csv, line 5: no audio", "3 of 5 listed utterances"];
+    assert!(lines.iter().zip(expected).all(|(line, part)| line.starts_with("mcsan: ") && line.contains(part)), "{}", outcome.stderr);
+}
+
+#[test]
+fn raw_samples_on_standard_input_are_predicted_as_the_same_samples_in_a_file() {
+    let folder = trained();
+    let file = predict(folder.path(), &["--run", "run", "--audio", "audio/calm4.wav", "--text", "go", "--json"]).json();
+    let samples = decode(&folder.path().join("audio/calm4.wav")).unwrap();
+    let integers: Vec<u8> = samples.iter().flat_map(|sample| ((sample * 32768.0) as i16).to_le_bytes()).collect();
+    let floats: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    assert_eq!(predict_pipe(folder.path(), &[], &integers).json(), file);
+    assert_eq!(predict_pipe(folder.path(), &["--pcm-format", "f32"], &floats).json(), file);
+    // Twice the rate is half the length and another pitch.
+    assert_ne!(predict_pipe(folder.path(), &["--pcm-rate", "32000"], &integers).json(), file);
+}
+
+#[test]
+fn raw_samples_that_are_none_are_refused() {
+    let folder = trained();
+    let nan: Vec<u8> = [0.5f32, f32::NAN].iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let wav = fs::read(folder.path().join("audio/calm4.wav")).unwrap();
+    let cases: [(&[&str], &[u8], &str); 5] = [
+        (&[], &[], "holds no samples"),
+        (&[], &[1, 2, 3], "ends within a sample"),
+        (&[], &wav, "starts as a file with a header"),
+        (&["--pcm-format", "f32"], &nan, "the sample of frame 1, channel 0 is NaN"),
+        (&["--pcm-rate", "10"], &[0; 64], "the sampling rate is 10 Hz"),
+    ];
+    for (arguments, bytes, part) in cases {
+        let line = predict_pipe(folder.path(), arguments, bytes).fails();
+        assert!(line.contains("standard input") && line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn a_model_of_text_alone_takes_text_alone() {
+    let folder = trained_variant("no_audio");
+    let alone = predict(folder.path(), &["--run", "run", "--text", "Go away!", "--json"]).json();
+    assert!(CLASSES.iter().any(|(name, ..)| alone["label"] == *name));
+    let other = predict(folder.path(), &["--run", "run", "--text", "The sea is quiet", "--json"]).json();
+    assert_ne!(alone["probabilities"], other["probabilities"]);
+    let both = predict(folder.path(), &["--run", "run", "--text", "Go away!", "--audio", "absent.wav", "--json"]);
+    assert!(both.stderr.contains("--audio is not used: the model of run needs --text alone"), "{}", both.stderr);
+    assert_eq!(both.json(), alone);
+    let missing = predict(folder.path(), &["--run", "run", "--audio", "audio/calm4.wav"]);
+    assert!(missing.stderr.contains("run: its model needs --text alone; give --text too"), "{}", missing.stderr);
+    assert_eq!(missing.code, Some(1));
+    fs::write(folder.path().join("list.csv"), "text\nGo away!\nThe sea is quiet\n").unwrap();
+    let listed = documents(&predict(folder.path(), &["--run", "run", "--list", "list.csv", "--json"]).succeeds().stdout);
+    assert_eq!(listed.iter().map(|line| &line["probabilities"]).collect::<Vec<_>>(), [&alone["probabilities"], &other["probabilities"]]);
+    assert_eq!(listed[0]["text"], "Go away!");
+}
+
+#[test]
+fn a_model_of_audio_alone_takes_audio_alone() {
+    let folder = trained_variant("no_text");
+    let alone = predict(folder.path(), &["--run", "run", "--audio", "audio/calm4.wav", "--json"]).json();
+    let other = predict(folder.path(), &["--run", "run", "--audio", "audio/glad4.wav", "--json"]).json();
+    assert_ne!(alone["probabilities"], other["probabilities"]);
+    let missing = predict(folder.path(), &["--run", "run", "--text", "go"]);
+    assert!(missing.stderr.contains("needs --audio alone; give --audio too"), "{}", missing.stderr);
+    fs::write(folder.path().join("list.csv"), "audio\naudio/calm4.wav\n").unwrap();
+    let listed = documents(&predict(folder.path(), &["--run", "run", "--list", "list.csv", "--json"]).succeeds().stdout);
+    assert_eq!(listed[0]["probabilities"], alone["probabilities"]);
+    let refused = predict(folder.path(), &["--run", "run", "--audio", "audio/calm4.wav", "--attention", "a.svg"]).fails();
+    assert!(refused.contains("no cross-attention"), "{refused}");
+    assert!(!folder.path().join("a.svg").exists());
+}
+
+#[test]
+fn a_model_of_both_says_so_when_one_is_missing() {
+    let folder = trained();
+    for (given, value, missing) in [("--text", "go", "--audio"), ("--audio", "audio/calm4.wav", "--text")] {
+        let line = predict(folder.path(), &["--run", "run", given, value]).fails();
+        assert!(line.contains(&format!("run: its model needs both --audio and --text; give {missing} too")), "{line}");
+    }
+    fs::write(folder.path().join("list.csv"), "audio\naudio/calm4.wav\n").unwrap();
+    let line = predict(folder.path(), &["--run", "run", "--list", "list.csv"]).fails();
+    assert!(line.contains("list.csv: has no column 'text'"), "{line}");
+    let usage = predict(folder.path(), &["--run", "run"]);
+    assert_eq!(usage.code, Some(2), "{}", usage.stderr);
+    let usage = predict(folder.path(), &["--run", "run", "--text", "go", "--attention", "a.jpeg"]);
+    assert!(usage.code == Some(2) && usage.stderr.contains("neither in .svg nor in .png"), "{}", usage.stderr);
+}
+
+#[test]
+fn a_picture_shows_every_word_and_changes_no_probability() {
+    let folder = trained();
+    let clip = ["--run", "run", "--audio", "audio/calm4.wav", "--text", "Go <away> & \"Qwertzday\"!", "--json"];
+    let plain = predict(folder.path(), &clip).json();
+    for heads in ["mean", "all"] {
+        let drawn = predict(folder.path(), &[&clip[..], &["--attention", "a.svg", "--heads", heads]].concat()).json();
+        assert_eq!(drawn, plain);
+        let svg = fs::read_to_string(folder.path().join("a.svg")).unwrap();
+        let tree = resvg::usvg::Tree::from_str(&svg, &resvg::usvg::Options::default());
+        assert!(tree.is_ok(), "{:?}", tree.err());
+        let maps = if heads == "mean" { 1 } else { 2 };
+        for word in ["Go", "&lt;", "away", "&amp;", "Qwertzday", "!"] {
+            let shown = svg.matches(&format!(">{word}</text>")).count();
+            assert_eq!(shown, 2 * maps, "{word}, {heads}");
+        }
+        assert_eq!(svg.matches("words to sound").count() + svg.matches("sound to words").count(), 2 * maps);
+    }
+}
+
+#[test]
+fn a_picture_is_drawn_as_png_as_well() {
+    let folder = trained();
+    let clip = ["--run", "run", "--audio", "audio/calm4.wav", "--text", "Go away, Jürgen", "--attention", "a.png"];
+    predict(folder.path(), &clip).succeeds();
+    let pixels = resvg::tiny_skia::Pixmap::decode_png(&fs::read(folder.path().join("a.png")).unwrap()).unwrap();
+    assert!(pixels.width() > 1000 && pixels.height() > 300, "{} x {}", pixels.width(), pixels.height());
+    let colours: std::collections::BTreeSet<[u8; 3]> =
+        pixels.pixels().iter().map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]).collect();
+    assert!(colours.len() > 30, "{} colours", colours.len());
+}
+
+#[test]
+fn exported_weights_have_pytorchs_names_and_are_read_again() {
+    let folder = trained();
+    let report = mcsan(folder.path(), "export --run run --out w.safetensors --json").json();
+    let exported = Store::open(&folder.path().join("w.safetensors")).unwrap();
+    let best = Store::open(&folder.path().join("run/best.safetensors")).unwrap();
+    let fixture = Store::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/full.safetensors")).unwrap();
+    let names: Vec<String> = fixture.names().into_iter().filter_map(|name| Some(name.strip_prefix("weight.")?.to_owned())).collect();
+    assert!(!names.is_empty(), "{:?}", fixture.names());
+    assert_eq!(exported.names(), names, "the names are those of the PyTorch model");
+    let mut parameters = 0;
+    for name in &names {
+        let (written, trained) = (exported.tensor(name).unwrap(), best.tensor(name).unwrap());
+        assert_eq!((&written.shape, written.floats().unwrap()), (&trained.shape, trained.floats().unwrap()), "{name}");
+        assert_eq!(written.shape.len(), fixture.tensor(&format!("weight.{name}")).unwrap().shape.len(), "{name}");
+        parameters += written.floats().unwrap().len();
+    }
+    assert_eq!(report["parameters"], parameters);
+    assert_eq!(exported.metadata("classes"), Some(r#"["angry","calm","glad"]"#));
+    assert!(exported.metadata("normalisation").unwrap().contains("corpus"));
+
+    let gradients = |weights: &str| {
+        let arguments = format!("gradients --data data.safetensors --weights {weights} --out g.safetensors {TINY} --device cpu --json");
+        mcsan(folder.path(), &arguments).json()["loss"].clone()
+    };
+    assert_eq!(gradients("w.safetensors"), gradients("run/best.safetensors"));
+    // A step of no length leaves the weights that training started from.
+    let arguments = "train --data data.safetensors --out again --steps 1 --weights w.safetensors --set train.lr=0 --device cpu";
+    mcsan(folder.path(), &format!("{arguments} {TINY}")).succeeds();
+    let again = Store::open(&folder.path().join("again/best.safetensors")).unwrap();
+    for name in &names {
+        assert_eq!(again.tensor(name).unwrap().floats().unwrap(), exported.tensor(name).unwrap().floats().unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn every_command_shows_an_example_and_is_known_to_shells_and_man() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = mcsan(folder.path(), "--help").succeeds().stdout;
+    let list = help.split_once("Commands:").unwrap().1.split_once("Options:").unwrap().0;
+    let commands: Vec<&str> = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert!(commands.len() > 12 && commands.contains(&"predict") && commands.contains(&"export"), "{commands:?}");
+    mcsan(folder.path(), "man --out man").succeeds();
+    let page =
+        |name: &str| fs::read_to_string(folder.path().join(format!("man/{name}.1"))).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let shells = ["bash", "zsh", "fish", "powershell", "elvish"]
+        .map(|shell| (shell, mcsan(folder.path(), &format!("completions {shell}")).succeeds().stdout));
+    for command in commands.into_iter().filter(|&command| command != "help") {
+        let shown = mcsan(folder.path(), &format!("{command} --help")).succeeds().stdout;
+        let example = shown.rsplit_once("Example").map(|(_, example)| example).unwrap_or_default();
+        assert!(example.contains(&format!("mcsan {command}")), "{command} --help shows no example\n{shown}");
+        assert!(page("mcsan").contains(command), "mcsan.1 lacks {command}");
+        assert!(page(&format!("mcsan-{command}")).contains("Example"), "{command}");
+        for (shell, script) in &shells {
+            assert!(script.contains(command), "{shell} does not know {command}");
+        }
+    }
+}
