@@ -11,6 +11,7 @@
 //! ```text
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
+//! picture/       attention weights as SVG and PNG          onnx/    a trained model for onnxruntime
 //! check/         every kernel's cases, and the comparison with the float64 reference
 //! train/         epochs and run folder (run), one step (trainer), batches, checkpoints, metrics, predict
 //! prepare.rs     a corpus → features on the device → a data set            demo.rs  the embedded corpus

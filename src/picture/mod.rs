@@ -267,3 +267,80 @@ impl Picture<'_> {
         svg.text([left + width, top + 32.0], 10.0, FAINT, Anchor::End, "seconds");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two heads that put all of word 1's weight on step 2, and all of step 2's on word 1.
+    fn attention() -> CrossAttention {
+        let (words, steps) = (3, 5);
+        let mut text_to_audio = vec![0.0; 2 * words * steps];
+        let mut audio_to_text = text_to_audio.clone();
+        for head in 0..2 {
+            text_to_audio[(head * words + 1) * steps + 2] = 1.0;
+            audio_to_text[(head * steps + 2) * words + 1] = 1.0;
+        }
+        let words = ["one", "two", "three"].map(str::to_owned).into();
+        CrossAttention { heads: 2, words, known: vec![true; 3], hop: 160, text_to_audio, audio_to_text }
+    }
+
+    #[test]
+    fn a_cell_stands_at_its_word_and_over_its_nine_frames_whichever_way() {
+        let attention = attention();
+        // Frames 18 to 26, each centred on its sample: 17.5 to 26.5 hops of 10 ms of half a second.
+        let samples = vec![0.1; 8000];
+        for heads in [Heads::Mean, Heads::All] {
+            let picture = Picture { attention: &attention, samples: &samples, title: "", heads };
+            let svg = picture.svg();
+            let darkest = format!("fill=\"{}\" d=\"", colour(SHADES - 1));
+            // Those of the scales are ten pixels high.
+            let cells = svg.lines().filter_map(|line| Some(line.split_once(&darkest)?.1)).filter(|path| path.contains("v18.00"));
+            let places: Vec<[f64; 3]> = cells.map(place).collect();
+            assert_eq!(places.len(), if heads == Heads::Mean { 2 } else { 4 });
+            let width = if heads == Heads::Mean { 820.0 } else { 430.0 };
+            let left = MARGIN + (44.0f64).max(5.0 * LABEL * 0.61) + 8.0;
+            for (number, [x, _, cell]) in places.iter().enumerate() {
+                let panel = if heads == Heads::All { (number % 2) as f64 * (left + width) } else { 0.0 };
+                assert!((x - (left + panel + width * 0.175 / 0.5)).abs() < 0.02, "{places:?}");
+                assert!((cell - width * 0.09 / 0.5).abs() < 0.02, "{places:?}");
+            }
+            let word = MARGIN + 30.0 + WAVEFORM + GAP + CAPTION + 18.0;
+            assert!((places[0][1] - word).abs() < 0.02, "{places:?}");
+        }
+    }
+
+    /// Left, top and width of a path's first rectangle.
+    fn place(path: &str) -> [f64; 3] {
+        let (corner, rest) = path[1..].split_once('h').unwrap();
+        let (x, y) = corner.split_once(' ').unwrap();
+        [x, y, rest.split_once('v').unwrap().0].map(|number| number.parse().unwrap())
+    }
+
+    #[test]
+    fn an_utterance_of_no_word_and_one_step_has_its_picture_too() {
+        let attention =
+            CrossAttention { heads: 1, words: Vec::new(), known: Vec::new(), hop: 160, text_to_audio: vec![1.0], audio_to_text: vec![1.0] };
+        let picture = Picture { attention: &attention, samples: &[], title: "calm", heads: Heads::Mean };
+        let svg = picture.svg();
+        assert!(svg.contains("(no word)") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        assert!(png(&svg).unwrap().starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn colours_grow_darker_from_step_to_step() {
+        let brightness = |level| shade(level).iter().map(|&channel| u32::from(channel)).sum::<u32>();
+        assert!((1..SHADES).all(|level| brightness(level) < brightness(level - 1)));
+    }
+
+    #[test]
+    fn a_long_word_is_shortened_and_an_unknown_one_is_faint() {
+        let mut attention = attention();
+        attention.words[0] = "Donaudampfschifffahrtsgesellschaft".into();
+        attention.known[1] = false;
+        let svg = Picture { attention: &attention, samples: &[0.0; 4000], title: "", heads: Heads::Mean }.svg();
+        assert!(svg.contains(">Donaudampfschifff…</text>"), "{svg}");
+        let faint = svg.lines().filter(|line| line.contains(FAINT) && line.ends_with(">two</text>")).count();
+        assert_eq!(faint, 2);
+    }
+}

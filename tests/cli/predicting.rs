@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use mcsan::audio::decode;
+use mcsan::backend::cpu::Cpu;
 use mcsan::dataset::store::Store;
+use mcsan::train::{Heard, Predictor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -201,6 +203,31 @@ fn a_picture_shows_every_word_and_changes_no_probability() {
         }
         assert_eq!(svg.matches("words to sound").count() + svg.matches("sound to words").count(), 2 * maps);
     }
+}
+
+#[test]
+fn attention_weights_sum_to_one_over_what_is_attended_to() {
+    let folder = trained();
+    let predictor = Predictor::load(&folder.path().join("run")).unwrap();
+    let backend = Cpu::<f32>::default();
+    let mut ready = predictor.on(&backend).unwrap();
+    let samples = decode(&folder.path().join("audio/calm4.wav")).unwrap();
+    for (text, words) in [("Go away, you liar!", 6), ("Qwertzday", 1), ("", 0)] {
+        let heard = Heard { samples: Some(samples.clone()), text: Some(text.to_owned()) };
+        let (probabilities, attention) = pollster::block_on(ready.attend(&heard)).unwrap();
+        assert_eq!(pollster::block_on(ready.predict(&[heard])).unwrap(), [probabilities]);
+        assert_eq!((attention.words.len(), attention.known.len(), attention.heads), (words, words, 2), "{text}");
+        // Half a second: 51 frames of 10 ms, whose pools leave 17 and then 5 rows.
+        assert_eq!((samples.len(), attention.steps()), (8000, 5));
+        let sums = |weights: &[f32], row: usize| weights.chunks_exact(row).map(|row| row.iter().sum::<f32>()).collect::<Vec<_>>();
+        let rows = sums(&attention.text_to_audio, attention.steps());
+        let columns = sums(&attention.audio_to_text, attention.rows());
+        assert_eq!((rows.len(), columns.len()), (2 * words.max(1), 2 * attention.steps()));
+        assert!(rows.iter().chain(&columns).all(|sum| (sum - 1.0).abs() < 1e-5), "{rows:?} {columns:?}");
+    }
+    assert!(pollster::block_on(ready.predict(&[])).unwrap().is_empty());
+    let deaf = pollster::block_on(ready.predict(&[Heard { samples: None, text: Some("go".into()) }]));
+    assert!(deaf.unwrap_err().to_string().contains("needs audio"));
 }
 
 #[test]

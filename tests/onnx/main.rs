@@ -44,9 +44,9 @@ fn data() -> Dataset {
     let given = data.len();
     // Utterances are repeated in part until there are enough: later frames, fewer words.
     let last = (data.frame_offsets[given] - 4..data.frame_offsets[given], 0..0);
-    let parts = (given..UTTERANCES - 1).map(|place| {
-        let (from, words) = (data.frame_offsets[place - given], data.token_offsets[place - given]);
-        (from + place..data.frame_offsets[place - given + 1], words..data.token_offsets[place - given + 1] - 1)
+    let parts = (0..UTTERANCES - 1 - given).map(|utterance| {
+        let [frames, words] = [&data.frame_offsets, &data.token_offsets].map(|offsets| offsets[utterance]..offsets[utterance + 1]);
+        (frames.start + frames.len() / 3..frames.end, words.start..words.end.saturating_sub(1).max(words.start))
     });
     let parts: Vec<_> = parts.chain([last]).collect();
     let mut features = data.rows(0..data.frame_offsets[given]).to_vec();

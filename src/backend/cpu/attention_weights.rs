@@ -22,3 +22,34 @@ pub fn forward<T: Real>(queries: &[T], keys: &[T], layout: Layout) -> Vec<T> {
     }
     weights
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::attention;
+    use super::*;
+    use crate::check::Source;
+
+    #[test]
+    fn the_values_under_these_weights_are_what_attention_gives() {
+        let layout = Layout { query_offsets: &[0, 3, 4], key_offsets: &[0, 5, 7], heads: 2, width: 6, scale: 0.5 };
+        let mut source = Source::new(1);
+        let mut drawn = |rows: usize| source.uniform(rows * 6, 1.0).into_iter().map(f64::from).collect::<Vec<_>>();
+        let (queries, keys, values) = (drawn(4), drawn(7), drawn(7));
+        let weights = forward(&queries, &keys, layout);
+        let operands = attention::Operands { queries: &queries, keys: &keys, values: &values };
+        let (expected, _) = attention::forward(operands, layout);
+        assert_eq!(weights.len(), 2 * 3 * 5 + 2 * 2);
+        let mut rest = &weights[..];
+        for (query_rows, key_rows) in [(0..3, 0..5), (3..4, 5..7)] {
+            for (head, query) in (0..2).flat_map(|head| query_rows.clone().map(move |query| (head, query))) {
+                let (own, others) = rest.split_at(key_rows.len());
+                rest = others;
+                assert!((own.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+                for column in 3 * head..3 * head + 3 {
+                    let sum: f64 = own.iter().zip(key_rows.clone()).map(|(weight, key)| weight * values[key * 6 + column]).sum();
+                    assert!((sum - expected[query * 6 + column]).abs() < 1e-12, "row {query}, column {column}");
+                }
+            }
+        }
+    }
+}
