@@ -18,6 +18,7 @@ use crate::config::Variant;
 use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
 use crate::picture::{self, Heads, Picture, PictureError};
+use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
 use crate::train::{Heard, Predictor, Ready};
 
 #[derive(Args)]
@@ -56,9 +57,6 @@ fn parse_picture(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     picture::Format::of(&path).map(|_| path.clone()).ok_or_else(|| format!("'{text}' ends neither in .svg nor in .png"))
 }
-
-/// Lines of a list that are read and predicted together.
-const TOGETHER: usize = 64;
 
 pub fn run(common: &Common, arguments: &Predict) -> Done {
     let predictor = Predictor::load(&arguments.run)?;
@@ -164,7 +162,12 @@ fn predict_list<B: Backend>(
     let mut failed = 0;
     let mut lines = lines.into_iter().peekable();
     while lines.peek().is_some() {
-        let listed = lines.by_ref().take(TOGETHER).collect::<Vec<_>>();
+        let (mut listed, mut bytes) = (Vec::new(), 0);
+        while let Some(line) = lines.next_if(|_| listed.len() < GROUP_CLIPS && bytes < GROUP_BYTES) {
+            let path = line.as_ref().ok().and_then(|listed| listed.path.as_deref());
+            bytes += path.and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
+            listed.push(line);
+        }
         for (listed, probabilities) in predict_lines(&mut ready, predictor, listed, &mut failed)? {
             let label = &classes[likeliest(&probabilities)];
             if json {

@@ -8,6 +8,7 @@ mod program;
 mod chain;
 mod commands;
 mod corpus;
+mod exporting;
 mod failures;
 mod predicting;
 mod preparing;
