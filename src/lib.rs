@@ -12,6 +12,7 @@
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
 //! experiment/    folds, cross-validation, ablation, their statistics and tables
+//! picture/ onnx/ attention weights as SVG and PNG · a trained model for onnxruntime
 //! check/         every kernel's cases, and the comparison with the float64 reference
 //! report/        report.html: plots as inline SVG, tables, the page
 //! train/         epochs (run), a run's files and taking it up (run_folder), one step (trainer), batches, checkpoints, metrics,
@@ -83,6 +84,8 @@ pub mod dataset;
 pub mod demo;
 pub mod experiment;
 pub mod model;
+pub mod onnx;
+pub mod picture;
 pub mod prepare;
 pub mod report;
 pub mod tape;

@@ -97,11 +97,11 @@ pub enum Event<'a> {
 }
 
 /// Samples that go to the device together, some four minutes: its matrices then are some 30 MB.
-const DEVICE_SAMPLES: usize = 1 << 22;
+pub(crate) const DEVICE_SAMPLES: usize = 1 << 22;
 /// Recordings decoded ahead of the device, by their files' size and number, so that what is decoded fits into memory
 /// whatever the corpus.
-const GROUP_BYTES: u64 = 8 << 20;
-const GROUP_CLIPS: usize = 64;
+pub(crate) const GROUP_BYTES: u64 = 8 << 20;
+pub(crate) const GROUP_CLIPS: usize = 64;
 
 /// Reads every recording and puts tokens, labels and what is known of the utterances together.
 ///

@@ -43,7 +43,7 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each kernel's shader: a small change that its comparison must see.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 17] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 18] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
@@ -54,6 +54,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 17] = [
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
     (Kernel::Bilstm, &shader::bilstm::SHADER, "var dh = 0.5 *", "var dh = 0.501 *"),
     (Kernel::Attention, &shader::attention::SHADER, "highest = new_highest;", ""),
+    (Kernel::AttentionWeights, &shader::attention_weights::SHADER, "/ total", "/ (1.001 * total)"),
     (Kernel::ResidualNorm, &shader::residual_norm::SHADER, "EPSILON: f32 = 1e-5", "EPSILON: f32 = 1e-3"),
     (Kernel::GlobalMax, &shader::global_max::SHADER, "value > best", "value >= best"),
     (Kernel::CrossEntropy, &shader::cross_entropy::SHADER, "loss[0] = total / total_weight", "loss[0] = 1.001 * total / total_weight"),

@@ -24,6 +24,8 @@ pub enum AudioError {
     Unsupported { path: PathBuf, format: String },
     #[error("{}: cannot be decoded ({reason}); convert it to WAV or FLAC anew, or fetch it again", path.display())]
     Damaged { path: PathBuf, reason: String },
+    #[error("{}: is no stream of raw samples ({reason}); see --pcm-format, or give a file to --audio", path.display())]
+    RawDamaged { path: PathBuf, reason: String },
     #[error("{}: the sample of frame {frame}, channel {channel} is {value}; repair the recording or leave it out", path.display())]
     NotFinite { path: PathBuf, frame: u64, channel: usize, value: f32 },
     #[error("{}: lasts longer than {LONGEST_MINUTES} minutes; cut it into utterances", path.display())]

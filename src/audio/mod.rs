@@ -7,7 +7,9 @@ mod error;
 mod mel;
 pub mod mfcc;
 pub mod mono;
+pub mod pcm;
 pub mod resample;
 
 pub use decode::decode;
 pub use error::AudioError;
+pub use pcm::{PcmFormat, read_pcm};

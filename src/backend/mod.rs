@@ -214,6 +214,12 @@ pub trait Backend: Sized {
         sinks: [&Sink<Self::Tensor>; 3],
     );
 
+    /// The weights of [`Backend::attention`] by themselves, for pictures; training never asks for them:
+    /// `p = softmax(scale · q kᵀ)` over the key rows of the query's own utterance. The values are not read.
+    ///
+    /// Utterance after utterance `[heads, queries, keys]`, in a column `[Σ heads · queries · keys, 1]`.
+    fn attention_weights(&self, inputs: &AttentionInputs<Self>) -> Self::Tensor;
+
     /// Residual and LayerNorm (9, 11): `LayerNorm(x + residual) · scale + shift`, ε = 1e-5.
     ///
     /// `x, residual: [rows, d]`, `scale, shift: [1, d]`. Returns the result and, for the way back, the normalised rows

@@ -79,6 +79,17 @@ pub struct AttentionInputs<'a, B: Backend> {
     pub scale: f32,
 }
 
+impl<B: Backend> AttentionInputs<'_, B> {
+    /// Where each utterance's weights start in [`Backend::attention_weights`], and, last, how many there are: `[batch + 1]`.
+    pub fn weight_offsets(&self) -> Vec<usize> {
+        let mut offsets = vec![0];
+        for (queries, keys) in self.query_rows.lengths().zip(self.key_rows.lengths()) {
+            offsets.push(offsets[offsets.len() - 1] + self.heads * queries as usize * keys as usize);
+        }
+        offsets
+    }
+}
+
 /// What [`Backend::attention`] keeps for the way back.
 #[derive(Debug, Clone)]
 pub struct AttentionSaved<T> {

@@ -149,6 +149,7 @@ kernels! {
     Linear "linear"
     Bilstm "bilstm"
     Attention "attention"
+    AttentionWeights "attention_weights"
     ResidualNorm "residual_norm"
     GlobalMax "global_max"
     CrossEntropy "cross_entropy"

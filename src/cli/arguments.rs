@@ -47,6 +47,7 @@ pub enum Interface {
 #[derive(Subcommand)]
 pub enum Command {
     /// List the adapters with their drivers and limits
+    #[command(after_help = "Example: mcsan devices --json")]
     Devices,
     /// Prepare the embedded corpus, train, test and predict: no arguments, no downloads
     Demo(Demo),
@@ -62,8 +63,10 @@ pub enum Command {
     Crossval(super::crossval::Crossval),
     /// Cross-validate the rows of the paper's Table 3 over the same folds and compare them
     Ablate(super::ablate::Ablate),
-    /// Predict the emotion of one utterance
-    Predict(Predict),
+    /// Predict the emotion of an utterance, or of a list of them
+    Predict(super::predict::Predict),
+    /// Write a trained model's weights as safetensors, or the model as ONNX
+    Export(super::export::Export),
     /// Write a run's report.html anew
     Report(super::report::Report),
     /// Write the MFCC matrix of a recording
@@ -77,10 +80,16 @@ pub enum Command {
     /// Write the final WGSL of every kernel variant
     Shaders(Shaders),
     /// List every setting with its default and meaning
+    #[command(after_help = "Example: mcsan config > settings.toml")]
     Config,
+    /// Write what a shell completes the command line with
+    Completions(super::manual::Completions),
+    /// Write the manual pages
+    Man(super::manual::Man),
 }
 
 #[derive(Args)]
+#[command(after_help = "Example: mcsan demo --out demo")]
 pub struct Demo {
     /// Keep the prepared corpus and the run in this folder
     #[arg(long, value_name = "FOLDER")]
@@ -244,6 +253,7 @@ pub enum CorpusKind {
 }
 
 #[derive(Args)]
+#[command(after_help = "Example: mcsan inspect corpus.safetensors")]
 pub struct Inspect {
     #[arg(value_name = "DATA.safetensors")]
     pub data: PathBuf,
@@ -318,18 +328,7 @@ pub struct Evaluate {
 }
 
 #[derive(Args)]
-#[command(after_help = "Example: mcsan predict --run runs/first --audio clip.wav --text \"I cannot believe it\"")]
-pub struct Predict {
-    #[arg(long, value_name = "RUN")]
-    pub run: PathBuf,
-    #[arg(long, value_name = "CLIP")]
-    pub audio: PathBuf,
-    /// What is said in the clip
-    #[arg(long)]
-    pub text: String,
-}
-
-#[derive(Args)]
+#[command(after_help = "Example: mcsan features --audio clip.wav --out clip.npy")]
 pub struct Features {
     #[arg(long, value_name = "CLIP")]
     pub audio: PathBuf,
@@ -355,6 +354,9 @@ pub struct Tokens {
 }
 
 #[derive(Args)]
+#[command(
+    after_help = "Example: mcsan gradients --data corpus.safetensors --weights weights.safetensors --utterances 0..8 --out gradients.safetensors"
+)]
 pub struct Gradients {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
@@ -371,6 +373,7 @@ pub struct Gradients {
 }
 
 #[derive(Args)]
+#[command(after_help = "Example: mcsan check --device 0 --guarded")]
 pub struct Check {
     /// Compile shaders with naga's run-time checks, poison outputs and watch guard words
     #[arg(long)]
@@ -378,6 +381,7 @@ pub struct Check {
 }
 
 #[derive(Args)]
+#[command(after_help = "Example: mcsan shaders --out wgsl")]
 pub struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]

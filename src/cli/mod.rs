@@ -15,9 +15,11 @@ mod demo;
 mod device;
 mod devices;
 mod evaluate;
+mod export;
 mod features;
 mod gradients;
 mod inspect;
+mod manual;
 mod predict;
 mod prepare;
 mod progress;
@@ -71,6 +73,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Crossval(arguments) => crossval::run(common, arguments),
         Command::Ablate(arguments) => ablate::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
+        Command::Export(arguments) => export::run(common, arguments),
         Command::Report(arguments) => report::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
         Command::Tokens(arguments) => tokens::run(arguments),
@@ -78,6 +81,8 @@ fn dispatch(options: &Options) -> Done {
         Command::Check(arguments) => check::run(common, arguments),
         Command::Shaders(arguments) => shaders::run(common, arguments),
         Command::Config => config::run(common),
+        Command::Completions(arguments) => manual::completions(arguments),
+        Command::Man(arguments) => manual::man(arguments),
     }
 }
 

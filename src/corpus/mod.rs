@@ -6,6 +6,7 @@
 //! | [`meld`] | MELD.Raw: a CSV and a folder of clips for each split |
 //! | [`ravdess`], [`emodb`], [`cremad`] | recordings whose names say speaker, sentence and emotion |
 //! | [`manifest`] | a CSV with a line for each utterance |
+//! | [`list`] | a CSV of utterances without labels, to be predicted |
 //!
 //! [`Layout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
 
@@ -19,6 +20,7 @@ mod error;
 mod folder;
 pub mod iemocap;
 mod layout;
+pub mod list;
 pub mod manifest;
 pub mod meld;
 mod named;

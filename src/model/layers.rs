@@ -2,7 +2,7 @@
 
 use super::parameters::{Block, Bound, Initial, Layout};
 use crate::backend::philox::Stream;
-use crate::backend::{Activation, Backend, LstmWeights, Matrix, Ragged};
+use crate::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, Ragged};
 use crate::tape::{Tape, Var};
 
 /// One forward pass: the tape, the parameters on it, and dropout where it is on.
@@ -10,6 +10,16 @@ pub struct Pass<'t, 'a, B: Backend> {
     pub tape: &'t mut Tape<'a, B>,
     pub parameters: &'t Bound<B>,
     pub dropout: Option<Dropout>,
+    /// Where the weights of every cross layer go, for who wants to see them; without it they are not computed.
+    pub watched: Option<Vec<CrossWeights<B>>>,
+}
+
+/// Attention weights of a cross layer, laid out as [`Backend::attention_weights`] says.
+pub struct CrossWeights<B: Backend> {
+    /// The text's queries over the audio's rows.
+    pub text_to_audio: B::Tensor,
+    /// The audio's queries over the words.
+    pub audio_to_text: B::Tensor,
 }
 
 /// Dropout of one training step.
@@ -211,6 +221,19 @@ impl AttentionLayer {
             values: self.values.forward(pass, &sequence.x),
             rows: sequence.rows,
         }
+    }
+
+    /// With which weights the queries of `own` attend to the rows of `source`.
+    pub fn weights<'a, B: Backend>(&self, backend: &B, own: &Projected<'a, B>, source: &Projected<'a, B>) -> B::Tensor {
+        backend.attention_weights(&AttentionInputs {
+            queries: &own.queries.value,
+            keys: &source.keys.value,
+            values: &source.values.value,
+            query_rows: own.rows,
+            key_rows: source.rows,
+            heads: self.sizes.heads,
+            scale: self.sizes.scale,
+        })
     }
 
     /// What `sequence` becomes when its queries attend to `source`, its own projection or the other modality's.

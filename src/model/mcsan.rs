@@ -1,7 +1,7 @@
 //! The network of the paper and the variants of its Table 3.
 
 use super::batch::Batch;
-use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, Pass, Sequence};
+use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Pass, Sequence};
 use super::parameters::{Block, Initial, Layout};
 use crate::backend::{Backend, Ragged};
 use crate::config::{ModelSettings, Scale, Variant};
@@ -176,6 +176,13 @@ impl Mcsan {
         self.cross.iter().fold(entering, |pair, layer| {
             let audio = layer.audio.project(pass, &pair.audio);
             let text = layer.text.project(pass, &pair.text);
+            if let Some(watched) = &mut pass.watched {
+                let backend = pass.tape.backend();
+                watched.push(CrossWeights {
+                    text_to_audio: layer.text.weights(backend, &text, &audio),
+                    audio_to_text: layer.audio.weights(backend, &audio, &text),
+                });
+            }
             Pair { audio: layer.audio.attend(pass, &pair.audio, &audio, &text), text: layer.text.attend(pass, &pair.text, &text, &audio) }
         })
     }

@@ -17,6 +17,14 @@ pub fn epoch_batches(utterances: &[usize], settings: &TrainSettings, epoch: u64)
     epoch_order(utterances, settings.order, stream).chunks(settings.batch_size).map(<[usize]>::to_vec).collect()
 }
 
+/// The frozen word vectors `[words, width]`, without a row where the table is trained.
+pub fn upload_vectors<B: Backend>(backend: &B, data: &Dataset) -> B::Tensor {
+    match &data.vectors {
+        Some(WordTable { width, values }) => backend.upload(values, [data.words(), *width]),
+        None => backend.upload(&[], [0, 0]),
+    }
+}
+
 /// Makes batches of a data set on a backend.
 pub struct Batches<'a, B: Backend> {
     backend: &'a B,
@@ -31,10 +39,20 @@ impl<'a, B: Backend> Batches<'a, B> {
     /// # Errors
     /// Those of [`Batcher::new`].
     pub fn new(backend: &'a B, data: &'a Dataset, normalisation: &Normalisation, max_frames: usize) -> Result<Self, DatasetError> {
-        let vectors = match &data.vectors {
-            Some(WordTable { width, values }) => backend.upload(values, [data.words(), *width]),
-            None => backend.upload(&[], [0, 0]),
-        };
+        Self::with_vectors(backend, data, normalisation, max_frames, upload_vectors(backend, data))
+    }
+
+    /// As [`Batches::new`], of a data set whose vectors are on the device already.
+    ///
+    /// # Errors
+    /// Those of [`Batcher::new`].
+    pub fn with_vectors(
+        backend: &'a B,
+        data: &'a Dataset,
+        normalisation: &Normalisation,
+        max_frames: usize,
+        vectors: B::Tensor,
+    ) -> Result<Self, DatasetError> {
         Ok(Self { backend, batcher: Batcher::new(data, normalisation, max_frames)?, vectors })
     }
 

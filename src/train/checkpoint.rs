@@ -22,6 +22,9 @@ use crate::model::{Dimensions, Mcsan};
 /// The format's name, in the metadata.
 pub const FORMAT: &str = "mcsan-checkpoint/1";
 
+/// The name of the format of weights alone.
+pub const WEIGHTS_FORMAT: &str = "mcsan-weights/1";
+
 /// A model and where its training stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
@@ -98,6 +101,28 @@ impl Checkpoint {
         let progress = self.progress.iter().map(|progress| ("progress".to_owned(), json!(progress).to_string()));
         let metadata = metadata.into_iter().chain(progress).collect();
         store::write(path, &metadata, &entries)
+    }
+
+    /// Writes the weights alone, under PyTorch's names and in its layout, for other programs and for `--weights`; as
+    /// metadata what one needs to use them: settings, sizes, classes, normalisation.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub fn export(&self, path: &Path) -> Result<(), StoreError> {
+        let model = Mcsan::new(&self.settings.model, &self.dimensions);
+        let metadata = BTreeMap::from([
+            ("format".to_owned(), WEIGHTS_FORMAT.to_owned()),
+            ("settings".to_owned(), self.settings.to_toml()),
+            ("dimensions".to_owned(), json!(self.dimensions).to_string()),
+            ("classes".to_owned(), json!(self.classes).to_string()),
+            ("normalisation".to_owned(), json!(self.normalisation).to_string()),
+        ]);
+        store::write(path, &metadata, &named(model.layout(), "", &self.parameters))
+    }
+
+    /// Number of parameters.
+    pub fn count(&self) -> usize {
+        Mcsan::new(&self.settings.model, &self.dimensions).layout().count()
     }
 
     /// Reads a checkpoint.

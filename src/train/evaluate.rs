@@ -9,7 +9,7 @@ use crate::backend::{Backend, as_f32};
 use crate::dataset::Dataset;
 
 /// Utterances of a batch where no gradient is wanted.
-const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 
 /// A prediction for one utterance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ impl Checkpoint {
     }
 
     /// Compares a data set's classes and widths with the model's.
-    fn check_fit(&self, data: &Dataset) -> Result<(), TrainError> {
+    pub(super) fn check_fit(&self, data: &Dataset) -> Result<(), TrainError> {
         let misfit = |reason: String| Err(TrainError::Misfit { reason });
         let word_width = data.vectors.as_ref().map(|vectors| vectors.width);
         if data.classes != self.classes {

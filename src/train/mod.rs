@@ -15,7 +15,7 @@ pub mod vocabulary;
 pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
-pub use predict::Predictor;
+pub use predict::{CrossAttention, Heard, Predictor, Ready};
 pub use trainer::{GradientReport, Outcome, Pending, Trainer};
 
 use thiserror::Error;
@@ -54,6 +54,10 @@ pub enum TrainError {
     EmptySplit { split: crate::corpus::Split },
     #[error("model and data do not belong together: {reason}")]
     Misfit { reason: String },
+    #[error("the model needs {what} of every utterance; give it")]
+    Missing { what: &'static str },
+    #[error("the model has no cross-attention (model.variant); there are no weights to show")]
+    NoCross,
     #[error("{path}: {reason}")]
     Run { path: std::path::PathBuf, reason: String },
 }

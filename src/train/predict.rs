@@ -1,19 +1,58 @@
-//! A trained model for new utterances.
+//! A trained model for new utterances: read once, put on a device once, and then many utterances at a time.
 
 use std::path::Path;
 
+use super::batches::{Batches, upload_vectors};
+use super::metrics::softmax;
 use super::vocabulary::{self, Vocabulary};
-use super::{Checkpoint, TrainError, run};
+use super::{Checkpoint, TrainError, Trainer, run};
 use crate::audio::mfcc::MfccTables;
-use crate::backend::Backend;
+use crate::backend::{Backend, as_f32};
 use crate::dataset::{Dataset, UtteranceInfo};
-use crate::prepare::extract;
+use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
+
+/// An utterance as it is given. A modality that the model does not use may be missing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heard {
+    /// Mono, 16 kHz.
+    pub samples: Option<Vec<f32>>,
+    pub text: Option<String>,
+}
 
 /// A model with what it needs to read audio and text.
 pub struct Predictor {
     pub checkpoint: Checkpoint,
     vocabulary: Vocabulary,
+}
+
+/// The weights of the last cross layer for one utterance, and what its rows and columns are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrossAttention {
+    pub heads: usize,
+    /// The utterance's tokens; none where there is no text, which the model reads as one word without a vector.
+    pub words: Vec<String>,
+    /// `[words]`: whether the word has a row in the table.
+    pub known: Vec<bool>,
+    /// Samples from the middle of an acoustic frame to that of the next.
+    pub hop: usize,
+    /// `[heads, words, steps]`, each row's sum 1. A step is [`SHORTEST_UTTERANCE`](crate::dataset::SHORTEST_UTTERANCE)
+    /// frames, two pools of three.
+    pub text_to_audio: Vec<f32>,
+    /// `[heads, steps, words]`, each row's sum 1.
+    pub audio_to_text: Vec<f32>,
+}
+
+impl CrossAttention {
+    /// Rows of the words' side: at least one.
+    pub fn rows(&self) -> usize {
+        self.words.len().max(1)
+    }
+
+    /// Acoustic rows after both pools.
+    pub fn steps(&self) -> usize {
+        self.text_to_audio.len() / (self.heads * self.rows())
+    }
 }
 
 impl Predictor {
@@ -23,34 +62,156 @@ impl Predictor {
     /// [`TrainError`], naming the file.
     pub fn load(folder: &Path) -> Result<Self, TrainError> {
         let checkpoint = Checkpoint::load(&folder.join(run::files::BEST))?;
-        Ok(Self { checkpoint, vocabulary: Vocabulary::load(&folder.join(vocabulary::FILE))? })
+        let path = folder.join(vocabulary::FILE);
+        let vocabulary = Vocabulary::load(&path)?;
+        let variant = checkpoint.settings.model.variant;
+        let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(checkpoint.dimensions.learned_words);
+        if variant.reads() && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
+            let reason = "the data that the run was trained on do not name their words; prepare them with 'mcsan prepare'";
+            return Err(TrainError::Run { path, reason: reason.into() });
+        }
+        Ok(Self { checkpoint, vocabulary })
     }
 
-    /// Probability of each class, in the order of the model's classes.
+    /// Puts the model on a device.
     ///
-    /// `samples`: mono, 16 kHz. Where the model is normalised by speaker, the clip is a speaker of its own.
+    /// # Errors
+    /// Settings of the front-end that the device cannot have.
+    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Ready<'p, B>, TrainError> {
+        let data = Dataset {
+            classes: self.checkpoint.classes.clone(),
+            vocabulary: self.vocabulary.words.clone(),
+            feature_settings: serde_json::json!(self.vocabulary.front_end),
+            coefficients: self.vocabulary.front_end.columns(),
+            vectors: self.vocabulary.vectors.clone(),
+            ..Dataset::default()
+        };
+        self.checkpoint.check_fit(&data)?;
+        Ok(Ready {
+            predictor: self,
+            backend,
+            trainer: self.checkpoint.trainer(backend),
+            tables: MfccTables::new(backend, &self.vocabulary.front_end)?,
+            vectors: upload_vectors(backend, &data),
+            data,
+        })
+    }
+
+    /// Probability of each class for one utterance, in the order of the model's classes; `samples`: mono, 16 kHz.
     ///
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn predict<B: Backend>(&self, backend: &B, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
-        let tables = MfccTables::new(backend, &self.vocabulary.front_end)?;
-        let (features, frames) = extract(backend, &tables, &[samples.to_vec()]).await?;
-        let tokens: Vec<i32> = tokenise(text).iter().map(|token| self.vocabulary.row(token)).collect();
-        let data = Dataset {
-            classes: self.checkpoint.classes.clone(),
-            vocabulary: self.vocabulary.words.clone(),
-            utterances: vec![UtteranceInfo { speaker: Some("unknown".into()), ..Default::default() }],
-            feature_settings: serde_json::json!(self.vocabulary.front_end),
-            coefficients: self.vocabulary.front_end.columns(),
-            features: features.into(),
-            frame_offsets: vec![0, frames[0]],
-            token_offsets: vec![0, tokens.len()],
-            tokens,
-            vectors: self.vocabulary.vectors.clone(),
-            labels: vec![0],
-            ..Dataset::default()
-        };
-        let mut evaluation = self.checkpoint.evaluate(backend, &data, &[0]).await?;
-        Ok(evaluation.predictions.remove(0).probabilities)
+        let heard = Heard { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
+        Ok(self.on(backend)?.predict(&[heard]).await?.remove(0))
     }
+}
+
+/// A model on a device.
+pub struct Ready<'p, B: Backend> {
+    predictor: &'p Predictor,
+    backend: &'p B,
+    trainer: Trainer<'p, B>,
+    tables: MfccTables<B>,
+    vectors: B::Tensor,
+    /// The utterances at hand as a data set; classes, words and vectors stay from call to call.
+    data: Dataset,
+}
+
+impl<B: Backend> Ready<'_, B> {
+    /// Probability of each class for each utterance, in the order of the model's classes. Every result is that of the
+    /// utterance alone, whatever it is given with; where the model is normalised by speaker, each is a speaker of its own.
+    ///
+    /// # Errors
+    /// [`TrainError::Missing`], or whatever went wrong on the device.
+    pub async fn predict(&mut self, heard: &[Heard]) -> Result<Vec<Vec<f64>>, TrainError> {
+        let mut probabilities = Vec::with_capacity(heard.len());
+        let mut rest = heard;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(together(rest));
+            self.lay_out(now).await?;
+            let logits = self.trainer.infer(&self.batches()?.batch(&self.all()));
+            let logits = as_f32(self.backend.finish_read(logits).await?);
+            probabilities.extend(logits.chunks_exact(self.data.classes.len()).map(softmax));
+            rest = later;
+        }
+        Ok(probabilities)
+    }
+
+    /// As [`Ready::predict`] for one utterance, with the weights of the last cross layer.
+    ///
+    /// # Errors
+    /// [`TrainError::NoCross`], and those of [`Ready::predict`].
+    pub async fn attend(&mut self, heard: &Heard) -> Result<(Vec<f64>, CrossAttention), TrainError> {
+        let settings = &self.predictor.checkpoint.settings.model;
+        if !settings.variant.crosses() {
+            return Err(TrainError::NoCross);
+        }
+        self.lay_out(std::slice::from_ref(heard)).await?;
+        let (logits, layers) = self.trainer.infer_watched(&self.batches()?.batch(&self.all()));
+        let last = layers.last().ok_or(TrainError::NoCross)?;
+        let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| self.backend.start_read(weights));
+        let logits = as_f32(self.backend.finish_read(logits).await?);
+        let attention = CrossAttention {
+            heads: settings.heads,
+            words: tokenise(heard.text.as_deref().unwrap_or_default()),
+            known: self.data.tokens.iter().map(|&token| token >= 0).collect(),
+            hop: self.tables.settings.hop,
+            text_to_audio: as_f32(self.backend.finish_read(text_to_audio).await?),
+            audio_to_text: as_f32(self.backend.finish_read(audio_to_text).await?),
+        };
+        Ok((softmax(&logits), attention))
+    }
+
+    /// Puts utterances into the data set: features on the device, tokens by the vocabulary; nothing of a modality that
+    /// the model does not use.
+    async fn lay_out(&mut self, heard: &[Heard]) -> Result<(), TrainError> {
+        let variant = self.predictor.checkpoint.settings.model.variant;
+        let (mut features, mut frames) = (Vec::new(), vec![0; heard.len()]);
+        if variant.hears() {
+            let clips: Option<Vec<Vec<f32>>> = heard.iter().map(|heard| heard.samples.clone()).collect();
+            let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
+            (features, frames) = extract(self.backend, &self.tables, &clips).await?;
+        }
+        let (mut tokens, mut token_offsets) = (Vec::new(), vec![0]);
+        for heard in heard {
+            if variant.reads() {
+                let text = heard.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
+                tokens.extend(tokenise(text).iter().map(|token| self.predictor.vocabulary.row(token)));
+            }
+            token_offsets.push(tokens.len());
+        }
+        let mut frame_offsets = vec![0];
+        frame_offsets.extend(frames.iter().scan(0, |end, count| {
+            *end += count;
+            Some(*end)
+        }));
+        let unknown = |place: usize| UtteranceInfo { speaker: Some(place.to_string()), ..Default::default() };
+        self.data.utterances = (0..heard.len()).map(unknown).collect();
+        self.data.labels = vec![0; heard.len()];
+        self.data.features = features.into();
+        self.data.frame_offsets = frame_offsets;
+        self.data.tokens = tokens;
+        self.data.token_offsets = token_offsets;
+        Ok(())
+    }
+
+    fn batches(&self) -> Result<Batches<'_, B>, TrainError> {
+        let Checkpoint { normalisation, settings, .. } = &self.predictor.checkpoint;
+        Ok(Batches::with_vectors(self.backend, &self.data, normalisation, settings.data.max_frames, self.vectors.clone())?)
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.data.len()).collect()
+    }
+}
+
+/// How many of the utterances go to the device together: at least one, and no more samples than it takes at a time.
+fn together(heard: &[Heard]) -> usize {
+    let mut samples = 0;
+    let fits = heard.iter().take(super::evaluate::BATCH).take_while(|heard| {
+        samples += heard.samples.as_ref().map_or(0, Vec::len);
+        samples <= DEVICE_SAMPLES
+    });
+    fits.count().max(1)
 }

@@ -3,7 +3,7 @@
 use super::batches::Batches;
 use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, Write, as_f32};
 use crate::config::{Optimizer, Settings};
-use crate::model::layers::{Dropout, Pass};
+use crate::model::layers::{CrossWeights, Dropout, Pass};
 use crate::model::{Batch, Dimensions, Mcsan};
 use crate::tape::{Mode, Tape};
 
@@ -146,10 +146,22 @@ impl<'b, B: Backend> Trainer<'b, B> {
 
     /// Logits of a batch on their way to the host; changes nothing.
     pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
+        self.forward(batch, None).0
+    }
+
+    /// As [`Trainer::infer`], and the attention weights of every cross layer.
+    pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<CrossWeights<B>>) {
+        let (logits, watched) = self.forward(batch, Some(Vec::new()));
+        (logits, watched.unwrap_or_default())
+    }
+
+    fn forward(&self, batch: &Batch<B>, watched: Option<Vec<CrossWeights<B>>>) -> (B::Readback, Option<Vec<CrossWeights<B>>>) {
         let mut tape = Tape::new(self.backend, Mode::Infer);
         let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, Write::Set);
-        let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout: None }, batch);
-        self.backend.start_read(&logits.value)
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched };
+        let logits = self.model.forward(&mut pass, batch);
+        let watched = pass.watched.take();
+        (self.backend.start_read(&logits.value), watched)
     }
 
     /// Loss, logits and gradients of a batch, without an update.
@@ -172,7 +184,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let mut tape = Tape::new(self.backend, Mode::Train);
         let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, write);
         let dropout = Dropout::new(self.settings.model.dropout, train.seed, self.steps);
-        let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout }, batch);
+        let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
         let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, train.label_smoothing as f32, total_weight);
         tape.backward(vec![(&logits, gradient)]);
         [loss, logits.value]

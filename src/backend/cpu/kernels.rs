@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    Cpu, CpuTensor, Real, accumulate, adam, attention, bilstm, conv_pool, cross_entropy, deltas, dropout, embedding, global_max,
-    gradient_norm, linear, mfcc, position_embedding, residual_norm, sgd, z_score,
+    Cpu, CpuTensor, Real, accumulate, adam, attention, attention_weights, bilstm, conv_pool, cross_entropy, deltas, dropout, embedding,
+    global_max, gradient_norm, linear, mfcc, position_embedding, residual_norm, sgd, z_score,
 };
 use crate::audio::mfcc::MfccTables;
 use crate::backend::philox::Stream;
@@ -213,6 +213,12 @@ impl<T: Real> Backend for Cpu<T> {
             attention::backward(&dy.values(), operands, &saved.output.values(), &saved.log_sum_exp.values(), attention_layout(inputs))
         };
         sinks.iter().zip(&gradients).for_each(|(sink, gradient)| sink.store(gradient));
+    }
+
+    fn attention_weights(&self, inputs: &AttentionInputs<Self>) -> CpuTensor<T> {
+        let weights = attention_weights::forward(&inputs.queries.values(), &inputs.keys.values(), attention_layout(inputs));
+        let count = weights.len();
+        CpuTensor::new(weights, [count, 1])
     }
 
     fn residual_norm(

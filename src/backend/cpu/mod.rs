@@ -11,6 +11,7 @@
 mod accumulate;
 mod adam;
 mod attention;
+mod attention_weights;
 mod bilstm;
 mod conv_pool;
 mod cross_entropy;

@@ -157,6 +157,10 @@ impl Backend for Gpu {
         kernels::attention::backward(self, dy, inputs, saved, sinks);
     }
 
+    fn attention_weights(&self, inputs: &AttentionInputs<Self>) -> Tensor {
+        kernels::attention_weights::forward(self, inputs)
+    }
+
     fn residual_norm(&self, x: &Tensor, residual: &Tensor, scale: &Tensor, shift: &Tensor) -> (Tensor, NormSaved<Tensor>) {
         kernels::residual_norm::forward(self, x, residual, scale, shift)
     }

@@ -31,7 +31,8 @@ pub struct Attention {
 }
 
 impl Attention {
-    fn scale(&self) -> f32 {
+    /// 1 / √d_k
+    pub(super) fn scale(&self) -> f32 {
         1.0 / ((self.width / self.heads) as f32).sqrt()
     }
 }

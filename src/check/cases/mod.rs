@@ -2,6 +2,7 @@
 //! length 1, lengths around the edges of tiles, a batch of one, unequal lengths, and each kernel's own corners.
 
 mod attention;
+mod attention_weights;
 mod bilstm;
 mod features;
 mod lookup;
@@ -13,6 +14,7 @@ mod rows;
 use std::fmt;
 
 pub use attention::{Attention, Scores};
+pub use attention_weights::AttentionWeights;
 pub use bilstm::{Bilstm, Gates};
 pub use features::{Deltas, Mfcc, ZScore};
 pub use lookup::{Embedding, PositionEmbedding};

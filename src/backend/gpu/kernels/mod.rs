@@ -5,6 +5,7 @@
 pub(super) mod accumulate;
 pub(super) mod adam;
 pub(super) mod attention;
+pub(super) mod attention_weights;
 pub(super) mod bilstm;
 pub(super) mod conv_pool;
 pub(super) mod cross_entropy;

@@ -1,0 +1,55 @@
+//! The weights of multi-head attention by themselves: `p = softmax(scale · q kᵀ)` for each utterance and head.
+
+use super::Real;
+use super::attention::{Layout, log_sum_exp};
+
+/// `queries: [query rows, d]`, `keys: [key rows, d]` → utterance after utterance `[heads, queries, keys]`.
+pub fn forward<T: Real>(queries: &[T], keys: &[T], layout: Layout) -> Vec<T> {
+    let (width, size) = (layout.width, layout.width / layout.heads);
+    let scale = T::of(layout.scale);
+    let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;
+    let utterances = layout.query_offsets.windows(2).map(rows).zip(layout.key_offsets.windows(2).map(rows));
+    let mut weights = Vec::new();
+    for (query_rows, key_rows) in utterances {
+        for (head, query) in (0..layout.heads).flat_map(|head| query_rows.clone().map(move |query| (head, query))) {
+            let of = |row: usize| row * width + head * size..row * width + (head + 1) * size;
+            let query = &queries[of(query)];
+            let score = |key: usize| scale * query.iter().zip(&keys[of(key)]).map(|(&q, &k)| q * k).sum::<T>();
+            let scores: Vec<T> = key_rows.clone().map(score).collect();
+            let total = log_sum_exp(&scores);
+            weights.extend(scores.iter().map(|&score| (score - total).exp()));
+        }
+    }
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attention;
+    use super::*;
+    use crate::check::Source;
+
+    #[test]
+    fn the_values_under_these_weights_are_what_attention_gives() {
+        let layout = Layout { query_offsets: &[0, 3, 4], key_offsets: &[0, 5, 7], heads: 2, width: 6, scale: 0.5 };
+        let mut source = Source::new(1);
+        let mut drawn = |rows: usize| source.uniform(rows * 6, 1.0).into_iter().map(f64::from).collect::<Vec<_>>();
+        let (queries, keys, values) = (drawn(4), drawn(7), drawn(7));
+        let weights = forward(&queries, &keys, layout);
+        let operands = attention::Operands { queries: &queries, keys: &keys, values: &values };
+        let (expected, _) = attention::forward(operands, layout);
+        assert_eq!(weights.len(), 2 * 3 * 5 + 2 * 2);
+        let mut rest = &weights[..];
+        for (query_rows, key_rows) in [(0..3, 0..5), (3..4, 5..7)] {
+            for (head, query) in (0..2).flat_map(|head| query_rows.clone().map(move |query| (head, query))) {
+                let (own, others) = rest.split_at(key_rows.len());
+                rest = others;
+                assert!((own.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+                for column in 3 * head..3 * head + 3 {
+                    let sum: f64 = own.iter().zip(key_rows.clone()).map(|(weight, key)| weight * values[key * 6 + column]).sum();
+                    assert!((sum - expected[query * 6 + column]).abs() < 1e-12, "row {query}, column {column}");
+                }
+            }
+        }
+    }
+}

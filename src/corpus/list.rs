@@ -1,0 +1,38 @@
+//! Utterances to be predicted, listed in a CSV: UTF-8, with a first line that names the columns.
+//!
+//! `audio` and `text` are required where the model needs them; `id` is optional; other columns are passed over. Paths are
+//! relative to the CSV.
+
+use std::path::{Path, PathBuf};
+
+use super::CorpusError;
+use super::table::{Row, Table};
+
+/// An utterance of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The line in which it starts.
+    pub line: u64,
+    pub id: Option<String>,
+    /// The recording as the list names it.
+    pub audio: Option<String>,
+    /// Where the recording is.
+    pub path: Option<PathBuf>,
+    pub text: Option<String>,
+}
+
+/// Reads the list at `path`, which must have the columns `required`. A line that cannot be used is an error of its own.
+///
+/// # Errors
+/// [`CorpusError`]: a file that cannot be understood as a whole.
+pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
+    let table = Table::read(path, required)?;
+    let listed = table.rows().map(|row| listed(row, required.contains(&"audio")));
+    Ok(listed.collect())
+}
+
+fn listed(row: Row<'_>, hears: bool) -> Result<Listed, CorpusError> {
+    let audio = if hears { Some(row.required("audio")?) } else { row.field("audio")? };
+    let path = audio.as_ref().map(|audio| row.path().parent().unwrap_or(Path::new("")).join(audio));
+    Ok(Listed { line: row.line(), id: row.field("id")?, audio, path, text: row.field("text")? })
+}

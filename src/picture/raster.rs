@@ -1,0 +1,40 @@
+//! An SVG of this house as PNG, twice its size for sharp letters.
+
+use std::sync::Arc;
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb};
+use thiserror::Error;
+
+/// Why there is no PNG.
+#[derive(Debug, Error)]
+pub enum PictureError {
+    #[error("the picture cannot be drawn ({0}); write it as .svg")]
+    Draw(String),
+    #[error("a picture of {width} x {height} pixels is too large to draw; write it as .svg")]
+    Size { width: u32, height: u32 },
+}
+
+/// Pixels for one of the SVG's.
+const SCALE: f32 = 2.0;
+
+/// Draws an SVG. Letters are those of the embedded font, so that every machine draws them; writing systems that it lacks
+/// are looked for among the system's fonts.
+///
+/// # Errors
+/// [`PictureError`], where the picture is too large.
+pub fn png(svg: &str) -> Result<Vec<u8>, PictureError> {
+    let draw = |reason: &dyn std::fmt::Display| PictureError::Draw(reason.to_string());
+    let mut fonts = fontdb::Database::new();
+    fonts.load_font_data(epaint_default_fonts::HACK_REGULAR.to_vec());
+    if !svg.is_ascii() {
+        fonts.load_system_fonts();
+    }
+    fonts.set_monospace_family("Hack");
+    let options = Options { fontdb: Arc::new(fonts), font_family: "Hack".into(), ..Default::default() };
+    let tree = Tree::from_str(svg, &options).map_err(|error| draw(&error))?;
+    let [width, height] = [tree.size().width(), tree.size().height()].map(|size| (size * SCALE).ceil() as u32);
+    let mut pixels = Pixmap::new(width, height).ok_or(PictureError::Size { width, height })?;
+    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| draw(&error))
+}

@@ -1,0 +1,100 @@
+//! A few shapes of SVG 1.1 as text.
+
+use std::fmt::Write;
+
+/// Which end of a text stands at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// A picture that grows shape by shape; later shapes lie over earlier ones.
+pub(super) struct Svg(String);
+
+/// All letters are of one width, so that labels' widths are known: 0.6 of their size.
+const FONTS: &str = "Hack, 'DejaVu Sans Mono', Menlo, Consolas, monospace";
+
+impl Svg {
+    pub fn new(width: f64, height: f64, paper: &str) -> Self {
+        let mut svg = Self(format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+             font-family=\"{FONTS}\">\n"
+        ));
+        svg.rectangle([0.0, 0.0, width, height], paper);
+        svg
+    }
+
+    pub fn rectangle(&mut self, [x, y, width, height]: [f64; 4], fill: &str) {
+        self.put(format_args!("<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{fill}\"/>"));
+    }
+
+    /// Rectangles `[x, y, width, height]` of one colour; neighbours meet without a seam.
+    pub fn cells(&mut self, cells: &[[f64; 4]], fill: &str) {
+        if cells.is_empty() {
+            return;
+        }
+        let paths: String =
+            cells.iter().map(|[x, y, width, height]| format!("M{x:.2} {y:.2}h{width:.2}v{height:.2}h-{width:.2}z")).collect();
+        self.put(format_args!("<path shape-rendering=\"crispEdges\" fill=\"{fill}\" d=\"{paths}\"/>"));
+    }
+
+    pub fn line(&mut self, [x1, y1, x2, y2]: [f64; 4], stroke: &str) {
+        self.put(format_args!("<line x1=\"{x1:.2}\" y1=\"{y1:.2}\" x2=\"{x2:.2}\" y2=\"{y2:.2}\" stroke=\"{stroke}\"/>"));
+    }
+
+    pub fn polygon(&mut self, points: &[[f64; 2]], fill: &str) {
+        let points: Vec<String> = points.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
+        self.put(format_args!("<polygon points=\"{}\" fill=\"{fill}\"/>", points.join(" ")));
+    }
+
+    pub fn text(&mut self, [x, y]: [f64; 2], size: f64, fill: &str, anchor: Anchor, text: &str) {
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        let text = escape(text);
+        self.put(format_args!(
+            "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size:.1}\" fill=\"{fill}\" text-anchor=\"{anchor}\">{text}</text>"
+        ));
+    }
+
+    fn put(&mut self, shape: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{shape}");
+    }
+
+    pub fn finish(mut self) -> String {
+        self.0.push_str("</svg>\n");
+        self.0
+    }
+}
+
+/// Text as XML holds it; what XML cannot hold is replaced.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
+            character if character.is_control() => escaped.push('\u{FFFD}'),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_breaks_the_markup() {
+        assert_eq!(escape("a<b>&\"c\"\u{0}\u{7}é"), "a&lt;b&gt;&amp;&quot;c&quot;\u{FFFD}\u{FFFD}é");
+    }
+}

@@ -1,0 +1,207 @@
+//! Exported ONNX models: their form, which needs nothing installed, and their logits in onnxruntime, which needs a Python
+//! with `onnxruntime` and `safetensors` (`MCSAN_PYTHON`, else `python3`).
+
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mcsan::backend::cpu::Cpu;
+use mcsan::backend::{Backend, OUT_OF_VOCABULARY};
+use mcsan::config::Settings;
+use mcsan::dataset::store::{self, Tensor};
+use mcsan::dataset::{Dataset, Normalisation, Normalise};
+use mcsan::model::{Dimensions, Mcsan};
+use mcsan::onnx;
+use mcsan::train::Checkpoint;
+use mcsan::train::batches::Batches;
+
+/// What each exported model differs in.
+const CASES: [&[&str]; 14] = [
+    &[],
+    &["model.variant=no_audio"],
+    &["model.variant=no_text"],
+    &["model.variant=no_self"],
+    &["model.variant=no_cross"],
+    &["model.variant=cross_self"],
+    &["model.variant=self_cross"],
+    &["model.layers=2"],
+    &["model.attention_bias=false", "model.scale=model"],
+    &["model.conv_activation=relu", "data.max_frames=40"],
+    &["data.normalise=none"],
+    &["data.normalise=utterance"],
+    &["learned"],
+    &["model.hidden=64", "model.heads=4", "model.feed_forward=96"],
+];
+
+/// Utterances compared: those of the data set, and behind them one of four frames and no word.
+const UTTERANCES: usize = 11;
+
+fn data() -> Dataset {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
+    let mut data = Dataset::load(&path).unwrap();
+    let given = data.len();
+    // Utterances are repeated in part until there are enough: later frames, fewer words.
+    let last = (data.frame_offsets[given] - 4..data.frame_offsets[given], 0..0);
+    let parts = (0..UTTERANCES - 1 - given).map(|utterance| {
+        let [frames, words] = [&data.frame_offsets, &data.token_offsets].map(|offsets| offsets[utterance]..offsets[utterance + 1]);
+        (frames.start + frames.len() / 3..frames.end, words.start..words.end.saturating_sub(1).max(words.start))
+    });
+    let parts: Vec<_> = parts.chain([last]).collect();
+    let mut features = data.rows(0..data.frame_offsets[given]).to_vec();
+    for (frames, words) in parts {
+        features.extend_from_slice(data.rows(frames.clone()));
+        data.frame_offsets.push(data.frame_offsets[data.frame_offsets.len() - 1] + frames.len());
+        let words = data.tokens[words].to_vec();
+        data.token_offsets.push(data.token_offsets[data.token_offsets.len() - 1] + words.len());
+        data.tokens.extend(words);
+        data.labels.push(0);
+        data.utterances.push(Default::default());
+    }
+    data.features = features.into();
+    data.tokens[1] = -1;
+    assert_eq!(data.len(), UTTERANCES);
+    data
+}
+
+/// An untrained model with features that are not zero anywhere, on the data set.
+fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
+    let mut assignments: Vec<String> = ["model.hidden=16", "model.heads=2", "model.feed_forward=32"].map(str::to_owned).into();
+    assignments.extend(case.iter().filter(|setting| **setting != "learned").map(|setting| (*setting).to_owned()));
+    let settings = Settings::default().load(None, &assignments).unwrap();
+    if case.contains(&"learned") {
+        data.vectors = None;
+    }
+    let dimensions = Dimensions::of(data, 12);
+    let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], settings.data.max_frames).unwrap();
+    let model = Mcsan::new(&settings.model, &dimensions);
+    let parameters = model.layout().initial_values(3);
+    let classes = data.classes.clone();
+    Checkpoint { settings, dimensions, classes, normalisation, parameters, moments: None, step: 0, epoch: 0, best: None }
+}
+
+/// Our logits `[utterances, classes]`.
+fn logits(checkpoint: &Checkpoint, data: &Dataset) -> Vec<f32> {
+    let backend = Cpu::<f32>::default();
+    let trainer = checkpoint.trainer(&backend);
+    let batches = Batches::new(&backend, data, &checkpoint.normalisation, checkpoint.settings.data.max_frames).unwrap();
+    let all: Vec<usize> = (0..data.len()).collect();
+    pollster::block_on(backend.finish_read(trainer.infer(&batches.batch(&all)))).unwrap()
+}
+
+#[test]
+fn every_exported_graph_is_whole_and_in_order() {
+    for case in CASES {
+        let checkpoint = checkpoint(case, &mut data());
+        let model = wire::Model::read(&onnx::model(&checkpoint));
+        assert_eq!(model.opset, 17, "{case:?}");
+        let mut known: BTreeSet<&str> = model.inputs.iter().map(String::as_str).collect();
+        for constant in &model.constants {
+            let elements: i64 = constant.shape.iter().product();
+            assert_eq!(constant.bytes, elements as usize * if constant.element == 7 { 8 } else { 4 }, "{case:?}: {}", constant.name);
+            assert!(known.insert(&constant.name), "{case:?}: {} twice", constant.name);
+        }
+        for node in &model.nodes {
+            let unknown: Vec<&String> = node.inputs.iter().filter(|input| !known.contains(input.as_str())).collect();
+            assert!(unknown.is_empty(), "{case:?}: {} reads {unknown:?}, which nothing has made yet", node.operation);
+            assert!(known.insert(&node.output), "{case:?}: {} is made twice", node.output);
+        }
+        assert_eq!(model.outputs, ["logits"]);
+        assert!(known.contains("logits"));
+        let read: BTreeSet<&str> = model.nodes.iter().flat_map(|node| node.inputs.iter().map(String::as_str)).collect();
+        let unread: Vec<_> = model.constants.iter().filter(|constant| !read.contains(constant.name.as_str())).collect();
+        assert!(unread.is_empty(), "{case:?}: nothing reads {unread:?}");
+        let mut expected = Vec::new();
+        let variant = checkpoint.settings.model.variant;
+        expected.extend(variant.hears().then_some("features"));
+        expected.extend(variant.reads().then_some(if case.contains(&"learned") { "tokens" } else { "vectors" }));
+        assert_eq!(model.inputs, expected, "{case:?}");
+        let trained = Mcsan::new(&checkpoint.settings.model, &checkpoint.dimensions).layout().count();
+        let kept: i64 =
+            model.constants.iter().filter(|constant| constant.element == 1).map(|constant| constant.shape.iter().product::<i64>()).sum();
+        assert!(kept as usize >= trained, "{case:?}: {kept} numbers of {trained} parameters");
+    }
+}
+
+/// A Python that has what the comparison needs.
+fn python(test: &str) -> Option<PathBuf> {
+    let python = PathBuf::from(std::env::var_os("MCSAN_PYTHON").unwrap_or_else(|| "python3".into()));
+    let has = |python: &Path| {
+        Command::new(python).args(["-c", "import onnxruntime, safetensors.numpy"]).output().is_ok_and(|output| output.status.success())
+    };
+    if has(&python) {
+        return Some(python);
+    }
+    assert!(std::env::var_os("MCSAN_PYTHON").is_none(), "{}: has no onnxruntime or no safetensors", python.display());
+    println!("skipped: no Python with onnxruntime and safetensors: {test}");
+    None
+}
+
+#[test]
+fn onnxruntime_gives_our_logits_for_every_variant() {
+    let Some(python) = python("onnxruntime_gives_our_logits_for_every_variant") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut worst = 0f64;
+    for case in CASES {
+        let mut data = data();
+        let checkpoint = checkpoint(case, &mut data);
+        let ours = logits(&checkpoint, &data);
+        let [model, utterances] = ["model.onnx", "utterances.safetensors"].map(|name| folder.path().join(name));
+        std::fs::write(&model, onnx::model(&checkpoint)).unwrap();
+        write_utterances(&utterances, &data);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx/logits.py");
+        let output = Command::new(&python).arg(script).args([&model, &utterances]).output().unwrap();
+        assert!(output.status.success(), "{case:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let theirs: Vec<Vec<f64>> = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(theirs.len(), UTTERANCES);
+        for (utterance, (ours, theirs)) in ours.chunks_exact(data.classes.len()).zip(&theirs).enumerate() {
+            assert_eq!(ours.len(), theirs.len());
+            let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+            let difference = square(&mut ours.iter().zip(theirs).map(|(&ours, theirs)| f64::from(ours) - theirs));
+            let distance = (difference / square(&mut theirs.iter().copied())).sqrt();
+            worst = worst.max(distance);
+            // Two honest float32 lie some 1e-6 apart.
+            assert!(distance < 2e-5, "{case:?}, utterance {utterance}: {distance:.2e}");
+        }
+    }
+    println!("{} models, {UTTERANCES} utterances each: at most {worst:.1e} apart", CASES.len());
+}
+
+/// The inputs of each utterance, as the exported models take them.
+fn write_utterances(path: &Path, data: &Dataset) {
+    let width = data.vectors.as_ref().map_or(0, |table| table.width);
+    let mut floats: BTreeMap<String, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
+    let mut tokens: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for utterance in 0..data.len() {
+        let frames = data.frames(utterance, usize::MAX);
+        floats.insert(format!("features.{utterance}"), (vec![frames.len(), data.coefficients], data.rows(frames).to_vec()));
+        let rows = data.tokens_of(utterance);
+        match &data.vectors {
+            None => {
+                tokens.insert(format!("tokens.{utterance}"), rows.iter().map(|&row| row.into()).collect());
+            }
+            Some(table) => {
+                let vector = |&row: &i32| match u32::try_from(row).unwrap_or(OUT_OF_VOCABULARY) {
+                    OUT_OF_VOCABULARY => vec![0.0; width],
+                    row => table.values[row as usize * width..(row as usize + 1) * width].to_vec(),
+                };
+                floats.insert(format!("vectors.{utterance}"), (vec![rows.len(), width], rows.iter().flat_map(vector).collect()));
+            }
+        }
+    }
+    let mut tensors: Vec<Tensor<'_>> = floats.iter().map(|(name, (shape, values))| Tensor::f32(name, shape, values)).collect();
+    tensors.extend(tokens.iter().map(|(name, values)| Tensor::i64(name, &[values.len()], values)));
+    store::write(path, &BTreeMap::new(), &tensors).unwrap();
+}
+
+#[test]
+fn a_model_normalised_by_speaker_says_that_the_caller_normalises() {
+    let mut data = data();
+    let mut checkpoint = checkpoint(&[], &mut data);
+    checkpoint.settings.data.normalise = Normalise::Speaker;
+    checkpoint.normalisation = Normalisation::Speaker;
+    let model = wire::Model::read(&onnx::model(&checkpoint));
+    assert!(model.description.contains("by the caller"), "{}", model.description);
+    assert!(model.constants.iter().all(|constant| !constant.name.starts_with("normalisation.")));
+}
