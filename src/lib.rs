@@ -12,8 +12,8 @@
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
 //! check/         every kernel's cases, and the comparison with the float64 reference
-//! train/         epochs (run), a run's files and taking it up (run_folder), one step (trainer), batches, checkpoints, metrics,
-//!                TensorBoard, predict, the overfit check
+//! train/         options and events (run), epochs (under_way), files and taking up (run_folder), one step (trainer),
+//!                batches, checkpoints, metrics, TensorBoard, predict, the overfit check
 //! prepare.rs     a corpus → features on the device → a data set            demo.rs  the embedded corpus
 //! model/         parameters in one buffer, layers, mcsan: each a plain forward function; cost: parameters and FLOP
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
