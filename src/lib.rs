@@ -3,7 +3,7 @@
 //! program computes with the CPU reference.
 //!
 //! A corpus on disk becomes one prepared file; a batch of it becomes one ragged matrix per modality; a model, written
-//! once, sends it through seventeen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
+//! once, sends it through eighteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
 //! what the shader must compute.
 //!
 //! # The house, top floor first; imports point down
@@ -15,8 +15,8 @@
 //! picture/ onnx/ attention weights as SVG and PNG · a trained model for onnxruntime
 //! check/         every kernel's cases, and the comparison with the float64 reference
 //! report/        report.html: plots as inline SVG, tables, the page
-//! train/         epochs (run), a run's files and taking it up (run_folder), one step (trainer), batches, checkpoints, metrics,
-//!                TensorBoard, predict, the overfit check
+//! train/         options and events (run), epochs (under_way), files and taking up (run_folder), one step (trainer),
+//!                batches, checkpoints, metrics, TensorBoard, predict, the overfit check
 //! prepare.rs     a corpus → features on the device → a data set, nothing held whole     demo.rs  the embedded corpus
 //! model/         parameters in one buffer, layers, mcsan: each a plain forward function; cost: parameters and FLOP
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back

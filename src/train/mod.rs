@@ -10,6 +10,7 @@ pub mod run;
 mod run_folder;
 mod tensorboard;
 mod trainer;
+mod under_way;
 pub mod vocabulary;
 
 pub use checkpoint::Checkpoint;

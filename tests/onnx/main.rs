@@ -78,7 +78,7 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     let model = Mcsan::new(&settings.model, &dimensions);
     let parameters = model.layout().initial_values(3);
     let classes = data.classes.clone();
-    Checkpoint { settings, dimensions, classes, normalisation, parameters, moments: None, step: 0, epoch: 0, best: None }
+    Checkpoint { settings, dimensions, classes, normalisation, parameters, moments: None, step: 0, epoch: 0, best: None, progress: None }
 }
 
 /// Our logits `[utterances, classes]`.

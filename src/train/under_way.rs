@@ -1,0 +1,358 @@
+//! A training under way: its steps, epochs, validations and checkpoints.
+//!
+//! Where a run stands is its number of steps: all random numbers are counted, so with parameters, moments and the
+//! predictions of the unfinished epoch it goes on bit for bit.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::batches::{Batches, epoch_batches};
+use super::checkpoint::{Checkpoint, Progress, fingerprint, read_named};
+use super::evaluate::metrics;
+use super::metrics::{Metrics, Tally};
+use super::run::{Event, Finished};
+use super::run_folder::{Kept, RunFolder, StepLine};
+use super::{Pending, TrainError, Trainer};
+use crate::backend::Backend;
+use crate::config::{Selection, Settings};
+use crate::corpus::Split;
+use crate::dataset::store::Store;
+use crate::dataset::{Dataset, Normalisation};
+use crate::model::{Dimensions, Mcsan};
+
+/// A training under way.
+pub(super) struct Run<'r, B: Backend> {
+    backend: &'r B,
+    settings: &'r Settings,
+    data: &'r Dataset,
+    pub batches: Batches<'r, B>,
+    pub trainer: Trainer<'r, B>,
+    pub dimensions: Dimensions,
+    normalisation: Normalisation,
+    pub train: Vec<usize>,
+    pub validation: Vec<usize>,
+    steps_an_epoch: u64,
+    pub planned_steps: u64,
+    pub losses: Vec<f32>,
+    /// The best model so far.
+    best: Option<Checkpoint>,
+    /// Its validation figure.
+    best_figure: Option<f64>,
+    /// Epochs finished, by now and at the best model.
+    epochs: u64,
+    best_epoch: u64,
+    /// Parts that batches are computed in.
+    parts: usize,
+    /// The training predictions of the epoch under way.
+    tally: Tally,
+    fingerprint: String,
+}
+
+impl<'r, B: Backend> Run<'r, B> {
+    /// A run at its beginning, or where it was stopped.
+    pub fn start(backend: &'r B, settings: &'r Settings, data: &'r Dataset, kept: Option<&Kept>) -> Result<Self, TrainError> {
+        let train = data.training();
+        if train.is_empty() {
+            return Err(TrainError::EmptySplit { split: Split::Train });
+        }
+        let dimensions = Dimensions::of(data, settings.model.word_width);
+        settings.train.check_class_weights(data.classes.len())?;
+        let class_weights = settings.train.class_weights(&data.class_counts(&train));
+        let parameters = match kept {
+            Some(kept) => kept.last.parameters.clone(),
+            None => starting_values(settings, &dimensions)?,
+        };
+        let normalisation = Normalisation::fit(settings.data.normalise, data, &train, settings.data.max_frames)?;
+        let mut trainer = Trainer::new(backend, settings, &dimensions, &parameters, &class_weights);
+        let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
+        let all_steps = steps_an_epoch * settings.train.epochs as u64;
+        let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
+        trainer.plan(planned_steps);
+        let mut run = Self {
+            backend,
+            settings,
+            data,
+            batches: Batches::new(backend, data, &normalisation, settings.data.max_frames)?,
+            trainer,
+            dimensions,
+            normalisation,
+            train,
+            validation: data.split(Split::Validation),
+            steps_an_epoch,
+            planned_steps,
+            losses: Vec::new(),
+            best: None,
+            best_figure: None,
+            epochs: 0,
+            best_epoch: 0,
+            parts: settings.train.accumulate,
+            tally: Tally::new(data.classes.len()),
+            fingerprint: fingerprint(data),
+        };
+        if let Some(kept) = kept {
+            run.take_up(kept)?;
+        }
+        // Where there is no room for the model, no part of a batch is small enough.
+        backend.failure().map_or(Ok(run), |error| Err(error.into()))
+    }
+
+    fn take_up(&mut self, kept: &Kept) -> Result<(), TrainError> {
+        let Kept { last, best } = kept;
+        if last.step > self.planned_steps {
+            let reason = format!(
+                "the run has done {} steps already, more than the {} asked for; raise --epochs or --steps, or leave them out",
+                last.step, self.planned_steps
+            );
+            return Err(TrainError::Resume { reason });
+        }
+        if let Some(moments) = &last.moments {
+            self.trainer.take_up(last.step, moments);
+        }
+        self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), ..best });
+        self.best_figure = last.best;
+        self.epochs = last.epoch;
+        if let Some(progress) = &last.progress {
+            self.best_epoch = progress.best_epoch;
+            self.tally = progress.tally.clone();
+            if self.settings.train.accumulate == last.settings.train.accumulate {
+                self.parts = progress.parts;
+            }
+        }
+        Ok(())
+    }
+
+    /// Epochs whose results stay in the log when a run goes on: one that `train.steps` cut short is taken up again.
+    pub fn closed_epochs(&self, kept: &Kept) -> u64 {
+        if kept.last.step < self.planned_steps { kept.last.step / self.steps_an_epoch } else { kept.last.epoch }
+    }
+
+    pub fn is_over(&self, observe: &mut dyn FnMut(Event<'_>)) -> bool {
+        let patience = self.settings.train.patience;
+        let waited = self.epochs - self.best_epoch;
+        let in_vain = patience > 0 && waited >= patience && self.trainer.steps().is_multiple_of(self.steps_an_epoch);
+        if in_vain && self.trainer.steps() < self.planned_steps {
+            observe(Event::Stopped { epochs: waited });
+        }
+        in_vain || self.trainer.steps() >= self.planned_steps
+    }
+
+    /// An epoch, or what is left of it: steps, validation, checkpoints.
+    pub async fn epoch(&mut self, mut log: Option<&mut RunFolder>, observe: &mut dyn FnMut(Event<'_>)) -> Result<(), TrainError> {
+        let epoch = self.trainer.steps() / self.steps_an_epoch;
+        self.train_epoch(epoch, log.as_deref_mut(), observe).await?;
+        let train = self.tally.clone().metrics(&self.data.classes);
+        if self.trainer.steps().is_multiple_of(self.steps_an_epoch) {
+            self.tally = Tally::new(self.data.classes.len());
+        }
+        self.epochs = epoch + 1;
+        let validation = self.validate().await?;
+        let best = self.judge(validation.as_ref(), log.as_deref()).await?;
+        observe(Event::Epoch { epoch, train: &train, validation: validation.as_ref(), best });
+        if let Some(log) = log {
+            log.epoch(epoch, self.trainer.steps(), &train, validation.as_ref())?;
+            let last = self.standing(log).await?;
+            log.checkpoints(self.best.as_ref().filter(|_| best), &last)?;
+        }
+        Ok(())
+    }
+
+    /// The steps of an epoch that are left; their predictions are counted in the tally.
+    async fn train_epoch(
+        &mut self,
+        epoch: u64,
+        mut log: Option<&mut RunFolder>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), TrainError> {
+        let mut waiting: Option<(Pending<B>, StepInfo)> = None;
+        let mut clock = Clock { started: Instant::now(), utterances: 0 };
+        let done = (self.trainer.steps() % self.steps_an_epoch) as usize;
+        let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter().skip(done);
+        loop {
+            let next = match plan.next().filter(|_| self.trainer.steps() < self.planned_steps) {
+                Some(utterances) => Some(self.send(epoch, utterances, observe)?),
+                None => None,
+            };
+            // The last step's result is waited for while the device works on the next.
+            let going_on = next.is_some();
+            if let Some((pending, info)) = std::mem::replace(&mut waiting, next) {
+                self.settle(pending, info, &mut clock, log.as_deref_mut(), observe).await?;
+            }
+            if !going_on {
+                return Ok(());
+            }
+            if let Some(log) = log.as_deref_mut().filter(|_| self.is_checkpoint_due()) {
+                if let Some((pending, info)) = waiting.take() {
+                    self.settle(pending, info, &mut clock, Some(log), observe).await?;
+                }
+                let last = self.standing(log).await?;
+                log.checkpoints(None, &last)?;
+            }
+        }
+    }
+
+    /// Whether a checkpoint is to be written here, within an epoch; after its last step the epoch's own is.
+    fn is_checkpoint_due(&self) -> bool {
+        let (steps, every) = (self.trainer.steps(), self.settings.train.checkpoint_every);
+        every > 0 && steps.is_multiple_of(every) && !steps.is_multiple_of(self.steps_an_epoch) && steps < self.planned_steps
+    }
+
+    /// Sends a step to the device; in more parts where the device has no room for it.
+    fn send(
+        &mut self,
+        epoch: u64,
+        utterances: Vec<usize>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(Pending<B>, StepInfo), TrainError> {
+        let (step, rate) = (self.trainer.steps(), self.trainer.learning_rate());
+        loop {
+            match self.trainer.train_in_parts(&self.batches, &utterances, self.parts) {
+                Ok(pending) => return Ok((pending, StepInfo { step, epoch, rate, parts: self.parts.min(utterances.len()), utterances })),
+                Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() => {
+                    // Nothing was updated: the step is done anew.
+                    self.backend.recover();
+                    self.parts = (2 * self.parts).min(utterances.len());
+                    observe(Event::Split { step, parts: self.parts, error: &error });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for a step's results and logs them.
+    async fn settle(
+        &mut self,
+        pending: Pending<B>,
+        info: StepInfo,
+        clock: &mut Clock,
+        log: Option<&mut RunFolder>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), TrainError> {
+        let outcome = self.trainer.outcome(pending).await?;
+        info.check(outcome.loss, self.data, log.as_deref())?;
+        clock.utterances += info.utterances.len();
+        let utterances_per_s = clock.rate();
+        let StepInfo { step, epoch, rate, parts, utterances } = info;
+        observe(Event::Step { step, epoch, loss: outcome.loss, utterances_per_s });
+        if let Some(log) = log {
+            log.step(&StepLine { step, epoch, rate, loss: outcome.loss, utterances_per_s, parts })?;
+        }
+        self.losses.push(outcome.loss);
+        self.tally.add(&outcome.logits, &self.batches.labels(&utterances));
+        Ok(())
+    }
+
+    async fn validate(&self) -> Result<Option<Metrics>, TrainError> {
+        if self.validation.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(metrics(self.backend, &self.trainer, &self.batches, self.data, &self.validation).await?))
+    }
+
+    /// Keeps the model if this epoch is the best so far; without a validation split, the last one is.
+    async fn judge(&mut self, validation: Option<&Metrics>, log: Option<&RunFolder>) -> Result<bool, TrainError> {
+        let figure = validation.map(|metrics| match self.settings.train.selection {
+            Selection::Ua => metrics.ua,
+            Selection::Wa => metrics.wa,
+            Selection::WeightedF1 => metrics.weighted_f1,
+            Selection::Loss => -metrics.loss,
+        });
+        let better = match (figure, self.best_figure) {
+            (Some(figure), Some(before)) => figure > before,
+            _ => true,
+        };
+        if better {
+            (self.best_figure, self.best_epoch) = (figure, self.epochs);
+            self.best = Some(self.checkpoint(log).await?);
+        }
+        Ok(better)
+    }
+
+    /// The model as it is now.
+    async fn checkpoint(&self, log: Option<&RunFolder>) -> Result<Checkpoint, TrainError> {
+        let parameters = self.trainer.read_parameters().await?;
+        if !parameters.iter().all(|value| value.is_finite()) {
+            return Err(TrainError::WeightNotFinite { step: self.trainer.steps(), kept: kept(log) });
+        }
+        Ok(Checkpoint {
+            settings: self.settings.clone(),
+            dimensions: self.dimensions,
+            classes: self.data.classes.clone(),
+            normalisation: self.normalisation.clone(),
+            parameters,
+            moments: None,
+            step: self.trainer.steps(),
+            epoch: self.epochs,
+            best: self.best_figure,
+            progress: None,
+        })
+    }
+
+    /// The model with all that is needed to go on.
+    async fn standing(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
+        let mut last = self.checkpoint(Some(log)).await?;
+        last.moments = Some(self.trainer.read_moments().await?);
+        last.progress =
+            Some(Progress { best_epoch: self.best_epoch, parts: self.parts, tally: self.tally.clone(), data: self.fingerprint.clone() });
+        Ok(last)
+    }
+
+    /// Evaluates the best model on the test split.
+    pub async fn finish(mut self, log: Option<&mut RunFolder>) -> Result<Finished, TrainError> {
+        let best = match self.best.take() {
+            Some(best) => best,
+            None => self.checkpoint(log.as_deref()).await?,
+        };
+        let utterances = self.data.split(Split::Test);
+        let test = if utterances.is_empty() { None } else { Some(best.evaluate(self.backend, self.data, &utterances).await?) };
+        if let (Some(log), Some(test)) = (log, &test) {
+            log.test(self.trainer.steps(), test)?;
+        }
+        Ok(Finished { best, test, losses: self.losses })
+    }
+}
+
+fn starting_values(settings: &Settings, dimensions: &Dimensions) -> Result<Vec<f32>, TrainError> {
+    let model = Mcsan::new(&settings.model, dimensions);
+    Ok(match settings.run.weights.as_str() {
+        "" => model.layout().initial_values(settings.train.seed),
+        path => read_named(&Store::open(Path::new(path))?, model.layout(), "")?,
+    })
+}
+
+fn kept(log: Option<&RunFolder>) -> String {
+    log.map_or_else(|| "no checkpoint was asked for".into(), RunFolder::kept)
+}
+
+/// How fast an epoch goes, waiting for the device and preparing batches included.
+struct Clock {
+    started: Instant,
+    utterances: usize,
+}
+
+impl Clock {
+    /// Utterances a second.
+    fn rate(&self) -> f64 {
+        self.utterances as f64 / self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// A step that was sent.
+struct StepInfo {
+    step: u64,
+    epoch: u64,
+    rate: f64,
+    parts: usize,
+    utterances: Vec<usize>,
+}
+
+impl StepInfo {
+    fn check(&self, loss: f32, data: &Dataset, log: Option<&RunFolder>) -> Result<(), TrainError> {
+        if loss.is_finite() {
+            return Ok(());
+        }
+        let shown: Vec<&str> = self.utterances.iter().take(8).map(|&index| data.utterances[index].id.as_str()).collect();
+        let more = self.utterances.len().saturating_sub(shown.len());
+        let utterances = shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
+        Err(TrainError::NotFinite { step: self.step, loss, utterances, kept: kept(log) })
+    }
+}
