@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::palette;
-use super::svg::{Drawing, WIDTH, escape};
+use super::svg::{Drawing, escape};
 
 /// Rows of text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,7 +68,8 @@ impl Page {
         for (drawing, remark) in drawings {
             self.figures += 1;
             let svg = drawing.svg(&format!("figure-{}", self.figures));
-            let (class, svg) = if drawing.width > WIDTH { (" class=\"across\"", scrolled(&drawing.title, &svg)) } else { ("", svg) };
+            let (class, svg) =
+                if drawing.width > Drawing::SCALED { (" class=\"across\"", scrolled(&drawing.title, &svg)) } else { ("", svg) };
             let remark = if remark.is_empty() { "</b>".into() } else { format!(".</b> {}", escape(remark)) };
             let _ = writeln!(self.body, "<figure{class}><figcaption><b>{}{remark}</figcaption>{svg}</figure>", escape(&drawing.title));
         }
