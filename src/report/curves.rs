@@ -62,7 +62,7 @@ const ROW: f64 = 19.0;
 const DOTS: usize = 40;
 
 impl Plot {
-    /// Draws it, [`WIDTH`] wide.
+    /// Draws it, as wide as a column of the page.
     pub fn draw(&self) -> Drawing {
         let legend = self.legend();
         let rows = legend.last().map_or(0, |&(_, row, _)| row + 1);

@@ -63,7 +63,7 @@ pub fn intervals(title: &str, axis: &str, rows: &[(String, f64, f64, Option<f64>
 }
 
 impl Intervals {
-    /// Draws it, [`WIDTH`] wide.
+    /// Draws it, as wide as a column of the page.
     pub fn draw(&self) -> Drawing {
         let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(text_width).fold(0.0, f64::max);
         let left = widest(&mut self.rows.iter().map(|row| row.label.as_str())).min(LABEL) + 12.0;
