@@ -12,11 +12,13 @@ use super::claim::Claim;
 use super::crossval::CrossValidation;
 use super::folds::Folds;
 use super::gather::Gathered;
+use super::page;
 use super::spec::{self, Identity};
 use super::statistics::{PairedT, Spread, mcnemar, paired_t};
 use super::table::{Cell, Column, Results, Table};
 use crate::config::{Settings, Variant};
 use crate::dataset::Dataset;
+use crate::report::{Confusion, Intervals};
 use crate::train::{Evaluation, Metrics};
 
 /// Name of the files, without their endings.
@@ -181,7 +183,22 @@ pub fn gather(
     }
     let results = tables(&rows);
     results.write(folder, STEM)?;
+    let title = results.tables.first().map_or_else(String::new, |(_, table)| table.title.clone());
+    let confusions: Vec<Confusion> = rows.iter().map(|(row, gathered)| gathered.confusion(row.title())).collect();
+    page::write(folder, &title, &results, &plots(&rows), &confusions, base)?;
     Ok(Some(results))
+}
+
+/// WA, UA and weighted F1 of every row, beside the paper's where it has them.
+fn plots(rows: &[(Row, Gathered)]) -> Vec<Intervals> {
+    let of_paper = |row: Row, place: usize| match row.paper().get(place) {
+        Some(Cell::Number(figure) | Cell::Spread(Spread { mean: figure, .. })) => Some(*figure),
+        _ => None,
+    };
+    let plot = |(place, (name, figure)): (usize, (&str, fn(&Metrics) -> f64))| {
+        page::plot(name, rows.iter().map(|(row, of)| page::interval(row.title(), of, figure, of_paper(*row, place))).collect())
+    };
+    page::FIGURES.into_iter().enumerate().map(plot).collect()
 }
 
 /// The comparison of some rows.

@@ -14,7 +14,8 @@ use super::spec::{Identity, Spec, fold_folder, settings_difference};
 use crate::backend::Backend;
 use crate::config::Settings;
 use crate::dataset::Dataset;
-use crate::train::run::{self, files};
+use crate::report;
+use crate::train::run::{self, Options, Start, files};
 use crate::train::{Evaluation, Metrics};
 
 /// What a cross-validation tells while it goes on.
@@ -106,7 +107,7 @@ impl<'c> CrossValidation<'c> {
         Ok(())
     }
 
-    /// Trains a fold, from its beginning: what an interrupted run left is removed. The one place that starts a run.
+    /// Trains a fold, from where an interrupted run left a checkpoint, and writes its report. The one place that starts a run.
     async fn train_fold<B: Backend>(
         &self,
         backend: &B,
@@ -114,12 +115,16 @@ impl<'c> CrossValidation<'c> {
         folder: &Path,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), ExperimentError> {
-        clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
+        if !folder.join(files::LAST).exists() {
+            clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
+        }
         let data = self.folds.dataset(self.data, fold);
         let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
         observe(Event::Begin { fold, train, validation, test });
-        let finished = run::train(backend, &self.settings, &data, Some(folder), None, &mut |event| observe(Event::Run(event))).await;
+        let options = Options { folder: Some(folder), weights: None, start: Start::Resume };
+        let finished = run::train_with(backend, &self.settings, &data, &options, &mut |event| observe(Event::Run(event))).await;
         let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
+        report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {
             observe(Event::End { fold, test: &test.metrics });
         }
@@ -171,7 +176,7 @@ pub fn check_fold(fold: Option<usize>, folds: &Folds) -> Result<(), ExperimentEr
     }
 }
 
-/// Removes everything of an interrupted run but the claim on its folder.
+/// Removes everything of a run that has no checkpoint yet, but for the claim on its folder.
 fn clear(folder: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

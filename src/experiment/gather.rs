@@ -6,8 +6,10 @@ use serde_json::json;
 use super::ExperimentError;
 use super::claim::Claim;
 use super::crossval::CrossValidation;
+use super::page;
 use super::statistics::Spread;
 use super::table::{Cell, Column, Results, Table};
+use crate::report::Confusion;
 use crate::train::metrics::Tally;
 use crate::train::{Evaluation, Metrics};
 
@@ -57,7 +59,10 @@ impl Gathered {
         if gathered.results.is_empty() {
             return Ok(None);
         }
-        gathered.tables().write(&of.folder, STEM)?;
+        let results = gathered.tables();
+        results.write(&of.folder, STEM)?;
+        let plot = page::plot("Folds", page::FIGURES.map(|(name, figure)| page::interval(name, &gathered, figure, None)).to_vec());
+        page::write(&of.folder, &gathered.title(), &results, &[plot], &[gathered.confusion("All test predictions")], &of.settings)?;
         Ok(Some(gathered))
     }
 
@@ -97,6 +102,15 @@ impl Gathered {
         format!("{folds} folds by {by}, seed {seed}")
     }
 
+    fn title(&self) -> String {
+        format!("Cross-validation on {}: {}", self.corpus, self.method())
+    }
+
+    /// The pooled confusion matrix, to be drawn.
+    pub fn confusion(&self, title: &str) -> Confusion {
+        (title.into(), self.classes.clone(), self.pooled().confusion)
+    }
+
     /// The summary as `crossval.*`.
     pub fn tables(&self) -> Results {
         let pooled = self.pooled();
@@ -106,8 +120,7 @@ impl Gathered {
             [shown(first), columns.to_vec(), shown(last)].concat()
         };
 
-        let title = format!("Cross-validation on {}: {}", self.corpus, self.method());
-        let mut summary = Table::new(title, with(&[("model", "model"), ("folds", "folds"), ("utterances", "utterances")], &[]));
+        let mut summary = Table::new(self.title(), with(&[("model", "model"), ("folds", "folds"), ("utterances", "utterances")], &[]));
         let first = [Cell::Text("MCSAN".into()), Cell::Count(self.results.len()), Cell::Count(pooled.utterances)];
         summary.rows.push(first.into_iter().chain(self.spreads().map(Cell::Spread)).collect());
         summary.notes.extend(self.missing());

@@ -8,6 +8,7 @@ mod claim;
 pub mod crossval;
 pub mod folds;
 pub mod gather;
+mod page;
 pub mod spec;
 pub mod statistics;
 pub mod table;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::report::ReportError;
 use crate::train::TrainError;
 use folds::By;
 
@@ -26,6 +28,8 @@ pub enum ExperimentError {
     Train { fold: usize, source: TrainError },
     #[error("{}: cannot be written ({source}); check that its folder exists, may be written to and has room", path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error("{}: {problem}; {mend}", path.display())]
     Folder { path: PathBuf, problem: String, mend: &'static str },
     #[error("utterance '{utterance}' names no {by}; prepare the data with one for each utterance, or use --by random")]

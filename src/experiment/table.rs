@@ -116,14 +116,19 @@ impl Table {
         titled.map(|(place, title)| (place, title, of_words(place))).collect()
     }
 
+    /// The shown columns' titles, and every row as it is shown.
+    pub fn shown(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let visible = self.visible();
+        let row = |row: &Vec<Cell>| visible.iter().map(|&(place, ..)| row[place].shown(" ± ", "< ")).collect();
+        (visible.iter().map(|(_, title, _)| title.to_string()).collect(), self.rows.iter().map(row).collect())
+    }
+
     /// As Markdown, its columns padded so that it reads well in a terminal.
     pub fn markdown(&self) -> String {
         let escape = |text: String| text.replace('|', "\\|").replace('\n', " ");
         let visible = self.visible();
-        let mut lines: Vec<Vec<String>> = vec![visible.iter().map(|(_, title, _)| escape(title.to_string())).collect()];
-        for row in &self.rows {
-            lines.push(visible.iter().map(|&(place, ..)| escape(row[place].shown(" ± ", "< "))).collect());
-        }
+        let (header, rows) = self.shown();
+        let lines: Vec<Vec<String>> = [header].into_iter().chain(rows).map(|line| line.into_iter().map(escape).collect()).collect();
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
         let rule = |(column, &(.., left)): (usize, &(usize, &str, bool))| match left {
             true => "-".repeat(width(column)),

@@ -16,7 +16,8 @@ use crate::failures;
 use crate::program::mcsan;
 
 /// What a cross-validation writes beside its folds.
-const SUMMARY: [&str; 6] = ["crossval.csv", "crossval-confusion.csv", "crossval-folds.csv", "crossval.json", "crossval.md", "crossval.tex"];
+const SUMMARY: [&str; 7] =
+    ["crossval.csv", "crossval-confusion.csv", "crossval-folds.csv", "crossval.json", "crossval.md", "crossval.tex", "report.html"];
 
 /// A cross-validation of three folds and one epoch, of tiny models.
 fn crossval(out: &str, more: &str) -> String {
@@ -137,14 +138,17 @@ fn a_later_call_trains_what_is_missing_and_nothing_else() {
     let out = folder.path().join("out");
     // The log has measured times, so a fold that is trained again has another.
     let kept = [1, 3].map(|fold| read(&out.join(format!("fold-{fold}/metrics.jsonl"))));
-    // As a run leaves it that is killed after its first epoch.
-    fs::remove_file(out.join("fold-2/test.json")).unwrap();
-    fs::create_dir(out.join("fold-2/left")).unwrap();
-    let outcome = mcsan(folder.path(), &crossval("out", "")).succeeds();
-    assert!(outcome.stderr.contains("fold 2 of 3: trains on 5, validates on 5, tests on 5 utterances"), "{}", outcome.stderr);
-    assert_eq!([1, 3].map(|fold| read(&out.join(format!("fold-{fold}/metrics.jsonl")))), kept);
-    assert!(!out.join("fold-2/left").exists() && !out.join("fold-2/.lock").exists());
-    assert_same_summary(folder.path(), "plain", "out");
+    // As a run leaves it that is killed: with a checkpoint it goes on from there, without one it begins anew.
+    for lost in [&["test.json"][..], &["test.json", "last.safetensors"]] {
+        lost.iter().for_each(|file| fs::remove_file(out.join("fold-2").join(file)).unwrap());
+        fs::create_dir_all(out.join("fold-2/left")).unwrap();
+        let outcome = mcsan(folder.path(), &crossval("out", "")).succeeds();
+        assert!(outcome.stderr.contains("fold 2 of 3: trains on 5, validates on 5, tests on 5 utterances"), "{}", outcome.stderr);
+        assert_eq!([1, 3].map(|fold| read(&out.join(format!("fold-{fold}/metrics.jsonl")))), kept);
+        assert_eq!(out.join("fold-2/left").exists(), lost.len() == 1);
+        assert!(!out.join("fold-2/.lock").exists());
+        assert_same_summary(folder.path(), "plain", "out");
+    }
 }
 
 #[test]

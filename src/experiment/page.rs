@@ -1,0 +1,76 @@
+//! The experiment's `report.html`: means with their spread, tables, confusion matrices and settings.
+
+use std::path::Path;
+
+use toml::Value;
+
+use super::gather::Gathered;
+use super::statistics::Spread;
+use super::table::{Results, Table};
+use crate::config::Settings;
+use crate::report::{self, Confusion, Interval, Intervals, Unit};
+use crate::train::Metrics;
+
+/// A figure of metrics, and its name.
+type Figure = (&'static str, fn(&Metrics) -> f64);
+
+/// The figures that are drawn.
+pub(super) const FIGURES: [Figure; 3] =
+    [("WA", |metrics| metrics.wa), ("UA", |metrics| metrics.ua), ("weighted F1", |metrics| metrics.weighted_f1)];
+
+/// Writes the page into the experiment's folder.
+///
+/// # Errors
+/// [`report::ReportError::Write`]
+pub(super) fn write(
+    folder: &Path,
+    title: &str,
+    results: &Results,
+    plots: &[Intervals],
+    confusions: &[Confusion],
+    settings: &Settings,
+) -> Result<(), report::ReportError> {
+    let tables: Vec<report::Table> = results.tables.iter().map(|(_, table)| html_table(table)).collect();
+    report::write(&folder.join(report::FILE), &report::experiment(title, plots, &tables, confusions, &listed(settings)))
+}
+
+/// The folds' results as points, their mean and one deviation to either side as a bar.
+pub(super) fn interval(label: &str, of: &Gathered, figure: fn(&Metrics) -> f64, reference: Option<f64>) -> Interval {
+    let points = of.figures(figure);
+    let Spread { mean, deviation } = Spread::of(&points);
+    let (reach, note) = match deviation {
+        Some(deviation) => (deviation, format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * deviation)),
+        None => (0.0, format!("{:.2}", 100.0 * mean)),
+    };
+    Interval { label: label.into(), value: mean, low: mean - reach, high: mean + reach, points, reference, note }
+}
+
+/// Rows on an axis of per cent.
+pub(super) fn plot(title: &str, rows: Vec<Interval>) -> Intervals {
+    Intervals {
+        title: title.into(),
+        axis: "per cent of the test utterances".into(),
+        unit: Unit::Percent,
+        ends: None,
+        rows,
+        value: "mean ± standard deviation, folds as points".into(),
+        reference: "paper, IEMOCAP".into(),
+    }
+}
+
+fn html_table(table: &Table) -> report::Table {
+    let (header, rows) = table.shown();
+    report::Table { caption: table.title.clone(), header, rows }
+}
+
+/// Every setting by its dotted name.
+fn listed(settings: &Settings) -> Vec<(String, String)> {
+    let document: toml::Table = settings.to_toml().parse().unwrap_or_default();
+    let sections = document.iter().filter_map(|(section, values)| Some((section, values.as_table()?)));
+    let of_section = |(section, values): (&String, &toml::Table)| {
+        let value =
+            |(name, value): (&String, &Value)| (format!("{section}.{name}"), value.as_str().map_or(value.to_string(), str::to_owned));
+        values.iter().map(value).collect::<Vec<_>>()
+    };
+    sections.flat_map(of_section).collect()
+}
