@@ -195,7 +195,7 @@ fn plots(rows: &[(Row, Gathered)]) -> Vec<Intervals> {
         Some(Cell::Number(figure) | Cell::Spread(Spread { mean: figure, .. })) => Some(*figure),
         _ => None,
     };
-    let plot = |(place, (name, figure)): (usize, (&str, fn(&Metrics) -> f64))| {
+    let plot = |(place, (name, figure)): (usize, page::Figure)| {
         page::plot(name, rows.iter().map(|(row, of)| page::interval(row.title(), of, figure, of_paper(*row, place))).collect())
     };
     page::FIGURES.into_iter().enumerate().map(plot).collect()

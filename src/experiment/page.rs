@@ -12,7 +12,7 @@ use crate::report::{self, Confusion, Interval, Intervals, Unit};
 use crate::train::Metrics;
 
 /// A figure of metrics, and its name.
-type Figure = (&'static str, fn(&Metrics) -> f64);
+pub(super) type Figure = (&'static str, fn(&Metrics) -> f64);
 
 /// The figures that are drawn.
 pub(super) const FIGURES: [Figure; 3] =
