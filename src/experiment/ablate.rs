@@ -183,9 +183,8 @@ pub fn gather(
     }
     let results = tables(&rows);
     results.write(folder, STEM)?;
-    let title = results.tables.first().map_or_else(String::new, |(_, table)| table.title.clone());
     let confusions: Vec<Confusion> = rows.iter().map(|(row, gathered)| gathered.confusion(row.title())).collect();
-    page::write(folder, &title, &results, &plots(&rows), &confusions, base)?;
+    page::write(folder, &results, &plots(&rows), &confusions, None, base)?;
     Ok(Some(results))
 }
 

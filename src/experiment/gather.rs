@@ -9,7 +9,8 @@ use super::crossval::CrossValidation;
 use super::page;
 use super::statistics::Spread;
 use super::table::{Cell, Column, Results, Table};
-use crate::report::Confusion;
+use crate::report::{self, Confusion};
+use crate::train::evaluate::Prediction;
 use crate::train::metrics::Tally;
 use crate::train::{Evaluation, Metrics};
 
@@ -62,7 +63,9 @@ impl Gathered {
         let results = gathered.tables();
         results.write(&of.folder, STEM)?;
         let plot = page::plot("Folds", page::FIGURES.map(|(name, figure)| page::interval(name, &gathered, figure, None)).to_vec());
-        page::write(&of.folder, &gathered.title(), &results, &[plot], &[gathered.confusion("All test predictions")], &of.settings)?;
+        let confusion = gathered.confusion("All test predictions");
+        let test = report::Test::from(Evaluation { metrics: gathered.pooled(), predictions: gathered.predictions() });
+        page::write(&of.folder, &results, &[plot], &[confusion], Some((&test, of.data)), &of.settings)?;
         Ok(Some(gathered))
     }
 
@@ -87,6 +90,11 @@ impl Gathered {
             tally.loss += metrics.loss * metrics.utterances as f64;
         }
         tally.metrics(&self.classes)
+    }
+
+    /// All test predictions, fold by fold.
+    fn predictions(&self) -> Vec<Prediction> {
+        self.results.iter().flat_map(|(_, result)| &result.predictions).cloned().collect()
     }
 
     /// Folds that are not done, in words.

@@ -8,6 +8,7 @@ use super::gather::Gathered;
 use super::statistics::Spread;
 use super::table::{Results, Table};
 use crate::config::Settings;
+use crate::dataset::Dataset;
 use crate::report::{self, Confusion, Interval, Intervals, Unit};
 use crate::train::Metrics;
 
@@ -18,20 +19,33 @@ pub(super) type Figure = (&'static str, fn(&Metrics) -> f64);
 pub(super) const FIGURES: [Figure; 3] =
     [("WA", |metrics| metrics.wa), ("UA", |metrics| metrics.ua), ("weighted F1", |metrics| metrics.weighted_f1)];
 
-/// Writes the page into the experiment's folder.
+/// Where else to look, and what made the page.
+const LINE: &str =
+    concat!("By mcsan ", env!("CARGO_PKG_VERSION"), ". Each fold's folder has a report of its own, with curves, device and front-end.");
+
+/// Writes the page into the experiment's folder; `pooled` are all test predictions of one model, with their data.
 ///
 /// # Errors
-/// [`report::ReportError::Write`]
+/// [`report::ReportError`]
 pub(super) fn write(
     folder: &Path,
-    title: &str,
     results: &Results,
     plots: &[Intervals],
     confusions: &[Confusion],
+    pooled: Option<(&report::Test, &Dataset)>,
     settings: &Settings,
 ) -> Result<(), report::ReportError> {
     let tables: Vec<report::Table> = results.tables.iter().map(|(_, table)| html_table(table)).collect();
-    report::write(&folder.join(report::FILE), &report::experiment(title, plots, &tables, confusions, &listed(settings)))
+    let html = report::experiment(&report::Experiment {
+        title: results.tables.first().map_or("", |(_, table)| table.title.as_str()),
+        line: LINE,
+        plots,
+        tables: &tables,
+        confusions,
+        tested: pooled.map(|(test, data)| (test, data, settings.data.max_frames)),
+        settings: &listed(settings),
+    })?;
+    report::write(&folder.join(report::FILE), &html)
 }
 
 /// The folds' results as points, their mean and one deviation to either side as a bar.

@@ -1,36 +1,62 @@
 //! The report of a cross-validation or an ablation: a pure function from plain data to a page.
 
+use super::ReportError;
 use super::confusion;
 use super::intervals::Intervals;
 use super::page::{Page, Table};
+use super::read::Test;
+use super::tested::Tested;
+use crate::dataset::Dataset;
 
 /// A title, the classes and `[true class][predicted class]`.
 pub type Confusion = (String, Vec<String>, Vec<Vec<usize>>);
 
-/// A page of plots, tables, confusion matrices and settings, in that order; what is empty is left out.
+/// What an experiment says; what is empty is left out.
+#[derive(Default)]
+pub struct Experiment<'e> {
+    pub title: &'e str,
+    /// A sentence below the title.
+    pub line: &'e str,
+    pub plots: &'e [Intervals],
+    pub tables: &'e [Table],
+    pub confusions: &'e [Confusion],
+    /// All test predictions together, the data that they are of, and the most frames that the model hears.
+    pub tested: Option<(&'e Test, &'e Dataset, usize)>,
+    /// Names and values, in the order in which they are shown.
+    pub settings: &'e [(String, String)],
+}
+
+/// A page of plots, tables, confusion matrices, what is said of the test predictions, and settings.
 ///
-/// `settings`: names and values, in the order in which they are shown.
-pub fn experiment(title: &str, plots: &[Intervals], tables: &[Table], confusions: &[Confusion], settings: &[(String, String)]) -> String {
-    let mut page = Page::new(title, "");
-    if !plots.is_empty() {
+/// # Errors
+/// [`ReportError::Misfit`] for predictions of other data.
+pub fn experiment(of: &Experiment<'_>) -> Result<String, ReportError> {
+    let mut page = Page::new(of.title, of.line);
+    if !of.plots.is_empty() {
         page.section("Results");
-        page.figures(&plots.iter().map(|plot| (plot.draw(), String::new())).collect::<Vec<_>>());
+        page.figures(&of.plots.iter().map(|plot| (plot.draw(), String::new())).collect::<Vec<_>>());
     }
-    if !tables.is_empty() {
+    if !of.tables.is_empty() {
         page.section("Tables");
-        tables.iter().for_each(|table| page.table(table));
+        of.tables.iter().for_each(|table| page.table(table));
     }
-    if !confusions.is_empty() {
+    if !of.confusions.is_empty() {
         page.section("Confusions");
         let drawn = |(title, classes, counts): &Confusion| (confusion::draw(title, classes, counts), String::new());
-        page.figures(&confusions.iter().map(drawn).collect::<Vec<_>>());
+        page.figures(&of.confusions.iter().map(drawn).collect::<Vec<_>>());
     }
-    if !settings.is_empty() {
+    if let Some((test, data, max_frames)) = of.tested {
+        let tested = Tested::new(test, Some(data))?;
+        tested.classes(&mut page);
+        tested.lengths(&mut page, max_frames);
+        tested.mistakes(&mut page);
+    }
+    if !of.settings.is_empty() {
         page.section("Settings");
-        let rows = settings.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
+        let rows = of.settings.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect();
         page.table(&Table::new("", &["setting", "value"], rows));
     }
-    page.finish()
+    Ok(page.finish())
 }
 
 #[cfg(test)]
@@ -44,11 +70,19 @@ mod tests {
         let table = Table::new("Rows", &["row", "WA"], vec![vec!["full".into(), "60.0 ± 2.0".into()]]);
         let confusion = ("All folds".to_owned(), vec!["a".into(), "b".into()], vec![vec![3, 1], vec![0, 4]]);
         let settings = [("train.lr".to_owned(), "0.001".to_owned())];
-        let html = experiment("Ablation", &[intervals("WA", "weighted accuracy", &rows)], &[table], &[confusion], &settings);
+        let html = experiment(&Experiment {
+            title: "Ablation",
+            plots: &[intervals("WA", "weighted accuracy", &rows)],
+            tables: &[table],
+            confusions: &[confusion],
+            settings: &settings,
+            ..Experiment::default()
+        })
+        .unwrap();
         for text in ["<h1>Ablation</h1>", "60.00 ± 2.00", "60.0 ± 2.0", "All folds", "train.lr", "no_&lt;b&gt;", "published"] {
             assert!(html.contains(text), "{text}");
         }
-        let empty = experiment("Nothing", &[], &[], &[], &[]);
+        let empty = experiment(&Experiment { title: "Nothing", ..Experiment::default() }).unwrap();
         assert!(!empty.contains("<h2>"));
     }
 }

@@ -15,12 +15,14 @@ mod palette;
 mod read;
 mod run;
 mod svg;
+mod tested;
 
 pub use curves::{Axis, Plot, Series, Weight};
-pub use experiment::{Confusion, experiment};
+pub use experiment::{Confusion, Experiment, experiment};
 pub use intervals::{Interval, Intervals, intervals};
 pub use length::wilson;
 pub use page::{Page, Table};
+pub use read::{Prediction, Test};
 pub use svg::{Drawing, Unit};
 
 use std::io::Write;

@@ -25,6 +25,23 @@ impl Table {
     }
 }
 
+/// A share in per cent.
+pub(super) fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.2} %", 100.0 * share) } else { "—".into() }
+}
+
+/// A figure.
+pub(super) fn plain(value: f64) -> String {
+    if value.is_finite() { format!("{value:.4}") } else { "—".into() }
+}
+
+/// A count with spaces between thousands.
+pub(super) fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join("\u{202f}")
+}
+
 /// A page under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {

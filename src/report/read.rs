@@ -13,7 +13,7 @@ use super::ReportError;
 use crate::dataset::store::Store;
 use crate::train::metrics::ClassMetrics;
 use crate::train::run::files;
-use crate::train::vocabulary;
+use crate::train::{Evaluation, Metrics, vocabulary};
 
 /// A step of the training.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,6 +67,20 @@ pub struct Prediction {
     /// In the order of the classes.
     #[serde(deserialize_with = "numbers")]
     pub probabilities: Vec<f64>,
+}
+
+impl From<Evaluation> for Test {
+    fn from(evaluation: Evaluation) -> Self {
+        let Evaluation { metrics, predictions } = evaluation;
+        let Metrics { utterances, wa, ua, weighted_f1, loss, classes, confusion } = metrics;
+        let predictions = predictions.into_iter().map(|prediction| Prediction {
+            id: prediction.id,
+            label: prediction.label,
+            predicted: prediction.predicted,
+            probabilities: prediction.probabilities,
+        });
+        Self { utterances, wa, ua, weighted_f1, loss, classes, confusion, predictions: predictions.collect() }
+    }
 }
 
 /// All that a run folder says.

@@ -1,21 +1,17 @@
 //! The report of one run, section by section.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
+use super::ReportError;
 use super::curves::{Axis, Plot, Series, Weight};
-use super::intervals::{Interval, Intervals};
-use super::length::{Bin, bins, wilson};
-use super::page::{Page, Table};
-use super::read::{Epoch, Prediction, Run, Scores, Test};
-use super::svg::{Drawing, Unit};
-use super::{ReportError, confusion};
-use crate::audio::mfcc::SAMPLE_RATE;
+use super::length::wilson;
+use super::page::{Page, Table, grouped, percent, plain};
+use super::read::{Epoch, Run, Scores};
+use super::svg::Unit;
+use super::tested::Tested;
 use crate::config::keys::{KEYS, default_of};
 use crate::corpus::Split;
 use crate::dataset::Dataset;
-
-/// Mistakes that are shown.
-const MISTAKES: usize = 20;
 
 /// The page of a run.
 ///
@@ -32,14 +28,15 @@ pub fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
     let model = format!("Model {} of {}{parameters}; seed {}.", word("model.variant"), layers, word("train.seed"));
     let mut page = Page::new(&format!("MCSAN on {corpus}"), &model);
 
-    let tested = run.test.as_ref().map(|test| Ok::<_, ReportError>((test, data.map(|data| find(test, data)).transpose()?))).transpose()?;
+    let tested = run.test.as_ref().map(|test| Tested::new(test, data)).transpose()?;
     headline(&mut page, run, data);
     training(&mut page, run);
-    if let Some((test, places)) = &tested {
-        classes(&mut page, test);
-        let known = data.zip(places.as_deref());
-        lengths(&mut page, run, test, known);
-        mistakes(&mut page, test, known);
+    if let Some(tested) = &tested {
+        let max_frames = setting(run, "data.max_frames").and_then(|value| value.parse().ok()).unwrap_or(usize::MAX);
+        tested.classes(&mut page);
+        tested.confusions(&mut page);
+        tested.lengths(&mut page, max_frames);
+        tested.mistakes(&mut page);
     }
     settings(&mut page, run);
     provenance(&mut page, run, data);
@@ -50,36 +47,6 @@ pub fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
 fn setting(run: &Run, key: &str) -> Option<String> {
     let (section, name) = key.split_once('.')?;
     Some(run.settings.get(section)?.get(name)?.to_string())
-}
-
-fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.2} %", 100.0 * share) } else { "—".into() }
-}
-
-fn plain(value: f64) -> String {
-    if value.is_finite() { format!("{value:.4}") } else { "—".into() }
-}
-
-/// A count with spaces between thousands.
-fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join("\u{202f}")
-}
-
-/// Index in the data of every tested utterance, by its id; where several share one, in their order.
-fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
-    let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
-    for (place, utterance) in data.utterances.iter().enumerate() {
-        places.entry(&utterance.id).or_default().push_back(place);
-    }
-    let place = |prediction: &Prediction| {
-        let place = places.get_mut(prediction.id.as_str()).and_then(VecDeque::pop_front);
-        place
-            .filter(|&place| data.classes[data.labels[place] as usize] == prediction.label)
-            .ok_or_else(|| ReportError::Misfit { id: prediction.id.clone(), label: prediction.label.clone() })
-    };
-    test.predictions.iter().map(place).collect()
 }
 
 fn headline(page: &mut Page, run: &Run, data: Option<&Dataset>) {
@@ -234,99 +201,6 @@ impl Time {
         let series = Series { name: "learning rate".into(), colour: 0, weight: Weight::Bold, points };
         Plot { mark: None, ..self.plot("Learning rate", Axis { label: "of each step".into(), ..Axis::default() }, vec![series]) }
     }
-}
-
-fn classes(page: &mut Page, test: &Test) {
-    page.section("Classes");
-    let row = |class: &crate::train::metrics::ClassMetrics| {
-        vec![class.name.clone(), percent(class.precision), percent(class.recall), percent(class.f1), grouped(class.support)]
-    };
-    page.table(&Table::new(
-        "Precision: right among those predicted so; recall: found among those that are so.",
-        &["class", "precision", "recall", "F1", "utterances"],
-        test.classes.iter().map(row).collect(),
-    ));
-    let names: Vec<String> = test.classes.iter().map(|class| class.name.clone()).collect();
-    page.section("Confusions");
-    page.figures(&[(confusion::draw("Confusion matrix", &names, &test.confusion), "Counts; the colour is the share of the row.".into())]);
-}
-
-fn lengths(page: &mut Page, run: &Run, test: &Test, known: Option<(&Dataset, &[usize])>) {
-    page.section("Length against accuracy");
-    let Some((data, places)) = known else {
-        page.paragraph("Lengths are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
-        return;
-    };
-    let frames = |place: usize| data.frames(place, usize::MAX).len();
-    let utterances =
-        test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
-    let bins = bins(utterances.collect());
-    let hop = data.feature_settings["hop"].as_f64();
-    let each = hop.map(|hop| format!(" ({} ms each)", 1000.0 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
-    page.figures(&[(length_plot(&bins), format!("Test utterances by their frames{each}, in groups of about one size."))]);
-    let most = setting(run, "data.max_frames").and_then(|value| value.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    let cut = places.iter().filter(|&&place| frames(place) > most).count();
-    if cut > 0 {
-        page.paragraph(&format!("Of {cut} of them the model hears the first {most} frames only (data.max_frames)."));
-    }
-}
-
-fn length_plot(bins: &[Bin]) -> Drawing {
-    let row = |bin: &Bin| {
-        let (low, high) = wilson(bin.right, bin.count);
-        let label = if bin.shortest == bin.longest { bin.shortest.to_string() } else { format!("{}–{}", bin.shortest, bin.longest) };
-        Interval { label, value: bin.right as f64 / bin.count as f64, low, high, note: format!("n = {}", bin.count), ..Interval::default() }
-    };
-    let plot = Intervals {
-        title: "Accuracy by length".into(),
-        axis: "weighted accuracy".into(),
-        unit: Unit::Percent,
-        ends: Some((0.0, 1.0)),
-        rows: bins.iter().map(row).collect(),
-        value: "share of right ones, 95 % interval (Wilson)".into(),
-        reference: String::new(),
-    };
-    plot.draw()
-}
-
-fn mistakes(page: &mut Page, test: &Test, known: Option<(&Dataset, &[usize])>) {
-    page.section("The most confident mistakes");
-    let class = |name: &str| test.classes.iter().position(|class| class.name == name);
-    let probability = |prediction: &Prediction, name: &str| {
-        class(name).and_then(|class| prediction.probabilities.get(class)).copied().unwrap_or(f64::NAN)
-    };
-    let sure = |&place: &usize| probability(&test.predictions[place], &test.predictions[place].predicted);
-    let mut wrong: Vec<usize> =
-        (0..test.predictions.len()).filter(|&place| test.predictions[place].label != test.predictions[place].predicted).collect();
-    let count = wrong.len();
-    if count == 0 {
-        page.paragraph("There is none: every test utterance was recognised.");
-        return;
-    }
-    // What is no number comes last.
-    let rank = |place: &usize| Some(sure(place)).filter(|sure| sure.is_finite()).unwrap_or(-1.0);
-    wrong.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
-    wrong.truncate(MISTAKES);
-    let row = |&place: &usize| {
-        let prediction = &test.predictions[place];
-        let utterance = known.map(|(data, places)| &data.utterances[places[place]]);
-        let share = |name: &str| {
-            Some(probability(prediction, name)).filter(|p| p.is_finite()).map_or("—".into(), |p| format!("{:.1} %", 100.0 * p))
-        };
-        let mut cells: Vec<String> = utterance.iter().map(|utterance| utterance.text.clone()).collect();
-        cells.extend([prediction.label.clone(), prediction.predicted.clone(), share(&prediction.predicted), share(&prediction.label)]);
-        cells.push(prediction.id.clone());
-        cells.extend(utterance.map(|utterance| utterance.speaker.clone().unwrap_or_default()));
-        cells
-    };
-    let rows: Vec<Vec<String>> = wrong.iter().map(row).collect();
-    let with_data = ["text", "true", "predicted", "p of predicted", "p of true", "utterance", "speaker"];
-    let header: Vec<&str> = with_data.into_iter().filter(|name| known.is_some() || !matches!(*name, "text" | "speaker")).collect();
-    if known.is_none() {
-        page.paragraph("Texts are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
-    }
-    let caption = format!("{} of {} wrong predictions, the surest first; p is a probability.", rows.len(), grouped(count));
-    page.table(&Table::new(&caption, &header, rows));
 }
 
 /// Every setting beside its default.

@@ -1,0 +1,152 @@
+//! What a report says of tested utterances: classes, confusions, lengths, mistakes.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::intervals::{Interval, Intervals};
+use super::length::{Bin, bins, wilson};
+use super::page::{Page, Table, grouped, percent};
+use super::read::{Prediction, Test};
+use super::svg::{Drawing, Unit};
+use super::{ReportError, confusion};
+use crate::audio::mfcc::SAMPLE_RATE;
+use crate::dataset::Dataset;
+use crate::train::metrics::ClassMetrics;
+
+/// Mistakes that are shown.
+const MISTAKES: usize = 20;
+
+/// Results on utterances, and where these lie in a data set that is known.
+pub(super) struct Tested<'t> {
+    test: &'t Test,
+    known: Option<(&'t Dataset, Vec<usize>)>,
+}
+
+impl<'t> Tested<'t> {
+    /// # Errors
+    /// [`ReportError::Misfit`] for data without one of the utterances.
+    pub fn new(test: &'t Test, data: Option<&'t Dataset>) -> Result<Self, ReportError> {
+        let known = data.map(|data| Ok::<_, ReportError>((data, find(test, data)?))).transpose()?;
+        Ok(Self { test, known })
+    }
+
+    /// Precision, recall and F1 of each class.
+    pub fn classes(&self, page: &mut Page) {
+        let test = self.test;
+        page.section("Classes");
+        let row = |class: &ClassMetrics| {
+            vec![class.name.clone(), percent(class.precision), percent(class.recall), percent(class.f1), grouped(class.support)]
+        };
+        page.table(&Table::new(
+            "Precision: right among those predicted so; recall: found among those that are so.",
+            &["class", "precision", "recall", "F1", "utterances"],
+            test.classes.iter().map(row).collect(),
+        ));
+    }
+
+    /// The confusion matrix.
+    pub fn confusions(&self, page: &mut Page) {
+        let test = self.test;
+        let names: Vec<String> = test.classes.iter().map(|class| class.name.clone()).collect();
+        page.section("Confusions");
+        page.figures(&[(
+            confusion::draw("Confusion matrix", &names, &test.confusion),
+            "Counts; the colour is the share of the row.".into(),
+        )]);
+    }
+
+    /// Accuracy by length; the model hears `max_frames` at most.
+    pub fn lengths(&self, page: &mut Page, max_frames: usize) {
+        let test = self.test;
+        page.section("Length against accuracy");
+        let Some((data, places)) = &self.known else {
+            page.paragraph("Lengths are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
+            return;
+        };
+        let frames = |place: usize| data.frames(place, usize::MAX).len();
+        let utterances =
+            test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
+        let bins = bins(utterances.collect());
+        let hop = data.feature_settings["hop"].as_f64();
+        let each = hop.map(|hop| format!(" ({} ms each)", 1000.0 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
+        page.figures(&[(length_plot(&bins), format!("Test utterances by their frames{each}, in groups of about one size."))]);
+        let cut = places.iter().filter(|&&place| frames(place) > max_frames).count();
+        if cut > 0 {
+            page.paragraph(&format!("Of {cut} of them the model hears the first {max_frames} frames only (data.max_frames)."));
+        }
+    }
+
+    /// The wrong predictions that the model was surest of.
+    pub fn mistakes(&self, page: &mut Page) {
+        let (test, known) = (self.test, self.known.as_ref());
+        page.section("The most confident mistakes");
+        let class = |name: &str| test.classes.iter().position(|class| class.name == name);
+        let probability = |prediction: &Prediction, name: &str| {
+            class(name).and_then(|class| prediction.probabilities.get(class)).copied().unwrap_or(f64::NAN)
+        };
+        let sure = |&place: &usize| probability(&test.predictions[place], &test.predictions[place].predicted);
+        let mut wrong: Vec<usize> =
+            (0..test.predictions.len()).filter(|&place| test.predictions[place].label != test.predictions[place].predicted).collect();
+        let count = wrong.len();
+        if count == 0 {
+            page.paragraph("There is none: every test utterance was recognised.");
+            return;
+        }
+        // What is no number comes last.
+        let rank = |place: &usize| Some(sure(place)).filter(|sure| sure.is_finite()).unwrap_or(-1.0);
+        wrong.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+        wrong.truncate(MISTAKES);
+        let row = |&place: &usize| {
+            let prediction = &test.predictions[place];
+            let utterance = known.map(|(data, places)| &data.utterances[places[place]]);
+            let share = |name: &str| {
+                Some(probability(prediction, name)).filter(|p| p.is_finite()).map_or("—".into(), |p| format!("{:.1} %", 100.0 * p))
+            };
+            let mut cells: Vec<String> = utterance.iter().map(|utterance| utterance.text.clone()).collect();
+            cells.extend([prediction.label.clone(), prediction.predicted.clone(), share(&prediction.predicted), share(&prediction.label)]);
+            cells.push(prediction.id.clone());
+            cells.extend(utterance.map(|utterance| utterance.speaker.clone().unwrap_or_default()));
+            cells
+        };
+        let rows: Vec<Vec<String>> = wrong.iter().map(row).collect();
+        let with_data = ["text", "true", "predicted", "p of predicted", "p of true", "utterance", "speaker"];
+        let header: Vec<&str> = with_data.into_iter().filter(|name| known.is_some() || !matches!(*name, "text" | "speaker")).collect();
+        if known.is_none() {
+            page.paragraph("Texts are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
+        }
+        let caption = format!("{} of {} wrong predictions, the surest first; p is a probability.", rows.len(), grouped(count));
+        page.table(&Table::new(&caption, &header, rows));
+    }
+}
+
+/// Index in the data of every tested utterance, by its id; where several share one, in their order.
+fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
+    let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    for (place, utterance) in data.utterances.iter().enumerate() {
+        places.entry(&utterance.id).or_default().push_back(place);
+    }
+    let place = |prediction: &Prediction| {
+        let place = places.get_mut(prediction.id.as_str()).and_then(VecDeque::pop_front);
+        place
+            .filter(|&place| data.classes[data.labels[place] as usize] == prediction.label)
+            .ok_or_else(|| ReportError::Misfit { id: prediction.id.clone(), label: prediction.label.clone() })
+    };
+    test.predictions.iter().map(place).collect()
+}
+
+fn length_plot(bins: &[Bin]) -> Drawing {
+    let row = |bin: &Bin| {
+        let (low, high) = wilson(bin.right, bin.count);
+        let label = if bin.shortest == bin.longest { bin.shortest.to_string() } else { format!("{}–{}", bin.shortest, bin.longest) };
+        Interval { label, value: bin.right as f64 / bin.count as f64, low, high, note: format!("n = {}", bin.count), ..Interval::default() }
+    };
+    let plot = Intervals {
+        title: "Accuracy by length".into(),
+        axis: "weighted accuracy".into(),
+        unit: Unit::Percent,
+        ends: Some((0.0, 1.0)),
+        rows: bins.iter().map(row).collect(),
+        value: "share of right ones, 95 % interval (Wilson)".into(),
+        reference: String::new(),
+    };
+    plot.draw()
+}
