@@ -16,6 +16,8 @@ use crate::train::{Evaluation, Metrics};
 
 /// Name of the files, without their endings.
 pub const STEM: &str = "crossval";
+/// Name of the table that holds the confusion matrix.
+pub const CONFUSION: &str = "confusion";
 
 /// The folds that are done.
 pub struct Gathered {
@@ -155,6 +157,6 @@ impl Gathered {
             "corpus": self.corpus, "by": self.by, "seed": self.seed, "folds": self.folds, "done": self.results.len(),
             "wa": wa, "ua": ua, "weighted_f1": weighted_f1, "results": folds.json(), "pooled": pooled,
         });
-        Results { document, tables: vec![("", summary), ("folds", folds), ("confusion", confusion)] }
+        Results { document, tables: vec![("", summary), ("folds", folds), (CONFUSION, confusion)] }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::gather::Gathered;
+use super::gather::{self, Gathered};
 use super::statistics::Spread;
 use super::table::{Results, Table};
 use crate::config::Settings;
@@ -35,7 +35,9 @@ pub(super) fn write(
     pooled: Option<(&report::Test, &Dataset)>,
     settings: &Settings,
 ) -> Result<(), report::ReportError> {
-    let tables: Vec<report::Table> = results.tables.iter().map(|(_, table)| html_table(table)).collect();
+    // Of the confusion matrix there is a picture.
+    let tables = results.tables.iter().filter(|(name, _)| *name != gather::CONFUSION);
+    let tables: Vec<report::Table> = tables.map(|(_, table)| html_table(table)).collect();
     let html = report::experiment(&report::Experiment {
         title: results.tables.first().map_or("", |(_, table)| table.title.as_str()),
         line: LINE,
@@ -63,11 +65,11 @@ pub(super) fn interval(label: &str, of: &Gathered, figure: fn(&Metrics) -> f64, 
 pub(super) fn plot(title: &str, rows: Vec<Interval>) -> Intervals {
     Intervals {
         title: title.into(),
-        axis: "per cent of the test utterances".into(),
+        axis: "on the test utterances".into(),
         unit: Unit::Percent,
         ends: None,
         rows,
-        value: "mean ± standard deviation, folds as points".into(),
+        value: "mean ± standard deviation".into(),
         reference: "paper, IEMOCAP".into(),
     }
 }
