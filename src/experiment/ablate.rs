@@ -184,7 +184,8 @@ pub fn gather(
     let results = tables(&rows);
     results.write(folder, STEM)?;
     let confusions: Vec<Confusion> = rows.iter().map(|(row, gathered)| gathered.confusion(row.title())).collect();
-    page::write(folder, &results, &plots(&rows), &confusions, None, base)?;
+    let runs: Vec<_> = rows.iter().map(|(row, gathered)| (row.title().to_owned(), gathered.folders(&folder.join(row.name())))).collect();
+    page::write(folder, &results, &plots(&rows), &runs, &confusions, None, base)?;
     Ok(Some(results))
 }
 

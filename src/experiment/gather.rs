@@ -1,12 +1,15 @@
 //! Summing up the folds that are done: WA, UA and weighted F1 as mean ± standard deviation over the folds, in the form of
 //! the paper's Table 1, and the confusion matrix of all their test predictions together.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use super::ExperimentError;
 use super::claim::Claim;
 use super::crossval::CrossValidation;
 use super::page;
+use super::spec::fold_folder;
 use super::statistics::Spread;
 use super::table::{Cell, Column, Results, Table};
 use crate::report::{self, Confusion};
@@ -67,7 +70,8 @@ impl Gathered {
         let plot = page::plot("Folds", page::FIGURES.map(|(name, figure)| page::interval(name, &gathered, figure, None)).to_vec());
         let confusion = gathered.confusion("All test predictions");
         let test = report::Test::from(Evaluation { metrics: gathered.pooled(), predictions: gathered.predictions() });
-        page::write(&of.folder, &results, &[plot], &[confusion], Some((&test, of.data)), &of.settings)?;
+        let runs = [("mean of the folds".to_owned(), gathered.folders(&of.folder))];
+        page::write(&of.folder, &results, &[plot], &runs, &[confusion], Some((&test, of.data)), &of.settings)?;
         Ok(Some(gathered))
     }
 
@@ -92,6 +96,11 @@ impl Gathered {
             tally.loss += metrics.loss * metrics.utterances as f64;
         }
         tally.metrics(&self.classes)
+    }
+
+    /// The run folders of the folds that are done, below the experiment's.
+    pub fn folders(&self, folder: &Path) -> Vec<PathBuf> {
+        self.results.iter().map(|(fold, _)| fold_folder(folder, *fold)).collect()
     }
 
     /// All test predictions, fold by fold.

@@ -1,6 +1,6 @@
 //! The experiment's `report.html`: means with their spread, tables, confusion matrices and settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Value;
 
@@ -23,7 +23,7 @@ pub(super) const FIGURES: [Figure; 3] =
 const LINE: &str =
     concat!("By mcsan ", env!("CARGO_PKG_VERSION"), ". Each fold's folder has a report of its own, with curves, device and front-end.");
 
-/// Writes the page into the experiment's folder; `pooled` are all test predictions of one model, with their data.
+/// Writes the page into the experiment's folder; `runs` are the folders of each model's folds, `pooled` are all test predictions of one model, with their data.
 ///
 /// # Errors
 /// [`report::ReportError`]
@@ -31,6 +31,7 @@ pub(super) fn write(
     folder: &Path,
     results: &Results,
     plots: &[Intervals],
+    runs: &[(String, Vec<PathBuf>)],
     confusions: &[Confusion],
     pooled: Option<(&report::Test, &Dataset)>,
     settings: &Settings,
@@ -42,6 +43,7 @@ pub(super) fn write(
         title: results.tables.first().map_or("", |(_, table)| table.title.as_str()),
         line: LINE,
         plots,
+        curves: &report::curves(runs)?,
         tables: &tables,
         confusions,
         tested: pooled.map(|(test, data)| (test, data, settings.data.max_frames)),

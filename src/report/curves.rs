@@ -124,11 +124,11 @@ impl Plot {
         drawing
     }
 
-    /// Each series with its row and place in the legend.
+    /// Each series that has a name, with its row and place in the legend.
     fn legend(&self) -> Vec<(&Series, usize, f64)> {
         let (mut row, mut at) = (0, 0.0);
         let mut placed = Vec::new();
-        for series in &self.series {
+        for series in self.series.iter().filter(|series| !series.name.is_empty()) {
             let width = 27.0 + text_width(&series.name);
             if at > 0.0 && at + width > WIDTH {
                 (row, at) = (row + 1, 0.0);

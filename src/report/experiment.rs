@@ -2,6 +2,7 @@
 
 use super::ReportError;
 use super::confusion;
+use super::curves::Plot;
 use super::intervals::Intervals;
 use super::page::{Page, Table};
 use super::read::Test;
@@ -18,6 +19,8 @@ pub struct Experiment<'e> {
     /// A sentence below the title.
     pub line: &'e str,
     pub plots: &'e [Intervals],
+    /// How the runs were trained, see [`curves`](super::curves).
+    pub curves: &'e [Plot],
     pub tables: &'e [Table],
     pub confusions: &'e [Confusion],
     /// All test predictions together, the data that they are of, and the most frames that the model hears.
@@ -35,6 +38,10 @@ pub fn experiment(of: &Experiment<'_>) -> Result<String, ReportError> {
     if !of.plots.is_empty() {
         page.section("Results");
         page.figures(&of.plots.iter().map(|plot| (plot.draw(), String::new())).collect::<Vec<_>>());
+    }
+    if !of.curves.is_empty() {
+        page.section("Training");
+        page.figures(&of.curves.iter().map(|plot| (plot.draw(), String::new())).collect::<Vec<_>>());
     }
     if !of.tables.is_empty() {
         page.section("Tables");

@@ -8,6 +8,7 @@
 pub mod confusion;
 mod curves;
 mod experiment;
+mod folds;
 mod intervals;
 mod length;
 mod page;
@@ -19,6 +20,7 @@ mod tested;
 
 pub use curves::{Axis, Plot, Series, Weight};
 pub use experiment::{Confusion, Experiment, experiment};
+pub use folds::curves;
 pub use intervals::{Interval, Intervals, intervals};
 pub use length::wilson;
 pub use page::{Page, Table};

@@ -1,6 +1,6 @@
 //! Reports in a real browser: on a phone and on a desktop, in light and in dark.
 
-use mcsan::report::{Confusion, Experiment, Interval, Intervals, Table, Test, Unit, experiment, intervals};
+use mcsan::report::{Confusion, Experiment, Interval, Intervals, Table, Test, Unit, curves, experiment, intervals};
 
 use crate::browser::{Browser, VIEWS};
 use crate::stage::{Stage, report};
@@ -91,10 +91,13 @@ fn the_report_of_an_experiment_is_shown() {
     let settings = [("train.lr".to_owned(), "0.001".to_owned()), ("seeds".to_owned(), "[0, 1, 2]".to_owned())];
     let (folder, data) = Stage::ordinary().set();
     let test: Test = serde_json::from_str(&std::fs::read_to_string(folder.path().join("test.json")).unwrap()).unwrap();
+    let folders = |count: usize| vec![folder.path().to_path_buf(); count];
+    let runs: Vec<_> = (0..9).map(|row| (format!("row {row}, w/o something"), folders(2))).collect();
     let html = experiment(&Experiment {
         title: "Ablation on IEMOCAP",
         line: "Each fold's folder has a report of its own.",
         plots: &[intervals("Rows", "weighted accuracy", &rows), folds],
+        curves: &curves(&runs).unwrap(),
         tables: &[table],
         confusions: &[confusion(4), confusion(7), confusion(1)],
         tested: Some((&test, &data, 1000)),
