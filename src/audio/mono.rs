@@ -4,13 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::AudioError;
-use super::mfcc::SAMPLE_RATE;
 use super::resample::Resampler;
 
 /// Longest recording that is read: utterances last seconds, and memory must not follow a stray file.
 pub const LONGEST_MINUTES: u64 = 20;
 
-/// Takes interleaved frames and gives mono samples at [`SAMPLE_RATE`].
+/// Takes interleaved frames and gives mono samples at [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE).
 pub(super) struct Mono {
     path: PathBuf,
     rate: u32,
@@ -83,9 +82,4 @@ impl Mono {
             _ => self.resampler.finish().map_err(|reason| AudioError::Damaged { path, reason }),
         }
     }
-}
-
-/// Seconds of mono samples at [`SAMPLE_RATE`].
-pub fn seconds(samples: usize) -> f64 {
-    samples as f64 / f64::from(SAMPLE_RATE)
 }

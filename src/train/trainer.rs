@@ -227,9 +227,4 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let [first, second] = &self.moments;
         Ok([as_f32(self.backend.read(first).await?), as_f32(self.backend.read(second).await?)])
     }
-
-    /// Replaces the parameters, as when the best epoch is taken up again.
-    pub fn set_parameters(&mut self, parameters: &[f32]) {
-        self.parameters = self.backend.upload(parameters, self.parameters.shape());
-    }
 }
