@@ -196,7 +196,7 @@ fn plots(rows: &[(Row, Gathered)]) -> Vec<Intervals> {
         _ => None,
     };
     let plot = |(place, (name, figure)): (usize, page::Figure)| {
-        page::plot(name, rows.iter().map(|(row, of)| page::interval(row.title(), of, figure, of_paper(*row, place))).collect())
+        page::plot(name, rows.iter().map(|(row, of)| (row.title().to_owned(), of.figures(figure), of_paper(*row, place))).collect())
     };
     page::FIGURES.into_iter().enumerate().map(plot).collect()
 }

@@ -67,7 +67,7 @@ impl Gathered {
         }
         let results = gathered.tables();
         results.write(&of.folder, STEM)?;
-        let plot = page::plot("Folds", page::FIGURES.map(|(name, figure)| page::interval(name, &gathered, figure, None)).to_vec());
+        let plot = page::plot("Folds", page::FIGURES.map(|(name, figure)| (name.to_owned(), gathered.figures(figure), None)).to_vec());
         let confusion = gathered.confusion("All test predictions");
         let test = report::Test::from(Evaluation { metrics: gathered.pooled(), predictions: gathered.predictions() });
         let runs = [("mean of the folds".to_owned(), gathered.folders(&of.folder))];

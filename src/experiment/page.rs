@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use super::gather::{self, Gathered};
+use super::gather;
 use super::statistics::Spread;
 use super::table::{Results, Table};
 use crate::config::Settings;
 use crate::dataset::Dataset;
-use crate::report::{self, Confusion, Interval, Intervals, Unit};
+use crate::report::{self, Confusion, Intervals};
 use crate::train::Metrics;
 
 /// A figure of metrics, and its name.
@@ -23,7 +23,8 @@ pub(super) const FIGURES: [Figure; 3] =
 const LINE: &str =
     concat!("By mcsan ", env!("CARGO_PKG_VERSION"), ". Each fold's folder has a report of its own, with curves, device and front-end.");
 
-/// Writes the page into the experiment's folder; `runs` are the folders of each model's folds, `pooled` are all test predictions of one model, with their data.
+/// Writes the page into the experiment's folder; `runs` are the folders of each model's folds, `pooled` all test predictions
+/// of one model with their data.
 ///
 /// # Errors
 /// [`report::ReportError`]
@@ -52,28 +53,21 @@ pub(super) fn write(
     report::write(&folder.join(report::FILE), &html)
 }
 
-/// The folds' results as points, their mean and one deviation to either side as a bar.
-pub(super) fn interval(label: &str, of: &Gathered, figure: fn(&Metrics) -> f64, reference: Option<f64>) -> Interval {
-    let points = of.figures(figure);
-    let Spread { mean, deviation } = Spread::of(&points);
-    let (reach, note) = match deviation {
-        Some(deviation) => (deviation, format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * deviation)),
-        None => (0.0, format!("{:.2}", 100.0 * mean)),
-    };
-    Interval { label: label.into(), value: mean, low: mean - reach, high: mean + reach, points, reference, note }
-}
+/// A model's name, its folds' results, and the paper's.
+pub(super) type Row = (String, Vec<f64>, Option<f64>);
 
-/// Rows on an axis of per cent.
-pub(super) fn plot(title: &str, rows: Vec<Interval>) -> Intervals {
-    Intervals {
-        title: title.into(),
-        axis: "on the test utterances".into(),
-        unit: Unit::Percent,
-        ends: None,
-        rows,
-        value: "mean ± standard deviation".into(),
-        reference: "paper, IEMOCAP".into(),
+/// The folds' results as points, their mean and one deviation to either side as a bar.
+pub(super) fn plot(title: &str, rows: Vec<Row>) -> Intervals {
+    let mean = |(label, points, reference): &Row| {
+        let Spread { mean, deviation } = Spread::of(points);
+        (label.clone(), mean, deviation.unwrap_or(f64::NAN), *reference)
+    };
+    let mut plot = report::intervals(title, "on the test utterances", &rows.iter().map(mean).collect::<Vec<_>>());
+    plot.reference = "paper, IEMOCAP".into();
+    for (row, (_, points, _)) in plot.rows.iter_mut().zip(rows) {
+        row.points = points;
     }
+    plot
 }
 
 fn html_table(table: &Table) -> report::Table {

@@ -40,8 +40,12 @@ const NOTE: f64 = 110.0;
 
 /// A plot of means ± one standard deviation in percent, with what others published where that is known.
 ///
-/// `rows`: label, mean, standard deviation, published figure; shares of one.
+/// `rows`: label, mean, standard deviation (not a number where there is none), published figure; shares of one.
 pub fn intervals(title: &str, axis: &str, rows: &[(String, f64, f64, Option<f64>)]) -> Intervals {
+    let figures = |mean: f64, deviation: f64| match deviation.is_finite() {
+        true => format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * deviation),
+        false => format!("{:.2}", 100.0 * mean),
+    };
     let row = |(label, mean, deviation, reference): &(String, f64, f64, Option<f64>)| Interval {
         label: label.clone(),
         value: *mean,
@@ -49,7 +53,7 @@ pub fn intervals(title: &str, axis: &str, rows: &[(String, f64, f64, Option<f64>
         high: mean + deviation,
         points: Vec::new(),
         reference: *reference,
-        note: format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * deviation),
+        note: figures(*mean, *deviation),
     };
     Intervals {
         title: title.into(),
