@@ -7,7 +7,7 @@ test: adapter
 	MCSAN_REQUIRE_ADAPTER=1 cargo test --release
 
 adapter:
-	@cargo build --release
+	@cargo test --release --no-run
 	@if ./target/release/mcsan devices --json 2>/dev/null | grep -q '"index"'; then \
 		echo "graphics adapter found"; \
 	elif ! command -v apt-get >/dev/null; then \

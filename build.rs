@@ -1,13 +1,18 @@
 //! Makes the table of shaders: every variant of every file in `shaders/` is expanded (WESL imports and conditions),
-//! parsed and validated by naga, and reflected into Rust. A kernel's bindings, arguments, workgroup size and workgroup
+//! parsed and validated by naga, searched for barriers in diverging control flow, and reflected into Rust. A kernel's bindings, arguments, workgroup size and workgroup
 //! memory are thereby read from its WGSL and never kept in step by hand; a shader that does not validate does not build.
+
+#[path = "build/needs.rs"]
+mod needs;
+#[path = "build/uniformity.rs"]
+mod uniformity;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::ModuleInfo;
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 type Failure = Box<dyn std::error::Error>;
@@ -53,6 +58,8 @@ struct Variant {
     source: String,
     module: Module,
     info: ModuleInfo,
+    /// Features beyond WebGPU's core, as Rust of `Need`.
+    needs: Vec<String>,
 }
 
 impl Shader {
@@ -77,8 +84,13 @@ impl Shader {
             self.generate_entry(code, index)?;
             write!(entries, "&{}::ENTRY, ", pascal_case(&entry.name))?;
         }
-        let variants: String =
-            self.variants.iter().map(|variant| format!("Variant {{ name: {:?}, source: {:?} }}, ", variant.name, variant.source)).collect();
+        let variants: String = self
+            .variants
+            .iter()
+            .map(|variant| {
+                format!("Variant {{ name: {:?}, source: {:?}, needs: &[{}] }}, ", variant.name, variant.source, variant.needs.join(", "))
+            })
+            .collect();
         writeln!(
             code,
             "    pub static SHADER: Shader = Shader {{ name: {:?}, variants: &[{variants}], entries: &[{entries}] }};\n}}\n",
@@ -152,11 +164,10 @@ impl Variant {
             compiler.set_feature(other, other == name);
         }
         let source = compiler.compile(&format!("package::{shader}").parse()?).map_err(|failure| failure.to_string())?.to_string();
-        let module = naga::front::wgsl::parse_str(&source).map_err(|failure| failure.emit_to_string(&source))?;
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
-            .validate(&module)
-            .map_err(|failure| failure.emit_to_string(&source))?;
-        Ok(Self { name: name.to_owned(), source, module, info })
+        let (module, info) = needs::read(&source, needs::optional())?;
+        uniformity::check(&module, &source)?;
+        let needs = needs::of(&module, &source)?;
+        Ok(Self { name: name.to_owned(), source, module, info, needs })
     }
 
     fn constants(&self) -> BTreeMap<String, u32> {

@@ -2,29 +2,32 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::arguments::{Common, Interface};
 use super::{Done, print_json};
-use crate::backend::gpu::{self, check_limits, shader};
+use crate::backend::gpu::{self, Offer, check_limits, check_needs, shader};
+
+/// Optional features that a shader or the program may use, and their names.
+const FEATURES: [(&str, wgpu::Features); 7] = [
+    ("f16", wgpu::Features::SHADER_F16),
+    ("subgroups", wgpu::Features::SUBGROUP),
+    ("immediates", wgpu::Features::IMMEDIATES),
+    ("pipeline_cache", wgpu::Features::PIPELINE_CACHE),
+    ("timestamps", wgpu::Features::TIMESTAMP_QUERY),
+    ("timestamps_in_passes", wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+    ("cooperative_matrices", wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
+];
 
 pub fn run(common: &Common) -> Done {
     let adapters = pollster::block_on(gpu::adapters(common.backend.map(Interface::backends)));
-    let described: Vec<serde_json::Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect();
+    let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect();
     if common.json {
         print_json(&json!({ "devices": described, "fallback": "cpu" }));
         return Ok(ExitCode::SUCCESS);
     }
     for (device, adapter) in described.iter().zip(&adapters) {
-        let limits = adapter.limits();
-        println!("{}  {}", device["index"], gpu::describe(&adapter.get_info()));
-        println!(
-            "   {}, workgroup memory {} KiB, largest binding {} MiB",
-            device["type"].as_str().unwrap_or_default(),
-            limits.max_compute_workgroup_storage_size >> 10,
-            limits.max_storage_buffer_binding_size >> 20
-        );
-        println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
+        show(device, adapter);
     }
     println!("cpu  the CPU reference (--device cpu)");
     if adapters.is_empty() {
@@ -33,12 +36,77 @@ pub fn run(common: &Common) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(index: usize, adapter: &wgpu::Adapter) -> serde_json::Value {
-    let info = adapter.get_info();
-    let limits = adapter.limits();
-    let features = adapter.features();
+fn show(device: &Value, adapter: &wgpu::Adapter) {
+    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter));
+    println!("{}  {}", device["index"], gpu::describe(&info));
+    println!(
+        "   {}, workgroup memory {} KiB, largest binding {} MiB",
+        device["type"].as_str().unwrap_or_default(),
+        limits.max_compute_workgroup_storage_size >> 10,
+        limits.max_storage_buffer_binding_size >> 20
+    );
+    for (name, feature) in FEATURES {
+        let offered = match name {
+            _ if !offer.features.contains(feature) => "no".into(),
+            "subgroups" => format!("of {} to {}", info.subgroup_min_size, info.subgroup_max_size),
+            "cooperative_matrices" => matrices(&offer).join(", "),
+            _ => "yes".into(),
+        };
+        println!("   {:22} {offered}", name.replace('_', " "));
+    }
+    println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
+    let mut plain = true;
+    for (shader, variant) in variants().filter(|(shader, variant)| !shader.variants[*variant].needs.is_empty()) {
+        plain = false;
+        let verdict = reason(shader, variant, &limits, &offer).unwrap_or_else(|| "used".into());
+        println!("   {:22} {verdict}", format!("{}.{}", shader.name, shader.variants[variant].name));
+    }
+    if plain {
+        println!("   no kernel uses an optional feature");
+    }
+}
+
+fn variants() -> impl Iterator<Item = (&'static shader::Shader, usize)> {
+    shader::SHADERS.into_iter().flat_map(|shader| (0..shader.variants.len()).map(move |variant| (shader, variant)))
+}
+
+/// Why a variant cannot run; `None` where it can.
+fn reason(shader: &shader::Shader, variant: usize, limits: &wgpu::Limits, offer: &Offer) -> Option<String> {
+    let fits = shader.entries.iter().try_for_each(|entry| check_limits(entry, variant, limits));
+    check_needs(shader, variant, offer).and(fits).err().map(|error| error.to_string())
+}
+
+/// The shapes and types of cooperative matrices that are offered.
+fn matrices(offer: &Offer) -> Vec<String> {
+    let name = |kind| format!("{kind:?}").to_lowercase();
+    let shape = |offered: &wgpu::CooperativeMatrixProperties| {
+        let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = offered;
+        format!("{m_size}x{n_size}x{k_size} {} to {}", name(ab_type), name(cr_type))
+    };
+    offer.matrices.iter().map(shape).collect()
+}
+
+fn describe(index: usize, adapter: &wgpu::Adapter) -> Value {
+    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter));
+    let mut beyond = Map::new();
+    limits.check_limits_with_fail_fn(&wgpu::Limits::default(), false, |name, offered, _| {
+        beyond.insert(name.into(), offered.into());
+    });
+    let mut features: Map<String, Value> =
+        FEATURES.iter().map(|&(name, feature)| (name.into(), offer.features.contains(feature).into())).collect();
+    features.insert("subgroup_size".into(), json!([info.subgroup_min_size, info.subgroup_max_size]));
+    features.insert("cooperative_matrices".into(), matrices(&offer).into());
+    let opened = offer.clone().used().features;
+    let used: Vec<&str> = FEATURES.iter().filter(|(_, feature)| opened.contains(*feature)).map(|(name, _)| *name).collect();
     let entries = || shader::SHADERS.iter().flat_map(|shader| shader.entries);
     let fits = |entry: &&&shader::Entry| (0..entry.workgroup_memory.len()).all(|variant| check_limits(entry, variant, &limits).is_ok());
+    let variants: Vec<Value> = variants()
+        .map(|(shader, variant)| {
+            let lacks = reason(shader, variant, &limits, &offer);
+            let needs: Vec<String> = shader.variants[variant].needs.iter().map(ToString::to_string).collect();
+            json!({ "kernel": shader.name, "variant": shader.variants[variant].name, "needs": needs, "runs": lacks.is_none(), "why_not": lacks })
+        })
+        .collect();
     json!({
         "index": index,
         "name": info.name,
@@ -52,14 +120,11 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> serde_json::Value {
             "max_compute_workgroup_storage_size": limits.max_compute_workgroup_storage_size,
             "max_compute_invocations_per_workgroup": limits.max_compute_invocations_per_workgroup,
         },
-        "features": {
-            "subgroups": features.contains(wgpu::Features::SUBGROUP),
-            "f16": features.contains(wgpu::Features::SHADER_F16),
-            "timestamps": features.contains(wgpu::Features::TIMESTAMP_QUERY),
-            "cooperative_matrices": features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
-        },
-        "features_used": [],
+        "limits_beyond_webgpu_default": beyond,
+        "features": features,
+        "features_used": used,
         "kernels": entries().count(),
         "kernels_that_fit": entries().filter(fits).count(),
+        "variants": variants,
     })
 }

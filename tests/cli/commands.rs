@@ -25,7 +25,17 @@ fn devices_are_listed_with_driver_and_limits() {
         assert_eq!(device["index"], index);
         assert!(["name", "backend", "driver"].iter().all(|key| device[key].is_string()), "{device}");
         assert!(device["limits"]["max_compute_workgroup_storage_size"].as_u64().unwrap() >= 16_384, "{device}");
-        assert!(device["features"]["subgroups"].is_boolean(), "{device}");
+        let boolean = ["f16", "subgroups", "immediates", "pipeline_cache", "timestamps", "timestamps_in_passes"];
+        assert!(boolean.iter().all(|feature| device["features"][feature].is_boolean()), "{device}");
+        assert!(device["features"]["cooperative_matrices"].is_array(), "{device}");
+        let variants = device["variants"].as_array().unwrap();
+        assert!(variants.len() >= 18, "{device}");
+        for variant in variants {
+            let (runs, plain) = (variant["runs"] == true, variant["needs"].as_array().unwrap().is_empty());
+            assert!(variant["why_not"].is_string() != runs && (runs || !plain), "{variant}");
+            let beyond = device["features_used"].as_array().unwrap();
+            assert!(plain || !runs || !beyond.is_empty(), "{variant}");
+        }
         assert!(device["kernels_that_fit"].as_u64().unwrap() <= device["kernels"].as_u64().unwrap(), "{device}");
     }
     assert!(mcsan(here, "devices").succeeds().stdout.contains("--device cpu"));

@@ -1,16 +1,15 @@
-//! A headless Chromium: what it shows of a page at a size, in light or in dark.
+//! What a browser shows of a page at a size, in light or in dark.
 //!
 //! A report forbids scripts; the test's copy of it allows them and has one that measures and writes what it found into the
 //! page, which the browser then prints. `MCSAN_SCREENSHOTS=FOLDER` keeps a picture of every page that a test looks at.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde::Deserialize;
 
-/// Programs that are Chromium.
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+use crate::chromium::{Chromium, console};
 
 /// What a script found on a page.
 #[derive(Debug, Deserialize)]
@@ -98,21 +97,15 @@ const FRAME: &str = r#"<!DOCTYPE html><meta charset="utf-8"><meta name="color-sc
   document.body.append(pre);
 })</script>"#;
 
-/// A browser on this machine.
+/// A browser that measures pages.
 pub struct Browser {
-    program: &'static str,
+    chromium: Chromium,
 }
 
 impl Browser {
-    /// The browser; where there is none the test's name is printed, or it is a failure where `MCSAN_REQUIRE_BROWSER` is set.
+    /// As [`Chromium::find`].
     pub fn find(test: &str) -> Option<Self> {
-        let works = |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
-        let found = NAMES.iter().find(works);
-        if found.is_none() {
-            assert!(std::env::var_os("MCSAN_REQUIRE_BROWSER").is_none(), "{test}: no Chromium, but MCSAN_REQUIRE_BROWSER is set");
-            println!("skipped: no Chromium: {test}");
-        }
-        found.map(|program| Self { program })
+        Chromium::find(test).map(|chromium| Self { chromium })
     }
 
     /// Shows a page and measures it. No console message may appear.
@@ -152,10 +145,9 @@ impl Browser {
         let frame = FRAME.replace("WIDTH", &view.width.to_string()).replace("HEIGHT", &height.to_string());
         fs::write(folder.join("frame.html"), frame).unwrap();
         let scheme = if view.dark { 0 } else { 1 };
-        Command::new(self.program)
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"])
-            .args(["--no-first-run", "--disable-component-update", "--enable-logging=stderr"])
-            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        self.chromium
+            .command(folder)
+            .args(["--disable-gpu", "--hide-scrollbars"])
             .arg(format!("--window-size={},{height}", view.width.max(500)))
             .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
             .args(options)
@@ -163,9 +155,4 @@ impl Browser {
             .output()
             .expect("the browser starts")
     }
-}
-
-/// Messages of the page's console.
-fn console(output: &Output) -> Vec<String> {
-    String::from_utf8_lossy(&output.stderr).lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }

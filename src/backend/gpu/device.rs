@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::dispatch::{Pipeline, PipelineKey};
 use super::memory::{GUARD_WORDS, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
+use super::needs::Offer;
 use super::shader::Shader;
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
@@ -59,6 +60,7 @@ pub struct Gpu {
     queue: wgpu::Queue,
     pub(super) info: wgpu::AdapterInfo,
     pub(super) limits: wgpu::Limits,
+    pub(super) offer: Offer,
     pub(super) checking: Checking,
     pub(super) fault: Fault,
     pool: Rc<Pool>,
@@ -101,16 +103,30 @@ impl Gpu {
     /// # Errors
     /// [`BackendError::NoDevice`].
     pub async fn open(adapter: &wgpu::Adapter, checking: Checking) -> Result<Self> {
-        let info = adapter.get_info();
         let offered = adapter.limits();
         let limits = wgpu::Limits {
             max_buffer_size: offered.max_buffer_size,
             max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
             ..wgpu::Limits::default()
         };
-        let limits = if info.backend == wgpu::Backend::Gl { offered } else { limits };
+        let limits = if adapter.get_info().backend == wgpu::Backend::Gl { offered } else { limits };
+        Self::open_within(adapter, checking, limits).await
+    }
+
+    /// Opens a device that allows just `limits`, whatever its adapter offers.
+    ///
+    /// # Errors
+    /// [`BackendError::NoDevice`], also where the adapter offers less.
+    pub async fn open_within(adapter: &wgpu::Adapter, checking: Checking, limits: wgpu::Limits) -> Result<Self> {
+        let info = adapter.get_info();
+        let offer = Offer::of(adapter).used();
+        let experimental = offer.features.intersects(wgpu::Features::all_experimental_mask());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mcsan"),
+            required_features: offer.features,
+            // SAFETY: the only experimental feature that a shader may use is cooperative matrices, whose shapes are compared
+            // with the adapter's before a pipeline exists.
+            experimental_features: if experimental { unsafe { wgpu::ExperimentalFeatures::enabled() } } else { Default::default() },
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
@@ -144,6 +160,7 @@ impl Gpu {
             queue,
             info,
             limits,
+            offer,
             checking,
             fault,
             pool: Rc::default(),

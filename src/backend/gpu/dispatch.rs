@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::device::{ARGUMENT_BYTES, Gpu, Recording};
 use super::memory::{BufferRange, GUARD_WORDS};
+use super::needs::check_needs;
 use super::shader::{Entry, Launch, Shader};
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
@@ -18,9 +19,18 @@ pub(super) struct Pipeline {
 }
 
 impl Gpu {
-    /// Records one dispatch of a shader's first variant over `groups` workgroups; `flop` is its estimated work.
+    /// Records one dispatch of the first of a shader's variants that the device can run, over `groups` workgroups; `flop`
+    /// is its estimated work.
     pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
-        self.dispatch_variant(0, launch, args, groups, flop);
+        let runs = |&variant: &usize| self.check(L::SHADER, L::ENTRY, variant).is_ok();
+        let variant = (0..L::SHADER.variants.len()).find(runs).unwrap_or(0);
+        self.dispatch_variant(variant, launch, args, groups, flop);
+    }
+
+    /// Whether the device can run a variant of an entry point.
+    fn check(&self, shader: &Shader, entry: &Entry, variant: usize) -> Result<()> {
+        check_needs(shader, variant, &self.offer)?;
+        check_limits(entry, variant, &self.limits)
     }
 
     /// Records one dispatch of a given variant.
@@ -92,7 +102,7 @@ impl Gpu {
         if let Some(pipeline) = self.pipelines.borrow().get(&key) {
             return Ok(pipeline.clone());
         }
-        check_limits(entry, variant, &self.limits)?;
+        self.check(shader, entry, variant)?;
         let pipeline = Rc::new(self.compile(shader, entry, variant));
         self.pipelines.borrow_mut().insert(key, pipeline.clone());
         Ok(pipeline)

@@ -9,6 +9,7 @@ mod device;
 mod dispatch;
 mod kernels;
 mod memory;
+mod needs;
 mod readback;
 pub mod shader;
 
@@ -16,6 +17,7 @@ pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use device::{Checking, Gpu, Readback};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
+pub use needs::{Need, Offer, check_needs};
 
 use super::philox::Stream;
 use super::{

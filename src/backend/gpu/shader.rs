@@ -1,10 +1,12 @@
 //! The table of shaders that `build.rs` reads from the WGSL, and the types it is written in.
 
 use super::memory::{BufferRange, Tensor, Words};
+use super::needs::Need;
 
 /// A file in `shaders/`, expanded.
 pub struct Shader {
     pub name: &'static str,
+    /// The preferred first: a kernel that has no reason of its own takes the first that a device can run.
     pub variants: &'static [Variant],
     pub entries: &'static [&'static Entry],
 }
@@ -14,6 +16,8 @@ pub struct Variant {
     pub name: &'static str,
     /// The final WGSL.
     pub source: &'static str,
+    /// What it uses beyond WebGPU's core.
+    pub needs: &'static [Need],
 }
 
 /// An entry point and what it needs.
@@ -46,6 +50,8 @@ pub trait Launch {
 
 #[allow(missing_docs, reason = "documented in the WGSL that they are made from")]
 mod generated {
+    #[allow(unused_imports, reason = "for the variants that need something")]
+    use super::Need;
     use super::{Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
 
     include!(concat!(env!("OUT_DIR"), "/shaders.rs"));

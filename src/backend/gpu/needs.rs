@@ -1,0 +1,94 @@
+//! What a shader's variant needs of a device beyond WebGPU's core, and whether a device has it.
+
+use std::fmt;
+
+use super::shader::{SHADERS, Shader, Variant};
+use crate::backend::{BackendError, Result};
+
+/// An optional feature that a variant's WGSL uses, as `build.rs` finds by asking naga.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// 16-bit floats.
+    F16,
+    /// Operations across a subgroup.
+    Subgroups,
+    /// Arguments without a buffer.
+    Immediates,
+    /// Products of m × k and k × n matrices that a subgroup holds together.
+    CooperativeMatrix { m: u32, n: u32, k: u32, factors: wgpu::CooperativeScalarType, sum: wgpu::CooperativeScalarType },
+}
+
+impl Need {
+    /// The device feature that it stands for.
+    pub fn feature(self) -> wgpu::Features {
+        match self {
+            Self::F16 => wgpu::Features::SHADER_F16,
+            Self::Subgroups => wgpu::Features::SUBGROUP,
+            Self::Immediates => wgpu::Features::IMMEDIATES,
+            Self::CooperativeMatrix { .. } => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::F16 => f.write_str("f16"),
+            Self::Subgroups => f.write_str("subgroups"),
+            Self::Immediates => f.write_str("immediates"),
+            Self::CooperativeMatrix { m, n, k, factors, sum } => {
+                let name = |kind: &wgpu::CooperativeScalarType| format!("{kind:?}").to_lowercase();
+                write!(f, "cooperative matrices {m}x{n}x{k} {} to {}", name(factors), name(sum))
+            }
+        }
+    }
+}
+
+/// The optional features and matrix shapes of an adapter or an open device.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    pub features: wgpu::Features,
+    pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
+}
+
+impl Offer {
+    /// All that an adapter has.
+    pub fn of(adapter: &wgpu::Adapter) -> Self {
+        Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties() }
+    }
+
+    /// The part of it that some shader's variant uses: what a device is opened with.
+    pub fn used(mut self) -> Self {
+        let needs = SHADERS.iter().flat_map(|shader| shader.variants).flat_map(|variant| variant.needs);
+        self.features &= needs.fold(wgpu::Features::empty(), |all, need| all | need.feature());
+        self
+    }
+
+    /// Whether it has what a variant needs.
+    pub fn meets(&self, need: Need) -> bool {
+        let shape = match need {
+            Need::CooperativeMatrix { m, n, k, factors, sum } => self.matrices.iter().any(|offered| {
+                [offered.m_size, offered.n_size, offered.k_size] == [m, n, k] && offered.ab_type == factors && offered.cr_type == sum
+            }),
+            _ => true,
+        };
+        shape && self.features.contains(need.feature())
+    }
+
+    /// What a variant needs and this lacks.
+    pub fn lacks(&self, variant: &Variant) -> Option<Need> {
+        variant.needs.iter().copied().find(|&need| !self.meets(need))
+    }
+}
+
+/// Compares what a variant needs with what a device offers.
+///
+/// # Errors
+/// [`BackendError::Feature`].
+pub fn check_needs(shader: &Shader, variant: usize, offer: &Offer) -> Result<()> {
+    let variant = &shader.variants[variant];
+    match offer.lacks(variant) {
+        None => Ok(()),
+        Some(need) => Err(BackendError::Feature { kernel: shader.name, variant: variant.name, feature: need.to_string() }),
+    }
+}

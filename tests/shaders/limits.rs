@@ -1,0 +1,87 @@
+//! WebGPU's default limits: kept by a variant of every shader in the table, and enough to run every kernel's cases.
+
+use mcsan::backend::BackendError;
+use mcsan::backend::gpu::shader::{Entry, SHADERS};
+use mcsan::backend::gpu::{self, Checking, Gpu, check_limits};
+use mcsan::check::{Kernel, check};
+
+use super::parse;
+
+/// Bytes of the uniform arguments of a shader.
+fn uniform_bytes(source: &str) -> Vec<u32> {
+    let (module, _) = parse(source);
+    let uniforms = module.global_variables.iter().filter(|(_, variable)| variable.space == naga::AddressSpace::Uniform);
+    uniforms.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).collect()
+}
+
+/// What of an entry point is beyond WebGPU's defaults, besides what [`check_limits`] compares before a pipeline exists.
+fn beyond(entry: &Entry, variant: usize) -> Option<String> {
+    let limits = wgpu::Limits::default();
+    if let Err(error) = check_limits(entry, variant, &limits) {
+        return Some(error.to_string());
+    }
+    let [x, y, z] = entry.workgroup_size;
+    let highest = entry.bindings.iter().map(|binding| binding.index).max().unwrap_or(0);
+    let checks = [
+        (x <= limits.max_compute_workgroup_size_x, "workgroup size in x"),
+        (y <= limits.max_compute_workgroup_size_y, "workgroup size in y"),
+        (z <= limits.max_compute_workgroup_size_z, "workgroup size in z"),
+        (highest < limits.max_bindings_per_bind_group, "number of a binding"),
+    ];
+    checks.iter().find(|(kept, _)| !kept).map(|(_, what)| format!("{} {}: {what}", entry.shader, entry.name))
+}
+
+#[test]
+fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature() {
+    let limits = wgpu::Limits::default();
+    for shader in SHADERS {
+        let mut reasons = Vec::new();
+        let keeps = (0..shader.variants.len()).any(|variant| {
+            let found: Vec<String> = shader.entries.iter().filter_map(|entry| beyond(entry, variant)).collect();
+            let uniforms = uniform_bytes(shader.variants[variant].source);
+            let small = uniforms.len() == 1
+                && u64::from(uniforms[0]) <= limits.max_uniform_buffer_binding_size
+                && limits.max_dynamic_uniform_buffers_per_pipeline_layout >= 1;
+            let keeps = found.is_empty() && small && shader.variants[variant].needs.is_empty();
+            reasons.extend(found);
+            keeps
+        });
+        assert!(keeps, "{}: {reasons:?}", shader.name);
+    }
+}
+
+/// Adapters that offer WebGPU's defaults, which wgpu's GL does not.
+fn default_adapters(test: &str) -> Vec<wgpu::Adapter> {
+    let (can, cannot): (Vec<_>, Vec<_>) =
+        pollster::block_on(gpu::adapters(None)).into_iter().partition(|adapter| wgpu::Limits::default().check_limits(&adapter.limits()));
+    for adapter in cannot {
+        println!("skipped: {test}: less than WebGPU's default limits on {}", gpu::describe(&adapter.get_info()));
+    }
+    if can.is_empty() {
+        assert!(std::env::var_os("MCSAN_REQUIRE_ADAPTER").is_none(), "{test}: no adapter, but MCSAN_REQUIRE_ADAPTER is set");
+        println!("skipped: no adapter: {test}");
+    }
+    can
+}
+
+#[test]
+fn every_case_passes_on_a_device_opened_with_webgpus_default_limits() {
+    for adapter in default_adapters("WebGPU's default limits") {
+        let gpu = pollster::block_on(Gpu::open_within(&adapter, Checking::Off, wgpu::Limits::default())).unwrap();
+        println!("WebGPU's default limits on {}", gpu::describe(gpu.info()));
+        for case in Kernel::ALL.iter().flat_map(|kernel| kernel.cases()) {
+            let report = pollster::block_on(check(&gpu, &case)).unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert!(report.passed(), "{case}: {:?}", report.agreement);
+        }
+    }
+}
+
+#[test]
+fn a_device_with_too_little_workgroup_memory_refuses_the_kernel_by_name() {
+    for adapter in default_adapters("too little workgroup memory") {
+        let limits = wgpu::Limits { max_compute_workgroup_storage_size: 1024, ..wgpu::Limits::default() };
+        let gpu = pollster::block_on(Gpu::open_within(&adapter, Checking::Off, limits)).unwrap();
+        let error = pollster::block_on(Kernel::Linear.cases()[0].run(&gpu)).unwrap_err();
+        assert!(matches!(error, BackendError::Limit { kernel: "linear", what: "workgroup memory in bytes", .. }), "{error}");
+    }
+}

@@ -1,0 +1,39 @@
+//! The shaders everywhere: what becomes of them on Vulkan, Metal, DX12, GL and WebGPU, whether a second compiler takes them,
+//! whether their barriers are reached by all, whether they fit the smallest device, and which tool sees which mistake.
+
+#[path = "../browser/mod.rs"]
+mod browser;
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../../build/uniformity.rs"]
+mod uniformity;
+
+mod barriers;
+mod limits;
+mod mistakes;
+mod needs;
+mod tint;
+mod tools;
+mod translation;
+
+use mcsan::backend::gpu::shader::{Entry, SHADERS, Shader, Variant};
+
+/// Every variant of every shader.
+pub fn variants() -> impl Iterator<Item = (&'static Shader, &'static Variant)> {
+    SHADERS.iter().flat_map(|shader| shader.variants.iter().map(move |variant| (*shader, variant)))
+}
+
+/// Every entry point of every variant of every shader, with the name that failures go by.
+pub fn entries() -> impl Iterator<Item = (String, &'static Variant, &'static Entry)> {
+    variants().flat_map(|(shader, variant)| {
+        shader.entries.iter().map(move |entry| (format!("{}.{} {}", shader.name, variant.name, entry.name), variant, *entry))
+    })
+}
+
+/// WGSL as naga reads and validates it, with every feature that a variant may need.
+pub fn parse(source: &str) -> (naga::Module, naga::valid::ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)));
+    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
+    let info = validator.validate(&module).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)));
+    (module, info)
+}

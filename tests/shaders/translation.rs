@@ -1,0 +1,233 @@
+//! Every entry point as Vulkan, Metal, DX12 and GL get it: translated by naga as wgpu has it translated, with run-time checks
+//! and without, and given to another compiler for that language where there is one for this machine. For Metal there is none.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use mcsan::backend::gpu::shader::{Entry, Variant};
+use naga::back::{glsl, hlsl, msl, spv};
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use naga::valid::ModuleInfo;
+use naga::{Module, ResourceBinding, ShaderStage};
+
+use super::tools::Tool;
+use super::{entries, parse};
+
+/// Run-time checks on and off: `wgpu::ShaderRuntimeChecks::checked()` and `unchecked()`, which set each of them alike.
+const CHECKS: [bool; 2] = [true, false];
+
+fn policies(checks: bool) -> BoundsCheckPolicies {
+    let policy = if checks { BoundsCheckPolicy::Restrict } else { BoundsCheckPolicy::Unchecked };
+    BoundsCheckPolicies { index: policy, buffer: policy, image_load: policy, binding_array: BoundsCheckPolicy::Unchecked }
+}
+
+/// Calls a translator for every entry point, with its module specialised as wgpu does, with checks and without.
+fn each(mut translate: impl FnMut(&str, &Variant, &Entry, &Module, &ModuleInfo, bool)) {
+    for (name, variant, entry) in entries() {
+        let (module, info) = parse(variant.source);
+        let stage = Some((ShaderStage::Compute, entry.name));
+        let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, stage, &Default::default()).unwrap();
+        for checks in CHECKS {
+            let name = format!("{name} {}", if checks { "checked" } else { "unchecked" });
+            translate(&name, variant, entry, &module, &info, checks);
+        }
+    }
+}
+
+fn bound(binding: u32) -> ResourceBinding {
+    ResourceBinding { group: 0, binding }
+}
+
+/// The SPIR-V capabilities that wgpu's Vulkan devices always have.
+const CAPABILITIES: [spv::Capability; 7] = [
+    spv::Capability::Shader,
+    spv::Capability::Matrix,
+    spv::Capability::Sampled1D,
+    spv::Capability::Image1D,
+    spv::Capability::ImageQuery,
+    spv::Capability::DerivativeControl,
+    spv::Capability::StorageImageExtendedFormats,
+];
+
+#[test]
+fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
+    let validator = Tool::find("spirv-val", "SPIR-V of every entry point");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shader.spv");
+    let mut count = 0;
+    each(|name, variant, entry, module, info, checks| {
+        for (version, target) in [((1, 0), "vulkan1.0"), ((1, 3), "vulkan1.1"), ((1, 6), "vulkan1.3")] {
+            let zeros = match (checks, version) {
+                (false, _) => spv::ZeroInitializeWorkgroupMemoryMode::None,
+                (true, (1, 6)) => spv::ZeroInitializeWorkgroupMemoryMode::Native,
+                (true, _) => spv::ZeroInitializeWorkgroupMemoryMode::Polyfill,
+            };
+            let options = spv::Options {
+                lang_version: version,
+                flags: spv::WriterFlags::LABEL_VARYINGS | spv::WriterFlags::FORCE_POINT_SIZE,
+                // A variant that needs more finds it on the devices that have it alone.
+                capabilities: variant.needs.is_empty().then(|| CAPABILITIES.into_iter().collect()),
+                bounds_check_policies: policies(checks),
+                zero_initialize_workgroup_memory: zeros,
+                force_loop_bounding: checks,
+                emit_int_div_checks: checks,
+                ..Default::default()
+            };
+            let pipeline = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry.name.into() };
+            let words = spv::write_vec(module, info, &options, Some(&pipeline)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(words.len() > 5 && words[0] == spirv_magic(), "{name}");
+            if let Some(validator) = &validator {
+                fs::write(&file, bytemuck::cast_slice(&words)).unwrap();
+                let refusal = validator.refusal(&["--target-env", target], &file);
+                assert_eq!(refusal, None, "{name} for {target}");
+            }
+            count += 1;
+        }
+    });
+    println!("{count} SPIR-V modules");
+}
+
+/// First word of a module.
+fn spirv_magic() -> u32 {
+    0x0723_0203
+}
+
+#[test]
+fn glsl_compiles_for_gl_es_3_1_and_for_desktop_gl() {
+    let compiler = Tool::find("glslangValidator", "GLSL of every entry point");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shader.comp");
+    let mut count = 0;
+    each(|name, _, entry, module, info, checks| {
+        for version in [glsl::Version::Embedded { version: 310, is_webgl: false }, glsl::Version::Desktop(430), glsl::Version::Desktop(450)]
+        {
+            let bindings = entry.bindings.iter().enumerate().map(|(slot, binding)| (bound(binding.index), slot as u8));
+            let options = glsl::Options {
+                version,
+                writer_flags: glsl::WriterFlags::ADJUST_COORDINATE_SPACE | glsl::WriterFlags::FORCE_POINT_SIZE,
+                binding_map: bindings.chain([(bound(0), 0)]).collect(),
+                zero_initialize_workgroup_memory: checks,
+            };
+            let pipeline = glsl::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry.name.into(), multiview: None };
+            // GL's own indexing rules stand in for naga's checks.
+            let mut source = String::new();
+            glsl::Writer::new(&mut source, module, info, &options, &pipeline, policies(false))
+                .and_then(|mut writer| writer.write())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            if let Some(compiler) = &compiler {
+                fs::write(&file, &source).unwrap();
+                assert_eq!(compiler.refusal(&[], &file), None, "{name} for {version}\n{source}");
+            }
+            count += 1;
+        }
+    });
+    println!("{count} GLSL shaders");
+}
+
+#[test]
+fn hlsl_compiles_for_shader_models_5_1_and_6_0() {
+    let compiler = Tool::find("glslangValidator", "HLSL of every entry point");
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("shader.hlsl"), folder.path().join("shader.spv"));
+    let mut count = 0;
+    each(|name, _, entry, module, info, checks| {
+        for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_0] {
+            let options = hlsl::Options {
+                shader_model,
+                binding_map: registers(entry, checks),
+                fake_missing_bindings: false,
+                special_constants_binding: Some(hlsl::BindTarget { register: 1, ..Default::default() }),
+                zero_initialize_workgroup_memory: checks,
+                restrict_indexing: checks,
+                force_loop_bounding: checks,
+                ..Default::default()
+            };
+            let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.into())) };
+            let mut source = String::new();
+            let written = hlsl::Writer::new(&mut source, &options, &pipeline)
+                .write(module, info, None)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let entry_point = written.entry_point_names[0].as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
+            if let Some(compiler) = &compiler {
+                fs::write(&file, with_array_zeros(&source)).unwrap();
+                let options = ["-D", "-V", "--target-env", "vulkan1.1", "-S", "comp", "-e", entry_point, "-o", out.to_str().unwrap()];
+                assert_eq!(compiler.refusal(&options, &file), None, "{name} for {shader_model:?}\n{source}");
+            }
+            count += 1;
+        }
+    });
+    println!("{count} HLSL shaders");
+}
+
+/// Registers as wgpu gives them out: one constant buffer, then read-only and writable buffers by rising binding.
+fn registers(entry: &Entry, checks: bool) -> hlsl::BindingMap {
+    let mut next = [0, 0];
+    let arguments = (bound(0), hlsl::BindTarget { restrict_indexing: checks, ..Default::default() });
+    let buffers = entry.bindings.iter().map(|binding| {
+        let register = next[usize::from(binding.writable)];
+        next[usize::from(binding.writable)] += 1;
+        (bound(binding.index), hlsl::BindTarget { register, restrict_indexing: checks, ..Default::default() })
+    });
+    buffers.chain([arguments]).collect()
+}
+
+/// The same HLSL with arrays of zeros made by functions: glslang lacks `(T[N])0`, a scalar cast to an array, which is what
+/// naga writes for them.
+fn with_array_zeros(source: &str) -> String {
+    let mut kinds = BTreeSet::new();
+    let mut body = String::new();
+    let mut rest = source;
+    while let Some(end) = rest.find("])0") {
+        let (before, after) = (&rest[..end], &rest[end + 3..]);
+        let start = before.rfind('(').expect("a cast begins");
+        let (element, count) = before[start + 1..].split_once('[').expect("a cast to an array");
+        body += &format!("{}zeros_{element}_{count}()", &before[..start]);
+        kinds.insert((element, count));
+        rest = after;
+    }
+    let function = |&(element, count): &(&str, &str)| {
+        format!(
+            "typedef {element} all_{element}_{count}[{count}];
+            all_{element}_{count} zeros_{element}_{count}() {{
+                all_{element}_{count} all;
+                for (uint i = 0u; i < {count}u; i++) {{ all[i] = ({element})0; }}
+                return all;
+            }}\n"
+        )
+    };
+    kinds.iter().map(function).collect::<String>() + &body + rest
+}
+
+#[test]
+fn metal_shaders_are_written_for_metal_2_0_to_4_0() {
+    let mut count = 0;
+    each(|name, _, entry, module, info, checks| {
+        for lang_version in [(2, 0), (2, 4), (3, 0), (4, 0)] {
+            let buffer = |slot: usize, mutable| msl::BindTarget { buffer: Some(slot as u8), mutable, ..Default::default() };
+            let buffers =
+                entry.bindings.iter().enumerate().map(|(slot, binding)| (bound(binding.index), buffer(slot + 1, binding.writable)));
+            let resources = msl::EntryPointResources {
+                resources: buffers.chain([(bound(0), buffer(0, false))]).collect(),
+                sizes_buffer: Some(entry.bindings.len() as u8 + 1),
+                ..Default::default()
+            };
+            let options = msl::Options {
+                lang_version,
+                per_entry_point_map: [(entry.name.into(), resources)].into(),
+                fake_missing_bindings: false,
+                spirv_cross_compatibility: false,
+                bounds_check_policies: policies(checks),
+                zero_initialize_workgroup_memory: checks,
+                force_loop_bounding: checks,
+                emit_int_div_checks: checks,
+                ..Default::default()
+            };
+            let pipeline = msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.into())), ..Default::default() };
+            let (source, written) = msl::write_string(module, info, &options, &pipeline).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let function = written.entry_point_names[0].as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(source.contains(&format!("kernel void {function}(")), "{name}\n{source}");
+            count += 1;
+        }
+    });
+    println!("{count} Metal shaders");
+}
