@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use naga::valid::ModuleInfo;
+use naga::valid::{GlobalUse, ModuleInfo};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 type Failure = Box<dyn std::error::Error>;
@@ -99,11 +99,17 @@ impl Shader {
         Ok(())
     }
 
-    /// The shader's own unsigned constants (tile sizes and the like), where all variants agree.
+    /// The unsigned constants that all variants have (tile sizes and the like): one number where they agree, else one of each.
     fn generate_constants(&self, code: &mut String) -> Result<(), Failure> {
         for (name, value) in self.first().constants() {
-            if self.variants.iter().all(|variant| variant.constants().get(&name) == Some(&value)) {
+            let values: Vec<u32> = self.variants.iter().filter_map(|variant| variant.constants().get(&name).copied()).collect();
+            if values.len() < self.variants.len() {
+                continue;
+            }
+            if values.iter().all(|&other| other == value) {
                 writeln!(code, "    #[allow(dead_code)]\n    pub const {name}: u32 = {value};")?;
+            } else {
+                writeln!(code, "    #[allow(dead_code)]\n    pub const {name}: [u32; {}] = {values:?};", values.len())?;
             }
         }
         Ok(())
@@ -112,13 +118,24 @@ impl Shader {
     fn generate_entry(&self, code: &mut String, index: usize) -> Result<(), Failure> {
         let first = self.first();
         let entry = &first.module.entry_points[index];
-        let bindings = first.bindings(index)?;
+        let mut bindings = first.bindings(index)?;
+        let (mut sizes, mut memory) = (Vec::new(), Vec::new());
         for variant in &self.variants {
-            if variant.bindings(index)? != bindings {
-                return Err(format!("variant {} binds other buffers than {}", variant.name, first.name).into());
+            let same_name = |other: &naga::EntryPoint| other.name == entry.name;
+            let place = variant
+                .module
+                .entry_points
+                .iter()
+                .position(same_name)
+                .ok_or_else(|| format!("variant {} has no {}", variant.name, entry.name))?;
+            let others = variant.bindings(place)?;
+            if !others.iter().map(BindingInfo::place).eq(bindings.iter().map(BindingInfo::place)) {
+                return Err(format!("{}: variant {} binds other buffers than {}", entry.name, variant.name, first.name).into());
             }
+            bindings.iter_mut().zip(others).for_each(|(binding, other)| binding.readable |= other.readable);
+            sizes.push(variant.module.entry_points[place].workgroup_size);
+            memory.push(variant.workgroup_memory(place));
         }
-        let memory: Vec<u32> = self.variants.iter().map(|variant| variant.workgroup_memory(index)).collect();
         let name = pascal_case(&entry.name);
         let lifetime = if bindings.is_empty() { "" } else { "<'a>" };
         let anonymous = if bindings.is_empty() { "" } else { "<'_>" };
@@ -129,13 +146,16 @@ impl Shader {
         writeln!(code, "    }}\n    impl{lifetime} {name}{lifetime} {{")?;
         let reflected: String = bindings
             .iter()
-            .map(|binding| format!("Binding {{ index: {}, name: {:?}, writable: {} }}, ", binding.index, binding.name, binding.writable))
+            .map(|binding| {
+                let BindingInfo { index, name, readable, writable, .. } = binding;
+                format!("Binding {{ index: {index}, name: {name:?}, readable: {readable}, writable: {writable} }}, ")
+            })
             .collect();
         writeln!(
             code,
-            "        pub const ENTRY: Entry = Entry {{ shader: {:?}, name: {:?}, workgroup_size: {:?}, workgroup_memory: &{memory:?}, \
+            "        pub const ENTRY: Entry = Entry {{ shader: {:?}, name: {:?}, workgroup_size: &{sizes:?}, workgroup_memory: &{memory:?}, \
              bindings: &[{reflected}] }};\n    }}",
-            self.name, entry.name, entry.workgroup_size
+            self.name, entry.name
         )?;
         let buffers: String = bindings.iter().map(|binding| format!("self.{}.buffer(), ", binding.name)).collect();
         writeln!(
@@ -148,13 +168,20 @@ impl Shader {
 }
 
 /// A storage buffer of an entry point.
-#[derive(PartialEq)]
 struct BindingInfo {
     index: u32,
     name: String,
+    readable: bool,
     writable: bool,
     /// Rust type of what is bound: floats are tensors, everything else words.
     element: &'static str,
+}
+
+impl BindingInfo {
+    /// What variants must agree on.
+    fn place(&self) -> (u32, &str, bool, &str) {
+        (self.index, &self.name, self.writable, self.element)
+    }
 }
 
 impl Variant {
@@ -163,7 +190,10 @@ impl Variant {
         for other in all {
             compiler.set_feature(other, other == name);
         }
-        let source = compiler.compile(&format!("package::{shader}").parse()?).map_err(|failure| failure.to_string())?.to_string();
+        // A variant that shares no text with the others has a file of its own.
+        let own_file = folder.join(name).join(shader).with_extension("wgsl").exists();
+        let module = if own_file { format!("package::{name}::{shader}") } else { format!("package::{shader}") };
+        let source = compiler.compile(&module.parse()?).map_err(|failure| failure.to_string())?.to_string();
         let (module, info) = needs::read(&source, needs::optional())?;
         uniformity::check(&module, &source)?;
         let needs = needs::of(&module, &source)?;
@@ -195,15 +225,23 @@ impl Variant {
             return Err("`args` is not a struct".into());
         };
         writeln!(code, "    #[repr(C)]\n    #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]\n    pub struct Args {{")?;
+        let mut whole_numbers = String::new();
         for member in members {
+            let member_name = member.name.as_deref().ok_or("a member of `args` has no name")?;
             let kind = match self.module.types[member.ty].inner {
                 TypeInner::Scalar(Scalar::U32) => "u32",
                 TypeInner::Scalar(Scalar::F32) => "f32",
                 _ => return Err("`args` may hold u32 and f32 alone".into()),
             };
-            writeln!(code, "        pub {}: {kind},", member.name.as_deref().ok_or("a member of `args` has no name")?)?;
+            writeln!(code, "        pub {member_name}: {kind},")?;
+            if kind == "u32" {
+                write!(whole_numbers, "({member_name:?}, self.{member_name}), ")?;
+            }
         }
-        writeln!(code, "    }}")?;
+        writeln!(
+            code,
+            "    }}\n    impl Arguments for Args {{\n        fn whole_numbers(&self) -> Vec<(&'static str, u32)> {{ vec![{whole_numbers}] }}\n    }}"
+        )?;
         Ok(())
     }
 
@@ -211,7 +249,7 @@ impl Variant {
     fn bindings(&self, entry: usize) -> Result<Vec<BindingInfo>, Failure> {
         let uses = self.info.get_entry_point(entry);
         let mut bindings = Vec::new();
-        for (_, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
+        for (handle, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
             let AddressSpace::Storage { access } = variable.space else { continue };
             let place = variable.binding.ok_or("a storage buffer without @binding")?;
             let TypeInner::Array { base, .. } = self.module.types[variable.ty].inner else {
@@ -220,6 +258,7 @@ impl Variant {
             bindings.push(BindingInfo {
                 index: place.binding,
                 name: variable.name.clone().ok_or("a storage buffer without a name")?,
+                readable: uses[handle].contains(GlobalUse::READ),
                 writable: access.contains(StorageAccess::STORE),
                 element: match self.module.types[base].inner.scalar_kind() {
                     Some(ScalarKind::Float) => "Tensor",

@@ -2,11 +2,9 @@
 // of similar length in one direction; the states stay on chip, one invocation per hidden unit.
 // forward   i, f, o = σ(a), g = tanh(a), a = x·W_ihᵀ + b_ih (by `linear`) + b_hh + h_{t-1}·W_hhᵀ;
 //           c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
-// mean      y = (h_forward + h_reverse) / 2
 // backward  the gradients of a, walking back; everything else is a product of them (`linear`)
 // gates: [rows, 2 · 4H] (directions, then i f g o, then units), cells, previous, hidden: [rows, 2H]
 
-import package::shared::grid::flat_group;
 import package::shared::numbers::{sigmoid, hyperbolic_tangent};
 
 struct Args {
@@ -22,23 +20,20 @@ struct Args {
 /// W_hh [2 · 4H, H]
 @group(0) @binding(1) var<storage, read> recurrent: array<f32>;
 /// W_hh as the forward loop reads it: [2, H (summed over), H (unit)] of the four gates
-@group(0) @binding(2) var<storage, read_write> packed: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> packed_recurrent: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read> offsets: array<u32>;
-@group(0) @binding(6) var<storage, read> by_length: array<u32>;
-@group(0) @binding(7) var<storage, read_write> gates: array<f32>;
-@group(0) @binding(8) var<storage, read_write> cells: array<f32>;
-@group(0) @binding(9) var<storage, read_write> previous: array<f32>;
-@group(0) @binding(10) var<storage, read_write> hidden: array<f32>;
-@group(0) @binding(11) var<storage, read> hidden_states: array<f32>;
-@group(0) @binding(12) var<storage, read_write> y: array<f32>;
-@group(0) @binding(13) var<storage, read> dy: array<f32>;
-@group(0) @binding(14) var<storage, read> saved_gates: array<f32>;
-@group(0) @binding(15) var<storage, read> saved_cells: array<f32>;
-@group(0) @binding(16) var<storage, read_write> dgates: array<f32>;
+@group(0) @binding(2) var<storage, read> forward_recurrent: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> offsets: array<u32>;
+@group(0) @binding(5) var<storage, read> by_length: array<u32>;
+@group(0) @binding(6) var<storage, read_write> gates: array<f32>;
+@group(0) @binding(7) var<storage, read_write> cells: array<f32>;
+@group(0) @binding(8) var<storage, read_write> previous: array<f32>;
+@group(0) @binding(9) var<storage, read_write> hidden: array<f32>;
+@group(0) @binding(10) var<storage, read> dy: array<f32>;
+@group(0) @binding(11) var<storage, read> saved_gates: array<f32>;
+@group(0) @binding(12) var<storage, read> saved_cells: array<f32>;
+@group(0) @binding(13) var<storage, read_write> dgates: array<f32>;
 /// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
-@group(0) @binding(17) var<storage, read_write> carry: array<f32>;
+@group(0) @binding(14) var<storage, read_write> carry: array<f32>;
 
 const LANES: u32 = 128;
 const SEQUENCES: u32 = 8;
@@ -46,23 +41,6 @@ const MAX_HIDDEN: u32 = 512;
 
 /// Forward: states h_{t-1}, [unit] of two vec4 of sequences. Backward: gate gradients of LANES units, [unit, gate] of the same.
 var<workgroup> states: array<vec4<f32>, MAX_HIDDEN * 2>;
-
-@compute @workgroup_size(LANES)
-fn pack(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * LANES + lane;
-    let h = args.hidden;
-    if (i >= 2u * h * h) {
-        return;
-    }
-    let direction = i / (h * h);
-    let from_unit = i / h % h;
-    let first = (direction * 4u * h + i % h) * h + from_unit;
-    packed[i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
-}
 
 /// Utterance in place `s` of a workgroup's slice, `batch` where the slice is short.
 fn slice_utterance(group: u32, s: u32) -> u32 {
@@ -109,7 +87,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             // sums[gate · 2 + half]: four sequences each
             var sums = array<vec4<f32>, 8>();
             for (var k = 0u; k < h; k++) {
-                let w = packed_recurrent[(direction * h + k) * h + unit];
+                let w = forward_recurrent[(direction * h + k) * h + unit];
                 let low = states[k * 2u];
                 let high = states[k * 2u + 1u];
                 sums[0] += w.x * low;
@@ -161,20 +139,6 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         }
         workgroupBarrier();
     }
-}
-
-@compute @workgroup_size(LANES)
-fn mean(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.rows * args.hidden) {
-        return;
-    }
-    let forward_state = i / args.hidden * 2u * args.hidden + i % args.hidden;
-    y[i] = 0.5 * (hidden_states[forward_state] + hidden_states[forward_state + args.hidden]);
 }
 
 /// Place of a state's gradient in `carry`; part 0 the cells', 1 and 2 the hidden states' of even and odd steps.

@@ -4,7 +4,7 @@
 // backward_weight   dW = gᵀ · x, db = Σ g, by fixed slabs of rows that `slabs.wgsl` adds in order
 // x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
 
-import package::shared::tile::{TILE, DEPTH, PITCH, left, right, multiply_tiles};
+import package::shared::tile::{TILE_ROWS, TILE_COLUMNS, DEPTH, PITCH, left, right, multiply_tiles};
 
 struct Args {
     rows: u32,
@@ -61,11 +61,11 @@ fn forward(
     @builtin(local_invocation_id) lane: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let first_output = group.x * TILE;
-    let first_row = group.y * TILE;
+    let first_output = group.x * TILE_COLUMNS;
+    let first_row = group.y * TILE_ROWS;
     var sums = array<vec4<f32>, 4>();
     for (var k = 0u; k < args.inputs; k += DEPTH) {
-        for (var part = index; part < TILE * DEPTH; part += 256u) {
+        for (var part = index; part < TILE_ROWS * DEPTH; part += 256u) {
             let inner = part % DEPTH;
             let outer = part / DEPTH;
             left[inner * PITCH + outer] = input_at(first_row + outer, k + inner, args.rows);
@@ -99,13 +99,13 @@ fn backward_input(
     @builtin(local_invocation_id) lane: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let first_input = group.x * TILE;
-    let first_row = group.y * TILE;
+    let first_input = group.x * TILE_COLUMNS;
+    let first_row = group.y * TILE_ROWS;
     var sums = array<vec4<f32>, 4>();
     for (var k = 0u; k < args.outputs; k += DEPTH) {
-        for (var part = index; part < TILE * DEPTH; part += 256u) {
+        for (var part = index; part < TILE_ROWS * DEPTH; part += 256u) {
             left[(part % DEPTH) * PITCH + part / DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, args.rows);
-            right[(part / TILE) * PITCH + part % TILE] = weight_at(k + part / TILE, first_input + part % TILE);
+            right[(part / TILE_COLUMNS) * PITCH + part % TILE_COLUMNS] = weight_at(k + part / TILE_COLUMNS, first_input + part % TILE_COLUMNS);
         }
         workgroupBarrier();
         multiply_tiles(lane.xy, &sums);
@@ -133,17 +133,17 @@ fn backward_weight(
     @builtin(local_invocation_id) lane: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let first_input = group.x * TILE;
-    let first_output = group.y * TILE;
+    let first_input = group.x * TILE_COLUMNS;
+    let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;
     let end = min(first_row + args.slab_rows, args.rows);
     var sums = array<vec4<f32>, 4>();
     var bias_sums = vec4<f32>();
     for (var k = first_row; k < end; k += DEPTH) {
-        for (var part = index; part < TILE * DEPTH; part += 256u) {
-            let place = (part / TILE) * PITCH + part % TILE;
-            left[place] = gradient(k + part / TILE, first_output + part % TILE, end);
-            right[place] = input_at(k + part / TILE, first_input + part % TILE, end);
+        for (var part = index; part < TILE_ROWS * DEPTH; part += 256u) {
+            let place = (part / TILE_COLUMNS) * PITCH + part % TILE_COLUMNS;
+            left[place] = gradient(k + part / TILE_COLUMNS, first_output + part % TILE_COLUMNS, end);
+            right[place] = input_at(k + part / TILE_COLUMNS, first_input + part % TILE_COLUMNS, end);
         }
         workgroupBarrier();
         multiply_tiles(lane.xy, &sums);

@@ -41,3 +41,13 @@ fn hyperbolic_tangent(x: f32) -> f32 {
     let value = select(far, near, size < 0.3);
     return select(select(value, -value, x < 0.0), x, is_nan(x));
 }
+
+/// Of each of four.
+fn sigmoids(x: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(sigmoid(x.x), sigmoid(x.y), sigmoid(x.z), sigmoid(x.w));
+}
+
+/// Of each of four.
+fn hyperbolic_tangents(x: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(hyperbolic_tangent(x.x), hyperbolic_tangent(x.y), hyperbolic_tangent(x.z), hyperbolic_tangent(x.w));
+}

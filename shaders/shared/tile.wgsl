@@ -3,11 +3,12 @@
 // Invocation (lane.x, lane.y) of 16 × 16 holds rows `4·lane.y + i` and columns `lane.x + 16·j`, so neighbours read and
 // write neighbouring columns. A kernel fills `left` and `right`, places its barriers and calls `multiply_tiles`.
 
-const TILE: u32 = 64;
+const TILE_ROWS: u32 = 64;
+const TILE_COLUMNS: u32 = 64;
 /// Terms of the sum that one filling of the tiles covers.
 const DEPTH: u32 = 16;
 /// Distance of two rows of a tile: one more than its width, so that transposing writes hit different banks.
-const PITCH: u32 = TILE + 1;
+const PITCH: u32 = TILE_ROWS + 1;
 
 /// `left[k · PITCH + row]`
 var<workgroup> left: array<f32, DEPTH * PITCH>;

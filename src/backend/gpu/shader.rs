@@ -24,7 +24,8 @@ pub struct Variant {
 pub struct Entry {
     pub shader: &'static str,
     pub name: &'static str,
-    pub workgroup_size: [u32; 3],
+    /// Of each variant.
+    pub workgroup_size: &'static [[u32; 3]],
     /// Bytes of workgroup memory, for each variant.
     pub workgroup_memory: &'static [u32],
     /// Storage buffers, besides the uniform arguments at binding 0.
@@ -35,12 +36,20 @@ pub struct Entry {
 pub struct Binding {
     pub index: u32,
     pub name: &'static str,
+    /// Whether the entry point reads it, and whether it writes it.
+    pub readable: bool,
     pub writable: bool,
+}
+
+/// The uniform arguments of a shader.
+pub trait Arguments: bytemuck::Pod {
+    /// Those that are whole numbers, by name.
+    fn whole_numbers(&self) -> Vec<(&'static str, u32)>;
 }
 
 /// The buffers of one dispatch, named as in the WGSL.
 pub trait Launch {
-    type Args: bytemuck::Pod;
+    type Args: Arguments;
     const SHADER: &'static Shader;
     const ENTRY: &'static Entry;
 
@@ -52,7 +61,7 @@ pub trait Launch {
 mod generated {
     #[allow(unused_imports, reason = "for the variants that need something")]
     use super::Need;
-    use super::{Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
+    use super::{Arguments, Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
 
     include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
 }

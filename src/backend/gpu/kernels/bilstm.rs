@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN};
-use shader::bilstm::{Args, Backward, Forward, LANES, Mean, Pack, SEQUENCES};
+use shader::bilstm::{Args, Backward, Forward, SEQUENCES};
+use shader::bilstm_edges::{Args as EdgeArgs, LANES, Mean, Pack};
 
 /// Time steps of one dispatch: tens of milliseconds on a slow device, far below any driver's patience.
 const STEPS: u32 = 128;
@@ -37,16 +38,16 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, weigh
     }
     let args = arguments(rows, hidden);
     let gates = super::linear::forward(gpu, x, &weights.input, Some(&weights.bias_input), Activation::None);
-    let packed = gpu.new_tensor(weights.recurrent.shape());
-    let quads = weights.recurrent.len() / 4;
-    gpu.dispatch(&Pack { recurrent: &weights.recurrent, packed: &packed }, args, flat_grid(quads, LANES), quads as f64);
+    let edges = EdgeArgs { rows: args.rows, hidden: args.hidden };
+    let variant = lanes_or_tiles(gpu, &[hidden]);
+    let recurrent = if variant == 0 { pack(gpu, &weights.recurrent, edges) } else { weights.recurrent.clone() };
 
     let states = [rows.rows(), 2 * hidden];
     let saved = LstmSaved { gates, cells: gpu.new_tensor(states), previous: gpu.new_tensor(states) };
     let hidden_states = gpu.new_tensor(states);
     for (first_step, end_step) in stretches(rows) {
         let launch = Forward {
-            packed_recurrent: &packed,
+            forward_recurrent: &recurrent,
             bias: &weights.bias_recurrent,
             offsets: &rows.device_offsets,
             by_length: &rows.by_length,
@@ -55,12 +56,20 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, weigh
             previous: &saved.previous,
             hidden: &hidden_states,
         };
-        let grid = [blocks(rows.batch(), SEQUENCES), DIRECTIONS, 1];
-        gpu.dispatch(&launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
+        let grid = [blocks(rows.batch(), SEQUENCES[variant]), DIRECTIONS, 1];
+        gpu.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
     }
     let y = gpu.new_tensor([rows.rows(), hidden]);
-    gpu.dispatch(&Mean { hidden_states: &hidden_states, y: &y }, args, flat_grid(y.len(), LANES), 2.0 * y.len() as f64);
+    gpu.dispatch(&Mean { hidden_states: &hidden_states, y: &y }, edges, flat_grid(y.len(), LANES), 2.0 * y.len() as f64);
     (y, saved)
+}
+
+/// The recurrent weights in the order in which the variant `tiles` reads them.
+fn pack(gpu: &Gpu, recurrent: &Tensor, args: EdgeArgs) -> Tensor {
+    let packed = gpu.new_tensor(recurrent.shape());
+    let quads = recurrent.len() / 4;
+    gpu.dispatch(&Pack { recurrent, packed: &packed }, args, flat_grid(quads, LANES), quads as f64);
+    packed
 }
 
 #[allow(clippy::too_many_arguments, reason = "the arguments of `Backend::bilstm_backward`")]
@@ -76,6 +85,7 @@ pub(in super::super) fn backward(
 ) {
     let hidden = weights.recurrent.columns();
     let args = arguments(rows, hidden);
+    let variant = lanes_or_tiles(gpu, &[hidden]);
     let dgates = gpu.new_tensor(saved.gates.shape());
     let carry = gpu.new_tensor([3 * rows.batch(), 2 * hidden]);
     for (first_step, end_step) in stretches(rows).rev() {
@@ -89,8 +99,8 @@ pub(in super::super) fn backward(
             dgates: &dgates,
             carry: &carry,
         };
-        let grid = [blocks(rows.batch(), SEQUENCES), DIRECTIONS, 1];
-        gpu.dispatch(&launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
+        let grid = [blocks(rows.batch(), SEQUENCES[variant]), DIRECTIONS, 1];
+        gpu.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
     }
     super::linear::backward_weight(gpu, &dgates, None, x, &gradients.input, Some(&gradients.bias_input));
     super::linear::backward_recurrent(gpu, &dgates, &saved.previous, gradients);

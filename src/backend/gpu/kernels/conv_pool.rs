@@ -52,7 +52,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
     let args = arguments(saved.input, saved.output, saved.weight, saved.activation);
     let rows = saved.input.rows();
     let [outputs, fan_in] = saved.weight.shape();
-    let slabs = Slabs::of(rows);
+    let slabs = Slabs::of(rows, 0);
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (fan_in + 1)]);
     let launch = BackwardWeight {
         x: saved.x,

@@ -3,7 +3,7 @@
 use super::slabs::Slabs;
 use super::*;
 use crate::backend::{Activation, LstmWeights};
-use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, TILE};
+use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, TILE_COLUMNS, TILE_ROWS};
 
 fn arguments(rows: usize, weight: &Tensor) -> Args {
     let [outputs, inputs] = weight.shape().map(|size| size as u32);
@@ -22,6 +22,11 @@ fn arguments(rows: usize, weight: &Tensor) -> Args {
     }
 }
 
+/// Workgroups for a product of so many rows and columns.
+fn grid(variant: usize, rows: usize, columns: usize) -> [u32; 3] {
+    [blocks(columns, TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1]
+}
+
 fn flop(rows: usize, weight: &Tensor) -> f64 {
     2.0 * rows as f64 * weight.len() as f64
 }
@@ -31,7 +36,8 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, weight: &Tensor, bias: Op
     let y = gpu.new_tensor([rows, weight.rows()]);
     let args = Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
     let launch = Forward { x, weight, bias: bias.unwrap_or(weight), y: &y };
-    gpu.dispatch(&launch, args, [blocks(weight.rows(), TILE), blocks(rows, TILE), 1], flop(rows, weight));
+    let variant = lanes_or_tiles(gpu, &weight.shape());
+    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.rows()), flop(rows, weight));
     y
 }
 
@@ -39,7 +45,8 @@ pub(in super::super) fn backward_input(gpu: &Gpu, dy: &Tensor, gate: Option<&Ten
     let rows = dy.rows();
     let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
     let launch = BackwardInput { weight, dy, gate: gate.unwrap_or(dy), dx: &dx.tensor };
-    gpu.dispatch(&launch, args, [blocks(weight.columns(), TILE), blocks(rows, TILE), 1], flop(rows, weight));
+    let variant = lanes_or_tiles(gpu, &weight.shape());
+    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.columns()), flop(rows, weight));
 }
 
 pub(in super::super) fn backward_weight(
@@ -51,12 +58,13 @@ pub(in super::super) fn backward_weight(
     bias: Option<&Sink<Tensor>>,
 ) {
     let rows = dy.rows();
-    let slabs = Slabs::of(rows);
     let [outputs, inputs] = weight.tensor.shape();
+    let variant = lanes_or_tiles(gpu, &[outputs, inputs]);
+    let slabs = Slabs::of(rows, variant);
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (inputs + 1)]);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
     let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial: &partial };
-    gpu.dispatch(&launch, args, [blocks(inputs, TILE), blocks(outputs, TILE), slabs.count], flop(rows, &weight.tensor));
+    gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, outputs, inputs)), flop(rows, &weight.tensor));
     slabs.sum(gpu, &partial, 0, weight);
     if let Some(bias) = bias {
         slabs.sum(gpu, &partial, outputs * inputs, bias);
@@ -67,9 +75,10 @@ pub(in super::super) fn backward_weight(
 /// direction's gates and states are columns of `dgates: [rows, 2 · 4H]` and `previous: [rows, 2H]`.
 pub(super) fn backward_recurrent(gpu: &Gpu, dgates: &Tensor, previous: &Tensor, gradients: &LstmWeights<Sink<Tensor>>) {
     let rows = dgates.rows();
-    let slabs = Slabs::of(rows);
     let hidden = previous.columns() / 2;
     let gates = 4 * hidden;
+    let variant = lanes_or_tiles(gpu, &[hidden]);
+    let slabs = Slabs::of(rows, variant);
     for direction in 0..2 {
         let partial = gpu.new_tensor([slabs.count as usize, gates * (hidden + 1)]);
         let args = Args {
@@ -83,7 +92,7 @@ pub(super) fn backward_recurrent(gpu: &Gpu, dgates: &Tensor, previous: &Tensor, 
         };
         let launch = BackwardWeight { x: previous, dy: dgates, gate: dgates, partial: &partial };
         let flop = 2.0 * (rows * gates * hidden) as f64;
-        gpu.dispatch(&launch, args, [blocks(hidden, TILE), blocks(gates, TILE), slabs.count], flop);
+        gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, gates, hidden)), flop);
         let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
         slabs.sum_part(gpu, &partial, 0, &gradients.recurrent, weights);
         slabs.sum_part(gpu, &partial, gates * hidden, &gradients.bias_recurrent, direction * gates..(direction + 1) * gates);

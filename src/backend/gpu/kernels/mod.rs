@@ -41,6 +41,12 @@ fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
 }
 
+/// The variant `tiles` (0) or `lanes` (1) of a product's shader: the second on adapters that it is made for, where all the
+/// matrices' widths and first columns are whole vec4s.
+fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
+    usize::from(gpu.runs_lanes() && widths.iter().all(|width| width.is_multiple_of(4)))
+}
+
 /// A switch of a shader's arguments.
 fn flag(on: bool) -> u32 {
     u32::from(on)

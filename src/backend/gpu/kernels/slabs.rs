@@ -5,21 +5,27 @@ use std::ops::Range;
 use super::*;
 use shader::slabs::{Args, LANES, Sum};
 
-/// Most slabs of a sum, which bounds the memory of the partial sums.
-const MOST_SLABS: usize = 32;
+/// Most slabs of a sum for the variants `tiles` and `lanes`, which bounds the memory of the partial sums; a software adapter
+/// has few workgroups to keep busy.
+const MOST_SLABS: [usize; 2] = [32, 4];
 /// Fewest rows of a slab, so that a workgroup has something to do.
 const FEWEST_ROWS: usize = 64;
 
-/// How rows are cut into slabs; depends on their number alone, so sums have the same order everywhere.
+/// How rows are cut into slabs; depends on their number and the variant alone, so sums have the same order every time.
 pub(super) struct Slabs {
     pub rows: u32,
     pub count: u32,
 }
 
 impl Slabs {
-    pub(super) fn of(rows: usize) -> Self {
-        let slab = rows.div_ceil(MOST_SLABS).next_multiple_of(16).max(FEWEST_ROWS);
+    pub(super) fn of(rows: usize, variant: usize) -> Self {
+        let slab = rows.div_ceil(MOST_SLABS[variant]).next_multiple_of(16).max(FEWEST_ROWS);
         Self { rows: slab as u32, count: rows.div_ceil(slab).max(1) as u32 }
+    }
+
+    /// The grid of one slab, for each of them.
+    pub(super) fn of_each(&self, grid: [u32; 3]) -> [u32; 3] {
+        [grid[0], grid[1], self.count]
     }
 
     /// `sink (+)= Σ_slab partial[slab, offset ..]`. `partial: [slabs, stride]`.

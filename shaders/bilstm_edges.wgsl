@@ -1,0 +1,52 @@
+// What stands before and after the recurrence of `bilstm.wgsl`:
+// pack   the recurrent weights in the order in which its forward loop reads them
+// mean   y = (h_forward + h_reverse) / 2 (3, 5)
+
+import package::shared::grid::flat_group;
+
+struct Args {
+    rows: u32,
+    hidden: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+/// W_hh [2 · 4H, H]
+@group(0) @binding(1) var<storage, read> recurrent: array<f32>;
+/// [2, H (summed over), H (unit)] of the four gates
+@group(0) @binding(2) var<storage, read_write> packed: array<vec4<f32>>;
+/// [rows, 2H]
+@group(0) @binding(3) var<storage, read> hidden_states: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+const LANES: u32 = 128;
+
+@compute @workgroup_size(LANES)
+fn pack(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * LANES + lane;
+    let h = args.hidden;
+    if (i >= 2u * h * h) {
+        return;
+    }
+    let direction = i / (h * h);
+    let from_unit = i / h % h;
+    let first = (direction * 4u * h + i % h) * h + from_unit;
+    packed[i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
+}
+
+@compute @workgroup_size(LANES)
+fn mean(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * LANES + lane;
+    if (i >= args.rows * args.hidden) {
+        return;
+    }
+    let forward_state = i / args.hidden * 2u * args.hidden + i % args.hidden;
+    y[i] = 0.5 * (hidden_states[forward_state] + hidden_states[forward_state + args.hidden]);
+}
