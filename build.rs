@@ -166,7 +166,7 @@ impl Variant {
         let source = compiler.compile(&format!("package::{shader}").parse()?).map_err(|failure| failure.to_string())?.to_string();
         let (module, info) = needs::read(&source, needs::optional())?;
         uniformity::check(&module, &source)?;
-        let needs = needs::of(&module, &source)?;
+        let needs = needs::of(&module, &info, &source)?;
         Ok(Self { name: name.to_owned(), source, module, info, needs })
     }
 

@@ -78,9 +78,9 @@ fn reason(shader: &shader::Shader, variant: usize, limits: &wgpu::Limits, offer:
 
 /// The shapes and types of cooperative matrices that are offered.
 fn matrices(offer: &Offer) -> Vec<String> {
-    let name = |kind| format!("{kind:?}").to_lowercase();
+    let name = |kind: wgpu::CooperativeScalarType| format!("{kind:?}").to_lowercase();
     let shape = |offered: &wgpu::CooperativeMatrixProperties| {
-        let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = offered;
+        let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = *offered;
         format!("{m_size}x{n_size}x{k_size} {} to {}", name(ab_type), name(cr_type))
     };
     offer.matrices.iter().map(shape).collect()
