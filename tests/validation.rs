@@ -18,7 +18,7 @@ fn buffer(device: &wgpu::Device) -> wgpu::Buffer {
 
 /// What Vulkan forbids, as sizes of fills of one buffer, and how the layer calls it: a fill of no bytes, and two fills of the
 /// same bytes with no barrier between them.
-const MISTAKES: [(&[u64], &str); 2] = [(&[0], "VUID-vkCmdFillBuffer-size-00026"), (&[256, 256], "SYNC-HAZARD-WRITE_AFTER_WRITE")];
+const MISTAKES: [(&[u64], &str); 2] = [(&[0], "VUID-vkCmdFillBuffer-size-00026"), (&[256, 256], "SYNC-HAZARD-WRITE-AFTER-WRITE")];
 
 fn fill(device: &wgpu::Device, buffer: &wgpu::Buffer, sizes: &[u64]) -> wgpu::CommandBuffer {
     let mut encoder = device.create_command_encoder(&Default::default());

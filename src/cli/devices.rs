@@ -54,6 +54,8 @@ fn show(device: &Value, adapter: &wgpu::Adapter) {
         };
         println!("   {:22} {offered}", name.replace('_', " "));
     }
+    let beyond = device["limits_beyond_webgpu_default"].as_object().map_or(0, Map::len);
+    println!("   {:22} {beyond} (--json lists them)", "above default limits");
     println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
     let mut plain = true;
     for (shader, variant) in variants().filter(|(shader, variant)| !shader.variants[*variant].needs.is_empty()) {
