@@ -196,7 +196,7 @@ impl Variant {
         let source = compiler.compile(&module.parse()?).map_err(|failure| failure.to_string())?.to_string();
         let (module, info) = needs::read(&source, needs::optional())?;
         uniformity::check(&module, &source)?;
-        let needs = needs::of(&module, &source)?;
+        let needs = needs::of(&module, &info, &source)?;
         Ok(Self { name: name.to_owned(), source, module, info, needs })
     }
 

@@ -22,11 +22,11 @@ pub fn optional() -> Capabilities {
 ///
 /// # Errors
 /// Cooperative matrices of more than one shape, or of other types than f16 and f32.
-pub fn of(module: &Module, source: &str) -> Result<Vec<String>, String> {
+pub fn of(module: &Module, info: &ModuleInfo, source: &str) -> Result<Vec<String>, String> {
     OPTIONAL
         .into_iter()
         .filter(|&(capability, _)| read(source, optional() - capability).is_err())
-        .map(|(_, need)| need.map_or_else(|| cooperative_matrix(module), |need| Ok(format!("Need::{need}"))))
+        .map(|(_, need)| need.map_or_else(|| cooperative_matrix(module, info), |need| Ok(format!("Need::{need}"))))
         .collect()
 }
 
@@ -39,13 +39,21 @@ pub fn read(source: &str, capabilities: Capabilities) -> Result<(Module, ModuleI
 }
 
 /// The one shape of cooperative matrices in a module, as Rust of `Need`.
-fn cooperative_matrix(module: &Module) -> Result<String, String> {
+fn cooperative_matrix(module: &Module, info: &ModuleInfo) -> Result<String, String> {
+    let functions = module.functions.iter().map(|(handle, function)| (&info[handle], function));
+    let entries = module.entry_points.iter().enumerate().map(|(index, entry)| (info.get_entry_point(index), &entry.function));
+    let mut matrices = Vec::new();
+    for (info, function) in functions.chain(entries) {
+        for (handle, _) in function.expressions.iter() {
+            if let &TypeInner::CooperativeMatrix { columns, rows, scalar, role } = info[handle].ty.inner_with(&module.types) {
+                matrices.push((role, (rows as u32, columns as u32, scalar)));
+            }
+        }
+    }
     let of_role = |wanted| {
-        let mut found = module.types.iter().filter_map(|(_, ty)| match ty.inner {
-            TypeInner::CooperativeMatrix { columns, rows, scalar, role } if role == wanted => Some((rows as u32, columns as u32, scalar)),
-            _ => None,
-        });
-        found.next().filter(|_| found.next().is_none()).ok_or(format!("not just one cooperative matrix of role {wanted:?}"))
+        let mut found = matrices.iter().filter(|(role, _)| *role == wanted).map(|&(_, matrix)| matrix);
+        let first = found.next().ok_or(format!("no cooperative matrix of role {wanted:?}"))?;
+        found.all(|matrix| matrix == first).then_some(first).ok_or(format!("cooperative matrices of two shapes in role {wanted:?}"))
     };
     let scalar = |scalar| match scalar {
         Scalar::F16 => Ok("wgpu::CooperativeScalarType::F16"),

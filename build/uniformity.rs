@@ -61,8 +61,7 @@ struct Violation {
 pub fn check(module: &Module, source: &str) -> Result<(), String> {
     let mut calls = Calls { module, results: HashMap::new() };
     for entry in &module.entry_points {
-        let arguments: Vec<Difference> =
-            entry.function.arguments.iter().map(|argument| of_input(argument.binding.as_ref(), module, argument.ty)).collect();
+        let arguments: Vec<Difference> = entry.function.arguments.iter().map(|argument| of_input(argument.binding.as_ref())).collect();
         if let Err(Violation { operation, span, cause }) = Walk::run(&mut calls, &entry.function, &arguments, None) {
             let line = |span: Span| span.location(source).line_number;
             let text = source.lines().nth(line(cause) as usize - 1).unwrap_or_default().trim();
@@ -78,7 +77,7 @@ pub fn check(module: &Module, source: &str) -> Result<(), String> {
 }
 
 /// How an argument of an entry point differs.
-fn of_input(binding: Option<&Binding>, module: &Module, ty: Handle<naga::Type>) -> Difference {
+fn of_input(binding: Option<&Binding>) -> Difference {
     let among = match binding {
         Some(Binding::BuiltIn(BuiltIn::WorkGroupId | BuiltIn::NumWorkGroups | BuiltIn::WorkGroupSize | BuiltIn::NumSubgroups)) => {
             return None;
@@ -86,7 +85,7 @@ fn of_input(binding: Option<&Binding>, module: &Module, ty: Handle<naga::Type>) 
         Some(Binding::BuiltIn(BuiltIn::SubgroupSize | BuiltIn::SubgroupId)) => Among::Subgroups,
         _ => Among::Invocations,
     };
-    Some(Differs { among, span: module.types.get_span(ty) })
+    Some(Differs { among, span: Span::default() })
 }
 
 /// What is known of a function under given arguments, so that it is walked once for each.
@@ -181,7 +180,7 @@ impl<'a, 'b, 'c> Walk<'a, 'b, 'c> {
     fn evaluate(&self, handle: Handle<Expression>, expression: &Expression) -> Difference {
         let span = self.function.expressions.get_span(handle);
         let of = |operands: &[Option<Handle<Expression>>]| operands.iter().flatten().fold(None, |all, &one| wider(all, self.value(one)));
-        let difference = match *expression {
+        match *expression {
             Expression::Literal(_)
             | Expression::Constant(_)
             | Expression::Override(_)
@@ -191,7 +190,7 @@ impl<'a, 'b, 'c> Walk<'a, 'b, 'c> {
             Expression::FunctionArgument(index) if self.is_pointer(self.function.arguments[index as usize].ty) => {
                 Some(Differs { among: Among::Invocations, span })
             }
-            Expression::FunctionArgument(index) => self.arguments[index as usize],
+            Expression::FunctionArgument(index) => self.arguments[index as usize].map(|differs| Differs { span, ..differs }),
             Expression::GlobalVariable(variable) => match self.calls.module.global_variables[variable].space {
                 AddressSpace::Uniform | AddressSpace::Immediate | AddressSpace::Handle => None,
                 AddressSpace::Storage { access } if !access.contains(StorageAccess::STORE) => None,
@@ -214,9 +213,13 @@ impl<'a, 'b, 'c> Walk<'a, 'b, 'c> {
                 self.results.get(&handle).copied().flatten()
             }
             _ => Some(Differs { among: Among::Invocations, span }),
-        };
-        // A cause without a place of its own (an argument's type) is where the argument is used first.
-        difference.map(|differs| if differs.span.is_defined() { differs } else { Differs { span, ..differs } })
+        }
+    }
+
+    /// How a condition differs, which is then the cause of all that follows from it.
+    fn condition(&self, expression: Handle<Expression>) -> Difference {
+        let span = self.function.expressions.get_span(expression);
+        self.value(expression).map(|differs| Differs { span, ..differs })
     }
 
     fn is_pointer(&self, ty: Handle<naga::Type>) -> bool {
@@ -239,12 +242,12 @@ impl<'a, 'b, 'c> Walk<'a, 'b, 'c> {
         match *statement {
             Statement::Block(ref block) => exits = self.block(block, flow)?,
             Statement::If { condition, ref accept, ref reject } => {
-                let inner = wider(flow, self.value(condition));
+                let inner = wider(flow, self.condition(condition));
                 exits = self.block(accept, inner)?;
                 exits.merge(self.block(reject, inner)?);
             }
             Statement::Switch { selector, ref cases } => {
-                let inner = wider(flow, self.value(selector));
+                let inner = wider(flow, self.condition(selector));
                 for case in cases {
                     exits.merge(self.block(&case.body, inner)?);
                 }
@@ -328,7 +331,7 @@ impl<'a, 'b, 'c> Walk<'a, 'b, 'c> {
             let mut exits = self.block(body, inner)?;
             exits.merge(self.block(continuing, wider(inner, exits.any()))?);
             if let Some(condition) = break_if {
-                exits.breaks = wider(exits.breaks, wider(inner, self.value(condition)));
+                exits.breaks = wider(exits.breaks, wider(inner, self.condition(condition)));
             }
             // Once some invocations have left or skipped a part, the others go round without them.
             let next = wider(inner, exits.any());

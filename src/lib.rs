@@ -26,7 +26,8 @@
 //! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
 //! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
-//! shaders/       one WGSL file per kernel; shared/ what they import; build.rs expands, validates and reflects them
+//! shaders/       one WGSL file per kernel; shared/ what they import
+//! build.rs       expands, validates and reflects them; build/: barriers that not all reach, features that a variant needs
 //! ```
 //!
 //! A kernel `name` is [`backend::Backend`]`::name` (equation, shapes), `backend/cpu/name.rs`,

@@ -16,20 +16,12 @@ fn buffer(device: &wgpu::Device) -> wgpu::Buffer {
     device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 256, usage, mapped_at_creation: false })
 }
 
-/// A command that Vulkan forbids: a fill of zero bytes.
-fn fill_nothing(device: &wgpu::Device) -> wgpu::CommandBuffer {
-    fill(device, &[0])
-}
+/// What Vulkan forbids, as sizes of fills of one buffer, and how the layer calls it: a fill of no bytes, and two fills of the
+/// same bytes with no barrier between them.
+const MISTAKES: [(&[u64], &str); 2] = [(&[0], "VUID-vkCmdFillBuffer-size-00026"), (&[256, 256], "SYNC-HAZARD-WRITE-AFTER-WRITE")];
 
-/// Two writes of the same bytes with no barrier between them.
-fn fill_twice(device: &wgpu::Device) -> wgpu::CommandBuffer {
-    fill(device, &[256, 256])
-}
-
-fn fill(device: &wgpu::Device, sizes: &[u64]) -> wgpu::CommandBuffer {
-    let buffer = buffer(device);
+fn fill(device: &wgpu::Device, buffer: &wgpu::Buffer, sizes: &[u64]) -> wgpu::CommandBuffer {
     let mut encoder = device.create_command_encoder(&Default::default());
-    encoder.clear_buffer(&buffer, 0, None);
     // SAFETY: the commands are wrong for the layer to see; a driver takes them without harm.
     unsafe {
         let raw = device.as_hal::<Vulkan>().unwrap().raw_device().clone();
@@ -51,10 +43,9 @@ fn the_validation_layer_reports_a_wrong_command_and_a_missing_barrier() {
     let (device, queue) = device();
     let said = || std::fs::read_to_string(&log).unwrap();
     assert_eq!(said(), "", "the layer has nothing to say yet");
-    for (commands, message) in
-        [(fill_nothing(&device), "VUID-vkCmdFillBuffer-size-00026"), (fill_twice(&device), "SYNC-HAZARD-WRITE_AFTER_WRITE")]
-    {
-        queue.submit([commands]);
+    let buffer = buffer(&device);
+    for (sizes, message) in MISTAKES {
+        queue.submit([fill(&device, &buffer, sizes)]);
         device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
         // The log may be at the other end of a pipe.
         let patience = Instant::now() + Duration::from_secs(10);

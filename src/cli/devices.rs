@@ -54,6 +54,8 @@ fn show(device: &Value, adapter: &wgpu::Adapter) {
         };
         println!("   {:22} {offered}", name.replace('_', " "));
     }
+    let beyond = device["limits_beyond_webgpu_default"].as_object().map_or(0, Map::len);
+    println!("   {:22} {beyond} (--json lists them)", "above default limits");
     println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
     let mut plain = true;
     for (shader, variant) in variants().filter(|(shader, variant)| !shader.variants[*variant].needs.is_empty()) {
@@ -78,9 +80,9 @@ fn reason(shader: &shader::Shader, variant: usize, limits: &wgpu::Limits, offer:
 
 /// The shapes and types of cooperative matrices that are offered.
 fn matrices(offer: &Offer) -> Vec<String> {
-    let name = |kind: &wgpu::CooperativeScalarType| format!("{kind:?}").to_lowercase();
+    let name = |kind: wgpu::CooperativeScalarType| format!("{kind:?}").to_lowercase();
     let shape = |offered: &wgpu::CooperativeMatrixProperties| {
-        let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = offered;
+        let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = *offered;
         format!("{m_size}x{n_size}x{k_size} {} to {}", name(ab_type), name(cr_type))
     };
     offer.matrices.iter().map(shape).collect()

@@ -1,7 +1,7 @@
 //! A headless Chromium on this machine, as a program.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// Programs that are Chromium.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -32,9 +32,4 @@ impl Chromium {
             .arg(format!("--user-data-dir={}", folder.join("profile").display()));
         command
     }
-}
-
-/// Messages of the page's console.
-pub fn console(output: &Output) -> Vec<String> {
-    String::from_utf8_lossy(&output.stderr).lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }

@@ -9,7 +9,7 @@ use std::process::Output;
 
 use serde::Deserialize;
 
-use crate::chromium::{Chromium, console};
+use crate::chromium::Chromium;
 
 /// What a script found on a page.
 #[derive(Debug, Deserialize)]
@@ -155,4 +155,9 @@ impl Browser {
             .output()
             .expect("the browser starts")
     }
+}
+
+/// Messages of the page's console.
+fn console(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stderr).lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect()
 }

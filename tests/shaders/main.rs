@@ -1,5 +1,15 @@
 //! The shaders everywhere: what becomes of them on Vulkan, Metal, DX12, GL and WebGPU, whether a second compiler takes them,
 //! whether their barriers are reached by all, whether they fit the smallest device, and which tool sees which mistake.
+//!
+//! | mistake | seen by |
+//! | --- | --- |
+//! | a wrong result | the kernel's comparison with its reference (`tests/kernels.rs`) |
+//! | a missing barrier | the same, on a device: no compiler and no validation layer looks for it ([`mistakes`]) |
+//! | a barrier that only some invocations reach | the build ([`barriers`]) and Tint ([`tint`]); naga lets it through |
+//! | more workgroup memory than there is | `check_limits` before a pipeline exists ([`limits`]) and Tint ([`tint`]); naga lets it through |
+//! | an index out of bounds, a stray write | run-time checks and guard words (`tests/kernels.rs`) |
+//! | a wrong Vulkan command, a missing barrier between dispatches | Vulkan's validation layer (`.ci/validation`, `tests/validation.rs`) |
+//! | a feature that the device lacks | `check_needs` before a pipeline exists ([`needs`]) |
 
 #[path = "../browser/mod.rs"]
 mod browser;

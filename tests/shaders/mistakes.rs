@@ -1,12 +1,16 @@
 //! A missing barrier is found by no compiler: only by wrong results. Each barrier of each shader is taken out in turn, and the
-//! kernel's comparison with its reference must see it on a software adapter, whose invocations run in vectors one after
-//! another up to the next barrier.
+//! kernel's comparison with its reference must see at least half of them on llvmpipe, which runs the invocations in vectors of eight,
+//! one vector after another up to the next barrier. Those that it cannot see are printed: where readers and writers share a vector, or
+//! where no case goes round a loop twice. On hardware nothing is promised, since more of a workgroup may run in step.
 
 use mcsan::backend::gpu::shader::{SHADERS, Shader, Variant};
 use mcsan::backend::gpu::{Checking, Gpu};
 use mcsan::check::{Case, Kernel, check};
 
 use super::common::gpus;
+
+/// Shaders whose barriers lie between invocations that an adapter of eight (256 bits) runs in one vector: none can be missed.
+const IN_STEP: [&str; 1] = ["residual_norm"];
 
 const BARRIER: &str = "workgroupBarrier();";
 
@@ -39,10 +43,20 @@ fn unnoticed(gpu: &mut Gpu, shader: &'static Shader, variant: &Variant, kernel: 
 fn a_missing_barrier_fails_its_kernels_comparison() {
     for (name, mut gpu) in gpus("missing barriers", &[Checking::Off]) {
         for &shader in &SHADERS {
-            let Some(kernel) = Kernel::ALL.iter().copied().find(|kernel| kernel.name() == shader.name) else { continue };
             for variant in shader.variants.iter().filter(|variant| variant.source.contains(BARRIER)) {
+                let kernel = Kernel::ALL.iter().copied().find(|kernel| kernel.name() == shader.name).expect("a kernel of its name");
                 let missed = unnoticed(&mut gpu, shader, variant, kernel);
-                println!("{name}: {}.{}: {missed:?} of {}", shader.name, variant.name, variant.source.matches(BARRIER).count());
+                let count = variant.source.matches(BARRIER).count();
+                println!(
+                    "{name}: {}.{}: {} of {count} barriers are missed, not {missed:?}",
+                    shader.name,
+                    variant.name,
+                    count - missed.len()
+                );
+                if gpu.info().name.contains("256 bits") {
+                    let unseen = if IN_STEP.contains(&shader.name) { count..=count } else { 0..=count / 2 };
+                    assert!(unseen.contains(&missed.len()), "{name}: {}.{} works without {missed:?}", shader.name, variant.name);
+                }
             }
         }
     }

@@ -9,8 +9,8 @@ use mcsan::backend::gpu::{Need, Offer, check_needs};
 use wgpu::CooperativeScalarType::{F16, F32};
 
 fn needs(source: &str) -> Result<Vec<String>, String> {
-    let (module, _) = reflected::read(source, reflected::optional())?;
-    reflected::of(&module, source)
+    let (module, info) = reflected::read(source, reflected::optional())?;
+    reflected::of(&module, &info, source)
 }
 
 #[test]
