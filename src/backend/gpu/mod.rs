@@ -19,7 +19,7 @@ pub use counters::Counters;
 pub use device::{Checking, Gpu, Readback};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
-pub use profiler::{Clock, Recorded, Timing};
+pub use profiler::Timing;
 
 use super::philox::Stream;
 use super::{
