@@ -180,23 +180,20 @@ async fn profile<B: Profiled>(
     settings: &Settings,
     each: bool,
 ) -> Result<(Vec<Report>, Option<Measurement>), ProfileError> {
-    let mut reports = Vec::new();
-    let mut last = None;
-    let mut peaks = None;
-    for (names, subject) in subjects {
-        let measured = match subject {
+    let mut measurements = Vec::new();
+    for (_, subject) in subjects {
+        measurements.push(match subject {
             Subject::Steps(pass, data) => work::steps(backend, plan, *pass, settings, data).await?,
             Subject::FrontEnd(clips) => work::front_end(backend, plan, clips).await?,
             Subject::Kernel(case) => work::kernel(backend, plan, case).await?,
-        };
-        let peaks = match peaks {
-            Some(peaks) => peaks,
-            None => *peaks.insert(measure_peaks(backend, measured.timing, &Stopwatch::new()).await?),
-        };
-        reports.push(Report::new(names.clone(), device.clone(), plan.warmup, &measured, peaks, each)?);
-        last = Some(measured);
+        });
     }
-    Ok((reports, last))
+    // Last, so that the memory it takes does not count.
+    let timing = measurements.first().map_or(plan.timing, |measured| measured.timing);
+    let peaks = measure_peaks(backend, timing, &Stopwatch::new()).await?;
+    let reports = subjects.iter().zip(&measurements);
+    let reports = reports.map(|((names, _), measured)| Report::new(names.clone(), device.clone(), plan.warmup, measured, peaks, each));
+    Ok((reports.collect::<Result<_, _>>()?, measurements.pop()))
 }
 
 fn show(common: &Common, arguments: &Profile, reports: Vec<Report>) -> Done {

@@ -22,6 +22,7 @@ impl Gpu {
     pub fn record_copy(&self, count: usize) {
         let [source, copied] = [(); 2].map(|()| self.new_tensor([1, count]));
         let args = copy::Args { vectors: (count / 4) as u32 };
-        self.dispatch(&copy::Copy { source: &source, copied: &copied }, args, flat_grid(count / 4, copy::LANES), 0.0);
+        let grid = flat_grid(count / 4, copy::LANES * copy::ROUNDS);
+        self.dispatch(&copy::Copy { source: &source, copied: &copied }, args, grid, 0.0);
     }
 }
