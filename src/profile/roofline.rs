@@ -70,19 +70,48 @@ pub fn roofline(report: &Report) -> String {
         svg.text([left - 6.0, y.at(tick) + 4.0], LETTERS, INK, Anchor::End, &tick.to_string());
     }
     svg.text([(left + right) / 2.0, bottom + 38.0], LETTERS, INK, Anchor::Middle, "FLOP a byte");
-    svg.text([left, top - 4.0], LETTERS, INK, Anchor::End, "GFLOP/s");
+    svg.text([left - 6.0, (top + bottom) / 2.0 - LETTERS], LETTERS, INK, Anchor::End, "GFLOP/s");
     // The slanted roof begins where it leaves the frame.
     let start = x.low().max(y.low() / peaks.gbytes_per_s);
     let corner = [x.at(ridge), y.at(peaks.gflops)];
     svg.line([x.at(start), y.at(start * peaks.gbytes_per_s), corner[0], corner[1]], MEMORY);
     svg.line([corner[0], corner[1], x.at(x.high()), corner[1]], COMPUTE);
+    let mut labels = Labels::default();
     for row in shown {
         let place = [x.at(intensity(row)), y.at(row.figures.gflops)];
         let share = row.figures.ms / report.gpu_ms.max(f64::MIN_POSITIVE);
+        let radius = 2.5 + 12.0 * share.sqrt();
         let colour = if row.figures.bound == Bound::Compute { COMPUTE } else { MEMORY };
-        svg.circle(place, 2.5 + 12.0 * share.sqrt(), colour);
-        let (anchor, side) = if place[0] > right - 200.0 { (Anchor::End, -1.0) } else { (Anchor::Start, 1.0) };
-        svg.text([place[0] + side * (5.0 + 12.0 * share.sqrt()), place[1] + 4.0], LETTERS, INK, anchor, &row.name);
+        svg.circle(place, radius, colour);
+        labels.write(&mut svg, place, radius, &row.name);
     }
     svg.finish()
+}
+
+/// Labels that stand beside their dots and over no other label.
+#[derive(Default)]
+struct Labels(Vec<[f64; 4]>);
+
+impl Labels {
+    /// Writes a label on the nearest free line, with a thread to its dot where that is not the dot's own.
+    fn write(&mut self, svg: &mut Svg, [x, y]: [f64; 2], radius: f64, text: &str) {
+        const LINE: f64 = LETTERS + 2.0;
+        let width = 0.6 * LETTERS * text.chars().count() as f64;
+        let left = if x + radius + width > SIZE[0] - 10.0 { x - radius - 4.0 - width } else { x + radius + 4.0 };
+        let boxed = |line: i32| {
+            let middle = y + f64::from(line) * LINE;
+            [left, middle - LINE / 2.0, left + width, middle + LINE / 2.0]
+        };
+        let is_free = |[l, t, r, b]: [f64; 4]| self.0.iter().all(|other| r <= other[0] || other[2] <= l || b <= other[1] || other[3] <= t);
+        // 0, -1, 1, -2, 2, …
+        let mut lines = (0..40).map(|place| if place % 2 == 0 { place / 2 } else { -(place + 1) / 2 });
+        let line = lines.find(|&line| is_free(boxed(line))).unwrap_or(0);
+        let place = boxed(line);
+        let middle = (place[1] + place[3]) / 2.0;
+        if line != 0 {
+            svg.line([x, y, if left > x { left } else { left + width }, middle], GRID);
+        }
+        svg.text([left, middle + 4.0], LETTERS, INK, Anchor::Start, text);
+        self.0.push(place);
+    }
 }

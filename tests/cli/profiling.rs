@@ -133,6 +133,23 @@ fn both_clocks_of_an_adapter_time_the_same_dispatches() {
 }
 
 #[test]
+fn an_adapters_bytes_are_those_counted_by_hand() {
+    let Some(_) = default_adapter("an_adapters_bytes_are_those_counted_by_hand") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = |kernel: &str, shape: &str, entry: &str| {
+        let report = mcsan(folder.path(), &format!("profile --device 0 --kernel {kernel} --shape {shape} --steps 1 --json")).json();
+        let row = report["kernels"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == entry)).cloned();
+        (row.expect(entry)["gbyte"].as_f64().expect("bytes") * 1e9).round()
+    };
+    // One dispatch reads and writes a hundred numbers, another also reads what it adds to.
+    assert_eq!(bytes("accumulate", "count=100", "accumulate"), 4.0 * (200.0 + 300.0));
+    // x, W, b and y, twice.
+    assert_eq!(bytes("linear", "rows=30,inputs=8,outputs=4", "linear.forward"), 2.0 * 4.0 * (240.0 + 32.0 + 4.0 + 120.0));
+    // Tokens, as many rows of the table, and the result, twice; the rest of the table is not touched.
+    assert_eq!(bytes("embedding", "rows=8,words=50,width=6", "embedding.forward"), 2.0 * 4.0 * (8.0 + 2.0 * 48.0));
+}
+
+#[test]
 fn inference_the_front_end_and_every_kernel_alone_can_be_profiled() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
