@@ -27,22 +27,27 @@ fn main() {
 fn make_table() -> Result<(), Failure> {
     println!("cargo:rerun-if-changed=shaders");
     println!("cargo:rerun-if-changed=assets/demo");
-    let folder = Path::new("shaders");
-    let variants: BTreeMap<String, Vec<String>> = toml::from_str(&fs::read_to_string(folder.join("variants.toml"))?)?;
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "wgsl"));
-    files.sort();
-    let mut code = String::from("// Made by build.rs from shaders/*.wgsl.\n\n");
-    let mut names = Vec::new();
-    for file in &files {
-        let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or("a shader's file name is not UTF-8")?;
-        let shader = Shader::compile(folder, name, variants.get(name).map_or(&[], Vec::as_slice))
-            .map_err(|failure| format!("{}: {failure}", file.display()))?;
-        shader.generate(&mut code)?;
-        names.push(name.to_owned());
+    let root = Path::new("shaders");
+    let variants: BTreeMap<String, Vec<String>> = toml::from_str(&fs::read_to_string(root.join("variants.toml"))?)?;
+    let mut code = String::from("// Made by build.rs from shaders/*.wgsl and shaders/peaks/*.wgsl.\n\n");
+    for (table, meaning, folder) in [
+        ("SHADERS", "Every kernel's shader, by name.", None),
+        ("PEAKS", "The shaders that measure what a device can do at best; no kernels.", Some("peaks")),
+    ] {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(root.join(folder.unwrap_or("")))?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "wgsl"));
+        files.sort();
+        let mut list = String::new();
+        for file in &files {
+            let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or("a shader's file name is not UTF-8")?;
+            let shader = Shader::compile(root, folder, name, variants.get(name).map_or(&[], Vec::as_slice))
+                .map_err(|failure| format!("{}: {failure}", file.display()))?;
+            shader.generate(&mut code)?;
+            write!(list, "&{name}::SHADER, ")?;
+        }
+        writeln!(code, "/// {meaning}\npub static {table}: [&Shader; {}] = [{list}];\n", files.len())?;
     }
-    let list: String = names.iter().map(|name| format!("&{name}::SHADER, ")).collect();
-    writeln!(code, "/// Every shader, by name.\npub static SHADERS: [&Shader; {}] = [{list}];", names.len())?;
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("shaders.rs"), code)?;
     Ok(())
 }
@@ -63,10 +68,12 @@ struct Variant {
 }
 
 impl Shader {
-    fn compile(folder: &Path, name: &str, variants: &[String]) -> Result<Self, Failure> {
+    /// `folder` is the one below `root` that holds the file, where there is one.
+    fn compile(root: &Path, folder: Option<&str>, name: &str, variants: &[String]) -> Result<Self, Failure> {
+        let module = folder.map_or(name.to_owned(), |folder| format!("{folder}::{name}"));
         let default = [String::from("default")];
         let names = if variants.is_empty() { &default[..] } else { variants };
-        let variants = names.iter().map(|variant| Variant::compile(folder, name, variant, names)).collect::<Result<_, _>>()?;
+        let variants = names.iter().map(|variant| Variant::compile(root, &module, variant, names)).collect::<Result<_, _>>()?;
         Ok(Self { name: name.to_owned(), variants })
     }
 

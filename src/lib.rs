@@ -13,6 +13,7 @@
 //! cli/           one file per command; the only place that prints
 //! experiment/    folds, cross-validation, ablation, their statistics and tables
 //! picture/ onnx/ attention weights as SVG and PNG · a trained model for onnxruntime
+//! profile/       every kernel of a step timed, under the device's roofs; shapes of batches that are the same everywhere
 //! check/         every kernel's cases, and the comparison with the float64 reference
 //! report/        report.html: plots as inline SVG, tables, the page
 //! train/         options and events (run), epochs (under_way), files and taking up (run_folder), one step (trainer),
@@ -26,7 +27,7 @@
 //! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
 //! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
-//! shaders/       one WGSL file per kernel; shared/ what they import
+//! shaders/       one WGSL file per kernel; shared/ what they import; lanes/ variants for software adapters; peaks/ what shows a device's roofs
 //! build.rs       expands, validates and reflects them; build/: barriers that not all reach, features that a variant needs
 //! ```
 //!

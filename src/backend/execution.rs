@@ -46,3 +46,15 @@ impl Execution {
         self.span.map(|[begin, end]| end - begin)
     }
 }
+
+/// What ran while a profile was made.
+#[derive(Debug, Clone, Default)]
+pub struct Executions {
+    /// In their order on the device.
+    pub runs: Vec<Execution>,
+    /// When work was handed to the driver, begin and end by the caller's clock.
+    pub submissions: Vec<[f64; 2]>,
+}
+
+/// Nanoseconds since a time of the caller's choice.
+pub type Clock = Box<dyn Fn() -> f64>;

@@ -19,7 +19,7 @@ mod ragged;
 use std::future::Future;
 
 pub use error::{BackendError, Result};
-pub use execution::{Execution, Work};
+pub use execution::{Clock, Execution, Executions, Work};
 pub use operands::*;
 use philox::Stream;
 pub use ragged::{Preceding, Ragged};

@@ -209,8 +209,12 @@ impl Case {
 
     /// Runs it and copies every result to the host.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<Vec<Output>> {
-        let recorded = self.shape.record(&mut Source::new(self.seed), backend);
-        read_all(backend, recorded).await
+        read_all(backend, self.record(backend)).await
+    }
+
+    /// Draws the inputs and records the work, forward and back.
+    pub fn record<B: Backend>(&self, backend: &B) -> Vec<Recorded<B>> {
+        self.shape.record(&mut Source::new(self.seed), backend)
     }
 }
 

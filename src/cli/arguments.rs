@@ -77,6 +77,8 @@ pub enum Command {
     Gradients(Gradients),
     /// Compare every kernel with the CPU reference on this device
     Check(Check),
+    /// Time every kernel of a step and hold it against what the device can do at best
+    Profile(super::profile::Profile),
     /// Write the final WGSL of every kernel variant
     Shaders(Shaders),
     /// List every setting with its default and meaning

@@ -22,6 +22,7 @@ mod inspect;
 mod manual;
 mod predict;
 mod prepare;
+mod profile;
 mod progress;
 mod report;
 mod shaders;
@@ -79,6 +80,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Tokens(arguments) => tokens::run(arguments),
         Command::Gradients(arguments) => gradients::run(common, arguments),
         Command::Check(arguments) => check::run(common, arguments),
+        Command::Profile(arguments) => profile::run(common, arguments),
         Command::Shaders(arguments) => shaders::run(common, arguments),
         Command::Config => config::run(common),
         Command::Completions(arguments) => manual::completions(arguments),

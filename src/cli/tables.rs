@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::cost::ModuleCost;
+use crate::profile::{Bound, Figures, Report};
 use crate::train::Metrics;
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
@@ -50,4 +51,70 @@ pub fn details(metrics: &Metrics) -> String {
         let _ = writeln!(text, "{:width$}  {}", class.name, cells.join(" "));
     }
     text
+}
+
+/// A profile: a line a kernel, slowest first, then where the rest of a step's time is; with each dispatch where it was kept.
+pub fn profile(report: &Report) -> String {
+    let mut text = String::new();
+    let clock = if report.clock == "wall" { "the wall clock" } else { "the device's timestamps" };
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{} of {}, {} steps after {}, kernels by {clock}", report.what, report.on, report.steps, report.warmup);
+    let _ = writeln!(text, "\n{:34}  dispatches  {}", "kernel", FIGURES);
+    for row in &report.kernels {
+        let _ = writeln!(text, "{:34}  {:>10}  {}", row.name, row.dispatches, figures(&row.figures));
+    }
+    let dispatches: usize = report.kernels.iter().map(|row| row.dispatches).sum();
+    let gflop: f64 = report.kernels.iter().map(|row| row.figures.gflop).sum();
+    let over = |ms: f64| if ms > 0.0 { gflop / ms * 1e3 } else { 0.0 };
+    let _ = writeln!(
+        text,
+        "{:34}  {dispatches:>10}  {:9.3}  {:17}  {gflop:9.3}  {:9.1}",
+        "all kernels",
+        report.gpu_ms,
+        "",
+        over(report.gpu_ms)
+    );
+    let step = report.step_ms;
+    let _ = writeln!(
+        text,
+        "\na step takes {:.3} ms (quartiles {:.3} to {:.3}, least {:.3}), of which {:.3} ms are no kernel's; {:.3} ms with kernels timed",
+        step.median, step.q1, step.q3, step.min, report.waiting_ms, report.timed_step_ms.median
+    );
+    if let Some(counters) = &report.counters {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let _ = writeln!(
+            text,
+            "a step: {} dispatches in {} submissions, {} uploads of {:.3} MB, {} readbacks of {:.3} MB, {} buffers made; at most {:.1} MB held",
+            counters.dispatches,
+            counters.submissions,
+            counters.uploads,
+            megabytes(counters.uploaded_bytes),
+            counters.readbacks,
+            megabytes(counters.read_bytes),
+            counters.allocations,
+            megabytes(counters.peak_bytes)
+        );
+    }
+    let _ = write!(text, "roofs, measured here: {:.1} GFLOP/s in float32, {:.1} GB/s", report.peaks.gflops, report.peaks.gbytes_per_s);
+    if !report.each.is_empty() {
+        let _ = write!(text, "\n\n{:34}  {FIGURES}  sizes", "dispatch");
+    }
+    for dispatch in &report.each {
+        let variant = dispatch.variant.as_ref().map_or_else(String::new, |variant| format!(" [{variant}]"));
+        let grid = dispatch.grid.map_or_else(String::new, |[x, y, z]| format!(" in {x}×{y}×{z}"));
+        let _ = write!(text, "\n{:34}  {}  {}{grid}", dispatch.name.clone() + &variant, figures(&dispatch.figures), dispatch.sizes);
+    }
+    text
+}
+
+const FIGURES: &str = "       ms          quartiles      GFLOP    GFLOP/s      GB/s  of roof";
+
+fn figures(figures: &Figures) -> String {
+    let bound = match figures.bound {
+        Bound::Compute => "compute",
+        Bound::Memory => "memory",
+    };
+    let Figures { ms, spread, gflop, gflops, gbytes_per_s, of_peak, .. } = figures;
+    let quartiles = format!("{:.3}–{:.3}", spread.q1, spread.q3);
+    format!("{ms:9.3}  {quartiles:>17}  {gflop:9.3}  {gflops:9.1}  {gbytes_per_s:8.2}  {:4.0} % {bound}", 100.0 * of_peak)
 }

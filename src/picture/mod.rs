@@ -5,7 +5,7 @@
 //! (two pools of three), each of which is centred on its sample: row r spans the samples `(9r - ½)·hop .. (9r + 8½)·hop`.
 
 mod raster;
-mod svg;
+pub(crate) mod svg;
 
 use std::path::Path;
 

@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 /// Which end of a text stands at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 /// A picture that grows shape by shape; later shapes lie over earlier ones.
-pub(super) struct Svg(String);
+pub(crate) struct Svg(String);
 
 /// All letters are of one width, so that labels' widths are known: 0.6 of their size.
 const FONTS: &str = "Hack, 'DejaVu Sans Mono', Menlo, Consolas, monospace";
@@ -42,6 +42,10 @@ impl Svg {
 
     pub fn line(&mut self, [x1, y1, x2, y2]: [f64; 4], stroke: &str) {
         self.put(format_args!("<line x1=\"{x1:.2}\" y1=\"{y1:.2}\" x2=\"{x2:.2}\" y2=\"{y2:.2}\" stroke=\"{stroke}\"/>"));
+    }
+
+    pub fn circle(&mut self, [x, y]: [f64; 2], radius: f64, fill: &str) {
+        self.put(format_args!("<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{radius:.2}\" fill=\"{fill}\"/>"));
     }
 
     pub fn polygon(&mut self, points: &[[f64; 2]], fill: &str) {

@@ -1,7 +1,28 @@
-//! Where the time of a step goes.
+//! Where the time of a step goes: every kernel timed, held against what the device can do at best.
+//!
+//! A piece of work ([`work`]: a training step, inference, the front-end, one [`kernel`] alone) runs on a [`Profiled`] backend,
+//! first untouched for its wall time and then with its kernels timed ([`measure()`]): by the device's timestamps, or by the wall
+//! clock where there are none. A [`Report`] groups the dispatches and compares their FLOP and bytes with the device's own
+//! [`Peaks`]. All wall clocks of this crate's profiles are here; the backends only carry them.
 
+mod compare;
+pub mod kernel;
 mod keys;
+mod measure;
+mod peaks;
+mod report;
+mod roofline;
 mod shape;
+mod timed;
+mod trace;
+pub mod work;
 
+pub use compare::{Change, compare};
 pub use keys::SizeError;
+pub use measure::{Measurement, Phase, Plan, Profiled, REPEATS, Step, Stopwatch, measure};
+pub use peaks::{Bound, Peaks, measure_peaks};
+pub use report::{Dispatch, Figures, Report, ReportError, Row, Spread};
+pub use roofline::roofline;
 pub use shape::{Shape, lengths};
+pub use timed::Timed;
+pub use trace::trace;

@@ -13,6 +13,7 @@ mod exporting;
 mod failures;
 mod predicting;
 mod preparing;
+mod profiling;
 mod resuming;
 mod tokens;
 mod training;

@@ -9,7 +9,7 @@ use std::process::Output;
 use serde_json::Value;
 
 /// What the program says while it works, on standard error. A failure is one line besides these.
-const PROGRESS: [&str; 4] = ["preparing ", "left out: ", "training on ", "only a software adapter found: "];
+const PROGRESS: [&str; 5] = ["preparing ", "profiling ", "left out: ", "training on ", "only a software adapter found: "];
 
 /// A finished call of the program.
 pub struct Outcome {

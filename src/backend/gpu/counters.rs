@@ -1,7 +1,7 @@
 //! What a device was asked for, counted all the time.
 
 /// Totals since the device was opened; [`Counters::since`] makes them those of a stretch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
     pub dispatches: u64,
     pub submissions: u64,

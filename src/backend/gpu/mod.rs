@@ -21,7 +21,7 @@ pub use device::{Checking, Gpu, Readback};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
 pub use needs::{Need, Offer, check_needs};
-pub use profiler::{Clock, Recorded, Timing};
+pub use profiler::Timing;
 
 use super::philox::Stream;
 use super::{

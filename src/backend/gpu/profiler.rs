@@ -8,7 +8,7 @@ use super::device::Gpu;
 use super::dispatch::Command;
 use super::readback::Mapped;
 use super::shader::{Arguments, Launch};
-use crate::backend::{BackendError, Execution, Result, Work};
+use crate::backend::{BackendError, Clock, Execution, Executions, Result, Work};
 
 /// How dispatches are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,18 +20,6 @@ pub enum Timing {
     },
 }
 
-/// Nanoseconds since a time of the caller's choice.
-pub type Clock = Box<dyn Fn() -> f64>;
-
-/// What ran between [`Gpu::start_profile`] and [`Gpu::finish_profile`].
-#[derive(Debug, Clone, Default)]
-pub struct Recorded {
-    /// In their order on the device.
-    pub executions: Vec<Execution>,
-    /// When work was handed to the driver, begin and end by the caller's clock.
-    pub submissions: Vec<[f64; 2]>,
-}
-
 /// Dispatches of one set of queries: WebGPU allows 4096 queries in a set.
 const SET: usize = 2048;
 const BYTES_PER_DISPATCH: u64 = 16;
@@ -39,7 +27,7 @@ const BYTES_PER_DISPATCH: u64 = 16;
 pub(super) struct Profiler {
     timing: Timing,
     clock: Clock,
-    recorded: Recorded,
+    recorded: Executions,
     /// Begin and end of [`SET`] dispatches each.
     queries: Vec<wgpu::QuerySet>,
 }
@@ -47,7 +35,7 @@ pub(super) struct Profiler {
 impl Profiler {
     /// The queries of the next dispatch: their set, and the first of two.
     fn next_queries(&mut self, device: &wgpu::Device) -> (&wgpu::QuerySet, u32) {
-        let dispatch = self.recorded.executions.len();
+        let dispatch = self.recorded.runs.len();
         if dispatch == self.queries.len() * SET {
             self.queries.push(device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("profile"),
@@ -68,18 +56,18 @@ impl Gpu {
     /// Times the dispatches from here to [`Gpu::finish_profile`].
     pub fn start_profile(&self, timing: Timing, clock: Clock) {
         self.send();
-        *self.profiler.borrow_mut() = Some(Profiler { timing, clock, recorded: Recorded::default(), queries: Vec::new() });
+        *self.profiler.borrow_mut() = Some(Profiler { timing, clock, recorded: Executions::default(), queries: Vec::new() });
     }
 
     /// Ends a profile and waits for its timestamps.
     ///
     /// # Errors
     /// Whatever went wrong on the device.
-    pub async fn finish_profile(&self) -> Result<Recorded> {
+    pub async fn finish_profile(&self) -> Result<Executions> {
         self.send();
-        let Some(Profiler { mut recorded, queries, .. }) = self.profiler.take() else { return Ok(Recorded::default()) };
+        let Some(Profiler { mut recorded, queries, .. }) = self.profiler.take() else { return Ok(Executions::default()) };
         let period = f64::from(self.queue.get_timestamp_period());
-        for (set, executions) in queries.iter().zip(recorded.executions.chunks_mut(SET)) {
+        for (set, executions) in queries.iter().zip(recorded.runs.chunks_mut(SET)) {
             let ticks = self.resolve(set, executions.len()).await?;
             for (execution, pair) in executions.iter_mut().zip(ticks.chunks_exact(2)) {
                 // A query that was never written is zero.
@@ -135,7 +123,7 @@ impl Gpu {
             span,
         };
         if let Some(profiler) = self.profiler.borrow_mut().as_mut() {
-            profiler.recorded.executions.push(execution);
+            profiler.recorded.runs.push(execution);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::check::{Recorded, Source, Subject};
 
 /// The weights of an attention: its shapes and inputs, without the values.
 #[derive(Debug, Clone)]
-pub struct AttentionWeights(Attention);
+pub struct AttentionWeights(pub Attention);
 
 impl fmt::Display for AttentionWeights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Launches of [`crate::backend::Backend::embedding`] and its gradient.
 
 use super::*;
-use crate::backend::Tokens;
+use crate::backend::{Tokens, Work};
 use shader::embedding::{Args, Backward, Forward, LANES};
 
 fn arguments(table: &Tensor, tokens: &Tokens<Gpu>, accumulate: u32) -> Args {
@@ -11,7 +11,9 @@ fn arguments(table: &Tensor, tokens: &Tokens<Gpu>, accumulate: u32) -> Args {
 pub(in super::super) fn forward(gpu: &Gpu, table: &Tensor, tokens: &Tokens<Gpu>) -> Tensor {
     let y = gpu.new_tensor([tokens.rows, table.columns()]);
     let launch = Forward { table, ids: &tokens.ids, y: &y };
-    gpu.dispatch(&launch, arguments(table, tokens, 0), flat_grid(y.len(), LANES), y.len() as f64);
+    // Of the table only the rows that occur.
+    let work = Work::touching(y.len() as f64, 4.0 * (tokens.rows + 2 * y.len()) as f64);
+    gpu.dispatch(&launch, arguments(table, tokens, 0), flat_grid(y.len(), LANES), work);
     y
 }
 

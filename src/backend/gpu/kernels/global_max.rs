@@ -1,6 +1,7 @@
 //! Launches of [`crate::backend::Backend::global_max`] and its gradient.
 
 use super::*;
+use crate::backend::Work;
 use shader::global_max::{Args, Backward, Forward, LANES};
 
 pub(in super::super) fn forward(gpu: &Gpu, streams: &[(&Tensor, &Ragged<Gpu>)]) -> (Tensor, Words) {
@@ -19,7 +20,9 @@ pub(in super::super) fn forward(gpu: &Gpu, streams: &[(&Tensor, &Ragged<Gpu>)]) 
             accumulate: 0,
         };
         let launch = Forward { x, offsets: &rows.device_offsets, y: &y, winners: &winners };
-        gpu.dispatch(&launch, args, flat_grid(batch * x.columns(), LANES), x.len() as f64);
+        // Of the result only this stream's columns.
+        let work = Work::touching(x.len() as f64, 4.0 * (x.len() + 2 * batch * x.columns()) as f64);
+        gpu.dispatch(&launch, args, flat_grid(batch * x.columns(), LANES), work);
         column += x.columns() as u32;
     }
     (y, winners)
@@ -36,5 +39,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, winners: &Words, rows: 
         accumulate: dx.accumulates(),
     };
     let launch = Backward { dy, winning_rows: winners, owners: &rows.owners, dx: &dx.tensor };
-    gpu.dispatch(&launch, args, flat_grid(dx.tensor.len(), LANES), dx.tensor.len() as f64);
+    let (written, read) = (dx.tensor.len(), total_rows + 2 * rows.batch() * columns);
+    let work = Work::touching(written as f64, 4.0 * (written * (1 + dx.accumulates() as usize) + read) as f64);
+    gpu.dispatch(&launch, args, flat_grid(dx.tensor.len(), LANES), work);
 }

@@ -16,6 +16,7 @@ pub(super) mod global_max;
 pub(super) mod gradient_norm;
 pub(super) mod linear;
 pub(super) mod mfcc;
+mod peaks;
 pub(super) mod position_embedding;
 pub(super) mod residual_norm;
 pub(super) mod sgd;

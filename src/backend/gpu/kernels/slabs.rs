@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::*;
+use crate::backend::Work;
 use shader::slabs::{Args, LANES, Sum};
 
 /// Most slabs of a sum for the variants `tiles` and `lanes`, which bounds the memory of the partial sums; a software adapter
@@ -44,6 +45,7 @@ impl Slabs {
             accumulate: sink.accumulates(),
         };
         let flop = part.len() as f64 * f64::from(self.count);
-        gpu.dispatch(&Sum { partial, out: &sink.tensor }, args, flat_grid(part.len(), LANES), flop);
+        let work = Work::touching(flop, 4.0 * part.len() as f64 * f64::from(self.count + 1 + sink.accumulates()));
+        gpu.dispatch(&Sum { partial, out: &sink.tensor }, args, flat_grid(part.len(), LANES), work);
     }
 }

@@ -1,0 +1,240 @@
+//! `mcsan profile`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, ValueEnum};
+use serde_json::json;
+
+use super::arguments::{Common, Configuration, Options};
+use super::device::{self, Device};
+use super::{Done, Failure, cannot_write, print_json, tables};
+use crate::backend::gpu::{Checking, Timing};
+use crate::check::{Case, Kernel};
+use crate::config::Settings;
+use crate::corpus::manifest;
+use crate::dataset::{Dataset, replace_file};
+use crate::profile::work::{self, Pass, ProfileError};
+use crate::profile::{
+    Measurement, Plan, Profiled, REPEATS, Report, Shape, SizeError, Stopwatch, Timed, compare, kernel, measure_peaks, roofline, trace,
+};
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  mcsan profile --shape batch=256,frames=1000,words=50,ragged --roofline roofline.svg
+  mcsan profile --kernel linear --shape rows=14400,inputs=128,outputs=512
+  mcsan profile --data corpus.safetensors --json > base.json, and later: mcsan profile --data corpus.safetensors --compare base.json")]
+pub struct Profile {
+    /// Profile a batch of this prepared file, the first of an epoch
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["shape", "kernel", "from"])]
+    pub data: Option<PathBuf>,
+    /// Profile a drawn batch: batch=256,frames=1000,words=50[,ragged]; with --kernel the kernel's own sizes, and as many
+    /// --shape as wanted
+    #[arg(long, value_name = "SIZES")]
+    pub shape: Vec<String>,
+    /// Profile one kernel alone, forward and back
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["what", "from"])]
+    pub kernel: Option<String>,
+    /// What of it
+    #[arg(long, value_name = "WORK", default_value = "train")]
+    pub what: What,
+    /// Seconds of noise that --what prepare takes features of
+    #[arg(long, value_name = "N", default_value_t = 60.0)]
+    pub seconds: f64,
+    /// Recordings that --what prepare takes features of: a manifest corpus
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["seconds", "shape", "data"])]
+    pub manifest: Option<PathBuf>,
+    /// Steps whose wall time is taken, and as many again whose kernels are timed
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub steps: u32,
+    /// Steps before them
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub warmup: u32,
+    /// What times the kernels
+    #[arg(long, value_name = "CLOCK", default_value = "auto")]
+    pub clock: ClockChoice,
+    /// Show every dispatch by itself
+    #[arg(long)]
+    pub each: bool,
+    /// Draw the kernels under the device's roofs
+    #[arg(long, value_name = "FILE.svg")]
+    pub roofline: Option<PathBuf>,
+    /// Write trace events for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE.json", conflicts_with = "from")]
+    pub trace: Option<PathBuf>,
+    /// Compare with a profile that was kept with --json
+    #[arg(long, value_name = "BASE.json")]
+    pub compare: Option<PathBuf>,
+    /// Measure nothing; show a profile that was kept with --json
+    #[arg(long, value_name = "FILE.json")]
+    pub from: Option<PathBuf>,
+    #[command(flatten)]
+    pub configuration: Configuration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// A training step: forward, back, optimiser
+    Train,
+    /// Forward alone
+    Inference,
+    /// The acoustic front-end
+    Prepare,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClockChoice {
+    /// The device's timestamps, or the wall clock where it has none
+    Auto,
+    /// The wall clock: every dispatch is run several times and waited for
+    Wall,
+}
+
+/// What is profiled, read from the arguments.
+enum Subject {
+    Steps(Pass, Box<Dataset>),
+    FrontEnd(Vec<Vec<f32>>),
+    Kernel(Box<Case>),
+}
+
+pub fn run(common: &Common, arguments: &Profile) -> Done {
+    if let Some(path) = &arguments.from {
+        return show(common, arguments, vec![load(path)?]);
+    }
+    let mut settings = arguments.configuration.load(Settings::default())?;
+    let subjects = subjects(arguments, &mut settings)?;
+    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    let timing = match arguments.clock {
+        ClockChoice::Auto => Timing::Timestamps,
+        ClockChoice::Wall => Timing::Clock { repeats: REPEATS },
+    };
+    let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, timing };
+    eprintln!("profiling {}", device.name());
+    let described = device.to_json();
+    let (reports, last) = match device {
+        Device::Cpu(cpu) => pollster::block_on(profile(&Timed::new(cpu), described, plan, &subjects, &settings, arguments.each)),
+        Device::Gpu(gpu) => pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each)),
+    }?;
+    if let (Some(path), Some(measured)) = (&arguments.trace, &last) {
+        write(path, &trace(measured).to_string())?;
+    }
+    show(common, arguments, reports)
+}
+
+/// Names of what is profiled, with what it is.
+fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String; 2], Subject)>, Failure> {
+    if let Some(name) = &arguments.kernel {
+        let kernel = kernel::find(name).unwrap_or_else(|error| wrong(&error));
+        let usual = [String::new()];
+        let shapes = if arguments.shape.is_empty() { &usual[..] } else { &arguments.shape };
+        let subject = |shape: &String| {
+            let case = kernel::case(kernel, shape).unwrap_or_else(|error| wrong(&error));
+            ([Kernel::name(kernel).to_owned(), shape_name(shape)], Subject::Kernel(Box::new(case)))
+        };
+        return Ok(shapes.iter().map(subject).collect());
+    }
+    let what = arguments.what.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    if arguments.what == What::Prepare {
+        let (on, clips) = match &arguments.manifest {
+            None => (format!("{} s of noise", arguments.seconds), work::noise(arguments.seconds)),
+            Some(path) => {
+                let paths: Vec<PathBuf> = manifest::read(path, None)?.utterances.into_iter().map(|utterance| utterance.audio).collect();
+                (path.display().to_string(), work::recordings(&paths)?)
+            }
+        };
+        return Ok(vec![([what, on], Subject::FrontEnd(clips))]);
+    }
+    let pass = if arguments.what == What::Inference { Pass::Inference } else { Pass::Train };
+    let (on, data) = match (&arguments.data, arguments.shape.as_slice()) {
+        (Some(path), _) => (path.display().to_string(), Dataset::load(path)?),
+        (None, shapes @ ([] | [_])) => {
+            let text = shapes.first().map_or("", String::as_str);
+            let shape: Shape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));
+            // The batch is the shape's, whatever the settings say.
+            settings.train.batch_size = shape.batch;
+            settings.data.max_frames = settings.data.max_frames.max(shape.frames);
+            (shape.to_string(), shape.dataset())
+        }
+        (None, _) => wrong(&SizeError::Misfit("several --shape need --kernel".into())),
+    };
+    Ok(vec![([what, on], Subject::Steps(pass, Box::new(data)))])
+}
+
+fn shape_name(text: &str) -> String {
+    if text.is_empty() { "usual sizes".into() } else { text.into() }
+}
+
+/// Ends the program as wrong usage does.
+fn wrong(error: &SizeError) -> ! {
+    Options::command().error(ErrorKind::ValueValidation, error).exit()
+}
+
+/// Measures everything; returns the reports and the last measurement.
+async fn profile<B: Profiled>(
+    backend: &B,
+    device: serde_json::Value,
+    plan: Plan,
+    subjects: &[([String; 2], Subject)],
+    settings: &Settings,
+    each: bool,
+) -> Result<(Vec<Report>, Option<Measurement>), ProfileError> {
+    let mut measurements = Vec::new();
+    for (_, subject) in subjects {
+        measurements.push(match subject {
+            Subject::Steps(pass, data) => work::steps(backend, plan, *pass, settings, data).await?,
+            Subject::FrontEnd(clips) => work::front_end(backend, plan, clips).await?,
+            Subject::Kernel(case) => work::kernel(backend, plan, case).await?,
+        });
+    }
+    // Last, so that the memory it takes does not count.
+    let timing = measurements.first().map_or(plan.timing, |measured| measured.timing);
+    let peaks = measure_peaks(backend, timing, &Stopwatch::new()).await?;
+    let reports = subjects.iter().zip(&measurements);
+    let reports = reports.map(|((names, _), measured)| Report::new(names.clone(), device.clone(), plan.warmup, measured, peaks, each));
+    Ok((reports.collect::<Result<_, _>>()?, measurements.pop()))
+}
+
+fn show(common: &Common, arguments: &Profile, reports: Vec<Report>) -> Done {
+    let base = arguments.compare.as_deref().map(load).transpose()?;
+    if let (Some(path), Some(report)) = (&arguments.roofline, reports.last()) {
+        write(path, &roofline(report))?;
+    }
+    let mut documents = Vec::new();
+    for report in &reports {
+        let changes = base.as_ref().map(|base| compare(base, report));
+        if common.json {
+            let mut document = json!(report);
+            if let Some(changes) = &changes {
+                document["compared"] = json!(changes);
+            }
+            documents.push(document);
+            continue;
+        }
+        println!("{}", tables::profile(report));
+        if let Some(changes) = changes {
+            println!("\n{:34}  {:>10}  {:>10}  change", "", "before, ms", "now, ms");
+            for change in changes {
+                println!("{}", change.line());
+            }
+        }
+    }
+    if common.json {
+        match documents.as_slice() {
+            [document] => print_json(document),
+            _ => print_json(&json!({ "profiles": documents })),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(path: &Path) -> Result<Report, Failure> {
+    let failure = |reason: String| Failure(format!("{}: {reason}; give what 'mcsan profile --json' has written", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| failure(format!("is no profile ({error})")))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    replace_file(path, |file| file.write_all(text.as_bytes())).map_err(cannot_write(path))
+}

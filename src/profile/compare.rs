@@ -1,0 +1,58 @@
+//! What has become of each kernel since another profile.
+
+use serde::Serialize;
+
+use super::report::{Report, Row, Spread};
+
+/// A kernel, or the step as a whole, then and now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    pub name: String,
+    /// Milliseconds in a step; none where it did not run.
+    pub base_ms: Option<f64>,
+    pub ms: Option<f64>,
+    /// `ms / base_ms`
+    pub ratio: Option<f64>,
+    /// Whether the middle halves of both overlap: then the difference says nothing.
+    pub within_spread: bool,
+}
+
+/// The step, then every kernel of either profile, by its larger time.
+pub fn compare(base: &Report, now: &Report) -> Vec<Change> {
+    let spread = |report: &Report, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
+    let gone = base.kernels.iter().filter(|row| spread(now, &row.name).is_none());
+    let name = |row: &Row| row.name.clone();
+    let names = now.kernels.iter().map(name).chain(gone.map(name));
+    let mut changes: Vec<Change> = names.map(|name| change(&name, spread(base, &name), spread(now, &name))).collect();
+    changes.sort_by(|a, b| b.larger().total_cmp(&a.larger()));
+    changes.insert(0, change("step", Some(base.step_ms), Some(now.step_ms)));
+    changes
+}
+
+fn change(name: &str, base: Option<Spread>, now: Option<Spread>) -> Change {
+    let [base_ms, ms] = [base, now].map(|spread| spread.map(|spread| spread.median));
+    Change {
+        name: name.into(),
+        base_ms,
+        ms,
+        ratio: base_ms.zip(ms).filter(|(base, _)| *base > 0.0).map(|(base, now)| now / base),
+        within_spread: base.zip(now).is_some_and(|(base, now)| base.overlaps(&now)),
+    }
+}
+
+impl Change {
+    fn larger(&self) -> f64 {
+        self.base_ms.unwrap_or(0.0).max(self.ms.unwrap_or(0.0))
+    }
+
+    /// In one line.
+    pub fn line(&self) -> String {
+        let time = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.3}"));
+        let verdict = match (self.ratio, self.within_spread) {
+            (None, _) => if self.ms.is_some() { "new" } else { "gone" }.into(),
+            (Some(ratio), true) => format!("{:+.1} %  within the spread", 100.0 * (ratio - 1.0)),
+            (Some(ratio), false) => format!("{:+.1} %", 100.0 * (ratio - 1.0)),
+        };
+        format!("{:34}  {:>10}  {:>10}  {verdict}", self.name, time(self.base_ms), time(self.ms))
+    }
+}

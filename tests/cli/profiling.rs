@@ -1,0 +1,210 @@
+//! `profile`: what its numbers say of each other, on the CPU reference and on an adapter, by both clocks.
+
+use serde_json::Value;
+
+use crate::program::{default_adapter, mcsan};
+
+const SHAPE: &str = "--shape batch=3,frames=60,words=5,ragged --set model.hidden=16 --set model.heads=2 --steps 2 --warmup 1";
+
+/// Figures that follow from each other do, and sums are sums.
+fn is_consistent(report: &Value) {
+    let kernels = report["kernels"].as_array().expect("kernels");
+    assert!(!kernels.is_empty());
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} is a number"));
+    let near = |a: f64, b: f64, what: &str| assert!((a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1e-9), "{what}: {a} and {b}");
+    for kernel in kernels {
+        let name = kernel["name"].as_str().expect("a name");
+        let ms = number(&kernel["ms"]);
+        let spread = &kernel["spread"];
+        assert!(number(&spread["min"]) <= number(&spread["q1"]) && number(&spread["q1"]) <= ms && ms <= number(&spread["q3"]), "{kernel}");
+        if ms > 0.0 {
+            near(number(&kernel["gflops"]) * ms, 1e3 * number(&kernel["gflop"]), name);
+            near(number(&kernel["gbytes_per_s"]) * ms, 1e3 * number(&kernel["gbyte"]), name);
+        }
+        assert!(number(&kernel["gbyte"]) > 0.0 && number(&kernel["of_peak"]) >= 0.0, "{kernel}");
+        assert!(["compute", "memory"].contains(&kernel["bound"].as_str().unwrap_or_default()), "{kernel}");
+    }
+    near(kernels.iter().map(|kernel| number(&kernel["ms"])).sum(), number(&report["gpu_ms"]), "gpu_ms");
+    let dispatches: u64 = kernels.iter().map(|kernel| kernel["dispatches"].as_u64().expect("a count")).sum();
+    if let Some(counted) = report["counters"]["dispatches"].as_u64() {
+        assert_eq!(counted, dispatches, "dispatches counted and timed");
+    }
+    if let Some(each) = report["each"].as_array() {
+        assert_eq!(each.len() as u64, dispatches);
+        near(each.iter().map(|one| number(&one["gflop"])).sum(), kernels.iter().map(|one| number(&one["gflop"])).sum(), "FLOP");
+    }
+    assert!(number(&report["step_ms"]["min"]) <= number(&report["step_ms"]["median"]));
+    assert!(number(&report["peaks"]["gflops"]) > 0.0 && number(&report["peaks"]["gbytes_per_s"]) > 0.0);
+}
+
+fn names(report: &Value) -> Vec<&str> {
+    report["kernels"].as_array().into_iter().flatten().filter_map(|kernel| kernel["name"].as_str()).collect()
+}
+
+#[test]
+fn a_profile_on_the_cpu_reference_is_consistent_and_can_be_shown_drawn_and_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let outcome = mcsan(folder, &format!("profile --device cpu {SHAPE} --each --json --trace trace.json --roofline roofline.svg"));
+    let text = outcome.stdout.clone();
+    let report = outcome.json();
+    is_consistent(&report);
+    assert_eq!((report["clock"].as_str(), report["device"]["name"].as_str()), (Some("wall"), Some("cpu")));
+    assert_eq!((report["what"].as_str(), report["on"].as_str()), (Some("train"), Some("batch=3,frames=60,words=5,ragged")));
+    for name in ["linear.forward", "bilstm.backward", "conv_pool.forward", "attention.backward", "adam.update", "cross_entropy.forward"] {
+        assert!(names(&report).contains(&name), "{name} in {:?}", names(&report));
+    }
+    is_a_trace(folder, &report);
+    is_a_roofline(folder, &report);
+
+    std::fs::write(folder.join("base.json"), text).expect("a file");
+    let compared = mcsan(folder, "profile --from base.json --compare base.json --json").json();
+    let changes = compared["compared"].as_array().expect("changes");
+    assert_eq!(changes.len(), names(&report).len() + 1);
+    for change in changes {
+        assert!(change["ratio"] == 1.0 && change["within_spread"] == true, "{change}");
+    }
+    let shown = mcsan(folder, "profile --from base.json --compare base.json").succeeds().stdout;
+    assert!(shown.contains("linear.forward") && shown.contains("within the spread") && shown.contains("roofs, measured here"), "{shown}");
+}
+
+/// Events of one track follow one another; the device's are those of the report, in each step.
+fn is_a_trace(folder: &std::path::Path, report: &Value) {
+    let trace: Value = serde_json::from_slice(&std::fs::read(folder.join("trace.json")).expect("a trace")).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("events");
+    let number = |event: &Value, key: &str| event[key].as_f64().unwrap_or_else(|| panic!("{key} of {event}"));
+    for track in 1..=3 {
+        let mut spans: Vec<[f64; 2]> = events
+            .iter()
+            .filter(|event| event["ph"] == "X" && event["tid"] == track)
+            .map(|event| [number(event, "ts"), number(event, "ts") + number(event, "dur")])
+            .collect();
+        spans.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        assert!(spans.iter().all(|[begin, end]| begin <= end));
+        for pair in spans.windows(2) {
+            assert!(pair[0][1] <= pair[1][0] + 1e-3, "track {track}: {pair:?} overlap");
+        }
+    }
+    let device = events.iter().filter(|event| event["ph"] == "X" && event["tid"] == 3).count();
+    assert_eq!(device, 2 * report["each"].as_array().map_or(0, Vec::len));
+    for name in ["batch", "record", "wait"] {
+        assert!(events.iter().any(|event| event["tid"] == 1 && event["name"] == name), "{name}");
+    }
+}
+
+fn is_a_roofline(folder: &std::path::Path, report: &Value) {
+    let svg = std::fs::read_to_string(folder.join("roofline.svg")).expect("a picture");
+    resvg::usvg::Tree::from_str(&svg, &Default::default()).expect("SVG");
+    let drawn = svg.matches("<circle").count();
+    let counted = report["kernels"].as_array().into_iter().flatten().filter(|kernel| kernel["gflop"].as_f64() > Some(0.0)).count();
+    assert_eq!(drawn, counted);
+}
+
+#[test]
+fn both_clocks_of_an_adapter_time_the_same_dispatches() {
+    let Some(_) = default_adapter("both_clocks_of_an_adapter_time_the_same_dispatches") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let profile = |more: &str| mcsan(folder, &format!("profile --device 0 {SHAPE} --each --json {more}")).json();
+    let (auto, wall) = (profile("--trace trace.json --roofline roofline.svg"), profile("--clock wall"));
+    for report in [&auto, &wall] {
+        is_consistent(report);
+        let counters = &report["counters"];
+        for counter in ["submissions", "uploads", "uploaded_bytes", "readbacks", "read_bytes", "peak_bytes"] {
+            assert!(counters[counter].as_u64() > Some(0), "{counter} of {counters}");
+        }
+    }
+    assert_eq!(wall["clock"], "wall");
+    println!("the adapter's clock: {}", auto["clock"]);
+    is_a_trace(folder, &auto);
+    is_a_roofline(folder, &auto);
+    let dispatches = |report: &Value| -> Vec<(String, String)> {
+        let each = report["each"].as_array().cloned().unwrap_or_default();
+        each.iter().map(|one| (one["name"].to_string(), one["sizes"].to_string())).collect()
+    };
+    assert_eq!(dispatches(&auto), dispatches(&wall));
+    let sum =
+        |report: &Value, key: &str| report["kernels"].as_array().into_iter().flatten().filter_map(|one| one[key].as_f64()).sum::<f64>();
+    assert_eq!(sum(&auto, "gbyte"), sum(&wall, "gbyte"));
+    // The products of both backends are the same, though one counts them by call and the other by dispatch.
+    let cpu = mcsan(folder, &format!("profile --device cpu {SHAPE} --json")).json();
+    let ratio = sum(&auto, "gflop") / sum(&cpu, "gflop");
+    assert!((0.8..1.6).contains(&ratio), "FLOP on the adapter over those on the CPU reference: {ratio}");
+}
+
+#[test]
+fn an_adapters_bytes_are_those_counted_by_hand() {
+    let Some(_) = default_adapter("an_adapters_bytes_are_those_counted_by_hand") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let bytes = |kernel: &str, shape: &str, entry: &str| {
+        let report = mcsan(folder.path(), &format!("profile --device 0 --kernel {kernel} --shape {shape} --steps 1 --json")).json();
+        let row = report["kernels"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == entry)).cloned();
+        (row.expect(entry)["gbyte"].as_f64().expect("bytes") * 1e9).round()
+    };
+    // One dispatch reads and writes a hundred numbers, another also reads what it adds to.
+    assert_eq!(bytes("accumulate", "count=100", "accumulate"), 4.0 * (200.0 + 300.0));
+    // x, W, b and y, twice.
+    assert_eq!(bytes("linear", "rows=30,inputs=8,outputs=4", "linear.forward"), 2.0 * 4.0 * (240.0 + 32.0 + 4.0 + 120.0));
+    // Tokens, as many rows of the table, and the result, twice; the rest of the table is not touched.
+    assert_eq!(bytes("embedding", "rows=8,words=50,width=6", "embedding.forward"), 2.0 * 4.0 * (8.0 + 2.0 * 48.0));
+}
+
+#[test]
+fn inference_the_front_end_and_every_kernel_alone_can_be_profiled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let inference = mcsan(folder, &format!("profile --device cpu {SHAPE} --what inference --json")).json();
+    is_consistent(&inference);
+    assert!(names(&inference).iter().all(|name| !name.contains("backward") && *name != "adam.update"), "{:?}", names(&inference));
+    let front_end = mcsan(folder, "profile --device cpu --what prepare --seconds 2 --steps 2 --json").json();
+    is_consistent(&front_end);
+    assert_eq!(names(&front_end), ["mfcc.forward"]);
+    for (kernel, shape) in [
+        ("mfcc", "batch=2,samples=1600"),
+        ("deltas", "batch=2,frames=30"),
+        ("z_score", "batch=2,frames=30,columns=5"),
+        ("embedding", "rows=9,words=4,width=6"),
+        ("position_embedding", "batch=2,rows=8,width=6"),
+        ("accumulate", "count=100"),
+        ("conv_pool", "batch=2,frames=30,inputs=4,outputs=8,relu"),
+        ("linear", "rows=30,inputs=8,outputs=4"),
+        ("bilstm", "batch=2,rows=7,inputs=5,hidden=8,ragged"),
+        ("attention", "batch=2,queries=5,keys=9,width=8,heads=2"),
+        ("attention_weights", "batch=2,queries=5,keys=9,width=8,heads=2,ragged"),
+        ("residual_norm", "rows=9,width=16"),
+        ("global_max", "batch=3,rows=9,columns=4"),
+        ("cross_entropy", "batch=5,classes=3"),
+        ("dropout", "rows=9,columns=4"),
+        ("gradient_norm", "count=100"),
+        ("adam", "count=100"),
+        ("sgd", "count=100"),
+    ] {
+        let report = mcsan(folder, &format!("profile --device cpu --kernel {kernel} --shape {shape} --steps 2 --json")).json();
+        is_consistent(&report);
+        assert!(names(&report).iter().any(|name| name.split('.').next() == Some(kernel)), "{kernel}: {:?}", names(&report));
+    }
+    let line =
+        "profile --device cpu --kernel linear --shape rows=30,inputs=8,outputs=4 --shape rows=60,inputs=8,outputs=4 --steps 2 --json";
+    let two = mcsan(folder, line).json();
+    let flop = |place: usize| two["profiles"][place]["kernels"][0]["gflop"].as_f64().expect("work");
+    assert_eq!(flop(1), 2.0 * flop(0));
+}
+
+#[test]
+fn wrong_sizes_and_files_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (line, words) in [
+        ("profile --kernel linar", "'linar' is no kernel; there are mfcc"),
+        ("profile --kernel linear --shape row=3", "'row' is no size of linear, which has rows=N, inputs=N"),
+        ("profile --kernel attention --shape width=10,heads=3", "does not divide into 3 heads"),
+        ("profile --shape batch=0", "batch: '0' is no number from 1"),
+        ("profile --shape batch=2 --shape batch=3", "several --shape need --kernel"),
+    ] {
+        let outcome = mcsan(folder.path(), line);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(words), "{line}: {}", outcome.stderr);
+    }
+    std::fs::write(folder.path().join("other.json"), "{}").expect("a file");
+    assert!(mcsan(folder.path(), "profile --from other.json").fails().contains("other.json: is no profile"));
+    assert!(mcsan(folder.path(), "profile --from none.json").fails().contains("give what 'mcsan profile --json' has written"));
+}
