@@ -190,7 +190,7 @@ async fn profile<B: Profiled>(
     }
     // Last, so that the memory it takes does not count.
     let timing = measurements.first().map_or(plan.timing, |measured| measured.timing);
-    let peaks = measure_peaks(backend, timing, &Stopwatch::new()).await?;
+    let peaks = measure_peaks(backend, timing, &Stopwatch::start()).await?;
     let reports = subjects.iter().zip(&measurements);
     let reports = reports.map(|((names, _), measured)| Report::new(names.clone(), device.clone(), plan.warmup, measured, peaks, each));
     Ok((reports.collect::<Result<_, _>>()?, measurements.pop()))

@@ -86,8 +86,8 @@ pub struct Phase {
 }
 
 impl Stopwatch {
-    /// A clock that starts now.
-    pub fn new() -> Self {
+    /// A clock that starts now, with nothing done yet.
+    pub fn start() -> Self {
         Self { zero: Instant::now(), phases: Rc::default() }
     }
 
@@ -147,7 +147,7 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
     plan: Plan,
     mut work: impl AsyncFnMut(&Stopwatch) -> std::result::Result<(), E>,
 ) -> std::result::Result<Measurement, E> {
-    let watch = Stopwatch::new();
+    let watch = Stopwatch::start();
     for _ in 0..plan.warmup {
         work(&watch).await?;
     }
