@@ -6,7 +6,7 @@ use super::{Lengths, total};
 use crate::backend::{Backend, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// How unequal the attention weights are.
@@ -100,8 +100,8 @@ impl Subject for Attention {
         if self.keys.iter().all(|&keys| keys <= 1) { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
@@ -109,8 +109,8 @@ impl Differentiable for Attention {
     /// Query rows and key rows.
     type Layout<B: Backend> = [Ragged<B>; 2];
 
-    fn layout<B: Backend>(&self, backend: &B) -> [Ragged<B>; 2] {
-        [&self.queries, &self.keys].map(|lengths| Ragged::new(backend, lengths))
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
+        [inputs.rows("query lengths", &self.queries), inputs.rows("key lengths", &self.keys)]
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {

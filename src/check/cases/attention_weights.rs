@@ -6,7 +6,7 @@ use super::{Attention, Scores};
 use crate::backend::{AttentionInputs, Backend};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::Differentiable;
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 
 /// The weights of an attention: its shapes and inputs, without the values.
 #[derive(Debug, Clone)]
@@ -42,10 +42,10 @@ impl Subject for AttentionWeights {
         Silence::Wrong
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        let [query_rows, key_rows] = &self.0.layout(backend);
-        let operands: Vec<_> = self.0.leaves(source).iter().map(|leaf| backend.upload(&leaf.values, leaf.shape)).collect();
-        let inputs = AttentionInputs {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        let [query_rows, key_rows] = &self.0.layout(inputs);
+        let operands: Vec<_> = self.0.leaves(source).iter().map(|leaf| inputs.matrix(&leaf.name, leaf.shape, &leaf.values)).collect();
+        let attention = AttentionInputs {
             queries: &operands[0],
             keys: &operands[1],
             values: &operands[2],
@@ -54,6 +54,6 @@ impl Subject for AttentionWeights {
             heads: self.0.heads,
             scale: self.0.scale(),
         };
-        vec![Recorded::new("weights", backend.attention_weights(&inputs))]
+        vec![Recorded::new("weights", inputs.backend.attention_weights(&attention))]
     }
 }

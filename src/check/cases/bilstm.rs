@@ -6,7 +6,7 @@ use super::{Lengths, total};
 use crate::backend::{Backend, LstmWeights, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// How far the gates are driven.
@@ -89,16 +89,16 @@ impl Subject for Bilstm {
         if self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Bilstm {
     type Layout<B: Backend> = Ragged<B>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Ragged<B> {
-        Ragged::new(backend, &self.lengths)
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
+        inputs.rows("lengths", &self.lengths)
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {

@@ -6,7 +6,7 @@ use super::{Lengths, total};
 use crate::backend::{Backend, OUT_OF_VOCABULARY, Ragged, Tokens};
 use crate::check::compare::Tolerance;
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// Word vectors; every seventh token has none.
@@ -48,16 +48,16 @@ impl Subject for Embedding {
         Tolerance::of_rms(3e-6)
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Embedding {
     type Layout<B: Backend> = Tokens<B>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Tokens<B> {
-        Tokens::new(backend, &self.tokens(), self.words)
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Tokens<B> {
+        inputs.tokens("tokens", &self.tokens(), self.words)
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
@@ -105,16 +105,16 @@ impl Subject for PositionEmbedding {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for PositionEmbedding {
     type Layout<B: Backend> = Ragged<B>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Ragged<B> {
-        Ragged::new(backend, &self.lengths)
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
+        inputs.rows("lengths", &self.lengths)
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {

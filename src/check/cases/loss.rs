@@ -5,7 +5,7 @@ use std::fmt;
 use crate::backend::Backend;
 use crate::check::compare::Tolerance;
 use crate::check::differentiable::Leaf;
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 
 /// How the classes count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,16 +36,16 @@ impl CrossEntropy {
     }
 
     /// Records loss and gradient for given logits.
-    pub fn record_for<B: Backend>(&self, logits: &Leaf, backend: &B) -> Vec<Recorded<B>> {
+    pub fn record_for<B: Backend>(&self, logits: &Leaf, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let mut source = Source::new(self.batch as u64);
-        let labels = backend.upload_words(&source.below(self.batch, self.classes as u32));
+        let labels = inputs.words("labels", &source.below(self.batch, self.classes as u32));
         let weights = match self.class_weights {
             ClassWeights::Equal => vec![1.0; self.classes],
             ClassWeights::Uneven => source.uniform(self.classes, 0.9).into_iter().map(|value| 1.0 + value).collect(),
         };
-        let weights = backend.upload(&weights, [1, self.classes]);
-        let logits = backend.upload(&logits.values, logits.shape);
-        let (loss, gradient) = backend.cross_entropy(&logits, &labels, &weights, self.smoothing, self.total_weight);
+        let weights = inputs.matrix("class weights", [1, self.classes], &weights);
+        let logits = inputs.matrix(&logits.name, logits.shape, &logits.values);
+        let (loss, gradient) = inputs.backend.cross_entropy(&logits, &labels, &weights, self.smoothing, self.total_weight);
         vec![Recorded::new("loss", loss), Recorded::new("gradient of logits", gradient)]
     }
 }
@@ -101,7 +101,7 @@ impl Subject for CrossEntropy {
         Tolerance::of_rms(if self.amplitude > 10.0 { 5e-5 } else { 1e-5 })
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        self.record_for(&self.logits(source), backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        self.record_for(&self.logits(source), inputs)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::backend::{AdamStep, Backend, Sink, StepSize, Write};
 use crate::check::compare::Tolerance;
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 
 /// Optimiser steps of a case: Adam's bias correction differs from step to step.
 const STEPS: u32 = 3;
@@ -35,12 +35,13 @@ impl Subject for Accumulate {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let shape = [1, self.count];
-        let mut drawn = || backend.upload(&source.uniform(self.count, 1.0), shape);
-        let x = drawn();
+        let backend = inputs.backend;
+        let mut drawn = |name| inputs.matrix(name, shape, &source.uniform(self.count, 1.0));
+        let x = drawn("x");
         let set = Sink { tensor: backend.uninitialised(shape), write: Write::Set };
-        let added = Sink { tensor: drawn(), write: Write::Add };
+        let added = Sink { tensor: drawn("sink"), write: Write::Add };
         for sink in [&set, &added] {
             backend.accumulate(&x, sink);
         }
@@ -76,9 +77,9 @@ impl Subject for GradientNorm {
         Tolerance::of_rms(5e-6)
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        let gradients = backend.upload(&source.uniform(self.count, self.amplitude), [1, self.count]);
-        vec![Recorded::new("norm", backend.gradient_norm(&gradients))]
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        let gradients = inputs.matrix("gradients", [1, self.count], &source.uniform(self.count, self.amplitude));
+        vec![Recorded::new("norm", inputs.backend.gradient_norm(&gradients))]
     }
 }
 
@@ -138,12 +139,13 @@ impl Subject for Adam {
         UPDATE
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let shape = [1, self.count];
-        let parameters = backend.upload(&source.uniform(self.count, 1.0), shape);
+        let backend = inputs.backend;
+        let parameters = inputs.matrix("parameters", shape, &source.uniform(self.count, 1.0));
         let moments = [(); 2].map(|()| backend.zeros(shape));
         for step in 1..=STEPS {
-            let gradients = backend.upload(&source.uniform(self.count, 1.0), shape);
+            let gradients = inputs.matrix(format!("gradients of step {step}"), shape, &source.uniform(self.count, 1.0));
             let norm = backend.gradient_norm(&gradients);
             let step = AdamStep { size: self.size, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step };
             backend.adam(&parameters, &gradients, moments.each_ref(), &norm, step);
@@ -180,11 +182,12 @@ impl Subject for Sgd {
         UPDATE
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let shape = [1, self.count];
-        let parameters = backend.upload(&source.uniform(self.count, 1.0), shape);
-        for _ in 0..STEPS {
-            let gradients = backend.upload(&source.uniform(self.count, 1.0), shape);
+        let backend = inputs.backend;
+        let parameters = inputs.matrix("parameters", shape, &source.uniform(self.count, 1.0));
+        for step in 1..=STEPS {
+            let gradients = inputs.matrix(format!("gradients of step {step}"), shape, &source.uniform(self.count, 1.0));
             let norm = backend.gradient_norm(&gradients);
             backend.sgd(&parameters, &gradients, &norm, self.size);
         }

@@ -7,7 +7,7 @@ use crate::backend::{Activation, Backend, POOL, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, COARSE_WEIGHT, FINE};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// A product sums at most 512 terms, a weight's gradient a few hundred rows: a sum's rounding is some √n · 6e-8 of its
@@ -81,15 +81,15 @@ impl Subject for Linear {
         PRODUCT
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Linear {
     type Layout<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &B) {}
+    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (step, weight_step) = match self.activation {
@@ -176,8 +176,8 @@ impl Subject for ConvPool {
         if total(&self.lengths) < 20 { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
@@ -185,9 +185,9 @@ impl Differentiable for ConvPool {
     /// Rows before and after the pool.
     type Layout<B: Backend> = [Ragged<B>; 2];
 
-    fn layout<B: Backend>(&self, backend: &B) -> [Ragged<B>; 2] {
-        let input = Ragged::new(backend, &self.lengths);
-        let output = input.pooled(backend, POOL);
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
+        let input = inputs.rows("lengths", &self.lengths);
+        let output = input.pooled(inputs.backend, POOL);
         [input, output]
     }
 

@@ -8,7 +8,7 @@ use crate::backend::{Backend, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, FINE};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// What rows a LayerNorm sees.
@@ -70,15 +70,15 @@ impl Subject for ResidualNorm {
         if self.content == Rows::Constant { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for ResidualNorm {
     type Layout<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &B) {}
+    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let &Self { rows, width, content } = self;
@@ -150,16 +150,17 @@ impl Subject for GlobalMax {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for GlobalMax {
     type Layout<B: Backend> = Vec<Ragged<B>>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Vec<Ragged<B>> {
-        self.streams.iter().map(|(lengths, _)| Ragged::new(backend, lengths)).collect()
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Ragged<B>> {
+        let streams = self.streams.iter().enumerate();
+        streams.map(|(index, (lengths, _))| inputs.rows(format!("lengths of stream {index}"), lengths)).collect()
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
@@ -223,15 +224,15 @@ impl Subject for Dropout {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Dropout {
     type Layout<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &B) {}
+    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         vec![Leaf::new("x", [self.rows, self.columns], source.uniform(self.rows * self.columns, 1.0))]
