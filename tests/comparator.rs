@@ -8,7 +8,7 @@ use proptest::prelude::*;
 const TOLERANCE: Tolerance = Tolerance::of_rms(1e-5);
 
 fn outputs(values: &[f64]) -> Vec<Output> {
-    vec![Output { name: "output".into(), values: values.to_vec() }]
+    vec![Output { name: "output".into(), shape: [1, values.len()], values: values.to_vec() }]
 }
 
 fn compared(expected: &[f64], got: &[f64]) -> Agreement {
@@ -73,7 +73,7 @@ fn an_expectation_of_zeros_fails_unless_the_case_says_that_it_is_right() {
 #[test]
 fn another_length_another_name_and_no_output_fail() {
     assert!(!compared(&numbers(), &numbers()[..999]).pass);
-    let renamed = vec![Output { name: "gradient".into(), values: numbers() }];
+    let renamed = vec![Output { name: "gradient".into(), shape: [1, 1000], values: numbers() }];
     assert!(!compare(&outputs(&numbers()), &renamed, TOLERANCE, Silence::Wrong).pass);
     assert!(!compare(&outputs(&numbers()), &[], TOLERANCE, Silence::Wrong).pass);
     assert!(!compare(&[], &[], TOLERANCE, Silence::Wrong).pass);

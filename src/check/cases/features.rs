@@ -131,11 +131,11 @@ impl Subject for Deltas {
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
-        let longest = source.between(1, 60) as u32;
+        let longest = source.size(1, 130) as u32;
         let orders = source.between(1, 2);
         Self {
             lengths: source.lengths(batch, 0, longest),
-            columns: source.between(1, 45),
+            columns: source.size(1, 45),
             orders,
             filters: source.between(1, orders),
             width: source.pick(&[3, 5, 9]),
@@ -145,7 +145,7 @@ impl Subject for Deltas {
 
     /// A short sum of products.
     fn tolerance(&self) -> Tolerance {
-        Tolerance::ROUNDING
+        Tolerance { floor: 1e-6, ..Tolerance::ROUNDING }
     }
 
     fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
@@ -185,8 +185,8 @@ impl Subject for ZScore {
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 6);
-        let longest = source.between(1, 70) as u32;
-        Self { lengths: source.lengths(batch, 0, longest), columns: source.between(1, 50), groups: source.between(1, 4) }
+        let longest = source.size(1, 130) as u32;
+        Self { lengths: source.lengths(batch, 0, longest), columns: source.size(1, 50), groups: source.between(1, 4) }
     }
 
     /// A difference and a product.

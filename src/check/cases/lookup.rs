@@ -40,7 +40,7 @@ impl Subject for Embedding {
     }
 
     fn random(source: &mut Source) -> Self {
-        Self { rows: source.between(1, 150), words: source.between(1, 80), width: source.between(1, 70) }
+        Self { rows: source.size(1, 150), words: source.size(1, 80), width: source.size(1, 130) }
     }
 
     /// A gradient sums at most 200 rows.
@@ -96,8 +96,8 @@ impl Subject for PositionEmbedding {
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
-        let longest = source.between(1, 90) as u32;
-        Self { lengths: source.lengths(batch, 0, longest), width: source.between(1, 40) }
+        let longest = source.size(1, 130) as u32;
+        Self { lengths: source.lengths(batch, 0, longest), width: source.size(1, 70) }
     }
 
     /// One addition: the table is computed in float64 and rounded once, everywhere.
