@@ -112,7 +112,8 @@ fn dropout() {
 fn cross_entropy() {
     let cpu = Cpu::<f64>::new();
     for (class_weights, smoothing) in [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)] {
-        let loss = CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None, logits: Logits::Finite };
+        let loss =
+            CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None, logits: Logits::Finite };
         let logits = loss.logits(&mut Source::new(17));
         let outputs = |logits: &Leaf| pollster::block_on(read_all(&cpu, loss.record_for(logits, &Inputs::new(&cpu)))).unwrap();
         let mut nudged = logits.clone();

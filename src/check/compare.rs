@@ -105,8 +105,7 @@ impl Agreement {
 
 /// Compares all outputs of a case.
 pub fn compare(expected: &[Output], got: &[Output], tolerance: Tolerance, silence: Silence) -> Agreement {
-    let mut agreement =
-        Agreement { max_abs: 0.0, rel_l2: 0.0, bound: 0.0, pass: true, elements: 0, outside: 0, worst: None, reason: None };
+    let mut agreement = Agreement { max_abs: 0.0, rel_l2: 0.0, bound: 0.0, pass: true, elements: 0, outside: 0, worst: None, reason: None };
     let names = |outputs: &[Output]| outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
     if expected.is_empty() {
         agreement.fail("the case has no output");

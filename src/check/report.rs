@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Case, Input, Output};
 use super::compare::{Agreement, compare};
+use super::{Case, Input, Output};
 use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, BackendError, Result};
 

@@ -230,7 +230,9 @@ fn run_model(common: &Common, arguments: &Check) -> Done {
     }
     let device = &devices[0].1;
     if common.json {
-        print_json(&json!({ "device": device.to_json(), "shape": arguments.shape.to_string(), "seed": seed, "points": entries, "first": departed }));
+        print_json(
+            &json!({ "device": device.to_json(), "shape": arguments.shape.to_string(), "seed": seed, "points": entries, "first": departed }),
+        );
     } else if departed.is_empty() {
         println!("no layer departs on {}", device.name());
     }

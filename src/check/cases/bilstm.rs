@@ -99,7 +99,11 @@ impl Subject for Bilstm {
 
     /// A single step has no h_{t-1} for the recurrent weights to see, and gates that are shut or open pass no gradient.
     fn silence(&self) -> Silence {
-        let is_shut = matches!(self.gates, Gates::Extreme | Gates::NotFinite);
+        let is_shut = match self.gates {
+            Gates::Usual => false,
+            Gates::Saturated => total(&self.lengths) * self.hidden < 200,
+            Gates::Extreme | Gates::NotFinite => true,
+        };
         if is_shut || self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
     }
 

@@ -66,7 +66,11 @@ impl fmt::Display for GradientNorm {
 impl Subject for GradientNorm {
     fn cases() -> Vec<Self> {
         let norm = |count, amplitude| Self { count, amplitude };
-        [1, 15, 64, 255, 256, 257, 1025, 66_000].map(|count| norm(count, 1.0)).into_iter().chain([norm(5000, 100.0), norm(300, 1e15), norm(300, f32::INFINITY)]).collect()
+        [1, 15, 64, 255, 256, 257, 1025, 66_000]
+            .map(|count| norm(count, 1.0))
+            .into_iter()
+            .chain([norm(5000, 100.0), norm(300, 1e15), norm(300, f32::INFINITY)])
+            .collect()
     }
 
     fn random(source: &mut Source) -> Self {

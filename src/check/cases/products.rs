@@ -57,7 +57,8 @@ impl fmt::Display for Linear {
 impl Subject for Linear {
     fn cases() -> Vec<Self> {
         use Activation::{None, Relu};
-        let product = |rows, inputs, outputs, activation| Self { rows, inputs, outputs, bias: Bias::Added, activation, spread: Spread::Even };
+        let product =
+            |rows, inputs, outputs, activation| Self { rows, inputs, outputs, bias: Bias::Added, activation, spread: Spread::Even };
         let paper = [(200, 128, 128, None), (200, 128, 512, Relu), (200, 512, 128, None), (32, 512, 128, Relu), (32, 128, 7, None)];
         let widths = [(1, 1), (5, 20), (15, 17), (17, 15), (63, 65), (64, 64), (65, 63), (129, 1), (1, 129)];
         let paper = paper.map(|(rows, inputs, outputs, activation)| product(rows, inputs, outputs, activation));
@@ -92,7 +93,11 @@ impl Subject for Linear {
     }
 
     fn silence(&self) -> Silence {
-        if self.rows * self.inputs.min(self.outputs) < FEW { Silence::Right } else { self.spread.silence() }
+        if (self.rows * self.outputs.min(self.inputs)).min(self.inputs * self.outputs) < FEW {
+            Silence::Right
+        } else {
+            self.spread.silence()
+        }
     }
 
     fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
@@ -195,7 +200,11 @@ impl Subject for ConvPool {
 
     /// Few windows and ReLU may leave nothing open.
     fn silence(&self) -> Silence {
-        if total(&self.lengths) * self.inputs.min(self.outputs) < 3 * FEW { Silence::Right } else { self.spread.silence() }
+        if (total(&self.lengths) * self.inputs.min(self.outputs) / 3).min(self.inputs * self.outputs) < FEW {
+            Silence::Right
+        } else {
+            self.spread.silence()
+        }
     }
 
     fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
