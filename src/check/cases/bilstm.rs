@@ -16,7 +16,7 @@ pub enum Gates {
     Usual,
     /// Inputs up to 50: most gates are shut or open, and exp overflows where it is written carelessly.
     Saturated,
-    /// Inputs up to 1e6: every gate is shut or open. Shaders take no sigmoid for less than that of -30, 1e-13.
+    /// Inputs up to 1e8: every gate is shut or open. Shaders take no sigmoid for less than that of -30, 1e-13.
     Extreme,
     /// A NaN in the first sequence, which the others do not see.
     NotFinite,
@@ -27,7 +27,7 @@ impl Gates {
         match self {
             Self::Usual | Self::NotFinite => 1.0,
             Self::Saturated => 50.0,
-            Self::Extreme => 1e6,
+            Self::Extreme => 1e8,
         }
     }
 }
@@ -101,7 +101,7 @@ impl Subject for Bilstm {
     fn silence(&self) -> Silence {
         let is_shut = match self.gates {
             Gates::Usual => false,
-            Gates::Saturated => total(&self.lengths) * self.hidden < 200,
+            Gates::Saturated => self.hidden < 8 || self.lengths.iter().map(|length| length.saturating_sub(1)).sum::<u32>() < 10,
             Gates::Extreme | Gates::NotFinite => true,
         };
         if is_shut || self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
