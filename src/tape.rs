@@ -3,6 +3,8 @@
 //! The grain is the fused kernel: one method here is one entry of [`Backend`] with its gradient beside it. What the
 //! gradient needs is captured when the kernel is recorded and freed as soon as it has run.
 
+use std::fmt;
+
 use crate::backend::philox::Stream;
 use crate::backend::{
     Activation, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, LstmWeights, Matrix, NormSinks, Ragged, Sink, Tokens, Write, ZScore,
@@ -38,6 +40,31 @@ pub struct Tape<'a, B: Backend> {
     mode: Mode,
     slots: Vec<Slot<B::Tensor>>,
     steps: Vec<Step<'a, B>>,
+    watch: Option<Watch<B>>,
+}
+
+/// A named matrix of a watched pass, on its way to the host.
+pub struct Seen<B: Backend> {
+    pub name: String,
+    pub way: Way,
+    pub shape: [usize; 2],
+    pub readback: B::Readback,
+}
+
+/// On which way a matrix was computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A value.
+    Forward,
+    /// The gradient of the value of that name.
+    Back,
+}
+
+/// What a watched tape has seen, in the order of computation.
+struct Watch<B: Backend> {
+    seen: Vec<Seen<B>>,
+    /// Slot → name of the value whose gradient it holds.
+    names: Vec<(usize, String)>,
 }
 
 struct Slot<T> {
@@ -50,6 +77,7 @@ struct Slot<T> {
 pub struct Gradients<'a, B: Backend> {
     backend: &'a B,
     slots: Vec<Slot<B::Tensor>>,
+    watch: Option<Watch<B>>,
 }
 
 impl<'a, B: Backend> Gradients<'a, B> {
@@ -61,8 +89,18 @@ impl<'a, B: Backend> Gradients<'a, B> {
 
     /// Takes the finished gradient of a kernel's output: nothing adds to it any more.
     fn take(&mut self, output: Option<usize>) -> Option<B::Tensor> {
-        let slot = &mut self.slots[output?];
-        if slot.written { slot.tensor.take() } else { None }
+        let index = output?;
+        let slot = &mut self.slots[index];
+        let gradient = if slot.written { slot.tensor.take() } else { None };
+        if let (Some(watch), Some(gradient)) = (&mut self.watch, &gradient) {
+            watch.see_gradient(self.backend, index, gradient);
+        }
+        gradient
+    }
+
+    /// The named values and their gradients in the order of computation; nothing where the tape was not watched.
+    pub fn into_seen(self) -> Vec<Seen<B>> {
+        self.watch.map_or_else(Vec::new, |watch| watch.seen)
     }
 
     /// Where a kernel leaves its contribution to the gradient of `var`; the first one sets, later ones add.
@@ -90,9 +128,37 @@ impl<'a, B: Backend> Gradients<'a, B> {
     }
 }
 
+impl<B: Backend> Watch<B> {
+    fn see(&mut self, backend: &B, name: String, way: Way, tensor: &B::Tensor) {
+        self.seen.push(Seen { name, way, shape: tensor.shape(), readback: backend.start_read(tensor) });
+    }
+
+    fn see_gradient(&mut self, backend: &B, slot: usize, gradient: &B::Tensor) {
+        if let Some((_, name)) = self.names.iter().find(|(named, _)| *named == slot) {
+            self.see(backend, name.clone(), Way::Back, gradient);
+        }
+    }
+}
+
 impl<'a, B: Backend> Tape<'a, B> {
     pub fn new(backend: &'a B, mode: Mode) -> Self {
-        Self { backend, mode, slots: Vec::new(), steps: Vec::new() }
+        Self { backend, mode, slots: Vec::new(), steps: Vec::new(), watch: None }
+    }
+
+    /// A tape that trains and copies every [`Tape::named`] value and its gradient as they are when they are computed: later
+    /// work may reuse their memory.
+    pub fn watched(backend: &'a B) -> Self {
+        Self { watch: Some(Watch { seen: Vec::new(), names: Vec::new() }), ..Self::new(backend, Mode::Train) }
+    }
+
+    /// Gives a value the name under which a watched tape shows it; does nothing on others.
+    pub fn named(&mut self, var: Var<B>, name: fmt::Arguments<'_>) -> Var<B> {
+        if let Some(watch) = &mut self.watch {
+            let name = name.to_string();
+            watch.names.extend(var.gradient.map(|slot| (slot, name.clone())));
+            watch.see(self.backend, name, Way::Forward, &var.value);
+        }
+        var
     }
 
     /// The backend that this tape records on.
@@ -142,7 +208,7 @@ impl<'a, B: Backend> Tape<'a, B> {
 
     /// Runs the way back from the given gradients of outputs.
     pub fn backward(self, seeds: Vec<(&Var<B>, B::Tensor)>) -> Gradients<'a, B> {
-        let mut gradients = Gradients { backend: self.backend, slots: self.slots };
+        let mut gradients = Gradients { backend: self.backend, slots: self.slots, watch: self.watch };
         for (var, seed) in seeds {
             gradients.give(var, seed);
         }

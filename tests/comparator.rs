@@ -1,14 +1,18 @@
 //! The comparator sees what it is there to see, and the reference in float32 agrees with itself in float64.
 
+use std::collections::HashMap;
+
 use mcsan::backend::cpu::Cpu;
 use mcsan::check::compare::{Agreement, Silence, Tolerance, compare};
-use mcsan::check::{Case, Kernel, Output, check};
+use mcsan::check::model::{BatchShape, check_model};
+use mcsan::check::{Case, Evidence, Kernel, Output, SelectionError, Values, check, dump, examine, fuzz, kernels_named, select};
+use mcsan::config::Settings;
 use proptest::prelude::*;
 
 const TOLERANCE: Tolerance = Tolerance::of_rms(1e-5);
 
 fn outputs(values: &[f64]) -> Vec<Output> {
-    vec![Output { name: "output".into(), values: values.to_vec() }]
+    vec![Output { name: "output".into(), shape: [1, values.len()], values: values.to_vec() }]
 }
 
 fn compared(expected: &[f64], got: &[f64]) -> Agreement {
@@ -71,9 +75,38 @@ fn an_expectation_of_zeros_fails_unless_the_case_says_that_it_is_right() {
 }
 
 #[test]
+fn a_place_of_a_matrix_is_named_by_row_and_column_and_all_that_is_outside_is_counted() {
+    let matrix = |values: Vec<f64>| vec![Output { name: "output".into(), shape: [20, 50], values }];
+    let mut got = numbers();
+    got[431] += 0.1;
+    got[17] = f64::NAN;
+    got[999] += 1e-3;
+    let agreement = compare(&matrix(numbers()), &matrix(got), TOLERANCE, Silence::Wrong);
+    let worst = agreement.worst.unwrap();
+    assert_eq!((worst.index, worst.place, agreement.outside, agreement.elements), (17, Some([0, 17]), 3, 1000));
+    let reason = agreement.reason.unwrap();
+    assert!(reason.contains("output[17] = [row 0, column 17]: got NaN") && reason.contains("3 of 1000"), "{reason}");
+}
+
+#[test]
+fn denormals_may_be_flushed_and_nothing_larger() {
+    let exact = Tolerance { floor: 0.0, of_rms: 0.0, relative: 0.0 };
+    let passes = |small: f64, got: f64| compare(&outputs(&[1.0, small]), &outputs(&[1.0, got]), exact, Silence::Wrong).pass;
+    assert!(passes(1e-39, 0.0) && passes(0.0, -1e-39));
+    assert!(!passes(1e-37, 0.0) && !passes(1e-39, f64::NAN));
+}
+
+#[test]
+fn what_float32_cannot_hold_is_infinite() {
+    assert!(compared(&corrupted(5, 1e39), &corrupted(5, f64::INFINITY)).pass);
+    assert!(!compared(&corrupted(5, 1e39), &corrupted(5, f64::NEG_INFINITY)).pass);
+    assert!(!compared(&corrupted(5, 1e37), &corrupted(5, f64::INFINITY)).pass);
+}
+
+#[test]
 fn another_length_another_name_and_no_output_fail() {
     assert!(!compared(&numbers(), &numbers()[..999]).pass);
-    let renamed = vec![Output { name: "gradient".into(), values: numbers() }];
+    let renamed = vec![Output { name: "gradient".into(), shape: [1, 1000], values: numbers() }];
     assert!(!compare(&outputs(&numbers()), &renamed, TOLERANCE, Silence::Wrong).pass);
     assert!(!compare(&outputs(&numbers()), &[], TOLERANCE, Silence::Wrong).pass);
     assert!(!compare(&[], &[], TOLERANCE, Silence::Wrong).pass);
@@ -108,6 +141,117 @@ fn cases_of_a_kernel_have_names_of_their_own() {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count, "{kernel}");
+    }
+}
+
+fn examined(case: &Case) -> Evidence {
+    pollster::block_on(examine(&Cpu::<f32>::new(), case)).unwrap().1
+}
+
+#[test]
+fn kernels_and_cases_are_chosen_by_name() {
+    let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    assert_eq!(kernels_named(&[]).unwrap(), Kernel::ALL);
+    assert_eq!(kernels_named(&names(&["linear", "mfcc"])).unwrap(), [Kernel::Mfcc, Kernel::Linear]);
+    let unknown = SelectionError::UnknownKernel { name: "atention".into(), nearest: "attention" };
+    assert_eq!(kernels_named(&names(&["linear", "atention"])), Err(unknown));
+    let linear = [Kernel::Linear];
+    let exact = select(&linear, Some("rows=200,in=128,out=128")).unwrap();
+    assert_eq!(exact.iter().map(Case::name).collect::<Vec<_>>(), ["rows=200,in=128,out=128"]);
+    assert!(select(&linear, Some("rows=200,in=128,out")).unwrap().len() > 1);
+    assert_eq!(select(&linear, None).unwrap().len(), Kernel::Linear.cases().len());
+    assert!(matches!(select(&linear, Some("rows=7,")), Err(SelectionError::NoCase { .. })));
+}
+
+#[test]
+fn fuzzed_cases_are_made_again_by_their_seeds_alone() {
+    let cases: Vec<Case> = fuzz(Kernel::ALL, 41).take(2 * Kernel::ALL.len()).collect();
+    assert_eq!(cases.iter().map(Case::kernel).collect::<Vec<_>>(), [Kernel::ALL, Kernel::ALL].concat());
+    for case in &cases {
+        let again = case.kernel().random_case(case.seed);
+        assert_eq!(case.name(), again.name());
+        // By their bits: NaN is no obstacle.
+        assert_eq!(format!("{:?}", examined(case)), format!("{:?}", examined(&again)), "{case}");
+    }
+    let others: Vec<String> = fuzz(Kernel::ALL, 42).take(cases.len()).map(|case| case.name()).collect();
+    assert_ne!(cases.iter().map(Case::name).collect::<Vec<_>>(), others);
+}
+
+#[test]
+fn other_inputs_are_drawn_from_another_seed() {
+    let case = &Kernel::Linear.cases()[0];
+    let [own, other] = [case.clone(), case.clone().reseeded(77)].map(|case| examined(&case));
+    assert_eq!(own.inputs[0].shape, other.inputs[0].shape);
+    assert_ne!(own.inputs[0].values, other.inputs[0].values);
+}
+
+#[test]
+fn a_dump_holds_all_that_went_in_and_came_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for case in Kernel::ALL.iter().map(|kernel| kernel.cases().swap_remove(0)) {
+        let evidence = examined(&case);
+        let path = folder.path().join(dump::file_name(&case, ""));
+        dump::write(&path, &case, &evidence, "cpu", "none").unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        for input in &evidence.inputs {
+            let tensor = file.tensor(&format!("input.{}", input.name)).unwrap();
+            let same: &[u8] = match &input.values {
+                Values::Numbers(values) => bytemuck::cast_slice(values),
+                Values::Words(words) => bytemuck::cast_slice(words),
+            };
+            assert!(tensor.data() == same && tensor.shape() == input.shape, "{case}: {}", input.name);
+        }
+        for (expected, got) in evidence.expected.iter().zip(&evidence.got) {
+            let tensor = file.tensor(&format!("expected.{}", expected.name)).unwrap();
+            assert!(tensor.data() == bytemuck::cast_slice::<f64, u8>(&expected.values) && tensor.shape() == expected.shape);
+            let values: Vec<f32> = got.values.iter().map(|&value| value as f32).collect();
+            assert_eq!(file.tensor(&format!("got.{}", got.name)).unwrap().data(), bytemuck::cast_slice::<f32, u8>(&values));
+        }
+        assert_eq!(file.len(), evidence.inputs.len() + 2 * evidence.expected.len(), "{case}: names occur twice");
+        let metadata: HashMap<String, String> = safetensors::SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
+        assert_eq!((metadata["kernel"].as_str(), &metadata["case"]), (case.kernel().name(), &case.name()));
+        assert_eq!((metadata["seed"].clone(), metadata["device"].as_str()), (case.seed.to_string(), "cpu"));
+    }
+}
+
+#[test]
+fn another_program_can_compute_from_a_dump_what_is_expected() {
+    let case = select(&[Kernel::Linear], Some("rows=33,in=5,out=20")).unwrap().swap_remove(0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("linear.safetensors");
+    dump::write(&path, &case, &examined(&case), "cpu", "none").unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let numbers = |name: &str| -> Vec<f64> {
+        let read = |bytes: &[u8]| f64::from(f32::from_le_bytes(bytes.try_into().unwrap()));
+        file.tensor(name).unwrap().data().chunks_exact(4).map(read).collect()
+    };
+    let [x, weight, bias] = ["input.x", "input.weight", "input.bias"].map(numbers);
+    let expected = file.tensor("expected.output").unwrap();
+    let expected = expected.data().chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap()));
+    for (place, expected) in expected.enumerate() {
+        let (row, column) = (place / 20, place % 20);
+        let product: f64 = (0..5).map(|k| x[row * 5 + k] * weight[column * 5 + k]).sum();
+        assert!((product + bias[column] - expected).abs() < 1e-12, "[{row}, {column}]");
+    }
+}
+
+#[test]
+fn a_pass_of_every_variant_in_float32_departs_nowhere() {
+    for variant in ["full", "no_audio", "no_text", "no_self", "no_cross", "cross_self", "self_cross"] {
+        let set = [format!("model.variant={variant}"), "model.hidden=32".into(), "model.heads=4".into(), "model.dropout=0.2".into()];
+        let settings = Settings::default().load(None, &set).unwrap();
+        let shape: BatchShape = "batch=3,frames=40,words=5".parse().unwrap();
+        let points = pollster::block_on(check_model(&Cpu::<f32>::new(), &settings, shape, 6)).unwrap();
+        let wrong: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();
+        assert!(wrong.is_empty(), "{variant}: {wrong:?}");
+        let mut names: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
+        let count = names.len();
+        assert!(names.contains(&"loss") && names.contains(&"gradient of classifier.2.bias"), "{names:?}");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "{variant}: a name occurs twice");
     }
 }
 

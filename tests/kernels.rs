@@ -6,7 +6,9 @@ mod common;
 use common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{Backend, BackendError};
-use mcsan::check::{Case, Kernel, Report, check};
+use mcsan::check::model::{BatchShape, check_model};
+use mcsan::check::{Case, Kernel, Report, check, select};
+use mcsan::config::Settings;
 use proptest::prelude::*;
 
 fn checked(gpu: &Gpu, case: &Case) -> Report {
@@ -86,6 +88,51 @@ fn a_broken_shader_fails_its_kernels_comparison() {
                 gpu = gpus("sabotage", &[Checking::Off]).into_iter().find(|(other, _)| *other == name).expect("still there").1;
             }
         }
+    }
+}
+
+#[test]
+fn the_one_element_that_a_broken_shader_spoils_is_named() {
+    for (name, mut gpu) in gpus("worst element", &[Checking::Off]) {
+        let shader = &shader::position_embedding::SHADER;
+        gpu.substitute(shader, broken(shader, "y[i] =", "y[i] = select(0.0, 0.5, i == 37u) +"));
+        let case = select(&[Kernel::PositionEmbedding], Some("lengths=15+0+16+17,width=20")).unwrap().swap_remove(0);
+        let report = checked(&gpu, &case);
+        let worst = report.agreement.worst.clone().expect("something is wrong");
+        assert_eq!((worst.output.as_str(), worst.index, worst.place), ("output", 37, Some([1, 17])), "{name}: {report:?}");
+        assert!((worst.got - worst.expected - 0.5).abs() < 1e-6, "{name}: {worst}");
+        // In the output and in the output again.
+        assert_eq!((report.agreement.outside, report.passed()), (2, false), "{name}: {report:?}");
+    }
+}
+
+#[test]
+fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
+    let sabotage = [
+        (&shader::conv_pool::SHADER, "best + bias[output]", "best + 1.01 * bias[output]", "audio_encoder.conv1"),
+        (&shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table[", "positions.audio"),
+        (&shader::residual_norm::SHADER, "EPSILON: f32 = 1e-5", "EPSILON: f32 = 1e-3", "cross.0.audio.norm1"),
+        (&shader::global_max::SHADER, "value > best", "value < best", "classifier.pooled"),
+        (&shader::cross_entropy::SHADER, "loss[0] = total / total_weight", "loss[0] = 1.001 * total / total_weight", "loss"),
+        (&shader::bilstm::SHADER, "var dh = 0.5 *", "var dh = 0.51 *", "gradient of text_encoder.lstm.weight_ih_l0"),
+    ];
+    let settings = Settings::default().load(None, &["model.hidden=32".into(), "model.heads=4".into()]).unwrap();
+    for (shader, from, to, layer) in sabotage {
+        for (name, mut gpu) in gpus("first wrong layer", &[Checking::Off]) {
+            gpu.substitute(shader, broken(shader, from, to));
+            let points = pollster::block_on(check_model(&gpu, &settings, BatchShape::default(), 0)).unwrap();
+            let first = points.iter().find(|point| !point.agreement.pass).map(|point| point.name.as_str());
+            assert_eq!(first, Some(layer), "{name}: {}", shader.name);
+        }
+    }
+}
+
+#[test]
+fn a_pass_of_the_model_departs_nowhere() {
+    for (name, gpu) in &gpus("pass of the model", &[Checking::Off, Checking::All]) {
+        let points = pollster::block_on(check_model(gpu, &Settings::default(), BatchShape::default(), 1)).unwrap();
+        let wrong: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use mcsan::backend::cpu::Cpu;
 use mcsan::backend::philox::Stream;
 use mcsan::check::cases::*;
 use mcsan::check::differentiable::{Differentiable, Leaf, Trial};
-use mcsan::check::{FINE as STEP, Output, Source, read_all};
+use mcsan::check::{FINE as STEP, Inputs, Output, Source, read_all};
 
 const RELATIVE: f64 = 1e-6;
 /// Of the gradient's root mean square.
@@ -76,7 +76,7 @@ fn conv_pool() {
 #[test]
 fn linear() {
     for (activation, bias) in [(Activation::None, Bias::Added), (Activation::Relu, Bias::Added), (Activation::Relu, Bias::None)] {
-        gradients_are_differences(&Linear { rows: 9, inputs: 7, outputs: 6, bias, activation });
+        gradients_are_differences(&Linear { rows: 9, inputs: 7, outputs: 6, bias, activation, spread: Spread::Even });
     }
 }
 
@@ -112,9 +112,10 @@ fn dropout() {
 fn cross_entropy() {
     let cpu = Cpu::<f64>::new();
     for (class_weights, smoothing) in [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)] {
-        let loss = CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None };
+        let loss =
+            CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None, logits: Logits::Finite };
         let logits = loss.logits(&mut Source::new(17));
-        let outputs = |logits: &Leaf| pollster::block_on(read_all(&cpu, loss.record_for(logits, &cpu))).unwrap();
+        let outputs = |logits: &Leaf| pollster::block_on(read_all(&cpu, loss.record_for(logits, &Inputs::new(&cpu)))).unwrap();
         let mut nudged = logits.clone();
         let failures = differences(&logits, gradient_of(&outputs(&logits), &logits), |index, value| {
             nudged.values[index] = value;

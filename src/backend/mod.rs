@@ -66,6 +66,23 @@ pub const SLICE_ALIGNMENT: usize = 64;
 /// Where kernels run.
 ///
 /// Every kernel only records work; failures surface at the next [`Backend::finish_read`].
+///
+/// # Numbers that are not finite, and denormals
+///
+/// Devices may take denormal numbers for zero, and a comparison that such a zero decides may fall otherwise. What the kernels
+/// promise beyond finite numbers, and [`crate::check`] holds them to:
+///
+/// | kernel | NaN and infinity |
+/// | --- | --- |
+/// | `linear`, `conv_pool` | spread as in a product of matrices, to the rows and gradients that use them; ReLU keeps NaN, shuts -inf, and passes the gradient of a NaN |
+/// | `conv_pool`, `global_max` | the earliest NaN wins its maximum, then +inf; the gradient goes to that row alone |
+/// | `bilstm` | gates saturate at any finite input; a NaN stays in its sequence and in the weights' gradients |
+/// | `attention`, `attention_weights` | finite scores of any size; a score of -inf has the weight 0, one of +inf makes NaN; a query needs one score above -inf |
+/// | `residual_norm` | either makes NaN of its row, and of the scale's and the shift's gradients |
+/// | `cross_entropy` | finite logits of any size; a NaN makes NaN of the loss and of its row's gradient |
+/// | `gradient_norm` | either makes the norm so; squares overflow where gradients pass 1e19 |
+/// | `adam`, `sgd` | a norm that is not finite spreads to every parameter where gradients are clipped, else a gradient to its own |
+/// | the others | each element by itself, as IEEE 754 has it; `mfcc` takes finite samples |
 pub trait Backend: Sized {
     /// Number type of the matrices.
     type Element: cpu::Real;

@@ -1,8 +1,11 @@
 //! The comparator: says whether numbers are what the reference says, and where they are not.
 //!
-//! Non-finite numbers first: they must agree in place and kind. Then, for each element,
-//! `|got - expected| ≤ floor + of_rms · rms(expected) + relative · |expected|`. Expected results that are zero
-//! everywhere prove nothing and are refused, unless a case says that zero is right.
+//! Non-finite numbers must agree in place and kind; what float32 cannot hold counts as infinite. For each other element
+//! `|got - expected| ≤ floor + of_rms · rms(expected) + relative · |expected|`, and [`FLUSHED`] beside that, because
+//! devices may take denormal numbers for zero. Expected results that are zero everywhere prove nothing and are refused,
+//! unless a case says that zero is right.
+
+use std::fmt;
 
 use serde::Serialize;
 
@@ -40,6 +43,9 @@ pub enum Silence {
     Right,
 }
 
+/// What a device may lose of an element by taking denormal numbers for zero.
+const FLUSHED: f64 = f32::MIN_POSITIVE as f64;
+
 /// Root mean square up to which a result counts as zero.
 const SILENT: f64 = 1e-9;
 
@@ -47,11 +53,27 @@ const SILENT: f64 = 1e-9;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Worst {
     pub output: String,
+    /// Row-major.
     pub index: usize,
+    /// The same as `[row, column]`, where the output is a matrix.
+    pub place: Option<[usize; 2]>,
     pub expected: f64,
     pub got: f64,
+    /// What `|got - expected|` may be.
+    pub bound: f64,
     /// `|got - expected|` over its bound; infinite where only one of both is finite.
     pub of_bound: f64,
+}
+
+impl fmt::Display for Worst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.output, self.index)?;
+        if let Some([row, column]) = self.place {
+            write!(f, " = [row {row}, column {column}]")?;
+        }
+        write!(f, ": got {}, expected {}", self.got, self.expected)?;
+        if self.of_bound.is_finite() { write!(f, " ± {:.1e}", self.bound) } else { Ok(()) }
+    }
 }
 
 /// Result of a comparison.
@@ -64,6 +86,10 @@ pub struct Agreement {
     /// Largest `|got - expected|` that any element is allowed; what it may be depends on the element.
     pub bound: f64,
     pub pass: bool,
+    /// Elements compared.
+    pub elements: usize,
+    /// Elements outside their bound.
+    pub outside: usize,
     pub worst: Option<Worst>,
     /// Why it failed.
     pub reason: Option<String>,
@@ -75,15 +101,11 @@ impl Agreement {
         self.pass = false;
         self.reason.get_or_insert_with(|| reason.into());
     }
-
-    fn is_worst(&self, of_bound: f64) -> bool {
-        self.worst.as_ref().is_none_or(|worst| of_bound > worst.of_bound)
-    }
 }
 
 /// Compares all outputs of a case.
 pub fn compare(expected: &[Output], got: &[Output], tolerance: Tolerance, silence: Silence) -> Agreement {
-    let mut agreement = Agreement { max_abs: 0.0, rel_l2: 0.0, bound: 0.0, pass: true, worst: None, reason: None };
+    let mut agreement = Agreement { max_abs: 0.0, rel_l2: 0.0, bound: 0.0, pass: true, elements: 0, outside: 0, worst: None, reason: None };
     let names = |outputs: &[Output]| outputs.iter().map(|output| output.name.clone()).collect::<Vec<_>>();
     if expected.is_empty() {
         agreement.fail("the case has no output");
@@ -95,6 +117,10 @@ pub fn compare(expected: &[Output], got: &[Output], tolerance: Tolerance, silenc
     for (expected, got) in expected.iter().zip(got) {
         compare_output(expected, got, tolerance, silence, &mut agreement);
     }
+    if let Some(worst) = agreement.worst.as_ref().filter(|_| agreement.outside > 0) {
+        let reason = format!("{worst}; {} of {} elements are outside their bound", agreement.outside, agreement.elements);
+        agreement.fail(reason);
+    }
     agreement
 }
 
@@ -104,15 +130,7 @@ fn compare_output(expected: &Output, got: &Output, tolerance: Tolerance, silence
         return agreement.fail(format!("{name}: {} elements, expected {}", got.values.len(), expected.values.len()));
     }
     let pairs = || expected.values.iter().copied().zip(got.values.iter().copied());
-    if let Some(index) = pairs().position(|(want, have)| !alike(want, have)) {
-        let (expected, got) = (expected.values[index], got.values[index]);
-        agreement.fail(format!("{name}[{index}]: {got}, expected {expected}"));
-        if agreement.is_worst(f64::INFINITY) {
-            agreement.worst = Some(Worst { output: name.clone(), index, expected, got, of_bound: f64::INFINITY });
-        }
-        return;
-    }
-    let finite = || pairs().filter(|(want, _)| want.is_finite());
+    let finite = || pairs().filter(|(want, have)| is_finite(*want) && have.is_finite());
     let root_mean_square = |squares: f64| (squares / finite().count().max(1) as f64).sqrt();
     let size = root_mean_square(finite().map(|(want, _)| want * want).sum());
     let error = root_mean_square(finite().map(|(want, have)| (have - want).powi(2)).sum());
@@ -122,24 +140,39 @@ fn compare_output(expected: &Output, got: &Output, tolerance: Tolerance, silence
             size
         }
         (false, Silence::Right) => 1.0,
-        (false, Silence::Wrong) => return agreement.fail(format!("{name}: all expected values are near zero")),
-    };
-    for (index, (want, have)) in pairs().enumerate().filter(|(_, (want, _))| want.is_finite()) {
-        let difference = (have - want).abs();
-        let bound = tolerance.floor + tolerance.of_rms * scale + tolerance.relative * want.abs();
-        agreement.max_abs = agreement.max_abs.max(difference);
-        agreement.bound = agreement.bound.max(bound);
-        let of_bound = if difference == 0.0 { 0.0 } else { difference / bound };
-        if agreement.is_worst(of_bound) {
-            agreement.worst = Some(Worst { output: name.clone(), index, expected: want, got: have, of_bound });
+        (false, Silence::Wrong) => {
+            agreement.fail(format!("{name}: all expected values are near zero"));
+            1.0
         }
-        if of_bound > 1.0 {
-            agreement.fail(format!("{name}[{index}]: {have}, expected {want} ± {bound:.1e}"));
+    };
+    let [rows, columns] = expected.shape;
+    let is_matrix = rows > 1 && columns > 1;
+    for (index, (want, have)) in pairs().enumerate() {
+        agreement.elements += 1;
+        let (difference, bound) = match (is_finite(want) && have.is_finite(), alike(want, have)) {
+            (true, _) => ((have - want).abs(), FLUSHED + tolerance.floor + tolerance.of_rms * scale + tolerance.relative * want.abs()),
+            (false, true) => continue,
+            (false, false) => (f64::INFINITY, 0.0),
+        };
+        if difference.is_finite() {
+            agreement.max_abs = agreement.max_abs.max(difference);
+            agreement.bound = agreement.bound.max(bound);
+        }
+        let of_bound = if difference == 0.0 { 0.0 } else { difference / bound };
+        agreement.outside += usize::from(of_bound > 1.0);
+        if agreement.worst.as_ref().is_none_or(|worst| of_bound > worst.of_bound) {
+            let place = is_matrix.then(|| [index / columns, index % columns]);
+            agreement.worst = Some(Worst { output: name.clone(), index, place, expected: want, got: have, bound, of_bound });
         }
     }
 }
 
-/// Whether two numbers are both finite, both NaN, or the same infinity.
+/// Whether float32 holds a number of the reference's.
+fn is_finite(expected: f64) -> bool {
+    (expected as f32).is_finite()
+}
+
+/// Whether two numbers, not both finite, are both NaN or the same infinity.
 fn alike(expected: f64, got: f64) -> bool {
-    (expected.is_finite() && got.is_finite()) || (expected.is_nan() && got.is_nan()) || expected == got
+    (expected.is_nan() && got.is_nan()) || f64::from(expected as f32) == got
 }

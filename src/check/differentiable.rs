@@ -4,6 +4,7 @@
 //! back from the first then adds to what the way back from the second has set, so both modes of a
 //! [`crate::backend::Sink`] are proved. The leaves' gradients are those of `Σ seed₁ · y + Σ seed₂ · y`.
 
+use super::inputs::Inputs;
 use super::{Output, Recorded, Source};
 use crate::backend::cpu::Real;
 use crate::backend::{Backend, Matrix, Result};
@@ -30,7 +31,7 @@ pub trait Differentiable {
     type Layout<B: Backend>;
 
     /// Puts it there.
-    fn layout<B: Backend>(&self, backend: &B) -> Self::Layout<B>;
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Self::Layout<B>;
 
     /// Draws the inputs.
     fn leaves(&self, source: &mut Source) -> Vec<Leaf>;
@@ -60,19 +61,20 @@ impl<'a, D: Differentiable> Trial<'a, D> {
         [(); 2].map(|()| source.uniform(count, 1.0))
     }
 
-    fn upload<B: Backend>(&self, tape: &mut Tape<'_, B>) -> Vec<Var<B>> {
-        let backend = tape.backend();
-        self.leaves.iter().map(|leaf| tape.leaf(backend.upload(&leaf.values, leaf.shape))).collect()
+    fn upload<B: Backend>(&self, tape: &mut Tape<'_, B>, inputs: &Inputs<'_, B>) -> Vec<Var<B>> {
+        self.leaves.iter().map(|leaf| tape.leaf(inputs.matrix(&leaf.name, leaf.shape, &leaf.values))).collect()
     }
 
     /// Records both results and the way back.
-    pub fn record<B: Backend>(&self, backend: &B) -> Vec<Recorded<B>> {
-        let layout = self.operation.layout(backend);
-        let mut tape = Tape::new(backend, Mode::Train);
-        let leaves = self.upload(&mut tape);
+    pub fn record<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        let layout = self.operation.layout(inputs);
+        let mut tape = Tape::new(inputs.backend, Mode::Train);
+        let leaves = self.upload(&mut tape, inputs);
         let [first, second] = [(); 2].map(|()| self.operation.forward(&mut tape, &leaves, &layout));
         let shape = first.value.shape();
-        let [first_seed, second_seed] = self.seeds(first.value.len()).map(|seed| backend.upload(&seed, shape));
+        let [first_seed, second_seed] = self.seeds(first.value.len());
+        let first_seed = inputs.matrix("gradient of output", shape, &first_seed);
+        let second_seed = inputs.matrix("gradient of output again", shape, &second_seed);
         let gradients = tape.backward(vec![(&first, first_seed), (&second, second_seed)]);
         let reached = self.leaves.iter().zip(&leaves).filter_map(|(leaf, var)| {
             gradients.get(var).map(|gradient| Recorded::new(format!("gradient of {}", leaf.name), gradient.clone()))
@@ -85,14 +87,15 @@ impl<'a, D: Differentiable> Trial<'a, D> {
 
     /// Results and gradients on the host.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<Vec<Output>> {
-        super::read_all(backend, self.record(backend)).await
+        super::read_all(backend, self.record(&Inputs::new(backend))).await
     }
 
     /// What the gradients are the gradients of: `Σ (seed₁ + seed₂) · y`.
     pub async fn objective<B: Backend>(&self, backend: &B) -> Result<f64> {
-        let layout = self.operation.layout(backend);
+        let inputs = Inputs::new(backend);
+        let layout = self.operation.layout(&inputs);
         let mut tape = Tape::new(backend, Mode::Infer);
-        let leaves = self.upload(&mut tape);
+        let leaves = self.upload(&mut tape, &inputs);
         let y = self.operation.forward(&mut tape, &leaves, &layout).value;
         let [first, second] = self.seeds(y.len());
         let weights = first.into_iter().zip(second).map(|(first, second)| f64::from(first) + f64::from(second));

@@ -8,7 +8,11 @@
 pub mod cases;
 pub mod compare;
 pub mod differentiable;
+pub mod dump;
+mod inputs;
+pub mod model;
 mod report;
+mod select;
 mod source;
 
 use std::fmt;
@@ -16,17 +20,21 @@ use std::fmt;
 use cases::*;
 use compare::{Silence, Tolerance};
 
-pub use report::{Report, check};
+pub use inputs::{Input, Inputs, Values};
+pub use report::{Evidence, Report, check, examine};
+pub use select::{SelectionError, fuzz, kernels_named, select};
 pub use source::{FINE, Source};
 
 use crate::backend::cpu::Real;
-use crate::backend::{Backend, Result};
+use crate::backend::{Backend, Matrix, Result};
 
 /// A result of a case on the host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     /// `output`, `gradient of weight`, …
     pub name: String,
+    pub shape: [usize; 2],
+    /// Row-major.
     pub values: Vec<f64>,
 }
 
@@ -60,7 +68,7 @@ pub trait Subject: fmt::Display + Sized {
     }
 
     /// Draws the inputs and records the work.
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>>;
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>>;
 }
 
 /// Declares [`Kernel`] and [`Shape`] from one list, so that no kernel can lack its cases.
@@ -121,9 +129,9 @@ macro_rules! kernels {
                 }
             }
 
-            fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+            fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
                 match self {
-                    $(Self::$kernel(subject) => subject.record(source, backend),)*
+                    $(Self::$kernel(subject) => subject.record(source, inputs),)*
                 }
             }
         }
@@ -163,12 +171,12 @@ impl Kernel {
     /// Its list of cases.
     pub fn cases(self) -> Vec<Case> {
         let seeds = 1u64..;
-        self.shapes().into_iter().zip(seeds).map(|(shape, seed)| Case { shape, seed }).collect()
+        self.shapes().into_iter().zip(seeds).map(|(shape, seed)| Case { shape, seed, origin: Origin::Listed }).collect()
     }
 
     /// A case on shapes that `seed` chooses.
     pub fn random_case(self, seed: u64) -> Case {
-        Case { shape: self.random_shape(&mut Source::new(!seed)), seed }
+        Case { shape: self.random_shape(&mut Source::new(!seed)), seed, origin: Origin::Random }
     }
 }
 
@@ -184,6 +192,18 @@ pub struct Case {
     pub shape: Shape,
     /// Of the inputs.
     pub seed: u64,
+    pub origin: Origin,
+}
+
+/// Where a case comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Its kernel's list.
+    Listed,
+    /// The same, with inputs of another seed.
+    Reseeded,
+    /// [`Kernel::random_case`].
+    Random,
 }
 
 impl Case {
@@ -207,9 +227,31 @@ impl Case {
         self.shape.silence()
     }
 
+    /// The same work on inputs of another seed.
+    pub fn reseeded(self, seed: u64) -> Self {
+        Self { seed, origin: Origin::Reseeded, ..self }
+    }
+
+    /// The options of `mcsan check` that run this case alone.
+    pub fn options(&self) -> String {
+        let (kernel, seed) = (self.kernel(), self.seed);
+        match self.origin {
+            Origin::Listed => format!("--kernel {kernel} --case '{}'", self.shape),
+            Origin::Reseeded => format!("--kernel {kernel} --case '{}' --seed {seed}", self.shape),
+            Origin::Random => format!("--kernel {kernel} --fuzz-seed {seed}"),
+        }
+    }
+
     /// Runs it and copies every result to the host.
     pub async fn run<B: Backend>(&self, backend: &B) -> Result<Vec<Output>> {
-        read_all(backend, self.record(backend)).await
+        Ok(self.run_with_inputs(backend).await?.1)
+    }
+
+    /// As [`Case::run`], with what went in.
+    pub async fn run_with_inputs<B: Backend>(&self, backend: &B) -> Result<(Vec<Input>, Vec<Output>)> {
+        let inputs = Inputs::new(backend);
+        let recorded = self.shape.record(&mut Source::new(self.seed), &inputs);
+        Ok((inputs.into_given(), read_all(backend, recorded).await?))
     }
 
     /// Draws the inputs and records the work, forward and back.
@@ -222,9 +264,9 @@ impl Case {
 pub async fn read_all<B: Backend>(backend: &B, recorded: Vec<Recorded<B>>) -> Result<Vec<Output>> {
     let readbacks: Vec<_> = recorded.iter().map(|output| backend.start_read(&output.tensor)).collect();
     let mut outputs = Vec::with_capacity(recorded.len());
-    for (Recorded { name, .. }, readback) in recorded.into_iter().zip(readbacks) {
+    for (Recorded { name, tensor }, readback) in recorded.into_iter().zip(readbacks) {
         let values = backend.finish_read(readback).await?.into_iter().map(Real::as_f64).collect();
-        outputs.push(Output { name, values });
+        outputs.push(Output { name, shape: tensor.shape(), values });
     }
     Ok(outputs)
 }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Case;
 use super::compare::{Agreement, compare};
+use super::{Case, Input, Output};
 use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, BackendError, Result};
 
@@ -13,6 +13,8 @@ pub struct Report {
     /// Of the kernel.
     pub name: &'static str,
     pub case: String,
+    /// Of the inputs.
+    pub seed: u64,
     #[serde(flatten)]
     pub agreement: Agreement,
 }
@@ -24,16 +26,32 @@ impl Report {
     }
 }
 
+/// All that went into a case and came out of it.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    pub inputs: Vec<Input>,
+    /// Of the reference in float64.
+    pub expected: Vec<Output>,
+    /// Of the backend.
+    pub got: Vec<Output>,
+}
+
 /// Runs a case on `backend` and on the reference in float64, compares, and looks at the guard words.
 ///
 /// Fails only where the backend cannot run the case at all.
 pub async fn check<B: Backend>(backend: &B, case: &Case) -> Result<Report> {
+    Ok(examine(backend, case).await?.0)
+}
+
+/// As [`check`], with what it looked at.
+pub async fn examine<B: Backend>(backend: &B, case: &Case) -> Result<(Report, Evidence)> {
     let got = case.run(backend).await?;
-    let expected = case.run(&Cpu::<f64>::new()).await?;
+    let (inputs, expected) = case.run_with_inputs(&Cpu::<f64>::new()).await?;
     let mut agreement = compare(&expected, &got, case.tolerance(), case.silence());
     match backend.verify().await {
         Err(overwritten @ BackendError::GuardOverwritten { .. }) => agreement.fail(overwritten.to_string()),
         verified => verified?,
     }
-    Ok(Report { name: case.kernel().name(), case: case.name(), agreement })
+    let report = Report { name: case.kernel().name(), case: case.name(), seed: case.seed, agreement };
+    Ok((report, Evidence { inputs, expected, got }))
 }

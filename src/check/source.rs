@@ -12,6 +12,9 @@ pub const COARSE: f32 = 1.0 / 64.0;
 /// chooses as the reference does.
 pub const COARSE_WEIGHT: f32 = 1.0 / 256.0;
 
+/// Sizes on either side of the edges of tiles and workgroups.
+const EDGES: [usize; 16] = [0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
+
 /// Draws the inputs of a case, one Philox stream after the other.
 pub struct Source {
     seed: u64,
@@ -54,6 +57,20 @@ impl Source {
         least + self.below(1, (most - least + 1) as u32)[0] as usize
     }
 
+    /// A whole number from `least` to `most`, half of the time one at the edges of tiles.
+    pub fn size(&mut self, least: usize, most: usize) -> usize {
+        let edges: Vec<usize> = EDGES.into_iter().filter(|edge| (least..=most).contains(edge)).collect();
+        if edges.is_empty() || self.pick(&[true, false]) { self.between(least, most) } else { self.pick(&edges) }
+    }
+
+    /// Puts a NaN and both infinities at drawn places.
+    pub fn spoil(&mut self, values: &mut [f32]) {
+        for wrong in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            let place = self.between(0, values.len() - 1);
+            values[place] = wrong;
+        }
+    }
+
     /// One of the choices.
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.between(0, choices.len() - 1)]
@@ -61,7 +78,7 @@ impl Source {
 
     /// Lengths from `least` to `most` of `batch` sequences, at least one of them `most`.
     pub fn lengths(&mut self, batch: usize, least: u32, most: u32) -> Vec<u32> {
-        let mut lengths: Vec<u32> = self.below(batch, most - least + 1).into_iter().map(|more| least + more).collect();
+        let mut lengths: Vec<u32> = (0..batch).map(|_| self.size(least as usize, most as usize) as u32).collect();
         let longest = self.between(0, batch - 1);
         lengths[longest] = most;
         lengths

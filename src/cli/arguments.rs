@@ -75,8 +75,8 @@ pub enum Command {
     Tokens(Tokens),
     /// Write logits, loss and every gradient of one batch
     Gradients(Gradients),
-    /// Compare every kernel with the CPU reference on this device
-    Check(Check),
+    /// Compare every kernel, or a pass of the whole model, with the CPU reference on this device
+    Check(super::check::Check),
     /// Time every kernel of a step and hold it against what the device can do at best
     Profile(super::profile::Profile),
     /// Write the final WGSL of every kernel variant
@@ -372,14 +372,6 @@ pub struct Gradients {
     pub utterances: Option<Range<usize>>,
     #[command(flatten)]
     pub configuration: Configuration,
-}
-
-#[derive(Args)]
-#[command(after_help = "Example: mcsan check --device 0 --guarded")]
-pub struct Check {
-    /// Compile shaders with naga's run-time checks, poison outputs and watch guard words
-    #[arg(long)]
-    pub guarded: bool,
 }
 
 #[derive(Args)]

@@ -1,46 +1,253 @@
 //! `mcsan check`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
-use super::arguments::{Check, Common};
-use super::device::{self, on_device};
-use super::{Done, print_json};
-use crate::backend::BackendError;
+use super::arguments::{Common, Configuration};
+use super::device::{self, Device, on_device};
+use super::{Done, Failure, print_json};
+use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
-use crate::check::{Kernel, Report, check};
+use crate::check::model::{BatchShape, Point, check_model};
+use crate::check::{Case, Kernel, Report, dump, examine, fuzz, kernels_named, select};
+use crate::config::Settings;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  mcsan check
+  mcsan check --kernel linear,attention --case rows=1 --dump evidence
+  mcsan check --fuzz 60
+  mcsan check --model --set model.layers=2 --shape batch=8,frames=300,words=20")]
+pub struct Check {
+    /// Only these kernels; may be given many times, or names between commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    kernel: Vec<String>,
+    /// Only the case of this name, or else those with this text in their names
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["fuzz", "fuzz_seed"])]
+    case: Option<String>,
+    /// Draw the inputs anew from this seed; of --fuzz, the shapes too
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// List the kernels with their cases, run none
+    #[arg(long, conflicts_with_all = ["fuzz", "fuzz_seed", "dump"])]
+    list: bool,
+    /// For so many seconds, random shapes and inputs of the kernels in turn
+    #[arg(long, value_name = "SECONDS")]
+    fuzz: Option<f64>,
+    /// Run the one case that --fuzz named by this seed, with --kernel
+    #[arg(long, value_name = "S", conflicts_with_all = ["fuzz", "seed"], requires = "kernel")]
+    fuzz_seed: Option<u64>,
+    /// How shaders are compiled: as users run them (unchecked); with naga's run-time checks, outputs poisoned and guard
+    /// words watched (checked); or each case both ways. Mesa's GL takes minutes to compile the checks, so there the default
+    /// is unchecked
+    #[arg(long, value_name = "WAY")]
+    shaders: Option<Shaders>,
+    /// Write each failed case to this folder: KERNEL.CASE.safetensors with inputs, expected and computed outputs (of checked
+    /// shaders KERNEL.CASE.checked.safetensors)
+    #[arg(long, value_name = "DIR", conflicts_with = "model")]
+    dump: Option<PathBuf>,
+    /// Compare a whole forward and backward pass of the model instead, layer by layer
+    #[arg(long, conflicts_with_all = ["kernel", "case", "list", "fuzz", "fuzz_seed"])]
+    model: bool,
+    /// The batch of --model: batch=N, frames=N, words=N between commas, the lengths those of its longest utterance
+    #[arg(long, value_name = "SHAPE", requires = "model", default_value_t = BatchShape::default())]
+    shape: BatchShape,
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shaders {
+    Unchecked,
+    Checked,
+    Both,
+}
+
+/// An open device, and how its shaders are compiled: `unchecked`, `checked`, or `none` of the CPU reference.
+type Compiled = (&'static str, Device);
 
 pub fn run(common: &Common, arguments: &Check) -> Done {
-    let checking = if arguments.guarded { Checking::All } else { Checking::Off };
-    let device = device::open(common, "auto", checking)?;
-    eprintln!("checking {} against the CPU reference in float64", device.name());
-    let reports = on_device!(device, |backend| pollster::block_on(async {
-        let mut reports = Vec::new();
-        for case in Kernel::ALL.iter().flat_map(|kernel| kernel.cases()) {
-            let report = check(backend, &case).await?;
-            if !common.json {
-                show(&report);
-            }
-            reports.push(report);
+    if arguments.model {
+        return run_model(common, arguments);
+    }
+    let kernels = kernels_named(&arguments.kernel)?;
+    let listed = || -> Result<Vec<Case>, Failure> {
+        let cases = select(&kernels, arguments.case.as_deref())?;
+        Ok(cases.into_iter().map(|case| arguments.seed.map_or(case.clone(), |seed| case.reseeded(seed))).collect())
+    };
+    if arguments.list {
+        list(common, &listed()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    match (arguments.fuzz, arguments.fuzz_seed) {
+        (Some(seconds), _) => {
+            let time = Duration::try_from_secs_f64(seconds)
+                .map_err(|_| Failure(format!("--fuzz {seconds}: is no time; give seconds, for example 60")))?;
+            let seed = arguments.seed.unwrap_or_else(seed_of_now);
+            eprintln!("fuzzing from --seed {seed}");
+            let end = Instant::now() + time;
+            let cases = fuzz(&kernels, seed).take_while(|_| Instant::now() < end);
+            run_cases(common, arguments, cases, json!({ "seed": seed }))
         }
-        Ok::<_, BackendError>(reports)
-    }))?;
-    let failed = reports.iter().filter(|report| !report.passed()).count();
-    let passed = reports.len() - failed;
+        (_, Some(seed)) => match kernels[..] {
+            [kernel] => run_cases(common, arguments, [kernel.random_case(seed)].into_iter(), json!({})),
+            _ => Err(Failure("--fuzz-seed: a seed belongs to one kernel; name just that with --kernel".into())),
+        },
+        _ => run_cases(common, arguments, listed()?.into_iter(), json!({})),
+    }
+}
+
+/// A seed that differs from run to run.
+fn seed_of_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as u64)
+}
+
+fn list(common: &Common, cases: &[Case]) {
+    let of = |kernel: Kernel| cases.iter().filter(move |case| case.kernel() == kernel).map(Case::name);
+    let kernels = Kernel::ALL.iter().filter(|kernel| of(**kernel).next().is_some());
     if common.json {
-        print_json(&json!({ "device": device.to_json(), "kernels": reports, "passed": passed, "failed": failed }));
+        let kernels = kernels.map(|&kernel| json!({ "name": kernel.name(), "cases": of(kernel).collect::<Vec<_>>() }));
+        print_json(&json!({ "kernels": kernels.collect::<Vec<_>>() }));
+    } else {
+        for &kernel in kernels {
+            println!("{kernel}");
+            of(kernel).for_each(|case| println!("  {case}"));
+        }
+    }
+}
+
+/// Opens the device once for each way to compile that is asked for.
+fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<Compiled>, Failure> {
+    let Some(adapter) = device::adapter(common, setting)? else { return Ok(vec![("none", Device::Cpu(Cpu::default()))]) };
+    let is_gl = adapter.get_info().backend == wgpu::Backend::Gl;
+    if shaders.is_none() && is_gl {
+        eprintln!("GL takes minutes to compile run-time checks: only unchecked shaders (--shaders both for all)");
+    }
+    let default = if is_gl { Shaders::Unchecked } else { Shaders::Both };
+    let (unchecked, checked) = (("unchecked", Checking::Off), ("checked", Checking::All));
+    let ways = match shaders.unwrap_or(default) {
+        Shaders::Unchecked => vec![unchecked],
+        Shaders::Checked => vec![checked],
+        Shaders::Both => vec![unchecked, checked],
+    };
+    ways.into_iter().map(|(label, checking)| Ok((label, Device::on(&adapter, checking)?))).collect()
+}
+
+fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Case>, more: Value) -> Done {
+    let devices = open(common, "auto", arguments.shaders)?;
+    let device = &devices[0].1;
+    eprintln!("checking {} against the CPU reference in float64", device.name());
+    let (mut entries, mut failed) = (Vec::new(), 0);
+    for case in cases {
+        for (shaders, device) in &devices {
+            let (report, evidence) = on_device!(*device, |backend| pollster::block_on(examine(backend, &case)))?;
+            let mut dumped = None;
+            if let (false, Some(folder)) = (report.passed(), &arguments.dump) {
+                std::fs::create_dir_all(folder).map_err(super::cannot_write(folder))?;
+                let variant = if *shaders == "checked" { ".checked" } else { "" };
+                let path = folder.join(dump::file_name(&case, variant));
+                dump::write(&path, &case, &evidence, &device.name(), shaders)?;
+                dumped = Some(path);
+            }
+            failed += usize::from(!report.passed());
+            let options = format!("{} --shaders {shaders}", case.options());
+            if common.json {
+                let mut entry = serde_json::to_value(&report)?;
+                entry["shaders"] = json!(shaders);
+                entry["options"] = json!(options);
+                entry["dump"] = json!(dumped);
+                entries.push(entry);
+            } else {
+                show(&report, shaders);
+                entries.push(Value::Null);
+                if !report.passed() {
+                    match dumped {
+                        Some(path) => println!("       written to {}", path.display()),
+                        None => println!("       alone, with its numbers: mcsan check {options} --dump DIR"),
+                    }
+                }
+            }
+        }
+    }
+    let passed = entries.len() - failed;
+    if common.json {
+        let mut document = json!({ "device": device.to_json(), "kernels": entries, "passed": passed, "failed": failed });
+        if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
+            document.extend(more);
+        }
+        print_json(&document);
     } else {
         println!("{passed} passed, {failed} failed on {}", device.name());
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code(failed))
 }
 
-fn show(report: &Report) {
-    let verdict = if report.passed() { "ok    " } else { "FAILED" };
-    let agreement = &report.agreement;
-    println!("{verdict} {:20} {:50} max abs {:.2e}  rel L2 {:.2e}", report.name, report.case, agreement.max_abs, agreement.rel_l2);
+fn code(failed: usize) -> ExitCode {
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn verdict(pass: bool) -> &'static str {
+    if pass { "ok    " } else { "FAILED" }
+}
+
+fn show(report: &Report, shaders: &str) {
+    let Report { name, case, agreement, .. } = report;
+    let verdict = verdict(report.passed());
+    println!("{verdict} {name:18} {case:50} {shaders:9} max abs {:.2e}  rel L2 {:.2e}", agreement.max_abs, agreement.rel_l2);
     if let Some(reason) = &agreement.reason {
         println!("       {reason}");
     }
+}
+
+fn run_model(common: &Common, arguments: &Check) -> Done {
+    let settings = arguments.configuration.load(Settings::default())?;
+    let seed = arguments.seed.unwrap_or(settings.train.seed);
+    let devices = open(common, &settings.run.device, arguments.shaders)?;
+    eprintln!("checking a pass of the model on {} against the CPU reference in float64", devices[0].1.name());
+    let (mut entries, mut departed) = (Vec::new(), Vec::new());
+    for (shaders, device) in &devices {
+        let points = on_device!(*device, |backend| pollster::block_on(check_model(backend, &settings, arguments.shape, seed)))?;
+        if common.json {
+            for point in &points {
+                let mut entry = serde_json::to_value(point)?;
+                entry["shaders"] = json!(shaders);
+                entries.push(entry);
+            }
+        } else {
+            println!("{shaders} shaders, {}, seed {seed}", arguments.shape);
+            points.iter().for_each(show_point);
+        }
+        let first = points.iter().find(|point| !point.agreement.pass);
+        departed.extend(first.map(|point| json!({ "shaders": shaders, "name": point.name, "reason": point.agreement.reason })));
+        if let (Some(point), false) = (first, common.json) {
+            let reason = point.agreement.reason.as_deref().unwrap_or_default();
+            println!("first to depart, {shaders} shaders: {}\n       {reason}", point.name);
+        }
+    }
+    let device = &devices[0].1;
+    if common.json {
+        print_json(
+            &json!({ "device": device.to_json(), "shape": arguments.shape.to_string(), "seed": seed, "points": entries, "first": departed }),
+        );
+    } else if departed.is_empty() {
+        println!("no layer departs on {}", device.name());
+    }
+    Ok(code(departed.len()))
+}
+
+fn show_point(point: &Point) {
+    let Point { name, shape: [rows, columns], agreement } = point;
+    let shape = format!("{rows}×{columns}");
+    println!(
+        "{} {name:50} {shape:>10}  rel L2 {:.2e}  max abs {:.2e}  outside {} of {}",
+        verdict(agreement.pass),
+        agreement.rel_l2,
+        agreement.max_abs,
+        agreement.outside,
+        agreement.elements
+    );
 }

@@ -38,24 +38,28 @@ impl Interface {
 
 /// Opens what `--device` and `--backend` say, else what the settings say; `auto` without an adapter is the CPU reference.
 pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device, Failure> {
+    match adapter(common, setting)? {
+        None => Ok(Device::Cpu(Cpu::default())),
+        Some(adapter) => Device::on(&adapter, checking),
+    }
+}
+
+/// The adapter that [`open`] opens, none for the CPU reference; says what a user did not ask for.
+pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, Failure> {
     let wanted = common.device.as_deref().unwrap_or(setting);
     if wanted == "cpu" {
-        return Ok(Device::Cpu(Cpu::default()));
+        return Ok(None);
     }
     let choice = AdapterChoice { device: Some(wanted.into()), backends: common.backend.map(Interface::backends) };
-    match pollster::block_on(gpu::find(&choice))? {
-        None => {
-            eprintln!("no graphics adapter found: computing with the CPU reference");
-            Ok(Device::Cpu(Cpu::default()))
+    let found = pollster::block_on(gpu::find(&choice))?;
+    match found.as_ref().map(wgpu::Adapter::get_info) {
+        None => eprintln!("no graphics adapter found: computing with the CPU reference"),
+        Some(info) if info.device_type == wgpu::DeviceType::Cpu => {
+            eprintln!("only a software adapter found: {}", gpu::describe(&info));
         }
-        Some(adapter) => {
-            let gpu = pollster::block_on(Gpu::open(&adapter, checking))?;
-            if gpu.info().device_type == wgpu::DeviceType::Cpu {
-                eprintln!("only a software adapter found: {}", gpu::describe(gpu.info()));
-            }
-            Ok(Device::Gpu(Box::new(gpu)))
-        }
+        Some(_) => {}
     }
+    Ok(found)
 }
 
 /// As [`open`], but where no device is named and only a software adapter exists, the CPU reference, which is faster.
@@ -71,6 +75,11 @@ pub fn open_fast(common: &Common) -> Result<Device, Failure> {
 }
 
 impl Device {
+    /// Opens an adapter.
+    pub fn on(adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
+        Ok(Self::Gpu(Box::new(pollster::block_on(Gpu::open(adapter, checking))?)))
+    }
+
     /// What is shown and stored of the device.
     pub fn to_json(&self) -> serde_json::Value {
         match self {

@@ -50,15 +50,17 @@ impl<B: Backend> Pass<'_, '_, B> {
         let Some(dropout) = &mut self.dropout else { return x };
         let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | dropout.place };
         dropout.place += 1;
-        let rate = dropout.rate;
+        let (rate, place) = (dropout.rate, dropout.place);
         let first = preceding * x.value.columns();
-        self.tape.dropout(&x, rate, stream, first)
+        let kept = self.tape.dropout(&x, rate, stream, first);
+        self.tape.named(kept, format_args!("dropout.{place}"))
     }
 }
 
 /// `y = act(x Wᵀ + b)`; PyTorch's `Linear`.
 #[derive(Debug, Clone)]
 pub struct Linear {
+    name: String,
     weight: Block,
     bias: Option<Block>,
     activation: Activation,
@@ -68,6 +70,7 @@ impl Linear {
     pub fn new(layout: &mut Layout, name: &str, [outputs, inputs]: [usize; 2], bias: bool, activation: Activation) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / (inputs as f32).sqrt() };
         Self {
+            name: name.into(),
             weight: layout.add(format!("{name}.weight"), &[outputs, inputs], initial),
             bias: bias.then(|| layout.add(format!("{name}.bias"), &[outputs], initial)),
             activation,
@@ -76,13 +79,15 @@ impl Linear {
 
     pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>) -> Var<B> {
         let bias = self.bias.map(|bias| &pass.parameters[bias]);
-        pass.tape.linear(x, &pass.parameters[self.weight], bias, self.activation)
+        let y = pass.tape.linear(x, &pass.parameters[self.weight], bias, self.activation);
+        pass.tape.named(y, format_args!("{}", self.name))
     }
 }
 
 /// ConvBlock (1).
 #[derive(Debug, Clone)]
 pub struct ConvBlock {
+    name: String,
     weight: Block,
     bias: Block,
     activation: Activation,
@@ -92,6 +97,7 @@ impl ConvBlock {
     pub fn new(layout: &mut Layout, name: &str, [outputs, inputs]: [usize; 2], activation: Activation) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / ((inputs * 3) as f32).sqrt() };
         Self {
+            name: name.into(),
             weight: layout.add(format!("{name}.weight"), &[outputs, inputs, 3], initial),
             bias: layout.add(format!("{name}.bias"), &[outputs], initial),
             activation,
@@ -100,13 +106,15 @@ impl ConvBlock {
 
     pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, input: &'a Ragged<B>, output: &'a Ragged<B>) -> Var<B> {
         let (weight, bias) = (&pass.parameters[self.weight], &pass.parameters[self.bias]);
-        pass.tape.conv_pool(x, input, output, weight, bias, self.activation)
+        let y = pass.tape.conv_pool(x, input, output, weight, bias, self.activation);
+        pass.tape.named(y, format_args!("{}", self.name))
     }
 }
 
 /// BiLSTM and the mean of its directions (2–5).
 #[derive(Debug, Clone)]
 pub struct BiLstm {
+    name: String,
     weights: LstmWeights<Block>,
 }
 
@@ -117,6 +125,7 @@ impl BiLstm {
             layout.add_joined([format!("{name}.{kind}_l0"), format!("{name}.{kind}_l0_reverse")], shape, initial)
         };
         Self {
+            name: name.into(),
             weights: LstmWeights {
                 input: both("weight_ih", &[4 * hidden, inputs]),
                 recurrent: both("weight_hh", &[4 * hidden, hidden]),
@@ -128,13 +137,15 @@ impl BiLstm {
 
     pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, rows: &'a Ragged<B>) -> Var<B> {
         let weights = self.weights.map(|&block| pass.parameters[block].clone());
-        pass.tape.bilstm(x, rows, &weights)
+        let y = pass.tape.bilstm(x, rows, &weights);
+        pass.tape.named(y, format_args!("{}", self.name))
     }
 }
 
 /// Residual and LayerNorm (9, 11).
 #[derive(Debug, Clone)]
 pub struct ResidualNorm {
+    name: String,
     scale: Block,
     shift: Block,
 }
@@ -142,13 +153,15 @@ pub struct ResidualNorm {
 impl ResidualNorm {
     pub fn new(layout: &mut Layout, name: &str, width: usize) -> Self {
         Self {
+            name: name.into(),
             scale: layout.add(format!("{name}.weight"), &[width], Initial::Constant(1.0)),
             shift: layout.add(format!("{name}.bias"), &[width], Initial::Constant(0.0)),
         }
     }
 
     pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>, residual: &Var<B>) -> Var<B> {
-        pass.tape.residual_norm(x, residual, &pass.parameters[self.scale], &pass.parameters[self.shift])
+        let y = pass.tape.residual_norm(x, residual, &pass.parameters[self.scale], &pass.parameters[self.shift]);
+        pass.tape.named(y, format_args!("{}", self.name))
     }
 }
 
@@ -187,6 +200,7 @@ pub struct Projected<'a, B: Backend> {
 /// LayerNorm, feed-forward, residual and LayerNorm.
 #[derive(Debug, Clone)]
 pub struct AttentionLayer {
+    name: String,
     sizes: AttentionSizes,
     queries: Linear,
     keys: Linear,
@@ -210,7 +224,7 @@ impl AttentionLayer {
         let ff2 = linear("ff2", [width, feed_forward], true, Activation::None);
         let norm1 = ResidualNorm::new(layout, &format!("{name}.norm1"), width);
         let norm2 = ResidualNorm::new(layout, &format!("{name}.norm2"), width);
-        Self { sizes, queries, keys, values, output, norm1, ff1, ff2, norm2 }
+        Self { name: name.into(), sizes, queries, keys, values, output, norm1, ff1, ff2, norm2 }
     }
 
     /// Projects a sequence to queries, keys and values.
@@ -246,6 +260,7 @@ impl AttentionLayer {
     ) -> Sequence<'a, B> {
         let AttentionSizes { heads, scale, .. } = self.sizes;
         let attended = pass.tape.attention(&own.queries, &source.keys, &source.values, own.rows, source.rows, heads, scale);
+        let attended = pass.tape.named(attended, format_args!("{}.attention", self.name));
         let attended = self.output.forward(pass, &attended);
         let attended = pass.drop_out(attended, own.rows.preceding.rows);
         let middle = self.norm1.forward(pass, &attended, &sequence.x);
@@ -275,6 +290,7 @@ impl Classifier {
     pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequences: &[Sequence<'a, B>]) -> Var<B> {
         let streams: Vec<_> = sequences.iter().map(|sequence| (sequence.x.clone(), sequence.rows)).collect();
         let pooled = pass.tape.global_max(&streams);
+        let pooled = pass.tape.named(pooled, format_args!("classifier.pooled"));
         let hidden = self.hidden.forward(pass, &pooled);
         let hidden = pass.drop_out(hidden, streams[0].1.preceding.sequences);
         self.output.forward(pass, &hidden)

@@ -1,5 +1,7 @@
 //! The network of the paper and the variants of its Table 3.
 
+use std::fmt;
+
 use super::batch::Batch;
 use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Pass, Sequence};
 use super::parameters::{Block, Initial, Layout};
@@ -143,7 +145,7 @@ impl Mcsan {
         let pairs = match self.variant {
             Variant::Full | Variant::NoAudio | Variant::NoText => {
                 // Both modules take the encoders' outputs with the same position embedding.
-                let positioned = pair.positioned(pass);
+                let positioned = pair.positioned(pass, "positions");
                 vec![self.cross_layers(pass, &positioned), self.self_layers(pass, &positioned)]
             }
             Variant::NoSelf => vec![self.cross_module(pass, pair)],
@@ -161,12 +163,12 @@ impl Mcsan {
     }
 
     fn cross_module<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
-        let pair = pair.positioned(pass);
+        let pair = pair.positioned(pass, "cross.positions");
         self.cross_layers(pass, &pair)
     }
 
     fn self_modules<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
-        let pair = pair.positioned(pass);
+        let pair = pair.positioned(pass, "self.positions");
         self.self_layers(pass, &pair)
     }
 
@@ -203,20 +205,24 @@ fn self_stack<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLaye
 
 /// The self module of one modality alone: position embedding and stack.
 fn self_module<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: Sequence<'a, B>) -> Sequence<'a, B> {
-    let positioned = sequence.positioned(pass);
+    let positioned = sequence.positioned(pass, format_args!("self.positions"));
     self_stack(pass, stack, &positioned)
 }
 
 impl<'a, B: Backend> Sequence<'a, B> {
     /// The sequence with the position embedding, as it enters a module.
-    fn positioned(&self, pass: &mut Pass<'_, 'a, B>) -> Self {
-        Self { x: pass.tape.position_embedding(&self.x, self.rows), rows: self.rows }
+    fn positioned(&self, pass: &mut Pass<'_, 'a, B>, name: fmt::Arguments<'_>) -> Self {
+        let x = pass.tape.position_embedding(&self.x, self.rows);
+        Self { x: pass.tape.named(x, name), rows: self.rows }
     }
 }
 
 impl<'a, B: Backend> Pair<'a, B> {
-    fn positioned(&self, pass: &mut Pass<'_, 'a, B>) -> Self {
-        Self { audio: self.audio.positioned(pass), text: self.text.positioned(pass) }
+    fn positioned(&self, pass: &mut Pass<'_, 'a, B>, name: &str) -> Self {
+        Self {
+            audio: self.audio.positioned(pass, format_args!("{name}.audio")),
+            text: self.text.positioned(pass, format_args!("{name}.text")),
+        }
     }
 }
 
@@ -224,6 +230,7 @@ impl AudioEncoder {
     fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
         let [frames, pooled, rows]: [&Ragged<B>; 3] = batch.frames.each_ref();
         let x = pass.tape.z_score(&batch.features, frames, &batch.normalisation);
+        let x = pass.tape.named(x, format_args!("audio_encoder.z_score"));
         let x = self.conv1.forward(pass, &x, frames, pooled);
         let x = self.conv2.forward(pass, &x, pooled, rows);
         Sequence { x: self.lstm.forward(pass, &x, rows), rows }
@@ -237,6 +244,7 @@ impl TextEncoder {
             None => pass.tape.constant(batch.vectors.clone()),
         };
         let x = pass.tape.embedding(&table, &batch.tokens);
+        let x = pass.tape.named(x, format_args!("text_encoder.embedding"));
         Sequence { x: self.lstm.forward(pass, &x, &batch.words), rows: &batch.words }
     }
 }

@@ -6,6 +6,7 @@
 mod program;
 
 mod chain;
+mod checking;
 mod commands;
 mod corpus;
 mod experiments;

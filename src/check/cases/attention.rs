@@ -6,7 +6,7 @@ use super::{Lengths, total};
 use crate::backend::{Backend, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// How unequal the attention weights are.
@@ -16,6 +16,9 @@ pub enum Scores {
     Usual,
     /// Scores up to some 80, where one key takes nearly all and exp overflows unless the maximum is taken off first.
     Large,
+    /// A key of the first utterance whose scores are -inf and which no query sees, and one of the last whose scores are
+    /// +inf and make NaN of that utterance's first head.
+    Infinite,
 }
 
 /// Multi-head attention (6–8, 15).
@@ -41,7 +44,11 @@ impl fmt::Display for Attention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (queries, keys) = (Lengths(&self.queries), Lengths(&self.keys));
         write!(f, "queries={queries},keys={keys},width={},heads={}", self.width, self.heads)?;
-        f.write_str(if self.scores == Scores::Large { ",large_scores" } else { "" })
+        f.write_str(match self.scores {
+            Scores::Usual => "",
+            Scores::Large => ",large_scores",
+            Scores::Infinite => ",infinite_scores",
+        })
     }
 }
 
@@ -69,6 +76,7 @@ impl Subject for Attention {
             block(&[9, 14], &[11, 6], 20, 4),
             block(&[70, 70], &[70, 70], 64, 1),
             Self { scores: Scores::Large, ..block(&[30, 17], &[66, 40], 64, 4) },
+            Self { scores: Scores::Infinite, ..block(&[30, 5, 17], &[66, 9, 40], 64, 4) },
         ]
         .into_iter()
         .chain(head_sizes)
@@ -78,30 +86,39 @@ impl Subject for Attention {
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
         let [queries, keys] = [(); 2].map(|()| {
-            let longest = source.between(2, 80) as u32;
-            source.lengths(batch, 1, longest)
+            let longest = source.size(1, 140) as u32;
+            source.lengths(batch, 0, longest)
         });
         let heads = source.between(1, 4);
-        Self { queries, keys, width: heads * source.between(1, 40), heads, scores: Scores::Usual }
+        Self {
+            queries,
+            keys,
+            width: heads * source.size(1, 64),
+            heads,
+            scores: source.pick(&[Scores::Usual, Scores::Usual, Scores::Large]),
+        }
     }
 
     /// Sums over d_k and over the keys, an exp of about 1e-6 on some drivers, and score gradients that are the difference
     /// of numbers near 1, summed over the queries; rounding of a score of 80 is 5e-6, and
     /// its exp is off by as much of itself.
     fn tolerance(&self) -> Tolerance {
-        Tolerance::of_rms(match self.scores {
-            Scores::Usual => 5e-5,
-            Scores::Large => 2e-4,
-        })
+        let (floor, of_rms) = match self.scores {
+            Scores::Usual | Scores::Infinite => (5e-6, 5e-5),
+            Scores::Large => (5e-5, 2e-4),
+        };
+        Tolerance { floor, ..Tolerance::of_rms(of_rms) }
     }
 
-    /// The softmax over a single key is 1, whatever the query.
+    /// The softmax over a single key is 1, whatever the query, and that of few queries with large scores nearly so.
     fn silence(&self) -> Silence {
-        if self.keys.iter().all(|&keys| keys <= 1) { Silence::Right } else { Silence::Wrong }
+        let mut pairs = self.queries.iter().zip(&self.keys);
+        let is_decided = self.scores == Scores::Large && total(&self.queries) < 20;
+        if is_decided || pairs.all(|(&queries, &keys)| queries == 0 || keys <= 1) { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
@@ -109,20 +126,28 @@ impl Differentiable for Attention {
     /// Query rows and key rows.
     type Layout<B: Backend> = [Ragged<B>; 2];
 
-    fn layout<B: Backend>(&self, backend: &B) -> [Ragged<B>; 2] {
-        [&self.queries, &self.keys].map(|lengths| Ragged::new(backend, lengths))
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
+        [inputs.rows("query lengths", &self.queries), inputs.rows("key lengths", &self.keys)]
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let amplitude = match self.scores {
-            Scores::Usual => 1.5,
+            Scores::Usual | Scores::Infinite => 1.5,
             Scores::Large => 8.0,
         };
         let mut drawn = |name, lengths: &[u32], amplitude| {
             let rows = total(lengths);
             Leaf::new(name, [rows, self.width], source.uniform(rows * self.width, amplitude))
         };
-        vec![drawn("queries", &self.queries, amplitude), drawn("keys", &self.keys, amplitude), drawn("values", &self.keys, 1.0)]
+        let [mut queries, mut keys] =
+            [("queries", &self.queries), ("keys", &self.keys)].map(|(name, lengths)| drawn(name, lengths, amplitude));
+        if self.scores == Scores::Infinite {
+            queries.values.iter_mut().step_by(self.width).for_each(|first| *first = first.abs() + 0.5);
+            keys.values[2 * self.width] = f32::NEG_INFINITY;
+            let last = keys.values.len() - 3 * self.width;
+            keys.values[last] = f32::INFINITY;
+        }
+        vec![queries, keys, drawn("values", &self.keys, 1.0)]
     }
 
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], [queries, keys]: &'a [Ragged<B>; 2]) -> Var<B> {

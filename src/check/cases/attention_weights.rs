@@ -6,7 +6,7 @@ use super::{Attention, Scores};
 use crate::backend::{AttentionInputs, Backend};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::Differentiable;
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 
 /// The weights of an attention: its shapes and inputs, without the values.
 #[derive(Debug, Clone)]
@@ -32,20 +32,21 @@ impl Subject for AttentionWeights {
     /// and its exp is off by as much of itself.
     fn tolerance(&self) -> Tolerance {
         Tolerance::of_rms(match self.0.scores {
-            Scores::Usual => 2e-5,
+            Scores::Usual | Scores::Infinite => 2e-5,
             Scores::Large => 2e-4,
         })
     }
 
-    /// The weights of a query sum to 1.
+    /// The weights of a query sum to 1, where there is one with a key.
     fn silence(&self) -> Silence {
-        Silence::Wrong
+        let mut pairs = self.0.queries.iter().zip(&self.0.keys);
+        if pairs.all(|(&queries, &keys)| queries * keys == 0) { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        let [query_rows, key_rows] = &self.0.layout(backend);
-        let operands: Vec<_> = self.0.leaves(source).iter().map(|leaf| backend.upload(&leaf.values, leaf.shape)).collect();
-        let inputs = AttentionInputs {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        let [query_rows, key_rows] = &self.0.layout(inputs);
+        let operands: Vec<_> = self.0.leaves(source).iter().map(|leaf| inputs.matrix(&leaf.name, leaf.shape, &leaf.values)).collect();
+        let attention = AttentionInputs {
             queries: &operands[0],
             keys: &operands[1],
             values: &operands[2],
@@ -54,6 +55,6 @@ impl Subject for AttentionWeights {
             heads: self.0.heads,
             scale: self.0.scale(),
         };
-        vec![Recorded::new("weights", backend.attention_weights(&inputs))]
+        vec![Recorded::new("weights", inputs.backend.attention_weights(&attention))]
     }
 }

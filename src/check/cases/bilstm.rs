@@ -6,7 +6,7 @@ use super::{Lengths, total};
 use crate::backend::{Backend, LstmWeights, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// How far the gates are driven.
@@ -16,13 +16,18 @@ pub enum Gates {
     Usual,
     /// Inputs up to 50: most gates are shut or open, and exp overflows where it is written carelessly.
     Saturated,
+    /// Inputs up to 1e8: every gate is shut or open. Shaders take no sigmoid for less than that of -30, 1e-13.
+    Extreme,
+    /// A NaN in the first sequence, which the others do not see.
+    NotFinite,
 }
 
 impl Gates {
     fn amplitude(self) -> f32 {
         match self {
-            Self::Usual => 1.0,
+            Self::Usual | Self::NotFinite => 1.0,
             Self::Saturated => 50.0,
+            Self::Extreme => 1e8,
         }
     }
 }
@@ -39,7 +44,12 @@ pub struct Bilstm {
 impl fmt::Display for Bilstm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lengths={},in={},hidden={}", Lengths(&self.lengths), self.inputs, self.hidden)?;
-        f.write_str(if self.gates == Gates::Saturated { ",saturated" } else { "" })
+        f.write_str(match self.gates {
+            Gates::Usual => "",
+            Gates::Saturated => ",saturated",
+            Gates::Extreme => ",extreme",
+            Gates::NotFinite => ",not_finite",
+        })
     }
 }
 
@@ -61,52 +71,64 @@ impl Subject for Bilstm {
             layer(&[9, 4], 16, 160),
             layer(&[6, 3], 3, 5),
             Self { gates: Gates::Saturated, ..layer(&[12, 5, 9], 12, 20) },
+            Self { gates: Gates::Extreme, ..layer(&[12, 5, 9], 12, 20) },
+            Self { gates: Gates::NotFinite, ..layer(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
         ]
     }
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 10);
-        let longest = source.between(2, 20) as u32;
+        let longest = source.size(1, 40) as u32;
         Self {
             lengths: source.lengths(batch, 0, longest),
-            inputs: source.between(2, 24),
-            hidden: 4 * source.between(1, 8),
-            gates: Gates::Usual,
+            inputs: source.size(1, 40),
+            hidden: source.size(1, 40),
+            gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
         }
     }
 
     /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
     /// errors do not pile up. Where gates are driven to 50, rounding of what drives them is 50 times as large.
     fn tolerance(&self) -> Tolerance {
-        Tolerance::of_rms(match self.gates {
-            Gates::Usual => 5e-5,
-            Gates::Saturated => 5e-4,
-        })
+        let of_rms = match self.gates {
+            Gates::Usual | Gates::NotFinite => 5e-5,
+            Gates::Saturated | Gates::Extreme => 5e-4,
+        };
+        Tolerance { floor: 2e-6, ..Tolerance::of_rms(of_rms) }
     }
 
-    /// A single step has no h_{t-1} for the recurrent weights to see.
+    /// A single step has no h_{t-1} for the recurrent weights to see, and gates that are shut or open pass no gradient.
     fn silence(&self) -> Silence {
-        if self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
+        let is_shut = match self.gates {
+            Gates::Usual => false,
+            Gates::Saturated => self.hidden < 8 || self.lengths.iter().map(|length| length.saturating_sub(1)).sum::<u32>() < 10,
+            Gates::Extreme | Gates::NotFinite => true,
+        };
+        if is_shut || self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Bilstm {
     type Layout<B: Backend> = Ragged<B>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Ragged<B> {
-        Ragged::new(backend, &self.lengths)
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
+        inputs.rows("lengths", &self.lengths)
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (rows, gates) = (total(&self.lengths), 8 * self.hidden);
         let weight = 1.0 / (self.hidden as f32).sqrt();
         let mut drawn = |name, shape: [usize; 2], amplitude| Leaf::new(name, shape, source.uniform(shape[0] * shape[1], amplitude));
+        let mut x = drawn("x", [rows, self.inputs], self.gates.amplitude());
+        if self.gates == Gates::NotFinite {
+            x.values[self.inputs] = f32::NAN;
+        }
         vec![
-            drawn("x", [rows, self.inputs], self.gates.amplitude()),
+            x,
             drawn("input weight", [gates, self.inputs], weight),
             drawn("recurrent weight", [gates, self.hidden], weight),
             drawn("input bias", [1, gates], weight),

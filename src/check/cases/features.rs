@@ -5,9 +5,9 @@ use std::fmt;
 
 use super::{Lengths, total};
 use crate::audio::mfcc::{Convention, MfccSettings, MfccTables, SAMPLE_RATE, Window};
-use crate::backend::{self, Backend, DeltaFilter, Edges, Ragged};
+use crate::backend::{self, Backend, DeltaFilter, Edges};
 use crate::check::compare::Tolerance;
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 
 /// Cepstra of two tones over noise; every fourth recording is digital silence.
 #[derive(Debug, Clone)]
@@ -80,14 +80,14 @@ impl Subject for Mfcc {
         Tolerance { floor: 2e-3, of_rms: 0.0, relative: 1e-5 }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         // Settings that are refused leave no output, and a case without output fails.
-        let Ok(tables) = MfccTables::new(backend, &self.settings) else { return Vec::new() };
+        let Ok(tables) = MfccTables::new(inputs.backend, &self.settings) else { return Vec::new() };
         let waveform = self.waveform(source);
-        let samples = backend.upload(&waveform, [waveform.len(), 1]);
+        let samples = inputs.matrix("samples", [waveform.len(), 1], &waveform);
         let frames: Vec<u32> = self.samples.iter().map(|&samples| self.settings.frames(samples as usize) as u32).collect();
-        let (utterances, frames) = (Ragged::new(backend, &self.samples), Ragged::new(backend, &frames));
-        vec![Recorded::new("cepstra", backend.mfcc(&samples, &utterances, &frames, &tables))]
+        let (utterances, frames) = (inputs.rows("sample lengths", &self.samples), inputs.rows("frame lengths", &frames));
+        vec![Recorded::new("cepstra", inputs.backend.mfcc(&samples, &utterances, &frames, &tables))]
     }
 }
 
@@ -131,11 +131,11 @@ impl Subject for Deltas {
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
-        let longest = source.between(1, 60) as u32;
+        let longest = source.size(1, 130) as u32;
         let orders = source.between(1, 2);
         Self {
             lengths: source.lengths(batch, 0, longest),
-            columns: source.between(1, 45),
+            columns: source.size(1, 45),
             orders,
             filters: source.between(1, orders),
             width: source.pick(&[3, 5, 9]),
@@ -145,15 +145,15 @@ impl Subject for Deltas {
 
     /// A short sum of products.
     fn tolerance(&self) -> Tolerance {
-        Tolerance::ROUNDING
+        Tolerance { floor: 1e-6, ..Tolerance::ROUNDING }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let (frames, columns) = (total(&self.lengths), self.columns);
         let taps = source.uniform(self.filters * self.width, 0.5);
-        let filter = DeltaFilter { orders: self.orders, edges: self.edges, taps: backend.upload(&taps, [self.filters, self.width]) };
-        let x = backend.upload(&source.uniform(frames * columns, 3.0), [frames, columns]);
-        vec![Recorded::new("output", backend.deltas(&x, &Ragged::new(backend, &self.lengths), &filter))]
+        let filter = DeltaFilter { orders: self.orders, edges: self.edges, taps: inputs.matrix("taps", [self.filters, self.width], &taps) };
+        let x = inputs.matrix("x", [frames, columns], &source.uniform(frames * columns, 3.0));
+        vec![Recorded::new("output", inputs.backend.deltas(&x, &inputs.rows("lengths", &self.lengths), &filter))]
     }
 }
 
@@ -185,8 +185,8 @@ impl Subject for ZScore {
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 6);
-        let longest = source.between(1, 70) as u32;
-        Self { lengths: source.lengths(batch, 0, longest), columns: source.between(1, 50), groups: source.between(1, 4) }
+        let longest = source.size(1, 130) as u32;
+        Self { lengths: source.lengths(batch, 0, longest), columns: source.size(1, 50), groups: source.between(1, 4) }
     }
 
     /// A difference and a product.
@@ -194,16 +194,16 @@ impl Subject for ZScore {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let (rows, columns, groups) = (total(&self.lengths), self.columns, self.groups);
         let statistics_shape = [groups, columns];
         let reciprocals = source.uniform(groups * columns, 0.5).into_iter().map(|value| 1.0 + value).collect::<Vec<_>>();
         let statistics = backend::ZScore {
-            groups: backend.upload_words(&source.below(self.lengths.len(), groups as u32)),
-            mean: backend.upload(&source.uniform(groups * columns, 1.0), statistics_shape),
-            reciprocal_deviation: backend.upload(&reciprocals, statistics_shape),
+            groups: inputs.words("groups", &source.below(self.lengths.len(), groups as u32)),
+            mean: inputs.matrix("mean", statistics_shape, &source.uniform(groups * columns, 1.0)),
+            reciprocal_deviation: inputs.matrix("reciprocal deviation", statistics_shape, &reciprocals),
         };
-        let x = backend.upload(&source.uniform(rows * columns, 3.0), [rows, columns]);
-        vec![Recorded::new("output", backend.z_score(&x, &Ragged::new(backend, &self.lengths), &statistics))]
+        let x = inputs.matrix("x", [rows, columns], &source.uniform(rows * columns, 3.0));
+        vec![Recorded::new("output", inputs.backend.z_score(&x, &inputs.rows("lengths", &self.lengths), &statistics))]
     }
 }

@@ -6,7 +6,7 @@ use super::{Lengths, total};
 use crate::backend::{Backend, OUT_OF_VOCABULARY, Ragged, Tokens};
 use crate::check::compare::Tolerance;
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// Word vectors; every seventh token has none.
@@ -40,7 +40,7 @@ impl Subject for Embedding {
     }
 
     fn random(source: &mut Source) -> Self {
-        Self { rows: source.between(1, 150), words: source.between(1, 80), width: source.between(1, 70) }
+        Self { rows: source.size(1, 150), words: source.size(1, 80), width: source.size(1, 130) }
     }
 
     /// A gradient sums at most 200 rows.
@@ -48,16 +48,16 @@ impl Subject for Embedding {
         Tolerance::of_rms(3e-6)
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Embedding {
     type Layout<B: Backend> = Tokens<B>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Tokens<B> {
-        Tokens::new(backend, &self.tokens(), self.words)
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Tokens<B> {
+        inputs.tokens("tokens", &self.tokens(), self.words)
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
@@ -96,8 +96,8 @@ impl Subject for PositionEmbedding {
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
-        let longest = source.between(1, 90) as u32;
-        Self { lengths: source.lengths(batch, 0, longest), width: source.between(1, 40) }
+        let longest = source.size(1, 130) as u32;
+        Self { lengths: source.lengths(batch, 0, longest), width: source.size(1, 70) }
     }
 
     /// One addition: the table is computed in float64 and rounded once, everywhere.
@@ -105,16 +105,16 @@ impl Subject for PositionEmbedding {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for PositionEmbedding {
     type Layout<B: Backend> = Ragged<B>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Ragged<B> {
-        Ragged::new(backend, &self.lengths)
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
+        inputs.rows("lengths", &self.lengths)
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {

@@ -13,12 +13,14 @@ mod rows;
 
 use std::fmt;
 
+use super::compare::Silence;
+
 pub use attention::{Attention, Scores};
 pub use attention_weights::AttentionWeights;
 pub use bilstm::{Bilstm, Gates};
 pub use features::{Deltas, Mfcc, ZScore};
 pub use lookup::{Embedding, PositionEmbedding};
-pub use loss::{ClassWeights, CrossEntropy};
+pub use loss::{ClassWeights, CrossEntropy, Logits};
 pub use optimiser::{Accumulate, Adam, GradientNorm, Sgd};
 pub use products::{Bias, ConvPool, Linear};
 pub use rows::{Dropout, GlobalMax, ResidualNorm, Rows};
@@ -26,20 +28,34 @@ pub use rows::{Dropout, GlobalMax, ResidualNorm, Rows};
 /// Lengths on either side of the edges of tiles and workgroups.
 const EDGES: [usize; 8] = [1, 15, 16, 17, 63, 64, 65, 129];
 
-/// What values a kernel that takes a maximum sees.
+/// What values a kernel sees that chooses, by a maximum or a ReLU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spread {
     /// Equals are rare.
     Even,
     /// Few different values: most maxima are shared, and the earliest has to win.
     Ties,
+    /// A NaN and both infinities among them.
+    NotFinite,
+    /// Numbers that a device may take for zero among them, but nothing that such a zero would choose otherwise.
+    Denormal,
 }
 
+/// A denormal number.
+const DENORMAL: f32 = 1e-40;
+
 impl Spread {
+    /// Results are NaN, or gradients that not everything reaches.
+    fn silence(self) -> Silence {
+        if self == Self::NotFinite { Silence::Right } else { Silence::Wrong }
+    }
+
     fn suffix(self) -> &'static str {
         match self {
             Self::Even => "",
             Self::Ties => ",ties",
+            Self::NotFinite => ",not_finite",
+            Self::Denormal => ",denormal",
         }
     }
 }

@@ -2,17 +2,21 @@
 
 use std::fmt;
 
-use super::{EDGES, Lengths, Spread, total};
+use super::{DENORMAL, EDGES, Lengths, Spread, total};
 use crate::backend::{Activation, Backend, POOL, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, COARSE_WEIGHT, FINE};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// A product sums at most 512 terms, a weight's gradient a few hundred rows: a sum's rounding is some √n · 6e-8 of its
-/// size, 1.5e-6, and its worst element among 1e5 five times that.
-const PRODUCT: Tolerance = Tolerance::of_rms(1e-5);
+/// size, 1.5e-6, and its worst element among 1e5 five times that. Where few elements leave a sum that nearly cancels, rounding
+/// is still that of its terms.
+const PRODUCT: Tolerance = Tolerance { floor: 3e-6, ..Tolerance::of_rms(1e-5) };
+
+/// Results that so few numbers make may vanish by chance.
+const FEW: usize = 60;
 
 /// Amplitude of weights.
 const WEIGHT: f32 = 0.25;
@@ -39,19 +43,22 @@ pub struct Linear {
     pub outputs: usize,
     pub bias: Bias,
     pub activation: Activation,
+    pub spread: Spread,
 }
 
 impl fmt::Display for Linear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rows={},in={},out={}{}", self.rows, self.inputs, self.outputs, activation_suffix(self.activation))?;
-        f.write_str(if self.bias == Bias::None { ",no_bias" } else { "" })
+        f.write_str(if self.bias == Bias::None { ",no_bias" } else { "" })?;
+        f.write_str(self.spread.suffix())
     }
 }
 
 impl Subject for Linear {
     fn cases() -> Vec<Self> {
         use Activation::{None, Relu};
-        let product = |rows, inputs, outputs, activation| Self { rows, inputs, outputs, bias: Bias::Added, activation };
+        let product =
+            |rows, inputs, outputs, activation| Self { rows, inputs, outputs, bias: Bias::Added, activation, spread: Spread::Even };
         let paper = [(200, 128, 128, None), (200, 128, 512, Relu), (200, 512, 128, None), (32, 512, 128, Relu), (32, 128, 7, None)];
         let widths = [(1, 1), (5, 20), (15, 17), (17, 15), (63, 65), (64, 64), (65, 63), (129, 1), (1, 129)];
         let paper = paper.map(|(rows, inputs, outputs, activation)| product(rows, inputs, outputs, activation));
@@ -63,17 +70,21 @@ impl Subject for Linear {
                 Self { bias: Bias::None, ..product(77, 128, 128, None) },
                 Self { bias: Bias::None, ..product(77, 20, 60, Relu) },
                 product(2500, 4, 6, Relu),
+                Self { spread: Spread::NotFinite, ..product(70, 40, 33, None) },
+                Self { spread: Spread::NotFinite, ..product(70, 40, 33, Relu) },
+                Self { spread: Spread::Denormal, ..product(70, 40, 33, Relu) },
             ])
             .collect()
     }
 
     fn random(source: &mut Source) -> Self {
         Self {
-            rows: source.between(2, 150),
-            inputs: source.between(4, 70),
-            outputs: source.between(4, 70),
+            rows: source.size(1, 150),
+            inputs: source.size(1, 140),
+            outputs: source.size(1, 140),
             bias: source.pick(&[Bias::Added, Bias::None]),
             activation: source.pick(&[Activation::None, Activation::Relu]),
+            spread: source.pick(&[Spread::Even, Spread::Even, Spread::Even, Spread::NotFinite]),
         }
     }
 
@@ -81,15 +92,23 @@ impl Subject for Linear {
         PRODUCT
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn silence(&self) -> Silence {
+        if (self.rows * self.outputs.min(self.inputs)).min(self.inputs * self.outputs) < FEW {
+            Silence::Right
+        } else {
+            self.spread.silence()
+        }
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Linear {
     type Layout<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &B) {}
+    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (step, weight_step) = match self.activation {
@@ -97,9 +116,15 @@ impl Differentiable for Linear {
             Activation::Relu => (COARSE, COARSE_WEIGHT),
         };
         let &Self { rows, inputs, outputs, .. } = self;
-        let x = Leaf::new("x", [rows, inputs], source.multiples(rows * inputs, 1.0, step));
+        let mut x = source.multiples(rows * inputs, 1.0, step);
         let weight = Leaf::new("weight", [outputs, inputs], source.multiples(outputs * inputs, WEIGHT, weight_step));
         let bias = Leaf::new("bias", [1, outputs], source.multiples(outputs, WEIGHT, weight_step));
+        match self.spread {
+            Spread::Even | Spread::Ties => {}
+            Spread::NotFinite => source.spoil(&mut x),
+            Spread::Denormal => x.iter_mut().step_by(5).for_each(|value| *value = DENORMAL),
+        }
+        let x = Leaf::new("x", [rows, inputs], x);
         match self.bias {
             Bias::Added => vec![x, weight, bias],
             Bias::None => vec![x, weight],
@@ -152,16 +177,18 @@ impl Subject for ConvPool {
             block(&[10, 31], 65, 63, None),
             Self { spread: Spread::Ties, ..block(&[60, 31, 9], 20, 40, None) },
             Self { spread: Spread::Ties, ..block(&[60, 31, 9], 3, 17, Relu) },
+            Self { spread: Spread::NotFinite, ..block(&[60, 30, 9], 20, 40, None) },
+            Self { spread: Spread::NotFinite, ..block(&[60, 30, 9], 3, 17, Relu) },
         ]
     }
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
-        let longest = source.between(3, 70) as u32;
+        let longest = source.size(3, 130) as u32;
         Self {
             lengths: source.lengths(batch, 0, longest),
-            inputs: source.between(2, 40),
-            outputs: source.between(4, 40),
+            inputs: source.size(1, 70),
+            outputs: source.size(1, 70),
             activation: source.pick(&[Activation::None, Activation::Relu]),
             spread: source.pick(&[Spread::Even, Spread::Ties]),
         }
@@ -173,11 +200,15 @@ impl Subject for ConvPool {
 
     /// Few windows and ReLU may leave nothing open.
     fn silence(&self) -> Silence {
-        if total(&self.lengths) < 20 { Silence::Right } else { Silence::Wrong }
+        if (total(&self.lengths) * self.inputs.min(self.outputs) / 3).min(self.inputs * self.outputs) < FEW {
+            Silence::Right
+        } else {
+            self.spread.silence()
+        }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
@@ -185,20 +216,24 @@ impl Differentiable for ConvPool {
     /// Rows before and after the pool.
     type Layout<B: Backend> = [Ragged<B>; 2];
 
-    fn layout<B: Backend>(&self, backend: &B) -> [Ragged<B>; 2] {
-        let input = Ragged::new(backend, &self.lengths);
-        let output = input.pooled(backend, POOL);
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
+        let input = inputs.rows("lengths", &self.lengths);
+        let output = input.pooled(inputs.backend, POOL);
         [input, output]
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (rows, taps) = (total(&self.lengths), 3 * self.inputs);
         let (step, weight_step) = match self.spread {
-            Spread::Even => (COARSE, COARSE_WEIGHT),
             Spread::Ties => (1.0, WEIGHT),
+            Spread::Even | Spread::NotFinite | Spread::Denormal => (COARSE, COARSE_WEIGHT),
         };
+        let mut x = source.multiples(rows * self.inputs, 1.0, step);
+        if self.spread == Spread::NotFinite {
+            source.spoil(&mut x);
+        }
         vec![
-            Leaf::new("x", [rows, self.inputs], source.multiples(rows * self.inputs, 1.0, step)),
+            Leaf::new("x", [rows, self.inputs], x),
             Leaf::new("weight", [self.outputs, taps], source.multiples(self.outputs * taps, WEIGHT, weight_step)),
             Leaf::new("bias", [1, self.outputs], source.multiples(self.outputs, WEIGHT, weight_step)),
         ]

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::{EDGES, Lengths, Spread, total};
+use super::{DENORMAL, EDGES, Lengths, Spread, total};
 use crate::backend::philox::Stream;
 use crate::backend::{Backend, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, FINE};
-use crate::check::{Recorded, Source, Subject};
+use crate::check::{Inputs, Recorded, Source, Subject};
 use crate::tape::{Tape, Var};
 
 /// What rows a LayerNorm sees.
@@ -20,6 +20,8 @@ pub enum Rows {
     Offset,
     /// All elements of a row equal: only ε keeps the deviation from zero.
     Constant,
+    /// A NaN and both infinities, each of which makes NaN of its row alone.
+    NotFinite,
 }
 
 /// `LayerNorm(x + residual)` (9, 11).
@@ -36,6 +38,7 @@ impl fmt::Display for ResidualNorm {
             Rows::Even => "",
             Rows::Offset => ",offset",
             Rows::Constant => ",constant",
+            Rows::NotFinite => ",not_finite",
         };
         write!(f, "rows={},width={}{content}", self.rows, self.width)
     }
@@ -48,43 +51,52 @@ impl Subject for ResidualNorm {
             .map(|rows| norm(rows, 128, Rows::Even))
             .into_iter()
             .chain([2, 5, 20, 63, 65, 160, 300].map(|width| norm(21, width, Rows::Even)))
-            .chain([norm(2500, 4, Rows::Even), norm(50, 128, Rows::Offset), norm(30, 128, Rows::Constant)])
+            .chain([norm(2500, 4, Rows::Even), norm(50, 128, Rows::Offset), norm(30, 128, Rows::Constant), norm(65, 20, Rows::NotFinite)])
             .collect()
     }
 
     fn random(source: &mut Source) -> Self {
-        Self { rows: source.between(1, 150), width: source.between(16, 150), content: source.pick(&[Rows::Even, Rows::Offset]) }
+        Self {
+            rows: source.size(1, 150),
+            width: source.size(15, 150),
+            content: source.pick(&[Rows::Even, Rows::Even, Rows::Offset, Rows::NotFinite]),
+        }
     }
 
     /// Sums over a row, twice, and an inverse square root; a row of mean 128 is itself rounded to 1.5e-5 of its
     /// deviation when its mean is taken off.
     fn tolerance(&self) -> Tolerance {
         Tolerance::of_rms(match self.content {
-            Rows::Even | Rows::Constant => 3e-5,
+            Rows::Even | Rows::Constant | Rows::NotFinite => 3e-5,
             Rows::Offset => 2e-4,
         })
     }
 
     /// Equal elements normalise to zero, and so does the scale's gradient.
     fn silence(&self) -> Silence {
-        if self.content == Rows::Constant { Silence::Right } else { Silence::Wrong }
+        if matches!(self.content, Rows::Constant | Rows::NotFinite) { Silence::Right } else { Silence::Wrong }
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for ResidualNorm {
     type Layout<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &B) {}
+    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let &Self { rows, width, content } = self;
         let mut summand = |name| {
             let values = match content {
                 Rows::Even => source.uniform(rows * width, 1.0),
+                Rows::NotFinite => {
+                    let mut values = source.uniform(rows * width, 1.0);
+                    source.spoil(&mut values);
+                    values
+                }
                 Rows::Offset => source.uniform(rows * width, 1.0).into_iter().map(|value| 64.0 + value).collect(),
                 Rows::Constant => source.uniform(rows, 1.0).into_iter().flat_map(|value| std::iter::repeat_n(value, width)).collect(),
             };
@@ -131,16 +143,18 @@ impl Subject for GlobalMax {
             pool(&[(&[1, 129, 2, 1, 5, 3, 1, 4, 9], 1)], Spread::Even),
             pool(&[(&[2, 1], 3), (&[1, 7], 65), (&[4, 4], 1)], Spread::Even),
             pool(&[(audio, 128), (text, 20)], Spread::Ties),
+            pool(&[(audio, 20), (text, 33)], Spread::NotFinite),
+            pool(&[(audio, 20), (text, 33)], Spread::Denormal),
         ]
     }
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 6);
         let streams = source.between(1, 4);
-        let spread = source.pick(&[Spread::Even, Spread::Ties]);
+        let spread = source.pick(&[Spread::Even, Spread::Ties, Spread::NotFinite]);
         let mut stream = || {
-            let longest = source.between(2, 60) as u32;
-            (source.lengths(batch, 1, longest), source.between(4, 70))
+            let longest = source.size(1, 130) as u32;
+            (source.lengths(batch, 1, longest), source.size(1, 140))
         };
         Self { streams: (0..streams).map(|_| stream()).collect(), spread }
     }
@@ -150,28 +164,45 @@ impl Subject for GlobalMax {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    /// Few maxima may all be zero.
+    fn silence(&self) -> Silence {
+        if self.streams.iter().any(|(lengths, columns)| lengths.len() * columns < 60) { Silence::Right } else { self.spread.silence() }
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for GlobalMax {
     type Layout<B: Backend> = Vec<Ragged<B>>;
 
-    fn layout<B: Backend>(&self, backend: &B) -> Vec<Ragged<B>> {
-        self.streams.iter().map(|(lengths, _)| Ragged::new(backend, lengths)).collect()
+    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Ragged<B>> {
+        let streams = self.streams.iter().enumerate();
+        streams.map(|(index, (lengths, _))| inputs.rows(format!("lengths of stream {index}"), lengths)).collect()
     }
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (amplitude, step) = match self.spread {
-            Spread::Even => (4.0, FINE),
+            Spread::Even | Spread::NotFinite => (4.0, FINE),
             Spread::Ties => (COARSE, COARSE),
+            Spread::Denormal => (4.0, FINE),
         };
         let streams = self.streams.iter().enumerate();
         streams
             .map(|(index, (lengths, columns))| {
                 let rows = total(lengths);
-                Leaf::new(format!("stream {index}"), [rows, *columns], source.multiples(rows * columns, amplitude, step))
+                let mut values = source.multiples(rows * columns, amplitude, step);
+                match self.spread {
+                    Spread::Even | Spread::Ties => {}
+                    Spread::NotFinite => source.spoil(&mut values),
+                    // All below zero but for some rows that may be taken for it.
+                    Spread::Denormal => {
+                        let below = values.iter_mut().enumerate();
+                        below.for_each(|(place, value)| *value = if place % 97 == 0 { DENORMAL } else { -value.abs() - 0.125 });
+                    }
+                }
+                Leaf::new(format!("stream {index}"), [rows, *columns], values)
             })
             .collect()
     }
@@ -214,7 +245,7 @@ impl Subject for Dropout {
     }
 
     fn random(source: &mut Source) -> Self {
-        let (rows, columns) = (source.between(5, 70), source.between(5, 70));
+        let (rows, columns) = (source.size(1, 130), source.size(1, 130));
         Self { rows, columns, rate: source.pick(&[0.0, 0.1, 0.25, 0.6]), stream: source.stream(), first: source.between(0, 9) }
     }
 
@@ -223,15 +254,20 @@ impl Subject for Dropout {
         Tolerance::ROUNDING
     }
 
-    fn record<B: Backend>(&self, source: &mut Source, backend: &B) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(backend)
+    /// Few elements may all be dropped.
+    fn silence(&self) -> Silence {
+        if self.rows * self.columns < 60 { Silence::Right } else { Silence::Wrong }
+    }
+
+    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        Trial::new(self, source).record(inputs)
     }
 }
 
 impl Differentiable for Dropout {
     type Layout<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &B) {}
+    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         vec![Leaf::new("x", [self.rows, self.columns], source.uniform(self.rows * self.columns, 1.0))]

@@ -1,0 +1,67 @@
+//! What a case gives a kernel: every input has a name and is kept on the host, so that another program can read it.
+
+use std::cell::RefCell;
+
+use crate::backend::{Backend, Ragged, Tokens};
+
+/// An input of a case on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// `x`, `weight`, `lengths`, …
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub values: Values,
+}
+
+/// The elements of an input, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    Numbers(Vec<f32>),
+    Words(Vec<u32>),
+}
+
+/// The way from a case to a backend.
+pub struct Inputs<'b, B: Backend> {
+    pub backend: &'b B,
+    given: RefCell<Vec<Input>>,
+}
+
+impl<'b, B: Backend> Inputs<'b, B> {
+    /// Nothing is given yet.
+    pub fn new(backend: &'b B) -> Self {
+        Self { backend, given: RefCell::default() }
+    }
+
+    /// Uploads a matrix.
+    pub fn matrix(&self, name: impl Into<String>, shape: [usize; 2], values: &[f32]) -> B::Tensor {
+        self.keep(name.into(), shape.to_vec(), Values::Numbers(values.to_vec()));
+        self.backend.upload(values, shape)
+    }
+
+    /// Uploads a list of words.
+    pub fn words(&self, name: impl Into<String>, words: &[u32]) -> B::Words {
+        self.keep(name.into(), vec![words.len()], Values::Words(words.to_vec()));
+        self.backend.upload_words(words)
+    }
+
+    /// Lays out sequences of the given lengths.
+    pub fn rows(&self, name: impl Into<String>, lengths: &[u32]) -> Ragged<B> {
+        self.keep(name.into(), vec![lengths.len()], Values::Words(lengths.to_vec()));
+        Ragged::new(self.backend, lengths)
+    }
+
+    /// Uploads tokens for a table of `table_rows` vectors.
+    pub fn tokens(&self, name: impl Into<String>, ids: &[u32], table_rows: usize) -> Tokens<B> {
+        self.keep(name.into(), vec![ids.len()], Values::Words(ids.to_vec()));
+        Tokens::new(self.backend, ids, table_rows)
+    }
+
+    fn keep(&self, name: String, shape: Vec<usize>, values: Values) {
+        self.given.borrow_mut().push(Input { name, shape, values });
+    }
+
+    /// All that was given, in its order.
+    pub fn into_given(self) -> Vec<Input> {
+        self.given.into_inner()
+    }
+}

@@ -1,0 +1,199 @@
+//! A whole forward and backward pass of MCSAN on a backend and on the reference in float64, compared value by value in
+//! the order of computation: the first that departs names the layer to look at.
+//!
+//! A value carries the rounding of all that came before it, and where a ReLU or a maximum is nearly undecided a device may
+//! rightly decide otherwise and send a gradient elsewhere. So it is judged as a whole, by `‖got - expected‖ / ‖expected‖`; that
+//! each kernel is right by itself, element by element, is what [`super::check`] says.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::compare::{Agreement, Silence, Tolerance, compare};
+use super::{Output, Source};
+use crate::backend::cpu::{Cpu, Real};
+use crate::backend::{Backend, OUT_OF_VOCABULARY, POOL, Ragged, Result, Tokens, Write, ZScore};
+use crate::config::Settings;
+use crate::model::batch::{Batch, acoustic_rows};
+use crate::model::layers::{Dropout, Pass};
+use crate::model::parameters::{Layout, Parameter};
+use crate::model::{Dimensions, Mcsan};
+use crate::tape::{Seen, Tape, Way};
+
+/// Relative error that float32 may have gathered on the way to a value …
+const FORWARD: f64 = 2e-5;
+/// … and to a gradient, of whose choices a few may have fallen otherwise.
+const BACKWARD: f64 = 1e-3;
+
+/// Rows of the trained word table.
+const WORDS: usize = 50;
+const CLASSES: usize = 4;
+const COEFFICIENTS: usize = 40;
+/// Every parameter starts this far from where training starts it, so that none is 0 or 1 and hides its kernel's mistakes.
+const NUDGE: f32 = 0.05;
+
+/// Size of the batch: the longest utterance is first, the others have drawn lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchShape {
+    pub batch: usize,
+    /// Of the longest utterance.
+    pub frames: usize,
+    /// Tokens of the longest utterance.
+    pub words: usize,
+}
+
+impl Default for BatchShape {
+    fn default() -> Self {
+        Self { batch: 4, frames: 90, words: 12 }
+    }
+}
+
+impl fmt::Display for BatchShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "batch={},frames={},words={}", self.batch, self.frames, self.words)
+    }
+}
+
+impl FromStr for BatchShape {
+    type Err = String;
+
+    /// `batch=8,frames=300,words=20`, in any order; what is left out is as in the default.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let mut shape = Self::default();
+        for part in text.split(',') {
+            let wrong = || format!("'{part}' is none of batch=N, frames=N and words=N");
+            let (key, value) = part.split_once('=').ok_or_else(wrong)?;
+            let least = if key == "frames" { (POOL * POOL) as usize } else { 1 };
+            let value = value.parse().ok().filter(|value| *value >= least).ok_or_else(|| format!("'{part}': N is at least {least}"))?;
+            match key {
+                "batch" => shape.batch = value,
+                "frames" => shape.frames = value,
+                "words" => shape.words = value,
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(shape)
+    }
+}
+
+/// A value of the pass, and how far the backend's is from the reference's.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Point {
+    /// Of a value its layer, `audio_encoder.conv1`; of a gradient `gradient of …`, the layer or the parameter.
+    pub name: String,
+    pub shape: [usize; 2],
+    #[serde(flatten)]
+    pub agreement: Agreement,
+}
+
+/// Compares a pass of the model that `settings` describe, on a batch and parameters that `seed` draws; the points are in the
+/// order of computation.
+///
+/// # Errors
+/// Whatever went wrong on the backend, guard words that were overwritten included.
+pub async fn check_model<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Point>> {
+    let got = pass(backend, settings, shape, seed).await?;
+    backend.verify().await?;
+    let expected = pass(&Cpu::<f64>::new(), settings, shape, seed).await?;
+    Ok(expected.iter().zip(&got).map(|(expected, got)| compare_point(expected, got)).collect())
+}
+
+fn compare_point(expected: &Output, got: &Output) -> Point {
+    let limit = if expected.name.starts_with(GRADIENT) { BACKWARD } else { FORWARD };
+    let [expected_alone, got_alone] = [expected, got].map(std::slice::from_ref);
+    // A gradient may vanish: that of an attention's key bias moves all scores of a query alike.
+    let mut agreement = compare(expected_alone, got_alone, Tolerance::of_rms(limit), Silence::Right);
+    let is_judged_whole = agreement.rel_l2 > 0.0 && agreement.worst.as_ref().is_none_or(|worst| worst.of_bound.is_finite());
+    if is_judged_whole {
+        agreement.pass = agreement.rel_l2 <= limit;
+        agreement.reason = agreement.reason.filter(|_| !agreement.pass);
+        if !agreement.pass {
+            agreement.fail(format!("relative error {:.1e} of the whole, at most {limit:.0e}", agreement.rel_l2));
+        }
+    }
+    Point { name: expected.name.clone(), shape: expected.shape, agreement }
+}
+
+const GRADIENT: &str = "gradient of ";
+
+/// All named values of a pass in the order of computation, each parameter's gradient after that of its layer's result.
+async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
+    let word_width = settings.model.word_width;
+    let dimensions = Dimensions { coefficients: COEFFICIENTS, word_width, learned_words: Some(WORDS), classes: CLASSES };
+    let model = Mcsan::new(&settings.model, &dimensions);
+    let layout = model.layout();
+    let mut source = Source::new(seed);
+    let nudges = source.uniform(layout.len(), NUDGE);
+    let values: Vec<f32> = layout.initial_values(seed).into_iter().zip(nudges).map(|(value, nudge)| value + nudge).collect();
+    let parameters = backend.upload(&values, [1, layout.len()]);
+    let gradients = backend.zeros([1, layout.len()]);
+    let batch = draw_batch(backend, shape, &mut source);
+    let class_weights = backend.upload(&[1.0; CLASSES], [1, CLASSES]);
+
+    let mut tape = Tape::watched(backend);
+    let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
+    let dropout = Dropout::new(settings.model.dropout, seed, 0);
+    let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
+    let smoothing = settings.train.label_smoothing as f32;
+    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None);
+    let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
+    let mut seen = tape.backward(vec![(&logits, gradient)]).into_seen();
+    let turn = seen.iter().position(|seen| seen.way == Way::Back).unwrap_or(seen.len());
+    seen.insert(turn, loss);
+
+    let gradients: Vec<f64> = backend.read(&gradients).await?.into_iter().map(Real::as_f64).collect();
+    let mut outputs = Vec::new();
+    for Seen { name, way, shape, readback } in seen {
+        let values = backend.finish_read(readback).await?.into_iter().map(Real::as_f64).collect();
+        match way {
+            Way::Forward => outputs.push(Output { name, shape, values }),
+            Way::Back => {
+                outputs.push(Output { name: format!("{GRADIENT}{name}"), shape, values });
+                outputs.extend(parameters_of(layout, &name).map(|parameter| gradient_of(parameter, &gradients)));
+            }
+        }
+    }
+    Ok(outputs)
+}
+
+/// The parameters of a layer, `audio_encoder.conv1.weight` of `audio_encoder.conv1`.
+fn parameters_of<'l>(layout: &'l Layout, layer: &str) -> impl Iterator<Item = &'l Parameter> {
+    layout.parameters().iter().filter(move |parameter| parameter.name.rsplit_once('.').is_some_and(|(owner, _)| owner == layer))
+}
+
+fn gradient_of(parameter: &Parameter, gradients: &[f64]) -> Output {
+    let rows = if parameter.shape.len() == 1 { 1 } else { parameter.shape[0] };
+    Output {
+        name: format!("{GRADIENT}{}", parameter.name),
+        shape: [rows, parameter.len() / rows],
+        values: gradients[parameter.offset..parameter.offset + parameter.len()].to_vec(),
+    }
+}
+
+fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, source: &mut Source) -> Batch<B> {
+    let BatchShape { batch, frames, words } = shape;
+    let mut lengths = |least: usize, most: usize| -> Vec<u32> {
+        let drawn = source.below(batch, (most - least + 1) as u32);
+        drawn.into_iter().enumerate().map(|(place, more)| if place == 0 { most as u32 } else { least as u32 + more }).collect()
+    };
+    let (frame_lengths, token_lengths) = (lengths((POOL * POOL) as usize, frames), lengths(1, words));
+    let [rows, tokens] = [&frame_lengths, &token_lengths].map(|lengths| lengths.iter().sum::<u32>() as usize);
+    let mut matrix = |rows: usize, middle: f32, amplitude: f32| {
+        let values: Vec<f32> = source.uniform(rows * COEFFICIENTS, amplitude).into_iter().map(|value| middle + value).collect();
+        backend.upload(&values, [rows, COEFFICIENTS])
+    };
+    let features = matrix(rows, 0.0, 3.0);
+    let (mean, reciprocal_deviation) = (matrix(1, 0.0, 1.0), matrix(1, 1.0, 0.5));
+    let ids = source.below(tokens, WORDS as u32 + 1);
+    let ids: Vec<u32> = ids.into_iter().map(|id| if id == WORDS as u32 { OUT_OF_VOCABULARY } else { id }).collect();
+    Batch {
+        features,
+        frames: acoustic_rows(backend, &frame_lengths),
+        normalisation: ZScore { groups: backend.upload_words(&vec![0; batch]), mean, reciprocal_deviation },
+        tokens: Tokens::new(backend, &ids, WORDS),
+        words: Ragged::new(backend, &token_lengths),
+        vectors: backend.upload(&[], [0, 0]),
+        labels: backend.upload_words(&source.below(batch, CLASSES as u32)),
+    }
+}
