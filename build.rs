@@ -194,12 +194,12 @@ impl BindingInfo {
 impl Variant {
     fn compile(folder: &Path, shader: &str, name: &str, all: &[String]) -> Result<Self, Failure> {
         let mut compiler = wesl::Wesl::new(folder);
-        for other in all {
-            compiler.set_feature(other, other == name);
+        for other in all.iter().flat_map(|variant| variant.split('+')) {
+            compiler.set_feature(other, name.split('+').any(|part| part == other));
         }
         // A variant that shares no text with the others has a file of its own.
-        let own_file = folder.join(name).join(shader).with_extension("wgsl").exists();
-        let module = if own_file { format!("package::{name}::{shader}") } else { format!("package::{shader}") };
+        let own_folder = name.split('+').find(|part| folder.join(part).join(shader).with_extension("wgsl").exists());
+        let module = own_folder.map_or(format!("package::{shader}"), |own| format!("package::{own}::{shader}"));
         let source = compiler.compile(&module.parse()?).map_err(|failure| failure.to_string())?.to_string();
         let (module, info) = needs::read(&source, needs::optional())?;
         uniformity::check(&module, &source)?;

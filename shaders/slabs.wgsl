@@ -1,20 +1,23 @@
 // Second half of a sum over rows: adds the slabs' partial sums in their order, so the result never depends on timing.
-// out[out_offset + i] (+)= Σ_slab partial[slab · stride + offset + i]
+// out[out_offset + i] (+)= Σ_slab partial[slab · stride + i], and the same of `more` sums that follow, into a second output
 
 import package::shared::grid::flat_group;
 
 struct Args {
     count: u32,
+    more: u32,
     slabs: u32,
     stride: u32,
-    offset: u32,
     out_offset: u32,
+    more_out_offset: u32,
     accumulate: u32,
+    accumulate_more: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> more_out: array<f32>;
 
 const LANES: u32 = 256;
 
@@ -25,16 +28,26 @@ fn sum(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.count) {
+    if (i >= args.count + args.more) {
         return;
     }
     var total = 0.0;
     for (var slab = 0u; slab < args.slabs; slab++) {
-        total += partial[slab * args.stride + args.offset + i];
+        total += partial[slab * args.stride + i];
     }
-    if (args.accumulate != 0u) {
-        out[args.out_offset + i] += total;
+    if (i < args.count) {
+        let place = args.out_offset + i;
+        if (args.accumulate != 0u) {
+            out[place] += total;
+        } else {
+            out[place] = total;
+        }
     } else {
-        out[args.out_offset + i] = total;
+        let place = args.more_out_offset + i - args.count;
+        if (args.accumulate_more != 0u) {
+            more_out[place] += total;
+        } else {
+            more_out[place] = total;
+        }
     }
 }

@@ -1,7 +1,7 @@
 // `shaders/bilstm.wgsl` for software adapters: a subgroup of eight runs SEQUENCES sequences of similar length, its products
 // by `lanes/product.wgsl`, four hidden units an invocation. The hidden size must be a multiple of four.
 
-import package::lanes::product::{LANES, TILE_COLUMNS, DEPTH, Terms, multiply_quad};
+import package::lanes::product::{LANES, TILE_COLUMNS, DEPTH, Terms, multiply_quad, terms_of};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
 struct Args {
@@ -103,27 +103,24 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 // No state comes before the first step.
                 for (var k = 0u; k < select(0u, pitch, t > 0u); k += 2u) {
                     let more = k + 1u < pitch;
-                    var weights: Terms;
                     let place = first * pitch + k;
-                    let low = transpose(mat4x4<f32>(
+                    let low = mat4x4<f32>(
                         forward_recurrent[place],
                         forward_recurrent[place + pitch],
                         forward_recurrent[place + 2u * pitch],
                         forward_recurrent[place + 3u * pitch],
-                    ));
+                    );
                     var high = mat4x4<f32>();
                     if (more) {
-                        high = transpose(mat4x4<f32>(
-                            forward_recurrent[place + 1u],
-                            forward_recurrent[place + pitch + 1u],
-                            forward_recurrent[place + 2u * pitch + 1u],
-                            forward_recurrent[place + 3u * pitch + 1u],
-                        ));
+                        let next = place + 1u;
+                        high = mat4x4<f32>(
+                            forward_recurrent[next],
+                            forward_recurrent[next + pitch],
+                            forward_recurrent[next + 2u * pitch],
+                            forward_recurrent[next + 3u * pitch],
+                        );
                     }
-                    for (var i = 0u; i < 4u; i++) {
-                        weights[i] = low[i];
-                        weights[i + 4u] = high[i];
-                    }
+                    var weights = terms_of(low, high);
                     for (var quad = 0u; quad < QUADS; quad++) {
                         var states = vec4<f32>();
                         if (more || lane % 2u == 0u) {

@@ -1,7 +1,7 @@
 // `shaders/linear.wgsl` for software adapters: the same products by `lanes/product.wgsl`. All matrices are seen as vec4s, so
 // their widths and columns must be multiples of four.
 
-import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_outer};
+import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_outer, terms_of};
 
 struct Args {
     rows: u32,
@@ -47,18 +47,14 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     for (var k = 0u; k < pitch; k += 2u) {
         // Past the last input both factors are zero.
         let more = k + 1u < pitch;
-        var weights: Terms;
         let first = output * pitch + k;
-        let low = transpose(mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]));
+        let low = mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]);
         var high = mat4x4<f32>();
         if (more) {
             let next = first + 1u;
-            high = transpose(mat4x4<f32>(weight[next], weight[next + pitch], weight[next + 2u * pitch], weight[next + 3u * pitch]));
+            high = mat4x4<f32>(weight[next], weight[next + pitch], weight[next + 2u * pitch], weight[next + 3u * pitch]);
         }
-        for (var i = 0u; i < 4u; i++) {
-            weights[i] = low[i];
-            weights[i + 4u] = high[i];
-        }
+        var weights = terms_of(low, high);
         for (var quad = 0u; quad < QUADS; quad++) {
             let row = min(first_row + 4u * quad + lane / 2u, args.rows - 1u);
             var values = vec4<f32>();
@@ -125,6 +121,20 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
 }
 
+fn gradients_at(row: u32, output: u32, end: u32) -> vec4<f32> {
+    if (row >= end) {
+        return vec4<f32>();
+    }
+    return gradients((row * args.dy_pitch + args.dy_column + output) / 4u);
+}
+
+fn inputs_at(row: u32, input: u32, end: u32) -> vec4<f32> {
+    if (row >= end) {
+        return vec4<f32>();
+    }
+    return x[(row * args.x_pitch + args.x_column + input) / 4u];
+}
+
 @compute @workgroup_size(LANES)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let input = min(group.x * TILE_COLUMNS + 4u * lane, args.inputs - 4u);
@@ -134,17 +144,16 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let end = min(first_row + args.slab_rows, args.rows);
     var sums = Sums();
     var bias_sums = vec4<f32>();
-    for (var k = first_row; k < end; k += DEPTH) {
-        for (var i = 0u; i < DEPTH; i++) {
-            var left = vec4<f32>();
-            var right = vec4<f32>();
-            if (k + i < end) {
-                left = gradients(((k + i) * args.dy_pitch + args.dy_column + output) / 4u);
-                right = x[((k + i) * args.x_pitch + args.x_column + input) / 4u];
-            }
-            multiply_outer(left, right, &sums);
-            bias_sums += left;
-        }
+    for (var k = first_row; k < end; k += 4u) {
+        let left = gradients_at(k, output, end);
+        multiply_outer(left, inputs_at(k, input, end), &sums);
+        let second = gradients_at(k + 1u, output, end);
+        multiply_outer(second, inputs_at(k + 1u, input, end), &sums);
+        let third = gradients_at(k + 2u, output, end);
+        multiply_outer(third, inputs_at(k + 2u, input, end), &sums);
+        let fourth = gradients_at(k + 3u, output, end);
+        multiply_outer(fourth, inputs_at(k + 3u, input, end), &sums);
+        bias_sums += left + second + third + fourth;
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
     for (var quad = 0u; quad < QUADS; quad++) {

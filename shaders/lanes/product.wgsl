@@ -17,6 +17,13 @@ alias Sums = array<mat4x4<f32>, QUADS>;
 /// The columns' factors: term k, then column.
 alias Terms = array<vec4<f32>, DEPTH>;
 
+/// The terms of four columns that lie row by row, terms 0 to 3 and then 4 to 7 of each.
+fn terms_of(low: mat4x4<f32>, high: mat4x4<f32>) -> Terms {
+    let first = transpose(low);
+    let second = transpose(high);
+    return Terms(first[0], first[1], first[2], first[3], second[0], second[1], second[2], second[3]);
+}
+
 /// Adds DEPTH terms to four rows. Row i of them has its factors in the invocations 2i (terms 0 to 3) and 2i + 1.
 fn multiply_quad(left: vec4<f32>, right: ptr<function, Terms>, sums: mat4x4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(

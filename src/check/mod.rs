@@ -256,7 +256,7 @@ impl Case {
 
     /// Draws the inputs and records the work, forward and back.
     pub fn record<B: Backend>(&self, backend: &B) -> Vec<Recorded<B>> {
-        self.shape.record(&mut Source::new(self.seed), backend)
+        self.shape.record(&mut Source::new(self.seed), &Inputs::new(backend))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::audio::mfcc::MfccSettings;
 use crate::backend::philox::Stream;
 use crate::backend::{Activation, Edges, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, StepSize};
 use crate::check::cases::*;
-use crate::check::{Case, Kernel, Shape};
+use crate::check::{Case, Kernel, Origin, Shape};
 
 /// The kernel of a name.
 ///
@@ -29,7 +29,7 @@ pub fn case(kernel: Kernel, text: &str) -> Result<Case, SizeError> {
     let mut keys = Keys::parse(text, kernel.name())?;
     let shape = shape(kernel, &mut keys)?;
     keys.finish()?;
-    Ok(Case { shape, seed: 1 })
+    Ok(Case { shape, seed: 1, origin: Origin::Listed })
 }
 
 fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
@@ -70,6 +70,7 @@ fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
             outputs: keys.number("outputs", 1, 128)?,
             bias: if keys.switch("no_bias")? { Bias::None } else { Bias::Added },
             activation: activation(keys)?,
+            spread: Spread::Even,
         }),
         Kernel::Bilstm => {
             let hidden = keys.number("hidden", 1, 128)?;
@@ -96,6 +97,7 @@ fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
             batch: keys.number("batch", 1, 32)?,
             classes: keys.number("classes", 2, 7)?,
             amplitude: 3.0,
+            logits: Logits::Finite,
             class_weights: ClassWeights::Equal,
             smoothing: 0.0,
             total_weight: None,

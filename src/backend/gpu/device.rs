@@ -72,8 +72,8 @@ pub struct Gpu {
     pub(super) arguments: wgpu::Buffer,
     /// Every guarded buffer and the words of it that kernels may touch.
     guarded: RefCell<Vec<(Rc<Storage>, usize)>>,
-    /// Sources that stand in for the built-in ones, by shader.
-    pub(super) substitutes: HashMap<&'static str, String>,
+    /// Sources that stand in for the built-in ones, by shader and variant.
+    pub(super) substitutes: HashMap<(&'static str, usize), String>,
     /// Tables that kernels read, by name and number of columns.
     pub(super) tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
     counters: Cell<Counters>,
@@ -209,11 +209,11 @@ impl Gpu {
         self.counters.set(counters);
     }
 
-    /// Compiles `source` in place of every variant of a shader: to try a change to a kernel, or to prove that a check sees
-    /// a wrong one. Its bindings must be the built-in shader's.
-    pub fn substitute(&mut self, shader: &'static Shader, source: String) {
-        self.substitutes.insert(shader.name, source);
-        self.pipelines.get_mut().retain(|key, _| key.0 != shader.name);
+    /// Compiles `source` in place of a variant of a shader: to try a change to a kernel, or to prove that a check sees a wrong
+    /// one. Its bindings must be the variant's.
+    pub fn substitute(&mut self, shader: &'static Shader, variant: usize, source: String) {
+        self.substitutes.insert((shader.name, variant), source);
+        self.pipelines.get_mut().retain(|key, _| (key.0, key.2) != (shader.name, variant));
     }
 
     /// Allows no buffer larger than so many bytes, as a smaller device would: to see what a program does there.

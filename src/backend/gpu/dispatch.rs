@@ -136,7 +136,7 @@ impl Gpu {
         let label = Some(entry.name);
         let source = wgpu::ShaderModuleDescriptor {
             label: Some(shader.name),
-            source: wgpu::ShaderSource::Wgsl(match self.substitutes.get(shader.name) {
+            source: wgpu::ShaderSource::Wgsl(match self.substitutes.get(&(shader.name, variant)) {
                 Some(source) => source.as_str().into(),
                 None => shader.variants[variant].source.into(),
             }),

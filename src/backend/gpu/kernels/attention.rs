@@ -4,21 +4,23 @@ use super::*;
 use crate::backend::{AttentionInputs, AttentionSaved, BackendError, MAX_HEAD_SIZE};
 use shader::attention::{Args, BackwardKeys, BackwardQueries, Forward, LANES, Statistics};
 
-/// Head sizes of the shader's variants, in their order.
+/// Head sizes of the shader's variants, in their order: first of those with tiles, then of the `lanes`.
 const HEAD_SIZES: [usize; 4] = [8, 16, 32, 64];
 
 /// The smallest variant that holds a head.
 fn variant(gpu: &Gpu, head_size: usize) -> usize {
-    HEAD_SIZES.iter().position(|&size| head_size <= size).unwrap_or_else(|| {
-        gpu.fail(BackendError::Limit {
-            kernel: "attention",
-            what: "the head size",
-            needed: head_size as u64,
-            limit: MAX_HEAD_SIZE as u64,
-            mend: "raise model.heads",
-        });
-        HEAD_SIZES.len() - 1
-    })
+    let first = HEAD_SIZES.len() * lanes_or_tiles(gpu, &[head_size]);
+    first
+        + HEAD_SIZES.iter().position(|&size| head_size <= size).unwrap_or_else(|| {
+            gpu.fail(BackendError::Limit {
+                kernel: "attention",
+                what: "the head size",
+                needed: head_size as u64,
+                limit: MAX_HEAD_SIZE as u64,
+                mend: "raise model.heads",
+            });
+            HEAD_SIZES.len() - 1
+        })
 }
 
 fn arguments(inputs: &AttentionInputs<'_, Gpu>) -> Args {
@@ -41,8 +43,8 @@ fn flop(inputs: &AttentionInputs<'_, Gpu>) -> f64 {
 }
 
 /// One workgroup for each block of rows, head and utterance.
-fn grid(rows: &Ragged<Gpu>, heads: usize) -> [u32; 3] {
-    [blocks(rows.longest(), LANES), heads as u32, rows.batch() as u32]
+fn grid(variant: usize, rows: &Ragged<Gpu>, heads: usize) -> [u32; 3] {
+    [blocks(rows.longest(), LANES[variant]), heads as u32, rows.batch() as u32]
 }
 
 pub(in super::super) fn forward(gpu: &Gpu, inputs: &AttentionInputs<'_, Gpu>) -> AttentionSaved<Tensor> {
@@ -53,7 +55,7 @@ pub(in super::super) fn forward(gpu: &Gpu, inputs: &AttentionInputs<'_, Gpu>) ->
     let ranges = paired_ranges(gpu, inputs.query_rows, inputs.key_rows);
     let launch = Forward { q: inputs.queries, k: inputs.keys, v: inputs.values, ranges: &ranges, o: &output, log_sum_exp: &log_sum_exp };
     let variant = variant(gpu, args.head_size as usize);
-    gpu.dispatch_variant(variant, &launch, args, grid(inputs.query_rows, inputs.heads), 2.0 * flop(inputs));
+    gpu.dispatch_variant(variant, &launch, args, grid(variant, inputs.query_rows, inputs.heads), 2.0 * flop(inputs));
     AttentionSaved { output, log_sum_exp }
 }
 
@@ -71,13 +73,13 @@ pub(in super::super) fn backward(
     let rows = saved.log_sum_exp.len();
     let statistics = gpu.new_tensor([rows, 2]);
     let launch = Statistics { dy, saved_o: &saved.output, saved_log_sum_exp: &saved.log_sum_exp, statistics_out: &statistics };
-    gpu.dispatch_variant(variant, &launch, args, flat_grid(rows, LANES), 2.0 * dy.len() as f64);
+    gpu.dispatch_variant(variant, &launch, args, flat_grid(rows, LANES[variant]), 2.0 * dy.len() as f64);
 
     let launch = BackwardQueries { q, k, v, ranges: &ranges, dy, statistics_in: &statistics, dq: &dq.tensor };
     let accumulating = Args { accumulate_first: dq.accumulates(), ..args };
-    gpu.dispatch_variant(variant, &launch, accumulating, grid(inputs.query_rows, inputs.heads), 3.0 * flop(inputs));
+    gpu.dispatch_variant(variant, &launch, accumulating, grid(variant, inputs.query_rows, inputs.heads), 3.0 * flop(inputs));
 
     let launch = BackwardKeys { q, k, v, ranges: &ranges, dy, statistics_in: &statistics, dk: &dk.tensor, dv: &dv.tensor };
     let accumulating = Args { accumulate_first: dk.accumulates(), accumulate_second: dv.accumulates(), ..args };
-    gpu.dispatch_variant(variant, &launch, accumulating, grid(inputs.key_rows, inputs.heads), 4.0 * flop(inputs));
+    gpu.dispatch_variant(variant, &launch, accumulating, grid(variant, inputs.key_rows, inputs.heads), 4.0 * flop(inputs));
 }

@@ -31,6 +31,9 @@ pub(in super::super) fn forward(
     activation: Activation,
 ) -> (Tensor, Words) {
     let outputs = weight.rows();
+    if conv_pool_lanes::fit(gpu, weight) {
+        return conv_pool_lanes::forward(gpu, x, input, output, weight, bias, activation);
+    }
     let y = gpu.new_tensor([output.rows(), outputs]);
     let winners = gpu.new_words(output.rows() * outputs.div_ceil(16));
     let launch = Forward {
@@ -49,6 +52,9 @@ pub(in super::super) fn forward(
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, sinks: &ConvPoolSinks<Tensor>) {
+    if conv_pool_lanes::fit(gpu, saved.weight) {
+        return conv_pool_lanes::backward(gpu, dy, saved, sinks);
+    }
     let args = arguments(saved.input, saved.output, saved.weight, saved.activation);
     let rows = saved.input.rows();
     let [outputs, fan_in] = saved.weight.shape();
@@ -66,8 +72,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
     };
     let grid = [args.inputs.div_ceil(TILE), args.outputs.div_ceil(TILE), slabs.count];
     gpu.dispatch(&launch, Args { slab_rows: slabs.rows, ..args }, grid, flop(rows, saved.weight));
-    slabs.sum(gpu, &partial, 0, &sinks.weight);
-    slabs.sum(gpu, &partial, outputs * fan_in, &sinks.bias);
+    slabs.sum(gpu, &partial, &sinks.weight, Some(&sinks.bias));
     if let Some(dx) = &sinks.x {
         let launch = BackwardInput {
             weight: saved.weight,

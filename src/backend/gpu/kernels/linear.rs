@@ -65,10 +65,7 @@ pub(in super::super) fn backward_weight(
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
     let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial: &partial };
     gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, outputs, inputs)), flop(rows, &weight.tensor));
-    slabs.sum(gpu, &partial, 0, weight);
-    if let Some(bias) = bias {
-        slabs.sum(gpu, &partial, outputs * inputs, bias);
-    }
+    slabs.sum(gpu, &partial, weight, bias);
 }
 
 /// Gradients of an LSTM's recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the
@@ -94,7 +91,7 @@ pub(super) fn backward_recurrent(gpu: &Gpu, dgates: &Tensor, previous: &Tensor, 
         let flop = 2.0 * (rows * gates * hidden) as f64;
         gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, gates, hidden)), flop);
         let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
-        slabs.sum_part(gpu, &partial, 0, &gradients.recurrent, weights);
-        slabs.sum_part(gpu, &partial, gates * hidden, &gradients.bias_recurrent, direction * gates..(direction + 1) * gates);
+        let biases = direction * gates..(direction + 1) * gates;
+        slabs.sum_parts(gpu, &partial, (&gradients.recurrent, weights), Some((&gradients.bias_recurrent, biases)));
     }
 }

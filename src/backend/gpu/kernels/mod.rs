@@ -8,6 +8,7 @@ pub(super) mod attention;
 pub(super) mod attention_weights;
 pub(super) mod bilstm;
 pub(super) mod conv_pool;
+mod conv_pool_lanes;
 pub(super) mod cross_entropy;
 pub(super) mod deltas;
 pub(super) mod dropout;

@@ -40,6 +40,5 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: 
     let partial = gpu.new_tensor([slabs.count as usize, 2 * width]);
     let launch = BackwardParameters { dy, saved_normalised: &saved.normalised, partial: &partial };
     gpu.dispatch(&launch, args, [blocks(width, LANES), slabs.count, 1], 3.0 * dy.len() as f64);
-    slabs.sum(gpu, &partial, 0, &sinks.scale);
-    slabs.sum(gpu, &partial, width, &sinks.shift);
+    slabs.sum(gpu, &partial, &sinks.scale, Some(&sinks.shift));
 }

@@ -29,23 +29,33 @@ impl Slabs {
         [grid[0], grid[1], self.count]
     }
 
-    /// `sink (+)= Σ_slab partial[slab, offset ..]`. `partial: [slabs, stride]`.
-    pub(super) fn sum(&self, gpu: &Gpu, partial: &Tensor, offset: usize, sink: &Sink<Tensor>) {
-        self.sum_part(gpu, partial, offset, sink, 0..sink.tensor.len());
+    /// `weight (+)= Σ_slab partial[slab, ..]`, and likewise the bias, whose sums follow in each slab.
+    pub(super) fn sum(&self, gpu: &Gpu, partial: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
+        let whole = |sink: &Sink<Tensor>| 0..sink.tensor.len();
+        self.sum_parts(gpu, partial, (weight, whole(weight)), bias.map(|bias| (bias, whole(bias))));
     }
 
-    /// The same for some of the sink's elements.
-    pub(super) fn sum_part(&self, gpu: &Gpu, partial: &Tensor, offset: usize, sink: &Sink<Tensor>, part: Range<usize>) {
+    /// The same for some of the sinks' elements.
+    pub(super) fn sum_parts(&self, gpu: &Gpu, partial: &Tensor, weight: Part<'_>, bias: Option<Part<'_>>) {
+        let (sink, part) = weight;
+        let unused = Sink { tensor: gpu.new_tensor([1, 1]), write: Write::Set };
+        let (more_sink, more) = bias.unwrap_or((&unused, 0..0));
+        let sums = part.len() + more.len();
         let args = Args {
             count: part.len() as u32,
+            more: more.len() as u32,
             slabs: self.count,
             stride: partial.columns() as u32,
-            offset: offset as u32,
             out_offset: part.start as u32,
+            more_out_offset: more.start as u32,
             accumulate: sink.accumulates(),
+            accumulate_more: more_sink.accumulates(),
         };
-        let flop = part.len() as f64 * f64::from(self.count);
-        let work = Work::touching(flop, 4.0 * part.len() as f64 * f64::from(self.count + 1 + sink.accumulates()));
-        gpu.dispatch(&Sum { partial, out: &sink.tensor }, args, flat_grid(part.len(), LANES), work);
+        let flop = sums as f64 * f64::from(self.count);
+        let work = Work::touching(flop, 4.0 * sums as f64 * f64::from(self.count + 1 + sink.accumulates()));
+        gpu.dispatch(&Sum { partial, out: &sink.tensor, more_out: &more_sink.tensor }, args, flat_grid(sums, LANES), work);
     }
 }
+
+/// Elements of a sink.
+type Part<'a> = (&'a Sink<Tensor>, Range<usize>);
