@@ -299,7 +299,7 @@ impl<T: Real> Backend for Cpu<T> {
 }
 
 fn lstm_layout<'a, T: Real>(x: &CpuTensor<T>, rows: &'a Ragged<Cpu<T>>, weights: &LstmWeights<CpuTensor<T>>) -> bilstm::Layout<'a> {
-    bilstm::Layout { inputs: x.columns(), hidden: weights.recurrent.columns(), offsets: &rows.offsets, by_length: &rows.by_length }
+    bilstm::Layout { inputs: x.columns(), hidden: weights.recurrent.columns(), offsets: &rows.offsets }
 }
 
 fn attention_layout<'a, T: Real>(inputs: &AttentionInputs<'a, Cpu<T>>) -> attention::Layout<'a> {

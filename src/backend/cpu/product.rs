@@ -1,18 +1,24 @@
-//! Matrix products: strided views, and a product that is split over row blocks.
+//! Matrix products: strided views, and a product cut into tiles that stay in registers.
+//!
+//! Each element is a sum over k in pieces of [`DEPTH`], each piece in the order of k from zero on, the pieces in their
+//! order: the same bits whatever the number of rows, of threads, and the processor.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::Real;
+use super::wide::{add_rows, wide};
 
-/// Rows of the result that one task computes. Fixed, so that results do not depend on the number of threads; large
-/// enough to pay for packing the right-hand matrix once per task.
-const BLOCK_ROWS: usize = 64;
+/// Rows of the result that one task computes.
+const BLOCK_ROWS: usize = 32;
+/// A tile of the result, whose sums a processor of sixteen registers of eight float32 can hold beside its operands.
+const ROWS: usize = 4;
+const COLUMNS: usize = 16;
+/// Terms of one piece of a sum: what the tiles of a piece read stays in the nearest caches.
+const DEPTH: usize = 256;
 
 /// A matrix to read: a slice, seen through strides.
-///
-/// Every element of the shape lies inside the slice: constructors keep this true and [`Real::gemm`] relies on it.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a, T> {
     values: &'a [T],
@@ -55,38 +61,93 @@ impl<'a, T> View<'a, T> {
         self.shape[axis] = end - start;
         self
     }
+}
 
-    pub(super) fn strides(self) -> [isize; 2] {
-        self.strides.map(|stride| stride as isize)
-    }
+/// The right-hand matrix of products, laid out as tiles read it: panels of [`COLUMNS`] columns, row after row.
+pub struct Packed<T> {
+    /// `[panels, depth]`; the last panel is filled up with zeros.
+    panels: Vec<[T; COLUMNS]>,
+    depth: usize,
+    columns: usize,
+}
 
-    pub(super) fn first(self) -> *const T {
-        self.values.as_ptr()
+impl<T: Real> Packed<T> {
+    pub fn new(b: View<T>) -> Self {
+        let ([depth, columns], [down, right]) = (b.shape, b.strides);
+        let mut panels = vec![[T::zero(); COLUMNS]; depth * columns.div_ceil(COLUMNS)];
+        panels.par_chunks_mut(depth.max(1)).enumerate().for_each(|(panel, rows)| {
+            let first = panel * COLUMNS;
+            let width = COLUMNS.min(columns - first);
+            for (k, row) in rows.iter_mut().enumerate() {
+                let values = &b.values[k * down + first * right..];
+                if right == 1 {
+                    row[..width].copy_from_slice(&values[..width]);
+                } else {
+                    row[..width].iter_mut().zip(values.iter().step_by(right)).for_each(|(to, &from)| *to = from);
+                }
+            }
+        });
+        Self { panels, depth, columns }
     }
 }
 
 /// `a · b`, row-major: `[a rows, b columns]`.
 pub fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
-    let ([rows, _], [_, columns]) = (a.shape(), b.shape());
+    let ([rows, _], [_, columns]) = (a.shape, b.shape);
     let mut result = vec![T::zero(); rows * columns];
-    if rows <= BLOCK_ROWS || columns == 0 {
-        T::gemm(a, b, &mut result);
-    } else {
-        result.par_chunks_mut(BLOCK_ROWS * columns).enumerate().for_each(|(block, part)| {
-            T::gemm(a.rows(block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS), b, part);
+    add_product(a, &Packed::new(b), &mut result);
+    result
+}
+
+/// `result += a · b`; `result: [a rows, b columns]`, row-major.
+pub fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
+    assert_eq!((a.shape[1], result.len()), (b.depth, a.shape[0] * b.columns), "shapes of a matrix product");
+    if a.shape[0] <= BLOCK_ROWS {
+        add_tiles(a, b, result);
+    } else if b.columns > 0 {
+        result.par_chunks_mut(BLOCK_ROWS * b.columns).enumerate().for_each(|(block, part)| {
+            add_tiles(a.rows(block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS), b, part);
         });
     }
-    result
+}
+
+wide! {
+    /// `result += a · b` on the calling thread.
+    fn add_tiles<T: Real>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
+        let ([_, depth], [down, right]) = (a.shape, a.strides);
+        let mut left = [[T::zero(); ROWS]; DEPTH];
+        for first in (0..depth).step_by(DEPTH) {
+            let terms = first..depth.min(first + DEPTH);
+            let left = &mut left[..terms.len()];
+            for (block, rows) in result.chunks_mut(ROWS * b.columns.max(1)).enumerate() {
+                let count = rows.len() / b.columns;
+                for r in 0..count {
+                    let values = a.values[(block * ROWS + r) * down + first * right..].iter().step_by(right.max(1));
+                    left.iter_mut().zip(values).for_each(|(left, &value)| left[r] = value);
+                }
+                for (panel, right) in b.panels.chunks_exact(depth).enumerate() {
+                    let mut sums = [[T::zero(); COLUMNS]; ROWS];
+                    for (left, right) in left.iter().zip(&right[terms.clone()]) {
+                        for (sums, &left) in sums.iter_mut().zip(left) {
+                            for (sum, &right) in sums.iter_mut().zip(right) {
+                                *sum += left * right;
+                            }
+                        }
+                    }
+                    let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
+                    for (row, sums) in rows.chunks_exact_mut(b.columns).zip(&sums) {
+                        row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Sum of each column of `values: [rows, columns]`, rows in their order.
 pub fn column_sums<T: Real>(values: &[T], columns: usize) -> Vec<T> {
     let mut sums = vec![T::zero(); columns];
-    for row in values.chunks_exact(columns) {
-        for (sum, &value) in sums.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
+    add_rows(values, &mut sums);
     sums
 }
 
