@@ -3,6 +3,7 @@
 //! Each element is a sum over k in pieces of [`DEPTH`], each piece in the order of k from zero on, the pieces in their
 //! order: the same bits whatever the number of rows, of threads, and the processor.
 
+use std::array;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -15,8 +16,8 @@ const BLOCK_ROWS: usize = 32;
 /// A tile of the result, whose sums a processor of sixteen registers of eight float32 can hold beside its operands.
 const ROWS: usize = 4;
 const COLUMNS: usize = 16;
-/// Terms of one piece of a sum: what the tiles of a piece read stays in the nearest caches.
-const DEPTH: usize = 256;
+/// Terms of one piece of a sum: what the tiles of a block read of them stays in the nearest cache.
+const DEPTH: usize = 128;
 
 /// A matrix to read: a slice, seen through strides.
 #[derive(Debug, Clone, Copy)]
@@ -112,29 +113,23 @@ pub fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
 }
 
 wide! {
-    /// `result += a · b` on the calling thread.
+    /// `result += a · b` of at most [`BLOCK_ROWS`] rows, on the calling thread.
     fn add_tiles<T: Real>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
-        let ([_, depth], [down, right]) = (a.shape, a.strides);
-        let mut left = [[T::zero(); ROWS]; DEPTH];
+        let ([rows, depth], [down, right]) = (a.shape, a.strides);
+        // The rows of a, as tiles read them; what a last tile lacks are copies whose results no one reads.
+        let mut left = [[[T::zero(); ROWS]; DEPTH]; BLOCK_ROWS / ROWS];
         for first in (0..depth).step_by(DEPTH) {
             let terms = first..depth.min(first + DEPTH);
-            let left = &mut left[..terms.len()];
-            for (block, rows) in result.chunks_mut(ROWS * b.columns.max(1)).enumerate() {
-                let count = rows.len() / b.columns;
-                for r in 0..count {
-                    let values = a.values[(block * ROWS + r) * down + first * right..].iter().step_by(right.max(1));
-                    left.iter_mut().zip(values).for_each(|(left, &value)| left[r] = value);
+            for (tile, left) in left[..rows.div_ceil(ROWS)].iter_mut().enumerate() {
+                let lines: [&[T]; ROWS] = array::from_fn(|r| &a.values[(tile * ROWS + r).min(rows - 1) * down + first * right..]);
+                for (k, left) in left[..terms.len()].iter_mut().enumerate() {
+                    *left = lines.map(|line| line[k * right]);
                 }
-                for (panel, right) in b.panels.chunks_exact(depth).enumerate() {
-                    let mut sums = [[T::zero(); COLUMNS]; ROWS];
-                    for (left, right) in left.iter().zip(&right[terms.clone()]) {
-                        for (sums, &left) in sums.iter_mut().zip(left) {
-                            for (sum, &right) in sums.iter_mut().zip(right) {
-                                *sum += left * right;
-                            }
-                        }
-                    }
-                    let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
+            }
+            for (panel, right) in b.panels.chunks_exact(depth).enumerate() {
+                let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
+                for (rows, left) in result.chunks_mut(ROWS * b.columns).zip(&left) {
+                    let sums = tile(&left[..terms.len()], &right[terms.clone()]);
                     for (row, sums) in rows.chunks_exact_mut(b.columns).zip(&sums) {
                         row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
                     }
@@ -142,6 +137,20 @@ wide! {
             }
         }
     }
+}
+
+/// `[ROWS, COLUMNS]` of a product: the sums stay in registers.
+#[inline(always)]
+fn tile<T: Real>(left: &[[T; ROWS]], right: &[[T; COLUMNS]]) -> [[T; COLUMNS]; ROWS] {
+    let mut sums = [[T::zero(); COLUMNS]; ROWS];
+    for (left, right) in left.iter().zip(right) {
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
+            }
+        }
+    }
+    sums
 }
 
 /// Sum of each column of `values: [rows, columns]`, rows in their order.

@@ -21,12 +21,12 @@ macro_rules! wide {
 
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 fn with_avx2<T: Real>($($argument: $type),*) $(-> $result)? {
                     plain($($argument),*)
                 }
-                if std::is_x86_feature_detected!("avx2") {
-                    // SAFETY: the processor has AVX2.
+                if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                    // SAFETY: the processor has both.
                     return unsafe { with_avx2($($argument),*) };
                 }
             }
