@@ -13,9 +13,11 @@ use super::wide::{add_rows, wide};
 
 /// Rows of the result that one task computes.
 const BLOCK_ROWS: usize = 32;
-/// A tile of the result, whose sums a processor of sixteen registers of eight float32 can hold beside its operands.
+/// Rows of a tile of the result, and its columns in float32 and float64: its sums fill half of sixteen registers of 32 bytes,
+/// the other half holds the operands.
 const ROWS: usize = 4;
-const COLUMNS: usize = 16;
+const SINGLE: usize = 16;
+const DOUBLE: usize = 8;
 /// Terms of one piece of a sum: what the tiles of a block read of them stays in the nearest cache.
 const DEPTH: usize = 128;
 
@@ -64,27 +66,27 @@ impl<'a, T> View<'a, T> {
     }
 }
 
-/// The right-hand matrix of products, laid out as tiles read it: panels of [`COLUMNS`] columns, row after row.
+/// The right-hand matrix of products, laid out as tiles read it: panels of [`columns_of`] columns, row after row.
 pub struct Packed<T> {
-    /// `[panels, depth]`; the last panel is filled up with zeros.
-    panels: Vec<[T; COLUMNS]>,
+    /// `[panels, depth, columns of a panel]`; the last panel is filled up with zeros.
+    panels: Vec<T>,
     depth: usize,
     columns: usize,
 }
 
 impl<T: Real> Packed<T> {
     pub fn new(b: View<T>) -> Self {
-        let ([depth, columns], [down, right]) = (b.shape, b.strides);
-        let mut panels = vec![[T::zero(); COLUMNS]; depth * columns.div_ceil(COLUMNS)];
-        panels.par_chunks_mut(depth.max(1)).enumerate().for_each(|(panel, rows)| {
-            let first = panel * COLUMNS;
-            let width = COLUMNS.min(columns - first);
-            for (k, row) in rows.iter_mut().enumerate() {
+        let ([depth, columns], [down, right], width) = (b.shape, b.strides, columns_of::<T>());
+        let mut panels = vec![T::zero(); depth * columns.next_multiple_of(width)];
+        panels.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, rows)| {
+            let first = panel * width;
+            for (k, row) in rows.chunks_exact_mut(width).enumerate() {
+                let row = &mut row[..width.min(columns - first)];
                 let values = &b.values[k * down + first * right..];
                 if right == 1 {
-                    row[..width].copy_from_slice(&values[..width]);
+                    row.copy_from_slice(&values[..row.len()]);
                 } else {
-                    row[..width].iter_mut().zip(values.iter().step_by(right)).for_each(|(to, &from)| *to = from);
+                    row.iter_mut().zip(values.iter().step_by(right)).for_each(|(to, &from)| *to = from);
                 }
             }
         });
@@ -115,24 +117,38 @@ pub fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
 wide! {
     /// `result += a · b` of at most [`BLOCK_ROWS`] rows, on the calling thread.
     fn add_tiles<T: Real>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
-        let ([rows, depth], [down, right]) = (a.shape, a.strides);
-        // The rows of a, as tiles read them; what a last tile lacks are copies whose results no one reads.
-        let mut left = [[[T::zero(); ROWS]; DEPTH]; BLOCK_ROWS / ROWS];
-        for first in (0..depth).step_by(DEPTH) {
-            let terms = first..depth.min(first + DEPTH);
-            for (tile, left) in left[..rows.div_ceil(ROWS)].iter_mut().enumerate() {
-                let lines: [&[T]; ROWS] = array::from_fn(|r| &a.values[(tile * ROWS + r).min(rows - 1) * down + first * right..]);
-                for (k, left) in left[..terms.len()].iter_mut().enumerate() {
-                    *left = lines.map(|line| line[k * right]);
-                }
+        match columns_of::<T>() {
+            SINGLE => add_tiles_of::<T, SINGLE>(a, b, result),
+            _ => add_tiles_of::<T, DOUBLE>(a, b, result),
+        }
+    }
+}
+
+/// Columns of a tile.
+const fn columns_of<T>() -> usize {
+    if size_of::<T>() == size_of::<f32>() { SINGLE } else { DOUBLE }
+}
+
+#[inline(always)]
+fn add_tiles_of<T: Real, const COLUMNS: usize>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
+    let ([rows, depth], [down, right]) = (a.shape, a.strides);
+    let (panels, _) = b.panels.as_chunks::<COLUMNS>();
+    // The rows of a, as tiles read them; what a last tile lacks are copies whose results no one reads.
+    let mut left = [[[T::zero(); ROWS]; DEPTH]; BLOCK_ROWS / ROWS];
+    for first in (0..depth).step_by(DEPTH) {
+        let terms = first..depth.min(first + DEPTH);
+        for (tile, left) in left[..rows.div_ceil(ROWS)].iter_mut().enumerate() {
+            let lines: [&[T]; ROWS] = array::from_fn(|r| &a.values[(tile * ROWS + r).min(rows - 1) * down + first * right..]);
+            for (k, left) in left[..terms.len()].iter_mut().enumerate() {
+                *left = lines.map(|line| line[k * right]);
             }
-            for (panel, right) in b.panels.chunks_exact(depth).enumerate() {
-                let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
-                for (rows, left) in result.chunks_mut(ROWS * b.columns).zip(&left) {
-                    let sums = tile(&left[..terms.len()], &right[terms.clone()]);
-                    for (row, sums) in rows.chunks_exact_mut(b.columns).zip(&sums) {
-                        row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
-                    }
+        }
+        for (panel, right) in panels.chunks_exact(depth).enumerate() {
+            let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
+            for (rows, left) in result.chunks_mut(ROWS * b.columns).zip(&left) {
+                let sums = tile(&left[..terms.len()], &right[terms.clone()]);
+                for (row, sums) in rows.chunks_exact_mut(b.columns).zip(&sums) {
+                    row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
                 }
             }
         }
@@ -141,7 +157,7 @@ wide! {
 
 /// `[ROWS, COLUMNS]` of a product: the sums stay in registers.
 #[inline(always)]
-fn tile<T: Real>(left: &[[T; ROWS]], right: &[[T; COLUMNS]]) -> [[T; COLUMNS]; ROWS] {
+fn tile<T: Real, const COLUMNS: usize>(left: &[[T; ROWS]], right: &[[T; COLUMNS]]) -> [[T; COLUMNS]; ROWS] {
     let mut sums = [[T::zero(); COLUMNS]; ROWS];
     for (left, right) in left.iter().zip(right) {
         for row in 0..ROWS {
