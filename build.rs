@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, GlobalUse, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 type Failure = Box<dyn std::error::Error>;
@@ -117,7 +117,10 @@ impl Shader {
         writeln!(code, "    }}\n    impl{lifetime} {name}{lifetime} {{")?;
         let reflected: String = bindings
             .iter()
-            .map(|binding| format!("Binding {{ index: {}, name: {:?}, writable: {} }}, ", binding.index, binding.name, binding.writable))
+            .map(|binding| {
+                let BindingInfo { index, name, readable, writable, .. } = binding;
+                format!("Binding {{ index: {index}, name: {name:?}, readable: {readable}, writable: {writable} }}, ")
+            })
             .collect();
         writeln!(
             code,
@@ -140,6 +143,7 @@ impl Shader {
 struct BindingInfo {
     index: u32,
     name: String,
+    readable: bool,
     writable: bool,
     /// Rust type of what is bound: floats are tensors, everything else words.
     element: &'static str,
@@ -184,15 +188,23 @@ impl Variant {
             return Err("`args` is not a struct".into());
         };
         writeln!(code, "    #[repr(C)]\n    #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]\n    pub struct Args {{")?;
+        let mut whole_numbers = String::new();
         for member in members {
+            let member_name = member.name.as_deref().ok_or("a member of `args` has no name")?;
             let kind = match self.module.types[member.ty].inner {
                 TypeInner::Scalar(Scalar::U32) => "u32",
                 TypeInner::Scalar(Scalar::F32) => "f32",
                 _ => return Err("`args` may hold u32 and f32 alone".into()),
             };
-            writeln!(code, "        pub {}: {kind},", member.name.as_deref().ok_or("a member of `args` has no name")?)?;
+            writeln!(code, "        pub {member_name}: {kind},")?;
+            if kind == "u32" {
+                write!(whole_numbers, "({member_name:?}, self.{member_name}), ")?;
+            }
         }
-        writeln!(code, "    }}")?;
+        writeln!(
+            code,
+            "    }}\n    impl Arguments for Args {{\n        fn whole_numbers(&self) -> Vec<(&'static str, u32)> {{ vec![{whole_numbers}] }}\n    }}"
+        )?;
         Ok(())
     }
 
@@ -200,7 +212,7 @@ impl Variant {
     fn bindings(&self, entry: usize) -> Result<Vec<BindingInfo>, Failure> {
         let uses = self.info.get_entry_point(entry);
         let mut bindings = Vec::new();
-        for (_, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
+        for (handle, variable) in self.module.global_variables.iter().filter(|&(handle, _)| !uses[handle].is_empty()) {
             let AddressSpace::Storage { access } = variable.space else { continue };
             let place = variable.binding.ok_or("a storage buffer without @binding")?;
             let TypeInner::Array { base, .. } = self.module.types[variable.ty].inner else {
@@ -209,6 +221,7 @@ impl Variant {
             bindings.push(BindingInfo {
                 index: place.binding,
                 name: variable.name.clone().ok_or("a storage buffer without a name")?,
+                readable: uses[handle].contains(GlobalUse::READ),
                 writable: access.contains(StorageAccess::STORE),
                 element: match self.module.types[base].inner.scalar_kind() {
                     Some(ScalarKind::Float) => "Tensor",

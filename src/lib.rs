@@ -87,6 +87,7 @@ pub mod model;
 pub mod onnx;
 pub mod picture;
 pub mod prepare;
+pub mod profile;
 pub mod report;
 pub mod tape;
 pub mod text;

@@ -10,6 +10,7 @@
 
 pub mod cpu;
 pub mod error;
+mod execution;
 pub mod gpu;
 mod operands;
 pub mod philox;
@@ -18,6 +19,7 @@ mod ragged;
 use std::future::Future;
 
 pub use error::{BackendError, Result};
+pub use execution::{Execution, Work};
 pub use operands::*;
 use philox::Stream;
 pub use ragged::{Preceding, Ragged};

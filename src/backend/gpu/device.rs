@@ -1,12 +1,14 @@
 //! An open device: allocates, compiles, records dispatches, submits, reads back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::counters::Counters;
 use super::dispatch::{Pipeline, PipelineKey};
 use super::memory::{GUARD_WORDS, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
+use super::profiler::Profiler;
 use super::shader::Shader;
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
@@ -56,7 +58,7 @@ impl Fault {
 /// A device with its queue, pipelines, free buffers and the work recorded since the last submission.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
-    queue: wgpu::Queue,
+    pub(super) queue: wgpu::Queue,
     pub(super) info: wgpu::AdapterInfo,
     pub(super) limits: wgpu::Limits,
     pub(super) checking: Checking,
@@ -72,6 +74,9 @@ pub struct Gpu {
     pub(super) substitutes: HashMap<&'static str, String>,
     /// Tables that kernels read, by name and number of columns.
     pub(super) tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
+    counters: Cell<Counters>,
+    /// There while a profile is made.
+    pub(super) profiler: RefCell<Option<Profiler>>,
 }
 
 /// Work since the last submission.
@@ -111,6 +116,7 @@ impl Gpu {
         let limits = if info.backend == wgpu::Backend::Gl { offered } else { limits };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mcsan"),
+            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
@@ -153,12 +159,25 @@ impl Gpu {
             guarded: RefCell::default(),
             substitutes: HashMap::new(),
             tables: RefCell::default(),
+            counters: Cell::default(),
+            profiler: RefCell::default(),
         })
     }
 
     /// The adapter's own description.
     pub fn info(&self) -> &wgpu::AdapterInfo {
         &self.info
+    }
+
+    /// What the device was asked for so far.
+    pub fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    pub(super) fn count(&self, add: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        add(&mut counters);
+        self.counters.set(counters);
     }
 
     /// Compiles `source` in place of every variant of a shader: to try a change to a kernel, or to prove that a check sees
@@ -179,10 +198,16 @@ impl Gpu {
         self.recording.borrow_mut().pass = None;
         *self.recording.borrow_mut() = Recording::default();
         self.tables.borrow_mut().clear();
-        self.pool.clear();
-        // Memory is given back when the work that uses it is done; a failure of this wait shows in the next read.
-        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        let freed = self.pool.clear();
+        self.count(|counters| counters.held_bytes -= freed);
+        // Memory is given back when the work that uses it is done.
+        self.wait();
         self.fault.clear();
+    }
+
+    /// Waits for all that was sent; a failure of this wait shows in the next read.
+    pub(super) fn wait(&self) {
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
     }
 
     /// Keeps the first failure; the next read returns it.
@@ -216,6 +241,7 @@ impl Gpu {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
+        self.count(|counters| counters.allocated(class));
         if self.checking.guards() {
             self.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&vec![POISON; (class / 4) as usize]));
             let storage = Pool::single_use(buffer);
@@ -245,6 +271,7 @@ impl Gpu {
         let storage = self.allocate(bytes.len() / 4, WrittenBy::Host);
         if bytes.len() as u64 <= storage.buffer().size() {
             self.queue.write_buffer(storage.buffer(), 0, bytes);
+            self.count(|counters| counters.uploaded(bytes.len()));
         }
         storage
     }
@@ -257,10 +284,18 @@ impl Gpu {
         }
     }
 
-    fn outside_pass(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
+    pub(super) fn outside_pass(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) {
         let mut recording = self.recording.borrow_mut();
         recording.pass = None;
         record(recording.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default())));
+    }
+
+    /// Records into the pass that is open, or into a new one.
+    pub(super) fn in_pass(&self, record: impl FnOnce(&mut wgpu::ComputePass<'static>)) {
+        let mut recording = self.recording.borrow_mut();
+        let Recording { pass, encoder, .. } = &mut *recording;
+        let encoder = encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        record(pass.get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime()));
     }
 
     /// Sends the recorded work; returns its number where there was any.
@@ -268,15 +303,20 @@ impl Gpu {
         let mut recording = self.recording.borrow_mut();
         recording.pass = None;
         let encoder = recording.encoder.take()?;
+        let begin = self.profile_time();
         if !recording.arguments.is_empty() {
             let whole = recording.arguments.len().next_multiple_of(4);
             recording.arguments.resize(whole, 0);
             self.queue.write_buffer(&self.arguments, 0, &recording.arguments);
+            self.count(|counters| counters.uploaded(whole));
             recording.arguments.clear();
         }
         recording.flop = 0.0;
         self.pool.submitted();
-        Some(self.queue.submit([encoder.finish()]))
+        let submission = self.queue.submit([encoder.finish()]);
+        self.count(|counters| counters.submissions += 1);
+        self.note_submission(begin);
+        Some(submission)
     }
 
     pub(super) fn start(&self, tensor: &Tensor) -> Readback {
@@ -294,6 +334,10 @@ impl Gpu {
             mapped_at_creation: false,
         });
         self.outside_pass(|encoder| encoder.copy_buffer_to_buffer(tensor.storage.buffer(), range.start, &staging, 0, size));
+        self.count(|counters| {
+            counters.readbacks += 1;
+            counters.read_bytes += size;
+        });
         let submission = self.send();
         let mapped = super::readback::Mapped::default();
         let done = mapped.clone();

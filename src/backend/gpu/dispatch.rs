@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::device::{ARGUMENT_BYTES, Gpu, Recording};
+use super::device::{ARGUMENT_BYTES, Gpu};
 use super::memory::{BufferRange, GUARD_WORDS};
 use super::shader::{Entry, Launch, Shader};
 use crate::backend::error::SMALLER_BATCH;
-use crate::backend::{BackendError, Result};
+use crate::backend::{BackendError, Result, Work};
 
 /// Shader, entry point, variant.
 pub(super) type PipelineKey = (&'static str, &'static str, usize);
@@ -17,14 +17,33 @@ pub(super) struct Pipeline {
     layout: wgpu::BindGroupLayout,
 }
 
+/// A dispatch, ready to be recorded.
+pub(super) struct Command<'a> {
+    pipeline: &'a wgpu::ComputePipeline,
+    group: &'a wgpu::BindGroup,
+    /// Of its arguments.
+    offset: u32,
+    pub groups: [u32; 3],
+}
+
+impl Command<'_> {
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(self.pipeline);
+        pass.set_bind_group(0, self.group, &[self.offset]);
+        pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
+    }
+}
+
 impl Gpu {
-    /// Records one dispatch of a shader's first variant over `groups` workgroups; `flop` is its estimated work.
-    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
-        self.dispatch_variant(0, launch, args, groups, flop);
+    /// Records one dispatch of a shader's first variant over `groups` workgroups; `work` is its FLOP, with its bytes where it
+    /// touches only a part of what it binds.
+    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Work>) {
+        self.dispatch_variant(0, launch, args, groups, work);
     }
 
     /// Records one dispatch of a given variant.
-    pub(super) fn dispatch_variant<L: Launch>(&self, variant: usize, launch: &L, args: L::Args, groups: [u32; 3], flop: f64) {
+    pub(super) fn dispatch_variant<L: Launch>(&self, variant: usize, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Work>) {
+        let work = work.into();
         if self.fault.get().is_some() || groups.contains(&0) {
             return;
         }
@@ -41,26 +60,32 @@ impl Gpu {
             Ok(pipeline) => pipeline,
             Err(error) => return self.fail(error),
         };
+        if self.clocked_repeats().is_some() {
+            // What was recorded before must not count.
+            self.send();
+            self.wait();
+        }
         let bytes = bytemuck::bytes_of(&args);
         let alignment = self.limits.min_uniform_buffer_offset_alignment as usize;
         let offset = self.recording.borrow().arguments.len().next_multiple_of(alignment);
         if (offset + bytes.len()) as u64 > ARGUMENT_BYTES {
             self.send();
-            return self.dispatch_variant(variant, launch, args, groups, flop);
+            return self.dispatch_variant(variant, launch, args, groups, work);
         }
         let group = self.bind(&pipeline.layout, L::ENTRY, &launch.buffers(), bytes.len() as u64);
         let mut recording = self.recording.borrow_mut();
         recording.arguments.resize(offset, 0);
         recording.arguments.extend_from_slice(bytes);
-        let Recording { pass, encoder, .. } = &mut *recording;
-        let encoder = encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
-        let pass = pass.get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime());
-        pass.set_pipeline(&pipeline.pipeline);
-        pass.set_bind_group(0, &group, &[offset as u32]);
-        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
-        recording.flop += flop;
+        recording.flop += work.flop;
         let full = recording.flop > self.work_per_submission();
         drop(recording);
+        let command = Command { pipeline: &pipeline.pipeline, group: &group, offset: offset as u32, groups };
+        if self.is_profiling() {
+            self.record_timed(variant, launch, &args, &command, work);
+        } else {
+            self.in_pass(|pass| command.encode(pass));
+        }
+        self.count(|counters| counters.dispatches += 1);
         if full {
             self.send();
         }

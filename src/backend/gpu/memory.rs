@@ -153,9 +153,10 @@ impl Pool {
         Rc::new(Storage { buffer, pool: Weak::new() })
     }
 
-    /// Gives the free buffers back to the device.
-    pub(super) fn clear(&self) {
-        self.free.borrow_mut().clear();
+    /// Gives the free buffers back to the device; returns their bytes.
+    pub(super) fn clear(&self) -> u64 {
+        let free = self.free.take();
+        free.iter().map(|(size, buffers)| size * buffers.len() as u64).sum()
     }
 
     /// Says that everything recorded so far was sent.

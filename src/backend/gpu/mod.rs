@@ -5,17 +5,21 @@
 //! when it grows large.
 
 mod adapter;
+mod counters;
 mod device;
 mod dispatch;
 mod kernels;
 mod memory;
+mod profiler;
 mod readback;
 pub mod shader;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
+pub use counters::Counters;
 pub use device::{Checking, Gpu, Readback};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
+pub use profiler::{Clock, Recorded, Timing};
 
 use super::philox::Stream;
 use super::{

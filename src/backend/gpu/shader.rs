@@ -31,12 +31,20 @@ pub struct Entry {
 pub struct Binding {
     pub index: u32,
     pub name: &'static str,
+    /// Whether the entry point reads it, and whether it writes it.
+    pub readable: bool,
     pub writable: bool,
+}
+
+/// The uniform arguments of a shader.
+pub trait Arguments: bytemuck::Pod {
+    /// Those that are whole numbers, by name.
+    fn whole_numbers(&self) -> Vec<(&'static str, u32)>;
 }
 
 /// The buffers of one dispatch, named as in the WGSL.
 pub trait Launch {
-    type Args: bytemuck::Pod;
+    type Args: Arguments;
     const SHADER: &'static Shader;
     const ENTRY: &'static Entry;
 
@@ -46,7 +54,7 @@ pub trait Launch {
 
 #[allow(missing_docs, reason = "documented in the WGSL that they are made from")]
 mod generated {
-    use super::{Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
+    use super::{Arguments, Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
 
     include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
 }

@@ -1,0 +1,45 @@
+//! What a device was asked for, counted all the time.
+
+/// Totals since the device was opened; [`Counters::since`] makes them those of a stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Counters {
+    pub dispatches: u64,
+    pub submissions: u64,
+    /// Copies from the host: matrices, lists, and the arguments of a submission as one.
+    pub uploads: u64,
+    pub uploaded_bytes: u64,
+    pub readbacks: u64,
+    pub read_bytes: u64,
+    /// Buffers that the device had to make; those that served again do not count.
+    pub allocations: u64,
+    /// Bytes that the device holds, in use or free to serve again, and the most there have been. Not a total.
+    pub held_bytes: u64,
+    pub peak_bytes: u64,
+}
+
+impl Counters {
+    /// What came after `earlier`; bytes held are those of now.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            dispatches: self.dispatches - earlier.dispatches,
+            submissions: self.submissions - earlier.submissions,
+            uploads: self.uploads - earlier.uploads,
+            uploaded_bytes: self.uploaded_bytes - earlier.uploaded_bytes,
+            readbacks: self.readbacks - earlier.readbacks,
+            read_bytes: self.read_bytes - earlier.read_bytes,
+            allocations: self.allocations - earlier.allocations,
+            ..*self
+        }
+    }
+
+    pub(super) fn allocated(&mut self, bytes: u64) {
+        self.allocations += 1;
+        self.held_bytes += bytes;
+        self.peak_bytes = self.peak_bytes.max(self.held_bytes);
+    }
+
+    pub(super) fn uploaded(&mut self, bytes: usize) {
+        self.uploads += 1;
+        self.uploaded_bytes += bytes as u64;
+    }
+}

@@ -1,0 +1,7 @@
+//! Where the time of a step goes.
+
+mod keys;
+mod shape;
+
+pub use keys::SizeError;
+pub use shape::{Shape, lengths};

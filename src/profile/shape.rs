@@ -1,0 +1,167 @@
+//! Batches of a given shape, the same everywhere: what profiles and benches run on where no corpus is at hand.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::keys::{Keys, SizeError};
+use crate::backend::philox::Stream;
+use crate::corpus::Split;
+use crate::dataset::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo, WordTable};
+
+/// Acoustic features a frame, classes, rows and width of the word vectors: IEMOCAP with GloVe.
+const COEFFICIENTS: usize = 40;
+const CLASSES: u32 = 7;
+const WORDS: usize = 3000;
+const WORD_WIDTH: usize = 300;
+
+/// A batch: `batch=256,frames=1000,words=50[,ragged]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Utterances.
+    pub batch: usize,
+    /// Acoustic frames of the longest.
+    pub frames: usize,
+    /// Tokens of the longest.
+    pub words: usize,
+    /// Whether lengths differ as IEMOCAP's do, with a mean of 45 % of the longest; else all are as long.
+    pub ragged: bool,
+}
+
+impl Default for Shape {
+    /// A batch of the paper's at the longest utterance.
+    fn default() -> Self {
+        Self { batch: 256, frames: 1000, words: 50, ragged: false }
+    }
+}
+
+impl FromStr for Shape {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let mut keys = Keys::parse(text, "a batch")?;
+        let usual = Self::default();
+        let shape = Self {
+            batch: keys.number("batch", 1, usual.batch)?,
+            frames: keys.number("frames", SHORTEST_UTTERANCE, usual.frames)?,
+            words: keys.number("words", 1, usual.words)?,
+            ragged: keys.switch("ragged")?,
+        };
+        keys.finish()?;
+        Ok(shape)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { batch, frames, words, ragged } = self;
+        write!(f, "batch={batch},frames={frames},words={words}{}", if *ragged { ",ragged" } else { "" })
+    }
+}
+
+impl Shape {
+    /// Frames of each utterance.
+    pub fn frame_lengths(&self) -> Vec<u32> {
+        lengths(self.batch, self.frames, SHORTEST_UTTERANCE, self.ragged)
+    }
+
+    /// Tokens of each utterance.
+    pub fn word_lengths(&self) -> Vec<u32> {
+        lengths(self.batch, self.words, 1, self.ragged)
+    }
+
+    /// A data set of just that batch, in the training split; values follow from Philox and are the same everywhere.
+    pub fn dataset(&self) -> Dataset {
+        let offsets = |lengths: &[u32]| -> Vec<usize> {
+            let ends = lengths.iter().scan(0, |end, &length| {
+                *end += length as usize;
+                Some(*end)
+            });
+            std::iter::once(0).chain(ends).collect()
+        };
+        let (frame_offsets, token_offsets) = (offsets(&self.frame_lengths()), offsets(&self.word_lengths()));
+        let [frames, tokens] = [&frame_offsets, &token_offsets].map(|offsets| offsets[self.batch]);
+        let stream = |stream| Stream { seed: 0, stream };
+        let numbers = |of, count: usize| (0..count as u64).map(|index| 2.0 * stream(of).uniform(index) - 1.0).collect::<Vec<f32>>();
+        let below = |of, count: usize, bound: u32| (0..count as u64).map(move |index| stream(of).word(index) % bound);
+        Dataset {
+            classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),
+            coefficients: COEFFICIENTS,
+            features: numbers(1, frames * COEFFICIENTS).into(),
+            frame_offsets,
+            tokens: below(2, tokens, WORDS as u32).map(|token| token as i32).collect(),
+            token_offsets,
+            vectors: Some(WordTable { width: WORD_WIDTH, values: numbers(3, WORDS * WORD_WIDTH) }),
+            labels: below(4, self.batch, CLASSES).collect(),
+            utterances: vec![UtteranceInfo { split: Some(Split::Train), ..Default::default() }; self.batch],
+            corpus: format!("drawn, {self}"),
+            ..Default::default()
+        }
+    }
+}
+
+/// Lengths of `batch` sequences, the longest of `longest`, each at least `least`.
+///
+/// Ragged ones are those of INTERFACE.md: with r = (13 i + 5) mod B (i where 13 divides B), f = 1 for the last r and else
+/// 0.1 + 0.9 ((r + ½) / B)^(11/7), sequence i has f · longest rows, halves rounded to even.
+pub fn lengths(batch: usize, longest: usize, least: usize, ragged: bool) -> Vec<u32> {
+    let length = |sequence: usize| {
+        let rank = if batch.is_multiple_of(13) { sequence } else { (13 * sequence + 5) % batch };
+        let share = match ragged && rank + 1 < batch {
+            true => 0.1 + 0.9 * ((rank as f64 + 0.5) / batch as f64).powf(11.0 / 7.0),
+            false => 1.0,
+        };
+        (share * longest as f64).round_ties_even().max(least as f64) as u32
+    };
+    (0..batch).map(length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed by Python's `round((0.1 + 0.9 * ((r + 0.5) / B) ** (11 / 7)) * n)`.
+    #[test]
+    fn ragged_lengths_are_those_of_the_formula() {
+        assert_eq!(lengths(8, 1000, 9, true), [599, 245, 1000, 464, 165, 749, 346, 112]);
+        assert_eq!(lengths(8, 50, 1, true), [30, 12, 50, 23, 8, 37, 17, 6]);
+        assert_eq!(lengths(13, 300, 9, true), [32, 39, 50, 64, 81, 100, 121, 144, 168, 195, 223, 253, 300]);
+        assert_eq!(lengths(5, 20, 9, true), [9, 12, 9, 20, 9]);
+        assert_eq!(lengths(1, 100, 9, true), [100]);
+        assert_eq!(lengths(3, 100, 9, false), [100; 3]);
+        let paper = Shape { ragged: true, ..Shape::default() };
+        assert_eq!(paper.frame_lengths()[..8], [102, 114, 133, 158, 186, 219, 255, 294]);
+        assert_eq!(paper.frame_lengths().iter().sum::<u32>(), 115_211);
+        assert_eq!(paper.word_lengths().iter().sum::<u32>(), 5761);
+    }
+
+    #[test]
+    fn a_shape_is_read_as_it_is_shown_and_what_is_wrong_is_named() {
+        let shape: Shape = "batch=4, frames=90,words=5,ragged".parse().expect("a shape");
+        assert_eq!(shape, Shape { batch: 4, frames: 90, words: 5, ragged: true });
+        assert_eq!(shape.to_string().parse(), Ok(shape));
+        assert_eq!("".parse(), Ok(Shape::default()));
+        for (text, words) in [
+            ("rows=4", "'rows' is no size of a batch, which has batch=N, frames=N, words=N, ragged"),
+            ("batch=0", "batch: '0' is no number from 1"),
+            ("frames=8", "frames: '8' is no number from 9"),
+            ("batch", "batch: '' is no number"),
+            ("ragged=1", "ragged is a switch"),
+            ("batch=2,batch=3", "'batch' is given twice"),
+        ] {
+            let error = text.parse::<Shape>().expect_err(text).to_string();
+            assert!(error.starts_with(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_drawn_data_set_has_the_shape() {
+        let shape = Shape { batch: 5, frames: 40, words: 6, ragged: true };
+        let data = shape.dataset();
+        assert_eq!((0..5).map(|u| data.frames(u, usize::MAX).len() as u32).collect::<Vec<_>>(), shape.frame_lengths());
+        assert_eq!((0..5).map(|u| data.tokens_of(u).len() as u32).collect::<Vec<_>>(), shape.word_lengths());
+        assert_eq!(data.features.len(), data.frame_offsets[5] * 40);
+        assert_eq!(data.training().len(), 5);
+        assert!(data.features.iter().all(|value| value.abs() <= 1.0) && data.features.iter().any(|value| value.abs() > 0.5));
+        assert_eq!(data, shape.dataset());
+    }
+}
