@@ -5,9 +5,6 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-
-pub mod batches;
-
 use mcsan::backend::cpu::Cpu;
 use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
 
