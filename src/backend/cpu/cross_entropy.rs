@@ -21,7 +21,7 @@ pub fn forward<T: Real>(logits: &[T], labels: &[u32], class_weights: &[T], smoot
         for (&logit, &target) in logits.iter().zip(&targets) {
             let log_p = logit - log_sum_exp;
             loss -= target * log_p;
-            gradient.push((all * log_p.exp() - target) / total);
+            gradient.push((all * log_p.exponential() - target) / total);
         }
     }
     (loss / total, gradient)
