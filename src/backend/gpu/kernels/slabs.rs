@@ -8,7 +8,7 @@ use shader::slabs::{Args, LANES, Sum};
 
 /// Most slabs of a sum for the variants `tiles` and `lanes`, which bounds the memory of the partial sums; a software adapter
 /// has few workgroups to keep busy.
-const MOST_SLABS: [usize; 2] = [32, 4];
+const MOST_SLABS: [usize; 2] = [32, 2];
 /// Fewest rows of a slab, so that a workgroup has something to do.
 const FEWEST_ROWS: usize = 64;
 
