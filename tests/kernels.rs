@@ -6,9 +6,10 @@ mod common;
 use common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{Backend, BackendError};
-use mcsan::check::model::{BatchShape, check_model};
+use mcsan::check::model::check_model;
 use mcsan::check::{Case, Kernel, Report, check, select};
 use mcsan::config::Settings;
+use mcsan::dataset::BatchShape;
 use proptest::prelude::*;
 
 fn checked(gpu: &Gpu, case: &Case) -> Report {
@@ -120,7 +121,7 @@ fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
     for (shader, from, to, layer) in sabotage {
         for (name, mut gpu) in gpus("first wrong layer", &[Checking::Off]) {
             gpu.substitute(shader, broken(shader, from, to));
-            let points = pollster::block_on(check_model(&gpu, &settings, BatchShape::default(), 0)).unwrap();
+            let points = pollster::block_on(check_model(&gpu, &settings, small(), 0)).unwrap();
             let first = points.iter().find(|point| !point.agreement.pass).map(|point| point.name.as_str());
             assert_eq!(first, Some(layer), "{name}: {}", shader.name);
         }
@@ -130,7 +131,7 @@ fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
 #[test]
 fn a_pass_of_the_model_departs_nowhere() {
     for (name, gpu) in &gpus("pass of the model", &[Checking::Off, Checking::All]) {
-        let points = pollster::block_on(check_model(gpu, &Settings::default(), BatchShape::default(), 1)).unwrap();
+        let points = pollster::block_on(check_model(gpu, &Settings::default(), small(), 1)).unwrap();
         let wrong: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();
         assert!(wrong.is_empty(), "{name}: {wrong:?}");
     }

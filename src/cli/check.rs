@@ -12,9 +12,10 @@ use super::device::{self, Device, on_device};
 use super::{Done, Failure, print_json};
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
-use crate::check::model::{BatchShape, Point, check_model};
+use crate::check::model::{Point, check_model};
 use crate::check::{Case, Kernel, Report, dump, examine, fuzz, kernels_named, select};
 use crate::config::Settings;
+use crate::dataset::BatchShape;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -53,8 +54,8 @@ pub struct Check {
     /// Compare a whole forward and backward pass of the model instead, layer by layer
     #[arg(long, conflicts_with_all = ["kernel", "case", "list", "fuzz", "fuzz_seed"])]
     model: bool,
-    /// The batch of --model: batch=N, frames=N, words=N between commas, the lengths those of its longest utterance
-    #[arg(long, value_name = "SHAPE", requires = "model", default_value_t = BatchShape::default())]
+    /// The batch of --model, as that of `mcsan profile`
+    #[arg(long, value_name = "SHAPE", requires = "model", default_value = "batch=4,frames=90,words=12,ragged")]
     shape: BatchShape,
     #[command(flatten)]
     configuration: Configuration,
