@@ -13,8 +13,8 @@ use mcsan::backend::{
     StepSize, Tokens, Write, ZScore,
 };
 use mcsan::check::Source;
-use mcsan::model::batch::acoustic_rows;
 use mcsan::dataset::BatchShape;
+use mcsan::model::batch::acoustic_rows;
 
 const WIDTH: usize = 128;
 const FEED_FORWARD: usize = 512;

@@ -6,9 +6,9 @@ use common::scaled;
 use divan::Bencher;
 use mcsan::backend::Backend;
 use mcsan::config::Settings;
+use mcsan::dataset::BatchShape;
 use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{Batch, Dimensions, Mcsan};
-use mcsan::dataset::BatchShape;
 use mcsan::train::Trainer;
 use mcsan::train::batches::Batches;
 

@@ -138,7 +138,7 @@ fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<
         Shaders::Checked => vec![checked],
         Shaders::Both => vec![unchecked, checked],
     };
-    ways.into_iter().map(|(label, checking)| Ok((label, Device::on(&adapter, checking)?))).collect()
+    ways.into_iter().map(|(label, checking)| Ok((label, Device::on(common, &adapter, checking)?))).collect()
 }
 
 fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Case>, more: Value) -> Done {

@@ -18,9 +18,7 @@ use crate::corpus::manifest;
 use crate::dataset::sizes::SizeError;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, Pass, ProfileError};
-use crate::profile::{
-    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Timed, compare, kernel, measure_peaks, roofline, trace,
-};
+use crate::profile::{Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Timed, compare, kernel, measure_peaks, roofline, trace};
 
 #[derive(Args)]
 #[command(after_help = "Examples:

@@ -8,7 +8,6 @@ use super::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo, WordTable};
 use crate::backend::philox::Stream;
 use crate::corpus::Split;
 
-
 /// Acoustic features a frame, classes, rows and width of the word vectors: IEMOCAP with GloVe.
 const COEFFICIENTS: usize = 40;
 const CLASSES: u32 = 7;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use mcsan::backend::gpu::Need;
 use mcsan::backend::gpu::shader::{Entry, Variant};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
@@ -34,6 +35,11 @@ fn each(mut translate: impl FnMut(&str, &Variant, &Entry, &Module, &ModuleInfo, 
     }
 }
 
+/// Whether a variant works across subgroups, which the oldest Vulkan and DX12 have not.
+fn uses_subgroups(variant: &Variant) -> bool {
+    variant.needs.contains(&Need::Subgroups)
+}
+
 fn bound(binding: u32) -> ResourceBinding {
     ResourceBinding { group: 0, binding }
 }
@@ -57,6 +63,9 @@ fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
     let mut count = 0;
     each(|name, variant, entry, module, info, checks| {
         for (version, target) in [((1, 0), "vulkan1.0"), ((1, 3), "vulkan1.1"), ((1, 6), "vulkan1.3")] {
+            if uses_subgroups(variant) && version < (1, 3) {
+                continue;
+            }
             let zeros = match (checks, version) {
                 (false, _) => spv::ZeroInitializeWorkgroupMemoryMode::None,
                 (true, (1, 6)) => spv::ZeroInitializeWorkgroupMemoryMode::Native,
@@ -130,8 +139,11 @@ fn hlsl_compiles_for_shader_models_5_1_and_6_0() {
     let folder = tempfile::tempdir().unwrap();
     let (file, out) = (folder.path().join("shader.hlsl"), folder.path().join("shader.spv"));
     let mut count = 0;
-    each(|name, _, entry, module, info, checks| {
+    each(|name, variant, entry, module, info, checks| {
         for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_0] {
+            if uses_subgroups(variant) && shader_model < hlsl::ShaderModel::V6_0 {
+                continue;
+            }
             let options = hlsl::Options {
                 shader_model,
                 binding_map: registers(entry, checks),
