@@ -3,7 +3,7 @@
 //! program computes with the CPU reference.
 //!
 //! A corpus on disk becomes one prepared file; a batch of it becomes one ragged matrix per modality; a model, written
-//! once, sends it through eighteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
+//! once, sends it through nineteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
 //! what the shader must compute.
 //!
 //! # The house, top floor first; imports point down

@@ -26,6 +26,10 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn is_finite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
 /// 1 / (1 + e^-x); NaN stays NaN.
 fn sigmoid(x: f32) -> f32 {
     return select(1.0 / (1.0 + exponential(-clamp(x, -SATURATION, SATURATION))), x, is_nan(x));

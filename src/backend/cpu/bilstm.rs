@@ -8,8 +8,9 @@
 //! loop in reverse; every other gradient is then one product.
 
 use super::Real;
+use super::linear::rounded;
 use super::product::{View, column_sums, product};
-use crate::backend::LstmWeights;
+use crate::backend::{LstmWeights, Precision};
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;
@@ -23,6 +24,8 @@ pub struct Layout<'a> {
     pub offsets: &'a [u32],
     /// `[batch]`, from the longest to the shortest.
     pub by_length: &'a [u32],
+    /// Of the products over all rows.
+    pub precision: Precision,
 }
 
 /// Results of the way forward; the last three are kept for the way back.
@@ -62,7 +65,9 @@ struct Trace<T> {
 
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
 pub fn forward<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>) -> Forward<T> {
-    let (ahead, reverse) = rayon::join(|| run(x, layout, weights, 0), || run(x, layout, weights, 1));
+    let [x, input] = [x, weights.input].map(|values| rounded(values.into(), layout.precision));
+    let weights = LstmWeights { input: &*input, ..*weights };
+    let (ahead, reverse) = rayon::join(|| run(&x, layout, &weights, 0), || run(&x, layout, &weights, 1));
     let half = T::of(0.5);
     Forward {
         y: ahead.hidden.iter().zip(&reverse.hidden).map(|(&ahead, &reverse)| half * (ahead + reverse)).collect(),
@@ -77,17 +82,19 @@ pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeight
     let Layout { inputs, hidden, .. } = layout;
     let width = GATES * hidden;
     let (ahead, reverse) = rayon::join(|| run_back(dy, layout, weights, saved, 0), || run_back(dy, layout, weights, saved, 1));
-    let dgates = interleave(&ahead, &reverse, width);
+    let factor = |values| rounded(values, layout.precision);
+    let dgates = factor(interleave(&ahead, &reverse, width).into());
+    let [x, input, previous] = [x, weights.input, saved.previous].map(|values| factor(values.into()));
     let g = View::new(&dgates, DIRECTIONS * width);
-    let recurrent = [&ahead, &reverse].into_iter().enumerate().flat_map(|(direction, dgates)| {
-        let previous = View::new(saved.previous, DIRECTIONS * hidden).columns(direction * hidden..(direction + 1) * hidden);
-        product(View::new(dgates, width).transposed(), previous)
+    let recurrent = (0..DIRECTIONS).flat_map(|direction| {
+        let previous = View::new(&previous, DIRECTIONS * hidden).columns(direction * hidden..(direction + 1) * hidden);
+        product(g.columns(direction * width..(direction + 1) * width).transposed(), previous)
     });
     let bias = column_sums(&dgates, DIRECTIONS * width);
     Gradients {
-        x: wants_x.then(|| product(g, View::new(weights.input, inputs))),
+        x: wants_x.then(|| product(g, View::new(&input, inputs))),
         weights: LstmWeights {
-            input: product(g.transposed(), View::new(x, inputs)),
+            input: product(g.transposed(), View::new(&x, inputs)),
             recurrent: recurrent.collect(),
             bias_input: bias.clone(),
             bias_recurrent: bias,
