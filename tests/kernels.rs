@@ -62,6 +62,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 18] = [
     (Kernel::CrossEntropy, &shader::cross_entropy::SHADER, "loss[0] = total / total_weight", "loss[0] = 1.001 * total / total_weight"),
     (Kernel::Dropout, &shader::dropout::SHADER, "value = x[i] / (1.0 - args.rate)", "value = x[i]"),
     (Kernel::GradientNorm, &shader::gradient_norm::SHADER, "sqrt(total)", "1.001 * sqrt(total)"),
+    (Kernel::LossScale, &shader::loss_scale::SHADER, "scale * 0.5", "scale * 0.25"),
     (Kernel::Adam, &shader::adam::SHADER, "args.rest2 * g * g", "args.rest2 * g"),
     (Kernel::Sgd, &shader::sgd::SHADER, "args.learning_rate * g", "1.001 * args.learning_rate * g"),
 ];

@@ -69,7 +69,7 @@ fn position_embedding() {
 #[test]
 fn conv_pool() {
     for activation in [Activation::None, Activation::Relu] {
-        gradients_are_differences(&ConvPool { lengths: vec![13, 2, 0, 9], inputs: 5, outputs: 18, activation, spread: Spread::Even });
+        gradients_are_differences(&ConvPool { lengths: vec![13, 2, 0, 9], inputs: 5, outputs: 18, activation, spread: Spread::Even, precision: Precision::F32 });
     }
 }
 
@@ -82,7 +82,7 @@ fn linear() {
 
 #[test]
 fn bilstm() {
-    gradients_are_differences(&Bilstm { lengths: vec![4, 0, 7, 1], inputs: 5, hidden: 6, gates: Gates::Usual });
+    gradients_are_differences(&Bilstm { lengths: vec![4, 0, 7, 1], inputs: 5, hidden: 6, gates: Gates::Usual, precision: Precision::F32 });
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn cross_entropy() {
     let cpu = Cpu::<f64>::new();
     for (class_weights, smoothing) in [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)] {
         let loss =
-            CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None, logits: Logits::Finite };
+            CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None, scale: 1.0, logits: Logits::Finite };
         let logits = loss.logits(&mut Source::new(17));
         let outputs = |logits: &Leaf| pollster::block_on(read_all(&cpu, loss.record_for(logits, &Inputs::new(&cpu)))).unwrap();
         let mut nudged = logits.clone();
