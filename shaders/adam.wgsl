@@ -5,6 +5,7 @@ import package::shared::clipping::clip_factor;
 import package::shared::grid::flat_group;
 
 struct Args {
+    /// Elements
     count: u32,
     /// lr / (1 - β₁ᵗ)
     step_size: f32,
@@ -22,11 +23,15 @@ struct Args {
     clip_norm: f32,
 }
 
+/// What an invocation works on: four numbers where all sizes are multiples of four, which are then counted in fours.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(2) var<storage, read> gradients: array<f32>;
-@group(0) @binding(3) var<storage, read_write> first_moment: array<f32>;
-@group(0) @binding(4) var<storage, read_write> second_moment: array<f32>;
+@group(0) @binding(1) var<storage, read_write> parameters: array<Element>;
+@group(0) @binding(2) var<storage, read> gradients: array<Element>;
+@group(0) @binding(3) var<storage, read_write> first_moment: array<Element>;
+@group(0) @binding(4) var<storage, read_write> second_moment: array<Element>;
 /// Of all gradients, and the factor on them, 0 for no step
 @group(0) @binding(5) var<storage, read> norm: array<f32>;
 

@@ -8,7 +8,7 @@
 // backward_weight   dW_k = Σ_t g[t] x[t + k - 1]ᵀ, db = Σ_t g[t], by slabs of rows that `slabs.wgsl` adds in order
 // The widths of x and y must be multiples of four.
 
-import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_outer, terms_of};
+import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_columns, terms_of};
 import package::shared::grid::flat_group;
 import package::shared::numbers::is_nan;
 
@@ -112,23 +112,18 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             packed_weight[first + 2u * pitch],
             packed_weight[first + 3u * pitch],
         );
-        var high = mat4x4<f32>();
-        if (more) {
-            let next = first + 1u;
-            high = mat4x4<f32>(
-                packed_weight[next],
-                packed_weight[next + pitch],
-                packed_weight[next + 2u * pitch],
-                packed_weight[next + 3u * pitch],
-            );
-        }
+        let next = output * pitch + min(k + 1u, pitch - 1u);
+        let high = mat4x4<f32>(
+            select(vec4<f32>(), packed_weight[next], more),
+            select(vec4<f32>(), packed_weight[next + pitch], more),
+            select(vec4<f32>(), packed_weight[next + 2u * pitch], more),
+            select(vec4<f32>(), packed_weight[next + 3u * pitch], more),
+        );
         var weights = terms_of(low, high);
         let own = k + lane % 2u;
         for (var quad = 0u; quad < WINDOW_QUADS; quad++) {
-            var values = vec4<f32>();
-            if (own < pitch && reaches(edges[quad], own / width)) {
-                values = x[(rows[quad] - 1u) * width + own];
-            }
+            let reached = own < pitch && reaches(edges[quad], own / width);
+            let values = select(vec4<f32>(), x[select(0u, (rows[quad] - 1u) * width + own, reached)], reached);
             sums[quad] = multiply_quad(values, &weights, sums[quad]);
         }
     }
@@ -219,20 +214,16 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     for (var k = 0u; k < TAPS * width; k += 2u) {
         var weights: Terms;
         for (var i = 0u; i < DEPTH; i++) {
-            let term = 4u * k + i;
-            weights[i] = vec4<f32>();
-            if (term < TAPS * args.outputs) {
-                let tap = TAPS - 1u - term / args.outputs;
-                weights[i] = packed_weight[((term % args.outputs * TAPS + tap) * args.inputs + input) / 4u];
-            }
+            let term = min(4u * k + i, TAPS * args.outputs - 1u);
+            let tap = TAPS - 1u - term / args.outputs;
+            let place = ((term % args.outputs * TAPS + tap) * args.inputs + input) / 4u;
+            weights[i] = select(vec4<f32>(), packed_weight[place], 4u * k + i < TAPS * args.outputs);
         }
         let own = k + lane % 2u;
         for (var quad = 0u; quad < QUADS; quad++) {
             let row = min(first_row + 4u * quad + lane / 2u, args.input_rows - 1u);
-            var values = vec4<f32>();
-            if (own < TAPS * width && reaches(edges[quad], own / width)) {
-                values = gradients[(row - 1u) * width + own];
-            }
+            let reached = own < TAPS * width && reaches(edges[quad], own / width);
+            let values = select(vec4<f32>(), gradients[select(0u, (row - 1u) * width + own, reached)], reached);
             sums[quad] = multiply_quad(values, &weights, sums[quad]);
         }
     }
@@ -251,29 +242,6 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
 }
 
-/// Adds what one row of the convolution, with its edges, gives to the gradients.
-fn multiply_shifted(
-    row: u32,
-    edges: u32,
-    column: u32,
-    output: u32,
-    end: u32,
-    sums: ptr<function, Sums>,
-    bias_sums: ptr<function, vec4<f32>>,
-) {
-    let width = args.inputs / 4u;
-    var left = vec4<f32>();
-    var right = vec4<f32>();
-    if (row < end) {
-        left = gradients[(row * args.outputs + output) / 4u];
-        if (reaches(edges, column / args.inputs)) {
-            right = x[(row - 1u) * width + column / 4u];
-        }
-    }
-    multiply_outer(left, right, sums);
-    *bias_sums += left;
-}
-
 @compute @workgroup_size(LANES)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let columns = TAPS * args.inputs;
@@ -284,17 +252,21 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let end = min(first_row + args.slab_rows, args.input_rows);
     var sums = Sums();
     var bias_sums = vec4<f32>();
-    for (var k = first_row; k < end; k += LANES) {
+    for (var k = first_row; k < end; k += DEPTH) {
         // One row's edges an invocation.
         let edges = edges_of(k + lane);
-        multiply_shifted(k, subgroupBroadcast(edges, 0u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 1u, subgroupBroadcast(edges, 1u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 2u, subgroupBroadcast(edges, 2u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 3u, subgroupBroadcast(edges, 3u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 4u, subgroupBroadcast(edges, 4u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 5u, subgroupBroadcast(edges, 5u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 6u, subgroupBroadcast(edges, 6u), column, output, end, &sums, &bias_sums);
-        multiply_shifted(k + 7u, subgroupBroadcast(edges, 7u), column, output, end, &sums, &bias_sums);
+        var left: Terms;
+        var right: Terms;
+        for (var i = 0u; i < DEPTH; i++) {
+            let row = min(k + i, end - 1u);
+            let reached = k + i < end && reaches(subgroupShuffle(edges, i), column / args.inputs);
+            left[i] = select(vec4<f32>(), gradients[(row * args.outputs + output) / 4u], k + i < end);
+            right[i] = select(vec4<f32>(), x[select(0u, (row * args.inputs - args.inputs + column) / 4u, reached)], reached);
+            bias_sums += left[i];
+        }
+        for (var quad = 0u; quad < QUADS; quad++) {
+            sums[quad] = multiply_columns(quad, &left, &right, sums[quad]);
+        }
     }
     let slab = group.z * args.outputs * (columns + 1u);
     for (var quad = 0u; quad < QUADS; quad++) {

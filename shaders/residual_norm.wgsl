@@ -13,21 +13,27 @@ struct Args {
     slab_rows: u32,
 }
 
+/// What an invocation reads at a time: four columns where the width is a multiple of four.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+@if(quads) const COLUMNS: u32 = 4;
+@if(ones) const COLUMNS: u32 = 1;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> residual: array<f32>;
-@group(0) @binding(3) var<storage, read> scale: array<f32>;
-@group(0) @binding(4) var<storage, read> shift: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
-@group(0) @binding(6) var<storage, read_write> normalised: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> residual: array<Element>;
+@group(0) @binding(3) var<storage, read> scale: array<Element>;
+@group(0) @binding(4) var<storage, read> shift: array<Element>;
+@group(0) @binding(5) var<storage, read_write> y: array<Element>;
+@group(0) @binding(6) var<storage, read_write> normalised: array<Element>;
 @group(0) @binding(7) var<storage, read_write> reciprocal_deviation: array<f32>;
-@group(0) @binding(8) var<storage, read> dy: array<f32>;
-@group(0) @binding(9) var<storage, read> saved_normalised: array<f32>;
+@group(0) @binding(8) var<storage, read> dy: array<Element>;
+@group(0) @binding(9) var<storage, read> saved_normalised: array<Element>;
 @group(0) @binding(10) var<storage, read> saved_reciprocal: array<f32>;
-@group(0) @binding(11) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(12) var<storage, read_write> dresidual: array<f32>;
+@group(0) @binding(11) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(12) var<storage, read_write> dresidual: array<Element>;
 /// [slabs, 2, width]: dscale, then dshift
-@group(0) @binding(13) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(13) var<storage, read_write> partial: array<Element>;
 
 const LANES: u32 = 64;
 /// Invocations that share a row.
@@ -37,6 +43,14 @@ const ROWS: u32 = LANES / GROUP;
 const EPSILON: f32 = 1e-5;
 
 var<workgroup> parts: array<f32, LANES>;
+
+@if(quads) fn total(value: vec4<f32>) -> f32 {
+    return (value.x + value.y) + (value.z + value.w);
+}
+
+@if(ones) fn total(value: f32) -> f32 {
+    return value;
+}
 
 /// Sum over the invocations of one row, in their order.
 fn row_sum(lane: u32, part: f32) -> f32 {
@@ -59,17 +73,17 @@ fn forward(
 ) {
     let row = flat_group(group, groups) * ROWS + lane / GROUP;
     // Rows past the end work on nothing, but reach every barrier.
-    let width = select(0u, args.width, row < args.rows);
-    let first = row * args.width;
+    let width = select(0u, args.width / COLUMNS, row < args.rows);
+    let first = row * args.width / COLUMNS;
     var part = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        part += x[first + c] + residual[first + c];
+        part += total(x[first + c] + residual[first + c]);
     }
     let mean = row_sum(lane, part) / f32(args.width);
     part = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
         let centred = x[first + c] + residual[first + c] - mean;
-        part += centred * centred;
+        part += total(centred * centred);
     }
     let reciprocal = 1.0 / sqrt(row_sum(lane, part) / f32(args.width) + EPSILON);
     for (var c = lane % GROUP; c < width; c += GROUP) {
@@ -89,14 +103,14 @@ fn backward(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let row = flat_group(group, groups) * ROWS + lane / GROUP;
-    let width = select(0u, args.width, row < args.rows);
-    let first = row * args.width;
+    let width = select(0u, args.width / COLUMNS, row < args.rows);
+    let first = row * args.width / COLUMNS;
     var part = 0.0;
     var part_normalised = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
         let a = dy[first + c] * scale[c];
-        part += a;
-        part_normalised += a * saved_normalised[first + c];
+        part += total(a);
+        part_normalised += total(a * saved_normalised[first + c]);
     }
     let mean = row_sum(lane, part) / f32(args.width);
     let mean_normalised = row_sum(lane, part_normalised) / f32(args.width);
@@ -118,18 +132,19 @@ fn backward(
 
 @compute @workgroup_size(LANES)
 fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let width = args.width / COLUMNS;
     let c = group.x * LANES + lane;
-    if (c >= args.width) {
+    if (c >= width) {
         return;
     }
-    var dscale = 0.0;
-    var dshift = 0.0;
+    var dscale = Element();
+    var dshift = Element();
     let end = min((group.y + 1u) * args.slab_rows, args.rows);
     for (var row = group.y * args.slab_rows; row < end; row++) {
-        let g = dy[row * args.width + c];
-        dscale += g * saved_normalised[row * args.width + c];
+        let g = dy[row * width + c];
+        dscale += g * saved_normalised[row * width + c];
         dshift += g;
     }
-    partial[group.y * 2u * args.width + c] = dscale;
-    partial[(group.y * 2u + 1u) * args.width + c] = dshift;
+    partial[group.y * 2u * width + c] = dscale;
+    partial[(group.y * 2u + 1u) * width + c] = dshift;
 }

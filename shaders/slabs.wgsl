@@ -3,6 +3,7 @@
 
 import package::shared::grid::flat_group;
 
+/// All in elements
 struct Args {
     count: u32,
     more: u32,
@@ -14,10 +15,14 @@ struct Args {
     accumulate_more: u32,
 }
 
+/// What an invocation works on: four numbers where all sizes are multiples of four, which are then counted in fours.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> partial: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
-@group(0) @binding(3) var<storage, read_write> more_out: array<f32>;
+@group(0) @binding(1) var<storage, read> partial: array<Element>;
+@group(0) @binding(2) var<storage, read_write> out: array<Element>;
+@group(0) @binding(3) var<storage, read_write> more_out: array<Element>;
 
 const LANES: u32 = 256;
 
@@ -31,7 +36,7 @@ fn sum(
     if (i >= args.count + args.more) {
         return;
     }
-    var total = 0.0;
+    var total = Element();
     for (var slab = 0u; slab < args.slabs; slab++) {
         total += partial[slab * args.stride + i];
     }

@@ -3,7 +3,7 @@
 
 use mcsan::backend::cpu::{Cpu, CpuTensor};
 use mcsan::backend::philox::Stream;
-use mcsan::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, OUT_OF_VOCABULARY, POOL, Ragged, Tokens};
+use mcsan::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, OUT_OF_VOCABULARY, POOL, Precision, Ragged, Tokens};
 use mcsan::check::Kernel;
 
 #[test]

@@ -59,10 +59,7 @@ fn has(quad: u32) -> bool {
 fn load_q(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = vec4<f32>();
-        if (has(quad)) {
-            value[quad] = q[place(row, head) + quad];
-        }
+        value[quad] = select(vec4<f32>(), q[place(row, head) + select(0u, quad, has(quad))], has(quad));
     }
     return value;
 }
@@ -70,10 +67,7 @@ fn load_q(row: u32, head: u32) -> Head {
 fn load_k(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = vec4<f32>();
-        if (has(quad)) {
-            value[quad] = k[place(row, head) + quad];
-        }
+        value[quad] = select(vec4<f32>(), k[place(row, head) + select(0u, quad, has(quad))], has(quad));
     }
     return value;
 }
@@ -81,10 +75,7 @@ fn load_k(row: u32, head: u32) -> Head {
 fn load_v(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = vec4<f32>();
-        if (has(quad)) {
-            value[quad] = v[place(row, head) + quad];
-        }
+        value[quad] = select(vec4<f32>(), v[place(row, head) + select(0u, quad, has(quad))], has(quad));
     }
     return value;
 }
@@ -92,10 +83,7 @@ fn load_v(row: u32, head: u32) -> Head {
 fn load_dy(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = vec4<f32>();
-        if (has(quad)) {
-            value[quad] = dy[place(row, head) + quad];
-        }
+        value[quad] = select(vec4<f32>(), dy[place(row, head) + select(0u, quad, has(quad))], has(quad));
     }
     return value;
 }

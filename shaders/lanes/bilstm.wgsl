@@ -110,22 +110,18 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                         forward_recurrent[place + 2u * pitch],
                         forward_recurrent[place + 3u * pitch],
                     );
-                    var high = mat4x4<f32>();
-                    if (more) {
-                        let next = place + 1u;
-                        high = mat4x4<f32>(
-                            forward_recurrent[next],
-                            forward_recurrent[next + pitch],
-                            forward_recurrent[next + 2u * pitch],
-                            forward_recurrent[next + 3u * pitch],
-                        );
-                    }
+                    let next = first * pitch + min(k + 1u, pitch - 1u);
+                    let high = mat4x4<f32>(
+                        select(vec4<f32>(), forward_recurrent[next], more),
+                        select(vec4<f32>(), forward_recurrent[next + pitch], more),
+                        select(vec4<f32>(), forward_recurrent[next + 2u * pitch], more),
+                        select(vec4<f32>(), forward_recurrent[next + 3u * pitch], more),
+                    );
                     var weights = terms_of(low, high);
+                    let own = k + lane % 2u;
                     for (var quad = 0u; quad < QUADS; quad++) {
-                        var states = vec4<f32>();
-                        if (more || lane % 2u == 0u) {
-                            states = hidden[state_at(rows[quad], direction, 4u * (k + lane % 2u))];
-                        }
+                        let state = state_at(rows[quad], direction, 4u * min(own, pitch - 1u));
+                        let states = select(vec4<f32>(), hidden[state], own < pitch);
                         sums[quad] = multiply_quad(states, &weights, sums[quad]);
                     }
                 }

@@ -1,7 +1,7 @@
 // `shaders/linear.wgsl` for software adapters: the same products by `lanes/product.wgsl`. All matrices are seen as vec4s, so
 // their widths and columns must be multiples of four.
 
-import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_outer, terms_of};
+import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_columns, terms_of};
 
 struct Args {
     rows: u32,
@@ -48,19 +48,19 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         // Past the last input both factors are zero.
         let more = k + 1u < pitch;
         let first = output * pitch + k;
+        let next = output * pitch + min(k + 1u, pitch - 1u);
         let low = mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]);
-        var high = mat4x4<f32>();
-        if (more) {
-            let next = first + 1u;
-            high = mat4x4<f32>(weight[next], weight[next + pitch], weight[next + 2u * pitch], weight[next + 3u * pitch]);
-        }
+        let high = mat4x4<f32>(
+            select(vec4<f32>(), weight[next], more),
+            select(vec4<f32>(), weight[next + pitch], more),
+            select(vec4<f32>(), weight[next + 2u * pitch], more),
+            select(vec4<f32>(), weight[next + 3u * pitch], more),
+        );
         var weights = terms_of(low, high);
+        let own = k + lane % 2u;
         for (var quad = 0u; quad < QUADS; quad++) {
             let row = min(first_row + 4u * quad + lane / 2u, args.rows - 1u);
-            var values = vec4<f32>();
-            if (more || lane % 2u == 0u) {
-                values = x[row * pitch + k + lane % 2u];
-            }
+            let values = select(vec4<f32>(), x[row * pitch + min(own, pitch - 1u)], own < pitch);
             sums[quad] = multiply_quad(values, &weights, sums[quad]);
         }
     }
@@ -88,21 +88,16 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     let first_row = group.y * TILE_ROWS;
     var sums = Sums();
     for (var k = 0u; k < args.outputs; k += DEPTH) {
-        let more = k + 4u < args.outputs;
         var weights: Terms;
-        for (var i = 0u; i < 4u; i++) {
-            weights[i] = weight[((k + i) * args.inputs + input) / 4u];
-            weights[i + 4u] = vec4<f32>();
-            if (more) {
-                weights[i + 4u] = weight[((k + i + 4u) * args.inputs + input) / 4u];
-            }
+        for (var i = 0u; i < DEPTH; i++) {
+            let place = (min(k + i, args.outputs - 1u) * args.inputs + input) / 4u;
+            weights[i] = select(vec4<f32>(), weight[place], k + i < args.outputs);
         }
+        let own = k + 4u * (lane % 2u);
         for (var quad = 0u; quad < QUADS; quad++) {
             let row = min(first_row + 4u * quad + lane / 2u, args.rows - 1u);
-            var values = vec4<f32>();
-            if (more || lane % 2u == 0u) {
-                values = gradients((row * args.outputs + k) / 4u + lane % 2u);
-            }
+            let place = (row * args.outputs + min(own, args.outputs - 4u)) / 4u;
+            let values = select(vec4<f32>(), gradients(place), own < args.outputs);
             sums[quad] = multiply_quad(values, &weights, sums[quad]);
         }
     }
@@ -121,20 +116,6 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
 }
 
-fn gradients_at(row: u32, output: u32, end: u32) -> vec4<f32> {
-    if (row >= end) {
-        return vec4<f32>();
-    }
-    return gradients((row * args.dy_pitch + args.dy_column + output) / 4u);
-}
-
-fn inputs_at(row: u32, input: u32, end: u32) -> vec4<f32> {
-    if (row >= end) {
-        return vec4<f32>();
-    }
-    return x[(row * args.x_pitch + args.x_column + input) / 4u];
-}
-
 @compute @workgroup_size(LANES)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let input = min(group.x * TILE_COLUMNS + 4u * lane, args.inputs - 4u);
@@ -144,16 +125,19 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let end = min(first_row + args.slab_rows, args.rows);
     var sums = Sums();
     var bias_sums = vec4<f32>();
-    for (var k = first_row; k < end; k += 4u) {
-        let left = gradients_at(k, output, end);
-        multiply_outer(left, inputs_at(k, input, end), &sums);
-        let second = gradients_at(k + 1u, output, end);
-        multiply_outer(second, inputs_at(k + 1u, input, end), &sums);
-        let third = gradients_at(k + 2u, output, end);
-        multiply_outer(third, inputs_at(k + 2u, input, end), &sums);
-        let fourth = gradients_at(k + 3u, output, end);
-        multiply_outer(fourth, inputs_at(k + 3u, input, end), &sums);
-        bias_sums += left + second + third + fourth;
+    for (var k = first_row; k < end; k += DEPTH) {
+        var left: Terms;
+        var right: Terms;
+        for (var i = 0u; i < DEPTH; i++) {
+            let row = min(k + i, end - 1u);
+            let dy_place = (row * args.dy_pitch + args.dy_column + output) / 4u;
+            left[i] = select(vec4<f32>(), gradients(dy_place), k + i < end);
+            right[i] = select(vec4<f32>(), x[(row * args.x_pitch + args.x_column + input) / 4u], k + i < end);
+            bias_sums += left[i];
+        }
+        for (var quad = 0u; quad < QUADS; quad++) {
+            sums[quad] = multiply_columns(quad, &left, &right, sums[quad]);
+        }
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
     for (var quad = 0u; quad < QUADS; quad++) {

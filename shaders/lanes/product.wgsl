@@ -3,6 +3,8 @@
 // address and costs as much as several multiply-adds, barriers cost more, and values passed between invocations cost
 // nothing. So nothing is loaded twice: an invocation keeps its own columns' factors, and hands the rows' on by broadcast.
 //
+// Kernels load past no end: they clamp the address and select zero, which costs less than a branch around a load.
+//
 // Invocation `lane` holds columns 4·lane .. 4·lane + 3 of the tile, row 4·quad + i of them in `sums[quad][i]`.
 
 const LANES: u32 = 8;
@@ -45,23 +47,24 @@ fn multiply_row(low: vec4<f32>, high: vec4<f32>, right: ptr<function, Terms>, st
     return fma(vec4<f32>(high.w), (*right)[7], sum);
 }
 
-/// Adds one term to all rows: row 4·quad + i has its factor in component i of invocation `quad`.
-fn multiply_outer(left: vec4<f32>, right: vec4<f32>, sums: ptr<function, Sums>) {
-    (*sums)[0] = add_outer(subgroupBroadcast(left, 0u), right, (*sums)[0]);
-    (*sums)[1] = add_outer(subgroupBroadcast(left, 1u), right, (*sums)[1]);
-    (*sums)[2] = add_outer(subgroupBroadcast(left, 2u), right, (*sums)[2]);
-    (*sums)[3] = add_outer(subgroupBroadcast(left, 3u), right, (*sums)[3]);
-    (*sums)[4] = add_outer(subgroupBroadcast(left, 4u), right, (*sums)[4]);
-    (*sums)[5] = add_outer(subgroupBroadcast(left, 5u), right, (*sums)[5]);
-    (*sums)[6] = add_outer(subgroupBroadcast(left, 6u), right, (*sums)[6]);
-    (*sums)[7] = add_outer(subgroupBroadcast(left, 7u), right, (*sums)[7]);
-}
-
-fn add_outer(left: vec4<f32>, right: vec4<f32>, start: mat4x4<f32>) -> mat4x4<f32> {
+/// Adds DEPTH terms to four rows. Term k of row i has its factor in component i of `left[k]` of invocation `lane`.
+fn multiply_columns(lane: u32, left: ptr<function, Terms>, right: ptr<function, Terms>, sums: mat4x4<f32>) -> mat4x4<f32> {
+    let low = transpose(mat4x4<f32>(
+        subgroupShuffle((*left)[0], lane),
+        subgroupShuffle((*left)[1], lane),
+        subgroupShuffle((*left)[2], lane),
+        subgroupShuffle((*left)[3], lane),
+    ));
+    let high = transpose(mat4x4<f32>(
+        subgroupShuffle((*left)[4], lane),
+        subgroupShuffle((*left)[5], lane),
+        subgroupShuffle((*left)[6], lane),
+        subgroupShuffle((*left)[7], lane),
+    ));
     return mat4x4<f32>(
-        fma(vec4<f32>(left.x), right, start[0]),
-        fma(vec4<f32>(left.y), right, start[1]),
-        fma(vec4<f32>(left.z), right, start[2]),
-        fma(vec4<f32>(left.w), right, start[3]),
+        multiply_row(low[0], high[0], right, sums[0]),
+        multiply_row(low[1], high[1], right, sums[1]),
+        multiply_row(low[2], high[2], right, sums[2]),
+        multiply_row(low[3], high[3], right, sums[3]),
     );
 }

@@ -29,7 +29,7 @@ pub struct Check {
     /// Only the case of this name, or else those with this text in their names
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["fuzz", "fuzz_seed"])]
     case: Option<String>,
-    /// Draw the inputs anew from this seed; of --fuzz, the shapes too
+    /// Draw the inputs anew from this seed; of --fuzz the shapes too, of --model the parameters
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// List the kernels with their cases, run none
@@ -73,6 +73,9 @@ type Compiled = (&'static str, Device);
 pub fn run(common: &Common, arguments: &Check) -> Done {
     if arguments.model {
         return run_model(common, arguments);
+    }
+    if arguments.configuration.config.is_some() || !arguments.configuration.set.is_empty() {
+        return Err(Failure("--config, --set: kernels have no settings; add --model to check a pass of the model".into()));
     }
     let kernels = kernels_named(&arguments.kernel)?;
     let listed = || -> Result<Vec<Case>, Failure> {
@@ -154,7 +157,7 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
                 dumped = Some(path);
             }
             failed += usize::from(!report.passed());
-            let options = format!("{} --shaders {shaders}", case.options());
+            let options = options(common, &case, shaders);
             if common.json {
                 let mut entry = serde_json::to_value(&report)?;
                 entry["shaders"] = json!(shaders);
@@ -184,6 +187,13 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
         println!("{passed} passed, {failed} failed on {}", device.name());
     }
     Ok(code(failed))
+}
+
+/// What runs a case alone, as it was run here.
+fn options(common: &Common, case: &Case, shaders: &str) -> String {
+    let device = common.device.as_ref().map(|device| format!(" --device '{device}'")).unwrap_or_default();
+    let shaders = if shaders == "none" { String::new() } else { format!(" --shaders {shaders}") };
+    format!("{}{shaders}{device}", case.options())
 }
 
 fn code(failed: usize) -> ExitCode {

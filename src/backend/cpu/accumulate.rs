@@ -5,5 +5,5 @@ use crate::backend::Sink;
 
 /// `x` has the shape of the sink.
 pub fn accumulate<T: Real>(x: &CpuTensor<T>, sink: &Sink<CpuTensor<T>>) {
-    sink.store(&x.values());
+    sink.store(x.values().to_vec());
 }

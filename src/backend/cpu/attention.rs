@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::product::{View, product};
+use super::wide::{sum, wide};
 
 /// Which rows attend to which, and how.
 #[derive(Debug, Clone, Copy)]
@@ -74,12 +75,7 @@ fn head_forward<T: Real>(operands: Operands<T>, layout: Layout, head: &Head) -> 
     }
     let mut weights = product(q, k.transposed());
     let scale = T::of(layout.scale);
-    let sums = weights.chunks_exact_mut(keys).map(|row| {
-        row.iter_mut().for_each(|score| *score *= scale);
-        let log_sum_exp = log_sum_exp(row);
-        row.iter_mut().for_each(|score| *score = (*score - log_sum_exp).exp());
-        log_sum_exp
-    });
+    let sums = weights.chunks_exact_mut(keys).map(|row| softmax(row, scale));
     let sums = sums.collect();
     (product(View::new(&weights, keys), v), sums)
 }
@@ -98,19 +94,36 @@ fn head_backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum
         let columns = row * layout.width + head.columns.start..row * layout.width + head.columns.end;
         let delta = dy[columns.clone()].iter().zip(&output[columns]).map(|(&dy, &o)| dy * o).sum::<T>();
         let log_sum_exp = log_sum_exp[row * layout.heads + head.index];
-        for (p, ds) in weights.iter_mut().zip(ds) {
-            *p = (*p * scale - log_sum_exp).exp();
-            *ds = scale * *p * (*ds - delta);
-        }
+        scores_back(weights, ds, [scale, log_sum_exp, delta]);
     }
     let (p, ds) = (View::new(&weights, keys), View::new(&dscores, keys));
     [product(ds, k), product(ds.transposed(), q), product(p.transposed(), block(dy))]
 }
 
 /// log Σ e^value, from the largest on; a NaN makes it NaN.
+#[inline(always)]
 pub(super) fn log_sum_exp<T: Real>(values: &[T]) -> T {
     let highest = values.iter().fold(T::neg_infinity(), |highest, &value| highest.max(value));
-    highest + values.iter().map(|&value| (value - highest).exp()).sum::<T>().ln()
+    highest + sum(values.iter().map(|&value| (value - highest).exponential())).ln()
+}
+
+wide! {
+    /// Replaces scores by the softmax of `scale` times them; returns its log-sum-exp.
+    fn softmax<T: Real>(row: &mut [T], scale: T) -> T {
+        row.iter_mut().for_each(|score| *score *= scale);
+        let log_sum_exp = log_sum_exp(row);
+        row.iter_mut().for_each(|score| *score = (*score - log_sum_exp).exponential());
+        log_sum_exp
+    }
+
+    /// Replaces scores by their weights, and the weights' gradients `ds` by those of the scores, of one query.
+    fn scores_back<T: Real>(scores: &mut [T], ds: &mut [T], query: [T; 3]) {
+        let [scale, log_sum_exp, delta] = query;
+        for (p, ds) in scores.iter_mut().zip(ds) {
+            *p = (*p * scale - log_sum_exp).exponential();
+            *ds = scale * *p * (*ds - delta);
+        }
+    }
 }
 
 /// Writes `block: [rows, columns]` into `target: [.., width]` from row `first` on.

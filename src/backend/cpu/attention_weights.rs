@@ -17,7 +17,7 @@ pub fn forward<T: Real>(queries: &[T], keys: &[T], layout: Layout) -> Vec<T> {
             let score = |key: usize| scale * query.iter().zip(&keys[of(key)]).map(|(&q, &k)| q * k).sum::<T>();
             let scores: Vec<T> = key_rows.clone().map(score).collect();
             let total = log_sum_exp(&scores);
-            weights.extend(scores.iter().map(|&score| (score - total).exp()));
+            weights.extend(scores.iter().map(|&score| (score - total).exponential()));
         }
     }
     weights

@@ -3,17 +3,25 @@
 //! i, f, o = σ(a), g = tanh(a) with `a = x · W_ihᵀ + b_ih + b_hh + h_{t-1} · W_hhᵀ`; `c_t = f c_{t-1} + i g`;
 //! `h_t = o tanh(c_t)`; `y = (h_forward + h_reverse) / 2`. The reverse direction starts at each sequence's last row.
 //!
-//! Sequences are taken from the longest to the shortest, so those that are still running at step t are the first ones
-//! of a matrix and a step is one product `[running, H] · [H, 4H]`. The way back makes the gate gradients by the same
-//! loop in reverse; every other gradient is then one product.
+//! The inputs' part of a is one product for all rows. Then each group of a few sequences runs by itself, from the longest
+//! to the shortest: those that are still running at step t are the first ones of a matrix, and a step is one product
+//! `[running, H] · [H, 4H]`. The way back makes the gate gradients by the same loop in reverse; every other gradient is then
+//! one product.
+
+use std::cmp::Reverse;
+
+use rayon::prelude::*;
 
 use super::Real;
 use super::linear::rounded;
-use super::product::{View, column_sums, product};
+use super::product::{Packed, View, add_product, column_sums, product};
+use super::wide::wide;
 use crate::backend::{LstmWeights, Precision};
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;
+/// Sequences that step together: enough for the tiles of a product, few enough to give every thread a group.
+const GROUP: usize = 8;
 
 /// What a layer computes with: sizes and the sequences' rows.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +30,6 @@ pub struct Layout<'a> {
     pub hidden: usize,
     /// `[batch + 1]`
     pub offsets: &'a [u32],
-    /// `[batch]`, from the longest to the shortest.
-    pub by_length: &'a [u32],
     /// Of the products over all rows.
     pub precision: Precision,
 }
@@ -55,42 +61,88 @@ pub struct Gradients<T> {
     pub weights: LstmWeights<Vec<T>>,
 }
 
-/// One direction's results, `[rows, 4H]`, then `[rows, H]` each.
-struct Trace<T> {
-    gates: Vec<T>,
-    cells: Vec<T>,
-    previous: Vec<T>,
-    hidden: Vec<T>,
+/// One sequence's rows of the way forward.
+struct Running<'a, T> {
+    length: usize,
+    /// `[length, 2 · 4H]`: pre-activations, which each step replaces by its gates.
+    gates: &'a mut [T],
+    /// `[length, 2H]`
+    cells: &'a mut [T],
+    /// `[length, 2H]`
+    previous: &'a mut [T],
+    /// `[length, H]`
+    y: &'a mut [T],
+}
+
+/// One sequence's rows of the way back.
+struct RunningBack<'a, T> {
+    length: usize,
+    /// `[length, 2 · 4H]`: gradients of the pre-activations.
+    dgates: &'a mut [T],
+    /// `[length, 2 · 4H]`
+    gates: &'a [T],
+    /// `[length, 2H]`
+    cells: &'a [T],
+    /// `[length, H]`
+    dy: &'a [T],
 }
 
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
 pub fn forward<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>) -> Forward<T> {
-    let [x, input] = [x, weights.input].map(|values| rounded(values.into(), layout.precision));
-    let weights = LstmWeights { input: &*input, ..*weights };
-    let (ahead, reverse) = rayon::join(|| run(&x, layout, &weights, 0), || run(&x, layout, &weights, 1));
-    let half = T::of(0.5);
-    Forward {
-        y: ahead.hidden.iter().zip(&reverse.hidden).map(|(&ahead, &reverse)| half * (ahead + reverse)).collect(),
-        gates: interleave(&ahead.gates, &reverse.gates, GATES * layout.hidden),
-        cells: interleave(&ahead.cells, &reverse.cells, layout.hidden),
-        previous: interleave(&ahead.previous, &reverse.previous, layout.hidden),
-    }
+    let Layout { inputs, hidden: h, offsets, precision } = layout;
+    let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
+    let rows = offsets.last().map_or(0, |&rows| rows as usize);
+    let bias: Vec<T> = weights.bias_input.iter().zip(weights.bias_recurrent).map(|(&a, &b)| a + b).collect();
+    let mut gates = bias.repeat(rows);
+    add_product(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &mut gates);
+    let [mut cells, mut previous] = [(); 2].map(|()| vec![T::zero(); rows * DIRECTIONS * h]);
+    let mut y = vec![T::zero(); rows * h];
+    let parts = split(&mut gates, offsets, DIRECTIONS * GATES * h)
+        .zip(split(&mut cells, offsets, DIRECTIONS * h))
+        .zip(split(&mut previous, offsets, DIRECTIONS * h).zip(split(&mut y, offsets, h)));
+    let sequences = parts.map(|((gates, cells), (previous, y))| Running { length: y.len() / h, gates, cells, previous, y });
+    let mut sequences: Vec<_> = sequences.collect();
+    sequences.sort_by_key(|sequence| Reverse(sequence.length));
+    let recurrent = recurrent_weights(weights.recurrent, h).map(|weight| Packed::new(weight.transposed()));
+    sequences.par_chunks_mut(GROUP).for_each(|group| {
+        for (direction, weight) in recurrent.iter().enumerate() {
+            run(group, weight, h, direction);
+        }
+    });
+    Forward { y, gates, cells, previous }
 }
 
 /// `dy: [rows, H]`; `wants_x` says whether the gradient of x is asked for.
 pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeights<&[T]>, saved: Saved<T>, wants_x: bool) -> Gradients<T> {
-    let Layout { inputs, hidden, .. } = layout;
-    let width = GATES * hidden;
-    let (ahead, reverse) = rayon::join(|| run_back(dy, layout, weights, saved, 0), || run_back(dy, layout, weights, saved, 1));
-    let factor = |values| rounded(values, layout.precision);
-    let dgates = factor(interleave(&ahead, &reverse, width).into());
-    let [x, input, previous] = [x, weights.input, saved.previous].map(|values| factor(values.into()));
-    let g = View::new(&dgates, DIRECTIONS * width);
-    let recurrent = (0..DIRECTIONS).flat_map(|direction| {
-        let previous = View::new(&previous, DIRECTIONS * hidden).columns(direction * hidden..(direction + 1) * hidden);
-        product(g.columns(direction * width..(direction + 1) * width).transposed(), previous)
+    let Layout { inputs, hidden: h, offsets, precision } = layout;
+    let width = DIRECTIONS * GATES * h;
+    let mut dgates = vec![T::zero(); saved.gates.len()];
+    let sequences = split(&mut dgates, offsets, width).zip(offsets.windows(2)).map(|(dgates, rows)| {
+        let [first, end] = [rows[0], rows[1]].map(|row| row as usize);
+        RunningBack {
+            length: end - first,
+            dgates,
+            gates: &saved.gates[first * width..end * width],
+            cells: &saved.cells[first * DIRECTIONS * h..end * DIRECTIONS * h],
+            dy: &dy[first * h..end * h],
+        }
     });
-    let bias = column_sums(&dgates, DIRECTIONS * width);
+    let mut sequences: Vec<_> = sequences.collect();
+    sequences.sort_by_key(|sequence| Reverse(sequence.length));
+    let recurrent = recurrent_weights(weights.recurrent, h).map(Packed::new);
+    sequences.par_chunks_mut(GROUP).for_each(|group| {
+        for (direction, weight) in recurrent.iter().enumerate() {
+            run_back(group, weight, h, direction);
+        }
+    });
+    let dgates = rounded(dgates.into(), precision);
+    let [x, input, previous] = [x, weights.input, saved.previous].map(|factor| rounded(factor.into(), precision));
+    let g = View::new(&dgates, width);
+    let recurrent = (0..DIRECTIONS).flat_map(|direction| {
+        let previous = View::new(&previous, DIRECTIONS * h).columns(direction * h..(direction + 1) * h);
+        product(g.columns(direction * GATES * h..(direction + 1) * GATES * h).transposed(), previous)
+    });
+    let bias = column_sums(&dgates, width);
     Gradients {
         x: wants_x.then(|| product(g, View::new(&input, inputs))),
         weights: LstmWeights {
@@ -102,95 +154,121 @@ pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeight
     }
 }
 
-/// The rows that step `step` visits: one for each sequence that is still running, longest first.
-fn visited(layout: Layout, direction: usize, step: usize) -> Vec<usize> {
-    let ranges = layout.by_length.iter().map(|&u| (layout.offsets[u as usize] as usize, layout.offsets[u as usize + 1] as usize));
-    let running = ranges.take_while(|(start, end)| step < end - start);
-    running.map(|(start, end)| if direction == 0 { start + step } else { end - 1 - step }).collect()
+/// Each direction's `[4H, H]`.
+fn recurrent_weights<T>(weights: &[T], hidden: usize) -> [View<'_, T>; DIRECTIONS] {
+    [0, 1].map(|direction| View::new(weights, hidden).rows(direction * GATES * hidden..(direction + 1) * GATES * hidden))
 }
 
-/// Length of the longest sequence.
-fn longest(layout: Layout) -> usize {
-    layout.by_length.first().map_or(0, |&u| (layout.offsets[u as usize + 1] - layout.offsets[u as usize]) as usize)
+/// Each sequence's rows of a matrix of `width` columns.
+fn split<'a, T>(mut values: &'a mut [T], offsets: &'a [u32], width: usize) -> impl Iterator<Item = &'a mut [T]> {
+    offsets.windows(2).map(move |rows| {
+        let (own, rest) = std::mem::take(&mut values).split_at_mut((rows[1] - rows[0]) as usize * width);
+        values = rest;
+        own
+    })
 }
 
-fn run<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>, direction: usize) -> Trace<T> {
-    let Layout { inputs, hidden: h, .. } = layout;
-    let own = direction * GATES * h..(direction + 1) * GATES * h;
-    let recurrent = View::new(weights.recurrent, h).rows(own.clone()).transposed();
-    // The pre-activations, which each step replaces by its gates.
-    let mut gates = product(View::new(x, inputs), View::new(weights.input, inputs).rows(own.clone()).transposed());
-    let biases: Vec<T> = weights.bias_input[own.clone()].iter().zip(&weights.bias_recurrent[own]).map(|(&a, &b)| a + b).collect();
-    let rows = gates.len() / (GATES * h);
-    let [mut cells, mut previous, mut hidden] = [(); 3].map(|()| vec![T::zero(); rows * h]);
-    // States of the running sequences, longest first.
-    let [mut last_cell, mut last_hidden] = [(); 2].map(|()| vec![T::zero(); layout.by_length.len() * h]);
-    for step in 0..longest(layout) {
-        let visited = visited(layout, direction, step);
-        let sums = product(View::new(&last_hidden[..visited.len() * h], h), recurrent);
-        for (place, &row) in visited.iter().enumerate() {
-            let gates = &mut gates[row * GATES * h..(row + 1) * GATES * h];
-            for ((gate, &sum), &bias) in gates.iter_mut().zip(&sums[place * GATES * h..]).zip(&biases) {
-                *gate += bias + sum;
-            }
-            let (sigmoids, update) = gates.split_at_mut(2 * h);
-            let (update, output) = update.split_at_mut(h);
-            sigmoids.iter_mut().chain(&mut *output).for_each(|a| *a = sigmoid(*a));
-            update.iter_mut().for_each(|a| *a = a.tanh());
-            for unit in 0..h {
-                let (state, at) = (place * h + unit, row * h + unit);
-                previous[at] = last_hidden[state];
-                cells[at] = sigmoids[h + unit] * last_cell[state] + sigmoids[unit] * update[unit];
-                hidden[at] = output[unit] * cells[at].tanh();
-                (last_cell[state], last_hidden[state]) = (cells[at], hidden[at]);
-            }
+/// The row that a direction visits at a step.
+fn row_of(direction: usize, step: usize, length: usize) -> usize {
+    if direction == 0 { step } else { length - 1 - step }
+}
+
+fn run<T: Real>(group: &mut [Running<T>], recurrent: &Packed<T>, h: usize, direction: usize) {
+    let half = T::of(0.5);
+    let [mut cells, mut hidden] = [(); 2].map(|()| vec![T::zero(); group.len() * h]);
+    let mut sums = vec![T::zero(); group.len() * GATES * h];
+    for step in 0..group[0].length {
+        let running = group.iter().take_while(|sequence| step < sequence.length).count();
+        let sums = &mut sums[..running * GATES * h];
+        sums.fill(T::zero());
+        add_product(View::new(&hidden[..running * h], h), recurrent, sums);
+        let states = cells.chunks_exact_mut(h).zip(hidden.chunks_exact_mut(h));
+        for ((sequence, (cell, hidden)), sums) in group[..running].iter_mut().zip(states).zip(sums.chunks_exact(GATES * h)) {
+            let row = row_of(direction, step, sequence.length);
+            let own = (row * DIRECTIONS + direction) * h..(row * DIRECTIONS + direction + 1) * h;
+            sequence.previous[own.clone()].copy_from_slice(hidden);
+            advance(sums, &mut sequence.gates[own.start * GATES..own.end * GATES], cell, hidden);
+            sequence.cells[own].copy_from_slice(cell);
+            sequence.y[row * h..(row + 1) * h].iter_mut().zip(&*hidden).for_each(|(y, &hidden)| *y += half * hidden);
         }
     }
-    Trace { gates, cells, previous, hidden }
 }
 
-/// Gradients of one direction's pre-activations, `[rows, 4H]`.
-fn run_back<T: Real>(dy: &[T], layout: Layout, weights: &LstmWeights<&[T]>, saved: Saved<T>, direction: usize) -> Vec<T> {
-    let h = layout.hidden;
-    let (one, half) = (T::one(), T::of(0.5));
-    let recurrent = View::new(weights.recurrent, h).rows(direction * GATES * h..(direction + 1) * GATES * h);
-    let mut dgates = vec![T::zero(); dy.len() * GATES];
+fn run_back<T: Real>(group: &mut [RunningBack<T>], recurrent: &Packed<T>, h: usize, direction: usize) {
     // What step t + 1 sends back, longest sequence first; sequences that end at t get nothing.
-    let [mut dcell, mut dhidden] = [(); 2].map(|()| vec![T::zero(); layout.by_length.len() * h]);
-    for step in (0..longest(layout)).rev() {
-        let visited = visited(layout, direction, step);
-        let mut running = Vec::with_capacity(visited.len() * GATES * h);
-        for (place, &row) in visited.iter().enumerate() {
-            let gates = &saved.gates[(row * DIRECTIONS + direction) * GATES * h..][..GATES * h];
-            let dgates = &mut dgates[row * GATES * h..(row + 1) * GATES * h];
-            // c_{t-1} lies in the row that the direction visited before.
-            let before = (step > 0).then(|| if direction == 0 { row - 1 } else { row + 1 });
-            for unit in 0..h {
-                let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * h + unit]);
-                let cell = |row: usize| saved.cells[(row * DIRECTIONS + direction) * h + unit];
-                let (state, squashed) = (place * h + unit, cell(row).tanh());
-                let dh = half * dy[row * h + unit] + dhidden[state];
-                let dc = dcell[state] + dh * o * (one - squashed * squashed);
-                dgates[unit] = dc * g * i * (one - i);
-                dgates[h + unit] = dc * before.map_or(T::zero(), cell) * f * (one - f);
-                dgates[2 * h + unit] = dc * i * (one - g * g);
-                dgates[3 * h + unit] = dh * squashed * o * (one - o);
-                dcell[state] = dc * f;
-            }
+    let [mut dcells, mut dhidden] = [(); 2].map(|()| vec![T::zero(); group.len() * h]);
+    let mut running = Vec::with_capacity(group.len() * GATES * h);
+    let none = vec![T::zero(); h];
+    for step in (0..group[0].length).rev() {
+        running.clear();
+        let states = dcells.chunks_exact_mut(h).zip(dhidden.chunks_exact(h));
+        for (sequence, (dcell, dhidden)) in group.iter_mut().take_while(|sequence| step < sequence.length).zip(states) {
+            let row = row_of(direction, step, sequence.length);
+            let of = |row: usize| (row * DIRECTIONS + direction) * h..(row * DIRECTIONS + direction + 1) * h;
+            let own = of(row).start * GATES..of(row).end * GATES;
+            let before = step.checked_sub(1).map_or(&none[..], |step| &sequence.cells[of(row_of(direction, step, sequence.length))]);
+            let dgates = &mut sequence.dgates[own.clone()];
+            let dy = &sequence.dy[row * h..(row + 1) * h];
+            retreat(&sequence.gates[own], [before, &sequence.cells[of(row)], dy, dhidden], dcell, dgates);
             running.extend_from_slice(dgates);
         }
-        dhidden[..visited.len() * h].copy_from_slice(&product(View::new(&running, GATES * h), recurrent));
+        let dhidden = &mut dhidden[..running.len() / GATES];
+        dhidden.fill(T::zero());
+        add_product(View::new(&running, GATES * h), recurrent, dhidden);
     }
-    dgates
+}
+
+wide! {
+    /// One step of one sequence: adds the recurrent `sums: [4H]` to the pre-activations `gates: [4H]`, replaces them by the
+    /// gates, and both states by the new ones.
+    fn advance<T: Real>(sums: &[T], gates: &mut [T], cell: &mut [T], hidden: &mut [T]) {
+        let h = cell.len();
+        for (gate, &sum) in gates.iter_mut().zip(sums) {
+            *gate += sum;
+        }
+        let [i, f, g, o] = quarters_mut(gates, h);
+        for gates in [&mut *i, &mut *f, &mut *o] {
+            gates.iter_mut().for_each(|a| *a = sigmoid(*a));
+        }
+        g.iter_mut().for_each(|a| *a = a.hyperbolic_tangent());
+        for ((cell, (&i, &f)), &g) in cell.iter_mut().zip(i.iter().zip(&*f)).zip(&*g) {
+            *cell = f * *cell + i * g;
+        }
+        for ((hidden, &cell), &o) in hidden.iter_mut().zip(&*cell).zip(&*o) {
+            *hidden = o * cell.hyperbolic_tangent();
+        }
+    }
+
+    /// One step back of one sequence: from c_{t-1}, c_t, dy and what step t + 1 sent back to the gradients of the
+    /// pre-activations; `dcell` becomes that of c_{t-1}.
+    fn retreat<T: Real>(gates: &[T], inputs: [&[T]; 4], dcell: &mut [T], dgates: &mut [T]) {
+        let (one, half, h) = (T::one(), T::of(0.5), dcell.len());
+        let [[i, f], [g, o]] = [0, 2].map(|gate| [gate, gate + 1].map(|gate| &gates[gate * h..][..h]));
+        let [di, df, dg, d_o] = quarters_mut(dgates, h);
+        let [before, cells, dy, dhidden] = inputs.map(|values| &values[..h]);
+        for unit in 0..h {
+            let squashed = cells[unit].hyperbolic_tangent();
+            let dh = half * dy[unit] + dhidden[unit];
+            let dc = dcell[unit] + dh * o[unit] * (one - squashed * squashed);
+            di[unit] = dc * g[unit] * i[unit] * (one - i[unit]);
+            df[unit] = dc * before[unit] * f[unit] * (one - f[unit]);
+            dg[unit] = dc * i[unit] * (one - g[unit] * g[unit]);
+            d_o[unit] = dh * squashed * o[unit] * (one - o[unit]);
+            dcell[unit] = dc * f[unit];
+        }
+    }
+}
+
+/// i, f, g, o of `[4H]`.
+#[inline(always)]
+fn quarters_mut<T>(gates: &mut [T], h: usize) -> [&mut [T]; GATES] {
+    let (left, right) = gates[..GATES * h].split_at_mut(2 * h);
+    let ((i, f), (g, o)) = (left.split_at_mut(h), right.split_at_mut(h));
+    [i, f, g, o]
 }
 
 /// 1 / (1 + e^-x); the exponential may overflow to infinity, which gives the right 0, and NaN stays NaN.
+#[inline(always)]
 fn sigmoid<T: Real>(x: T) -> T {
-    T::one() / (T::one() + (-x).exp())
-}
-
-/// Two matrices of `width` columns side by side.
-fn interleave<T: Real>(left: &[T], right: &[T], width: usize) -> Vec<T> {
-    let rows = left.chunks_exact(width).zip(right.chunks_exact(width));
-    rows.flat_map(|(left, right)| left.iter().chain(right)).copied().collect()
+    T::one() / (T::one() + (-x).exponential())
 }

@@ -1,7 +1,8 @@
 //! ConvBlock (1): `y[p] = act(max over r of (Σ_k W_k x[3p + r + k - 1] + b))`, r and k in 0..3, rows of one utterance.
 //!
-//! A convolution of three taps is one product: row t of the patches holds x[t - 1], x[t], x[t + 1] channel by channel,
-//! as the weight `[out, in, 3]` does, with zeros outside the utterance. Only rows that a whole window covers exist.
+//! A convolution of three taps is one product: row t of the patches holds x[t - 1], x[t], x[t + 1] one after the other, with
+//! zeros outside the utterance; the weight `[out, in, 3]` is turned to `[out, 3, in]`. Only rows that a whole window covers
+//! exist.
 //! The way back: g is dy at the row that won its window and zero at the other two; `dW = gᵀ · patches`, `db = Σ g`, and
 //! `dx[t] = Σ_k (g · W)[t + 1 - k, k]` gathers what the patches held of row t.
 
@@ -11,7 +12,8 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::linear::{activate, gated};
-use super::product::{View, column_sums, product};
+use super::product::{Packed, View, add_product, column_sums, product};
+use super::wide::{add, wide};
 use crate::backend::{Activation, POOL};
 
 const WINDOW: usize = POOL as usize;
@@ -49,16 +51,21 @@ pub struct Gradients<T> {
 pub fn forward<T: Real>(x: &[T], layout: Layout, weight: &[T], bias: &[T], inputs: usize, activation: Activation) -> (Vec<T>, Vec<u32>) {
     let outputs = bias.len();
     let patches = patches(x, layout, inputs);
-    let convolved = product(View::new(&patches, inputs * TAPS), View::new(weight, inputs * TAPS).transposed());
+    let weight = turned(weight, [inputs, TAPS]);
+    let mut convolved = bias.repeat(patches.len() / (inputs * TAPS));
+    add_product(View::new(&patches, inputs * TAPS), &Packed::new(View::new(&weight, inputs * TAPS).transposed()), &mut convolved);
     let words = outputs.div_ceil(WINNERS);
     let windows = convolved.len() / (WINDOW * outputs);
     let (mut y, mut winners) = (vec![T::zero(); windows * outputs], vec![0; windows * words]);
     let rows = y.par_chunks_exact_mut(outputs).zip(winners.par_chunks_exact_mut(words));
     rows.zip(convolved.par_chunks_exact(WINDOW * outputs)).for_each(|((y, winners), window)| {
-        for (column, y) in y.iter_mut().enumerate() {
-            let (winner, highest) = earliest_maximum((0..WINDOW).map(|r| window[r * outputs + column] + bias[column]));
-            *y = highest;
-            winners[column / WINNERS] |= (winner as u32) << (2 * (column % WINNERS));
+        y.copy_from_slice(&window[..outputs]);
+        let mut places = vec![0u32; outputs];
+        for (place, row) in (1..).zip(window.chunks_exact(outputs).skip(1)) {
+            raise(row, place, y, &mut places);
+        }
+        for (word, places) in winners.iter_mut().zip(places.chunks(WINNERS)) {
+            *word = places.iter().rev().fold(0, |word, &place| word << 2 | place);
         }
         activate(y, activation);
     });
@@ -80,22 +87,32 @@ pub fn backward<T: Real>(
     let patches = patches(saved.x, layout, inputs);
     Gradients {
         x: wants_x.then(|| {
-            let dpatches = product(View::new(&g, outputs), View::new(weight, inputs * TAPS));
+            let dpatches = product(View::new(&g, outputs), View::new(&turned(weight, [inputs, TAPS]), inputs * TAPS));
             gather(&dpatches, layout, saved.x.len(), inputs)
         }),
-        weight: product(View::new(&g, outputs).transposed(), View::new(&patches, inputs * TAPS)),
+        weight: turned(&product(View::new(&g, outputs).transposed(), View::new(&patches, inputs * TAPS)), [TAPS, inputs]),
         bias: column_sums(&g, outputs),
     }
 }
 
-/// Index and value of the maximum: the earliest of equals; a NaN wins and stays.
-pub(super) fn earliest_maximum<T: Real>(values: impl Iterator<Item = T>) -> (usize, T) {
-    values.enumerate().fold((0, T::neg_infinity()), |best, (index, value)| {
-        if !best.1.is_nan() && (value > best.1 || value.is_nan()) { (index, value) } else { best }
-    })
+wide! {
+    /// Raises each column's maximum to the value of the row at `place`: the earliest of equals stays, a NaN wins and stays.
+    pub(super) fn raise<T: Real>(row: &[T], place: u32, highest: &mut [T], winners: &mut [u32]) {
+        for ((highest, winner), &value) in highest.iter_mut().zip(winners).zip(row) {
+            let higher = !highest.is_nan() & ((value > *highest) | value.is_nan());
+            *highest = if higher { value } else { *highest };
+            *winner = if higher { place } else { *winner };
+        }
+    }
 }
 
-/// `[3 · output rows, inputs · 3]`: what the taps see at each row of the convolution.
+/// `[.., rows, columns]` to `[.., columns, rows]`.
+fn turned<T: Real>(weight: &[T], [rows, columns]: [usize; 2]) -> Vec<T> {
+    let matrices = weight.chunks_exact(rows * columns);
+    matrices.flat_map(|matrix| (0..columns).flat_map(move |column| matrix[column..].iter().step_by(columns))).copied().collect()
+}
+
+/// `[3 · output rows, 3 · inputs]`: what the taps see at each row of the convolution.
 fn patches<T: Real>(x: &[T], layout: Layout, inputs: usize) -> Vec<T> {
     let [columns, windows] = [inputs * TAPS, layout.output.last().map_or(0, |&rows| rows as usize)];
     let mut patches = vec![T::zero(); windows * WINDOW * columns];
@@ -103,15 +120,10 @@ fn patches<T: Real>(x: &[T], layout: Layout, inputs: usize) -> Vec<T> {
         let (source, target) =
             (&x[input.start * inputs..input.end * inputs], output.start * WINDOW * columns..output.end * WINDOW * columns);
         patches[target].par_chunks_exact_mut(columns).enumerate().for_each(|(row, patch)| {
-            for tap in 0..TAPS {
-                // Row `row + tap - 1` of the utterance, if it is inside.
-                let Some(first) = (row + tap).checked_sub(1).map(|row| row * inputs).filter(|&first| first < source.len()) else {
-                    continue;
-                };
-                for (channel, &value) in source[first..first + inputs].iter().enumerate() {
-                    patch[channel * TAPS + tap] = value;
-                }
-            }
+            // The taps before the utterance, and after it, keep their zeros.
+            let before = if row == 0 { inputs } else { 0 };
+            let seen = &source[(row * inputs).saturating_sub(inputs)..source.len().min((row + 2) * inputs)];
+            patch[before..before + seen.len()].copy_from_slice(seen);
         });
     }
     patches
@@ -138,11 +150,9 @@ fn gather<T: Real>(dpatches: &[T], layout: Layout, length: usize, inputs: usize)
     for (input, output) in layout.utterances() {
         let patches = &dpatches[output.start * WINDOW * columns..output.end * WINDOW * columns];
         dx[input.start * inputs..input.end * inputs].par_chunks_exact_mut(inputs).enumerate().for_each(|(row, dx)| {
-            for tap in 0..TAPS {
-                let Some(patch) = (row + 1).checked_sub(tap).and_then(|row| patches.chunks_exact(columns).nth(row)) else { continue };
-                for (channel, dx) in dx.iter_mut().enumerate() {
-                    *dx += patch[channel * TAPS + tap];
-                }
+            let rows = (0..TAPS).filter_map(|tap| Some((tap, (row + 1).checked_sub(tap)?)));
+            for (tap, patch) in rows.filter(|&(_, patch)| patch * columns < patches.len()) {
+                add(&patches[patch * columns + tap * inputs..][..inputs], dx);
             }
         });
     }

@@ -29,7 +29,7 @@ pub fn forward<T: Real>(
         for (&logit, &target) in logits.iter().zip(&targets) {
             let log_p = logit - log_sum_exp;
             loss -= target * log_p;
-            gradient.push((all * log_p.exp() - target) / total * scale);
+            gradient.push((all * log_p.exponential() - target) / total * scale);
         }
     }
     (loss / total, gradient)

@@ -1,17 +1,23 @@
 //! Global maximum over time (18): `y[u, c] = max over the rows of utterance u of x[row, c]`, the earliest row on ties, a
 //! NaN before all; the gradient goes to that row alone. Utterances have at least one row.
 
+use rayon::prelude::*;
+
 use super::Real;
-use super::conv_pool::earliest_maximum;
+use super::conv_pool::raise;
 
 /// `x: [rows, columns]` → the maxima and their rows, `[batch, columns]` each.
 pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec<T>, Vec<u32>) {
-    let places = offsets.windows(2).flat_map(|rows| (0..columns).map(move |column| (rows[0], rows[1], column)));
-    let maxima = places.map(|(first, end, column)| {
-        let (index, highest) = earliest_maximum((first..end).map(|row| x[row as usize * columns + column]));
-        (highest, first + index as u32)
+    let batch = offsets.len() - 1;
+    let (mut maxima, mut winners) = (vec![T::neg_infinity(); batch * columns], vec![0; batch * columns]);
+    let utterances = maxima.par_chunks_exact_mut(columns).zip(winners.par_chunks_exact_mut(columns));
+    utterances.zip(offsets.par_windows(2)).for_each(|((maxima, winners), rows)| {
+        winners.fill(rows[0]);
+        for row in rows[0]..rows[1] {
+            raise(&x[row as usize * columns..][..columns], row, maxima, winners);
+        }
     });
-    maxima.unzip()
+    (maxima, winners)
 }
 
 /// Matrices of `batch` rows side by side, by columns.

@@ -76,7 +76,7 @@ impl<T: Real> Backend for Cpu<T> {
 
     fn embedding_backward(&self, dy: &CpuTensor<T>, tokens: &Tokens<Self>, table: &Sink<CpuTensor<T>>) {
         let dtable = embedding::backward(&dy.values(), &tokens.occurrence_offsets, &tokens.occurrences, dy.columns());
-        table.store(&dtable);
+        table.store(dtable);
     }
 
     fn position_embedding(&self, x: &CpuTensor<T>, rows: &Ragged<Self>) -> CpuTensor<T> {
@@ -111,9 +111,9 @@ impl<T: Real> Backend for Cpu<T> {
             forward.activation,
             sinks.x.is_some(),
         );
-        sinks.weight.store(&gradients.weight);
-        sinks.bias.store(&gradients.bias);
-        if let (Some(sink), Some(dx)) = (&sinks.x, &gradients.x) {
+        sinks.weight.store(gradients.weight);
+        sinks.bias.store(gradients.bias);
+        if let (Some(sink), Some(dx)) = (&sinks.x, gradients.x) {
             sink.store(dx);
         }
     }
@@ -142,7 +142,7 @@ impl<T: Real> Backend for Cpu<T> {
         let gate = gate.map(CpuTensor::values);
         let sizes = [weight.columns(), weight.rows()];
         let gradient = linear::backward_input(&dy.values(), gate.as_deref(), &weight.values(), sizes, precision);
-        dx.store(&gradient);
+        dx.store(gradient);
     }
 
     fn linear_backward_weight(
@@ -157,9 +157,9 @@ impl<T: Real> Backend for Cpu<T> {
         let gate = gate.map(CpuTensor::values);
         let sizes = [x.columns(), dy.columns()];
         let (dweight, dbias) = linear::backward_weight(&dy.values(), gate.as_deref(), &x.values(), sizes, precision);
-        weight.store(&dweight);
+        weight.store(dweight);
         if let Some(bias) = bias {
-            bias.store(&dbias);
+            bias.store(dbias);
         }
     }
 
@@ -200,11 +200,11 @@ impl<T: Real> Backend for Cpu<T> {
             let layout = lstm_layout(x, rows, weights, precision);
             bilstm::backward(&dy.values(), &x.values(), layout, &values.map(|values| &**values), saved, dx.is_some())
         };
-        gradients.input.store(&computed.weights.input);
-        gradients.recurrent.store(&computed.weights.recurrent);
-        gradients.bias_input.store(&computed.weights.bias_input);
-        gradients.bias_recurrent.store(&computed.weights.bias_recurrent);
-        if let (Some(sink), Some(dx)) = (dx, &computed.x) {
+        gradients.input.store(computed.weights.input);
+        gradients.recurrent.store(computed.weights.recurrent);
+        gradients.bias_input.store(computed.weights.bias_input);
+        gradients.bias_recurrent.store(computed.weights.bias_recurrent);
+        if let (Some(sink), Some(dx)) = (dx, computed.x) {
             sink.store(dx);
         }
     }
@@ -231,7 +231,7 @@ impl<T: Real> Backend for Cpu<T> {
             let operands = attention::Operands { queries: &queries, keys: &keys, values: &values };
             attention::backward(&dy.values(), operands, &saved.output.values(), &saved.log_sum_exp.values(), attention_layout(inputs))
         };
-        sinks.iter().zip(&gradients).for_each(|(sink, gradient)| sink.store(gradient));
+        sinks.into_iter().zip(gradients).for_each(|(sink, gradient)| sink.store(gradient));
     }
 
     fn attention_weights(&self, inputs: &AttentionInputs<Self>) -> CpuTensor<T> {
@@ -264,10 +264,10 @@ impl<T: Real> Backend for Cpu<T> {
     ) {
         let (normalised, reciprocal) = (saved.normalised.values(), saved.reciprocal_deviation.values());
         let gradients = residual_norm::backward(&dy.values(), &scale.values(), &normalised, &reciprocal);
-        sinks.x.store(&gradients.sum);
-        sinks.residual.store(&gradients.sum);
-        sinks.scale.store(&gradients.scale);
-        sinks.shift.store(&gradients.shift);
+        sinks.x.store(gradients.sum.clone());
+        sinks.residual.store(gradients.sum);
+        sinks.scale.store(gradients.scale);
+        sinks.shift.store(gradients.shift);
     }
 
     fn global_max(&self, streams: &[(&CpuTensor<T>, &Ragged<Self>)]) -> (CpuTensor<T>, Rc<[u32]>) {
@@ -282,7 +282,7 @@ impl<T: Real> Backend for Cpu<T> {
     fn global_max_backward(&self, dy: &CpuTensor<T>, winners: &Rc<[u32]>, rows: &Ragged<Self>, column: usize, dx: &Sink<CpuTensor<T>>) {
         let shape = [rows.rows(), dx.tensor.columns()];
         let gradient = global_max::backward(&dy.values(), winners, dy.columns(), column, shape);
-        dx.store(&gradient);
+        dx.store(gradient);
     }
 
     fn cross_entropy(
@@ -329,7 +329,7 @@ fn lstm_layout<'a, T: Real>(
     precision: Precision,
 ) -> bilstm::Layout<'a> {
     let hidden = weights.recurrent.columns();
-    bilstm::Layout { inputs: x.columns(), hidden, offsets: &rows.offsets, by_length: &rows.by_length, precision }
+    bilstm::Layout { inputs: x.columns(), hidden, offsets: &rows.offsets, precision }
 }
 
 fn attention_layout<'a, T: Real>(inputs: &AttentionInputs<'a, Cpu<T>>) -> attention::Layout<'a> {

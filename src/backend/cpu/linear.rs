@@ -1,26 +1,29 @@
 //! `y = act(x · Wᵀ + b)`, and its gradients `dx = g · W`, `dW = gᵀ · x`, `db = Σ_rows g`.
 //!
-//! In mixed precision x, W and g are rounded to f16 first. g is the gradient before the activation: dy, or zero where ReLU was shut. The projections of the attention (6, 13),
-//! the feed-forward layers (10) and the classifier (19) are this product.
+//! g is the gradient before the activation: dy, or zero where ReLU was shut. In mixed precision x, W and g are rounded to f16
+//! first. The projections of the attention (6, 13), the feed-forward layers (10) and the classifier (19) are this product.
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
+
 use super::Real;
-use super::product::{View, column_sums, product};
+use super::product::{Packed, View, add_product, column_sums, product};
+use super::wide::wide;
 use crate::backend::{Activation, Precision};
+
+/// Elements of one task: enough to outweigh handing it out.
+const CHUNK: usize = 16_384;
 
 /// `x: [rows, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]` → `[rows, outputs]`.
 pub fn forward<T: Real>(x: &[T], weight: &[T], bias: Option<&[T]>, inputs: usize, activation: Activation, precision: Precision) -> Vec<T> {
     let [x, weight] = [x, weight].map(|factor| rounded(factor.into(), precision));
     let weight = View::new(&weight, inputs);
     let [outputs, _] = weight.shape();
-    let mut y = product(View::new(&x, inputs), weight.transposed());
-    for row in y.chunks_exact_mut(outputs.max(1)) {
-        if let Some(bias) = bias {
-            row.iter_mut().zip(bias).for_each(|(value, &bias)| *value += bias);
-        }
-        activate(row, activation);
-    }
+    let rows = x.len().checked_div(inputs).unwrap_or(0);
+    let mut y = bias.map_or_else(|| vec![T::zero(); rows * outputs], |bias| bias.repeat(rows));
+    add_product(View::new(&x, inputs), &Packed::new(weight.transposed()), &mut y);
+    activate(&mut y, activation);
     y
 }
 
@@ -70,14 +73,26 @@ fn round_to_f16(value: f32) -> f32 {
 pub(super) fn activate<T: Real>(values: &mut [T], activation: Activation) {
     match activation {
         Activation::None => {}
-        Activation::Relu => values.iter_mut().filter(|value| **value < T::zero()).for_each(|value| *value = T::zero()),
+        Activation::Relu => values.par_chunks_mut(CHUNK).for_each(shut_negative),
     }
 }
 
 /// The gradient before the activation: dy where ReLU's result was positive.
 pub(super) fn gated<'a, T: Real>(dy: &'a [T], gate: Option<&[T]>) -> Cow<'a, [T]> {
     let Some(gate) = gate else { return Cow::Borrowed(dy) };
-    Cow::Owned(dy.iter().zip(gate).map(|(&dy, &y)| if y <= T::zero() { T::zero() } else { dy }).collect())
+    let mut g = dy.to_vec();
+    g.par_chunks_mut(CHUNK).zip(gate.par_chunks(CHUNK)).for_each(|(g, y)| shut_where_negative(g, y));
+    Cow::Owned(g)
+}
+
+wide! {
+    fn shut_negative<T: Real>(values: &mut [T]) {
+        values.iter_mut().for_each(|value| *value = if *value < T::zero() { T::zero() } else { *value });
+    }
+
+    fn shut_where_negative<T: Real>(values: &mut [T], gate: &[T]) {
+        values.iter_mut().zip(gate).for_each(|(value, &y)| *value = if y <= T::zero() { T::zero() } else { *value });
+    }
 }
 
 #[cfg(test)]

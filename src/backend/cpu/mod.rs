@@ -17,6 +17,7 @@ mod conv_pool;
 mod cross_entropy;
 mod deltas;
 mod dropout;
+mod elementary;
 mod embedding;
 mod global_max;
 mod gradient_norm;
@@ -30,6 +31,7 @@ mod real;
 mod residual_norm;
 mod sgd;
 mod tensor;
+mod wide;
 mod z_score;
 
 use std::marker::PhantomData;

@@ -2,16 +2,20 @@
 //! `sin(t / 10000^(2i/d))` and column 2i + 1 the cosine. The gradient passes unchanged.
 
 use super::Real;
+use super::wide::add;
 
 const BASE: f64 = 10_000.0;
 
 /// `x: [rows, columns]`, `offsets: [batch + 1]` → `[rows, columns]`.
 pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> Vec<T> {
     let longest = offsets.windows(2).map(|rows| rows[1] - rows[0]).max().unwrap_or(0);
-    let table = table(longest as usize, columns);
-    let positions = offsets.windows(2).flat_map(|rows| 0..(rows[1] - rows[0]) as usize);
-    let added = x.chunks_exact(columns).zip(positions).flat_map(|(row, t)| row.iter().zip(&table[t * columns..]));
-    added.map(|(&x, &position)| x + T::of(position)).collect()
+    let table: Vec<T> = table(longest as usize, columns).into_iter().map(T::of).collect();
+    let mut y = x.to_vec();
+    for rows in offsets.windows(2) {
+        let (first, end) = (rows[0] as usize * columns, rows[1] as usize * columns);
+        add(&table[..end - first], &mut y[first..end]);
+    }
+    y
 }
 
 /// The embedding of the first `length` positions, `[length, columns]`; in float64, because the angle of a late position

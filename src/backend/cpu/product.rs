@@ -1,18 +1,27 @@
-//! Matrix products: strided views, and a product that is split over row blocks.
+//! Matrix products: strided views, and a product cut into tiles that stay in registers.
+//!
+//! Each element is a sum over k in pieces of [`DEPTH`], each piece in the order of k from zero on, the pieces in their
+//! order: the same bits whatever the number of rows, of threads, and the processor.
 
+use std::array;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::Real;
+use super::wide::{add_rows, wide};
 
-/// Rows of the result that one task computes. Fixed, so that results do not depend on the number of threads; large
-/// enough to pay for packing the right-hand matrix once per task.
-const BLOCK_ROWS: usize = 64;
+/// Rows of the result that one task computes.
+const BLOCK_ROWS: usize = 32;
+/// Rows of a tile of the result, and its columns in float32 and float64: its sums fill half of sixteen registers of 32 bytes,
+/// the other half holds the operands.
+const ROWS: usize = 4;
+const SINGLE: usize = 16;
+const DOUBLE: usize = 8;
+/// Terms of one piece of a sum: what the tiles of a block read of them stays in the nearest cache.
+const DEPTH: usize = 128;
 
 /// A matrix to read: a slice, seen through strides.
-///
-/// Every element of the shape lies inside the slice: constructors keep this true and [`Real::gemm`] relies on it.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a, T> {
     values: &'a [T],
@@ -55,38 +64,115 @@ impl<'a, T> View<'a, T> {
         self.shape[axis] = end - start;
         self
     }
+}
 
-    pub(super) fn strides(self) -> [isize; 2] {
-        self.strides.map(|stride| stride as isize)
-    }
+/// The right-hand matrix of products, laid out as tiles read it: panels of [`columns_of`] columns, row after row.
+pub struct Packed<T> {
+    /// `[panels, depth, columns of a panel]`; the last panel is filled up with zeros.
+    panels: Vec<T>,
+    depth: usize,
+    columns: usize,
+}
 
-    pub(super) fn first(self) -> *const T {
-        self.values.as_ptr()
+impl<T: Real> Packed<T> {
+    pub fn new(b: View<T>) -> Self {
+        let ([depth, columns], [down, right], width) = (b.shape, b.strides, columns_of::<T>());
+        let mut panels = vec![T::zero(); depth * columns.next_multiple_of(width)];
+        panels.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, rows)| {
+            let first = panel * width;
+            for (k, row) in rows.chunks_exact_mut(width).enumerate() {
+                let row = &mut row[..width.min(columns - first)];
+                let values = &b.values[k * down + first * right..];
+                if right == 1 {
+                    row.copy_from_slice(&values[..row.len()]);
+                } else {
+                    row.iter_mut().zip(values.iter().step_by(right)).for_each(|(to, &from)| *to = from);
+                }
+            }
+        });
+        Self { panels, depth, columns }
     }
 }
 
 /// `a · b`, row-major: `[a rows, b columns]`.
 pub fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
-    let ([rows, _], [_, columns]) = (a.shape(), b.shape());
+    let ([rows, _], [_, columns]) = (a.shape, b.shape);
     let mut result = vec![T::zero(); rows * columns];
-    if rows <= BLOCK_ROWS || columns == 0 {
-        T::gemm(a, b, &mut result);
-    } else {
-        result.par_chunks_mut(BLOCK_ROWS * columns).enumerate().for_each(|(block, part)| {
-            T::gemm(a.rows(block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS), b, part);
+    add_product(a, &Packed::new(b), &mut result);
+    result
+}
+
+/// `result += a · b`; `result: [a rows, b columns]`, row-major.
+pub fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
+    assert_eq!((a.shape[1], result.len()), (b.depth, a.shape[0] * b.columns), "shapes of a matrix product");
+    if a.shape[0] <= BLOCK_ROWS {
+        add_tiles(a, b, result);
+    } else if b.columns > 0 {
+        result.par_chunks_mut(BLOCK_ROWS * b.columns).enumerate().for_each(|(block, part)| {
+            add_tiles(a.rows(block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS), b, part);
         });
     }
-    result
+}
+
+wide! {
+    /// `result += a · b` of at most [`BLOCK_ROWS`] rows, on the calling thread.
+    fn add_tiles<T: Real>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
+        match columns_of::<T>() {
+            SINGLE => add_tiles_of::<T, SINGLE>(a, b, result),
+            _ => add_tiles_of::<T, DOUBLE>(a, b, result),
+        }
+    }
+}
+
+/// Columns of a tile.
+const fn columns_of<T>() -> usize {
+    if size_of::<T>() == size_of::<f32>() { SINGLE } else { DOUBLE }
+}
+
+#[inline(always)]
+fn add_tiles_of<T: Real, const COLUMNS: usize>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
+    let ([rows, depth], [down, right]) = (a.shape, a.strides);
+    let (panels, _) = b.panels.as_chunks::<COLUMNS>();
+    // The rows of a, as tiles read them; what a last tile lacks are copies whose results no one reads.
+    let mut left = [[[T::zero(); ROWS]; DEPTH]; BLOCK_ROWS / ROWS];
+    for first in (0..depth).step_by(DEPTH) {
+        let terms = first..depth.min(first + DEPTH);
+        for (tile, left) in left[..rows.div_ceil(ROWS)].iter_mut().enumerate() {
+            let lines: [&[T]; ROWS] = array::from_fn(|r| &a.values[(tile * ROWS + r).min(rows - 1) * down + first * right..]);
+            for (k, left) in left[..terms.len()].iter_mut().enumerate() {
+                *left = lines.map(|line| line[k * right]);
+            }
+        }
+        for (panel, right) in panels.chunks_exact(depth).enumerate() {
+            let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
+            for (rows, left) in result.chunks_mut(ROWS * b.columns).zip(&left) {
+                let sums = tile(&left[..terms.len()], &right[terms.clone()]);
+                for (row, sums) in rows.chunks_exact_mut(b.columns).zip(&sums) {
+                    row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
+                }
+            }
+        }
+    }
+}
+
+/// `[ROWS, COLUMNS]` of a product: the sums stay in registers.
+#[inline(always)]
+fn tile<T: Real, const COLUMNS: usize>(left: &[[T; ROWS]], right: &[[T; COLUMNS]]) -> [[T; COLUMNS]; ROWS] {
+    let mut sums = [[T::zero(); COLUMNS]; ROWS];
+    for (left, right) in left.iter().zip(right) {
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
+            }
+        }
+    }
+    sums
 }
 
 /// Sum of each column of `values: [rows, columns]`, rows in their order.
 pub fn column_sums<T: Real>(values: &[T], columns: usize) -> Vec<T> {
     let mut sums = vec![T::zero(); columns];
-    for row in values.chunks_exact(columns) {
-        for (sum, &value) in sums.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
+    add_rows(values, &mut sums);
     sums
 }
 

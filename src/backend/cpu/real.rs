@@ -6,7 +6,7 @@ use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
 use realfft::FftNum;
 use realfft::num_traits::Float;
 
-use super::product::View;
+use super::elementary;
 
 /// f32, in which people without a driver train, or f64, which says what the shaders must compute.
 pub trait Real: Float + FftNum + AddAssign + SubAssign + MulAssign + DivAssign + Sum + Default {
@@ -22,10 +22,11 @@ pub trait Real: Float + FftNum + AddAssign + SubAssign + MulAssign + DivAssign +
     /// The number of this type, exactly.
     fn as_f64(self) -> f64;
 
-    /// `result = a · b` on the calling thread; `result: [a rows, b columns]`, row-major.
-    ///
-    /// Each element is summed in the order of k alone, whatever the number of rows and columns.
-    fn gemm(a: View<Self>, b: View<Self>, result: &mut [Self]);
+    /// e^x, see [`elementary`](super::elementary) for float32.
+    fn exponential(self) -> Self;
+
+    /// tanh x, likewise.
+    fn hyperbolic_tangent(self) -> Self;
 
     /// A count as a number.
     fn count(count: usize) -> Self {
@@ -34,52 +35,40 @@ pub trait Real: Float + FftNum + AddAssign + SubAssign + MulAssign + DivAssign +
 }
 
 macro_rules! real {
-    ($type:ty, $gemm:path) => {
+    ($type:ty, $exp:path, $tanh:path) => {
         impl Real for $type {
+            #[inline(always)]
             fn of_f32(value: f32) -> Self {
                 value as $type
             }
 
+            #[inline(always)]
             fn of(value: f64) -> Self {
                 value as $type
             }
 
+            #[inline(always)]
             fn as_f32(self) -> f32 {
                 self as f32
             }
 
+            #[inline(always)]
             fn as_f64(self) -> f64 {
                 self as f64
             }
 
-            fn gemm(a: View<Self>, b: View<Self>, result: &mut [Self]) {
-                let ([rows, depth], columns) = (a.shape(), b.shape()[1]);
-                assert_eq!((b.shape()[0], result.len()), (depth, rows * columns), "shapes of a matrix product");
-                let ([a_down, a_right], [b_down, b_right]) = (a.strides(), b.strides());
-                // SAFETY: a view's strides keep every element of its shape inside its slice, the inner sizes agree and
-                // `result` holds rows · columns elements, which alias nothing because the slice is borrowed mutably.
-                unsafe {
-                    $gemm(
-                        rows,
-                        depth,
-                        columns,
-                        1.0,
-                        a.first(),
-                        a_down,
-                        a_right,
-                        b.first(),
-                        b_down,
-                        b_right,
-                        0.0,
-                        result.as_mut_ptr(),
-                        columns as isize,
-                        1,
-                    );
-                }
+            #[inline(always)]
+            fn exponential(self) -> Self {
+                $exp(self)
+            }
+
+            #[inline(always)]
+            fn hyperbolic_tangent(self) -> Self {
+                $tanh(self)
             }
         }
     };
 }
 
-real!(f32, matrixmultiply::sgemm);
-real!(f64, matrixmultiply::dgemm);
+real!(f32, elementary::exp, elementary::tanh);
+real!(f64, f64::exp, f64::tanh);

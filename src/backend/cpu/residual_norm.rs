@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::product::column_sums;
+use super::wide::{sum, wide};
 
 /// PyTorch's default.
 const EPSILON: f64 = 1e-5;
@@ -35,36 +36,55 @@ pub struct Gradients<T> {
 /// `x, residual: [rows, d]`, `scale, shift: [d]`.
 pub fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> Forward<T> {
     let width = scale.len();
-    let mut normalised: Vec<T> = x.iter().zip(residual).map(|(&x, &residual)| x + residual).collect();
-    let reciprocals = normalised.par_chunks_exact_mut(width).map(|row| {
-        let mean = mean(row.iter().copied(), width);
-        row.iter_mut().for_each(|value| *value -= mean);
-        let variance = self::mean(row.iter().map(|&centred| centred * centred), width);
-        let reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
-        row.iter_mut().for_each(|value| *value *= reciprocal);
-        reciprocal
-    });
+    let (mut y, mut normalised) = (vec![T::zero(); x.len()], vec![T::zero(); x.len()]);
+    let inputs = x.par_chunks_exact(width).zip(residual.par_chunks_exact(width));
+    let rows = y.par_chunks_exact_mut(width).zip(normalised.par_chunks_exact_mut(width)).zip(inputs);
+    let reciprocals = rows.map(|((y, normalised), (x, residual))| row_forward(x, residual, scale, shift, normalised, y));
     let reciprocal_deviation = reciprocals.collect();
-    let y = normalised.iter().zip(scale.iter().zip(shift).cycle()).map(|(&value, (&scale, &shift))| value * scale + shift);
-    Forward { y: y.collect(), normalised, reciprocal_deviation }
+    Forward { y, normalised, reciprocal_deviation }
 }
 
 /// `dy, normalised: [rows, d]`, `scale: [d]`, `reciprocal_deviation: [rows]`.
 pub fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_deviation: &[T]) -> Gradients<T> {
     let width = scale.len();
-    let mut sum: Vec<T> = dy.iter().zip(scale.iter().cycle()).map(|(&dy, &scale)| dy * scale).collect();
-    let rows = normalised.par_chunks_exact(width).zip(reciprocal_deviation);
-    sum.par_chunks_exact_mut(width).zip(rows).for_each(|(row, (normalised, &reciprocal))| {
-        let mean = mean(row.iter().copied(), width);
-        let along = self::mean(row.iter().zip(normalised).map(|(&a, &normalised)| a * normalised), width);
-        for (value, &normalised) in row.iter_mut().zip(normalised) {
-            *value = reciprocal * (*value - mean - normalised * along);
-        }
+    let (mut gradient, mut products) = (vec![T::zero(); dy.len()], vec![T::zero(); dy.len()]);
+    let inputs = dy.par_chunks_exact(width).zip(normalised.par_chunks_exact(width)).zip(reciprocal_deviation);
+    let rows = gradient.par_chunks_exact_mut(width).zip(products.par_chunks_exact_mut(width)).zip(inputs);
+    rows.for_each(|((gradient, products), ((dy, normalised), &reciprocal))| {
+        row_back(dy, normalised, scale, reciprocal, gradient, products);
     });
-    let products: Vec<T> = dy.iter().zip(normalised).map(|(&dy, &normalised)| dy * normalised).collect();
-    Gradients { sum, scale: column_sums(&products, width), shift: column_sums(dy, width) }
+    Gradients { sum: gradient, scale: column_sums(&products, width), shift: column_sums(dy, width) }
 }
 
-fn mean<T: Real>(values: impl Iterator<Item = T>, count: usize) -> T {
-    values.sum::<T>() / T::count(count)
+wide! {
+    /// One row: x̂ and y from x and the residual; returns r.
+    fn row_forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T], normalised: &mut [T], y: &mut [T]) -> T {
+        for ((sum, &x), &residual) in normalised.iter_mut().zip(x).zip(residual) {
+            *sum = x + residual;
+        }
+        let count = T::count(x.len());
+        let mean = sum(normalised.iter().copied()) / count;
+        normalised.iter_mut().for_each(|value| *value -= mean);
+        let variance = sum(normalised.iter().map(|&centred| centred * centred)) / count;
+        let reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
+        for (((value, y), &scale), &shift) in normalised.iter_mut().zip(y).zip(scale).zip(shift) {
+            *value *= reciprocal;
+            *y = *value * scale + shift;
+        }
+        reciprocal
+    }
+
+    /// One row: ds, and the `dy x̂` of the scale's gradient.
+    fn row_back<T: Real>(dy: &[T], normalised: &[T], scale: &[T], reciprocal: T, gradient: &mut [T], products: &mut [T]) {
+        for ((a, &dy), &scale) in gradient.iter_mut().zip(dy).zip(scale) {
+            *a = dy * scale;
+        }
+        let count = T::count(dy.len());
+        let mean = sum(gradient.iter().copied()) / count;
+        let along = sum(gradient.iter().zip(normalised).map(|(&a, &normalised)| a * normalised)) / count;
+        for (((value, product), &dy), &normalised) in gradient.iter_mut().zip(products).zip(dy).zip(normalised) {
+            *value = reciprocal * (*value - mean - normalised * along);
+            *product = dy * normalised;
+        }
+    }
 }

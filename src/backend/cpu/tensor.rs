@@ -4,6 +4,7 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::rc::Rc;
 
 use super::Real;
+use super::wide::add;
 use crate::backend::{Matrix, Sink, Write};
 
 /// A row-major matrix; clones and slices share their memory, as a device's buffers do.
@@ -44,11 +45,13 @@ impl<T: Real> Matrix for CpuTensor<T> {
 
 impl<T: Real> Sink<CpuTensor<T>> {
     /// Leaves a gradient where the sink says, and how it says.
-    pub(super) fn store(&self, gradient: &[T]) {
-        let mut target = self.tensor.values_mut();
+    pub(super) fn store(&self, gradient: Vec<T>) {
+        let CpuTensor { memory, shape: [rows, columns], .. } = &self.tensor;
+        debug_assert_eq!(gradient.len(), rows * columns, "a kernel returned a gradient of another size");
         match self.write {
-            Write::Set => target.copy_from_slice(gradient),
-            Write::Add => target.iter_mut().zip(gradient).for_each(|(sum, &part)| *sum += part),
+            Write::Set if memory.borrow().len() == gradient.len() => *memory.borrow_mut() = gradient,
+            Write::Set => self.tensor.values_mut().copy_from_slice(&gradient),
+            Write::Add => add(&gradient, &mut self.tensor.values_mut()),
         }
     }
 }

@@ -5,7 +5,10 @@ use super::Real;
 /// `x: [rows, columns]`, `offsets: [batch + 1]`, `groups: [batch]`, `mean, reciprocal_deviation: [groups, columns]`.
 pub fn forward<T: Real>(x: &[T], offsets: &[u32], groups: &[u32], [mean, reciprocal_deviation]: [&[T]; 2], columns: usize) -> Vec<T> {
     let owners = offsets.windows(2).zip(groups).flat_map(|(rows, &group)| (rows[0]..rows[1]).map(move |_| group as usize));
-    let rows = x.chunks_exact(columns).zip(owners);
-    let values = rows.flat_map(|(row, group)| row.iter().zip(&mean[group * columns..]).zip(&reciprocal_deviation[group * columns..]));
-    values.map(|((&x, &mean), &reciprocal)| (x - mean) * reciprocal).collect()
+    let mut y = x.to_vec();
+    for (row, group) in y.chunks_exact_mut(columns).zip(owners) {
+        let statistics = mean[group * columns..].iter().zip(&reciprocal_deviation[group * columns..]);
+        row.iter_mut().zip(statistics).for_each(|(x, (&mean, &reciprocal))| *x = (*x - mean) * reciprocal);
+    }
+    y
 }

@@ -53,6 +53,12 @@ fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
     usize::from(gpu.runs_lanes() && widths.iter().all(|width| width.is_multiple_of(4)))
 }
 
+/// The variant `quads` (0) of a shader that works on four numbers at a time, where all sizes allow it, or `ones` (1), and how
+/// many numbers it works on.
+fn quads_or_ones(sizes: &[usize]) -> (usize, usize) {
+    if sizes.iter().all(|size| size.is_multiple_of(4)) { (0, 4) } else { (1, 1) }
+}
+
 /// A switch of a shader's arguments.
 fn flag(on: bool) -> u32 {
     u32::from(on)

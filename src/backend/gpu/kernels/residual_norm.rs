@@ -10,15 +10,17 @@ fn arguments(x: &Tensor) -> Args {
 }
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale: &Tensor, shift: &Tensor) -> (Tensor, NormSaved<Tensor>) {
+    let (variant, _) = quads_or_ones(&[x.columns()]);
     let y = gpu.new_tensor(x.shape());
     let saved = NormSaved { normalised: gpu.new_tensor(x.shape()), reciprocal_deviation: gpu.new_tensor([x.rows(), 1]) };
     let launch =
         Forward { x, residual, scale, shift, y: &y, normalised: &saved.normalised, reciprocal_deviation: &saved.reciprocal_deviation };
-    gpu.dispatch(&launch, arguments(x), flat_grid(x.rows(), ROWS), 9.0 * x.len() as f64);
+    gpu.dispatch_variant(variant, &launch, arguments(x), flat_grid(x.rows(), ROWS), 9.0 * x.len() as f64);
     (y, saved)
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: &NormSaved<Tensor>, sinks: &NormSinks<Tensor>) {
+    let (variant, columns) = quads_or_ones(&[dy.columns()]);
     let slabs = Slabs::of(dy.rows(), 0);
     let args = Args {
         accumulate_x: sinks.x.accumulates(),
@@ -34,11 +36,11 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: 
         dx: &sinks.x.tensor,
         dresidual: &sinks.residual.tensor,
     };
-    gpu.dispatch(&launch, args, flat_grid(dy.rows(), ROWS), 10.0 * dy.len() as f64);
+    gpu.dispatch_variant(variant, &launch, args, flat_grid(dy.rows(), ROWS), 10.0 * dy.len() as f64);
 
     let width = dy.columns();
     let partial = gpu.new_tensor([slabs.count as usize, 2 * width]);
     let launch = BackwardParameters { dy, saved_normalised: &saved.normalised, partial: &partial };
-    gpu.dispatch(&launch, args, [blocks(width, LANES), slabs.count, 1], 3.0 * dy.len() as f64);
+    gpu.dispatch_variant(variant, &launch, args, [blocks(width / columns, LANES), slabs.count, 1], 3.0 * dy.len() as f64);
     slabs.sum(gpu, &partial, &sinks.scale, Some(&sinks.shift));
 }

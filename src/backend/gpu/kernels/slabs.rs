@@ -43,19 +43,22 @@ impl Slabs {
         let unused = Sink { tensor: gpu.new_tensor([1, 1]), write: Write::Set };
         let (more_sink, more) = bias.unwrap_or((&unused, 0..0));
         let sums = part.len() + more.len();
+        let (variant, width) = quads_or_ones(&[part.start, part.len(), more.start, more.len(), partial.columns()]);
+        let elements = |numbers: usize| (numbers / width) as u32;
         let args = Args {
-            count: part.len() as u32,
-            more: more.len() as u32,
+            count: elements(part.len()),
+            more: elements(more.len()),
             slabs: self.count,
-            stride: partial.columns() as u32,
-            out_offset: part.start as u32,
-            more_out_offset: more.start as u32,
+            stride: elements(partial.columns()),
+            out_offset: elements(part.start),
+            more_out_offset: elements(more.start),
             accumulate: sink.accumulates(),
             accumulate_more: more_sink.accumulates(),
         };
         let flop = sums as f64 * f64::from(self.count);
         let work = Work::touching(flop, 4.0 * sums as f64 * f64::from(self.count + 1 + sink.accumulates()));
-        gpu.dispatch(&Sum { partial, out: &sink.tensor, more_out: &more_sink.tensor }, args, flat_grid(sums, LANES), work);
+        let launch = Sum { partial, out: &sink.tensor, more_out: &more_sink.tensor };
+        gpu.dispatch_variant(variant, &launch, args, flat_grid(sums / width, LANES), work);
     }
 }
 

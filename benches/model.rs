@@ -1,0 +1,69 @@
+//! The paper's network: training steps, inference, and how the cost of a step grows.
+
+mod common;
+
+use common::scaled;
+use divan::Bencher;
+use mcsan::backend::Backend;
+use mcsan::config::Settings;
+use mcsan::dataset::{Dataset, Normalisation};
+use mcsan::model::{Batch, Dimensions, Mcsan};
+use mcsan::profile::Shape;
+use mcsan::train::Trainer;
+use mcsan::train::batches::Batches;
+
+fn main() {
+    divan::main();
+}
+
+const fn shape(batch: usize, frames: usize, ragged: bool) -> Shape {
+    Shape { batch, frames, words: frames / 20, ragged }
+}
+
+const STEPS: [Shape; 4] = [shape(32, 1000, false), shape(32, 1000, true), shape(256, 1000, false), shape(256, 1000, true)];
+
+/// Forward, backward, Adam, and the loss on the host.
+#[divan::bench(args = STEPS, max_time = 10)]
+fn training_step(bencher: Bencher, shape: Shape) {
+    step(bencher, Shape { batch: scaled(shape.batch), ..shape });
+}
+
+/// Forward, and the logits on the host: the latency of one utterance, the throughput of many.
+#[divan::bench(args = [shape(1, 450, false), shape(256, 1000, true)], max_time = 10)]
+fn inference(bencher: Bencher, shape: Shape) {
+    let shape = Shape { batch: scaled(shape.batch), ..shape };
+    on_the_device!(|backend| {
+        let (trainer, batch) = prepared(backend, &shape.dataset());
+        bencher.bench_local(|| pollster::block_on(backend.finish_read(trainer.infer(&batch))).unwrap());
+    });
+}
+
+#[divan::bench(args = [8, 16, 32, 64, 128, 256, 512, 1024], max_time = 5)]
+fn step_by_batch(bencher: Bencher, batch: usize) {
+    step(bencher, shape(scaled(batch), 1000, true));
+}
+
+#[divan::bench(args = [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000], max_time = 5)]
+fn step_by_frames(bencher: Bencher, frames: usize) {
+    step(bencher, shape(scaled(32), frames, true));
+}
+
+fn step(bencher: Bencher, shape: Shape) {
+    on_the_device!(|backend| {
+        let (mut trainer, batch) = prepared(backend, &shape.dataset());
+        bencher.bench_local(|| {
+            let pending = trainer.train_step(&batch);
+            pollster::block_on(trainer.outcome(pending)).unwrap().loss
+        });
+    });
+}
+
+/// The default model with its starting values, and the whole data set as one batch.
+fn prepared<'b, B: Backend>(backend: &'b B, data: &Dataset) -> (Trainer<'b, B>, Batch<B>) {
+    let settings = Settings::default();
+    let dimensions = Dimensions::of(data, settings.model.word_width);
+    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(0);
+    let batches = Batches::new(backend, data, &Normalisation::None, settings.data.max_frames).unwrap();
+    let batch = batches.batch(&(0..data.labels.len()).collect::<Vec<_>>());
+    (Trainer::new(backend, &settings, &dimensions, &parameters, &vec![1.0; data.classes.len()]), batch)
+}

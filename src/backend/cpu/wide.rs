@@ -1,0 +1,71 @@
+//! Loops over many numbers: compiled for the vector instructions that the processor has, with the same result on all.
+//!
+//! Nothing here fuses or reorders arithmetic by itself: sums that run in lanes are written in lanes, so wider registers
+//! change the time alone.
+
+use super::Real;
+
+/// Numbers that a sum or a maximum carries side by side.
+const LANES: usize = 16;
+
+/// Declares functions over `T: Real` that run with AVX2 where the processor has it. What they call must be inlined to profit.
+macro_rules! wide {
+    ($(
+        $(#[$meta:meta])*
+        $visibility:vis fn $name:ident<T: Real>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block
+    )*) => {$(
+        $(#[$meta])*
+        $visibility fn $name<T: Real>($($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn plain<T: Real>($($argument: $type),*) $(-> $result)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma")]
+                fn with_avx2<T: Real>($($argument: $type),*) $(-> $result)? {
+                    plain($($argument),*)
+                }
+                if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                    // SAFETY: the processor has both.
+                    return unsafe { with_avx2($($argument),*) };
+                }
+            }
+            plain($($argument),*)
+        }
+    )*};
+}
+pub(super) use wide;
+
+/// Sum of `values`, in [`LANES`] partial sums that are added in their order.
+#[inline(always)]
+pub(super) fn sum<T: Real>(values: impl ExactSizeIterator<Item = T>) -> T {
+    let mut lanes = [T::zero(); LANES];
+    let mut values = values;
+    while values.len() >= LANES {
+        for lane in &mut lanes {
+            *lane += values.next().unwrap_or_else(T::zero);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(values) {
+        *lane += value;
+    }
+    lanes.into_iter().sum()
+}
+
+wide! {
+    /// Adds the rows of `values: [rows, columns]`, in their order, to `sums: [columns]`.
+    pub(super) fn add_rows<T: Real>(values: &[T], sums: &mut [T]) {
+        for row in values.chunks_exact(sums.len().max(1)) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
+
+    /// `target += source`.
+    pub(super) fn add<T: Real>(source: &[T], target: &mut [T]) {
+        for (sum, &value) in target.iter_mut().zip(source) {
+            *sum += value;
+        }
+    }
+}
