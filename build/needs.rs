@@ -30,9 +30,8 @@ pub fn of(module: &Module, info: &ModuleInfo, source: &str) -> Result<Vec<String
         .collect()
 }
 
-/// Parses and validates WGSL for a device with the given features; `quantizeToF16` is of WebGPU's core.
+/// Parses and validates WGSL for a device with the given features.
 pub fn read(source: &str, capabilities: Capabilities) -> Result<(Module, ModuleInfo), String> {
-    let capabilities = capabilities | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
     let options = Options { capabilities, ..Options::new() };
     let module = Frontend::new_with_options(options).parse(source).map_err(|failure| failure.emit_to_string(source))?;
     let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).map_err(|failure| failure.emit_to_string(source))?;

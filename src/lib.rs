@@ -27,7 +27,7 @@
 //! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
 //! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
-//! shaders/       one WGSL file per kernel; shared/ what they import; lanes/ variants for software adapters; peaks/ what shows a device's roofs
+//! shaders/       one WGSL file per kernel; shared/ what they import; lanes/, matrices/ variants for software adapters, mixed precision; peaks/ what shows a device's roofs
 //! build.rs       expands, validates and reflects them; build/: barriers that not all reach, features that a variant needs
 //! ```
 //!

@@ -45,7 +45,7 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each kernel's shader: a small change that its comparison must see.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 18] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 19] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),

@@ -69,21 +69,22 @@ fn position_embedding() {
 #[test]
 fn conv_pool() {
     for activation in [Activation::None, Activation::Relu] {
-        gradients_are_differences(&ConvPool {
-            lengths: vec![13, 2, 0, 9],
-            inputs: 5,
-            outputs: 18,
-            activation,
-            spread: Spread::Even,
-            precision: Precision::F32,
-        });
+        gradients_are_differences(&ConvPool { lengths: vec![13, 2, 0, 9], inputs: 5, outputs: 18, activation, spread: Spread::Even });
     }
 }
 
 #[test]
 fn linear() {
     for (activation, bias) in [(Activation::None, Bias::Added), (Activation::Relu, Bias::Added), (Activation::Relu, Bias::None)] {
-        gradients_are_differences(&Linear { rows: 9, inputs: 7, outputs: 6, bias, activation, spread: Spread::Even });
+        gradients_are_differences(&Linear {
+            rows: 9,
+            inputs: 7,
+            outputs: 6,
+            bias,
+            activation,
+            spread: Spread::Even,
+            precision: Precision::F32,
+        });
     }
 }
 

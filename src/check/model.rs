@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::compare::{Agreement, Silence, Tolerance, compare};
 use super::{Output, Source};
 use crate::backend::cpu::{Cpu, Real};
-use crate::backend::{Backend, OUT_OF_VOCABULARY, POOL, Precision, Ragged, Result, Tokens, Write, ZScore, loss_scaling};
+use crate::backend::{Backend, OUT_OF_VOCABULARY, POOL, Ragged, Result, Tokens, Write, ZScore};
 use crate::config::Settings;
 use crate::model::batch::{Batch, acoustic_rows};
 use crate::model::layers::{Dropout, Pass};
@@ -25,10 +25,6 @@ use crate::tape::{Seen, Tape, Way};
 const FORWARD: f64 = 2e-5;
 /// … and to a gradient, of whose choices a few may have fallen otherwise.
 const BACKWARD: f64 = 1e-3;
-
-/// The same in mixed precision, where a value that differs so may be rounded to the f16 beside it, which is 1e-3 of it.
-const MIXED_FORWARD: f64 = 1e-3;
-const MIXED_BACKWARD: f64 = 2e-2;
 
 /// Rows of the trained word table.
 const WORDS: usize = 50;
@@ -100,16 +96,11 @@ pub async fn check_model<B: Backend>(backend: &B, settings: &Settings, shape: Ba
     let got = pass(backend, settings, shape, seed).await?;
     backend.verify().await?;
     let expected = pass(&Cpu::<f64>::new(), settings, shape, seed).await?;
-    Ok(expected.iter().zip(&got).map(|(expected, got)| compare_point(expected, got, settings.train.precision)).collect())
+    Ok(expected.iter().zip(&got).map(|(expected, got)| compare_point(expected, got)).collect())
 }
 
-fn compare_point(expected: &Output, got: &Output, precision: Precision) -> Point {
-    let limit = match (expected.name.starts_with(GRADIENT), precision) {
-        (false, Precision::F32) => FORWARD,
-        (true, Precision::F32) => BACKWARD,
-        (false, Precision::Mixed) => MIXED_FORWARD,
-        (true, Precision::Mixed) => MIXED_BACKWARD,
-    };
+fn compare_point(expected: &Output, got: &Output) -> Point {
+    let limit = if expected.name.starts_with(GRADIENT) { BACKWARD } else { FORWARD };
     let [expected_alone, got_alone] = [expected, got].map(std::slice::from_ref);
     // A gradient may vanish: that of an attention's key bias moves all scores of a query alike.
     let mut agreement = compare(expected_alone, got_alone, Tolerance::of_rms(limit), Silence::Right);
@@ -140,14 +131,12 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let batch = draw_batch(backend, shape, &mut source);
     let class_weights = backend.upload(&[1.0; CLASSES], [1, CLASSES]);
 
-    let scaling = backend.upload(&loss_scaling(Precision::F32), [1, 3]);
-
-    let mut tape = Tape::watched(backend).with_precision(settings.train.precision);
+    let mut tape = Tape::watched(backend);
     let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
     let dropout = Dropout::new(settings.model.dropout, seed, 0);
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
     let smoothing = settings.train.label_smoothing as f32;
-    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None, &scaling);
+    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None);
     let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
     let mut seen = tape.backward(vec![(&logits, gradient)]).into_seen();
     let turn = seen.iter().position(|seen| seen.way == Way::Back).unwrap_or(seen.len());
