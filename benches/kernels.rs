@@ -13,8 +13,8 @@ use mcsan::backend::{
     Ragged, Sink, StepSize, Tokens, Write, ZScore, loss_scaling,
 };
 use mcsan::check::Source;
+use mcsan::dataset::BatchShape;
 use mcsan::model::batch::acoustic_rows;
-use mcsan::profile::Shape;
 
 const WIDTH: usize = 128;
 const FEED_FORWARD: usize = 512;
@@ -41,7 +41,7 @@ struct Inputs<'b, B: Backend> {
 
 impl<'b, B: Backend> Inputs<'b, B> {
     fn new(backend: &'b B) -> Self {
-        let shape = Shape { batch: scaled(256), ragged: true, ..Shape::default() };
+        let shape = BatchShape { batch: scaled(256), ragged: true, ..BatchShape::default() };
         Self {
             backend,
             batch: shape.batch,

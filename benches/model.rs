@@ -6,9 +6,9 @@ use common::scaled;
 use divan::Bencher;
 use mcsan::backend::Backend;
 use mcsan::config::Settings;
+use mcsan::dataset::BatchShape;
 use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{Batch, Dimensions, Mcsan};
-use mcsan::profile::Shape;
 use mcsan::train::Trainer;
 use mcsan::train::batches::Batches;
 
@@ -16,22 +16,22 @@ fn main() {
     divan::main();
 }
 
-const fn shape(batch: usize, frames: usize, ragged: bool) -> Shape {
-    Shape { batch, frames, words: frames / 20, ragged }
+const fn shape(batch: usize, frames: usize, ragged: bool) -> BatchShape {
+    BatchShape { batch, frames, words: frames / 20, ragged }
 }
 
-const STEPS: [Shape; 4] = [shape(32, 1000, false), shape(32, 1000, true), shape(256, 1000, false), shape(256, 1000, true)];
+const STEPS: [BatchShape; 4] = [shape(32, 1000, false), shape(32, 1000, true), shape(256, 1000, false), shape(256, 1000, true)];
 
 /// Forward, backward, Adam, and the loss on the host.
 #[divan::bench(args = STEPS, max_time = 10)]
-fn training_step(bencher: Bencher, shape: Shape) {
-    step(bencher, Shape { batch: scaled(shape.batch), ..shape });
+fn training_step(bencher: Bencher, shape: BatchShape) {
+    step(bencher, BatchShape { batch: scaled(shape.batch), ..shape });
 }
 
 /// Forward, and the logits on the host: the latency of one utterance, the throughput of many.
 #[divan::bench(args = [shape(1, 450, false), shape(256, 1000, true)], max_time = 10)]
-fn inference(bencher: Bencher, shape: Shape) {
-    let shape = Shape { batch: scaled(shape.batch), ..shape };
+fn inference(bencher: Bencher, shape: BatchShape) {
+    let shape = BatchShape { batch: scaled(shape.batch), ..shape };
     on_the_device!(|backend| {
         let (trainer, batch) = prepared(backend, &shape.dataset());
         bencher.bench_local(|| pollster::block_on(backend.finish_read(trainer.infer(&batch))).unwrap());
@@ -48,7 +48,7 @@ fn step_by_frames(bencher: Bencher, frames: usize) {
     step(bencher, shape(scaled(32), frames, true));
 }
 
-fn step(bencher: Bencher, shape: Shape) {
+fn step(bencher: Bencher, shape: BatchShape) {
     on_the_device!(|backend| {
         let (mut trainer, batch) = prepared(backend, &shape.dataset());
         bencher.bench_local(|| {

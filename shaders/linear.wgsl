@@ -5,6 +5,7 @@
 // x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
 // The variant `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
+@if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{TILE_ROWS, TILE_COLUMNS, DEPTH, PITCH, left, right, multiply_tiles};
 
 struct Args {
@@ -35,7 +36,7 @@ struct Args {
 
 /// A factor as the product takes it.
 fn factor(value: f32) -> f32 {
-    @if(rounded) return quantizeToF16(value);
+    @if(rounded) return round_to_f16(value);
     @else return value;
 }
 

@@ -16,6 +16,8 @@ pub enum BackendError {
     Limit { kernel: &'static str, what: &'static str, needed: u64, limit: u64, mend: &'static str },
     #[error("kernel {kernel}: variant {variant} needs {feature}, which the device lacks; use another --device, or --device cpu")]
     Feature { kernel: &'static str, variant: &'static str, feature: String },
+    #[error("no optional feature is called '{name}' (there are: {known})")]
+    UnknownFeature { name: String, known: String },
     #[error("the device has too little memory ({detail}); lower train.batch_size or data.max_frames, or use --device cpu")]
     OutOfMemory { detail: String },
     #[error("the device was lost ({detail}); start again, and if it recurs lower train.batch_size or choose another --device")]

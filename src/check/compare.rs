@@ -1,8 +1,8 @@
 //! The comparator: says whether numbers are what the reference says, and where they are not.
 //!
 //! Non-finite numbers must agree in place and kind; what float32 cannot hold counts as infinite. For each other element
-//! `|got - expected| ≤ floor + of_rms · rms(expected) + relative · |expected|`, and [`FLUSHED`] beside that, because
-//! devices may take denormal numbers for zero. Expected results that are zero everywhere prove nothing and are refused,
+//! `|got - expected| ≤ floor + of_rms · rms(expected) + relative · |expected|`, and the smallest normal float32 beside
+//! that, because devices may take denormal numbers for zero. Expected results that are zero everywhere prove nothing and are refused,
 //! unless a case says that zero is right.
 
 use std::fmt;

@@ -5,16 +5,14 @@
 //! rightly decide otherwise and send a gradient elsewhere. So it is judged as a whole, by `‖got - expected‖ / ‖expected‖`; that
 //! each kernel is right by itself, element by element, is what [`super::check`] says.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::Serialize;
 
 use super::compare::{Agreement, Silence, Tolerance, compare};
 use super::{Output, Source};
 use crate::backend::cpu::{Cpu, Real};
-use crate::backend::{Backend, OUT_OF_VOCABULARY, POOL, Ragged, Result, Tokens, Write, ZScore};
+use crate::backend::{Backend, OUT_OF_VOCABULARY, Precision, Ragged, Result, Tokens, Write, ZScore, loss_scaling};
 use crate::config::Settings;
+use crate::dataset::BatchShape;
 use crate::model::batch::{Batch, acoustic_rows};
 use crate::model::layers::{Dropout, Pass};
 use crate::model::parameters::{Layout, Parameter};
@@ -33,50 +31,6 @@ const COEFFICIENTS: usize = 40;
 /// Every parameter starts this far from where training starts it, so that none is 0 or 1 and hides its kernel's mistakes.
 const NUDGE: f32 = 0.05;
 
-/// Size of the batch: the longest utterance is first, the others have drawn lengths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchShape {
-    pub batch: usize,
-    /// Of the longest utterance.
-    pub frames: usize,
-    /// Tokens of the longest utterance.
-    pub words: usize,
-}
-
-impl Default for BatchShape {
-    fn default() -> Self {
-        Self { batch: 4, frames: 90, words: 12 }
-    }
-}
-
-impl fmt::Display for BatchShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "batch={},frames={},words={}", self.batch, self.frames, self.words)
-    }
-}
-
-impl FromStr for BatchShape {
-    type Err = String;
-
-    /// `batch=8,frames=300,words=20`, in any order; what is left out is as in the default.
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let mut shape = Self::default();
-        for part in text.split(',') {
-            let wrong = || format!("'{part}' is none of batch=N, frames=N and words=N");
-            let (key, value) = part.split_once('=').ok_or_else(wrong)?;
-            let least = if key == "frames" { (POOL * POOL) as usize } else { 1 };
-            let value = value.parse().ok().filter(|value| *value >= least).ok_or_else(|| format!("'{part}': N is at least {least}"))?;
-            match key {
-                "batch" => shape.batch = value,
-                "frames" => shape.frames = value,
-                "words" => shape.words = value,
-                _ => return Err(wrong()),
-            }
-        }
-        Ok(shape)
-    }
-}
-
 /// A value of the pass, and how far the backend's is from the reference's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Point {
@@ -87,7 +41,7 @@ pub struct Point {
     pub agreement: Agreement,
 }
 
-/// Compares a pass of the model that `settings` describe, on a batch and parameters that `seed` draws; the points are in the
+/// Compares a pass of the model that `settings` describe, in f32 whatever `train.precision` is, on a batch and parameters that `seed` draws; the points are in the
 /// order of computation.
 ///
 /// # Errors
@@ -131,12 +85,14 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let batch = draw_batch(backend, shape, &mut source);
     let class_weights = backend.upload(&[1.0; CLASSES], [1, CLASSES]);
 
+    let scaling = backend.upload(&loss_scaling(Precision::F32), [1, 3]);
+
     let mut tape = Tape::watched(backend);
     let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
     let dropout = Dropout::new(settings.model.dropout, seed, 0);
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
     let smoothing = settings.train.label_smoothing as f32;
-    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None);
+    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None, &scaling);
     let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
     let mut seen = tape.backward(vec![(&logits, gradient)]).into_seen();
     let turn = seen.iter().position(|seen| seen.way == Way::Back).unwrap_or(seen.len());
@@ -172,12 +128,7 @@ fn gradient_of(parameter: &Parameter, gradients: &[f64]) -> Output {
 }
 
 fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, source: &mut Source) -> Batch<B> {
-    let BatchShape { batch, frames, words } = shape;
-    let mut lengths = |least: usize, most: usize| -> Vec<u32> {
-        let drawn = source.below(batch, (most - least + 1) as u32);
-        drawn.into_iter().enumerate().map(|(place, more)| if place == 0 { most as u32 } else { least as u32 + more }).collect()
-    };
-    let (frame_lengths, token_lengths) = (lengths((POOL * POOL) as usize, frames), lengths(1, words));
+    let (frame_lengths, token_lengths) = (shape.frame_lengths(), shape.word_lengths());
     let [rows, tokens] = [&frame_lengths, &token_lengths].map(|lengths| lengths.iter().sum::<u32>() as usize);
     let mut matrix = |rows: usize, middle: f32, amplitude: f32| {
         let values: Vec<f32> = source.uniform(rows * COEFFICIENTS, amplitude).into_iter().map(|value| middle + value).collect();
@@ -190,10 +141,10 @@ fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, source: &mut Source) -
     Batch {
         features,
         frames: acoustic_rows(backend, &frame_lengths),
-        normalisation: ZScore { groups: backend.upload_words(&vec![0; batch]), mean, reciprocal_deviation },
+        normalisation: ZScore { groups: backend.upload_words(&vec![0; shape.batch]), mean, reciprocal_deviation },
         tokens: Tokens::new(backend, &ids, WORDS),
         words: Ragged::new(backend, &token_lengths),
         vectors: backend.upload(&[], [0, 0]),
-        labels: backend.upload_words(&source.below(batch, CLASSES as u32)),
+        labels: backend.upload_words(&source.below(shape.batch, CLASSES as u32)),
     }
 }

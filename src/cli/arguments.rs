@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
 use crate::backend::Precision;
+use crate::backend::gpu::Feature;
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{Layout, Split};
 use crate::dataset::Order;
@@ -32,6 +33,10 @@ pub struct Common {
     /// Graphics interface to look for adapters in
     #[arg(long, global = true, value_name = "INTERFACE")]
     pub backend: Option<Interface>,
+    /// Optional features to compute without, though the adapter has them ('mcsan devices' shows which): subgroups, f16,
+    /// immediates, cooperative-matrices, timestamps
+    #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',', env = "MCSAN_WITHOUT", hide_env_values = true)]
+    pub without: Vec<Feature>,
     /// Report as one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,

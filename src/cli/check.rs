@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use super::arguments::{Common, Configuration};
 use super::device::{self, Device, on_device};
 use super::{Done, Failure, print_json};
+use crate::backend::Precision;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
-use crate::check::model::{BatchShape, Point, check_model};
+use crate::check::model::{Point, check_model};
 use crate::check::{Case, Kernel, Report, dump, examine, fuzz, kernels_named, select};
 use crate::config::Settings;
+use crate::dataset::BatchShape;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -35,7 +37,7 @@ pub struct Check {
     /// List the kernels with their cases, run none
     #[arg(long, conflicts_with_all = ["fuzz", "fuzz_seed", "dump"])]
     list: bool,
-    /// For so many seconds, random shapes and inputs of the kernels in turn
+    /// For so many seconds, random shapes and inputs of the kernels in turn; failures alone are shown, each with its seed
     #[arg(long, value_name = "SECONDS")]
     fuzz: Option<f64>,
     /// Run the one case that --fuzz named by this seed, with --kernel
@@ -53,8 +55,8 @@ pub struct Check {
     /// Compare a whole forward and backward pass of the model instead, layer by layer
     #[arg(long, conflicts_with_all = ["kernel", "case", "list", "fuzz", "fuzz_seed"])]
     model: bool,
-    /// The batch of --model: batch=N, frames=N, words=N between commas, the lengths those of its longest utterance
-    #[arg(long, value_name = "SHAPE", requires = "model", default_value_t = BatchShape::default())]
+    /// The batch of --model, as that of `mcsan profile`
+    #[arg(long, value_name = "SHAPE", requires = "model", default_value = "batch=4,frames=90,words=12,ragged")]
     shape: BatchShape,
     #[command(flatten)]
     configuration: Configuration,
@@ -137,14 +139,14 @@ fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<
         Shaders::Checked => vec![checked],
         Shaders::Both => vec![unchecked, checked],
     };
-    ways.into_iter().map(|(label, checking)| Ok((label, Device::on(&adapter, checking)?))).collect()
+    ways.into_iter().map(|(label, checking)| Ok((label, Device::on(common, &adapter, checking)?))).collect()
 }
 
 fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Case>, more: Value) -> Done {
     let devices = open(common, "auto", arguments.shaders)?;
     let device = &devices[0].1;
     eprintln!("checking {} against the CPU reference in float64", device.name());
-    let (mut entries, mut failed) = (Vec::new(), 0);
+    let (mut entries, mut passed, mut failed) = (Vec::new(), 0, 0);
     for case in cases {
         for (shaders, device) in &devices {
             let (report, evidence) = on_device!(*device, |backend| pollster::block_on(examine(backend, &case)))?;
@@ -156,7 +158,7 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
                 dump::write(&path, &case, &evidence, &device.name(), shaders)?;
                 dumped = Some(path);
             }
-            failed += usize::from(!report.passed());
+            *(if report.passed() { &mut passed } else { &mut failed }) += 1;
             let options = options(common, &case, shaders);
             if common.json {
                 let mut entry = serde_json::to_value(&report)?;
@@ -164,9 +166,8 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
                 entry["options"] = json!(options);
                 entry["dump"] = json!(dumped);
                 entries.push(entry);
-            } else {
+            } else if arguments.fuzz.is_none() || !report.passed() {
                 show(&report, shaders);
-                entries.push(Value::Null);
                 if !report.passed() {
                     match dumped {
                         Some(path) => println!("       written to {}", path.display()),
@@ -176,7 +177,6 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
             }
         }
     }
-    let passed = entries.len() - failed;
     if common.json {
         let mut document = json!({ "device": device.to_json(), "kernels": entries, "passed": passed, "failed": failed });
         if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
@@ -215,6 +215,11 @@ fn show(report: &Report, shaders: &str) {
 
 fn run_model(common: &Common, arguments: &Check) -> Done {
     let settings = arguments.configuration.load(Settings::default())?;
+    if settings.train.precision != Precision::F32 {
+        return Err(Failure(
+            "--model compares in f32; leave train.precision out (the mixed cases of --kernel linear,bilstm compare the other)".into(),
+        ));
+    }
     let seed = arguments.seed.unwrap_or(settings.train.seed);
     let devices = open(common, &settings.run.device, arguments.shaders)?;
     eprintln!("checking a pass of the model on {} against the CPU reference in float64", devices[0].1.name());

@@ -4,7 +4,7 @@ use super::Failure;
 use super::arguments::{Common, Interface};
 use crate::backend::Precision;
 use crate::backend::cpu::Cpu;
-use crate::backend::gpu::{self, AdapterChoice, Checking, Gpu};
+use crate::backend::gpu::{self, AdapterChoice, Checking, Feature, Gpu, Opening};
 
 /// An open device.
 pub enum Device {
@@ -41,7 +41,7 @@ impl Interface {
 pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device, Failure> {
     match adapter(common, setting)? {
         None => Ok(Device::Cpu(Cpu::default())),
-        Some(adapter) => Device::on(&adapter, checking),
+        Some(adapter) => Device::on(common, &adapter, checking),
     }
 }
 
@@ -76,9 +76,10 @@ pub fn open_fast(common: &Common) -> Result<Device, Failure> {
 }
 
 impl Device {
-    /// Opens an adapter.
-    pub fn on(adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
-        Ok(Self::Gpu(Box::new(pollster::block_on(Gpu::open(adapter, checking))?)))
+    /// Opens an adapter, without what `--without` says.
+    pub fn on(common: &Common, adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
+        let opening = Opening { checking, limits: None, without: common.without.clone() };
+        Ok(Self::Gpu(Box::new(pollster::block_on(Gpu::open(adapter, opening))?)))
     }
 
     /// Says where mixed precision brings no speed.
@@ -98,10 +99,13 @@ impl Device {
             Self::Cpu(_) => serde_json::json!({ "name": "cpu", "backend": "reference", "driver": "" }),
             Self::Gpu(gpu) => {
                 let info = gpu.info();
+                let names = |features: &[Feature]| features.iter().map(|feature| feature.name()).collect::<Vec<_>>();
                 serde_json::json!({
                     "name": info.name,
                     "backend": info.backend.to_string(),
                     "driver": format!("{} {}", info.driver, info.driver_info).trim(),
+                    "features": names(&gpu.fast_paths()),
+                    "without": names(gpu.without()),
                 })
             }
         }

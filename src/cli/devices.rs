@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{Common, Interface};
 use super::{Done, print_json};
-use crate::backend::gpu::{self, Offer, check_limits, check_needs, shader};
+use crate::backend::gpu::{self, Feature, Offer, check_limits, check_needs, shader};
 
 /// Optional features that a shader or the program may use, and their names.
 const FEATURES: [(&str, wgpu::Features); 7] = [
@@ -21,13 +21,13 @@ const FEATURES: [(&str, wgpu::Features); 7] = [
 
 pub fn run(common: &Common) -> Done {
     let adapters = pollster::block_on(gpu::adapters(common.backend.map(Interface::backends)));
-    let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect();
+    let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter, &common.without)).collect();
     if common.json {
         print_json(&json!({ "devices": described, "fallback": "cpu" }));
         return Ok(ExitCode::SUCCESS);
     }
     for (device, adapter) in described.iter().zip(&adapters) {
-        show(device, adapter);
+        show(device, adapter, &common.without);
     }
     println!("cpu  the CPU reference (--device cpu)");
     if adapters.is_empty() {
@@ -36,8 +36,8 @@ pub fn run(common: &Common) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(device: &Value, adapter: &wgpu::Adapter) {
-    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter));
+fn show(device: &Value, adapter: &wgpu::Adapter, without: &[Feature]) {
+    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter).without(without));
     println!("{}  {}", device["index"], gpu::describe(&info));
     println!(
         "   {}, workgroup memory {} KiB, largest binding {} MiB",
@@ -88,8 +88,8 @@ fn matrices(offer: &Offer) -> Vec<String> {
     offer.matrices.iter().map(shape).collect()
 }
 
-fn describe(index: usize, adapter: &wgpu::Adapter) -> Value {
-    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter));
+fn describe(index: usize, adapter: &wgpu::Adapter, without: &[Feature]) -> Value {
+    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter).without(without));
     let mut beyond = Map::new();
     limits.check_limits_with_fail_fn(&wgpu::Limits::default(), false, |name, offered, _| {
         beyond.insert(name.into(), offered.into());

@@ -15,11 +15,10 @@ use crate::backend::gpu::{Checking, Timing};
 use crate::check::{Case, Kernel};
 use crate::config::Settings;
 use crate::corpus::manifest;
-use crate::dataset::{Dataset, replace_file};
+use crate::dataset::sizes::SizeError;
+use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, Pass, ProfileError};
-use crate::profile::{
-    Measurement, Plan, Profiled, REPEATS, Report, Shape, SizeError, Stopwatch, Timed, compare, kernel, measure_peaks, roofline, trace,
-};
+use crate::profile::{Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Timed, compare, kernel, measure_peaks, roofline, trace};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -151,7 +150,7 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
         (Some(path), _) => (path.display().to_string(), Dataset::load(path)?),
         (None, shapes @ ([] | [_])) => {
             let text = shapes.first().map_or("", String::as_str);
-            let shape: Shape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));
+            let shape: BatchShape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));
             // The batch is the shape's, whatever the settings say.
             settings.train.batch_size = shape.batch;
             settings.data.max_frames = settings.data.max_frames.max(shape.frames);

@@ -10,6 +10,8 @@ mod file;
 mod normalise;
 mod prepared;
 mod replace;
+mod shape;
+pub mod sizes;
 pub mod store;
 mod validate;
 
@@ -20,3 +22,4 @@ pub use file::FORMAT;
 pub use normalise::{Groups, Normalisation, Normalise, Statistics};
 pub use prepared::{Dataset, UtteranceInfo, WordTable};
 pub use replace::replace_file;
+pub use shape::{BatchShape, lengths};

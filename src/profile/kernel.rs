@@ -1,12 +1,12 @@
 //! One kernel's work from typed sizes: `rows=14400,inputs=128,outputs=512`. Inputs are drawn as those of its cases.
 
-use super::keys::{Keys, SizeError};
-use super::shape::lengths;
 use crate::audio::mfcc::MfccSettings;
 use crate::backend::philox::Stream;
 use crate::backend::{Activation, Edges, FIRST_SCALE, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, Precision, StepSize};
 use crate::check::cases::*;
 use crate::check::{Case, Kernel, Origin, Shape};
+use crate::dataset::lengths;
+use crate::dataset::sizes::{Keys, SizeError};
 
 /// The kernel of a name.
 ///

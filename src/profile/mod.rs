@@ -7,22 +7,18 @@
 
 mod compare;
 pub mod kernel;
-mod keys;
 mod measure;
 mod peaks;
 mod report;
 mod roofline;
-mod shape;
 mod timed;
 mod trace;
 pub mod work;
 
 pub use compare::{Change, compare};
-pub use keys::SizeError;
 pub use measure::{Measurement, Phase, Plan, Profiled, REPEATS, Step, Stopwatch, measure};
 pub use peaks::{Bound, Peaks, measure_peaks};
 pub use report::{Dispatch, Figures, Report, ReportError, Row, Spread};
 pub use roofline::roofline;
-pub use shape::{Shape, lengths};
 pub use timed::Timed;
 pub use trace::trace;

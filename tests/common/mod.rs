@@ -2,16 +2,21 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use mcsan::backend::gpu::{self, Checking, Gpu};
+use mcsan::backend::Backend;
+use mcsan::backend::gpu::{self, Checking, Feature, Gpu, Offer, Opening};
 
-/// Every adapter opened; none where there is none, which is said by name, or is a failure where
-/// `MCSAN_REQUIRE_ADAPTER` is set (as CI does).
+/// Every adapter opened, and once more without any optional feature where a kernel uses one that it has; none where there is
+/// none, which is said by name, or is a failure where `MCSAN_REQUIRE_ADAPTER` is set (as CI does). `MCSAN_WITHOUT` names
+/// features that are never used.
 pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
     let adapters = pollster::block_on(gpu::adapters(None));
     if adapters.is_empty() {
         assert!(std::env::var_os("MCSAN_REQUIRE_ADAPTER").is_none(), "{test}: no graphics adapter, but MCSAN_REQUIRE_ADAPTER is set");
         println!("skipped: no adapter: {test}");
     }
+    let named = std::env::var("MCSAN_WITHOUT").unwrap_or_default();
+    let named = named.split(',').filter(|name| !name.is_empty()).map(|name| name.parse().expect("MCSAN_WITHOUT names features"));
+    let named: Vec<Feature> = named.collect();
     let mut opened = Vec::new();
     for adapter in &adapters {
         // Mesa's GL takes minutes to compile naga's bounds checks; there the shaders run as users run them.
@@ -21,9 +26,17 @@ pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
                 println!("skipped: {test}: {checking:?} on {}", gpu::describe(&adapter.get_info()));
                 continue;
             }
-            let name = format!("{} [{checking:?}]", gpu::describe(&adapter.get_info()));
-            println!("{test}: on {name}");
-            opened.push((name, pollster::block_on(Gpu::open(adapter, checking)).expect("the adapter opens")));
+            let mut ways = vec![named.clone()];
+            if !Offer::of(adapter).without(&named).used().features.is_empty() {
+                ways.push(Feature::ALL.to_vec());
+            }
+            for without in ways {
+                let opening = Opening { checking, limits: None, without };
+                let gpu = pollster::block_on(Gpu::open(adapter, opening)).expect("the adapter opens");
+                let name = format!("{} [{checking:?}]", gpu.device_name());
+                println!("{test}: on {name}");
+                opened.push((name, gpu));
+            }
         }
     }
     opened

@@ -2,7 +2,7 @@
 
 use mcsan::backend::BackendError;
 use mcsan::backend::gpu::shader::{Entry, SHADERS};
-use mcsan::backend::gpu::{self, Checking, Gpu, check_limits};
+use mcsan::backend::gpu::{self, Feature, Gpu, Opening, check_limits};
 use mcsan::check::{Kernel, check};
 
 use super::parse;
@@ -20,7 +20,7 @@ fn beyond(entry: &Entry, variant: usize) -> Option<String> {
     if let Err(error) = check_limits(entry, variant, &limits) {
         return Some(error.to_string());
     }
-    let [x, y, z] = entry.workgroup_size;
+    let [x, y, z] = entry.workgroup_size[variant];
     let highest = entry.bindings.iter().map(|binding| binding.index).max().unwrap_or(0);
     let checks = [
         (x <= limits.max_compute_workgroup_size_x, "workgroup size in x"),
@@ -67,7 +67,8 @@ fn default_adapters(test: &str) -> Vec<wgpu::Adapter> {
 #[test]
 fn every_case_passes_on_a_device_opened_with_webgpus_default_limits() {
     for adapter in default_adapters("WebGPU's default limits") {
-        let gpu = pollster::block_on(Gpu::open_within(&adapter, Checking::Off, wgpu::Limits::default())).unwrap();
+        let opening = Opening { limits: Some(wgpu::Limits::default()), ..Opening::default() };
+        let gpu = pollster::block_on(Gpu::open(&adapter, opening)).unwrap();
         println!("WebGPU's default limits on {}", gpu::describe(gpu.info()));
         for case in Kernel::ALL.iter().flat_map(|kernel| kernel.cases()) {
             let report = pollster::block_on(check(&gpu, &case)).unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -80,7 +81,9 @@ fn every_case_passes_on_a_device_opened_with_webgpus_default_limits() {
 fn a_device_with_too_little_workgroup_memory_refuses_the_kernel_by_name() {
     for adapter in default_adapters("too little workgroup memory") {
         let limits = wgpu::Limits { max_compute_workgroup_storage_size: 1024, ..wgpu::Limits::default() };
-        let gpu = pollster::block_on(Gpu::open_within(&adapter, Checking::Off, limits)).unwrap();
+        // The variant for software adapters needs none.
+        let opening = Opening { limits: Some(limits), without: vec![Feature::Subgroups], ..Opening::default() };
+        let gpu = pollster::block_on(Gpu::open(&adapter, opening)).unwrap();
         let error = pollster::block_on(Kernel::Linear.cases()[0].run(&gpu)).unwrap_err();
         assert!(matches!(error, BackendError::Limit { kernel: "linear", what: "workgroup memory in bytes", .. }), "{error}");
     }

@@ -40,6 +40,11 @@ fn uses_matrices(variant: &Variant) -> bool {
     variant.needs.iter().any(|need| matches!(need, Need::CooperativeMatrix { .. }))
 }
 
+/// Whether a variant works across subgroups, which the oldest Vulkan and DX12 have not.
+fn uses_subgroups(variant: &Variant) -> bool {
+    variant.needs.contains(&Need::Subgroups)
+}
+
 fn bound(binding: u32) -> ResourceBinding {
     ResourceBinding { group: 0, binding }
 }
@@ -63,7 +68,7 @@ fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
     let mut count = 0;
     each(|name, variant, entry, module, info, checks| {
         for (version, target) in [((1, 0), "vulkan1.0"), ((1, 3), "vulkan1.1"), ((1, 6), "vulkan1.3")] {
-            if uses_matrices(variant) && version < (1, 6) {
+            if uses_matrices(variant) && version < (1, 6) || uses_subgroups(variant) && version < (1, 3) {
                 continue;
             }
             let zeros = match (checks, version) {
@@ -147,6 +152,9 @@ fn hlsl_compiles_for_shader_models_5_1_and_6_0() {
             return;
         }
         for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_0] {
+            if uses_subgroups(variant) && shader_model < hlsl::ShaderModel::V6_0 {
+                continue;
+            }
             let options = hlsl::Options {
                 shader_model,
                 binding_map: registers(entry, checks),

@@ -1,14 +1,15 @@
 //! An open device: allocates, compiles, records dispatches, submits, reads back.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::adapter::describe;
 use super::counters::Counters;
 use super::dispatch::{Pipeline, PipelineKey};
 use super::memory::{GUARD_WORDS, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
-use super::needs::Offer;
+use super::needs::{Feature, Offer};
 use super::profiler::Profiler;
 use super::shader::Shader;
 use crate::backend::error::SMALLER_BATCH;
@@ -38,6 +39,22 @@ impl Checking {
     }
 }
 
+/// How a device is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    pub checking: Checking,
+    /// Allows just these, whatever the adapter offers; else all that it offers of the limits used here.
+    pub limits: Option<wgpu::Limits>,
+    /// Opens the device as if its adapter lacked these.
+    pub without: Vec<Feature>,
+}
+
+impl From<Checking> for Opening {
+    fn from(checking: Checking) -> Self {
+        Self { checking, ..Self::default() }
+    }
+}
+
 /// The first failure of a device, shared with its callbacks.
 #[derive(Clone, Default)]
 pub(super) struct Fault(Arc<Mutex<Option<BackendError>>>);
@@ -63,6 +80,8 @@ pub struct Gpu {
     pub(super) info: wgpu::AdapterInfo,
     pub(super) limits: wgpu::Limits,
     pub(super) offer: Offer,
+    /// Features that the device was opened without though its adapter has them.
+    without: Vec<Feature>,
     pub(super) checking: Checking,
     pub(super) fault: Fault,
     pool: Rc<Pool>,
@@ -99,9 +118,6 @@ pub struct Readback {
     count: usize,
 }
 
-/// What a profile's clock needs, where an adapter has it.
-const TIMESTAMPS: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES);
-
 /// Width of the subgroups that the variants `lanes` are made for.
 const LANES: u32 = 8;
 
@@ -109,32 +125,22 @@ const LANES: u32 = 8;
 pub(super) const ARGUMENT_BYTES: u64 = 1 << 18;
 
 impl Gpu {
-    /// Opens a device with all that its adapter offers of the limits used here.
+    /// Opens a device.
     ///
     /// # Errors
-    /// [`BackendError::NoDevice`].
-    pub async fn open(adapter: &wgpu::Adapter, checking: Checking) -> Result<Self> {
-        let offered = adapter.limits();
-        let limits = wgpu::Limits {
-            max_buffer_size: offered.max_buffer_size,
-            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
-            ..wgpu::Limits::default()
-        };
-        let limits = if adapter.get_info().backend == wgpu::Backend::Gl { offered } else { limits };
-        Self::open_within(adapter, checking, limits).await
-    }
-
-    /// Opens a device that allows just `limits`, whatever its adapter offers.
-    ///
-    /// # Errors
-    /// [`BackendError::NoDevice`], also where the adapter offers less.
-    pub async fn open_within(adapter: &wgpu::Adapter, checking: Checking, limits: wgpu::Limits) -> Result<Self> {
+    /// [`BackendError::NoDevice`], also where the adapter offers less than the limits asked for.
+    pub async fn open(adapter: &wgpu::Adapter, opening: impl Into<Opening>) -> Result<Self> {
+        let Opening { checking, limits, mut without } = opening.into();
         let info = adapter.get_info();
-        let offer = Offer::of(adapter).used();
+        let limits = limits.unwrap_or_else(|| usual_limits(adapter));
+        without.retain(|feature| adapter.features().intersects(feature.features()));
+        let all = Offer::of(adapter).without(&without);
+        let timestamps = all.features & Feature::Timestamps.features();
+        let offer = all.used();
         let experimental = offer.features.intersects(wgpu::Features::all_experimental_mask());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mcsan"),
-            required_features: offer.features | adapter.features() & TIMESTAMPS,
+            required_features: offer.features | timestamps,
             // SAFETY: the only experimental feature that a shader may use is cooperative matrices, whose shapes are compared
             // with the adapter's before a pipeline exists.
             experimental_features: if experimental { unsafe { wgpu::ExperimentalFeatures::enabled() } } else { Default::default() },
@@ -172,6 +178,7 @@ impl Gpu {
             info,
             limits,
             offer,
+            without,
             checking,
             fault,
             pool: Rc::default(),
@@ -191,6 +198,30 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
             && self.offer.features.contains(wgpu::Features::SUBGROUP)
             && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [LANES; 2]
+    }
+
+    /// The optional features that a kernel may use here.
+    pub fn fast_paths(&self) -> Vec<Feature> {
+        Feature::ALL.into_iter().filter(|feature| self.offer.features.contains(feature.features())).collect()
+    }
+
+    /// Features that the device was opened without though its adapter has them.
+    pub fn without(&self) -> &[Feature] {
+        &self.without
+    }
+
+    /// The variants (shader, number) that were compiled so far, which is those that were asked to run.
+    pub fn variants_run(&self) -> BTreeSet<(&'static str, usize)> {
+        self.pipelines.borrow().keys().map(|&(shader, _, variant)| (shader, variant)).collect()
+    }
+
+    /// One line that names the adapter with its interface and driver, and the features that it is used without.
+    pub(super) fn describe(&self) -> String {
+        let adapter = describe(&self.info);
+        match &self.without[..] {
+            [] => adapter,
+            without => format!("{adapter} without {}", without.iter().map(|feature| feature.name()).collect::<Vec<_>>().join(", ")),
+        }
     }
 
     /// The adapter's own description.
@@ -411,6 +442,19 @@ impl Gpu {
             }
         }
         Ok(())
+    }
+}
+
+/// WebGPU's default limits, but as large buffers as there are; of GL what it has.
+fn usual_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
+    let offered = adapter.limits();
+    if adapter.get_info().backend == wgpu::Backend::Gl {
+        return offered;
+    }
+    wgpu::Limits {
+        max_buffer_size: offered.max_buffer_size,
+        max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+        ..wgpu::Limits::default()
     }
 }
 

@@ -17,10 +17,10 @@ pub mod shader;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
-pub use device::{Checking, Gpu, Readback};
+pub use device::{Checking, Gpu, Opening, Readback};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
-pub use needs::{Need, Offer, check_needs};
+pub use needs::{Feature, Need, Offer, check_needs};
 pub use profiler::Timing;
 
 use super::philox::Stream;
@@ -37,7 +37,7 @@ impl Backend for Gpu {
     type Readback = Readback;
 
     fn device_name(&self) -> String {
-        describe(self.info())
+        self.describe()
     }
 
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Tensor {

@@ -1,9 +1,62 @@
 //! What a shader's variant needs of a device beyond WebGPU's core, and whether a device has it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::shader::{SHADERS, Shader, Variant};
 use crate::backend::{BackendError, Result};
+
+/// An optional feature of a device: it makes the work faster or its profile finer, and a device can be opened without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Operations across a subgroup.
+    Subgroups,
+    /// 16-bit floats.
+    F16,
+    /// Arguments without a buffer.
+    Immediates,
+    /// Products of small matrices that a subgroup holds together.
+    CooperativeMatrices,
+    /// The device's clock, for a profile.
+    Timestamps,
+}
+
+impl Feature {
+    pub const ALL: [Self; 5] = [Self::Subgroups, Self::F16, Self::Immediates, Self::CooperativeMatrices, Self::Timestamps];
+
+    /// As `--without` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Subgroups => "subgroups",
+            Self::F16 => "f16",
+            Self::Immediates => "immediates",
+            Self::CooperativeMatrices => "cooperative-matrices",
+            Self::Timestamps => "timestamps",
+        }
+    }
+
+    /// What of a device it stands for.
+    pub fn features(self) -> wgpu::Features {
+        match self {
+            Self::Subgroups => wgpu::Features::SUBGROUP,
+            Self::F16 => wgpu::Features::SHADER_F16,
+            Self::Immediates => wgpu::Features::IMMEDIATES,
+            Self::CooperativeMatrices => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+            Self::Timestamps => wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+        }
+    }
+}
+
+impl FromStr for Feature {
+    type Err = BackendError;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|feature| feature.name() == name)
+            .ok_or_else(|| BackendError::UnknownFeature { name: name.into(), known: Self::ALL.map(Self::name).join(", ") })
+    }
+}
 
 /// An optional feature that a variant's WGSL uses, as `build.rs` finds by asking naga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +74,13 @@ pub enum Need {
 impl Need {
     /// The device feature that it stands for.
     pub fn feature(self) -> wgpu::Features {
-        match self {
-            Self::F16 => wgpu::Features::SHADER_F16,
-            Self::Subgroups => wgpu::Features::SUBGROUP,
-            Self::Immediates => wgpu::Features::IMMEDIATES,
-            Self::CooperativeMatrix { .. } => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
-        }
+        let feature = match self {
+            Self::F16 => Feature::F16,
+            Self::Subgroups => Feature::Subgroups,
+            Self::Immediates => Feature::Immediates,
+            Self::CooperativeMatrix { .. } => Feature::CooperativeMatrices,
+        };
+        feature.features()
     }
 }
 
@@ -55,6 +109,12 @@ impl Offer {
     /// All that an adapter has.
     pub fn of(adapter: &wgpu::Adapter) -> Self {
         Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties() }
+    }
+
+    /// What is left without some features.
+    pub fn without(mut self, features: &[Feature]) -> Self {
+        features.iter().for_each(|feature| self.features.remove(feature.features()));
+        self
     }
 
     /// The part of it that some shader's variant uses: what a device is opened with.

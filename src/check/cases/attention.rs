@@ -112,9 +112,9 @@ impl Subject for Attention {
 
     /// The softmax over a single key is 1, whatever the query, and that of few queries with large scores nearly so.
     fn silence(&self) -> Silence {
-        let mut pairs = self.queries.iter().zip(&self.keys);
-        let is_decided = self.scores == Scores::Large && total(&self.queries) < 20;
-        if is_decided || pairs.all(|(&queries, &keys)| queries == 0 || keys <= 1) { Silence::Right } else { Silence::Wrong }
+        let pairs = self.queries.iter().zip(&self.keys);
+        let choosing: u32 = pairs.filter(|&(_, &keys)| keys > 1).map(|(queries, _)| queries).sum();
+        if choosing == 0 || (self.scores == Scores::Large && choosing < 20) { Silence::Right } else { Silence::Wrong }
     }
 
     fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {

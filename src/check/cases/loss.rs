@@ -130,7 +130,9 @@ impl Subject for CrossEntropy {
             ..=100.0 => 5e-5,
             _ => 1e-3,
         };
-        Tolerance { floor: 1e-6, ..Tolerance::of_rms(of_rms) }
+        // A loss near zero is the difference of a logit and a logarithm near it.
+        let floor = 1.2e-7 * f64::from(self.amplitude.max(10.0));
+        Tolerance { floor, ..Tolerance::of_rms(of_rms) }
     }
 
     /// The loss of a NaN is no number at all, and that of few utterances with large logits may vanish.

@@ -9,7 +9,7 @@ use shader::slabs::{Args, LANES, Sum};
 /// Most slabs of a sum, which bounds the memory of the partial sums; …
 const MOST_SLABS: usize = 32;
 /// … of the variants `lanes`: a software adapter has few workgroups to keep busy.
-const MOST_SLABS_OF_LANES: usize = 4;
+const MOST_SLABS_OF_LANES: usize = 2;
 /// Fewest rows of a slab, so that a workgroup has something to do.
 const FEWEST_ROWS: usize = 64;
 

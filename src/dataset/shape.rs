@@ -1,12 +1,12 @@
-//! Batches of a given shape, the same everywhere: what profiles and benches run on where no corpus is at hand.
+//! Batches of a given shape, the same everywhere: what profiles, checks and benches run on where no corpus is at hand.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::keys::{Keys, SizeError};
+use super::sizes::{Keys, SizeError};
+use super::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo, WordTable};
 use crate::backend::philox::Stream;
 use crate::corpus::Split;
-use crate::dataset::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo, WordTable};
 
 /// Acoustic features a frame, classes, rows and width of the word vectors: IEMOCAP with GloVe.
 const COEFFICIENTS: usize = 40;
@@ -16,7 +16,7 @@ const WORD_WIDTH: usize = 300;
 
 /// A batch: `batch=256,frames=1000,words=50[,ragged]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct BatchShape {
     /// Utterances.
     pub batch: usize,
     /// Acoustic frames of the longest.
@@ -27,14 +27,14 @@ pub struct Shape {
     pub ragged: bool,
 }
 
-impl Default for Shape {
+impl Default for BatchShape {
     /// A batch of the paper's at the longest utterance.
     fn default() -> Self {
         Self { batch: 256, frames: 1000, words: 50, ragged: false }
     }
 }
 
-impl FromStr for Shape {
+impl FromStr for BatchShape {
     type Err = SizeError;
 
     fn from_str(text: &str) -> Result<Self, SizeError> {
@@ -51,14 +51,14 @@ impl FromStr for Shape {
     }
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for BatchShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { batch, frames, words, ragged } = self;
         write!(f, "batch={batch},frames={frames},words={words}{}", if *ragged { ",ragged" } else { "" })
     }
 }
 
-impl Shape {
+impl BatchShape {
     /// Frames of each utterance.
     pub fn frame_lengths(&self) -> Vec<u32> {
         lengths(self.batch, self.frames, SHORTEST_UTTERANCE, self.ragged)
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(lengths(5, 20, 9, true), [9, 12, 9, 20, 9]);
         assert_eq!(lengths(1, 100, 9, true), [100]);
         assert_eq!(lengths(3, 100, 9, false), [100; 3]);
-        let paper = Shape { ragged: true, ..Shape::default() };
+        let paper = BatchShape { ragged: true, ..BatchShape::default() };
         assert_eq!(paper.frame_lengths()[..8], [102, 114, 133, 158, 186, 219, 255, 294]);
         assert_eq!(paper.frame_lengths().iter().sum::<u32>(), 115_211);
         assert_eq!(paper.word_lengths().iter().sum::<u32>(), 5761);
@@ -136,10 +136,10 @@ mod tests {
 
     #[test]
     fn a_shape_is_read_as_it_is_shown_and_what_is_wrong_is_named() {
-        let shape: Shape = "batch=4, frames=90,words=5,ragged".parse().expect("a shape");
-        assert_eq!(shape, Shape { batch: 4, frames: 90, words: 5, ragged: true });
+        let shape: BatchShape = "batch=4, frames=90,words=5,ragged".parse().expect("a shape");
+        assert_eq!(shape, BatchShape { batch: 4, frames: 90, words: 5, ragged: true });
         assert_eq!(shape.to_string().parse(), Ok(shape));
-        assert_eq!("".parse(), Ok(Shape::default()));
+        assert_eq!("".parse(), Ok(BatchShape::default()));
         for (text, words) in [
             ("rows=4", "'rows' is no size of a batch, which has batch=N, frames=N, words=N, ragged"),
             ("batch=0", "batch: '0' is no number from 1"),
@@ -148,14 +148,14 @@ mod tests {
             ("ragged=1", "ragged is a switch"),
             ("batch=2,batch=3", "'batch' is given twice"),
         ] {
-            let error = text.parse::<Shape>().expect_err(text).to_string();
+            let error = text.parse::<BatchShape>().expect_err(text).to_string();
             assert!(error.starts_with(words), "{text}: {error}");
         }
     }
 
     #[test]
     fn a_drawn_data_set_has_the_shape() {
-        let shape = Shape { batch: 5, frames: 40, words: 6, ragged: true };
+        let shape = BatchShape { batch: 5, frames: 40, words: 6, ragged: true };
         let data = shape.dataset();
         assert_eq!((0..5).map(|u| data.frames(u, usize::MAX).len() as u32).collect::<Vec<_>>(), shape.frame_lengths());
         assert_eq!((0..5).map(|u| data.tokens_of(u).len() as u32).collect::<Vec<_>>(), shape.word_lengths());
