@@ -9,8 +9,8 @@ use divan::Bencher;
 use mcsan::audio::mfcc::{MfccSettings, MfccTables, SAMPLE_RATE};
 use mcsan::backend::philox::Stream;
 use mcsan::backend::{
-    Activation, AdamStep, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, Edges, LstmWeights, NormSinks, Ragged, Sink,
-    StepSize, Tokens, Write, ZScore,
+    Activation, AdamStep, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, Edges, LstmWeights, NormSinks, Precision,
+    Ragged, Sink, StepSize, Tokens, Write, ZScore, loss_scaling,
 };
 use mcsan::check::Source;
 use mcsan::dataset::BatchShape;
@@ -205,7 +205,8 @@ kernels! {
     cross_entropy |inputs, backend| {
         let (logits, weights) = (inputs.matrix(inputs.batch, CLASSES), backend.upload(&[1.0; CLASSES], [1, CLASSES]));
         let labels = backend.upload_words(&inputs.below(inputs.batch, CLASSES));
-        move || drop(backend.cross_entropy(&logits, &labels, &weights, 0.0, None))
+        let scaling = backend.upload(&loss_scaling(Precision::F32), [1, 3]);
+        move || drop(backend.cross_entropy(&logits, &labels, &weights, 0.0, None, &scaling))
     }
     dropout |inputs, backend| {
         let x = inputs.matrix(inputs.audio().rows(), WIDTH);
@@ -215,14 +216,18 @@ kernels! {
         let gradients = inputs.matrix(1, PARAMETERS);
         move || drop(backend.gradient_norm(&gradients))
     }
+    loss_scale |_inputs, backend| {
+        let (norm, scaling) = (backend.upload(&[1.0, 1.0], [1, 2]), backend.upload(&loss_scaling(Precision::Mixed), [1, 3]));
+        move || backend.loss_scale(&norm, &scaling)
+    }
     adam |inputs, backend| {
-        let (parameters, gradients, norm) = (inputs.matrix(1, PARAMETERS), inputs.matrix(1, PARAMETERS), backend.zeros([1, 1]));
+        let (parameters, gradients, norm) = (inputs.matrix(1, PARAMETERS), inputs.matrix(1, PARAMETERS), backend.upload(&[0.0, 1.0], [1, 2]));
         let moments = [backend.zeros([1, PARAMETERS]), backend.zeros([1, PARAMETERS])];
         let step = AdamStep { size: SIZE, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 1 };
         move || backend.adam(&parameters, &gradients, moments.each_ref(), &norm, step)
     }
     sgd |inputs, backend| {
-        let (parameters, gradients, norm) = (inputs.matrix(1, PARAMETERS), inputs.matrix(1, PARAMETERS), backend.zeros([1, 1]));
+        let (parameters, gradients, norm) = (inputs.matrix(1, PARAMETERS), inputs.matrix(1, PARAMETERS), backend.upload(&[0.0, 1.0], [1, 2]));
         move || backend.sgd(&parameters, &gradients, &norm, SIZE)
     }
 }
@@ -253,21 +258,21 @@ fn conv_pool_backward<'a, B: Backend>(inputs: &'a Inputs<'_, B>, block: usize, c
 
 fn linear<'a, B: Backend>(inputs: &'a Inputs<'_, B>, columns: usize, outputs: usize, activation: Activation) -> impl Fn() + 'a {
     let (x, weight, bias) = (inputs.matrix(inputs.audio().rows(), columns), inputs.matrix(outputs, columns), inputs.matrix(1, outputs));
-    move || drop(inputs.backend.linear(&x, &weight, Some(&bias), activation))
+    move || drop(inputs.backend.linear(&x, &weight, Some(&bias), activation, Precision::F32))
 }
 
 fn bilstm<'a, B: Backend>(inputs: &'a Inputs<'_, B>, rows: &'a Ragged<B>, columns: usize) -> impl Fn() + 'a {
     let (x, weights) = (inputs.matrix(rows.rows(), columns), inputs.lstm_weights(columns, |rows, columns| inputs.matrix(rows, columns)));
-    move || drop(inputs.backend.bilstm(&x, rows, &weights))
+    move || drop(inputs.backend.bilstm(&x, rows, &weights, Precision::F32))
 }
 
 /// The text's input needs no gradient where its vectors are frozen.
 fn bilstm_backward<'a, B: Backend>(inputs: &'a Inputs<'_, B>, rows: &'a Ragged<B>, columns: usize, wants_x: bool) -> impl Fn() + 'a {
     let (x, weights) = (inputs.matrix(rows.rows(), columns), inputs.lstm_weights(columns, |rows, columns| inputs.matrix(rows, columns)));
-    let (dy, saved) = inputs.backend.bilstm(&x, rows, &weights);
+    let (dy, saved) = inputs.backend.bilstm(&x, rows, &weights, Precision::F32);
     let dx = wants_x.then(|| inputs.sink(rows.rows(), columns));
     let sinks = inputs.lstm_weights(columns, |rows, columns| inputs.sink(rows, columns));
-    move || inputs.backend.bilstm_backward(&dy, &x, rows, &weights, &saved, dx.as_ref(), &sinks)
+    move || inputs.backend.bilstm_backward(&dy, &x, rows, &weights, &saved, dx.as_ref(), &sinks, Precision::F32)
 }
 
 fn attending<'a, B: Backend>(

@@ -32,6 +32,7 @@ struct Args {
 @group(0) @binding(2) var<storage, read> gradients: array<Element>;
 @group(0) @binding(3) var<storage, read_write> first_moment: array<Element>;
 @group(0) @binding(4) var<storage, read_write> second_moment: array<Element>;
+/// Of all gradients, and the factor on them, 0 for no step
 @group(0) @binding(5) var<storage, read> norm: array<f32>;
 
 const LANES: u32 = 256;
@@ -43,10 +44,10 @@ fn update(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.count) {
+    if (i >= args.count || norm[1] == 0.0) {
         return;
     }
-    let g = gradients[i] * clip_factor(norm[0], args.clip_norm);
+    let g = gradients[i] * norm[1] * clip_factor(norm[0], args.clip_norm);
     let m = args.beta1 * first_moment[i] + args.rest1 * g;
     let v = args.beta2 * second_moment[i] + args.rest2 * g * g;
     first_moment[i] = m;

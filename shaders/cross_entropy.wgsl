@@ -1,6 +1,7 @@
 // Softmax cross-entropy (20) with class weights w and label smoothing s, as PyTorch's:
 // loss = Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y, and its gradient; of a part of a batch the
 // divisor is the whole batch's.
+// The gradient is that of the loss times scaling[0], the loss scale.
 // One workgroup; each invocation takes every LANES-th utterance, and one adds the partial sums in order.
 // logits, gradient: [batch, classes], class_weights: [classes]
 
@@ -20,6 +21,7 @@ struct Args {
 @group(0) @binding(3) var<storage, read> class_weights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(5) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(6) var<storage, read> scaling: array<f32>;
 
 const LANES: u32 = 256;
 
@@ -74,7 +76,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
             if (c == label) {
                 part += (1.0 - args.smoothing) * class_weights[c];
             }
-            gradient[first + c] = (targets * exponential(logits[first + c] - log_sum) - part) / total_weight;
+            gradient[first + c] = (targets * exponential(logits[first + c] - log_sum) - part) / total_weight * scaling[0];
         }
     }
     loss_sums[lane] = loss_sum;

@@ -9,6 +9,7 @@ struct Args {
 @group(0) @binding(1) var<storage, read> gradients: array<f32>;
 @group(0) @binding(2) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> chunk_sums: array<f32>;
+/// And the factor 1, as the optimiser takes them
 @group(0) @binding(4) var<storage, read_write> norm: array<f32>;
 
 const LANES: u32 = 256;
@@ -52,5 +53,6 @@ fn finish(@builtin(local_invocation_index) lane: u32) {
     total = tree_sum(lane, total);
     if (lane == 0u) {
         norm[0] = sqrt(total);
+        norm[1] = 1.0;
     }
 }

@@ -3,7 +3,9 @@
 // backward_input    dx (+)= g · W        g = dy, or 0 where the ReLU was shut
 // backward_weight   dW = gᵀ · x, db = Σ g, by fixed slabs of rows that `slabs.wgsl` adds in order
 // x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
+// The variant `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
+@if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{TILE_ROWS, TILE_COLUMNS, DEPTH, PITCH, left, right, multiply_tiles};
 
 struct Args {
@@ -32,27 +34,33 @@ struct Args {
 /// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
 @group(0) @binding(8) var<storage, read_write> partial: array<f32>;
 
+/// A factor as the product takes it.
+fn factor(value: f32) -> f32 {
+    @if(rounded) return round_to_f16(value);
+    @else return value;
+}
+
 /// Gradient before the activation, zero outside the matrix.
 fn gradient(row: u32, output: u32, end: u32) -> f32 {
     if (row >= end || output >= args.outputs) {
         return 0.0;
     }
     let i = row * args.dy_pitch + args.dy_column + output;
-    return select(dy[i], 0.0, args.relu != 0u && gate[i] <= 0.0);
+    return factor(select(dy[i], 0.0, args.relu != 0u && gate[i] <= 0.0));
 }
 
 fn weight_at(output: u32, input: u32) -> f32 {
     if (output >= args.outputs || input >= args.inputs) {
         return 0.0;
     }
-    return weight[output * args.inputs + input];
+    return factor(weight[output * args.inputs + input]);
 }
 
 fn input_at(row: u32, input: u32, end: u32) -> f32 {
     if (row >= end || input >= args.inputs) {
         return 0.0;
     }
-    return x[row * args.x_pitch + args.x_column + input];
+    return factor(x[row * args.x_pitch + args.x_column + input]);
 }
 
 @compute @workgroup_size(16, 16)

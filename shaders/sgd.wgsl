@@ -14,6 +14,7 @@ struct Args {
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
 @group(0) @binding(2) var<storage, read> gradients: array<f32>;
+/// Of all gradients, and the factor on them, 0 for no step
 @group(0) @binding(3) var<storage, read> norm: array<f32>;
 
 const LANES: u32 = 256;
@@ -25,9 +26,9 @@ fn update(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.count) {
+    if (i >= args.count || norm[1] == 0.0) {
         return;
     }
-    let g = gradients[i] * clip_factor(norm[0], args.clip_norm);
+    let g = gradients[i] * norm[1] * clip_factor(norm[0], args.clip_norm);
     parameters[i] = parameters[i] * args.shrink - args.learning_rate * g;
 }

@@ -3,7 +3,7 @@
 //! program computes with the CPU reference.
 //!
 //! A corpus on disk becomes one prepared file; a batch of it becomes one ragged matrix per modality; a model, written
-//! once, sends it through eighteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
+//! once, sends it through nineteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
 //! what the shader must compute.
 //!
 //! # The house, top floor first; imports point down
@@ -27,7 +27,7 @@
 //! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
 //! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
-//! shaders/       one WGSL file per kernel; shared/ what they import; lanes/ variants for software adapters; peaks/ what shows a device's roofs
+//! shaders/       one WGSL file per kernel; shared/ what they import; lanes/, matrices/ variants for software adapters, mixed precision; peaks/ what shows a device's roofs
 //! build.rs       expands, validates and reflects them; build/: barriers that not all reach, features that a variant needs
 //! ```
 //!

@@ -7,7 +7,8 @@ use std::fmt;
 
 use crate::backend::philox::Stream;
 use crate::backend::{
-    Activation, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, LstmWeights, Matrix, NormSinks, Ragged, Sink, Tokens, Write, ZScore,
+    Activation, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, LstmWeights, Matrix, NormSinks, Precision, Ragged, Sink, Tokens,
+    Write, ZScore,
 };
 
 /// Whether a tape keeps what gradients need.
@@ -38,6 +39,7 @@ type Step<'a, B> = Box<dyn FnOnce(&mut Gradients<'a, B>) + 'a>;
 pub struct Tape<'a, B: Backend> {
     backend: &'a B,
     mode: Mode,
+    precision: Precision,
     slots: Vec<Slot<B::Tensor>>,
     steps: Vec<Step<'a, B>>,
     watch: Option<Watch<B>>,
@@ -141,8 +143,14 @@ impl<B: Backend> Watch<B> {
 }
 
 impl<'a, B: Backend> Tape<'a, B> {
+    /// Products are in f32.
     pub fn new(backend: &'a B, mode: Mode) -> Self {
-        Self { backend, mode, slots: Vec::new(), steps: Vec::new(), watch: None }
+        Self { backend, mode, precision: Precision::F32, slots: Vec::new(), steps: Vec::new(), watch: None }
+    }
+
+    /// The same tape with products in the given precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// A tape that trains and copies every [`Tape::named`] value and its gradient as they are when they are computed: later
@@ -265,9 +273,9 @@ impl<'a, B: Backend> Tape<'a, B> {
 
     /// See [`Backend::linear`].
     pub fn linear(&mut self, x: &Var<B>, weight: &Var<B>, bias: Option<&Var<B>>, activation: Activation) -> Var<B> {
-        let backend = self.backend;
+        let (backend, precision) = (self.backend, self.precision);
         let (x, weight, bias) = (x.clone(), weight.clone(), bias.cloned());
-        let y = backend.linear(&x.value, &weight.value, bias.as_ref().map(|bias| &bias.value), activation);
+        let y = backend.linear(&x.value, &weight.value, bias.as_ref().map(|bias| &bias.value), activation, precision);
         let gate = (activation == Activation::Relu).then(|| y.clone());
         let inputs = [Some(&x), Some(&weight), bias.as_ref()].map(|input| input.cloned());
         let inputs: Vec<&Var<B>> = inputs.iter().flatten().collect();
@@ -275,24 +283,24 @@ impl<'a, B: Backend> Tape<'a, B> {
             let bias_sink = bias.as_ref().and_then(|bias| gradients.sink(bias));
             if weight.gradient.is_some() || bias_sink.is_some() {
                 let sink = gradients.sink_or_discard(&weight);
-                backend.linear_backward_weight(&dy, gate.as_ref(), &x.value, &sink, bias_sink.as_ref());
+                backend.linear_backward_weight(&dy, gate.as_ref(), &x.value, &sink, bias_sink.as_ref(), precision);
             }
             if let Some(sink) = gradients.sink(&x) {
-                backend.linear_backward_input(&dy, gate.as_ref(), &weight.value, &sink);
+                backend.linear_backward_input(&dy, gate.as_ref(), &weight.value, &sink, precision);
             }
         })
     }
 
     /// See [`Backend::bilstm`].
     pub fn bilstm(&mut self, x: &Var<B>, rows: &'a Ragged<B>, weights: &LstmWeights<Var<B>>) -> Var<B> {
-        let (backend, x, weights) = (self.backend, x.clone(), weights.clone());
+        let (backend, precision, x, weights) = (self.backend, self.precision, x.clone(), weights.clone());
         let values = weights.map(|weight| weight.value.clone());
-        let (y, saved) = backend.bilstm(&x.value, rows, &values);
+        let (y, saved) = backend.bilstm(&x.value, rows, &values, precision);
         let inputs = [&x, &weights.input, &weights.recurrent, &weights.bias_input, &weights.bias_recurrent].map(Clone::clone);
         self.record(y, &inputs.each_ref(), move |gradients, dy| {
             let sinks = weights.map(|weight| gradients.sink_or_discard(weight));
             let dx = gradients.sink(&x);
-            backend.bilstm_backward(&dy, &x.value, rows, &values, &saved, dx.as_ref(), &sinks);
+            backend.bilstm_backward(&dy, &x.value, rows, &values, &saved, dx.as_ref(), &sinks, precision);
         })
     }
 
@@ -373,7 +381,8 @@ impl<'a, B: Backend> Tape<'a, B> {
         class_weights: &B::Tensor,
         smoothing: f32,
         total_weight: Option<f32>,
+        scaling: &B::Tensor,
     ) -> (B::Tensor, B::Tensor) {
-        self.backend.cross_entropy(&logits.value, labels, class_weights, smoothing, total_weight)
+        self.backend.cross_entropy(&logits.value, labels, class_weights, smoothing, total_weight, scaling)
     }
 }

@@ -3,7 +3,7 @@
 
 use mcsan::backend::cpu::{Cpu, CpuTensor};
 use mcsan::backend::philox::Stream;
-use mcsan::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, OUT_OF_VOCABULARY, POOL, Ragged, Tokens};
+use mcsan::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, OUT_OF_VOCABULARY, POOL, Precision, Ragged, Tokens};
 use mcsan::check::Kernel;
 
 #[test]
@@ -42,9 +42,9 @@ fn encode(backend: &Cpu<f32>, weights: &Weights, frames: &[f32], lengths: &[u32]
     let output = input.pooled(backend, POOL);
     let x = backend.upload(frames, [input.rows(), CHANNELS]);
     let (x, _) = backend.conv_pool(&x, &input, &output, &weights.convolution, &weights.bias, Activation::Relu);
-    let (x, _) = backend.bilstm(&x, &output, &weights.lstm);
+    let (x, _) = backend.bilstm(&x, &output, &weights.lstm, Precision::F32);
     let x = backend.position_embedding(&x, &output);
-    let queries = backend.linear(&x, &weights.projection, Some(&weights.bias), Activation::None);
+    let queries = backend.linear(&x, &weights.projection, Some(&weights.bias), Activation::None, Precision::F32);
     let attended = backend.attention(&AttentionInputs {
         queries: &queries,
         keys: &x,
@@ -130,8 +130,8 @@ fn nan_passes_through_relu_the_lstm_and_attention() {
         scale: 1.0,
     };
     let results = [
-        ("linear", backend.linear(&poisoned, &weight(2), None, Activation::Relu), vec![true, false, false, false]),
-        ("bilstm", backend.bilstm(&poisoned, &rows, &lstm).0, vec![true, true, false, false]),
+        ("linear", backend.linear(&poisoned, &weight(2), None, Activation::Relu, Precision::F32), vec![true, false, false, false]),
+        ("bilstm", backend.bilstm(&poisoned, &rows, &lstm, Precision::F32).0, vec![true, true, false, false]),
         ("attention", backend.attention(&operands).output, vec![true, true, false, false]),
     ];
     for (kernel, y, nan_rows) in results {

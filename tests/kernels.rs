@@ -46,7 +46,7 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each shader of a kernel: a small change that the kernel's comparison must see in every variant that runs.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 22] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 23] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
@@ -67,6 +67,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 22] = [
     (Kernel::CrossEntropy, &shader::cross_entropy::SHADER, "loss[0] = total / total_weight", "loss[0] = 1.001 * total / total_weight"),
     (Kernel::Dropout, &shader::dropout::SHADER, "value = x[i] / (1.0 - args.rate)", "value = x[i]"),
     (Kernel::GradientNorm, &shader::gradient_norm::SHADER, "sqrt(total)", "1.001 * sqrt(total)"),
+    (Kernel::LossScale, &shader::loss_scale::SHADER, "scale * 0.5", "scale * 0.25"),
     (Kernel::Adam, &shader::adam::SHADER, "args.rest2 * g * g", "args.rest2 * g"),
     (Kernel::Sgd, &shader::sgd::SHADER, "args.learning_rate * g", "1.001 * args.learning_rate * g"),
 ];

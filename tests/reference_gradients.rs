@@ -3,9 +3,9 @@
 //! The inputs are multiples of 2⁻¹⁶ and small, so the step of 2⁻¹⁶ is exact in the float32 that a backend takes. The
 //! difference's own error is h²/6 of the third derivative, 4e-11, and rounding of the objective over h, 1e-10.
 
-use mcsan::backend::Activation;
 use mcsan::backend::cpu::Cpu;
 use mcsan::backend::philox::Stream;
+use mcsan::backend::{Activation, Precision};
 use mcsan::check::cases::*;
 use mcsan::check::differentiable::{Differentiable, Leaf, Trial};
 use mcsan::check::{FINE as STEP, Inputs, Output, Source, read_all};
@@ -76,13 +76,21 @@ fn conv_pool() {
 #[test]
 fn linear() {
     for (activation, bias) in [(Activation::None, Bias::Added), (Activation::Relu, Bias::Added), (Activation::Relu, Bias::None)] {
-        gradients_are_differences(&Linear { rows: 9, inputs: 7, outputs: 6, bias, activation, spread: Spread::Even });
+        gradients_are_differences(&Linear {
+            rows: 9,
+            inputs: 7,
+            outputs: 6,
+            bias,
+            activation,
+            spread: Spread::Even,
+            precision: Precision::F32,
+        });
     }
 }
 
 #[test]
 fn bilstm() {
-    gradients_are_differences(&Bilstm { lengths: vec![4, 0, 7, 1], inputs: 5, hidden: 6, gates: Gates::Usual });
+    gradients_are_differences(&Bilstm { lengths: vec![4, 0, 7, 1], inputs: 5, hidden: 6, gates: Gates::Usual, precision: Precision::F32 });
 }
 
 #[test]
@@ -112,8 +120,16 @@ fn dropout() {
 fn cross_entropy() {
     let cpu = Cpu::<f64>::new();
     for (class_weights, smoothing) in [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)] {
-        let loss =
-            CrossEntropy { batch: 7, classes: 5, amplitude: 3.0, class_weights, smoothing, total_weight: None, logits: Logits::Finite };
+        let loss = CrossEntropy {
+            batch: 7,
+            classes: 5,
+            amplitude: 3.0,
+            class_weights,
+            smoothing,
+            total_weight: None,
+            scale: 1.0,
+            logits: Logits::Finite,
+        };
         let logits = loss.logits(&mut Source::new(17));
         let outputs = |logits: &Leaf| pollster::block_on(read_all(&cpu, loss.record_for(logits, &Inputs::new(&cpu)))).unwrap();
         let mut nudged = logits.clone();

@@ -26,6 +26,22 @@ fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+/// The nearest f16, ties to even; infinite from 65520 on. quantizeToF16 may take denormal ones for zero.
+fn round_to_f16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let size = bits & 0x7fffffffu;
+    // f32 has 13 bits more; a carry goes into the exponent, as it should.
+    let normal = (size + 0xfffu + ((size >> 13u) & 1u)) & 0xffffe000u;
+    let denormal = bitcast<u32>(round(abs(x) * 16777216.0) / 16777216.0);
+    var rounded = select(normal, denormal, size < 0x38800000u);
+    rounded = select(rounded, 0x7f800000u, rounded >= 0x47800000u);
+    return select(bitcast<f32>(rounded | (bits & 0x80000000u)), x, is_nan(x));
+}
+
+fn is_finite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
 /// 1 / (1 + e^-x); NaN stays NaN.
 fn sigmoid(x: f32) -> f32 {
     return select(1.0 / (1.0 + exponential(-clamp(x, -SATURATION, SATURATION))), x, is_nan(x));

@@ -182,12 +182,27 @@ pub trait Backend: Sized {
     /// Gradients of [`Backend::conv_pool`]: for `weight` and `bias`, and for `x` where asked.
     fn conv_pool_backward(&self, dy: &Self::Tensor, forward: &ConvPoolSaved<Self>, sinks: &ConvPoolSinks<Self::Tensor>);
 
-    /// `y = act(x · Wᵀ + b)`. `x: [rows, in]`, `weight: [out, in]`, `bias: [1, out]`.
-    fn linear(&self, x: &Self::Tensor, weight: &Self::Tensor, bias: Option<&Self::Tensor>, activation: Activation) -> Self::Tensor;
+    /// `y = act(x · Wᵀ + b)`. `x: [rows, in]`, `weight: [out, in]`, `bias: [1, out]`. `precision` is that of x and W here, and
+    /// of g, x and W on the way back.
+    fn linear(
+        &self,
+        x: &Self::Tensor,
+        weight: &Self::Tensor,
+        bias: Option<&Self::Tensor>,
+        activation: Activation,
+        precision: Precision,
+    ) -> Self::Tensor;
 
     /// Gradient of [`Backend::linear`] for its input: `dx (+)= g · W`, where `g = dy`, or zero where ReLU was shut:
     /// `gate` is the forward result y of a ReLU product.
-    fn linear_backward_input(&self, dy: &Self::Tensor, gate: Option<&Self::Tensor>, weight: &Self::Tensor, dx: &Sink<Self::Tensor>);
+    fn linear_backward_input(
+        &self,
+        dy: &Self::Tensor,
+        gate: Option<&Self::Tensor>,
+        weight: &Self::Tensor,
+        dx: &Sink<Self::Tensor>,
+        precision: Precision,
+    );
 
     /// Gradients of [`Backend::linear`] for its parameters: `dW (+)= gᵀ · x`, `db (+)=` column sums of g.
     fn linear_backward_weight(
@@ -197,15 +212,22 @@ pub trait Backend: Sized {
         x: &Self::Tensor,
         weight: &Sink<Self::Tensor>,
         bias: Option<&Sink<Self::Tensor>>,
+        precision: Precision,
     );
 
     /// One bidirectional LSTM layer (2,4) and the mean of its directions (3,5); the reverse direction starts at each
     /// sequence's own last row.
     ///
     /// i, f, o = σ(·), g = tanh(·) of `x · W_ihᵀ + b_ih + h_{t-1} · W_hhᵀ + b_hh`; c_t = f c_{t-1} + i g;
-    /// h_t = o tanh(c_t). `x: [rows, in]`; returns `(h_forward + h_reverse) / 2: [rows, H]`.
-    fn bilstm(&self, x: &Self::Tensor, rows: &Ragged<Self>, weights: &LstmWeights<Self::Tensor>)
-    -> (Self::Tensor, LstmSaved<Self::Tensor>);
+    /// h_t = o tanh(c_t). `x: [rows, in]`; returns `(h_forward + h_reverse) / 2: [rows, H]`. `precision` is that of the products
+    /// over all rows, `x · W_ihᵀ` and those that make gradients; the recurrence is f32 in any case.
+    fn bilstm(
+        &self,
+        x: &Self::Tensor,
+        rows: &Ragged<Self>,
+        weights: &LstmWeights<Self::Tensor>,
+        precision: Precision,
+    ) -> (Self::Tensor, LstmSaved<Self::Tensor>);
 
     /// Gradients of [`Backend::bilstm`]. `dy: [rows, H]`.
     #[allow(clippy::too_many_arguments, reason = "a layer with four weights has many gradients")]
@@ -218,6 +240,7 @@ pub trait Backend: Sized {
         saved: &LstmSaved<Self::Tensor>,
         dx: Option<&Sink<Self::Tensor>>,
         gradients: &LstmWeights<Sink<Self::Tensor>>,
+        precision: Precision,
     );
 
     /// Multi-head scaled dot-product attention (6–8, 15): each head h of each query row attends to the key rows of its
@@ -273,8 +296,8 @@ pub trait Backend: Sized {
     /// `Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y`. Where these are a part of a batch, `total_weight` is
     /// the `Σ_u w_y` of the whole batch, and the parts' losses and gradients sum up to the whole's.
     ///
-    /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [1, classes]`. Returns the loss `[1, 1]` and its
-    /// gradient `[batch, classes]`.
+    /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [1, classes]`, `scaling` as in
+    /// [`Backend::loss_scale`]. Returns the loss `[1, 1]` and, times the loss scale, its gradient `[batch, classes]`.
     fn cross_entropy(
         &self,
         logits: &Self::Tensor,
@@ -282,19 +305,43 @@ pub trait Backend: Sized {
         class_weights: &Self::Tensor,
         smoothing: f32,
         total_weight: Option<f32>,
+        scaling: &Self::Tensor,
     ) -> (Self::Tensor, Self::Tensor);
 
     /// Dropout: element i is kept where `stream.uniform(first + i) >= rate`, then divided by `1 - rate`. Its own gradient.
     fn dropout(&self, x: &Self::Tensor, rate: f32, stream: Stream, first: usize) -> Self::Tensor;
 
-    /// Euclidean norm of all gradients, `[1, 1]`; it stays on the device for the optimiser.
+    /// Euclidean norm of all gradients and the factor 1 that the optimiser multiplies them with, `[1, 2]`; they stay on the
+    /// device.
     fn gradient_norm(&self, gradients: &Self::Tensor) -> Self::Tensor;
 
-    /// Adam with decoupled weight decay, in place on `parameters` and both moments, all of one shape.
+    /// Dynamic loss scaling (Micikevicius et al. 2018, 3.2), in place between [`Backend::gradient_norm`] and the optimiser:
+    /// small gradients would vanish in f16, so those that come here are S times too large.
+    ///
+    /// `scaling: [1, 3]` holds S, the good steps since S last changed and all steps skipped; see [`loss_scaling`]. Where the norm
+    /// is finite, norm and factor are divided by S, and after [`SCALE_PATIENCE`] such steps S doubles. Else the factor
+    /// becomes 0, which makes the optimiser leave out the step, and S is halved.
+    fn loss_scale(&self, norm: &Self::Tensor, scaling: &Self::Tensor);
+
+    /// Adam with decoupled weight decay, in place on `parameters` and both moments, all of one shape. `norm` is that of
+    /// [`Backend::gradient_norm`]; where its factor is 0 nothing changes.
     fn adam(&self, parameters: &Self::Tensor, gradients: &Self::Tensor, moments: [&Self::Tensor; 2], norm: &Self::Tensor, step: AdamStep);
 
-    /// Stochastic gradient descent with decoupled weight decay, in place.
+    /// Stochastic gradient descent with decoupled weight decay, in place; `norm` as for [`Backend::adam`].
     fn sgd(&self, parameters: &Self::Tensor, gradients: &Self::Tensor, norm: &Self::Tensor, size: StepSize);
+}
+
+/// The loss scale that a training in mixed precision starts with, 2¹⁶.
+pub const FIRST_SCALE: f32 = 65536.0;
+/// Steps without an overflow after which the loss scale doubles.
+pub const SCALE_PATIENCE: u32 = 2000;
+
+/// Where a training's `scaling` starts, see [`Backend::loss_scale`]; in f32 the loss scale is 1 and stays so.
+pub fn loss_scaling(precision: Precision) -> [f32; 3] {
+    match precision {
+        Precision::F32 => [1.0, 0.0, 0.0],
+        Precision::Mixed => [FIRST_SCALE, 0.0, 0.0],
+    }
 }
 
 /// A device's numbers as float32.

@@ -26,6 +26,16 @@ pub enum Activation {
     Relu,
 }
 
+/// Setting `train.precision`: in which number format a matrix product takes its factors. Sums and everything else are f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Both factors rounded to f16, the nearest even; beyond 65504 they become infinite.
+    Mixed,
+}
+
 /// Weights of a bidirectional LSTM layer of hidden size H; both directions lie one after the other, forward first,
 /// and gates stand in PyTorch's order i, f, g, o.
 #[derive(Debug, Clone)]

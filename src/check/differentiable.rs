@@ -7,7 +7,7 @@
 use super::inputs::Inputs;
 use super::{Output, Recorded, Source};
 use crate::backend::cpu::Real;
-use crate::backend::{Backend, Matrix, Result};
+use crate::backend::{Backend, Matrix, Precision, Result};
 use crate::tape::{Mode, Tape, Var};
 
 /// An input whose gradient is wanted.
@@ -35,6 +35,11 @@ pub trait Differentiable {
 
     /// Draws the inputs.
     fn leaves(&self, source: &mut Source) -> Vec<Leaf>;
+
+    /// That of its products.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
 
     /// Records the operation; `leaves` are the variables of [`Differentiable::leaves`] in their order.
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], layout: &'a Self::Layout<B>) -> Var<B>;
@@ -68,7 +73,7 @@ impl<'a, D: Differentiable> Trial<'a, D> {
     /// Records both results and the way back.
     pub fn record<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let layout = self.operation.layout(inputs);
-        let mut tape = Tape::new(inputs.backend, Mode::Train);
+        let mut tape = Tape::new(inputs.backend, Mode::Train).with_precision(self.operation.precision());
         let leaves = self.upload(&mut tape, inputs);
         let [first, second] = [(); 2].map(|()| self.operation.forward(&mut tape, &leaves, &layout));
         let shape = first.value.shape();
@@ -94,7 +99,7 @@ impl<'a, D: Differentiable> Trial<'a, D> {
     pub async fn objective<B: Backend>(&self, backend: &B) -> Result<f64> {
         let inputs = Inputs::new(backend);
         let layout = self.operation.layout(&inputs);
-        let mut tape = Tape::new(backend, Mode::Infer);
+        let mut tape = Tape::new(backend, Mode::Infer).with_precision(self.operation.precision());
         let leaves = self.upload(&mut tape, &inputs);
         let y = self.operation.forward(&mut tape, &leaves, &layout).value;
         let [first, second] = self.seeds(y.len());

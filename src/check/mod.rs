@@ -163,6 +163,7 @@ kernels! {
     CrossEntropy "cross_entropy"
     Dropout "dropout"
     GradientNorm "gradient_norm"
+    LossScale "loss_scale"
     Adam "adam"
     Sgd "sgd"
 }

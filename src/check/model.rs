@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::compare::{Agreement, Silence, Tolerance, compare};
 use super::{Output, Source};
 use crate::backend::cpu::{Cpu, Real};
-use crate::backend::{Backend, OUT_OF_VOCABULARY, Ragged, Result, Tokens, Write, ZScore};
+use crate::backend::{Backend, OUT_OF_VOCABULARY, Precision, Ragged, Result, Tokens, Write, ZScore, loss_scaling};
 use crate::config::Settings;
 use crate::dataset::BatchShape;
 use crate::model::batch::{Batch, acoustic_rows};
@@ -41,7 +41,7 @@ pub struct Point {
     pub agreement: Agreement,
 }
 
-/// Compares a pass of the model that `settings` describe, on a batch and parameters that `seed` draws; the points are in the
+/// Compares a pass of the model that `settings` describe, in f32 whatever `train.precision` is, on a batch and parameters that `seed` draws; the points are in the
 /// order of computation.
 ///
 /// # Errors
@@ -85,12 +85,14 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let batch = draw_batch(backend, shape, &mut source);
     let class_weights = backend.upload(&[1.0; CLASSES], [1, CLASSES]);
 
+    let scaling = backend.upload(&loss_scaling(Precision::F32), [1, 3]);
+
     let mut tape = Tape::watched(backend);
     let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
     let dropout = Dropout::new(settings.model.dropout, seed, 0);
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
     let smoothing = settings.train.label_smoothing as f32;
-    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None);
+    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None, &scaling);
     let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
     let mut seen = tape.backward(vec![(&logits, gradient)]).into_seen();
     let turn = seen.iter().position(|seen| seen.way == Way::Back).unwrap_or(seen.len());

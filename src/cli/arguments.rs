@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
+use crate::backend::Precision;
 use crate::backend::gpu::Feature;
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{Layout, Split};
@@ -311,16 +312,9 @@ pub struct Train {
     /// Starting values in PyTorch's layout
     #[arg(long, value_name = "W.safetensors")]
     pub weights: Option<PathBuf>,
-    /// Number format of the products' operands
-    #[arg(long, value_name = "PRECISION", default_value = "f32")]
-    pub precision: Precision,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Precision {
-    F32,
-    /// Not available yet
-    Mixed,
+    /// Same as --set train.precision=PRECISION
+    #[arg(long, value_name = "PRECISION", help_heading = "Settings")]
+    pub precision: Option<Precision>,
 }
 
 #[derive(Args)]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::{Common, Configuration};
 use super::device::{self, Device, on_device};
 use super::{Done, Failure, print_json};
+use crate::backend::Precision;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
 use crate::check::model::{Point, check_model};
@@ -214,6 +215,11 @@ fn show(report: &Report, shaders: &str) {
 
 fn run_model(common: &Common, arguments: &Check) -> Done {
     let settings = arguments.configuration.load(Settings::default())?;
+    if settings.train.precision != Precision::F32 {
+        return Err(Failure(
+            "--model compares in f32; leave train.precision out (the mixed cases of --kernel linear,bilstm compare the other)".into(),
+        ));
+    }
     let seed = arguments.seed.unwrap_or(settings.train.seed);
     let devices = open(common, &settings.run.device, arguments.shaders)?;
     eprintln!("checking a pass of the model on {} against the CPU reference in float64", devices[0].1.name());

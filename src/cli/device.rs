@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::arguments::{Common, Interface};
+use crate::backend::Precision;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{self, AdapterChoice, Checking, Feature, Gpu, Opening};
 
@@ -79,6 +80,17 @@ impl Device {
     pub fn on(common: &Common, adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
         let opening = Opening { checking, limits: None, without: common.without.clone() };
         Ok(Self::Gpu(Box::new(pollster::block_on(Gpu::open(adapter, opening))?)))
+    }
+
+    /// Says where mixed precision brings no speed.
+    pub fn explain(&self, precision: Precision) {
+        let lacks = match self {
+            Self::Cpu(_) => Some("the CPU reference has no matrix units".to_owned()),
+            Self::Gpu(gpu) => gpu.lacks_for_mixed().map(|need| format!("the device lacks {need}")),
+        };
+        if let Some(lacks) = lacks.filter(|_| precision == Precision::Mixed) {
+            eprintln!("mixed precision: {lacks}; factors are rounded to f16 all the same, which is no faster than f32");
+        }
     }
 
     /// What is shown and stored of the device.

@@ -87,6 +87,9 @@ impl Progress {
             Event::Split { step, parts, error } => {
                 self.say(&format!("step {step}: {error}: from here on each batch is computed in {parts} parts"));
             }
+            Event::Skipped { step, scale } => {
+                self.say(&format!("step {step}: skipped, a gradient overflowed f16; the loss scale is now {scale}"));
+            }
             Event::Stopped { epochs } => {
                 self.say(&format!("stopped: {epochs} epochs without a better validation figure (train.patience)"));
             }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use toml::Value;
 
-use super::arguments::{Common, Configuration, Precision, Train};
+use super::arguments::{Common, Configuration, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::{Done, Failure, in_data, print_json, tables};
@@ -29,6 +29,7 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
     let data = Dataset::load(&arguments.data)?;
     let device = device::open(common, &settings.run.device, Checking::Off)?;
     eprintln!("training on {}", device.name());
+    device.explain(settings.train.precision);
     match &arguments.out {
         Some(out) => train(common, arguments, &settings, &data, &device, out),
         None => overfit_one_batch(common, arguments, &settings, &data, &device),
@@ -78,9 +79,6 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
 }
 
 fn settings(common: &Common, arguments: &Train) -> Result<Settings, Failure> {
-    if arguments.precision == Precision::Mixed {
-        return Err(Failure("--precision mixed is not available yet; leave it out to train in f32".into()));
-    }
     // A run that goes on has its own settings; what is given besides is compared with them.
     let own = arguments.out.as_ref().map(|out| out.join(files::CONFIG)).filter(|path| arguments.resume && path.exists());
     let defaults = Settings::default().load(own.as_deref(), &[])?;
@@ -98,5 +96,6 @@ fn settings(common: &Common, arguments: &Train) -> Result<Settings, Failure> {
         settings.set(key, value)?;
     }
     settings.train.order = arguments.order.unwrap_or(settings.train.order);
+    settings.train.precision = arguments.precision.unwrap_or(settings.train.precision);
     Ok(settings.load(None, &[])?)
 }

@@ -78,6 +78,12 @@ pub const KEYS: &[Key] = &[
         FROM_1,
         "parts that a batch is computed in, for devices too small for it; the step is the same to rounding",
     ),
+    key(
+        "train.precision",
+        "f32 or mixed",
+        ANY,
+        "number format of the factors of matrix products; mixed: f16, with f32 sums and weights and a dynamic loss scale (recurrence, attention and convolution stay f32)",
+    ),
     key("train.checkpoint_every", "an integer, at least 0", FROM_0, "steps between checkpoints within an epoch; 0: after each epoch only"),
     key("run.weights", "a path in quotes", ANY, "file of starting values in PyTorch's layout; empty: from the seed"),
     key("run.device", "auto, cpu, an index or a part of a name in quotes", ANY, "where to compute, where --device is not given"),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
+use crate::backend::Precision;
 use crate::dataset::{Normalise, Order};
 
 /// Settings of the data; meanings in [`super::keys`].
@@ -97,6 +98,7 @@ pub struct TrainSettings {
     pub selection: Selection,
     pub patience: u64,
     pub accumulate: usize,
+    pub precision: Precision,
     pub checkpoint_every: u64,
 }
 
@@ -122,6 +124,7 @@ impl Default for TrainSettings {
             selection: Selection::Ua,
             patience: 0,
             accumulate: 1,
+            precision: Precision::F32,
             checkpoint_every: 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::audio::mfcc::MfccSettings;
 use crate::backend::philox::Stream;
-use crate::backend::{Activation, Edges, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, StepSize};
+use crate::backend::{Activation, Edges, FIRST_SCALE, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, Precision, StepSize};
 use crate::check::cases::*;
 use crate::check::{Case, Kernel, Origin, Shape};
 use crate::dataset::lengths;
@@ -71,6 +71,7 @@ fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
             bias: if keys.switch("no_bias")? { Bias::None } else { Bias::Added },
             activation: activation(keys)?,
             spread: Spread::Even,
+            precision: precision(keys)?,
         }),
         Kernel::Bilstm => {
             let hidden = keys.number("hidden", 1, 128)?;
@@ -80,6 +81,7 @@ fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
                 inputs: keys.number("inputs", 1, 128)?,
                 hidden,
                 gates: Gates::Usual,
+                precision: precision(keys)?,
             })
         }
         Kernel::Attention => Shape::Attention(attention(keys)?),
@@ -101,6 +103,7 @@ fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
             class_weights: ClassWeights::Equal,
             smoothing: 0.0,
             total_weight: None,
+            scale: 1.0,
         }),
         Kernel::Dropout => Shape::Dropout(Dropout {
             rows: keys.number("rows", 1, 3552)?,
@@ -110,12 +113,17 @@ fn shape(kernel: Kernel, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
             first: 0,
         }),
         Kernel::GradientNorm => Shape::GradientNorm(GradientNorm { count: keys.number("count", 1, PARAMETERS)?, amplitude: 1.0 }),
-        Kernel::Adam => Shape::Adam(Adam { count: keys.number("count", 1, PARAMETERS)?, size: STEP }),
-        Kernel::Sgd => Shape::Sgd(Sgd { count: keys.number("count", 1, PARAMETERS)?, size: STEP }),
+        Kernel::LossScale => Shape::LossScale(LossScale { norm: 1.0, scale: FIRST_SCALE, good: 0 }),
+        Kernel::Adam => Shape::Adam(Adam { count: keys.number("count", 1, PARAMETERS)?, size: STEP, last: Last::Good }),
+        Kernel::Sgd => Shape::Sgd(Sgd { count: keys.number("count", 1, PARAMETERS)?, size: STEP, last: Last::Good }),
     })
 }
 
 const STEP: StepSize = StepSize { learning_rate: 1e-3, weight_decay: 0.0, clip_norm: f64::INFINITY };
+
+fn precision(keys: &mut Keys<'_>) -> Result<Precision, SizeError> {
+    Ok(if keys.switch("mixed")? { Precision::Mixed } else { Precision::F32 })
+}
 
 fn attention(keys: &mut Keys<'_>) -> Result<Attention, SizeError> {
     let batch = keys.number("batch", 1, 32)?;

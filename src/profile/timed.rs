@@ -11,7 +11,7 @@ use crate::backend::gpu::{Counters, Timing};
 use crate::backend::philox::Stream;
 use crate::backend::{
     Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, Clock, ConvPoolSaved, ConvPoolSinks, DeltaFilter,
-    Execution, Executions, LstmSaved, LstmWeights, Matrix, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Execution, Executions, LstmSaved, LstmWeights, Matrix, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 
 /// A backend whose calls are timed while a profile is made.
@@ -233,16 +233,32 @@ impl<B: Backend> Backend for Timed<B> {
         });
     }
 
-    fn linear(&self, x: &B::Tensor, weight: &B::Tensor, bias: Option<&B::Tensor>, activation: Activation) -> B::Tensor {
+    fn linear(
+        &self,
+        x: &B::Tensor,
+        weight: &B::Tensor,
+        bias: Option<&B::Tensor>,
+        activation: Activation,
+        precision: Precision,
+    ) -> B::Tensor {
         let (sizes, flop) = product(x.rows(), weight);
         let numbers = x.len() + weight.len() + x.rows() * weight.rows();
-        self.time(["linear", "forward"], &sizes, flop, numbers, || self.inner.linear(x, weight, bias, activation))
+        self.time(["linear", "forward"], &sizes, flop, numbers, || self.inner.linear(x, weight, bias, activation, precision))
     }
 
-    fn linear_backward_input(&self, dy: &B::Tensor, gate: Option<&B::Tensor>, weight: &B::Tensor, dx: &Sink<B::Tensor>) {
+    fn linear_backward_input(
+        &self,
+        dy: &B::Tensor,
+        gate: Option<&B::Tensor>,
+        weight: &B::Tensor,
+        dx: &Sink<B::Tensor>,
+        precision: Precision,
+    ) {
         let (sizes, flop) = product(dy.rows(), weight);
         let numbers = dy.len() + weight.len() + dx.tensor.len();
-        self.time(["linear", "backward_input"], &sizes, flop, numbers, || self.inner.linear_backward_input(dy, gate, weight, dx));
+        self.time(["linear", "backward_input"], &sizes, flop, numbers, || {
+            self.inner.linear_backward_input(dy, gate, weight, dx, precision)
+        });
     }
 
     fn linear_backward_weight(
@@ -252,19 +268,28 @@ impl<B: Backend> Backend for Timed<B> {
         x: &B::Tensor,
         weight: &Sink<B::Tensor>,
         bias: Option<&Sink<B::Tensor>>,
+        precision: Precision,
     ) {
         let (sizes, flop) = product(dy.rows(), &weight.tensor);
         let numbers = dy.len() + weight.tensor.len() + x.len();
-        self.time(["linear", "backward_weight"], &sizes, flop, numbers, || self.inner.linear_backward_weight(dy, gate, x, weight, bias));
+        self.time(["linear", "backward_weight"], &sizes, flop, numbers, || {
+            self.inner.linear_backward_weight(dy, gate, x, weight, bias, precision)
+        });
     }
 
-    fn bilstm(&self, x: &B::Tensor, rows: &Ragged<Self>, weights: &LstmWeights<B::Tensor>) -> (B::Tensor, LstmSaved<B::Tensor>) {
+    fn bilstm(
+        &self,
+        x: &B::Tensor,
+        rows: &Ragged<Self>,
+        weights: &LstmWeights<B::Tensor>,
+        precision: Precision,
+    ) -> (B::Tensor, LstmSaved<B::Tensor>) {
         let hidden = weights.recurrent.columns();
         let (_, input) = product(x.rows(), &weights.input);
         let (_, recurrent) = product(x.rows(), &weights.recurrent);
         let sizes = [("rows", x.rows()), ("inputs", x.columns()), ("hidden", hidden)];
         let numbers = x.len() + weights.input.len() + weights.recurrent.len() + 13 * hidden * x.rows();
-        self.time(["bilstm", "forward"], &sizes, input + recurrent, numbers, || self.inner.bilstm(x, &within(rows), weights))
+        self.time(["bilstm", "forward"], &sizes, input + recurrent, numbers, || self.inner.bilstm(x, &within(rows), weights, precision))
     }
 
     fn bilstm_backward(
@@ -276,6 +301,7 @@ impl<B: Backend> Backend for Timed<B> {
         saved: &LstmSaved<B::Tensor>,
         dx: Option<&Sink<B::Tensor>>,
         gradients: &LstmWeights<Sink<B::Tensor>>,
+        precision: Precision,
     ) {
         let hidden = weights.recurrent.columns();
         let (_, input) = product(x.rows(), &weights.input);
@@ -284,7 +310,7 @@ impl<B: Backend> Backend for Timed<B> {
         let sizes = [("rows", x.rows()), ("inputs", x.columns()), ("hidden", hidden)];
         let numbers = 2 * (x.len() + weights.input.len() + weights.recurrent.len()) + 13 * hidden * x.rows();
         self.time(["bilstm", "backward"], &sizes, ways * input + 2.0 * recurrent, numbers, || {
-            self.inner.bilstm_backward(dy, x, &within(rows), weights, saved, dx, gradients);
+            self.inner.bilstm_backward(dy, x, &within(rows), weights, saved, dx, gradients, precision);
         });
     }
 
@@ -357,9 +383,10 @@ impl<B: Backend> Backend for Timed<B> {
         class_weights: &B::Tensor,
         smoothing: f32,
         total_weight: Option<f32>,
+        scaling: &B::Tensor,
     ) -> (B::Tensor, B::Tensor) {
         self.time_elementwise(["cross_entropy", "forward"], logits.len(), 20.0, 2 * logits.len(), || {
-            self.inner.cross_entropy(logits, labels, class_weights, smoothing, total_weight)
+            self.inner.cross_entropy(logits, labels, class_weights, smoothing, total_weight, scaling)
         })
     }
 
@@ -369,6 +396,10 @@ impl<B: Backend> Backend for Timed<B> {
 
     fn gradient_norm(&self, gradients: &B::Tensor) -> B::Tensor {
         self.time_elementwise(["gradient_norm", "forward"], gradients.len(), 2.0, gradients.len(), || self.inner.gradient_norm(gradients))
+    }
+
+    fn loss_scale(&self, norm: &B::Tensor, scaling: &B::Tensor) {
+        self.time_elementwise(["loss_scale", "update"], scaling.len(), 1.0, 2 * scaling.len(), || self.inner.loss_scale(norm, scaling));
     }
 
     fn adam(&self, parameters: &B::Tensor, gradients: &B::Tensor, moments: [&B::Tensor; 2], norm: &B::Tensor, step: AdamStep) {
@@ -414,7 +445,7 @@ impl<B: Backend> Profiled for Timed<B> {
         let flop = 2.0 * f64::from(rounds) * (SIDE * SIDE * SIDE) as f64;
         self.time(["multiply_add", "multiply_add"], &[], flop, 0, || {
             for _ in 0..rounds {
-                std::hint::black_box(self.inner.linear(&operand, &operand, None, Activation::None));
+                std::hint::black_box(self.inner.linear(&operand, &operand, None, Activation::None, Precision::F32));
             }
         });
     }

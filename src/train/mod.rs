@@ -17,7 +17,7 @@ pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
 pub use predict::{CrossAttention, Heard, Predictor, Ready};
-pub use trainer::{GradientReport, Outcome, Pending, Trainer};
+pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};
 
 use thiserror::Error;
 
@@ -42,6 +42,8 @@ pub enum TrainError {
     Config(#[from] ConfigError),
     #[error("step {step}: the loss is {loss} (utterances {utterances}); lower train.lr or set train.clip_norm; {kept}")]
     NotFinite { step: u64, loss: f32, utterances: String, kept: String },
+    #[error("step {step}: the gradients overflow float16 even unscaled; lower train.lr or train with --precision f32; {kept}")]
+    GradientNotFinite { step: u64, kept: String },
     #[error("step {step}: a weight is no longer a finite number; lower train.lr or set train.clip_norm; {kept}")]
     WeightNotFinite { step: u64, kept: String },
     #[error(

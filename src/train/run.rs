@@ -46,6 +46,11 @@ pub enum Event<'e> {
         parts: usize,
         error: &'e BackendError,
     },
+    /// A gradient overflowed f16 and the step was left out; from here on the loss scale is `scale`.
+    Skipped {
+        step: u64,
+        scale: f32,
+    },
     /// `epochs` epochs have brought nothing better (`train.patience`).
     Stopped {
         epochs: u64,

@@ -15,7 +15,7 @@ use super::evaluate::Evaluation;
 use super::metrics::Metrics;
 use super::run::files;
 use super::tensorboard::EventFile;
-use super::{TrainError, vocabulary};
+use super::{Scaling, TrainError, vocabulary};
 use crate::config::{Schedule, Settings};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
@@ -76,6 +76,10 @@ pub(super) struct StepLine {
     pub loss: f32,
     pub utterances_per_s: f64,
     pub parts: usize,
+    /// The loss scale after the step, in mixed precision.
+    pub scaling: Option<Scaling>,
+    /// Whether it was left out because a gradient overflowed.
+    pub skipped: bool,
 }
 
 /// A run's folder, open for writing.
@@ -165,12 +169,19 @@ impl RunFolder {
         self.events.scalars(step, values).map_err(self.full(files::TENSORBOARD))
     }
 
-    /// Logs a step; how many parts it took only where they were several.
+    /// Logs a step; how many parts it took only where they were several, the loss scale only in mixed precision, and that it was
+    /// skipped only where it was.
     pub fn step(&mut self, line: &StepLine) -> Result<(), TrainError> {
-        let StepLine { step, epoch, rate, loss, utterances_per_s, parts } = *line;
+        let StepLine { step, epoch, rate, loss, utterances_per_s, parts, scaling, skipped } = *line;
         let mut value = json!({ "step": step, "epoch": epoch, "loss": loss, "lr": rate, "utterances_per_s": utterances_per_s });
         if parts > 1 {
             value["parts"] = json!(parts);
+        }
+        if let Some(scaling) = scaling {
+            value["loss_scale"] = json!(scaling.scale);
+        }
+        if skipped {
+            value["skipped"] = json!(true);
         }
         self.line(&value)?;
         self.scalars(step, &[("step/loss", loss.into()), ("step/learning_rate", rate), ("step/utterances_per_s", utterances_per_s)])

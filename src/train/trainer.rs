@@ -1,7 +1,7 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
 use super::batches::Batches;
-use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, Write, as_f32};
+use crate::backend::{AdamStep, Backend, Matrix, Precision, Result, StepSize, Write, as_f32, loss_scaling};
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{CrossWeights, Dropout, Pass};
 use crate::model::{Batch, Dimensions, Mcsan};
@@ -22,6 +22,8 @@ pub struct Trainer<'b, B: Backend> {
     weights_of_classes: Vec<f32>,
     /// Stands for the gradients' norm where nothing is clipped.
     no_norm: B::Tensor,
+    /// See [`Backend::loss_scale`].
+    scaling: B::Tensor,
     /// Optimiser steps taken.
     pub(super) steps: u64,
     /// Steps of the whole run, for the learning rate's schedule.
@@ -31,6 +33,8 @@ pub struct Trainer<'b, B: Backend> {
 /// Results of a step on their way to the host: loss and logits of each part of its batch.
 pub struct Pending<B: Backend> {
     parts: Vec<[B::Readback; 2]>,
+    /// In mixed precision, the loss scale after the step.
+    scaling: Option<B::Readback>,
 }
 
 /// Results of a step.
@@ -38,6 +42,16 @@ pub struct Outcome {
     pub loss: f32,
     /// `[batch, classes]`
     pub logits: Vec<f32>,
+    /// In mixed precision.
+    pub scaling: Option<Scaling>,
+}
+
+/// The loss scale after a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scaling {
+    pub scale: f32,
+    /// Steps of the run that were left out because a gradient overflowed.
+    pub skipped: u64,
 }
 
 /// Loss, logits and gradients of one batch.
@@ -61,7 +75,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
             moments: [backend.zeros(shape), backend.zeros(shape)],
             class_weights: backend.upload(class_weights, [1, class_weights.len()]),
             weights_of_classes: class_weights.to_vec(),
-            no_norm: backend.zeros([1, 1]),
+            no_norm: backend.upload(&[0.0, 1.0], [1, 2]),
+            scaling: backend.upload(&loss_scaling(settings.train.precision), [1, 3]),
             model,
             steps: 0,
             planned_steps: u64::MAX,
@@ -95,8 +110,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub fn train_step(&mut self, batch: &Batch<B>) -> Pending<B> {
         let part = self.differentiate(batch, Write::Set, None);
         let parts = vec![part.map(|result| self.backend.start_read(&result))];
-        self.update();
-        Pending { parts }
+        Pending { parts, scaling: self.update() }
     }
 
     /// As [`Trainer::train_step`], the batch computed in `parts` parts of about as many utterances one after the other, in
@@ -121,13 +135,15 @@ impl<'b, B: Backend> Trainer<'b, B> {
                 return Err(error);
             }
         }
-        self.update();
-        Ok(Pending { parts: pending })
+        Ok(Pending { parts: pending, scaling: self.update() })
     }
 
     /// Goes on from a state that was kept, with the parameters given to [`Trainer::new`].
-    pub fn take_up(&mut self, steps: u64, moments: &[Vec<f32>; 2]) {
+    pub fn take_up(&mut self, steps: u64, moments: &[Vec<f32>; 2], scaling: Option<[f32; 3]>) {
         self.steps = steps;
+        if let Some(scaling) = scaling {
+            self.scaling = self.backend.upload(&scaling, [1, 3]);
+        }
         self.moments = moments.each_ref().map(|moment| self.backend.upload(moment, self.parameters.shape()));
     }
 
@@ -136,10 +152,14 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// Whatever went wrong on the device since the last wait.
     pub async fn outcome(&self, pending: Pending<B>) -> Result<Outcome> {
-        let mut outcome = Outcome { loss: 0.0, logits: Vec::new() };
+        let mut outcome = Outcome { loss: 0.0, logits: Vec::new(), scaling: None };
         for [loss, logits] in pending.parts {
             outcome.loss += as_f32(self.backend.finish_read(loss).await?)[0];
             outcome.logits.extend(as_f32(self.backend.finish_read(logits).await?));
+        }
+        if let Some(scaling) = pending.scaling {
+            let state = as_f32(self.backend.finish_read(scaling).await?);
+            outcome.scaling = Some(Scaling { scale: state[0], skipped: state[2] as u64 });
         }
         Ok(outcome)
     }
@@ -156,7 +176,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     fn forward(&self, batch: &Batch<B>, watched: Option<Vec<CrossWeights<B>>>) -> (B::Readback, Option<Vec<CrossWeights<B>>>) {
-        let mut tape = Tape::new(self.backend, Mode::Infer);
+        let mut tape = Tape::new(self.backend, Mode::Infer).with_precision(self.settings.train.precision);
         let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, Write::Set);
         let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched };
         let logits = self.model.forward(&mut pass, batch);
@@ -170,10 +190,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// Whatever went wrong on the device.
     pub async fn gradients(&mut self, batch: &Batch<B>) -> Result<GradientReport> {
         let [loss, logits] = self.differentiate(batch, Write::Set, None);
+        let [scale, ..] = self.read_scaling().await?;
         Ok(GradientReport {
             loss: as_f32(self.backend.read(&loss).await?)[0],
             logits: as_f32(self.backend.read(&logits).await?),
-            gradients: as_f32(self.backend.read(&self.gradients).await?),
+            gradients: as_f32(self.backend.read(&self.gradients).await?).into_iter().map(|gradient| gradient / scale).collect(),
         })
     }
 
@@ -181,25 +202,30 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// that of the whole batch where this is a part of it. Returns loss and logits.
     fn differentiate(&self, batch: &Batch<B>, write: Write, total_weight: Option<f32>) -> [B::Tensor; 2] {
         let train = &self.settings.train;
-        let mut tape = Tape::new(self.backend, Mode::Train);
+        let mut tape = Tape::new(self.backend, Mode::Train).with_precision(train.precision);
         let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, write);
         let dropout = Dropout::new(self.settings.model.dropout, train.seed, self.steps);
         let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
-        let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, train.label_smoothing as f32, total_weight);
+        let smoothing = train.label_smoothing as f32;
+        let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, smoothing, total_weight, &self.scaling);
         tape.backward(vec![(&logits, gradient)]);
         [loss, logits.value]
     }
 
-    /// Records the optimiser's step and sends all that was recorded.
-    fn update(&mut self) {
+    /// Records the optimiser's step and sends all that was recorded. Returns the loss scale on its way, in mixed precision.
+    fn update(&mut self) -> Option<B::Readback> {
         let train = &self.settings.train;
+        let is_mixed = train.precision == Precision::Mixed;
         let clips = train.clip_norm > 0.0;
         let size = StepSize {
             learning_rate: self.learning_rate(),
             weight_decay: train.weight_decay,
             clip_norm: if clips { train.clip_norm } else { f64::INFINITY },
         };
-        let norm = if clips { self.backend.gradient_norm(&self.gradients) } else { self.no_norm.clone() };
+        let norm = if clips || is_mixed { self.backend.gradient_norm(&self.gradients) } else { self.no_norm.clone() };
+        if is_mixed {
+            self.backend.loss_scale(&norm, &self.scaling);
+        }
         match train.optimizer {
             Optimizer::Sgd => self.backend.sgd(&self.parameters, &self.gradients, &norm, size),
             Optimizer::Adam => {
@@ -208,7 +234,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
             }
         }
         self.steps += 1;
+        let scaling = is_mixed.then(|| self.backend.start_read(&self.scaling));
         self.backend.submit();
+        scaling
     }
 
     /// Copies the parameter buffer to the host.
@@ -217,6 +245,15 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// Whatever went wrong on the device.
     pub async fn read_parameters(&self) -> Result<Vec<f32>> {
         Ok(as_f32(self.backend.read(&self.parameters).await?))
+    }
+
+    /// Copies the loss scale's state to the host, see [`Backend::loss_scale`].
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device.
+    pub async fn read_scaling(&self) -> Result<[f32; 3]> {
+        let state = as_f32(self.backend.read(&self.scaling).await?);
+        Ok(std::array::from_fn(|place| state[place]))
     }
 
     /// Copies both moment buffers to the host.

@@ -13,7 +13,7 @@ use super::metrics::{Metrics, Tally};
 use super::run::{Event, Finished};
 use super::run_folder::{Kept, RunFolder, StepLine};
 use super::{Pending, TrainError, Trainer};
-use crate::backend::Backend;
+use crate::backend::{Backend, Precision};
 use crate::config::{Selection, Settings};
 use crate::corpus::Split;
 use crate::dataset::store::Store;
@@ -45,6 +45,8 @@ pub(super) struct Run<'r, B: Backend> {
     parts: usize,
     /// The training predictions of the epoch under way.
     tally: Tally,
+    /// Steps left out by now because a gradient overflowed.
+    skipped: u64,
     fingerprint: String,
 }
 
@@ -87,6 +89,7 @@ impl<'r, B: Backend> Run<'r, B> {
             best_epoch: 0,
             parts: settings.train.accumulate,
             tally: Tally::new(data.classes.len()),
+            skipped: 0,
             fingerprint: fingerprint(data),
         };
         if let Some(kept) = kept {
@@ -106,7 +109,9 @@ impl<'r, B: Backend> Run<'r, B> {
             return Err(TrainError::Resume { reason });
         }
         if let Some(moments) = &last.moments {
-            self.trainer.take_up(last.step, moments);
+            let scaling = last.progress.as_ref().and_then(|progress| progress.scaling);
+            self.skipped = scaling.map_or(0, |[_, _, skipped]| skipped as u64);
+            self.trainer.take_up(last.step, moments, scaling);
         }
         self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), ..best });
         self.best_figure = last.best;
@@ -231,10 +236,20 @@ impl<'r, B: Backend> Run<'r, B> {
         info.check(outcome.loss, self.data, log.as_deref())?;
         clock.utterances += info.utterances.len();
         let utterances_per_s = clock.rate();
+        let skipped = outcome.scaling.is_some_and(|scaling| scaling.skipped > self.skipped);
         let StepInfo { step, epoch, rate, parts, utterances } = info;
         observe(Event::Step { step, epoch, loss: outcome.loss, utterances_per_s });
+        if let Some(scaling) = outcome.scaling {
+            self.skipped = scaling.skipped;
+            if scaling.scale < 1.0 {
+                return Err(TrainError::GradientNotFinite { step, kept: kept(log.as_deref()) });
+            }
+            if skipped {
+                observe(Event::Skipped { step, scale: scaling.scale });
+            }
+        }
         if let Some(log) = log {
-            log.step(&StepLine { step, epoch, rate, loss: outcome.loss, utterances_per_s, parts })?;
+            log.step(&StepLine { step, epoch, rate, loss: outcome.loss, utterances_per_s, parts, scaling: outcome.scaling, skipped })?;
         }
         self.losses.push(outcome.loss);
         self.tally.add(&outcome.logits, &self.batches.labels(&utterances));
@@ -291,8 +306,14 @@ impl<'r, B: Backend> Run<'r, B> {
     async fn standing(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
         let mut last = self.checkpoint(Some(log)).await?;
         last.moments = Some(self.trainer.read_moments().await?);
-        last.progress =
-            Some(Progress { best_epoch: self.best_epoch, parts: self.parts, tally: self.tally.clone(), data: self.fingerprint.clone() });
+        let is_mixed = self.settings.train.precision == Precision::Mixed;
+        last.progress = Some(Progress {
+            best_epoch: self.best_epoch,
+            parts: self.parts,
+            tally: self.tally.clone(),
+            scaling: if is_mixed { Some(self.trainer.read_scaling().await?) } else { None },
+            data: self.fingerprint.clone(),
+        });
         Ok(last)
     }
 

@@ -161,3 +161,19 @@ fn the_report_of_a_training_names_its_run_and_its_test() {
     assert_eq!(report["test"]["utterances"], CLASSES.len());
     assert_eq!(report["best_epoch"], 1);
 }
+
+#[test]
+fn mixed_precision_says_where_it_is_no_faster_and_logs_its_loss_scale() {
+    let folder = prepared();
+    let outcome =
+        mcsan(folder.path(), &format!("train --data data.safetensors --out run --epochs 1 {TINY} --device cpu --precision mixed"));
+    let outcome = outcome.succeeds();
+    let told =
+        "mixed precision: the CPU reference has no matrix units; factors are rounded to f16 all the same, which is no faster than f32";
+    assert!(outcome.stderr.lines().any(|line| line == told), "{}", outcome.stderr);
+    let log = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+    let step: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(step["loss_scale"], 65536.0, "{step}");
+    let refused = mcsan(folder.path(), "train --data data.safetensors --out run --resume --precision f32").fails();
+    assert!(refused.contains("train.precision"), "{refused}");
+}

@@ -35,6 +35,11 @@ fn each(mut translate: impl FnMut(&str, &Variant, &Entry, &Module, &ModuleInfo, 
     }
 }
 
+/// Whether a variant works with cooperative matrices, which Vulkan has from SPIR-V 1.6 on, Metal from 2.3, and the others not.
+fn uses_matrices(variant: &Variant) -> bool {
+    variant.needs.iter().any(|need| matches!(need, Need::CooperativeMatrix { .. }))
+}
+
 /// Whether a variant works across subgroups, which the oldest Vulkan and DX12 have not.
 fn uses_subgroups(variant: &Variant) -> bool {
     variant.needs.contains(&Need::Subgroups)
@@ -63,7 +68,7 @@ fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
     let mut count = 0;
     each(|name, variant, entry, module, info, checks| {
         for (version, target) in [((1, 0), "vulkan1.0"), ((1, 3), "vulkan1.1"), ((1, 6), "vulkan1.3")] {
-            if uses_subgroups(variant) && version < (1, 3) {
+            if uses_matrices(variant) && version < (1, 6) || uses_subgroups(variant) && version < (1, 3) {
                 continue;
             }
             let zeros = match (checks, version) {
@@ -107,7 +112,10 @@ fn glsl_compiles_for_gl_es_3_1_and_for_desktop_gl() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("shader.comp");
     let mut count = 0;
-    each(|name, _, entry, module, info, checks| {
+    each(|name, variant, entry, module, info, checks| {
+        if uses_matrices(variant) {
+            return;
+        }
         for version in [glsl::Version::Embedded { version: 310, is_webgl: false }, glsl::Version::Desktop(430), glsl::Version::Desktop(450)]
         {
             let bindings = entry.bindings.iter().enumerate().map(|(slot, binding)| (bound(binding.index), slot as u8));
@@ -140,6 +148,9 @@ fn hlsl_compiles_for_shader_models_5_1_and_6_0() {
     let (file, out) = (folder.path().join("shader.hlsl"), folder.path().join("shader.spv"));
     let mut count = 0;
     each(|name, variant, entry, module, info, checks| {
+        if uses_matrices(variant) {
+            return;
+        }
         for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_0] {
             if uses_subgroups(variant) && shader_model < hlsl::ShaderModel::V6_0 {
                 continue;
@@ -213,8 +224,11 @@ fn with_array_zeros(source: &str) -> String {
 #[test]
 fn metal_shaders_are_written_for_metal_2_0_to_4_0() {
     let mut count = 0;
-    each(|name, _, entry, module, info, checks| {
+    each(|name, variant, entry, module, info, checks| {
         for lang_version in [(2, 0), (2, 4), (3, 0), (4, 0)] {
+            if uses_matrices(variant) && lang_version < (2, 3) {
+                continue;
+            }
             let buffer = |slot: usize, mutable| msl::BindTarget { buffer: Some(slot as u8), mutable, ..Default::default() };
             let buffers =
                 entry.bindings.iter().enumerate().map(|(slot, binding)| (bound(binding.index), buffer(slot + 1, binding.writable)));

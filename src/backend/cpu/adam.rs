@@ -10,9 +10,9 @@ use crate::backend::AdamStep;
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;
 
-/// One step in place; all slices are of one length, `norm` is that of all gradients.
-pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], [first, second]: [&mut [T]; 2], norm: T, step: AdamStep) {
-    let clip = clip_factor(norm, step.size.clip_norm);
+/// One step in place; all slices are of one length but `norm`, which is that of all gradients and the factor on them.
+pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], [first, second]: [&mut [T]; 2], norm: &[T], step: AdamStep) {
+    let Some(clip) = clip_factor(norm, step.size.clip_norm) else { return };
     // 1 - β in float64: the difference of float32 numbers would lose the digits that matter.
     let [beta1, rest1, beta2, rest2, epsilon] = [step.beta1, 1.0 - step.beta1, step.beta2, 1.0 - step.beta2, step.epsilon].map(T::of);
     let corrections = [step.beta1, step.beta2].map(|beta| 1.0 - beta.powf(f64::from(step.step)));

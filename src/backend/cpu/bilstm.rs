@@ -13,9 +13,10 @@ use std::cmp::Reverse;
 use rayon::prelude::*;
 
 use super::Real;
+use super::linear::rounded;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
-use crate::backend::LstmWeights;
+use crate::backend::{LstmWeights, Precision};
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;
@@ -29,6 +30,8 @@ pub struct Layout<'a> {
     pub hidden: usize,
     /// `[batch + 1]`
     pub offsets: &'a [u32],
+    /// Of the products over all rows.
+    pub precision: Precision,
 }
 
 /// Results of the way forward; the last three are kept for the way back.
@@ -86,11 +89,12 @@ struct RunningBack<'a, T> {
 
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
 pub fn forward<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>) -> Forward<T> {
-    let Layout { inputs, hidden: h, offsets } = layout;
+    let Layout { inputs, hidden: h, offsets, precision } = layout;
+    let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
     let rows = offsets.last().map_or(0, |&rows| rows as usize);
     let bias: Vec<T> = weights.bias_input.iter().zip(weights.bias_recurrent).map(|(&a, &b)| a + b).collect();
     let mut gates = bias.repeat(rows);
-    add_product(View::new(x, inputs), &Packed::new(View::new(weights.input, inputs).transposed()), &mut gates);
+    add_product(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &mut gates);
     let [mut cells, mut previous] = [(); 2].map(|()| vec![T::zero(); rows * DIRECTIONS * h]);
     let mut y = vec![T::zero(); rows * h];
     let parts = split(&mut gates, offsets, DIRECTIONS * GATES * h)
@@ -110,7 +114,7 @@ pub fn forward<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>) ->
 
 /// `dy: [rows, H]`; `wants_x` says whether the gradient of x is asked for.
 pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeights<&[T]>, saved: Saved<T>, wants_x: bool) -> Gradients<T> {
-    let Layout { inputs, hidden: h, offsets } = layout;
+    let Layout { inputs, hidden: h, offsets, precision } = layout;
     let width = DIRECTIONS * GATES * h;
     let mut dgates = vec![T::zero(); saved.gates.len()];
     let sequences = split(&mut dgates, offsets, width).zip(offsets.windows(2)).map(|(dgates, rows)| {
@@ -131,16 +135,18 @@ pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeight
             run_back(group, weight, h, direction);
         }
     });
+    let dgates = rounded(dgates.into(), precision);
+    let [x, input, previous] = [x, weights.input, saved.previous].map(|factor| rounded(factor.into(), precision));
     let g = View::new(&dgates, width);
     let recurrent = (0..DIRECTIONS).flat_map(|direction| {
-        let previous = View::new(saved.previous, DIRECTIONS * h).columns(direction * h..(direction + 1) * h);
+        let previous = View::new(&previous, DIRECTIONS * h).columns(direction * h..(direction + 1) * h);
         product(g.columns(direction * GATES * h..(direction + 1) * GATES * h).transposed(), previous)
     });
     let bias = column_sums(&dgates, width);
     Gradients {
-        x: wants_x.then(|| product(g, View::new(weights.input, inputs))),
+        x: wants_x.then(|| product(g, View::new(&input, inputs))),
         weights: LstmWeights {
-            input: product(g.transposed(), View::new(x, inputs)),
+            input: product(g.transposed(), View::new(&x, inputs)),
             recurrent: recurrent.collect(),
             bias_input: bias.clone(),
             bias_recurrent: bias,

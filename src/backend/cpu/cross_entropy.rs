@@ -5,8 +5,16 @@
 use super::Real;
 use super::attention::log_sum_exp;
 
-/// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [classes]` → the loss and `[batch, classes]`.
-pub fn forward<T: Real>(logits: &[T], labels: &[u32], class_weights: &[T], smoothing: f32, total_weight: Option<f32>) -> (T, Vec<T>) {
+/// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [classes]` → the loss and, times `scale`, its gradient
+/// `[batch, classes]`.
+pub fn forward<T: Real>(
+    logits: &[T],
+    labels: &[u32],
+    class_weights: &[T],
+    smoothing: f32,
+    total_weight: Option<f32>,
+    scale: T,
+) -> (T, Vec<T>) {
     let classes = class_weights.len();
     let smoothing = T::of_f32(smoothing);
     let spread = smoothing / T::count(classes);
@@ -21,7 +29,7 @@ pub fn forward<T: Real>(logits: &[T], labels: &[u32], class_weights: &[T], smoot
         for (&logit, &target) in logits.iter().zip(&targets) {
             let log_p = logit - log_sum_exp;
             loss -= target * log_p;
-            gradient.push((all * log_p.exponential() - target) / total);
+            gradient.push((all * log_p.exponential() - target) / total * scale);
         }
     }
     (loss / total, gradient)

@@ -13,12 +13,15 @@ pub fn forward<T: Real>(gradients: &[T]) -> T {
     squares.collect::<Vec<_>>().into_iter().sum::<T>().sqrt()
 }
 
-/// `min(1, clip_norm / (norm + 1e-6))`, as PyTorch's `clip_grad_norm_`; 1 where `clip_norm` is infinite, NaN where the
-/// norm is.
-pub(super) fn clip_factor<T: Real>(norm: T, clip_norm: f64) -> T {
-    if clip_norm == f64::INFINITY {
-        return T::one();
+/// What every gradient is multiplied with: `norm[1]` and the clipping's `min(1, clip_norm / (norm[0] + 1e-6))`, as PyTorch's
+/// `clip_grad_norm_`, which is 1 where `clip_norm` is infinite and NaN where the norm is. None where the step is skipped.
+pub(super) fn clip_factor<T: Real>(norm: &[T], clip_norm: f64) -> Option<T> {
+    if norm[1] == T::zero() {
+        return None;
     }
-    let factor = T::of(clip_norm) / (norm + T::of(1e-6));
-    if factor > T::one() { T::one() } else { factor }
+    if clip_norm == f64::INFINITY {
+        return Some(norm[1]);
+    }
+    let factor = T::of(clip_norm) / (norm[0] + T::of(1e-6));
+    Some(norm[1] * if factor > T::one() { T::one() } else { factor })
 }

@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use super::{
     Cpu, CpuTensor, Real, accumulate, adam, attention, attention_weights, bilstm, conv_pool, cross_entropy, deltas, dropout, embedding,
-    global_max, gradient_norm, linear, mfcc, position_embedding, residual_norm, sgd, z_score,
+    global_max, gradient_norm, linear, loss_scale, mfcc, position_embedding, residual_norm, sgd, z_score,
 };
 use crate::audio::mfcc::MfccTables;
 use crate::backend::philox::Stream;
 use crate::backend::{
     Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
-    Matrix, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Matrix, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 
 impl<T: Real> Backend for Cpu<T> {
@@ -118,15 +118,30 @@ impl<T: Real> Backend for Cpu<T> {
         }
     }
 
-    fn linear(&self, x: &CpuTensor<T>, weight: &CpuTensor<T>, bias: Option<&CpuTensor<T>>, activation: Activation) -> CpuTensor<T> {
+    fn linear(
+        &self,
+        x: &CpuTensor<T>,
+        weight: &CpuTensor<T>,
+        bias: Option<&CpuTensor<T>>,
+        activation: Activation,
+        precision: Precision,
+    ) -> CpuTensor<T> {
         let bias = bias.map(CpuTensor::values);
-        let y = linear::forward(&x.values(), &weight.values(), bias.as_deref(), x.columns(), activation);
+        let y = linear::forward(&x.values(), &weight.values(), bias.as_deref(), x.columns(), activation, precision);
         CpuTensor::new(y, [x.rows(), weight.rows()])
     }
 
-    fn linear_backward_input(&self, dy: &CpuTensor<T>, gate: Option<&CpuTensor<T>>, weight: &CpuTensor<T>, dx: &Sink<CpuTensor<T>>) {
+    fn linear_backward_input(
+        &self,
+        dy: &CpuTensor<T>,
+        gate: Option<&CpuTensor<T>>,
+        weight: &CpuTensor<T>,
+        dx: &Sink<CpuTensor<T>>,
+        precision: Precision,
+    ) {
         let gate = gate.map(CpuTensor::values);
-        let gradient = linear::backward_input(&dy.values(), gate.as_deref(), &weight.values(), [weight.columns(), weight.rows()]);
+        let sizes = [weight.columns(), weight.rows()];
+        let gradient = linear::backward_input(&dy.values(), gate.as_deref(), &weight.values(), sizes, precision);
         dx.store(gradient);
     }
 
@@ -137,9 +152,11 @@ impl<T: Real> Backend for Cpu<T> {
         x: &CpuTensor<T>,
         weight: &Sink<CpuTensor<T>>,
         bias: Option<&Sink<CpuTensor<T>>>,
+        precision: Precision,
     ) {
         let gate = gate.map(CpuTensor::values);
-        let (dweight, dbias) = linear::backward_weight(&dy.values(), gate.as_deref(), &x.values(), [x.columns(), dy.columns()]);
+        let sizes = [x.columns(), dy.columns()];
+        let (dweight, dbias) = linear::backward_weight(&dy.values(), gate.as_deref(), &x.values(), sizes, precision);
         weight.store(dweight);
         if let Some(bias) = bias {
             bias.store(dbias);
@@ -151,10 +168,11 @@ impl<T: Real> Backend for Cpu<T> {
         x: &CpuTensor<T>,
         rows: &Ragged<Self>,
         weights: &LstmWeights<CpuTensor<T>>,
+        precision: Precision,
     ) -> (CpuTensor<T>, LstmSaved<CpuTensor<T>>) {
         let hidden = weights.recurrent.columns();
         let values = weights.map(CpuTensor::values);
-        let forward = bilstm::forward(&x.values(), lstm_layout(x, rows, weights), &values.map(|values| &**values));
+        let forward = bilstm::forward(&x.values(), lstm_layout(x, rows, weights, precision), &values.map(|values| &**values));
         let matrix = |values: Vec<T>, width: usize| CpuTensor::new(values, [x.rows(), width]);
         let saved = LstmSaved {
             gates: matrix(forward.gates, 8 * hidden),
@@ -173,12 +191,13 @@ impl<T: Real> Backend for Cpu<T> {
         saved: &LstmSaved<CpuTensor<T>>,
         dx: Option<&Sink<CpuTensor<T>>>,
         gradients: &LstmWeights<Sink<CpuTensor<T>>>,
+        precision: Precision,
     ) {
         let computed = {
             let values = weights.map(CpuTensor::values);
             let (gates, cells, previous) = (saved.gates.values(), saved.cells.values(), saved.previous.values());
             let saved = bilstm::Saved { gates: &gates, cells: &cells, previous: &previous };
-            let layout = lstm_layout(x, rows, weights);
+            let layout = lstm_layout(x, rows, weights, precision);
             bilstm::backward(&dy.values(), &x.values(), layout, &values.map(|values| &**values), saved, dx.is_some())
         };
         gradients.input.store(computed.weights.input);
@@ -273,8 +292,10 @@ impl<T: Real> Backend for Cpu<T> {
         class_weights: &CpuTensor<T>,
         smoothing: f32,
         total_weight: Option<f32>,
+        scaling: &CpuTensor<T>,
     ) -> (CpuTensor<T>, CpuTensor<T>) {
-        let (loss, gradient) = cross_entropy::forward(&logits.values(), labels, &class_weights.values(), smoothing, total_weight);
+        let scale = scaling.values()[0];
+        let (loss, gradient) = cross_entropy::forward(&logits.values(), labels, &class_weights.values(), smoothing, total_weight, scale);
         (CpuTensor::new(vec![loss], [1, 1]), CpuTensor::new(gradient, logits.shape()))
     }
 
@@ -283,23 +304,32 @@ impl<T: Real> Backend for Cpu<T> {
     }
 
     fn gradient_norm(&self, gradients: &CpuTensor<T>) -> CpuTensor<T> {
-        CpuTensor::new(vec![gradient_norm::forward(&gradients.values())], [1, 1])
+        CpuTensor::new(vec![gradient_norm::forward(&gradients.values()), T::one()], [1, 2])
+    }
+
+    fn loss_scale(&self, norm: &CpuTensor<T>, scaling: &CpuTensor<T>) {
+        loss_scale::update(&mut norm.values_mut(), &mut scaling.values_mut());
     }
 
     fn adam(&self, parameters: &CpuTensor<T>, gradients: &CpuTensor<T>, moments: [&CpuTensor<T>; 2], norm: &CpuTensor<T>, step: AdamStep) {
-        let norm = norm.values()[0];
+        let norm = norm.values();
         let [mut first, mut second] = moments.map(CpuTensor::values_mut);
-        adam::update(&mut parameters.values_mut(), &gradients.values(), [&mut first, &mut second], norm, step);
+        adam::update(&mut parameters.values_mut(), &gradients.values(), [&mut first, &mut second], &norm, step);
     }
 
     fn sgd(&self, parameters: &CpuTensor<T>, gradients: &CpuTensor<T>, norm: &CpuTensor<T>, size: StepSize) {
-        let norm = norm.values()[0];
-        sgd::update(&mut parameters.values_mut(), &gradients.values(), norm, size);
+        sgd::update(&mut parameters.values_mut(), &gradients.values(), &norm.values(), size);
     }
 }
 
-fn lstm_layout<'a, T: Real>(x: &CpuTensor<T>, rows: &'a Ragged<Cpu<T>>, weights: &LstmWeights<CpuTensor<T>>) -> bilstm::Layout<'a> {
-    bilstm::Layout { inputs: x.columns(), hidden: weights.recurrent.columns(), offsets: &rows.offsets }
+fn lstm_layout<'a, T: Real>(
+    x: &CpuTensor<T>,
+    rows: &'a Ragged<Cpu<T>>,
+    weights: &LstmWeights<CpuTensor<T>>,
+    precision: Precision,
+) -> bilstm::Layout<'a> {
+    let hidden = weights.recurrent.columns();
+    bilstm::Layout { inputs: x.columns(), hidden, offsets: &rows.offsets, precision }
 }
 
 fn attention_layout<'a, T: Real>(inputs: &AttentionInputs<'a, Cpu<T>>) -> attention::Layout<'a> {

@@ -1,7 +1,7 @@
 //! `y = act(x · Wᵀ + b)`, and its gradients `dx = g · W`, `dW = gᵀ · x`, `db = Σ_rows g`.
 //!
-//! g is the gradient before the activation: dy, or zero where ReLU was shut. The projections of the attention (6, 13),
-//! the feed-forward layers (10) and the classifier (19) are this product.
+//! g is the gradient before the activation: dy, or zero where ReLU was shut. In mixed precision x, W and g are rounded to f16
+//! first. The projections of the attention (6, 13), the feed-forward layers (10) and the classifier (19) are this product.
 
 use std::borrow::Cow;
 
@@ -10,31 +10,63 @@ use rayon::prelude::*;
 use super::Real;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
-use crate::backend::Activation;
+use crate::backend::{Activation, Precision};
 
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;
 
 /// `x: [rows, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]` → `[rows, outputs]`.
-pub fn forward<T: Real>(x: &[T], weight: &[T], bias: Option<&[T]>, inputs: usize, activation: Activation) -> Vec<T> {
-    let weight = View::new(weight, inputs);
+pub fn forward<T: Real>(x: &[T], weight: &[T], bias: Option<&[T]>, inputs: usize, activation: Activation, precision: Precision) -> Vec<T> {
+    let [x, weight] = [x, weight].map(|factor| rounded(factor.into(), precision));
+    let weight = View::new(&weight, inputs);
     let [outputs, _] = weight.shape();
     let rows = x.len().checked_div(inputs).unwrap_or(0);
     let mut y = bias.map_or_else(|| vec![T::zero(); rows * outputs], |bias| bias.repeat(rows));
-    add_product(View::new(x, inputs), &Packed::new(weight.transposed()), &mut y);
+    add_product(View::new(&x, inputs), &Packed::new(weight.transposed()), &mut y);
     activate(&mut y, activation);
     y
 }
 
 /// `dy: [rows, outputs]`, `weight: [outputs, inputs]` → `dx: [rows, inputs]`. `gate` is the forward result of a ReLU.
-pub fn backward_input<T: Real>(dy: &[T], gate: Option<&[T]>, weight: &[T], [inputs, outputs]: [usize; 2]) -> Vec<T> {
-    product(View::new(&gated(dy, gate), outputs), View::new(weight, inputs))
+pub fn backward_input<T: Real>(dy: &[T], gate: Option<&[T]>, weight: &[T], [inputs, outputs]: [usize; 2], precision: Precision) -> Vec<T> {
+    let [g, weight] = [gated(dy, gate), weight.into()].map(|factor| rounded(factor, precision));
+    product(View::new(&g, outputs), View::new(&weight, inputs))
 }
 
 /// `dy: [rows, outputs]`, `x: [rows, inputs]` → `dW: [outputs, inputs]` and `db: [outputs]`.
-pub fn backward_weight<T: Real>(dy: &[T], gate: Option<&[T]>, x: &[T], [inputs, outputs]: [usize; 2]) -> (Vec<T>, Vec<T>) {
-    let g = gated(dy, gate);
-    (product(View::new(&g, outputs).transposed(), View::new(x, inputs)), column_sums(&g, outputs))
+pub fn backward_weight<T: Real>(
+    dy: &[T],
+    gate: Option<&[T]>,
+    x: &[T],
+    [inputs, outputs]: [usize; 2],
+    precision: Precision,
+) -> (Vec<T>, Vec<T>) {
+    let [g, x] = [gated(dy, gate), x.into()].map(|factor| rounded(factor, precision));
+    (product(View::new(&g, outputs).transposed(), View::new(&x, inputs)), column_sums(&g, outputs))
+}
+
+/// A product's factor as it is taken.
+pub(super) fn rounded<T: Real>(factor: Cow<'_, [T]>, precision: Precision) -> Cow<'_, [T]> {
+    match precision {
+        Precision::F32 => factor,
+        Precision::Mixed => factor.iter().map(|value| T::of_f32(round_to_f16(value.as_f32()))).collect(),
+    }
+}
+
+/// The nearest f16, ties to even; infinite from 65520 on.
+fn round_to_f16(value: f32) -> f32 {
+    const SMALLEST_NORMAL: f32 = 1.0 / 16384.0;
+    let size = value.abs();
+    let rounded = if size < SMALLEST_NORMAL {
+        // The steps of denormal numbers are 2^-24, as are those of f32 from 0.5 on.
+        size + 0.5 - 0.5
+    } else {
+        // f32 has 13 bits more; a carry goes into the exponent, as it should.
+        let bits = size.to_bits();
+        f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
+    };
+    let overflows = size.is_finite() && rounded > 65504.0;
+    (if size.is_nan() || overflows { size * f32::INFINITY } else { rounded }).copysign(value)
 }
 
 /// Applies the activation in place; NaN stays NaN.
@@ -60,5 +92,32 @@ wide! {
 
     fn shut_where_negative<T: Real>(values: &mut [T], gate: &[T]) {
         values.iter_mut().zip(gate).for_each(|(value, &y)| *value = if y <= T::zero() { T::zero() } else { *value });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round_to_f16;
+
+    #[test]
+    fn f16_is_rounded_to_nearest_even_and_overflows() {
+        let tiny = 2f32.powi(-24);
+        for (value, expected) in [
+            (1.0 + 2f32.powi(-11), 1.0),
+            (1.0 + 3.0 * 2f32.powi(-11), 1.0 + 2f32.powi(-9)),
+            (-0.1, -0.099_975_586),
+            (65519.0, 65504.0),
+            (65520.0, f32::INFINITY),
+            (-1e30, f32::NEG_INFINITY),
+            (f32::NEG_INFINITY, f32::NEG_INFINITY),
+            (0.5 * tiny, 0.0),
+            (1.5 * tiny, 2.0 * tiny),
+            (-0.75 * tiny, -tiny),
+            (2f32.powi(-14) - 0.25 * tiny, 2f32.powi(-14)),
+            (-0.0, -0.0),
+        ] {
+            assert_eq!(round_to_f16(value).to_bits(), expected.to_bits(), "{value:e}");
+        }
+        assert!(round_to_f16(f32::NAN).is_nan());
     }
 }

@@ -23,6 +23,7 @@ mod global_max;
 mod gradient_norm;
 mod kernels;
 mod linear;
+mod loss_scale;
 mod mfcc;
 mod position_embedding;
 mod product;

@@ -4,10 +4,10 @@ use super::Real;
 use super::gradient_norm::clip_factor;
 use crate::backend::StepSize;
 
-/// One step in place; `norm` is that of all gradients.
-pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], norm: T, size: StepSize) {
+/// One step in place; `norm` is that of all gradients and the factor on them.
+pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], norm: &[T], size: StepSize) {
     let rate = T::of(size.learning_rate);
-    let clip = clip_factor(norm, size.clip_norm);
+    let Some(clip) = clip_factor(norm, size.clip_norm) else { return };
     let shrink = T::of(1.0 - size.learning_rate * size.weight_decay);
     for (p, &g) in parameters.iter_mut().zip(gradients) {
         *p = *p * shrink - rate * (g * clip);

@@ -26,7 +26,7 @@ pub use profiler::Timing;
 use super::philox::Stream;
 use super::{
     Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved,
-    LstmWeights, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    LstmWeights, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
 use crate::audio::mfcc::MfccTables;
 
@@ -126,20 +126,28 @@ impl Backend for Gpu {
         kernels::conv_pool::backward(self, dy, forward, sinks);
     }
 
-    fn linear(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation) -> Tensor {
-        kernels::linear::forward(self, x, weight, bias, activation)
+    fn linear(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, activation: Activation, precision: Precision) -> Tensor {
+        kernels::linear::forward(self, x, weight, bias, activation, precision)
     }
 
-    fn linear_backward_input(&self, dy: &Tensor, gate: Option<&Tensor>, weight: &Tensor, dx: &Sink<Tensor>) {
-        kernels::linear::backward_input(self, dy, gate, weight, dx);
+    fn linear_backward_input(&self, dy: &Tensor, gate: Option<&Tensor>, weight: &Tensor, dx: &Sink<Tensor>, precision: Precision) {
+        kernels::linear::backward_input(self, dy, gate, weight, dx, precision);
     }
 
-    fn linear_backward_weight(&self, dy: &Tensor, gate: Option<&Tensor>, x: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
-        kernels::linear::backward_weight(self, dy, gate, x, weight, bias);
+    fn linear_backward_weight(
+        &self,
+        dy: &Tensor,
+        gate: Option<&Tensor>,
+        x: &Tensor,
+        weight: &Sink<Tensor>,
+        bias: Option<&Sink<Tensor>>,
+        precision: Precision,
+    ) {
+        kernels::linear::backward_weight(self, dy, gate, x, weight, bias, precision);
     }
 
-    fn bilstm(&self, x: &Tensor, rows: &Ragged<Self>, weights: &LstmWeights<Tensor>) -> (Tensor, LstmSaved<Tensor>) {
-        kernels::bilstm::forward(self, x, rows, weights)
+    fn bilstm(&self, x: &Tensor, rows: &Ragged<Self>, weights: &LstmWeights<Tensor>, precision: Precision) -> (Tensor, LstmSaved<Tensor>) {
+        kernels::bilstm::forward(self, x, rows, weights, precision)
     }
 
     fn bilstm_backward(
@@ -151,8 +159,9 @@ impl Backend for Gpu {
         saved: &LstmSaved<Tensor>,
         dx: Option<&Sink<Tensor>>,
         gradients: &LstmWeights<Sink<Tensor>>,
+        precision: Precision,
     ) {
-        kernels::bilstm::backward(self, dy, x, rows, weights, saved, dx, gradients);
+        kernels::bilstm::backward(self, dy, x, rows, weights, saved, dx, gradients, precision);
     }
 
     fn attention(&self, inputs: &AttentionInputs<Self>) -> AttentionSaved<Tensor> {
@@ -190,8 +199,9 @@ impl Backend for Gpu {
         class_weights: &Tensor,
         smoothing: f32,
         total_weight: Option<f32>,
+        scaling: &Tensor,
     ) -> (Tensor, Tensor) {
-        kernels::cross_entropy::forward(self, logits, labels, class_weights, smoothing, total_weight)
+        kernels::cross_entropy::forward(self, logits, labels, class_weights, smoothing, total_weight, scaling)
     }
 
     fn dropout(&self, x: &Tensor, rate: f32, stream: Stream, first: usize) -> Tensor {
@@ -200,6 +210,10 @@ impl Backend for Gpu {
 
     fn gradient_norm(&self, gradients: &Tensor) -> Tensor {
         kernels::gradient_norm::forward(self, gradients)
+    }
+
+    fn loss_scale(&self, norm: &Tensor, scaling: &Tensor) {
+        kernels::loss_scale::update(self, norm, scaling);
     }
 
     fn adam(&self, parameters: &Tensor, gradients: &Tensor, moments: [&Tensor; 2], norm: &Tensor, step: AdamStep) {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::products::precision_suffix;
 use super::{Lengths, total};
-use crate::backend::{Backend, LstmWeights, Ragged};
+use crate::backend::{Backend, LstmWeights, Precision, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::{Inputs, Recorded, Source, Subject};
@@ -39,6 +40,7 @@ pub struct Bilstm {
     pub inputs: usize,
     pub hidden: usize,
     pub gates: Gates,
+    pub precision: Precision,
 }
 
 impl fmt::Display for Bilstm {
@@ -49,13 +51,21 @@ impl fmt::Display for Bilstm {
             Gates::Saturated => ",saturated",
             Gates::Extreme => ",extreme",
             Gates::NotFinite => ",not_finite",
-        })
+        })?;
+        f.write_str(precision_suffix(self.precision))
     }
 }
 
 impl Subject for Bilstm {
     fn cases() -> Vec<Self> {
-        let layer = |lengths: &[u32], inputs, hidden| Self { lengths: lengths.to_vec(), inputs, hidden, gates: Gates::Usual };
+        let layer = |lengths: &[u32], inputs, hidden| Self {
+            lengths: lengths.to_vec(),
+            inputs,
+            hidden,
+            gates: Gates::Usual,
+            precision: Precision::F32,
+        };
+        let mixed = |layer| Self { precision: Precision::Mixed, ..layer };
         vec![
             layer(&[20, 13, 7, 1], 300, 128),
             layer(&[11, 30], 128, 128),
@@ -70,6 +80,9 @@ impl Subject for Bilstm {
             layer(&[150, 3, 128, 129], 8, 16),
             layer(&[9, 4], 16, 160),
             layer(&[6, 3], 3, 5),
+            mixed(layer(&[20, 13, 7, 1], 300, 128)),
+            mixed(layer(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20)),
+            mixed(layer(&[6, 3], 3, 5)),
             Self { gates: Gates::Saturated, ..layer(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::Extreme, ..layer(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::NotFinite, ..layer(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
@@ -84,12 +97,17 @@ impl Subject for Bilstm {
             inputs: source.size(1, 40),
             hidden: source.size(1, 40),
             gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
+            precision: Precision::F32,
         }
     }
 
     /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
-    /// errors do not pile up. Where gates are driven to 50, rounding of what drives them is 50 times as large.
+    /// errors do not pile up. In mixed precision a gate's gradient that differs so may be rounded to the f16 beside it, which
+    /// is 1e-3 of it; devices may take denormal ones for zero. Where gates are driven to 50, rounding of what drives them is 50 times as large.
     fn tolerance(&self) -> Tolerance {
+        if self.precision == Precision::Mixed {
+            return Tolerance { floor: 6e-5, ..Tolerance::of_rms(2e-4) };
+        }
         let of_rms = match self.gates {
             Gates::Usual | Gates::NotFinite => 5e-5,
             Gates::Saturated | Gates::Extreme => 5e-4,
@@ -134,6 +152,10 @@ impl Differentiable for Bilstm {
             drawn("input bias", [1, gates], weight),
             drawn("recurrent bias", [1, gates], weight),
         ]
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], rows: &'a Ragged<B>) -> Var<B> {

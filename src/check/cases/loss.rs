@@ -27,6 +27,8 @@ pub struct CrossEntropy {
     pub smoothing: f32,
     /// The weight of the batch that this is a part of.
     pub total_weight: Option<f32>,
+    /// What the gradient is multiplied with.
+    pub scale: f32,
     pub logits: Logits,
 }
 
@@ -57,8 +59,9 @@ impl CrossEntropy {
             ClassWeights::Uneven => source.uniform(self.classes, 0.9).into_iter().map(|value| 1.0 + value).collect(),
         };
         let weights = inputs.matrix("class weights", [1, self.classes], &weights);
+        let scaling = inputs.matrix("loss scale", [1, 3], &[self.scale, 0.0, 0.0]);
         let logits = inputs.matrix(&logits.name, logits.shape, &logits.values);
-        let (loss, gradient) = inputs.backend.cross_entropy(&logits, &labels, &weights, self.smoothing, self.total_weight);
+        let (loss, gradient) = inputs.backend.cross_entropy(&logits, &labels, &weights, self.smoothing, self.total_weight, &scaling);
         vec![Recorded::new("loss", loss), Recorded::new("gradient of logits", gradient)]
     }
 }
@@ -67,6 +70,9 @@ impl fmt::Display for CrossEntropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "batch={},classes={},logits=±{},smoothing={}", self.batch, self.classes, self.amplitude, self.smoothing)?;
         self.total_weight.map_or(Ok(()), |total| write!(f, ",of {total}"))?;
+        if self.scale != 1.0 {
+            write!(f, ",scale={}", self.scale)?;
+        }
         f.write_str(if self.class_weights == ClassWeights::Uneven { ",weighted" } else { "" })?;
         f.write_str(if self.logits == Logits::NotFinite { ",not_finite" } else { "" })
     }
@@ -82,6 +88,7 @@ impl Subject for CrossEntropy {
             class_weights,
             smoothing,
             total_weight: None,
+            scale: 1.0,
             logits: Logits::Finite,
         };
         vec![
@@ -96,6 +103,7 @@ impl Subject for CrossEntropy {
             loss(65, 40, 3.0, Uneven, 0.05),
             loss(300, 3, 3.0, Uneven, 0.0),
             Self { total_weight: Some(81.5), ..loss(33, 7, 3.0, Uneven, 0.1) },
+            Self { scale: 65536.0, ..loss(33, 7, 3.0, Uneven, 0.1) },
             loss(64, 7, 10_000.0, Uneven, 0.1),
             Self { logits: Logits::NotFinite, ..loss(33, 7, 3.0, Uneven, 0.1) },
         ]
@@ -109,6 +117,7 @@ impl Subject for CrossEntropy {
             class_weights: source.pick(&[ClassWeights::Equal, ClassWeights::Uneven]),
             smoothing: source.pick(&[0.0, 0.1]),
             total_weight: source.pick(&[None, Some(40.0)]),
+            scale: source.pick(&[1.0, 1024.0]),
             logits: Logits::Finite,
         }
     }

@@ -21,7 +21,7 @@ pub use bilstm::{Bilstm, Gates};
 pub use features::{Deltas, Mfcc, ZScore};
 pub use lookup::{Embedding, PositionEmbedding};
 pub use loss::{ClassWeights, CrossEntropy, Logits};
-pub use optimiser::{Accumulate, Adam, GradientNorm, Sgd};
+pub use optimiser::{Accumulate, Adam, GradientNorm, Last, LossScale, Sgd};
 pub use products::{Bias, ConvPool, Linear};
 pub use rows::{Dropout, GlobalMax, ResidualNorm, Rows};
 
@@ -37,6 +37,8 @@ pub enum Spread {
     Ties,
     /// A NaN and both infinities among them.
     NotFinite,
+    /// Finite numbers that f16 cannot hold among them; as good as `Even` where there are no products.
+    Overflowing,
     /// Numbers that a device may take for zero among them, but nothing that such a zero would choose otherwise.
     Denormal,
 }
@@ -47,7 +49,7 @@ const DENORMAL: f32 = 1e-40;
 impl Spread {
     /// Results are NaN, or gradients that not everything reaches.
     fn silence(self) -> Silence {
-        if self == Self::NotFinite { Silence::Right } else { Silence::Wrong }
+        if matches!(self, Self::NotFinite | Self::Overflowing) { Silence::Right } else { Silence::Wrong }
     }
 
     fn suffix(self) -> &'static str {
@@ -55,6 +57,7 @@ impl Spread {
             Self::Even => "",
             Self::Ties => ",ties",
             Self::NotFinite => ",not_finite",
+            Self::Overflowing => ",overflowing",
             Self::Denormal => ",denormal",
         }
     }

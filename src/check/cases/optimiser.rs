@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::backend::{AdamStep, Backend, Sink, StepSize, Write};
+use crate::backend::{AdamStep, Backend, SCALE_PATIENCE, Sink, StepSize, Write};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::{Inputs, Recorded, Source, Subject};
 
@@ -97,8 +97,81 @@ impl Subject for GradientNorm {
     }
 }
 
-fn write_size(f: &mut fmt::Formatter<'_>, count: usize, size: &StepSize) -> fmt::Result {
-    write!(f, "count={count},decay={},clip={}", size.weight_decay, size.clip_norm)
+/// What a step makes of the loss scale and of the norm.
+#[derive(Debug, Clone)]
+pub struct LossScale {
+    /// Of the gradients, as they come.
+    pub norm: f32,
+    pub scale: f32,
+    /// Good steps since it last changed.
+    pub good: u32,
+}
+
+impl fmt::Display for LossScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "norm={},scale={},good={}", self.norm, self.scale, self.good)
+    }
+}
+
+impl Subject for LossScale {
+    fn cases() -> Vec<Self> {
+        [(3.0, 10), (3.0, SCALE_PATIENCE - 2), (3.0, SCALE_PATIENCE - 1), (0.0, 5), (f32::INFINITY, 7), (f32::NAN, SCALE_PATIENCE - 1)]
+            .map(|(norm, good)| Self { norm, scale: 65536.0, good })
+            .into()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        let norm = source.pick(&[0.5, 1e5, 3e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
+        Self { norm, scale: source.pick(&[1.0, 4096.0, 16_777_216.0]), good: source.between(0, SCALE_PATIENCE as usize - 1) as u32 }
+    }
+
+    /// A division.
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::ROUNDING
+    }
+
+    fn record<B: Backend>(&self, _: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+        let norm = inputs.matrix("norm", [1, 2], &[self.norm, 1.0]);
+        let scaling = inputs.matrix("scaling", [1, 3], &[self.scale, self.good as f32, 4.0]);
+        inputs.backend.loss_scale(&norm, &scaling);
+        vec![Recorded::new("norm", norm), Recorded::new("scaling", scaling)]
+    }
+
+    /// A step is skipped with the factor 0.
+    fn silence(&self) -> Silence {
+        if self.norm.is_finite() { Silence::Wrong } else { Silence::Right }
+    }
+}
+
+/// Whether the last step of an optimiser overflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    Good,
+    /// It is to be left out.
+    Skipped,
+}
+
+fn write_size(f: &mut fmt::Formatter<'_>, count: usize, size: &StepSize, last: Last) -> fmt::Result {
+    write!(f, "count={count},decay={},clip={}", size.weight_decay, size.clip_norm)?;
+    f.write_str(if last == Last::Skipped { ",skipped" } else { "" })
+}
+
+/// The gradients' norm as the optimiser takes it; where the last step is to be skipped, of scaled gradients.
+fn norm<B: Backend>(backend: &B, gradients: &B::Tensor, scaling: Option<&B::Tensor>) -> B::Tensor {
+    let norm = backend.gradient_norm(gradients);
+    if let Some(scaling) = scaling {
+        backend.loss_scale(&norm, scaling);
+    }
+    norm
+}
+
+/// Gradients of a step.
+fn gradients<B: Backend>(source: &mut Source, inputs: &Inputs<'_, B>, count: usize, step: u32, last: Last) -> B::Tensor {
+    let mut values = source.uniform(count, 1.0);
+    if step == STEPS && last == Last::Skipped {
+        values[count / 2] = f32::INFINITY;
+    }
+    inputs.matrix(format!("gradients of step {step}"), [1, count], &values)
 }
 
 /// Clipping off, never reached, and reached; with and without weight decay.
@@ -132,22 +205,24 @@ const UPDATE: Tolerance = Tolerance { floor: 2e-7, ..Tolerance::of_rms(5e-6) };
 pub struct Adam {
     pub count: usize,
     pub size: StepSize,
+    pub last: Last,
 }
 
 impl fmt::Display for Adam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_size(f, self.count, &self.size)
+        write_size(f, self.count, &self.size, self.last)
     }
 }
 
 impl Subject for Adam {
     fn cases() -> Vec<Self> {
-        sizes().into_iter().map(|(count, size)| Self { count, size }).collect()
+        let skipped = sizes().into_iter().take(4).map(|(count, size)| Self { count, size, last: Last::Skipped });
+        sizes().into_iter().map(|(count, size)| Self { count, size, last: Last::Good }).chain(skipped).collect()
     }
 
     fn random(source: &mut Source) -> Self {
         let (count, size) = random_size(source);
-        Self { count, size }
+        Self { count, size, last: source.pick(&[Last::Good, Last::Skipped]) }
     }
 
     fn tolerance(&self) -> Tolerance {
@@ -159,9 +234,10 @@ impl Subject for Adam {
         let backend = inputs.backend;
         let parameters = inputs.matrix("parameters", shape, &source.uniform(self.count, 1.0));
         let moments = [(); 2].map(|()| backend.zeros(shape));
+        let scaling = (self.last == Last::Skipped).then(|| inputs.matrix("scaling", [1, 3], &[4.0, 0.0, 0.0]));
         for step in 1..=STEPS {
-            let gradients = inputs.matrix(format!("gradients of step {step}"), shape, &source.uniform(self.count, 1.0));
-            let norm = backend.gradient_norm(&gradients);
+            let gradients = gradients(source, inputs, self.count, step, self.last);
+            let norm = norm(backend, &gradients, scaling.as_ref());
             let step = AdamStep { size: self.size, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step };
             backend.adam(&parameters, &gradients, moments.each_ref(), &norm, step);
         }
@@ -175,22 +251,24 @@ impl Subject for Adam {
 pub struct Sgd {
     pub count: usize,
     pub size: StepSize,
+    pub last: Last,
 }
 
 impl fmt::Display for Sgd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_size(f, self.count, &self.size)
+        write_size(f, self.count, &self.size, self.last)
     }
 }
 
 impl Subject for Sgd {
     fn cases() -> Vec<Self> {
-        sizes().into_iter().map(|(count, size)| Self { count, size }).collect()
+        let skipped = sizes().into_iter().take(4).map(|(count, size)| Self { count, size, last: Last::Skipped });
+        sizes().into_iter().map(|(count, size)| Self { count, size, last: Last::Good }).chain(skipped).collect()
     }
 
     fn random(source: &mut Source) -> Self {
         let (count, size) = random_size(source);
-        Self { count, size }
+        Self { count, size, last: source.pick(&[Last::Good, Last::Skipped]) }
     }
 
     fn tolerance(&self) -> Tolerance {
@@ -201,9 +279,10 @@ impl Subject for Sgd {
         let shape = [1, self.count];
         let backend = inputs.backend;
         let parameters = inputs.matrix("parameters", shape, &source.uniform(self.count, 1.0));
+        let scaling = (self.last == Last::Skipped).then(|| inputs.matrix("scaling", [1, 3], &[4.0, 0.0, 0.0]));
         for step in 1..=STEPS {
-            let gradients = inputs.matrix(format!("gradients of step {step}"), shape, &source.uniform(self.count, 1.0));
-            let norm = backend.gradient_norm(&gradients);
+            let gradients = gradients(source, inputs, self.count, step, self.last);
+            let norm = norm(backend, &gradients, scaling.as_ref());
             backend.sgd(&parameters, &gradients, &norm, self.size);
         }
         vec![Recorded::new("parameters", parameters)]

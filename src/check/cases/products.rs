@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{DENORMAL, EDGES, Lengths, Spread, total};
-use crate::backend::{Activation, Backend, POOL, Ragged};
+use crate::backend::{Activation, Backend, POOL, Precision, Ragged};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, COARSE_WEIGHT, FINE};
@@ -15,6 +15,10 @@ use crate::tape::{Tape, Var};
 /// is still that of its terms.
 const PRODUCT: Tolerance = Tolerance { floor: 3e-6, ..Tolerance::of_rms(1e-5) };
 
+/// In mixed precision products are exact in f32, whose sums matrix units may round towards zero; devices may take for zero
+/// what is denormal in f16, below 6e-5. Factors that were not rounded are 5e-4 off, and sums of them 3e-4.
+const MIXED_PRODUCT: Tolerance = Tolerance { floor: 6e-5, ..Tolerance::of_rms(3e-5) };
+
 /// Results that so few numbers make may vanish by chance.
 const FEW: usize = 60;
 
@@ -25,6 +29,13 @@ fn activation_suffix(activation: Activation) -> &'static str {
     match activation {
         Activation::None => "",
         Activation::Relu => ",relu",
+    }
+}
+
+pub(super) fn precision_suffix(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "",
+        Precision::Mixed => ",mixed",
     }
 }
 
@@ -44,25 +55,34 @@ pub struct Linear {
     pub bias: Bias,
     pub activation: Activation,
     pub spread: Spread,
+    pub precision: Precision,
 }
 
 impl fmt::Display for Linear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rows={},in={},out={}{}", self.rows, self.inputs, self.outputs, activation_suffix(self.activation))?;
         f.write_str(if self.bias == Bias::None { ",no_bias" } else { "" })?;
-        f.write_str(self.spread.suffix())
+        f.write_str(self.spread.suffix())?;
+        f.write_str(precision_suffix(self.precision))
     }
 }
 
 impl Subject for Linear {
     fn cases() -> Vec<Self> {
         use Activation::{None, Relu};
-        let product =
-            |rows, inputs, outputs, activation| Self { rows, inputs, outputs, bias: Bias::Added, activation, spread: Spread::Even };
+        let product = |rows, inputs, outputs, activation| Self {
+            rows,
+            inputs,
+            outputs,
+            bias: Bias::Added,
+            activation,
+            spread: Spread::Even,
+            precision: Precision::F32,
+        };
         let paper = [(200, 128, 128, None), (200, 128, 512, Relu), (200, 512, 128, None), (32, 512, 128, Relu), (32, 128, 7, None)];
         let widths = [(1, 1), (5, 20), (15, 17), (17, 15), (63, 65), (64, 64), (65, 63), (129, 1), (1, 129)];
         let paper = paper.map(|(rows, inputs, outputs, activation)| product(rows, inputs, outputs, activation));
-        paper
+        let full: Vec<Self> = paper
             .into_iter()
             .chain(EDGES.map(|rows| product(rows, 40, 128, Relu)))
             .chain(widths.map(|(inputs, outputs)| product(33, inputs, outputs, None)))
@@ -74,7 +94,10 @@ impl Subject for Linear {
                 Self { spread: Spread::NotFinite, ..product(70, 40, 33, Relu) },
                 Self { spread: Spread::Denormal, ..product(70, 40, 33, Relu) },
             ])
-            .collect()
+            .collect();
+        let mixed = full.clone().into_iter().map(|product| Self { precision: Precision::Mixed, ..product });
+        let overflowing = Self { spread: Spread::Overflowing, precision: Precision::Mixed, ..product(70, 40, 33, None) };
+        full.into_iter().chain(mixed).chain([overflowing]).collect()
     }
 
     fn random(source: &mut Source) -> Self {
@@ -85,11 +108,15 @@ impl Subject for Linear {
             bias: source.pick(&[Bias::Added, Bias::None]),
             activation: source.pick(&[Activation::None, Activation::Relu]),
             spread: source.pick(&[Spread::Even, Spread::Even, Spread::Even, Spread::NotFinite]),
+            precision: source.pick(&[Precision::F32, Precision::Mixed]),
         }
     }
 
     fn tolerance(&self) -> Tolerance {
-        PRODUCT
+        match self.precision {
+            Precision::F32 => PRODUCT,
+            Precision::Mixed => MIXED_PRODUCT,
+        }
     }
 
     fn silence(&self) -> Silence {
@@ -122,6 +149,7 @@ impl Differentiable for Linear {
         match self.spread {
             Spread::Even | Spread::Ties => {}
             Spread::NotFinite => source.spoil(&mut x),
+            Spread::Overflowing => x.iter_mut().step_by(97).for_each(|value| *value = 70_000.0),
             Spread::Denormal => x.iter_mut().step_by(5).for_each(|value| *value = DENORMAL),
         }
         let x = Leaf::new("x", [rows, inputs], x);
@@ -129,6 +157,10 @@ impl Differentiable for Linear {
             Bias::Added => vec![x, weight, bias],
             Bias::None => vec![x, weight],
         }
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], _: &'a ()) -> Var<B> {
@@ -226,7 +258,7 @@ impl Differentiable for ConvPool {
         let (rows, taps) = (total(&self.lengths), 3 * self.inputs);
         let (step, weight_step) = match self.spread {
             Spread::Ties => (1.0, WEIGHT),
-            Spread::Even | Spread::NotFinite | Spread::Denormal => (COARSE, COARSE_WEIGHT),
+            Spread::Even | Spread::NotFinite | Spread::Overflowing | Spread::Denormal => (COARSE, COARSE_WEIGHT),
         };
         let mut x = source.multiples(rows * self.inputs, 1.0, step);
         if self.spread == Spread::NotFinite {

@@ -184,9 +184,8 @@ impl Differentiable for GlobalMax {
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (amplitude, step) = match self.spread {
-            Spread::Even | Spread::NotFinite => (4.0, FINE),
+            Spread::Even | Spread::NotFinite | Spread::Overflowing | Spread::Denormal => (4.0, FINE),
             Spread::Ties => (COARSE, COARSE),
-            Spread::Denormal => (4.0, FINE),
         };
         let streams = self.streams.iter().enumerate();
         streams
@@ -194,7 +193,7 @@ impl Differentiable for GlobalMax {
                 let rows = total(lengths);
                 let mut values = source.multiples(rows * columns, amplitude, step);
                 match self.spread {
-                    Spread::Even | Spread::Ties => {}
+                    Spread::Even | Spread::Ties | Spread::Overflowing => {}
                     Spread::NotFinite => source.spoil(&mut values),
                     // All below zero but for some rows that may be taken for it.
                     Spread::Denormal => {

@@ -2,7 +2,7 @@
 //! shader, cut into dispatches of [`STEPS`] time steps.
 
 use super::*;
-use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN};
+use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN, Precision};
 use shader::bilstm::{Args, Backward, Forward, SEQUENCES};
 use shader::bilstm_edges::{Args as EdgeArgs, LANES, Mean, Pack};
 
@@ -25,7 +25,13 @@ fn flop(rows: &Ragged<Gpu>, hidden: usize, steps: u32) -> f64 {
     16.0 * (hidden * hidden * rows.batch()) as f64 * f64::from(steps)
 }
 
-pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, weights: &LstmWeights<Tensor>) -> (Tensor, LstmSaved<Tensor>) {
+pub(in super::super) fn forward(
+    gpu: &Gpu,
+    x: &Tensor,
+    rows: &Ragged<Gpu>,
+    weights: &LstmWeights<Tensor>,
+    precision: Precision,
+) -> (Tensor, LstmSaved<Tensor>) {
     let hidden = weights.recurrent.columns();
     if hidden > MAX_LSTM_HIDDEN {
         gpu.fail(BackendError::Limit {
@@ -37,7 +43,7 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, weigh
         });
     }
     let args = arguments(rows, hidden);
-    let gates = super::linear::forward(gpu, x, &weights.input, Some(&weights.bias_input), Activation::None);
+    let gates = super::linear::forward(gpu, x, &weights.input, Some(&weights.bias_input), Activation::None, precision);
     let edges = EdgeArgs { rows: args.rows, hidden: args.hidden };
     let variant = lanes_or_tiles(gpu, &[hidden]);
     let recurrent = if variant == 0 { pack(gpu, &weights.recurrent, edges) } else { weights.recurrent.clone() };
@@ -82,6 +88,7 @@ pub(in super::super) fn backward(
     saved: &LstmSaved<Tensor>,
     dx: Option<&Sink<Tensor>>,
     gradients: &LstmWeights<Sink<Tensor>>,
+    precision: Precision,
 ) {
     let hidden = weights.recurrent.columns();
     let args = arguments(rows, hidden);
@@ -102,9 +109,9 @@ pub(in super::super) fn backward(
         let grid = [blocks(rows.batch(), SEQUENCES[variant]), DIRECTIONS, 1];
         gpu.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
     }
-    super::linear::backward_weight(gpu, &dgates, None, x, &gradients.input, Some(&gradients.bias_input));
-    super::linear::backward_recurrent(gpu, &dgates, &saved.previous, gradients);
+    super::linear::backward_weight(gpu, &dgates, None, x, &gradients.input, Some(&gradients.bias_input), precision);
+    super::linear::backward_recurrent(gpu, &dgates, &saved.previous, gradients, precision);
     if let Some(dx) = dx {
-        super::linear::backward_input(gpu, &dgates, None, &weights.input, dx);
+        super::linear::backward_input(gpu, &dgates, None, &weights.input, dx, precision);
     }
 }

@@ -16,6 +16,7 @@ pub(super) mod embedding;
 pub(super) mod global_max;
 pub(super) mod gradient_norm;
 pub(super) mod linear;
+pub(super) mod loss_scale;
 pub(super) mod mfcc;
 mod peaks;
 pub(super) mod position_embedding;
@@ -43,7 +44,10 @@ fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
 }
 
-/// The variant `tiles` (0) or `lanes` (1) of a product's shader: the second on adapters that it is made for, where all the
+/// Place of the variant `lanes` among a product shader's.
+const LANES_VARIANT: usize = 1;
+
+/// The variant `tiles` (0) or `lanes` of a product's shader: the second on adapters that it is made for, where all the
 /// matrices' widths and first columns are whole vec4s.
 fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
     usize::from(gpu.runs_lanes() && widths.iter().all(|width| width.is_multiple_of(4)))

@@ -6,9 +6,10 @@ use super::*;
 use crate::backend::Work;
 use shader::slabs::{Args, LANES, Sum};
 
-/// Most slabs of a sum for the variants `tiles` and `lanes`, which bounds the memory of the partial sums; a software adapter
-/// has few workgroups to keep busy.
-const MOST_SLABS: [usize; 2] = [32, 2];
+/// Most slabs of a sum, which bounds the memory of the partial sums; …
+const MOST_SLABS: usize = 32;
+/// … of the variants `lanes`: a software adapter has few workgroups to keep busy.
+const MOST_SLABS_OF_LANES: usize = 2;
 /// Fewest rows of a slab, so that a workgroup has something to do.
 const FEWEST_ROWS: usize = 64;
 
@@ -20,7 +21,8 @@ pub(super) struct Slabs {
 
 impl Slabs {
     pub(super) fn of(rows: usize, variant: usize) -> Self {
-        let slab = rows.div_ceil(MOST_SLABS[variant]).next_multiple_of(16).max(FEWEST_ROWS);
+        let most = if variant == LANES_VARIANT { MOST_SLABS_OF_LANES } else { MOST_SLABS };
+        let slab = rows.div_ceil(most).next_multiple_of(16).max(FEWEST_ROWS);
         Self { rows: slab as u32, count: rows.div_ceil(slab).max(1) as u32 }
     }
 

@@ -1,0 +1,281 @@
+// `shaders/linear.wgsl` in mixed precision: the same products by cooperative matrices, whose factors are f16 and whose sums
+// are f32. Operands are rounded to f16 when they are brought into workgroup memory; all buffers stay f32.
+//
+// A workgroup computes a tile by four blocks, each held by a subgroup as fragments of SIZE × SIZE. Where its subgroups are
+// fewer than four (wider than 32 invocations), they take the blocks in turns; where they are more, some help to load and
+// compute the last block again, for nothing.
+
+enable f16;
+enable wgpu_cooperative_matrix;
+
+@if(size16) alias Left = coop_mat16x16<f16, A>;
+@if(size16) alias Right = coop_mat16x16<f16, B>;
+@if(size16) alias Sum = coop_mat16x16<f32, C>;
+@if(size8) alias Left = coop_mat8x8<f16, A>;
+@if(size8) alias Right = coop_mat8x8<f16, B>;
+@if(size8) alias Sum = coop_mat8x8<f32, C>;
+
+/// Rows and columns of a fragment
+@if(size16) const SIZE: u32 = 16;
+@if(size8) const SIZE: u32 = 8;
+const LANES: u32 = 128;
+/// Blocks of a tile, 2 × 2
+const BLOCKS: u32 = 4;
+/// Rows and columns of a block
+const BLOCK: u32 = 32;
+/// Fragments along a side of a block
+const FRAGMENTS: u32 = BLOCK / SIZE;
+const TILE_ROWS: u32 = 64;
+const TILE_COLUMNS: u32 = 64;
+/// Terms of the sum that one filling of the tiles covers
+const DEPTH: u32 = 32;
+/// Distance of two rows of a tile: fragments must start at multiples of 16 bytes, and their rows in different banks
+const PITCH: u32 = DEPTH + 8;
+
+/// Fragments that `results` holds: of all subgroups of at least 32 (SIZE 16) or 8 invocations
+const SLOTS: u32 = 1024 / (SIZE * SIZE);
+
+alias Sums = array<Sum, FRAGMENTS * FRAGMENTS>;
+
+/// `left[row · PITCH + k]`
+var<workgroup> left: array<f16, TILE_ROWS * PITCH>;
+/// `right[column · PITCH + k]`
+var<workgroup> right: array<f16, TILE_COLUMNS * PITCH>;
+/// One fragment of the sums of each subgroup; those past the last slot compute for nothing and share it
+var<workgroup> results: array<f32, SLOTS * SIZE * SIZE>;
+var<workgroup> subgroup_count: u32;
+
+struct Args {
+    rows: u32,
+    inputs: u32,
+    outputs: u32,
+    has_bias: u32,
+    relu: u32,
+    accumulate: u32,
+    slab_rows: u32,
+    /// In `backward_weight`, x and dy may be columns of wider matrices: width of a row and first column of each
+    x_pitch: u32,
+    x_column: u32,
+    dy_pitch: u32,
+    dy_column: u32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read> dy: array<f32>;
+@group(0) @binding(6) var<storage, read> gate: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
+/// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
+@group(0) @binding(8) var<storage, read_write> partial: array<f32>;
+
+/// Gradient before the activation, zero outside the matrix.
+fn gradient(row: u32, output: u32, end: u32) -> f16 {
+    if (row >= end || output >= args.outputs) {
+        return 0.0h;
+    }
+    let i = row * args.dy_pitch + args.dy_column + output;
+    return f16(select(dy[i], 0.0, args.relu != 0u && gate[i] <= 0.0));
+}
+
+fn weight_at(output: u32, input: u32) -> f16 {
+    if (output >= args.outputs || input >= args.inputs) {
+        return 0.0h;
+    }
+    return f16(weight[output * args.inputs + input]);
+}
+
+fn input_at(row: u32, input: u32, end: u32) -> f16 {
+    if (row >= end || input >= args.inputs) {
+        return 0.0h;
+    }
+    return f16(x[row * args.x_pitch + args.x_column + input]);
+}
+
+/// Subgroups of the workgroup.
+fn count_subgroups(lane: u32, width: u32) -> u32 {
+    if (lane == 0u) {
+        subgroup_count = max(LANES / width, 1u);
+    }
+    return workgroupUniformLoad(&subgroup_count);
+}
+
+/// Adds a block's part of the product of the two tiles to `sums`.
+fn multiply_tiles(block: u32, sums: ptr<function, Sums>) {
+    let first_row = block / 2u * BLOCK;
+    let first_column = block % 2u * BLOCK;
+    for (var k = 0u; k < DEPTH; k += SIZE) {
+        var columns: array<Right, FRAGMENTS>;
+        for (var j = 0u; j < FRAGMENTS; j++) {
+            columns[j] = coopLoad<Right>(&right[(first_column + j * SIZE) * PITCH + k], PITCH);
+        }
+        for (var i = 0u; i < FRAGMENTS; i++) {
+            let rows = coopLoadT<Left>(&left[(first_row + i * SIZE) * PITCH + k], PITCH);
+            for (var j = 0u; j < FRAGMENTS; j++) {
+                let fragment = i * FRAGMENTS + j;
+                (*sums)[fragment] = coopMultiplyAdd(rows, columns[j], (*sums)[fragment]);
+            }
+        }
+    }
+}
+
+/// Puts a fragment of a subgroup's block where all invocations can read it.
+fn show(subgroup: u32, fragment: u32, sums: ptr<function, Sums>) {
+    coopStoreT((*sums)[fragment], &results[min(subgroup, SLOTS - 1u) * SIZE * SIZE], SIZE);
+}
+
+/// Row and column in the tile of element `part` of the results, the first of which belong to block `first`.
+fn place_of(part: u32, first: u32, fragment: u32) -> vec2<u32> {
+    let block = first + part / (SIZE * SIZE);
+    let row = block / 2u * BLOCK + fragment / FRAGMENTS * SIZE + part / SIZE % SIZE;
+    let column = block % 2u * BLOCK + fragment % FRAGMENTS * SIZE + part % SIZE;
+    return vec2<u32>(row, column);
+}
+
+@compute @workgroup_size(LANES)
+fn forward(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_size) width: u32,
+) {
+    let subgroup = subgroupBroadcastFirst(lane / width);
+    let subgroups = count_subgroups(lane, width);
+    let first_output = group.x * TILE_COLUMNS;
+    let first_row = group.y * TILE_ROWS;
+    for (var first = 0u; first < BLOCKS; first += subgroups) {
+        let block = min(first + subgroup, BLOCKS - 1u);
+        var sums = Sums();
+        for (var k = 0u; k < args.inputs; k += DEPTH) {
+            for (var part = lane; part < TILE_ROWS * DEPTH; part += LANES) {
+                let inner = part % DEPTH;
+                let outer = part / DEPTH;
+                left[outer * PITCH + inner] = input_at(first_row + outer, k + inner, args.rows);
+                right[outer * PITCH + inner] = weight_at(first_output + outer, k + inner);
+            }
+            workgroupBarrier();
+            multiply_tiles(block, &sums);
+            workgroupBarrier();
+        }
+        for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
+            show(subgroup, fragment, &sums);
+            workgroupBarrier();
+            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += LANES) {
+                let place = place_of(part, first, fragment);
+                let row = first_row + place.x;
+                let output = first_output + place.y;
+                if (row < args.rows && output < args.outputs) {
+                    var value = results[part];
+                    if (args.has_bias != 0u) {
+                        value += bias[output];
+                    }
+                    if (args.relu != 0u && value < 0.0) {
+                        value = 0.0;
+                    }
+                    y[row * args.outputs + output] = value;
+                }
+            }
+            workgroupBarrier();
+        }
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn backward_input(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_size) width: u32,
+) {
+    let subgroup = subgroupBroadcastFirst(lane / width);
+    let subgroups = count_subgroups(lane, width);
+    let first_input = group.x * TILE_COLUMNS;
+    let first_row = group.y * TILE_ROWS;
+    for (var first = 0u; first < BLOCKS; first += subgroups) {
+        let block = min(first + subgroup, BLOCKS - 1u);
+        var sums = Sums();
+        for (var k = 0u; k < args.outputs; k += DEPTH) {
+            for (var part = lane; part < TILE_ROWS * DEPTH; part += LANES) {
+                left[part / DEPTH * PITCH + part % DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, args.rows);
+                let input = part % TILE_COLUMNS;
+                let output = part / TILE_COLUMNS;
+                right[input * PITCH + output] = weight_at(k + output, first_input + input);
+            }
+            workgroupBarrier();
+            multiply_tiles(block, &sums);
+            workgroupBarrier();
+        }
+        for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
+            show(subgroup, fragment, &sums);
+            workgroupBarrier();
+            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += LANES) {
+                let place = place_of(part, first, fragment);
+                let row = first_row + place.x;
+                let input = first_input + place.y;
+                if (row < args.rows && input < args.inputs) {
+                    let i = row * args.inputs + input;
+                    if (args.accumulate != 0u) {
+                        dx[i] += results[part];
+                    } else {
+                        dx[i] = results[part];
+                    }
+                }
+            }
+            workgroupBarrier();
+        }
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn backward_weight(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(subgroup_size) width: u32,
+) {
+    let subgroup = subgroupBroadcastFirst(lane / width);
+    let subgroups = count_subgroups(lane, width);
+    let first_input = group.x * TILE_COLUMNS;
+    let first_output = group.y * TILE_ROWS;
+    let first_row = group.z * args.slab_rows;
+    let end = min(first_row + args.slab_rows, args.rows);
+    let slab = group.z * args.outputs * (args.inputs + 1u);
+    // Of the tile's output `lane % TILE_ROWS`, over the rows that this invocation loads.
+    var bias_sum = 0.0;
+    for (var first = 0u; first < BLOCKS; first += subgroups) {
+        let block = min(first + subgroup, BLOCKS - 1u);
+        var sums = Sums();
+        bias_sum = 0.0;
+        for (var k = first_row; k < end; k += DEPTH) {
+            for (var part = lane; part < TILE_ROWS * DEPTH; part += LANES) {
+                let outer = part % TILE_ROWS;
+                let inner = part / TILE_ROWS;
+                let g = gradient(k + inner, first_output + outer, end);
+                bias_sum += f32(g);
+                left[outer * PITCH + inner] = g;
+                right[outer * PITCH + inner] = input_at(k + inner, first_input + outer, end);
+            }
+            workgroupBarrier();
+            multiply_tiles(block, &sums);
+            workgroupBarrier();
+        }
+        for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
+            show(subgroup, fragment, &sums);
+            workgroupBarrier();
+            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += LANES) {
+                let place = place_of(part, first, fragment);
+                let output = first_output + place.x;
+                let input = first_input + place.y;
+                if (output < args.outputs && input < args.inputs) {
+                    partial[slab + output * args.inputs + input] = results[part];
+                }
+            }
+            workgroupBarrier();
+        }
+    }
+    results[lane] = bias_sum;
+    workgroupBarrier();
+    let output = first_output + lane;
+    if (first_input == 0u && lane < TILE_ROWS && output < args.outputs) {
+        partial[slab + args.outputs * args.inputs + output] = results[lane] + results[lane + TILE_ROWS];
+    }
+}

@@ -1,0 +1,131 @@
+//! Training in mixed precision: near one in f32, its loss scale found by skipping, its state kept.
+
+mod common;
+
+use std::path::PathBuf;
+
+use mcsan::backend::{Backend, as_f32};
+use mcsan::config::Settings;
+use mcsan::dataset::{Dataset, Normalisation};
+use mcsan::model::{Dimensions, Mcsan};
+use mcsan::train::batches::Batches;
+use mcsan::train::checkpoint::Checkpoint;
+use mcsan::train::run::{self, Event, Options, Start, files};
+use mcsan::train::{Outcome, Trainer};
+
+fn small(more: &[&str]) -> (Dataset, Settings) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
+    let fixed = ["model.hidden=20", "model.heads=2", "model.feed_forward=32", "data.normalise=none", "train.batch_size=4"];
+    let assignments: Vec<String> = fixed.iter().chain(more).map(|text| text.to_string()).collect();
+    (Dataset::load(&path).unwrap(), Settings::default().load(None, &assignments).unwrap())
+}
+
+const MIXED: &str = "train.precision=mixed";
+
+#[test]
+fn a_training_in_mixed_precision_ends_near_one_in_f32() {
+    on_every_device!("mixed training", |backend, name| {
+        let losses = |more: &[&str]| {
+            let (data, settings) = small(&[&["train.epochs=10"], more].concat());
+            pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap().losses
+        };
+        let (full, mixed) = (losses(&[]), losses(&[MIXED]));
+        assert_ne!(full, mixed, "{name}: f16 leaves its trace");
+        let [first, full, mixed] = [full[0], full[full.len() - 1], mixed[mixed.len() - 1]];
+        println!("{name}: loss from {first} to {full} in f32, {mixed} in mixed precision");
+        assert!(full < 0.8 * first, "{name}: something is learned");
+        assert!((mixed - full).abs() < 0.02 * full, "{name}: {mixed}, in f32 {full}");
+    });
+}
+
+/// What a step leaves of the parameters, and what it says.
+fn step<B: Backend>(trainer: &mut Trainer<'_, B>, batches: &Batches<'_, B>) -> (Vec<f32>, Outcome) {
+    let pending = trainer.train_in_parts(batches, &[0, 1, 2, 3], 2).unwrap();
+    let outcome = pollster::block_on(trainer.outcome(pending)).unwrap();
+    (pollster::block_on(trainer.read_parameters()).unwrap(), outcome)
+}
+
+#[test]
+fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
+    let (data, settings) = small(&[MIXED, "train.clip_norm=1"]);
+    let dimensions = Dimensions::of(&data, settings.model.word_width);
+    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    let moments = [vec![0.25; parameters.len()], vec![0.5; parameters.len()]];
+    on_every_device!("overflow", |backend, name| {
+        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
+        let started_at = |scale: f32, good: f32| {
+            let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &[1.0; 5]);
+            trainer.take_up(7, &moments, Some([scale, good, 0.0]));
+            trainer
+        };
+        let mut trainer = started_at(2f32.powi(40), 12.0);
+        let (after, outcome) = step(&mut trainer, &batches);
+        let scaling = outcome.scaling.unwrap();
+        assert_eq!((scaling.scale, scaling.skipped), (2f32.powi(39), 1), "{name}");
+        assert!(outcome.loss.is_finite(), "{name}: the loss itself is not scaled");
+        assert_eq!(after, parameters, "{name}: parameters");
+        assert_eq!(pollster::block_on(trainer.read_moments()).unwrap(), moments, "{name}: moments");
+        assert_eq!(pollster::block_on(trainer.read_scaling()).unwrap(), [2f32.powi(39), 0.0, 1.0], "{name}");
+        // It is halved until a step is good.
+        let mut skipped = 1;
+        let (after, outcome) = loop {
+            let (after, outcome) = step(&mut trainer, &batches);
+            if outcome.scaling.unwrap().skipped == skipped {
+                break (after, outcome);
+            }
+            skipped += 1;
+            assert!(skipped < 40, "{name}: no step is good");
+        };
+        assert_eq!(outcome.scaling.unwrap().scale, 2f32.powi(40 - skipped as i32), "{name}");
+        assert_ne!(after, parameters, "{name}: a good step");
+
+        // The scale leaves no trace but rounding, and doubles after 2000 good steps.
+        let [(small, _), (large, outcome)] = [64.0, 128.0].map(|scale| step(&mut started_at(scale, 1999.0), &batches));
+        assert_eq!(outcome.scaling.unwrap().scale, 256.0, "{name}");
+        let distance = small.iter().zip(&large).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let moved = small.iter().zip(&parameters).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(distance < 0.1 * moved && moved > 0.0, "{name}: {distance} of {moved}");
+    });
+}
+
+#[test]
+fn a_run_in_mixed_precision_goes_on_bit_for_bit() {
+    let (data, settings) = small(&[MIXED, "train.epochs=4", "model.dropout=0.2"]);
+    let (_, shorter) = small(&[MIXED, "train.epochs=2", "model.dropout=0.2"]);
+    on_every_device!("mixed resume", |backend, name| {
+        let folder = tempfile::tempdir().unwrap();
+        let [alone, run] = ["alone", "run"].map(|run| folder.path().join(run));
+        let train = |settings: &Settings, folder: &std::path::Path, start| {
+            let options = Options { folder: Some(folder), weights: None, start };
+            let mut skipped = 0;
+            let mut count = |event: Event<'_>| skipped += u32::from(matches!(event, Event::Skipped { .. }));
+            let finished = pollster::block_on(run::train_with(backend, settings, &data, &options, &mut count)).unwrap();
+            (finished.losses, finished.best.parameters, skipped)
+        };
+        let whole = train(&settings, &alone, Start::New);
+        train(&shorter, &run, Start::New);
+        assert_eq!(train(&settings, &run, Start::Resume), whole, "{name}");
+        let [a, b] = [&alone, &run].map(|run| Checkpoint::load(&run.join(files::LAST)).unwrap());
+        assert_eq!(a, b, "{name}");
+        let [scale, good, skipped] = a.progress.unwrap().scaling.unwrap();
+        assert_eq!(good + skipped, a.step as f32, "{name}: every step counts as one or the other ({scale})");
+    });
+}
+
+#[test]
+fn a_model_trained_in_mixed_precision_infers_in_it() {
+    let (data, settings) = small(&[]);
+    let (_, mixed) = small(&[MIXED]);
+    let dimensions = Dimensions::of(&data, settings.model.word_width);
+    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    on_every_device!("mixed inference", |backend, name| {
+        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
+        let [full, mixed] = [&settings, &mixed].map(|settings| {
+            let trainer = Trainer::new(backend, settings, &dimensions, &parameters, &[1.0; 5]);
+            as_f32(pollster::block_on(backend.finish_read(trainer.infer(&batches.batch(&[0, 1, 2, 3])))).unwrap())
+        });
+        assert_ne!(full, mixed, "{name}");
+        let size = full.iter().map(|logit| logit.abs()).fold(0.0, f32::max);
+        assert!(full.iter().zip(&mixed).all(|(a, b)| (a - b).abs() < 0.01 * size), "{name}: {full:?} {mixed:?}");
+    });
+}
