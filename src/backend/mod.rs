@@ -110,10 +110,10 @@ pub trait Backend: Sized {
     /// Sends what was recorded to the device.
     fn submit(&self);
 
-    /// Asks for a copy of `tensor` as it is after the work recorded so far; does not wait.
+    /// Asks for a copy of `tensor` as it is after the work recorded so far; neither sends that work nor waits.
     fn start_read(&self, tensor: &Self::Tensor) -> Self::Readback;
 
-    /// Waits for the copy.
+    /// Sends what was recorded, if the copy was not sent yet, and waits for it.
     fn finish_read(&self, readback: Self::Readback) -> impl Future<Output = Result<Vec<Self::Element>>>;
 
     /// Copies `tensor` to the host.

@@ -108,9 +108,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
 
     /// Forward, backward and update; does not wait for the device.
     pub fn train_step(&mut self, batch: &Batch<B>) -> Pending<B> {
-        let part = self.differentiate(batch, Write::Set, None);
-        let parts = vec![part.map(|result| self.backend.start_read(&result))];
-        Pending { parts, scaling: self.update() }
+        let results = vec![self.differentiate(batch, Write::Set, None)];
+        self.update();
+        self.send(&results)
     }
 
     /// As [`Trainer::train_step`], the batch computed in `parts` parts of about as many utterances one after the other, in
@@ -124,18 +124,32 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let is_whole = size >= utterances.len();
         let weight_of = |label: u32| f64::from(self.weights_of_classes[label as usize]);
         let total_weight = (!is_whole).then(|| batches.labels(utterances).into_iter().map(weight_of).sum::<f64>() as f32);
-        let mut pending = Vec::new();
+        let mut results = Vec::new();
         for (part, start) in (0..utterances.len()).step_by(size).enumerate() {
             let end = (start + size).min(utterances.len());
             let batch = batches.part(utterances, start..end);
             let write = if part == 0 { Write::Set } else { Write::Add };
-            pending.push(self.differentiate(&batch, write, total_weight).map(|result| self.backend.start_read(&result)));
+            results.push(self.differentiate(&batch, write, total_weight));
+            if !is_whole {
+                // What one part took in memory serves the next.
+                self.backend.submit();
+            }
             // Whatever fails has failed by now, before anything is updated.
             if let Some(error) = self.backend.failure() {
                 return Err(error);
             }
         }
-        Ok(Pending { parts: pending, scaling: self.update() })
+        self.update();
+        Ok(self.send(&results))
+    }
+
+    /// Sends all that was recorded, with copies of the loss and the logits of each part and, in mixed precision, of the scale.
+    fn send(&self, results: &[[B::Tensor; 2]]) -> Pending<B> {
+        let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
+        let is_mixed = self.settings.train.precision == Precision::Mixed;
+        let scaling = is_mixed.then(|| self.backend.start_read(&self.scaling));
+        self.backend.submit();
+        Pending { parts, scaling }
     }
 
     /// Goes on from a state that was kept, with the parameters given to [`Trainer::new`].
@@ -166,7 +180,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
 
     /// Logits of a batch on their way to the host; changes nothing.
     pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
-        self.forward(batch, None).0
+        let (logits, _) = self.forward(batch, None);
+        self.backend.submit();
+        logits
     }
 
     /// As [`Trainer::infer`], and the attention weights of every cross layer.
@@ -212,8 +228,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
         [loss, logits.value]
     }
 
-    /// Records the optimiser's step and sends all that was recorded. Returns the loss scale on its way, in mixed precision.
-    fn update(&mut self) -> Option<B::Readback> {
+    /// Records the optimiser's step.
+    fn update(&mut self) {
         let train = &self.settings.train;
         let is_mixed = train.precision == Precision::Mixed;
         let clips = train.clip_norm > 0.0;
@@ -234,9 +250,6 @@ impl<'b, B: Backend> Trainer<'b, B> {
             }
         }
         self.steps += 1;
-        let scaling = is_mixed.then(|| self.backend.start_read(&self.scaling));
-        self.backend.submit();
-        scaling
     }
 
     /// Copies the parameter buffer to the host.

@@ -42,6 +42,26 @@ fn devices_are_listed_with_driver_and_limits() {
 }
 
 #[test]
+fn a_device_is_used_as_if_it_lacked_a_feature() {
+    let here = Path::new(".");
+    let devices = mcsan(here, "devices --without subgroups,f16,immediates,cooperative-matrices --json").json();
+    for device in devices["devices"].as_array().unwrap() {
+        assert!(device["features_used"].as_array().unwrap().is_empty(), "{device}");
+        for variant in device["variants"].as_array().unwrap() {
+            assert!(variant["runs"] != true || variant["needs"].as_array().unwrap().is_empty(), "{variant}");
+        }
+    }
+    let checked = mcsan(here, "check --kernel accumulate --without subgroups --json").json();
+    assert!(checked["device"]["without"].as_array().is_none_or(|without| without.iter().all(|name| name == "subgroups")), "{checked}");
+
+    let wrong = mcsan(here, "devices --without warp");
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        ["'warp'", "subgroups", "f16", "immediates", "cooperative-matrices", "timestamps"].iter().all(|name| wrong.stderr.contains(name))
+    );
+}
+
+#[test]
 fn preparing_twice_writes_the_same_bytes_and_reports_what_they_hold() {
     let folder = corpus();
     let prepare =

@@ -1,6 +1,6 @@
 //! An open device: allocates, compiles, records dispatches, submits, reads back.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::adapter::describe;
 use super::counters::Counters;
 use super::dispatch::{Pipeline, PipelineKey};
-use super::memory::{GUARD_WORDS, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
+use super::memory::{GUARD_WORDS, Lists, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
 use super::needs::{Feature, Offer};
 use super::profiler::Profiler;
 use super::shader::Shader;
@@ -85,6 +85,8 @@ pub struct Gpu {
     pub(super) checking: Checking,
     pub(super) fault: Fault,
     pool: Rc<Pool>,
+    /// Free buffers that results are copied to for the host.
+    staging: Pool,
     pub(super) pipelines: RefCell<HashMap<PipelineKey, Rc<Pipeline>>>,
     pub(super) recording: RefCell<Recording>,
     /// Arguments of the dispatches of one submission, at multiples of the device's alignment.
@@ -107,15 +109,35 @@ pub(super) struct Recording {
     pub(super) pass: Option<wgpu::ComputePass<'static>>,
     pub(super) encoder: Option<wgpu::CommandEncoder>,
     pub(super) arguments: Vec<u8>,
+    lists: Option<Lists>,
+    /// Lists that follow from two others.
+    derived: Vec<([Words; 2], Words)>,
+    copies: Vec<Rc<HostCopy>>,
     pub(super) flop: f64,
 }
 
 /// A copy on its way to the host.
 pub struct Readback {
-    staging: Option<wgpu::Buffer>,
-    submission: Option<wgpu::SubmissionIndex>,
-    mapped: super::readback::Mapped,
+    copy: Option<Rc<HostCopy>>,
     count: usize,
+}
+
+/// A copy for the host, recorded or sent.
+struct HostCopy {
+    staging: wgpu::Buffer,
+    bytes: u64,
+    mapped: super::readback::Mapped,
+    /// That it was sent with.
+    submission: OnceCell<wgpu::SubmissionIndex>,
+}
+
+impl HostCopy {
+    fn sent(&self, submission: &wgpu::SubmissionIndex) {
+        let done = self.mapped.clone();
+        self.staging.map_async(wgpu::MapMode::Read, ..self.bytes, move |result| done.set(result.map_err(|error| error.to_string())));
+        // It is recorded in one submission alone.
+        let _ = self.submission.set(submission.clone());
+    }
 }
 
 /// Width of the subgroups that the variants `lanes` are made for.
@@ -182,6 +204,7 @@ impl Gpu {
             checking,
             fault,
             pool: Rc::default(),
+            staging: Pool::default(),
             pipelines: RefCell::default(),
             recording: RefCell::default(),
             arguments,
@@ -254,11 +277,13 @@ impl Gpu {
 
     /// Forgets the failure, and all that it may have left unfinished.
     pub(super) fn forget_failure(&self) {
+        // Lists may belong to what outlives the failure.
+        self.upload_lists();
         // Ends the pass before its encoder is dropped.
         self.recording.borrow_mut().pass = None;
         *self.recording.borrow_mut() = Recording::default();
         self.tables.borrow_mut().clear();
-        let freed = self.pool.clear();
+        let freed = self.pool.clear() + self.staging.clear();
         self.count(|counters| counters.held_bytes -= freed);
         // Memory is given back when the work that uses it is done.
         self.wait();
@@ -316,15 +341,46 @@ impl Gpu {
     }
 
     pub(super) fn new_words(&self, count: usize) -> Words {
-        Words::new(self.allocate(count, WrittenBy::Kernel), count)
+        Words::new(self.allocate(count, WrittenBy::Kernel), 0, count)
     }
 
     pub(super) fn upload_tensor(&self, values: &[f32], shape: [usize; 2]) -> Tensor {
         Tensor::new(self.upload_bytes(bytemuck::cast_slice(values)), shape)
     }
 
+    /// Uploads a list that kernels only read, together with the others of a submission.
     pub(super) fn upload_list(&self, words: &[u32]) -> Words {
-        Words::new(self.upload_bytes(bytemuck::cast_slice(words)), words.len())
+        if self.checking.guards() || words.len() > Lists::LONGEST {
+            return Words::new(self.upload_bytes(bytemuck::cast_slice(words)), 0, words.len());
+        }
+        let added = self.recording.borrow_mut().lists.as_mut().and_then(|lists| lists.add(words));
+        added.unwrap_or_else(|| {
+            self.upload_lists();
+            let mut lists = Lists::new(|count| self.allocate(count, WrittenBy::Host));
+            let added = lists.add(words);
+            self.recording.borrow_mut().lists = Some(lists);
+            added.unwrap_or_else(|| self.new_words(words.len()))
+        })
+    }
+
+    fn upload_lists(&self) {
+        let lists = self.recording.borrow_mut().lists.take();
+        if let Some(lists) = lists {
+            let (buffer, bytes) = lists.upload();
+            self.queue.write_buffer(buffer, 0, bytes);
+            self.count(|counters| counters.uploaded(bytes.len()));
+        }
+    }
+
+    /// A list that follows from two others, made once in a submission.
+    pub(super) fn derive_list(&self, from: [&Words; 2], make: impl FnOnce() -> Vec<u32>) -> Words {
+        let same = |(known, _): &&([Words; 2], Words)| known.iter().zip(from).all(|(known, from)| known.is(from));
+        let found = self.recording.borrow().derived.iter().find(same).map(|(_, derived)| derived.clone());
+        found.unwrap_or_else(|| {
+            let derived = self.upload_list(&make());
+            self.recording.borrow_mut().derived.push((from.map(Words::clone), derived.clone()));
+            derived
+        })
     }
 
     fn upload_bytes(&self, bytes: &[u8]) -> Rc<Storage> {
@@ -363,7 +419,11 @@ impl Gpu {
         let mut recording = self.recording.borrow_mut();
         recording.pass = None;
         let encoder = recording.encoder.take()?;
+        recording.derived.clear();
+        drop(recording);
         let begin = self.profile_time();
+        self.upload_lists();
+        let mut recording = self.recording.borrow_mut();
         if !recording.arguments.is_empty() {
             let whole = recording.arguments.len().next_multiple_of(4);
             recording.arguments.resize(whole, 0);
@@ -374,55 +434,70 @@ impl Gpu {
         recording.flop = 0.0;
         self.pool.submitted();
         let submission = self.queue.submit([encoder.finish()]);
+        recording.copies.drain(..).for_each(|copy| copy.sent(&submission));
         self.count(|counters| counters.submissions += 1);
         self.note_submission(begin);
         Some(submission)
     }
 
+    /// Records a copy for the host; it is sent with the work around it, at the latest when it is waited for.
     pub(super) fn start(&self, tensor: &Tensor) -> Readback {
         let count = crate::backend::Matrix::len(tensor);
         let range = tensor.bytes();
-        let nothing = Readback { staging: None, submission: None, mapped: Default::default(), count };
         if count == 0 || self.fault.get().is_some() || range.end > tensor.storage.buffer().size() {
-            return nothing;
+            return Readback { copy: None, count };
         }
-        let size = range.end - range.start;
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("readback"),
-            size,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        self.outside_pass(|encoder| encoder.copy_buffer_to_buffer(tensor.storage.buffer(), range.start, &staging, 0, size));
+        let bytes = range.end - range.start;
+        let staging = self.staging_buffer(bytes);
+        self.outside_pass(|encoder| encoder.copy_buffer_to_buffer(tensor.storage.buffer(), range.start, &staging, 0, bytes));
         self.count(|counters| {
             counters.readbacks += 1;
-            counters.read_bytes += size;
+            counters.read_bytes += bytes;
         });
-        let submission = self.send();
-        let mapped = super::readback::Mapped::default();
-        let done = mapped.clone();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| done.set(result.map_err(|error| error.to_string())));
-        Readback { staging: Some(staging), submission, mapped, count }
+        let copy = Rc::new(HostCopy { staging, bytes, mapped: Default::default(), submission: OnceCell::new() });
+        self.recording.borrow_mut().copies.push(copy.clone());
+        Readback { copy: Some(copy), count }
+    }
+
+    fn staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
+        let class = Pool::class(bytes);
+        self.staging.take(class, WrittenBy::Kernel).unwrap_or_else(|| {
+            self.count(|counters| counters.allocated(class));
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("readback"),
+                size: class,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })
     }
 
     pub(super) async fn finish(&self, readback: Readback) -> Result<Vec<f32>> {
         if let Some(error) = self.fault.get() {
             return Err(error);
         }
-        let Some(staging) = readback.staging else { return Ok(vec![0.0; readback.count]) };
-        let wait = wgpu::PollType::Wait { submission_index: readback.submission, timeout: None };
+        let Some(copy) = readback.copy else { return Ok(vec![0.0; readback.count]) };
+        if copy.submission.get().is_none() {
+            self.send();
+        }
+        let Some(submission) = copy.submission.get() else {
+            return Err(BackendError::Refused { detail: "the result belongs to work that was given up".into() });
+        };
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: None };
         if let Err(error) = self.device.poll(wait) {
             self.fail(BackendError::DeviceLost { detail: one_line(&error.to_string()) });
         }
         let mapped = match self.fault.get() {
             Some(error) => return Err(error),
-            None => readback.mapped.await,
+            None => copy.mapped.clone().await,
         };
         mapped.map_err(|detail| self.fault.get().unwrap_or(BackendError::DeviceLost { detail: one_line(&detail) }))?;
-        let view = staging.get_mapped_range(..).map_err(|error| BackendError::Refused { detail: one_line(&error.to_string()) })?;
+        let view = copy.staging.get_mapped_range(..copy.bytes);
+        let view = view.map_err(|error| BackendError::Refused { detail: one_line(&error.to_string()) })?;
         let values = bytemuck::cast_slice(&view).to_vec();
         drop(view);
-        staging.unmap();
+        copy.staging.unmap();
+        self.staging.put(copy.staging.clone());
         match self.fault.get() {
             Some(error) => Err(error),
             None => Ok(values),

@@ -82,17 +82,57 @@ impl Matrix for Tensor {
 #[derive(Clone)]
 pub struct Words {
     storage: Rc<Storage>,
+    start: usize,
     count: usize,
 }
 
 impl Words {
-    pub(super) fn new(storage: Rc<Storage>, count: usize) -> Self {
-        Self { storage, count }
+    /// `count` words of a buffer from `start` on, a multiple of [`SLICE_ALIGNMENT`].
+    pub(super) fn new(storage: Rc<Storage>, start: usize, count: usize) -> Self {
+        Self { storage, start, count }
+    }
+
+    /// Whether both are the same words of the same buffer.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.storage, &other.storage) && (self.start, self.count) == (other.start, other.count)
     }
 
     /// What a kernel binds.
     pub fn buffer(&self) -> BufferRange<'_> {
-        bound(&self.storage, 0, self.count)
+        bound(&self.storage, self.start, self.count)
+    }
+}
+
+/// Words in the buffer that the lists of a submission share.
+const LIST_WORDS: usize = 1 << 16;
+
+/// Lists that kernels only read, in one buffer, which is uploaded with the work that is recorded after them.
+pub(super) struct Lists {
+    storage: Rc<Storage>,
+    words: Vec<u32>,
+}
+
+impl Lists {
+    /// Lists longer than this are uploaded by themselves.
+    pub const LONGEST: usize = LIST_WORDS / 4;
+
+    pub fn new(allocate: impl FnOnce(usize) -> Rc<Storage>) -> Self {
+        Self { storage: allocate(LIST_WORDS), words: Vec::new() }
+    }
+
+    /// Takes a list in, where there is room.
+    pub fn add(&mut self, words: &[u32]) -> Option<Words> {
+        let start = self.words.len().next_multiple_of(SLICE_ALIGNMENT);
+        (start + words.len() <= LIST_WORDS).then(|| {
+            self.words.resize(start, 0);
+            self.words.extend_from_slice(words);
+            Words::new(self.storage.clone(), start, words.len())
+        })
+    }
+
+    /// What is to be uploaded, and where.
+    pub fn upload(&self) -> (&wgpu::Buffer, &[u8]) {
+        (self.storage.buffer(), bytemuck::cast_slice(&self.words))
     }
 }
 
@@ -140,7 +180,7 @@ impl Pool {
         Some(buffers.swap_remove(place).0)
     }
 
-    fn put(&self, buffer: wgpu::Buffer) {
+    pub(super) fn put(&self, buffer: wgpu::Buffer) {
         self.free.borrow_mut().entry(buffer.size()).or_default().push((buffer, self.submission.get()));
     }
 
