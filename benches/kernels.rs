@@ -152,13 +152,13 @@ kernels! {
     linear_128_to_512_backward_input |inputs, backend| {
         let rows = inputs.audio().rows();
         let (dy, weight, sink) = (inputs.matrix(rows, FEED_FORWARD), inputs.matrix(FEED_FORWARD, WIDTH), inputs.sink(rows, WIDTH));
-        move || backend.linear_backward_input(&dy, Some(&dy), &weight, &sink)
+        move || backend.linear_backward_input(&dy, Some(&dy), &weight, &sink, Precision::F32)
     }
     linear_128_to_512_backward_weight |inputs, backend| {
         let rows = inputs.audio().rows();
         let (dy, x) = (inputs.matrix(rows, FEED_FORWARD), inputs.matrix(rows, WIDTH));
         let (weight, bias) = (inputs.sink(FEED_FORWARD, WIDTH), inputs.sink(1, FEED_FORWARD));
-        move || backend.linear_backward_weight(&dy, Some(&dy), &x, &weight, Some(&bias))
+        move || backend.linear_backward_weight(&dy, Some(&dy), &x, &weight, Some(&bias), Precision::F32)
     }
     bilstm_audio |inputs, _backend| { bilstm(inputs, inputs.audio(), WIDTH) }
     bilstm_audio_backward |inputs, _backend| { bilstm_backward(inputs, inputs.audio(), WIDTH, true) }
