@@ -300,10 +300,15 @@ impl Gpu {
         self.fault.set(error);
     }
 
+    /// Bytes of the largest buffer that a kernel can bind whole.
+    fn largest_buffer(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
     fn allocate(&self, words: usize, written_by: WrittenBy) -> Rc<Storage> {
         let guards = if self.checking.guards() { GUARD_WORDS } else { 0 };
         let mut bytes = binding_size(words) + (guards * 4) as u64;
-        let limit = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        let limit = self.largest_buffer();
         if bytes > limit {
             self.fail(BackendError::Limit {
                 kernel: "memory",
@@ -350,13 +355,15 @@ impl Gpu {
 
     /// Uploads a list that kernels only read, together with the others of a submission.
     pub(super) fn upload_list(&self, words: &[u32]) -> Words {
-        if self.checking.guards() || words.len() > Lists::LONGEST {
+        let capacity = Lists::capacity(self.largest_buffer());
+        // A long list is uploaded by itself.
+        if self.checking.guards() || words.len() > capacity / 4 {
             return Words::new(self.upload_bytes(bytemuck::cast_slice(words)), 0, words.len());
         }
         let added = self.recording.borrow_mut().lists.as_mut().and_then(|lists| lists.add(words));
         added.unwrap_or_else(|| {
             self.upload_lists();
-            let mut lists = Lists::new(|count| self.allocate(count, WrittenBy::Host));
+            let mut lists = Lists::new(capacity, |count| self.allocate(count, WrittenBy::Host));
             let added = lists.add(words);
             self.recording.borrow_mut().lists = Some(lists);
             added.unwrap_or_else(|| self.new_words(words.len()))

@@ -103,27 +103,30 @@ impl Words {
     }
 }
 
-/// Words in the buffer that the lists of a submission share.
+/// Words in the buffer that the lists of a submission share, where the device allows so large a one.
 const LIST_WORDS: usize = 1 << 16;
 
 /// Lists that kernels only read, in one buffer, which is uploaded with the work that is recorded after them.
 pub(super) struct Lists {
     storage: Rc<Storage>,
     words: Vec<u32>,
+    capacity: usize,
 }
 
 impl Lists {
-    /// Lists longer than this are uploaded by themselves.
-    pub const LONGEST: usize = LIST_WORDS / 4;
+    /// Words that the lists of a submission may have in common, in buffers of at most so many bytes.
+    pub fn capacity(largest: u64) -> usize {
+        (largest / 4).min(LIST_WORDS as u64) as usize / SLICE_ALIGNMENT * SLICE_ALIGNMENT
+    }
 
-    pub fn new(allocate: impl FnOnce(usize) -> Rc<Storage>) -> Self {
-        Self { storage: allocate(LIST_WORDS), words: Vec::new() }
+    pub fn new(capacity: usize, allocate: impl FnOnce(usize) -> Rc<Storage>) -> Self {
+        Self { storage: allocate(capacity), words: Vec::new(), capacity }
     }
 
     /// Takes a list in, where there is room.
     pub fn add(&mut self, words: &[u32]) -> Option<Words> {
         let start = self.words.len().next_multiple_of(SLICE_ALIGNMENT);
-        (start + words.len() <= LIST_WORDS).then(|| {
+        (start + words.len() <= self.capacity).then(|| {
             self.words.resize(start, 0);
             self.words.extend_from_slice(words);
             Words::new(self.storage.clone(), start, words.len())
