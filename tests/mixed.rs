@@ -26,14 +26,14 @@ const MIXED: &str = "train.precision=mixed";
 fn a_training_in_mixed_precision_ends_near_one_in_f32() {
     on_every_device!("mixed training", |backend, name| {
         let losses = |more: &[&str]| {
-            let (data, settings) = small(&[&["train.epochs=10"], more].concat());
+            let (data, settings) = small(&[&["train.epochs=10", "train.lr=0.01"], more].concat());
             pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap().losses
         };
         let (full, mixed) = (losses(&[]), losses(&[MIXED]));
         assert_ne!(full, mixed, "{name}: f16 leaves its trace");
         let [first, full, mixed] = [full[0], full[full.len() - 1], mixed[mixed.len() - 1]];
         println!("{name}: loss from {first} to {full} in f32, {mixed} in mixed precision");
-        assert!(full < 0.8 * first, "{name}: something is learned");
+        assert!(full < 0.9 * first, "{name}: something is learned");
         assert!((mixed - full).abs() < 0.02 * full, "{name}: {mixed}, in f32 {full}");
     });
 }

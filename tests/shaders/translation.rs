@@ -93,6 +93,10 @@ fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
             if let Some(validator) = &validator {
                 fs::write(&file, bytemuck::cast_slice(&words)).unwrap();
                 let refusal = validator.refusal(&["--target-env", target], &file);
+                if uses_matrices(variant) && refusal.as_deref().is_some_and(|text| text.contains(UNKNOWN_MATRICES)) {
+                    println!("skipped: {name}: this spirv-val is older than cooperative matrices");
+                    continue;
+                }
                 assert_eq!(refusal, None, "{name} for {target}");
             }
             count += 1;
@@ -100,6 +104,9 @@ fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
     });
     println!("{count} SPIR-V modules");
 }
+
+/// What a validator from before SPV_KHR_cooperative_matrix says of it.
+const UNKNOWN_MATRICES: &str = "Invalid capability operand: 6022";
 
 /// First word of a module.
 fn spirv_magic() -> u32 {
