@@ -125,7 +125,8 @@ fn both_clocks_of_an_adapter_time_the_same_dispatches() {
     assert_eq!(dispatches(&auto), dispatches(&wall));
     let sum =
         |report: &Value, key: &str| report["kernels"].as_array().into_iter().flatten().filter_map(|one| one[key].as_f64()).sum::<f64>();
-    assert_eq!(sum(&auto, "gbyte"), sum(&wall, "gbyte"));
+    // The rows come in the order of their times, which is another each time, and so does their sum's last bit.
+    assert!((sum(&auto, "gbyte") / sum(&wall, "gbyte") - 1.0).abs() < 1e-12);
     // The products of both backends are the same, though one counts them by call and the other by dispatch.
     let cpu = mcsan(folder, &format!("profile --device cpu {SHAPE} --json")).json();
     let ratio = sum(&auto, "gflop") / sum(&cpu, "gflop");
