@@ -27,6 +27,7 @@ const PARAMETERS: usize = 1_628_935;
 const CLIP_SECONDS: usize = 5;
 
 fn main() {
+    common::announce();
     divan::main();
 }
 

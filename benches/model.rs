@@ -13,6 +13,7 @@ use mcsan::train::Trainer;
 use mcsan::train::batches::Batches;
 
 fn main() {
+    common::announce();
     divan::main();
 }
 

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
+use mcsan::backend::Backend;
 use mcsan::backend::cpu::Cpu;
 use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
 
@@ -22,12 +23,10 @@ impl Device {
             "cpu" => None,
             _ => pollster::block_on(gpu::find(&AdapterChoice { device: Some(wanted), backends: None })).unwrap(),
         };
-        let Some(adapter) = found else {
-            eprintln!("on the CPU reference");
-            return Self::Cpu(Cpu::default());
-        };
-        eprintln!("on {}", gpu::describe(&adapter.get_info()));
-        Self::Gpu(Box::new(pollster::block_on(Gpu::open(&adapter, Checking::Off)).unwrap()))
+        match found {
+            None => Self::Cpu(Cpu::default()),
+            Some(adapter) => Self::Gpu(Box::new(pollster::block_on(Gpu::open(&adapter, Checking::Off)).unwrap())),
+        }
     }
 }
 
@@ -48,6 +47,11 @@ macro_rules! on_the_device {
             }
         })
     };
+}
+
+/// Says which device is measured.
+pub fn announce() {
+    println!("{}", on_the_device!(|backend| backend.device_name()));
 }
 
 /// `whole` times `MCSAN_SCALE`, at least 1.

@@ -22,7 +22,7 @@ pub trait Real: Float + FftNum + AddAssign + SubAssign + MulAssign + DivAssign +
     /// The number of this type, exactly.
     fn as_f64(self) -> f64;
 
-    /// e^x, see `elementary.rs` for float32.
+    /// e^x; in float32 the module `elementary`'s, which loops can be vectorised over.
     fn exponential(self) -> Self;
 
     /// tanh x, likewise.

@@ -1,14 +1,14 @@
 //! Loops over many numbers: compiled for the vector instructions that the processor has, with the same result on all.
 //!
-//! Nothing here fuses or reorders arithmetic by itself: sums that run in lanes are written in lanes, so wider registers
-//! change the time alone.
+//! The compiler neither fuses nor reorders arithmetic by itself: lanes and fused additions (`mul_add`) are written where they
+//! are wanted, so the instructions change the time alone. Without FMA a fused addition is computed by the C library: slowly.
 
 use super::Real;
 
 /// Numbers that a sum or a maximum carries side by side.
 const LANES: usize = 16;
 
-/// Declares functions over `T: Real` that run with AVX2 where the processor has it. What they call must be inlined to profit.
+/// Declares functions over `T: Real` that run with AVX2 and FMA where the processor has them. What they call must be inlined to profit.
 macro_rules! wide {
     ($(
         $(#[$meta:meta])*
