@@ -17,10 +17,6 @@ fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activat
     }
 }
 
-fn flop(rows: usize, weight: &Tensor) -> f64 {
-    2.0 * rows as f64 * weight.len() as f64
-}
-
 pub(in super::super) fn forward(
     gpu: &Gpu,
     x: &Tensor,
@@ -47,7 +43,7 @@ pub(in super::super) fn forward(
         winners: &winners,
     };
     let grid = [blocks(outputs, TILE), blocks(output.rows(), WINDOWS), 1];
-    gpu.dispatch(&launch, arguments(input, output, weight, activation), grid, flop(input.rows(), weight));
+    gpu.dispatch(&launch, arguments(input, output, weight, activation), grid, product_flop(input.rows(), weight));
     (y, winners)
 }
 
@@ -71,7 +67,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
         partial: &partial,
     };
     let grid = [args.inputs.div_ceil(TILE), args.outputs.div_ceil(TILE), slabs.count];
-    gpu.dispatch(&launch, Args { slab_rows: slabs.rows, ..args }, grid, flop(rows, saved.weight));
+    gpu.dispatch(&launch, Args { slab_rows: slabs.rows, ..args }, grid, product_flop(rows, saved.weight));
     slabs.sum(gpu, &partial, &sinks.weight, Some(&sinks.bias));
     if let Some(dx) = &sinks.x {
         let launch = BackwardInput {
@@ -85,6 +81,6 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
             dx: &dx.tensor,
         };
         let grid = [args.inputs.div_ceil(TILE), blocks(rows, TILE), 1];
-        gpu.dispatch(&launch, Args { accumulate: dx.accumulates(), ..args }, grid, flop(rows, saved.weight));
+        gpu.dispatch(&launch, Args { accumulate: dx.accumulates(), ..args }, grid, product_flop(rows, saved.weight));
     }
 }

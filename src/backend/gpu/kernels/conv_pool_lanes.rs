@@ -24,10 +24,6 @@ fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activat
     }
 }
 
-fn flop(rows: usize, weight: &Tensor) -> f64 {
-    2.0 * rows as f64 * weight.len() as f64
-}
-
 /// The weights as `[outputs, 3, inputs]`, the order of the rows that a product reads.
 fn pack(gpu: &Gpu, weight: &Tensor, args: Args) -> Tensor {
     let packed = gpu.new_tensor(weight.shape());
@@ -59,7 +55,7 @@ pub(super) fn forward(
         winners: &winners,
     };
     let grid = [blocks(outputs, TILE_COLUMNS), blocks(output.rows(), WINDOWS), 1];
-    gpu.dispatch(&launch, args, grid, flop(input.rows(), weight));
+    gpu.dispatch(&launch, args, grid, product_flop(input.rows(), weight));
     (y, winners)
 }
 
@@ -84,12 +80,12 @@ pub(super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, s
     let (input_offsets, input_owners) = (&saved.input.device_offsets, &saved.input.owners);
     let launch = BackwardWeight { x: saved.x, input_offsets, input_owners, gradients: &gradients, partial: &partial };
     let grid = [blocks(fan_in, TILE_COLUMNS), blocks(outputs, TILE_ROWS), slabs.count];
-    gpu.dispatch(&launch, Args { slab_rows: slabs.rows, ..args }, grid, flop(rows, saved.weight));
+    gpu.dispatch(&launch, Args { slab_rows: slabs.rows, ..args }, grid, product_flop(rows, saved.weight));
     slabs.sum(gpu, &partial, &sinks.weight, Some(&sinks.bias));
     if let Some(dx) = &sinks.x {
         let packed = pack(gpu, saved.weight, args);
         let launch = BackwardInput { packed_weight: &packed, input_offsets, input_owners, gradients: &gradients, dx: &dx.tensor };
         let grid = [args.inputs.div_ceil(TILE_COLUMNS), blocks(rows, TILE_ROWS), 1];
-        gpu.dispatch(&launch, Args { accumulate: dx.accumulates(), ..args }, grid, flop(rows, saved.weight));
+        gpu.dispatch(&launch, Args { accumulate: dx.accumulates(), ..args }, grid, product_flop(rows, saved.weight));
     }
 }

@@ -53,10 +53,6 @@ fn grid(variant: usize, rows: usize, columns: usize) -> [u32; 3] {
     [blocks(columns, TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1]
 }
 
-fn flop(rows: usize, weight: &Tensor) -> f64 {
-    2.0 * rows as f64 * weight.len() as f64
-}
-
 pub(in super::super) fn forward(
     gpu: &Gpu,
     x: &Tensor,
@@ -70,7 +66,7 @@ pub(in super::super) fn forward(
     let args = Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
     let launch = Forward { x, weight, bias: bias.unwrap_or(weight), y: &y };
     let variant = variant_for(gpu, precision, &weight.shape());
-    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.rows()), flop(rows, weight));
+    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.rows()), product_flop(rows, weight));
     y
 }
 
@@ -86,7 +82,7 @@ pub(in super::super) fn backward_input(
     let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
     let launch = BackwardInput { weight, dy, gate: gate.unwrap_or(dy), dx: &dx.tensor };
     let variant = variant_for(gpu, precision, &weight.shape());
-    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.columns()), flop(rows, weight));
+    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.columns()), product_flop(rows, weight));
 }
 
 pub(in super::super) fn backward_weight(
@@ -105,7 +101,7 @@ pub(in super::super) fn backward_weight(
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (inputs + 1)]);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
     let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial: &partial };
-    gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, outputs, inputs)), flop(rows, &weight.tensor));
+    gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, outputs, inputs)), product_flop(rows, &weight.tensor));
     slabs.sum(gpu, &partial, weight, bias);
 }
 

@@ -59,6 +59,11 @@ fn quads_or_ones(sizes: &[usize]) -> (usize, usize) {
     if sizes.iter().all(|size| size.is_multiple_of(4)) { (0, 4) } else { (1, 1) }
 }
 
+/// FLOP of a product of `rows` rows with every element of a weight.
+fn product_flop(rows: usize, weight: &Tensor) -> f64 {
+    2.0 * rows as f64 * weight.len() as f64
+}
+
 /// A switch of a shader's arguments.
 fn flag(on: bool) -> u32 {
     u32::from(on)
