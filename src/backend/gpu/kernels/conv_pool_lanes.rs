@@ -9,7 +9,7 @@ use shader::conv_pool_lanes::{
 
 /// Whether the device is one that these shaders are made for, and the convolution has whole vec4s of channels.
 pub(super) fn fit(gpu: &Gpu, weight: &Tensor) -> bool {
-    lanes_or_tiles(gpu, &[weight.rows(), weight.columns() / TAPS as usize]) == 1
+    lanes_or_tiles(gpu, &[weight.rows(), weight.columns() / TAPS as usize]) == LANES_VARIANT
 }
 
 fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activation: Activation) -> Args {
@@ -75,7 +75,7 @@ pub(super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, s
     };
     gpu.dispatch(&launch, args, flat_grid(gradients.len() / 4, FLAT_LANES), 0.0);
 
-    let slabs = Slabs::of(rows, 1);
+    let slabs = Slabs::of(rows, LANES_VARIANT);
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (fan_in + 1)]);
     let (input_offsets, input_owners) = (&saved.input.device_offsets, &saved.input.owners);
     let launch = BackwardWeight { x: saved.x, input_offsets, input_owners, gradients: &gradients, partial: &partial };
