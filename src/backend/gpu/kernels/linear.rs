@@ -50,7 +50,7 @@ fn arguments(rows: usize, weight: &Tensor) -> Args {
 
 /// Workgroups for a product of so many rows and columns.
 fn grid(variant: usize, rows: usize, columns: usize) -> [u32; 3] {
-    [blocks(columns, TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1]
+    [blocks(columns, TILE_COLUMNS), blocks(rows, TILE_ROWS[variant]), 1]
 }
 
 pub(in super::super) fn forward(
