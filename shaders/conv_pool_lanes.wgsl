@@ -9,7 +9,8 @@
 // The widths of x and y must be multiples of four.
 
 import package::lanes::product::{
-    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns, terms_of
+    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
+    terms_of, tile, tile_at, keep_rows
 };
 import package::shared::grid::flat_group;
 import package::shared::numbers::is_nan;
@@ -114,14 +115,13 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
-    pool(first_window, output, lane, sums[0][0], sums[0][1], sums[0][2]);
-    pool(first_window + 1u, output, lane, sums[0][3], sums[0][4], sums[0][5]);
-    pool(first_window + 2u, output, lane, sums[0][6], sums[0][7], sums[1][0]);
-    pool(first_window + 3u, output, lane, sums[1][1], sums[1][2], sums[1][3]);
-    pool(first_window + 4u, output, lane, sums[1][4], sums[1][5], sums[1][6]);
-    pool(first_window + 5u, output, lane, sums[1][7], sums[2][0], sums[2][1]);
-    pool(first_window + 6u, output, lane, sums[2][2], sums[2][3], sums[2][4]);
-    pool(first_window + 7u, output, lane, sums[2][5], sums[2][6], sums[2][7]);
+    for (var e = 0u; e < WINDOW_EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var window = 0u; window < min(WINDOWS, args.output_rows - first_window); window++) {
+        pool(first_window + window, output, tile_at(WINDOW * window, lane), lane);
+        pool(first_window + window, output + HALF, tile_at(WINDOW * window, lane) + LANES, lane);
+    }
 }
 
 /// Four rows of packed weights, as many inputs of each.
@@ -136,14 +136,11 @@ fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
     );
 }
 
-/// Pools a window's three rows, both fours of an invocation's columns.
-fn pool(window: u32, output: u32, lane: u32, first: mat2x4<f32>, second: mat2x4<f32>, third: mat2x4<f32>) {
-    pool_four(window, output, lane, first[0], second[0], third[0]);
-    pool_four(window, output + HALF, lane, first[1], second[1], third[1]);
-}
-
-/// Stores the maximum of a window's three rows, and which row held it first.
-fn pool_four(window: u32, output: u32, lane: u32, first: vec4<f32>, second: vec4<f32>, third: vec4<f32>) {
+/// Stores the maximum of a window's three rows, and which row held it first; `place` is that of the first row in `tile`.
+fn pool(window: u32, output: u32, place: u32, lane: u32) {
+    let first = tile[place];
+    let second = tile[place + TILE_COLUMNS / 4u];
+    let third = tile[place + 2u * (TILE_COLUMNS / 4u)];
     let inside = output < args.outputs;
     let second_wins = wins(second, first);
     var best = select(first, second, second_wins);
@@ -156,7 +153,7 @@ fn pool_four(window: u32, output: u32, lane: u32, first: vec4<f32>, second: vec4
     var word = select(0u, (bits.x | bits.y | bits.z | bits.w) << (8u * (lane % 4u)), inside);
     word |= subgroupShuffleXor(word, 1u);
     word |= subgroupShuffleXor(word, 2u);
-    if (window >= args.output_rows || !inside) {
+    if (!inside) {
         return;
     }
     var value = best + bias[output / 4u];
@@ -234,15 +231,16 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         }
     }
     for (var e = 0u; e < EIGHTS; e++) {
-        for (var i = 0u; i < 8u; i++) {
-            store_input_gradient(first_row + 8u * e + i, input, sums[e][i][0]);
-            store_input_gradient(first_row + 8u * e + i, input + HALF, sums[e][i][1]);
-        }
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.input_rows - first_row); i++) {
+        store_input_gradient(first_row + i, input, tile[tile_at(i, lane)]);
+        store_input_gradient(first_row + i, input + HALF, tile[tile_at(i, lane) + LANES]);
     }
 }
 
 fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
-    if (row < args.input_rows && input < args.inputs) {
+    if (input < args.inputs) {
         let place = (row * args.inputs + input) / 4u;
         if (args.accumulate != 0u) {
             dx[place] += sum;
@@ -282,10 +280,11 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
     let slab = group.z * args.outputs * (columns + 1u);
     for (var e = 0u; e < EIGHTS; e++) {
-        for (var i = 0u; i < 8u; i++) {
-            store_weight_gradient(slab, first_output + 8u * e + i, column, sums[e][i][0]);
-            store_weight_gradient(slab, first_output + 8u * e + i, column + HALF, sums[e][i][1]);
-        }
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.outputs - first_output); i++) {
+        store_weight_gradient(slab, first_output + i, column, tile[tile_at(i, lane)]);
+        store_weight_gradient(slab, first_output + i, column + HALF, tile[tile_at(i, lane) + LANES]);
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
         let place = slab + args.outputs * columns + output;
@@ -302,7 +301,7 @@ fn input_at(row: u32, column: u32, edges: u32) -> vec4<f32> {
 }
 
 fn store_weight_gradient(slab: u32, output: u32, column: u32, sum: vec4<f32>) {
-    if (output < args.outputs && column < TAPS * args.inputs) {
+    if (column < TAPS * args.inputs) {
         let place = slab + output * TAPS * args.inputs + column % args.inputs * TAPS + column / args.inputs;
         for (var i = 0u; i < 4u; i++) {
             partial[place + i * TAPS] = sum[i];

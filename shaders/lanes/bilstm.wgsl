@@ -1,4 +1,5 @@
-// `shaders/bilstm.wgsl` for software adapters: a subgroup of eight runs SEQUENCES sequences of similar length, its products
+// `shaders/bilstm.wgsl` for software adapters: a subgroup of eight runs SEQUENCES sequences of similar length (half as many rows
+// of products once at most half of them still run), its products
 // by `lanes/product.wgsl`, two fours of hidden units an invocation. The hidden size must be a multiple of four.
 
 import package::lanes::product::{LANES, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of};
@@ -95,27 +96,24 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 let second = first_gate + min(unit + HALF, h - 4u);
                 var sums = Sums();
                 // No state comes before the first step.
-                for (var k = 0u; k < select(0u, pitch, t > 0u); k++) {
-                    var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                    for (var e = 0u; e < EIGHTS; e++) {
-                        sums[e] = multiply_rows(hidden[state_at(rows[e], direction, 4u * k)], &weights, sums[e]);
+                if (t > 0u && running > LANES) {
+                    for (var k = 0u; k < pitch; k++) {
+                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                        for (var e = 0u; e < EIGHTS; e++) {
+                            sums[e] = multiply_rows(hidden[state_at(rows[e], direction, 4u * k)], &weights, sums[e]);
+                        }
+                    }
+                } else if (t > 0u) {
+                    for (var k = 0u; k < pitch; k++) {
+                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                        sums[0] = multiply_rows(hidden[state_at(rows[0], direction, 4u * k)], &weights, sums[0]);
                     }
                 }
-                for (var e = 0u; e < EIGHTS; e++) {
-                    for (var i = 0u; i < 8u; i++) {
-                        let place = product_at(gate, 8u * e + i, lane);
-                        products[place] = sums[e][i][0];
-                        products[place + LANES] = sums[e][i][1];
-                    }
-                }
+                keep_products(gate, lane, &sums);
             }
-            for (var s = 0u; s < running; s++) {
-                let range = range_of(group.x, s);
-                if (unit < h) {
-                    step_forward(range, s, direction, t, unit, lane);
-                }
-                if (unit + HALF < h) {
-                    step_forward(range, s, direction, t, unit + HALF, lane + LANES);
+            for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
+                for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
+                    step_forward(range_of(group.x, s), s, direction, t, tile + 4u * four, four);
                 }
             }
         }
@@ -138,6 +136,17 @@ fn weights_at(row: u32, k: u32) -> mat4x4<f32> {
 /// Place of four units of a tile in `products`.
 fn product_at(gate: u32, s: u32, four: u32) -> u32 {
     return (gate * SEQUENCES + s) * (TILE_COLUMNS / 4u) + four;
+}
+
+/// Puts a tile's sums where a loop over the sequences finds them; an invocation reads only what it wrote.
+fn keep_products(gate: u32, lane: u32, sums: ptr<function, Sums>) {
+    for (var e = 0u; e < EIGHTS; e++) {
+        for (var i = 0u; i < LANES; i++) {
+            let place = product_at(gate, 8u * e + i, lane);
+            products[place] = (*sums)[e][i][0];
+            products[place + LANES] = (*sums)[e][i][1];
+        }
+    }
 }
 
 /// Gates, cell and state of four units of a sequence at step `t`; they are the `four`-th of their tile.
@@ -196,31 +205,40 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let first = min(unit, h - 4u) / 4u;
             let second = min(unit + HALF, h - 4u) / 4u;
             var sums = Sums();
-            for (var k = 0u; k < 4u * h; k += DEPTH) {
-                var weights: Terms;
-                for (var i = 0u; i < DEPTH; i++) {
-                    let row = (direction * 4u * h + k + i) * (h / 4u);
-                    weights[i] = mat2x4<f32>(recurrent[row + first], recurrent[row + second]);
+            let first_weight = direction * h * h;
+            if (running > LANES) {
+                for (var k = 0u; k < 4u * h; k += DEPTH) {
+                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
+                    for (var e = 0u; e < EIGHTS; e++) {
+                        sums[e] = multiply_rows(dgates[gate_at(rows[e], direction, k)], &weights, sums[e]);
+                    }
                 }
-                for (var e = 0u; e < EIGHTS; e++) {
-                    sums[e] = multiply_rows(dgates[gate_at(rows[e], direction, k)], &weights, sums[e]);
+            } else {
+                for (var k = 0u; k < 4u * h; k += DEPTH) {
+                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
+                    sums[0] = multiply_rows(dgates[gate_at(rows[0], direction, k)], &weights, sums[0]);
                 }
             }
-            for (var e = 0u; e < EIGHTS; e++) {
-                for (var i = 0u; i < 8u; i++) {
-                    let s = 8u * e + i;
-                    let place = group.x * SEQUENCES + s;
-                    if (s < running && unit < h) {
-                        carry[carry_at(1u + t % 2u, place, direction, unit)] = sums[e][i][0];
-                    }
-                    if (s < running && unit + HALF < h) {
-                        carry[carry_at(1u + t % 2u, place, direction, unit + HALF)] = sums[e][i][1];
-                    }
+            keep_products(0u, lane, &sums);
+            for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
+                for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
+                    let place = carry_at(1u + t % 2u, group.x * SEQUENCES + s, direction, tile + 4u * four);
+                    carry[place] = products[product_at(0u, s, four)];
                 }
             }
         }
         storageBarrier();
     }
+}
+
+/// Weights of DEPTH gates, whose rows of W_hh begin at `row`, from two fours of units.
+fn gate_weights_at(row: u32, first: u32, second: u32) -> Terms {
+    var weights: Terms;
+    for (var i = 0u; i < DEPTH; i++) {
+        let place = row + i * (args.hidden / 4u);
+        weights[i] = mat2x4<f32>(recurrent[place + first], recurrent[place + second]);
+    }
+    return weights;
 }
 
 /// Gate gradients of four units of a sequence at step `t`, and what the cell hands back.

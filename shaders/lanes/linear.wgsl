@@ -2,7 +2,8 @@
 // their widths and columns must be multiples of four.
 
 import package::lanes::product::{
-    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of
+    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, tile,
+    tile_at, keep_rows
 };
 
 struct Args {
@@ -47,16 +48,18 @@ fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]);
 }
 
-/// Stores four sums of a row; past the matrix' end there are none.
-fn store_output(row: u32, output: u32, sum: vec4<f32>) {
-    var values = sum;
-    if (args.has_bias != 0u) {
-        values += bias[min(output, args.outputs - 4u) / 4u];
-    }
+/// Bias of four outputs.
+fn bias_at(output: u32) -> vec4<f32> {
+    return select(vec4<f32>(), bias[select(0u, output / 4u, args.has_bias != 0u)], args.has_bias != 0u);
+}
+
+/// Stores four outputs of a row; past the matrix' end there are none.
+fn store_output(row: u32, output: u32, before: vec4<f32>) {
+    var values = before;
     if (args.relu != 0u) {
         values = select(values, vec4<f32>(), values < vec4<f32>());
     }
-    if (row < args.rows && output < args.outputs) {
+    if (output < args.outputs) {
         y[(row * args.outputs + output) / 4u] = values;
     }
 }
@@ -76,16 +79,19 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             sums[e] = multiply_rows(x[row * pitch + k], &weights, sums[e]);
         }
     }
+    let first_bias = bias_at(first);
+    let second_bias = bias_at(second);
     for (var e = 0u; e < EIGHTS; e++) {
-        for (var i = 0u; i < 8u; i++) {
-            store_output(first_row + 8u * e + i, output, sums[e][i][0]);
-            store_output(first_row + 8u * e + i, output + HALF, sums[e][i][1]);
-        }
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.rows - first_row); i++) {
+        store_output(first_row + i, output, tile[tile_at(i, lane)] + first_bias);
+        store_output(first_row + i, output + HALF, tile[tile_at(i, lane) + LANES] + second_bias);
     }
 }
 
 fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
-    if (row < args.rows && input < args.inputs) {
+    if (input < args.inputs) {
         let place = (row * args.inputs + input) / 4u;
         if (args.accumulate != 0u) {
             dx[place] += sum;
@@ -115,15 +121,16 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         }
     }
     for (var e = 0u; e < EIGHTS; e++) {
-        for (var i = 0u; i < 8u; i++) {
-            store_input_gradient(first_row + 8u * e + i, input, sums[e][i][0]);
-            store_input_gradient(first_row + 8u * e + i, input + HALF, sums[e][i][1]);
-        }
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.rows - first_row); i++) {
+        store_input_gradient(first_row + i, input, tile[tile_at(i, lane)]);
+        store_input_gradient(first_row + i, input + HALF, tile[tile_at(i, lane) + LANES]);
     }
 }
 
 fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
-    if (output < args.outputs && input < args.inputs) {
+    if (input < args.inputs) {
         partial[(slab + output * args.inputs + input) / 4u] = sum;
     }
 }
@@ -155,10 +162,11 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
     for (var e = 0u; e < EIGHTS; e++) {
-        for (var i = 0u; i < 8u; i++) {
-            store_weight_gradient(slab, first_output + 8u * e + i, input, sums[e][i][0]);
-            store_weight_gradient(slab, first_output + 8u * e + i, input + HALF, sums[e][i][1]);
-        }
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.outputs - first_output); i++) {
+        store_weight_gradient(slab, first_output + i, input, tile[tile_at(i, lane)]);
+        store_weight_gradient(slab, first_output + i, input + HALF, tile[tile_at(i, lane) + LANES]);
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
         partial[(slab + args.outputs * args.inputs + output) / 4u] = bias_sums;

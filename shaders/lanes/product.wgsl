@@ -23,6 +23,24 @@ alias Sums = array<Eight, EIGHTS>;
 /// The columns' factors: term k of both fours of columns.
 alias Terms = array<mat2x4<f32>, DEPTH>;
 
+/// A tile on its way to storage: [row, fours of columns]. An invocation reads only what it wrote. The sums pass through here
+/// because a loop can walk over workgroup memory but not over registers, and unrolled stores take long to compile.
+var<workgroup> tile: array<vec4<f32>, TILE_ROWS * TILE_COLUMNS / 4>;
+
+/// Place in `tile` of an invocation's first four columns of a row; its second lie LANES further.
+fn tile_at(row: u32, lane: u32) -> u32 {
+    return row * (TILE_COLUMNS / 4u) + lane;
+}
+
+/// Puts the sums of the rows 8·e .. into `tile`.
+fn keep_rows(e: u32, lane: u32, sums: Eight) {
+    var rows = sums;
+    for (var i = 0u; i < LANES; i++) {
+        tile[tile_at(8u * e + i, lane)] = rows[i][0];
+        tile[tile_at(8u * e + i, lane) + LANES] = rows[i][1];
+    }
+}
+
 /// The terms of columns that lie row by row: four terms of each of the first and of the second four columns.
 fn terms_of(first: mat4x4<f32>, second: mat4x4<f32>) -> Terms {
     let a = transpose(first);
