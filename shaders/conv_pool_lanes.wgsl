@@ -12,7 +12,7 @@ import package::lanes::product::{
     LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
     terms_of, tile, tile_at, keep_rows
 };
-import package::shared::grid::flat_group;
+import package::shared::grid::{BLOCK_ROWS, first_row, flat_group};
 import package::shared::numbers::is_nan;
 
 struct Args {
@@ -54,6 +54,8 @@ const TAPS: u32 = 3;
 const WINDOWS: u32 = 8;
 const WINDOW_EIGHTS: u32 = WINDOWS * WINDOW / LANES;
 const FLAT_LANES: u32 = 64;
+/// Invocations of a workgroup of `spread`, over fours of columns.
+const SPREAD_LANES: u32 = 32;
 
 /// Words that the winners of one row take.
 fn winner_words() -> u32 {
@@ -173,33 +175,34 @@ fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
     return ((value > best) | nans) & !settled;
 }
 
-@compute @workgroup_size(FLAT_LANES)
+@compute @workgroup_size(SPREAD_LANES)
 fn spread(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * FLAT_LANES + lane;
     let width = args.outputs / 4u;
-    if (i >= args.input_rows * width) {
+    let c = group.x * SPREAD_LANES + lane;
+    if (c >= width) {
         return;
     }
-    let row = i / width;
-    let utterance = input_owners[row];
-    let local = row - input_offsets[utterance];
-    let window = output_offsets[utterance] + local / WINDOW;
-    var value = vec4<f32>();
-    if (window < output_offsets[utterance + 1u]) {
-        let output = i % width * 4u;
-        let word = won[window * winner_words() + output / 16u] >> (2u * (output % 16u));
-        let winner = vec4<u32>(word, word >> 2u, word >> 4u, word >> 6u) & vec4<u32>(3u);
-        let place = window * width + i % width;
-        value = select(vec4<f32>(), dy[place], winner == vec4<u32>(local % WINDOW));
-        if (args.relu != 0u) {
-            value = select(value, vec4<f32>(), gate[place] <= vec4<f32>());
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.input_rows); row++) {
+        let utterance = input_owners[row];
+        let local = row - input_offsets[utterance];
+        let window = output_offsets[utterance] + local / WINDOW;
+        var value = vec4<f32>();
+        if (window < output_offsets[utterance + 1u]) {
+            let word = won[window * winner_words() + c / 4u] >> (8u * (c % 4u));
+            let winner = vec4<u32>(word, word >> 2u, word >> 4u, word >> 6u) & vec4<u32>(3u);
+            let place = window * width + c;
+            value = select(vec4<f32>(), dy[place], winner == vec4<u32>(local % WINDOW));
+            if (args.relu != 0u) {
+                value = select(value, vec4<f32>(), gate[place] <= vec4<f32>());
+            }
         }
+        spread_out[row * width + c] = value;
     }
-    spread_out[i] = value;
 }
 
 @compute @workgroup_size(LANES)

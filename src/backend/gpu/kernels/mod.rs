@@ -39,6 +39,12 @@ fn flat_grid(count: usize, lanes: u32) -> [u32; 3] {
     [groups.min(FOLD) as u32, groups.div_ceil(FOLD) as u32, 1]
 }
 
+/// Grid of workgroups of `lanes` invocations over columns and blocks of rows, folded as `shaders/shared/grid.wgsl` reads it.
+fn row_grid(columns: usize, lanes: u32, rows: usize, block_rows: u32) -> [u32; 3] {
+    let [first, second, _] = flat_grid(rows, block_rows);
+    [blocks(columns, lanes), first, second]
+}
+
 /// Number of blocks of `size` that cover `count`.
 fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
