@@ -12,6 +12,7 @@ use super::memory::{GUARD_WORDS, Lists, POISON, Pool, Storage, Tensor, Words, Wr
 use super::needs::{Feature, Offer};
 use super::profiler::Profiler;
 use super::shader::Shader;
+use super::tiles::Tiles;
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
 
@@ -100,6 +101,7 @@ pub struct Gpu {
     counters: Cell<Counters>,
     /// There while a profile is made.
     pub(super) profiler: RefCell<Option<Profiler>>,
+    pub(super) tiles: RefCell<Tiles>,
 }
 
 /// Work since the last submission.
@@ -213,6 +215,7 @@ impl Gpu {
             tables: RefCell::default(),
             counters: Cell::default(),
             profiler: RefCell::default(),
+            tiles: RefCell::default(),
         })
     }
 

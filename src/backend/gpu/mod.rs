@@ -14,6 +14,7 @@ mod needs;
 mod profiler;
 mod readback;
 pub mod shader;
+mod tiles;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
@@ -22,6 +23,7 @@ pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
 pub use needs::{Feature, Need, Offer, check_needs};
 pub use profiler::Timing;
+pub use tiles::{Form, NoTileChoice, Tile, TileChoice};
 
 use super::philox::Stream;
 use super::{
@@ -38,6 +40,10 @@ impl Backend for Gpu {
 
     fn device_name(&self) -> String {
         self.describe()
+    }
+
+    fn tiles(&self) -> Vec<TileChoice> {
+        self.chosen_tiles()
     }
 
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Tensor {
