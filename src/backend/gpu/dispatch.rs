@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use super::device::{ARGUMENT_BYTES, Gpu};
+use super::device::Gpu;
 use super::memory::{BufferRange, GUARD_WORDS};
 use super::needs::check_needs;
+use super::recording::ARGUMENT_BYTES;
 use super::shader::{Entry, Launch, Shader};
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result, Work};

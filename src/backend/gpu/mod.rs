@@ -5,6 +5,7 @@
 //! result is waited for, or when it grows large.
 
 mod adapter;
+mod buffers;
 mod counters;
 mod device;
 mod dispatch;
@@ -13,15 +14,17 @@ mod memory;
 mod needs;
 mod profiler;
 mod readback;
+mod recording;
 pub mod shader;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
-pub use device::{Checking, Gpu, Opening, Readback};
+pub use device::{Checking, Gpu, Opening};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
 pub use needs::{Feature, Need, Offer, check_needs};
 pub use profiler::Timing;
+pub use readback::Readback;
 
 use super::philox::Stream;
 use super::{
