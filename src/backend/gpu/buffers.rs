@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::device::Gpu;
 use super::memory::{GUARD_WORDS, Lists, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
+use super::recording::Command;
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
 
@@ -111,7 +112,7 @@ impl Gpu {
     pub(super) fn clear(&self, tensor: &Tensor) {
         let range = tensor.bytes();
         if range.end <= tensor.storage.buffer().size() && !range.is_empty() {
-            self.outside_pass(|encoder| encoder.clear_buffer(tensor.storage.buffer(), range.start, Some(range.end - range.start)));
+            self.record(Command::Clear(tensor.storage.buffer().clone(), range));
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter::describe;
 use super::counters::Counters;
-use super::dispatch::{Pipeline, PipelineKey};
 use super::memory::{Pool, Storage, Tensor};
 use super::needs::{Feature, Offer};
+use super::pipelines::Pipelines;
 use super::profiler::Profiler;
 use super::recording::{ARGUMENT_BYTES, Recording};
 use super::shader::Shader;
@@ -87,7 +87,7 @@ pub struct Gpu {
     pub(super) pool: Rc<Pool>,
     /// Free buffers that results are copied to for the host.
     pub(super) staging: Pool,
-    pub(super) pipelines: RefCell<HashMap<PipelineKey, Rc<Pipeline>>>,
+    pub(super) pipelines: RefCell<Pipelines>,
     pub(super) recording: RefCell<Recording>,
     /// Arguments of the dispatches of one submission, at multiples of the device's alignment.
     pub(super) arguments: wgpu::Buffer,
@@ -194,7 +194,7 @@ impl Gpu {
 
     /// The variants (shader, number) that were compiled so far, which is those that were asked to run.
     pub fn variants_run(&self) -> BTreeSet<(&'static str, usize)> {
-        self.pipelines.borrow().keys().map(|&(shader, _, variant)| (shader, variant)).collect()
+        self.pipelines.borrow().variants()
     }
 
     /// One line that names the adapter with its interface and driver, and the features that it is used without.
@@ -226,7 +226,7 @@ impl Gpu {
     /// one. Its bindings must be the variant's.
     pub fn substitute(&mut self, shader: &'static Shader, variant: usize, source: String) {
         self.substitutes.insert((shader.name, variant), source);
-        self.pipelines.get_mut().retain(|key, _| (key.0, key.2) != (shader.name, variant));
+        self.pipelines.get_mut().forget(shader, variant);
     }
 
     /// Allows no buffer larger than so many bytes, as a smaller device would: to see what a program does there.
@@ -238,8 +238,6 @@ impl Gpu {
     pub(super) fn forget_failure(&self) {
         // Lists may belong to what outlives the failure.
         self.upload_lists();
-        // Ends the pass before its encoder is dropped.
-        self.recording.borrow_mut().pass = None;
         *self.recording.borrow_mut() = Recording::default();
         self.tables.borrow_mut().clear();
         let freed = self.pool.clear() + self.staging.clear();

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::device::{Gpu, one_line};
 use super::memory::{Pool, Tensor, WrittenBy};
+use super::recording::Command;
 use crate::backend::{BackendError, Result};
 
 /// A copy on its way to the host.
@@ -46,7 +47,7 @@ impl Gpu {
         }
         let bytes = range.end - range.start;
         let staging = self.staging_buffer(bytes);
-        self.outside_pass(|encoder| encoder.copy_buffer_to_buffer(tensor.storage.buffer(), range.start, &staging, 0, bytes));
+        self.record(Command::Copy(tensor.storage.buffer().clone(), range, staging.clone()));
         self.count(|counters| {
             counters.readbacks += 1;
             counters.read_bytes += bytes;
