@@ -80,6 +80,10 @@ pub fn profile(report: &Report) -> String {
         "\na step takes {:.3} ms (quartiles {:.3} to {:.3}, least {:.3}), of which {:.3} ms are no kernel's; {:.3} ms with kernels timed",
         step.median, step.q1, step.q3, step.min, report.waiting_ms, report.timed_step_ms.median
     );
+    if let Some(compile) = report.compile_ms {
+        let first = report.first_step_ms;
+        let _ = writeln!(text, "the first took {first:.3} ms, so compiling shaders and finding memory took {compile:.3} ms");
+    }
     if let Some(counters) = &report.counters {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let _ = writeln!(

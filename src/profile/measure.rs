@@ -129,6 +129,8 @@ pub struct Step {
 
 /// All steps.
 pub struct Measurement {
+    /// Nanoseconds of the very first step, which compiles the shaders and finds the memory.
+    pub first: f64,
     /// Nanoseconds of each step that nobody looked into.
     pub walls: Vec<f64>,
     /// What one of them asked of the device.
@@ -148,8 +150,11 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
     mut work: impl AsyncFnMut(&Stopwatch) -> std::result::Result<(), E>,
 ) -> std::result::Result<Measurement, E> {
     let watch = Stopwatch::start();
+    let mut first = None;
     for _ in 0..plan.warmup {
+        let begin = watch.now();
         work(&watch).await?;
+        first.get_or_insert(watch.now() - begin);
     }
     let mut walls = Vec::with_capacity(plan.steps);
     let mut counters = None;
@@ -158,6 +163,7 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
         let begin = watch.now();
         work(&watch).await?;
         walls.push(watch.now() - begin);
+        first.get_or_insert(watch.now() - begin);
         counters = backend.counters().zip(before).map(|(after, before)| after.since(&before));
     }
     let mut timing = match plan.timing {
@@ -180,5 +186,5 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
         }
         steps.push(Step { wall, phases: watch.phases.take(), executions });
     }
-    Ok(Measurement { walls, counters, steps, timing })
+    Ok(Measurement { first: first.unwrap_or(0.0), walls, counters, steps, timing })
 }

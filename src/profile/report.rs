@@ -113,6 +113,12 @@ pub struct Report {
     pub step_ms: Spread,
     /// Of those whose were.
     pub timed_step_ms: Spread,
+    /// The very first step, before or among them.
+    #[serde(default)]
+    pub first_step_ms: f64,
+    /// What the first step takes beyond a later one: compiling shaders, finding memory. Unknown where no other step is like it.
+    #[serde(default)]
+    pub compile_ms: Option<f64>,
     /// Sum of the kernels' `ms`.
     pub gpu_ms: f64,
     /// What of a step's median no kernel accounts for: the host's own work, and waiting.
@@ -191,6 +197,8 @@ impl Report {
             steps: measured.steps.len(),
             step_ms,
             timed_step_ms: Spread::of(measured.steps.iter().map(|step| step.wall)),
+            first_step_ms: measured.first / 1e6,
+            compile_ms: compile_ms(measured, warmup),
             gpu_ms,
             waiting_ms: (step_ms.median - gpu_ms).max(0.0),
             clock: match measured.timing {
@@ -204,6 +212,15 @@ impl Report {
             each: if each { first.iter().enumerate().map(dispatch).collect() } else { Vec::new() },
         })
     }
+}
+
+/// Milliseconds that the first step took beyond the median of those after it, of `warmup` steps and those by the wall clock;
+/// where it is the only one, beyond its like with timestamps.
+fn compile_ms(measured: &Measurement, warmup: usize) -> Option<f64> {
+    let by_wall = measured.walls.iter().copied().skip(usize::from(warmup == 0));
+    let timed = measured.steps.iter().map(|step| step.wall).filter(|_| measured.timing == Timing::Timestamps);
+    let later: Vec<f64> = if warmup + measured.walls.len() > 1 { by_wall.collect() } else { timed.collect() };
+    (!later.is_empty()).then(|| (measured.first / 1e6 - Spread::of(later).median).max(0.0))
 }
 
 /// `linear.forward`; a kernel's only entry point has the kernel's name.

@@ -5,6 +5,9 @@
 pub struct Counters {
     pub dispatches: u64,
     pub submissions: u64,
+    /// Entry points that were compiled.
+    #[serde(default)]
+    pub pipelines: u64,
     /// Copies from the host: matrices, lists, and the arguments of a submission as one.
     pub uploads: u64,
     pub uploaded_bytes: u64,
@@ -22,6 +25,7 @@ impl Counters {
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
             dispatches: self.dispatches - earlier.dispatches,
+            pipelines: self.pipelines - earlier.pipelines,
             submissions: self.submissions - earlier.submissions,
             uploads: self.uploads - earlier.uploads,
             uploaded_bytes: self.uploaded_bytes - earlier.uploaded_bytes,

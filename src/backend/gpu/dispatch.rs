@@ -1,39 +1,13 @@
-//! Dispatches: pipelines made on first use, buffers bound, work recorded into one pass.
+//! Dispatches: held against the device's limits, buffers bound, recorded.
 
-use std::rc::Rc;
-
-use super::device::{ARGUMENT_BYTES, Gpu};
+use super::device::Gpu;
 use super::memory::{BufferRange, GUARD_WORDS};
 use super::needs::check_needs;
+use super::pipelines::EntryPoint;
+use super::recording::{ARGUMENT_BYTES, Command, Dispatch};
 use super::shader::{Entry, Launch, Shader};
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result, Work};
-
-/// Shader, entry point, variant.
-pub(super) type PipelineKey = (&'static str, &'static str, usize);
-
-/// A compiled entry point.
-pub(super) struct Pipeline {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
-}
-
-/// A dispatch, ready to be recorded.
-pub(super) struct Command<'a> {
-    pipeline: &'a wgpu::ComputePipeline,
-    group: &'a wgpu::BindGroup,
-    /// Of its arguments.
-    offset: u32,
-    pub groups: [u32; 3],
-}
-
-impl Command<'_> {
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
-        pass.set_pipeline(self.pipeline);
-        pass.set_bind_group(0, self.group, &[self.offset]);
-        pass.dispatch_workgroups(self.groups[0], self.groups[1], self.groups[2]);
-    }
-}
 
 impl Gpu {
     /// Records one dispatch of the first of a shader's variants that the device can run, over `groups` workgroups; `work`
@@ -65,10 +39,9 @@ impl Gpu {
                 mend: SMALLER_BATCH,
             });
         }
-        let pipeline = match self.pipeline(L::SHADER, L::ENTRY, variant) {
-            Ok(pipeline) => pipeline,
-            Err(error) => return self.fail(error),
-        };
+        if let Err(error) = self.check(L::SHADER, L::ENTRY, variant) {
+            return self.fail(error);
+        }
         if self.clocked_repeats().is_some() {
             // What was recorded before must not count.
             self.send();
@@ -81,18 +54,19 @@ impl Gpu {
             self.send();
             return self.dispatch_variant(variant, launch, args, groups, work);
         }
-        let group = self.bind(&pipeline.layout, L::ENTRY, &launch.buffers(), bytes.len() as u64);
+        let group = self.bind(&self.layout(L::SHADER, L::ENTRY), L::ENTRY, &launch.buffers(), bytes.len() as u64);
         let mut recording = self.recording.borrow_mut();
         recording.arguments.resize(offset, 0);
         recording.arguments.extend_from_slice(bytes);
         recording.flop += work.flop;
         let full = recording.flop > self.work_per_submission();
         drop(recording);
-        let command = Command { pipeline: &pipeline.pipeline, group: &group, offset: offset as u32, groups };
+        let point = EntryPoint { shader: L::SHADER, entry: L::ENTRY, variant };
+        let dispatch = Dispatch { point, group, offset: offset as u32, groups, timestamps: None };
         if self.is_profiling() {
-            self.record_timed(variant, launch, &args, &command, work);
+            self.record_timed(launch, &args, dispatch, work);
         } else {
-            self.in_pass(|pass| command.encode(pass));
+            self.record(Command::Dispatch(dispatch));
         }
         self.count(|counters| counters.dispatches += 1);
         if full {
@@ -119,62 +93,6 @@ impl Gpu {
             entries.push(wgpu::BindGroupEntry { binding: binding.index, resource: wgpu::BindingResource::Buffer(buffer) });
         }
         self.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(entry.name), layout, entries: &entries })
-    }
-
-    fn pipeline(&self, shader: &'static Shader, entry: &'static Entry, variant: usize) -> Result<Rc<Pipeline>> {
-        let key = (shader.name, entry.name, variant);
-        if let Some(pipeline) = self.pipelines.borrow().get(&key) {
-            return Ok(pipeline.clone());
-        }
-        self.check(shader, entry, variant)?;
-        let pipeline = Rc::new(self.compile(shader, entry, variant));
-        self.pipelines.borrow_mut().insert(key, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    fn compile(&self, shader: &'static Shader, entry: &'static Entry, variant: usize) -> Pipeline {
-        let label = Some(entry.name);
-        let source = wgpu::ShaderModuleDescriptor {
-            label: Some(shader.name),
-            source: wgpu::ShaderSource::Wgsl(match self.substitutes.get(&(shader.name, variant)) {
-                Some(source) => source.as_str().into(),
-                None => shader.variants[variant].source.into(),
-            }),
-        };
-        let module = if self.checking.shaders() {
-            self.device.create_shader_module(source)
-        } else {
-            // SAFETY: every index is bounded by the arguments that the launches compute from the tensors' shapes, and
-            // every loop by such an argument; the suite runs all cases with checks, guard words and poisoned outputs.
-            unsafe { self.device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
-        };
-        let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
-        let layout_entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
-            count: None,
-        };
-        let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, true)];
-        entries.extend(entry.bindings.iter().map(|binding| layout_entry(binding.index, storage(!binding.writable), false)));
-        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some(entry.name),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: self.checking.shaders(),
-                ..Default::default()
-            },
-            cache: None,
-        });
-        Pipeline { pipeline, layout }
     }
 }
 

@@ -1,28 +1,32 @@
 //! The kernels as WGSL shaders on wgpu: Vulkan, Metal, DX12 or GL.
 //!
 //! [`Gpu`] allocates, records and submits; `kernels/` decides what each shader gets; [`shader`] is the table of shaders
-//! that `build.rs` reads from `shaders/`. Work is recorded into one compute pass and sent when that is asked for, when a
+//! that `build.rs` reads from `shaders/`. Work is recorded as commands and sent when that is asked for, when a
 //! result is waited for, or when it grows large.
 
 mod adapter;
+mod buffers;
 mod counters;
 mod device;
 mod dispatch;
 mod kernels;
 mod memory;
 mod needs;
+mod pipelines;
 mod profiler;
 mod readback;
+mod recording;
 pub mod shader;
 mod tiles;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
-pub use device::{Checking, Gpu, Opening, Readback};
+pub use device::{Checking, Gpu, Opening};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
 pub use needs::{Feature, Need, Offer, check_needs};
 pub use profiler::Timing;
+pub use readback::Readback;
 pub use tiles::{Form, NoTileChoice, Tile, TileChoice};
 
 use super::philox::Stream;

@@ -5,8 +5,8 @@
 //! several times, so results of such a run are no results.
 
 use super::device::Gpu;
-use super::dispatch::Command;
 use super::readback::Mapped;
+use super::recording::{Command, Dispatch, Timestamps};
 use super::shader::{Arguments, Launch};
 use crate::backend::{BackendError, Clock, Execution, Executions, Result, Work};
 
@@ -33,8 +33,8 @@ pub(super) struct Profiler {
 }
 
 impl Profiler {
-    /// The queries of the next dispatch: their set, and the first of two.
-    fn next_queries(&mut self, device: &wgpu::Device) -> (&wgpu::QuerySet, u32) {
+    /// The queries of the next dispatch.
+    fn next_queries(&mut self, device: &wgpu::Device) -> Timestamps {
         let dispatch = self.recorded.runs.len();
         if dispatch == self.queries.len() * SET {
             self.queries.push(device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -43,7 +43,11 @@ impl Profiler {
                 count: 2 * SET as u32,
             }));
         }
-        (&self.queries[dispatch / SET], 2 * (dispatch % SET) as u32)
+        Timestamps {
+            set: self.queries[dispatch / SET].clone(),
+            first: 2 * (dispatch % SET) as u32,
+            inside: device.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+        }
     }
 }
 
@@ -103,11 +107,13 @@ impl Gpu {
     }
 
     /// Records a dispatch between two timestamps, or runs it at once by the clock.
-    pub(super) fn record_timed<L: Launch>(&self, variant: usize, launch: &L, args: &L::Args, command: &Command<'_>, work: Work) {
+    pub(super) fn record_timed<L: Launch>(&self, launch: &L, args: &L::Args, dispatch: Dispatch, work: Work) {
+        let (variant, groups) = (dispatch.point.variant, dispatch.groups);
         let span = match self.clocked_repeats() {
-            Some(repeats) => self.run_clocked(command, repeats),
+            Some(repeats) => self.run_clocked(&dispatch, repeats),
             None => {
-                self.record_between_timestamps(command);
+                let timestamps = self.profiler.borrow_mut().as_mut().map(|profiler| profiler.next_queries(&self.device));
+                self.record(Command::Dispatch(Dispatch { timestamps, ..dispatch }));
                 None
             }
         };
@@ -116,7 +122,7 @@ impl Gpu {
             kernel: L::ENTRY.shader,
             entry: L::ENTRY.name,
             variant: (variants.len() > 1).then(|| variants[variant].name),
-            grid: Some(command.groups),
+            grid: Some(groups),
             sizes: args.whole_numbers(),
             flop: work.flop,
             bytes: work.bytes.unwrap_or_else(|| bound_bytes(launch, args)),
@@ -127,34 +133,12 @@ impl Gpu {
         }
     }
 
-    fn record_between_timestamps(&self, command: &Command<'_>) {
-        let mut profiler = self.profiler.borrow_mut();
-        let Some(profiler) = profiler.as_mut() else { return };
-        let (set, first) = profiler.next_queries(&self.device);
-        if self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES) {
-            self.in_pass(|pass| {
-                pass.write_timestamp(set, first);
-                command.encode(pass);
-                pass.write_timestamp(set, first + 1);
-            });
-        } else {
-            let timestamp_writes = Some(wgpu::ComputePassTimestampWrites {
-                query_set: set,
-                beginning_of_pass_write_index: Some(first),
-                end_of_pass_write_index: Some(first + 1),
-            });
-            self.outside_pass(|encoder| {
-                command.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes }));
-            });
-        }
-    }
-
     /// Runs a dispatch `repeats` times; the span is that of one of them.
-    fn run_clocked(&self, command: &Command<'_>, repeats: u32) -> Option<[f64; 2]> {
+    fn run_clocked(&self, dispatch: &Dispatch, repeats: u32) -> Option<[f64; 2]> {
+        let commands = || (0..repeats).map(|_| Command::Dispatch(dispatch.clone()));
+        self.compile_for(&commands().take(1).collect::<Vec<_>>());
         let begin = self.profile_time()?;
-        for _ in 0..repeats {
-            self.in_pass(|pass| command.encode(pass));
-        }
+        commands().for_each(|command| self.record(command));
         self.send();
         self.wait();
         let whole = self.profile_time()? - begin;

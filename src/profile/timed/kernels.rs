@@ -1,97 +1,15 @@
-//! Times the calls of a backend that computes at once, as the CPU reference does: a call is what a dispatch is elsewhere.
-//!
-//! FLOP are those that the launches on a graphics device declare, bytes those of every operand once.
+//! What each call is told to take: its sizes, its FLOP and the numbers that it moves.
 
-use std::cell::RefCell;
-use std::future::{Future, ready};
+use std::future::Future;
 
-use super::measure::{COPIED, Profiled};
+use super::Timed;
+use super::within::{filter_within, on_inputs, tokens_within, within};
 use crate::audio::mfcc::MfccTables;
-use crate::backend::gpu::{Counters, Timing};
 use crate::backend::philox::Stream;
 use crate::backend::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, Clock, ConvPoolSaved, ConvPoolSinks, DeltaFilter,
-    Execution, Executions, LstmSaved, LstmWeights, Matrix, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved,
+    LstmWeights, Matrix, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
-
-/// A backend whose calls are timed while a profile is made.
-pub struct Timed<B> {
-    inner: B,
-    profile: RefCell<Option<(Clock, Executions)>>,
-}
-
-impl<B> Timed<B> {
-    /// Times `inner`.
-    pub fn new(inner: B) -> Self {
-        Self { inner, profile: RefCell::default() }
-    }
-
-    /// Runs a call; `numbers` are those that it has to read or write, of four bytes each.
-    fn time<T>(
-        &self,
-        [kernel, entry]: [&'static str; 2],
-        sizes: &[(&'static str, usize)],
-        flop: f64,
-        numbers: usize,
-        call: impl FnOnce() -> T,
-    ) -> T {
-        let now = || self.profile.borrow().as_ref().map(|(clock, _)| clock());
-        let begin = now();
-        let result = call();
-        let span = begin.zip(now()).map(|(begin, end)| [begin, end]);
-        if let Some((_, executions)) = self.profile.borrow_mut().as_mut() {
-            let sizes = sizes.iter().map(|&(name, size)| (name, size as u32)).collect();
-            let bytes = 4.0 * numbers as f64;
-            executions.runs.push(Execution { kernel, entry, variant: None, grid: None, sizes, flop, bytes, span });
-        }
-        result
-    }
-
-    /// As [`Timed::time`] for `flop` a number.
-    fn time_elementwise<T>(&self, name: [&'static str; 2], count: usize, flop: f64, numbers: usize, call: impl FnOnce() -> T) -> T {
-        self.time(name, &[("count", count)], flop * count as f64, numbers, call)
-    }
-}
-
-/// The same layout for the backend within; words are shared.
-fn within<B: Backend>(rows: &Ragged<Timed<B>>) -> Ragged<B> {
-    Ragged {
-        offsets: rows.offsets.clone(),
-        device_offsets: rows.device_offsets.clone(),
-        owners: rows.owners.clone(),
-        by_length: rows.by_length.clone(),
-        preceding: rows.preceding,
-    }
-}
-
-fn tokens_within<B: Backend>(tokens: &Tokens<Timed<B>>) -> Tokens<B> {
-    Tokens {
-        ids: tokens.ids.clone(),
-        occurrence_offsets: tokens.occurrence_offsets.clone(),
-        occurrences: tokens.occurrences.clone(),
-        rows: tokens.rows,
-    }
-}
-
-fn filter_within<B: Backend>(filter: &DeltaFilter<Timed<B>>) -> DeltaFilter<B> {
-    DeltaFilter { orders: filter.orders, edges: filter.edges, taps: filter.taps.clone() }
-}
-
-/// Products of every pair of a query and a key, as FLOP of one pass over them.
-fn pairs<B: Backend>(inputs: &AttentionInputs<Timed<B>>) -> f64 {
-    let lengths = inputs.query_rows.lengths().zip(inputs.key_rows.lengths());
-    2.0 * lengths.map(|(queries, keys)| f64::from(queries) * f64::from(keys)).sum::<f64>() * inputs.queries.columns() as f64
-}
-
-fn attention_sizes<B: Backend>(inputs: &AttentionInputs<Timed<B>>) -> [(&'static str, usize); 4] {
-    let (queries, keys) = (inputs.queries.rows(), inputs.keys.rows());
-    [("query_rows", queries), ("key_rows", keys), ("width", inputs.queries.columns()), ("heads", inputs.heads)]
-}
-
-fn product<T: Matrix>(rows: usize, weight: &T) -> ([(&'static str, usize); 3], f64) {
-    let [outputs, inputs] = weight.shape();
-    ([("rows", rows), ("inputs", inputs), ("outputs", outputs)], 2.0 * rows as f64 * weight.len() as f64)
-}
 
 impl<B: Backend> Backend for Timed<B> {
     type Element = B::Element;
@@ -413,52 +331,18 @@ impl<B: Backend> Backend for Timed<B> {
     }
 }
 
-fn on_inputs<B: Backend, T>(inputs: &AttentionInputs<Timed<B>>, call: impl FnOnce(&AttentionInputs<B>) -> T) -> T {
-    let (query_rows, key_rows) = (within(inputs.query_rows), within(inputs.key_rows));
-    let AttentionInputs { queries, keys, values, heads, scale, .. } = *inputs;
-    call(&AttentionInputs { queries, keys, values, query_rows: &query_rows, key_rows: &key_rows, heads, scale })
+/// Products of every pair of a query and a key, as FLOP of one pass over them.
+fn pairs<B: Backend>(inputs: &AttentionInputs<Timed<B>>) -> f64 {
+    let lengths = inputs.query_rows.lengths().zip(inputs.key_rows.lengths());
+    2.0 * lengths.map(|(queries, keys)| f64::from(queries) * f64::from(keys)).sum::<f64>() * inputs.queries.columns() as f64
 }
 
-/// Side of the product that shows what the processor's arithmetic can do: its operands lie in the caches.
-const SIDE: usize = 256;
+fn attention_sizes<B: Backend>(inputs: &AttentionInputs<Timed<B>>) -> [(&'static str, usize); 4] {
+    let (queries, keys) = (inputs.queries.rows(), inputs.keys.rows());
+    [("query_rows", queries), ("key_rows", keys), ("width", inputs.queries.columns()), ("heads", inputs.heads)]
+}
 
-impl<B: Backend> Profiled for Timed<B> {
-    fn has_timestamps(&self) -> bool {
-        false
-    }
-
-    fn start(&self, _: Timing, clock: Clock) {
-        *self.profile.borrow_mut() = Some((clock, Executions::default()));
-    }
-
-    fn finish(&self) -> impl Future<Output = Result<Executions>> {
-        ready(Ok(self.profile.take().map(|(_, executions)| executions).unwrap_or_default()))
-    }
-
-    fn counters(&self) -> Option<Counters> {
-        None
-    }
-
-    /// Products of square matrices that fit the caches, all cores at work: what comes nearest to the processor's peak.
-    fn record_arithmetic(&self, rounds: u32) {
-        let operand = self.inner.upload(&vec![1.0 / SIDE as f32; SIDE * SIDE], [SIDE, SIDE]);
-        let flop = 2.0 * f64::from(rounds) * (SIDE * SIDE * SIDE) as f64;
-        self.time(["multiply_add", "multiply_add"], &[], flop, 0, || {
-            for _ in 0..rounds {
-                std::hint::black_box(self.inner.linear(&operand, &operand, None, Activation::None, Precision::F32));
-            }
-        });
-    }
-
-    fn record_copy(&self) {
-        use rayon::prelude::*;
-        const PART: usize = 1 << 16;
-        let source = vec![1f32; COPIED];
-        // Written beforehand: memory that was never touched is slow the first time.
-        let mut copied = vec![2f32; COPIED];
-        self.time(["copy", "copy"], &[], 0.0, 2 * COPIED, || {
-            copied.par_chunks_mut(PART).zip(source.par_chunks(PART)).for_each(|(to, from)| to.copy_from_slice(from));
-        });
-        std::hint::black_box(copied);
-    }
+fn product<T: Matrix>(rows: usize, weight: &T) -> ([(&'static str, usize); 3], f64) {
+    let [outputs, inputs] = weight.shape();
+    ([("rows", rows), ("inputs", inputs), ("outputs", outputs)], 2.0 * rows as f64 * weight.len() as f64)
 }

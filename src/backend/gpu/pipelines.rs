@@ -1,0 +1,148 @@
+//! Pipelines: those that a submission is the first to need are compiled together, when it is sent.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::device::Gpu;
+use super::recording::Command;
+use super::shader::{Entry, Shader};
+
+/// An entry point of a shader's variant.
+#[derive(Clone, Copy)]
+pub(super) struct EntryPoint {
+    pub shader: &'static Shader,
+    pub entry: &'static Entry,
+    pub variant: usize,
+}
+
+/// Shader and variant.
+type ModuleKey = (&'static str, usize);
+/// Shader, entry point, variant.
+type PipelineKey = (&'static str, &'static str, usize);
+
+impl EntryPoint {
+    fn module_key(&self) -> ModuleKey {
+        (self.shader.name, self.variant)
+    }
+
+    fn key(&self) -> PipelineKey {
+        (self.shader.name, self.entry.name, self.variant)
+    }
+}
+
+/// What was compiled so far.
+#[derive(Default)]
+pub(super) struct Pipelines {
+    /// By shader and entry point: variants bind the same.
+    layouts: HashMap<(&'static str, &'static str), wgpu::BindGroupLayout>,
+    /// WGSL that is parsed and validated.
+    modules: HashMap<ModuleKey, wgpu::ShaderModule>,
+    pipelines: HashMap<PipelineKey, wgpu::ComputePipeline>,
+}
+
+impl Pipelines {
+    /// The pipeline of an entry point that was compiled.
+    pub fn get(&self, point: &EntryPoint) -> Option<&wgpu::ComputePipeline> {
+        self.pipelines.get(&point.key())
+    }
+
+    /// Forgets what was made from a variant.
+    pub fn forget(&mut self, shader: &Shader, variant: usize) {
+        let variant = (shader.name, variant);
+        self.modules.remove(&variant);
+        self.pipelines.retain(|&(shader, _, number), _| (shader, number) != variant);
+    }
+
+    /// The variants that pipelines were made from.
+    pub fn variants(&self) -> BTreeSet<ModuleKey> {
+        self.pipelines.keys().map(|&(shader, _, variant)| (shader, variant)).collect()
+    }
+}
+
+impl Gpu {
+    /// The layout of what an entry point binds.
+    pub(super) fn layout(&self, shader: &Shader, entry: &Entry) -> wgpu::BindGroupLayout {
+        let make = || {
+            let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
+            let layout_entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+                count: None,
+            };
+            let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, true)];
+            entries.extend(entry.bindings.iter().map(|binding| layout_entry(binding.index, storage(!binding.writable), false)));
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(entry.name), entries: &entries })
+        };
+        self.pipelines.borrow_mut().layouts.entry((shader.name, entry.name)).or_insert_with(make).clone()
+    }
+
+    /// Compiles what some commands need and no command before them did.
+    pub(super) fn compile_for(&self, commands: &[Command]) {
+        let mut pipelines = self.pipelines.borrow_mut();
+        let Pipelines { layouts, modules, pipelines } = &mut *pipelines;
+        let mut missing: Vec<EntryPoint> = commands.iter().filter_map(Command::dispatch).map(|dispatch| dispatch.point).collect();
+        missing.retain(|point| !pipelines.contains_key(&point.key()));
+        missing.sort_by_key(EntryPoint::key);
+        missing.dedup_by_key(|point| point.key());
+        let mut unread = missing.clone();
+        unread.retain(|point| !modules.contains_key(&point.module_key()));
+        unread.sort_by_key(EntryPoint::module_key);
+        unread.dedup_by_key(|point| point.module_key());
+        let checks = self.checking.shaders();
+        let (device, substitutes) = (&self.device, &self.substitutes);
+        // A GL context is one thread's at a time.
+        let make_at_once = self.info.backend != wgpu::Backend::Gl;
+        let made = make_all(make_at_once, &unread, |point| module(device, point, substitutes.get(&point.module_key()), checks));
+        modules.extend(unread.iter().map(EntryPoint::module_key).zip(made));
+        let made = make_all(make_at_once, &missing, |point| {
+            let layout = layouts.get(&(point.shader.name, point.entry.name));
+            modules.get(&point.module_key()).map(|module| pipeline(device, point, layout, module, checks))
+        });
+        self.count(|counters| counters.pipelines += missing.len() as u64);
+        pipelines.extend(missing.iter().map(EntryPoint::key).zip(made).filter_map(|(key, made)| Some((key, made?))));
+    }
+}
+
+/// Makes one of each, in order, `at_once` on all cores. The backend's one use of threads: in a browser, whose objects stay on
+/// their thread, one is made after the other.
+#[cfg(not(target_family = "wasm"))]
+fn make_all<T: Sync, M: Send>(at_once: bool, of: &[T], make: impl Fn(&T) -> M + Send + Sync) -> Vec<M> {
+    use rayon::prelude::*;
+    if at_once { of.par_iter().map(make).collect() } else { of.iter().map(make).collect() }
+}
+
+#[cfg(target_family = "wasm")]
+fn make_all<T, M>(_: bool, of: &[T], make: impl Fn(&T) -> M) -> Vec<M> {
+    of.iter().map(make).collect()
+}
+
+/// Parses and validates a variant, or what stands in for it.
+fn module(device: &wgpu::Device, point: &EntryPoint, substitute: Option<&String>, checks: bool) -> wgpu::ShaderModule {
+    let source = substitute.map_or(point.shader.variants[point.variant].source, String::as_str);
+    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(point.shader.name), source: wgpu::ShaderSource::Wgsl(source.into()) };
+    if checks {
+        return device.create_shader_module(descriptor);
+    }
+    // SAFETY: every index is bounded by the arguments that the launches compute from the tensors' shapes, and every loop by
+    // such an argument; the suite runs all cases with checks, guard words and poisoned outputs.
+    unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+}
+
+fn pipeline(
+    device: &wgpu::Device,
+    point: &EntryPoint,
+    layout: Option<&wgpu::BindGroupLayout>,
+    module: &wgpu::ShaderModule,
+    checks: bool,
+) -> wgpu::ComputePipeline {
+    let label = Some(point.entry.name);
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label, bind_group_layouts: &[layout], immediate_size: 0 });
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label,
+        layout: Some(&layout),
+        module,
+        entry_point: label,
+        compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: checks, ..Default::default() },
+        cache: None,
+    })
+}
