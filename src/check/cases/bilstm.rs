@@ -106,7 +106,7 @@ impl Subject for Bilstm {
     /// is 1e-3 of it; devices may take denormal ones for zero. Where gates are driven to 50, rounding of what drives them is 50 times as large.
     fn tolerance(&self) -> Tolerance {
         if self.precision == Precision::Mixed {
-            return Tolerance { floor: 6e-5, ..Tolerance::of_rms(2e-4) };
+            return Tolerance { floor: 6e-5, ..Tolerance::of_rms(1e-3) };
         }
         let of_rms = match self.gates {
             Gates::Usual | Gates::NotFinite => 5e-5,
