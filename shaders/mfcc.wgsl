@@ -45,16 +45,23 @@ struct Args {
 @group(0) @binding(12) var<storage, read> dct: array<f32>;
 @group(0) @binding(13) var<storage, read_write> result: array<f32>;
 
-const LANES: u32 = 128;
+/// Invocations of a workgroup: on software adapters one vector of them, whose barriers are cheap.
+@if(lanes) const LANES: u32 = 8;
+@if(!lanes) const LANES: u32 = 128;
 const MAX_TRANSFORM: u32 = 1024;
 const MAX_MEL_BANDS: u32 = 256;
 const SMALLEST_POWER: f32 = 1e-10;
 /// 10 log10(x) = DECIBELS_PER_OCTAVE · log2(x)
 const DECIBELS_PER_OCTAVE: f32 = 3.0102999566;
 
-/// Real and imaginary parts of the transform.
-var<workgroup> spectrum: array<vec2<f32>, MAX_TRANSFORM>;
-var<workgroup> floored: array<f32, MAX_MEL_BANDS>;
+/// Frames of a workgroup of `cepstrum`, which share what it reads of the transform.
+const CEPSTRA: u32 = 4;
+
+/// Real and imaginary parts of the transform of half the length.
+var<workgroup> spectrum: array<vec2<f32>, MAX_TRANSFORM / 2>;
+var<workgroup> power: array<f32, MAX_TRANSFORM / 2 + 1>;
+/// Bands of the frames of a workgroup.
+var<workgroup> floored: array<vec4<f32>, MAX_MEL_BANDS>;
 var<workgroup> lane_peaks: array<f32, LANES>;
 
 /// A recording's sample after the pre-emphasis; `n` is within it, `range` its samples' (first, end).
@@ -83,6 +90,11 @@ fn padded(place: i32, range: vec2<u32>) -> f32 {
     return emphasised(u32(min(around, 2 * last - around)), range);
 }
 
+/// Product of complex numbers.
+fn multiply(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
+    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+}
+
 @compute @workgroup_size(LANES)
 fn mel_bands(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -95,29 +107,45 @@ fn mel_bands(
     let range = ranges[frame_owners[frame]];
     // The frame is centred on its sample.
     let begin = i32((frame - range.z) * args.hop) - i32(args.transform / 2u);
-    for (var i = lane; i < args.transform; i += LANES) {
-        let value = padded(begin + i32(i), range.xy) * window[i];
-        spectrum[reverseBits(i) >> (32u - args.log2_transform)] = vec2<f32>(value, 0.0);
+    // Even samples are taken for real parts and odd ones for imaginary parts of a transform of half the length.
+    let length = args.transform / 2u;
+    for (var i = lane; i < length; i += LANES) {
+        let at = begin + 2 * i32(i);
+        let pair = vec2<f32>(padded(at, range.xy), padded(at + 1, range.xy));
+        let reversed = (reverseBits(i) >> 1u) >> (32u - args.log2_transform);
+        spectrum[reversed] = pair * vec2<f32>(window[2u * i], window[2u * i + 1u]);
     }
     workgroupBarrier();
-    for (var half = 1u; half < args.transform; half *= 2u) {
-        for (var butterfly = lane; butterfly < args.transform / 2u; butterfly += LANES) {
-            let k = butterfly % half;
-            let upper = butterfly / half * half * 2u + k;
-            let w = twiddles[k * (args.transform / 2u / half)];
+    for (var stage = 0u; stage + 1u < args.log2_transform; stage++) {
+        let half = 1u << stage;
+        for (var butterfly = lane; butterfly < length / 2u; butterfly += LANES) {
+            let k = butterfly & (half - 1u);
+            let upper = 2u * butterfly - k;
             let a = spectrum[upper];
-            let b = spectrum[upper + half];
-            let turned = vec2<f32>(b.x * w.x - b.y * w.y, b.x * w.y + b.y * w.x);
+            let turned = multiply(spectrum[upper + half], twiddles[k << (args.log2_transform - 1u - stage)]);
             spectrum[upper] = a + turned;
             spectrum[upper + half] = a - turned;
         }
         workgroupBarrier();
     }
-    let bins = args.transform / 2u + 1u;
+    // E and O, the transforms of the even and the odd samples, from Z = E + iO and the symmetry of each. Bin k of the whole is
+    // E + wO, and bin length - k the conjugate of E - wO.
+    for (var k = lane; k <= length / 2u; k += LANES) {
+        let z = spectrum[k];
+        let mirrored = spectrum[(length - k) & (length - 1u)];
+        let even = 0.5 * vec2<f32>(z.x + mirrored.x, z.y - mirrored.y);
+        let odd = 0.5 * vec2<f32>(z.y + mirrored.y, mirrored.x - z.x);
+        let turned = multiply(odd, twiddles[k]);
+        let sum = even + turned;
+        let difference = even - turned;
+        power[k] = dot(sum, sum);
+        power[length - k] = dot(difference, difference);
+    }
+    workgroupBarrier();
     for (var band = lane; band < args.mel_bands && place < args.frames; band += LANES) {
         var energy = 0.0;
         for (var bin = mel_ranges[band].x; bin < mel_ranges[band].y; bin++) {
-            energy += mel[band * bins + bin] * dot(spectrum[bin], spectrum[bin]);
+            energy += mel[band * (length + 1u) + bin] * power[bin];
         }
         decibels[frame * args.mel_bands + band] = DECIBELS_PER_OCTAVE * log2(max(SMALLEST_POWER, energy));
     }
@@ -141,24 +169,35 @@ fn peak(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 
+/// Loudest band of a frame's utterance.
+fn peak_of(frame: u32) -> f32 {
+    return utterance_peaks[frame_owners[frame]];
+}
+
 @compute @workgroup_size(LANES)
 fn cepstrum(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_group(group, groups);
-    let frame = min(place, args.frames - 1u);
-    let lowest = utterance_peaks[frame_owners[frame]] - args.top_db;
+    let first = flat_group(group, groups) * CEPSTRA;
+    let frames = min(vec4<u32>(first, first + 1u, first + 2u, first + 3u), vec4<u32>(args.frames - 1u));
+    let lowest = vec4<f32>(peak_of(frames.x), peak_of(frames.y), peak_of(frames.z), peak_of(frames.w)) - args.top_db;
     for (var band = lane; band < args.mel_bands; band += LANES) {
-        floored[band] = max(mel_decibels[frame * args.mel_bands + band], lowest);
+        let places = frames * args.mel_bands + band;
+        let bands = vec4<f32>(mel_decibels[places.x], mel_decibels[places.y], mel_decibels[places.z], mel_decibels[places.w]);
+        floored[band] = max(bands, lowest);
     }
     workgroupBarrier();
-    for (var coefficient = lane; coefficient < args.coefficients && place < args.frames; coefficient += LANES) {
-        var sum = 0.0;
+    for (var coefficient = lane; coefficient < args.coefficients; coefficient += LANES) {
+        var sums = vec4<f32>();
         for (var band = 0u; band < args.mel_bands; band++) {
-            sum += dct[coefficient * args.mel_bands + band] * floored[band];
+            sums += dct[coefficient * args.mel_bands + band] * floored[band];
         }
-        result[frame * args.coefficients + coefficient] = sum;
+        for (var i = 0u; i < CEPSTRA; i++) {
+            if (first + i < args.frames) {
+                result[(first + i) * args.coefficients + coefficient] = sums[i];
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audio::mfcc::{MfccTables, Padding};
-use shader::mfcc::{Args, Cepstrum, MelBands, Peak};
+use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak};
 
 pub(in super::super) fn forward(
     gpu: &Gpu,
@@ -27,6 +27,7 @@ pub(in super::super) fn forward(
         first_own,
         first_next,
     };
+    let variant = lanes_or_tiles(gpu, &[]);
     let ranges = paired_ranges(gpu, utterances, frames);
     let decibels = gpu.new_tensor([count, settings.mel_bands]);
     let launch = MelBands {
@@ -40,15 +41,15 @@ pub(in super::super) fn forward(
         decibels: &decibels,
     };
     let transform = settings.transform as f64;
-    gpu.dispatch(&launch, args, flat_grid(count, 1), count as f64 * 5.0 * transform * transform.log2());
+    gpu.dispatch_variant(variant, &launch, args, flat_grid(count, 1), count as f64 * 2.5 * transform * transform.log2());
 
     let peaks = gpu.new_tensor([utterances.batch(), 1]);
     let launch = Peak { ranges: &ranges, mel_decibels: &decibels, peaks: &peaks };
-    gpu.dispatch(&launch, args, [utterances.batch() as u32, 1, 1], decibels.len() as f64);
+    gpu.dispatch_variant(variant, &launch, args, [utterances.batch() as u32, 1, 1], decibels.len() as f64);
 
     let result = gpu.new_tensor([count, settings.coefficients]);
     let launch =
         Cepstrum { frame_owners: &frames.owners, mel_decibels: &decibels, utterance_peaks: &peaks, dct: &tables.dct, result: &result };
-    gpu.dispatch(&launch, args, flat_grid(count, 1), 2.0 * (result.len() * settings.mel_bands) as f64);
+    gpu.dispatch_variant(variant, &launch, args, flat_grid(count, CEPSTRA), 2.0 * (result.len() * settings.mel_bands) as f64);
     result
 }
