@@ -54,7 +54,7 @@ pub async fn steps<B: Profiled>(
     data: &Dataset,
 ) -> Result<Measurement, ProfileError> {
     let training = data.training();
-    let utterances = epoch_batches(&training, &settings.train, 0).into_iter().next();
+    let utterances = epoch_batches(data, &training, settings, 0).into_iter().next();
     let utterances = utterances.ok_or(TrainError::EmptySplit { split: crate::corpus::Split::Train })?;
     settings.train.check_class_weights(data.classes.len()).map_err(TrainError::from)?;
     let dimensions = Dimensions::of(data, settings.model.word_width);

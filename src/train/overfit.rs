@@ -39,7 +39,7 @@ pub async fn one_batch<B: Backend>(
     (train.label_smoothing, train.weight_decay, train.schedule) = (0.0, 0.0, Schedule::Constant);
     let limit = if train.steps > 0 { train.steps } else { STEPS };
     let training = data.training();
-    let Some(utterances) = epoch_batches(&training, &settings.train, 0).into_iter().next() else {
+    let Some(utterances) = epoch_batches(data, &training, &settings, 0).into_iter().next() else {
         return Err(TrainError::EmptySplit { split: Split::Train });
     };
     let dimensions = Dimensions::of(data, settings.model.word_width);

@@ -171,7 +171,7 @@ impl<'r, B: Backend> Run<'r, B> {
         let mut waiting: Option<(Pending<B>, StepInfo)> = None;
         let mut clock = Clock { started: Instant::now(), utterances: 0 };
         let done = (self.trainer.steps() % self.steps_an_epoch) as usize;
-        let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter().skip(done);
+        let mut plan = epoch_batches(self.data, &self.train, self.settings, epoch).into_iter().skip(done);
         loop {
             let next = match plan.next().filter(|_| self.trainer.steps() < self.planned_steps) {
                 Some(utterances) => Some(self.send(epoch, utterances, observe)?),
