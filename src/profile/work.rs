@@ -68,7 +68,7 @@ pub async fn steps<B: Profiled>(
         let batch = watch.time("batch", || batches.batch(&utterances));
         match pass {
             Pass::Train => {
-                let pending = watch.time("record", || trainer.train_step(&batch));
+                let pending = watch.wait("record", trainer.train_step(&batch)).await?;
                 watch.wait("wait", trainer.outcome(pending)).await?;
             }
             Pass::Inference => {

@@ -51,7 +51,7 @@ pub async fn one_batch<B: Backend>(
     let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &class_weights);
     let mut loss = f32::INFINITY;
     for step in 0..limit {
-        let pending = trainer.train_in_parts(&batches, &utterances, settings.train.accumulate)?;
+        let pending = trainer.train_in_parts(&batches, &utterances, settings.train.accumulate).await?;
         loss = trainer.outcome(pending).await?.loss;
         observe(step, loss);
         if loss < LEARNED {
