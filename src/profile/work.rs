@@ -12,7 +12,7 @@ use crate::backend::BackendError;
 use crate::backend::philox::Stream;
 use crate::check::Case;
 use crate::config::Settings;
-use crate::dataset::{Dataset, Normalisation};
+use crate::dataset::{BatchShape, Dataset, Normalisation};
 use crate::model::{Dimensions, Mcsan};
 use crate::prepare;
 use crate::train::batches::{Batches, epoch_batches};
@@ -40,6 +40,14 @@ pub enum Pass {
     Train,
     /// Forward alone.
     Inference,
+}
+
+/// Settings under which a batch is of the shape, whatever they were.
+pub fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    settings.train.batch_size = shape.batch;
+    settings.data.max_frames = settings.data.max_frames.max(shape.frames);
+    settings
 }
 
 /// Steps on the first batch of a data set's training split.
