@@ -85,6 +85,7 @@ impl Shader {
     fn generate(&self, code: &mut String) -> Result<(), Failure> {
         writeln!(code, "/// `shaders/{}.wgsl`\npub mod {} {{\n    use super::*;\n", self.name, self.name)?;
         self.generate_constants(code)?;
+        self.generate_numbers(code)?;
         self.first().generate_args(code)?;
         let mut entries = String::new();
         for (index, entry) in self.first().module.entry_points.iter().enumerate() {
@@ -119,6 +120,16 @@ impl Shader {
                 writeln!(code, "    #[allow(dead_code)]\n    pub const {name}: [u32; {}] = {values:?};", values.len())?;
             }
         }
+        Ok(())
+    }
+
+    /// The variants' numbers by name, for launches that choose among them.
+    fn generate_numbers(&self, code: &mut String) -> Result<(), Failure> {
+        writeln!(code, "    /// Places of the variants.\n    #[allow(dead_code)]\n    pub mod variant {{")?;
+        for (number, variant) in self.variants.iter().enumerate() {
+            writeln!(code, "        pub const {}: usize = {number};", variant.name.to_uppercase().replace('+', "_"))?;
+        }
+        writeln!(code, "    }}")?;
         Ok(())
     }
 

@@ -49,8 +49,9 @@ struct Args {
 @if(head16) const TILE: u32 = 64;
 @if(head32) const TILE: u32 = 32;
 @if(head64) const TILE: u32 = 16;
-/// Queries (or keys) of a workgroup.
-const LANES: u32 = 64;
+/// Queries (or keys) of a workgroup, one an invocation.
+const BLOCK: u32 = 64;
+const LANES: u32 = BLOCK;
 /// Less than any score, and finite: a running maximum to start from.
 const LOWEST: f32 = -3e38;
 
@@ -126,7 +127,7 @@ fn dot_second(own: ptr<function, array<vec4<f32>, QUADS>>, row: u32) -> f32 {
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
     let head = group.y;
-    let row = range.x + group.x * LANES + lane;
+    let row = range.x + group.x * BLOCK + lane;
     let within = row < range.y;
     var own: array<vec4<f32>, QUADS>;
     var sums = array<vec4<f32>, QUADS>();
@@ -138,7 +139,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     var highest = LOWEST;
     var total = 0.0;
     // Blocks past the utterance's last query have nothing to do; the bound is the same for the whole workgroup.
-    let end = select(range.z, range.w, range.x + group.x * LANES < range.y);
+    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
     for (var first = range.z; first < end; first += TILE) {
         for (var part = lane; part < TILE * QUADS; part += LANES) {
             let key = first + part / QUADS;
@@ -193,7 +194,7 @@ fn statistics(
 fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
     let head = group.y;
-    let row = range.x + group.x * LANES + lane;
+    let row = range.x + group.x * BLOCK + lane;
     let within = row < range.y;
     var own: array<vec4<f32>, QUADS>;
     var own_dy: array<vec4<f32>, QUADS>;
@@ -206,7 +207,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         }
         statistic = statistics_in[row * args.heads + head];
     }
-    let end = select(range.z, range.w, range.x + group.x * LANES < range.y);
+    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
     for (var first = range.z; first < end; first += TILE) {
         for (var part = lane; part < TILE * QUADS; part += LANES) {
             let key = first + part / QUADS;
@@ -243,7 +244,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
     let head = group.y;
-    let row = range.z + group.x * LANES + lane;
+    let row = range.z + group.x * BLOCK + lane;
     let within = row < range.w;
     var own_k: array<vec4<f32>, QUADS>;
     var own_v: array<vec4<f32>, QUADS>;
@@ -255,7 +256,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             own_v[quad] = load_v(row, head, quad);
         }
     }
-    let end = select(range.x, range.y, range.z + group.x * LANES < range.w);
+    let end = select(range.x, range.y, range.z + group.x * BLOCK < range.w);
     for (var first = range.x; first < end; first += TILE) {
         for (var part = lane; part < TILE * QUADS; part += LANES) {
             let query = first + part / QUADS;

@@ -2,12 +2,18 @@
 // pack   the recurrent weights in the order in which its forward loop reads them
 // mean   y = (h_forward + h_reverse) / 2 (3, 5)
 
-import package::shared::grid::flat_group;
+import package::shared::grid::{BLOCK_ROWS, first_row, flat_group};
 
 struct Args {
     rows: u32,
     hidden: u32,
 }
+
+/// What an invocation of `mean` reads at a time: four units where their number is a multiple of four.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+@if(quads) const UNITS: u32 = 4;
+@if(ones) const UNITS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
 /// W_hh [2 · 4H, H]
@@ -15,10 +21,11 @@ struct Args {
 /// [2, H (summed over), H (unit)] of the four gates
 @group(0) @binding(2) var<storage, read_write> packed: array<vec4<f32>>;
 /// [rows, 2H]
-@group(0) @binding(3) var<storage, read> hidden_states: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read> hidden_states: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Element>;
 
 const LANES: u32 = 128;
+const MEAN_LANES: u32 = 32;
 
 @compute @workgroup_size(LANES)
 fn pack(
@@ -37,16 +44,20 @@ fn pack(
     packed[i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(MEAN_LANES)
 fn mean(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.rows * args.hidden) {
+    let width = args.hidden / UNITS;
+    let c = group.x * MEAN_LANES + lane;
+    if (c >= width) {
         return;
     }
-    let forward_state = i / args.hidden * 2u * args.hidden + i % args.hidden;
-    y[i] = 0.5 * (hidden_states[forward_state] + hidden_states[forward_state + args.hidden]);
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
+        let forward_state = row * 2u * width + c;
+        y[row * width + c] = 0.5 * (hidden_states[forward_state] + hidden_states[forward_state + width]);
+    }
 }

@@ -1,11 +1,21 @@
-// ConvBlock (1): MaxPool1d(3, stride 3) of Conv1d(kernel 3, zero padding 1), over ragged rows.
-// forward           y[p] = act(max over r of Σ_k W_k x[start(p) + r + k - 1] + b), r = 0, 1, 2
+// ConvBlock (1): MaxPool1d(3, stride 3) of Conv1d(kernel 3, zero padding 1), over ragged rows, for graphics hardware.
+// A row of the convolution reads the three rows t - 1, t, t + 1 of x, which lie one after another: 3 · inputs numbers from
+// x[t - 1] on. So with the weights in the order of those numbers the convolution is a product over rows, and so are its
+// gradients (`shared/tile.wgsl`). Rows outside the utterance count as zero.
+// pack              the weights as [outputs, 3, inputs]
+// forward           y[p] = act(max over the rows r = 0, 1, 2 of a window of Σ_k W_k x[start(p) + r + k - 1] + b)
+// spread            g [input rows, outputs]: dy at the rows that won their window (and whose ReLU was open), else 0
 // backward_input    dx[t] (+)= Σ_k W_kᵀ g[t + 1 - k]
 // backward_weight   dW_k = Σ_t g[t] x[t + k - 1]ᵀ, db = Σ_t g[t], by slabs of rows that `slabs.wgsl` adds in order
-// where g, at a row of the convolution, is dy if that row won its window (and the ReLU was open) and else 0.
 // x: [input rows, inputs], W: [outputs, inputs, 3], y: [output rows, outputs], winners: 2 bits each, see `Backend`
+// `quads`, where inputs and outputs are multiples of four, takes the matrices as vec4s.
 
+import package::shared::grid::flat_group;
 import package::shared::numbers::is_nan;
+import package::shared::tile::{
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, LANES, DEPTH, BLOCKS, SECOND_BLOCK, Blocks, Sums,
+    block_corner, own_corner, put_blocks, multiply_tiles, add_rows,
+};
 
 struct Args {
     input_rows: u32,
@@ -17,295 +27,515 @@ struct Args {
     slab_rows: u32,
 }
 
+@if(quads) alias Element = vec4<f32>;
+@else alias Element = f32;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> input_offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> output_offsets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> packed: array<f32>;
+@group(0) @binding(4) var<storage, read> packed_weight: array<Element>;
+@group(0) @binding(5) var<storage, read> bias: array<Element>;
+@group(0) @binding(6) var<storage, read> input_offsets: array<u32>;
+@group(0) @binding(7) var<storage, read> output_offsets: array<u32>;
 /// [output rows]: utterance of a window
-@group(0) @binding(6) var<storage, read> output_owners: array<u32>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
-@group(0) @binding(8) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(9) var<storage, read> dy: array<f32>;
-@group(0) @binding(10) var<storage, read> gate: array<f32>;
-@group(0) @binding(11) var<storage, read> won: array<u32>;
+@group(0) @binding(8) var<storage, read> output_owners: array<u32>;
 /// [input rows]: utterance of a row
-@group(0) @binding(12) var<storage, read> input_owners: array<u32>;
-@group(0) @binding(13) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(9) var<storage, read> input_owners: array<u32>;
+@group(0) @binding(10) var<storage, read_write> y: array<Element>;
+@group(0) @binding(11) var<storage, read_write> winners: array<u32>;
+@group(0) @binding(12) var<storage, read> dy: array<f32>;
+@group(0) @binding(13) var<storage, read> gate: array<f32>;
+@group(0) @binding(14) var<storage, read> won: array<u32>;
+@group(0) @binding(15) var<storage, read_write> spread_out: array<f32>;
+/// [input rows]: bit `tap` is set where row t + tap - 1 is no row of t's utterance
+@group(0) @binding(16) var<storage, read_write> edges_out: array<u32>;
+@group(0) @binding(17) var<storage, read> gradients: array<Element>;
+@group(0) @binding(18) var<storage, read> edges: array<u32>;
+@group(0) @binding(19) var<storage, read_write> dx: array<Element>;
 /// [slabs, outputs · inputs · 3 + outputs]
-@group(0) @binding(14) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(20) var<storage, read_write> partial: array<f32>;
 
 const WINDOW: u32 = 3;
 const TAPS: u32 = 3;
-/// Columns of a tile, and rows of the gradients' tiles.
-const TILE: u32 = 64;
-const PITCH: u32 = TILE + 1;
-/// Channels (or rows) summed per filling of the tiles.
-const DEPTH: u32 = 8;
-/// Windows of a forward tile.
-const WINDOWS: u32 = 16;
-/// Input rows that one window reads.
-const REACH: u32 = WINDOW + TAPS - 1;
+/// Windows of a forward tile; an invocation has four of them.
+const WINDOWS: u32 = TILE_ROWS / WINDOW;
+const FLAT_LANES: u32 = 64;
+/// Edges of what is no row
+const NOWHERE: u32 = 7;
 
-/// Weights of a tile, `[(depth · TAPS + tap) · PITCH + column]`; for backward_weight the shifted inputs.
-var<workgroup> taps: array<f32, DEPTH * TAPS * PITCH>;
-/// Inputs of a forward tile, or gradients of the others (whose DEPTH · (TILE + 2) is less).
-var<workgroup> rows: array<f32, WINDOWS * REACH * DEPTH>;
-/// Winner of each window and column of a forward tile.
-var<workgroup> tile_winners: array<u32, WINDOWS * TILE>;
-
-@compute @workgroup_size(16, 16)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) lane: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let first_output = group.x * TILE;
-    let first_window = group.y * WINDOWS;
-    var sums = array<vec4<f32>, WINDOW>();
-    for (var k = 0u; k < args.inputs; k += DEPTH) {
-        for (var part = index; part < WINDOWS * REACH * DEPTH; part += 256u) {
-            let window = first_window + part / (REACH * DEPTH);
-            rows[part] = window_input(window, part / DEPTH % REACH, k + part % DEPTH);
-        }
-        for (var part = index; part < TILE * DEPTH * TAPS; part += 256u) {
-            let column = part / (DEPTH * TAPS);
-            let output = first_output + column;
-            let channel_tap = k * TAPS + part % (DEPTH * TAPS);
-            var value = 0.0;
-            if (output < args.outputs && channel_tap < args.inputs * TAPS) {
-                value = weight[output * args.inputs * TAPS + channel_tap];
-            }
-            taps[part % (DEPTH * TAPS) * PITCH + column] = value;
-        }
-        workgroupBarrier();
-        for (var depth = 0u; depth < DEPTH; depth++) {
-            var reach: array<f32, REACH>;
-            for (var r = 0u; r < REACH; r++) {
-                reach[r] = rows[(lane.y * REACH + r) * DEPTH + depth];
-            }
-            for (var tap = 0u; tap < TAPS; tap++) {
-                let columns = tile_columns(depth * TAPS + tap, lane.x);
-                sums[0] += reach[tap] * columns;
-                sums[1] += reach[tap + 1u] * columns;
-                sums[2] += reach[tap + 2u] * columns;
-            }
-        }
-        workgroupBarrier();
-    }
-    let window = first_window + lane.y;
-    for (var j = 0u; j < 4u; j++) {
-        let output = first_output + lane.x + j * 16u;
-        var best = sums[0][j];
-        var winner = 0u;
-        for (var r = 1u; r < WINDOW; r++) {
-            let value = sums[r][j];
-            if ((value > best || is_nan(value)) && !is_nan(best)) {
-                best = value;
-                winner = r;
-            }
-        }
-        tile_winners[lane.y * TILE + lane.x + j * 16u] = winner;
-        if (window < args.output_rows && output < args.outputs) {
-            var value = best + bias[output];
-            if (args.relu != 0u && value < 0.0) {
-                value = 0.0;
-            }
-            y[window * args.outputs + output] = value;
-        }
-    }
-    workgroupBarrier();
-    // 64 of the invocations pack 16 winners each into a word.
-    let packing_window = first_window + index / 4u;
-    let first_column = first_output + index % 4u * 16u;
-    if (index < WINDOWS * 4u && packing_window < args.output_rows && first_column < args.outputs) {
-        var word = 0u;
-        for (var c = 0u; c < min(16u, args.outputs - first_column); c++) {
-            word |= tile_winners[index / 4u * TILE + index % 4u * 16u + c] << (2u * c);
-        }
-        winners[packing_window * winner_words() + first_column / 16u] = word;
-    }
-}
+/// Winners of an invocation's windows, a byte of four columns each.
+var<workgroup> tile_winners: array<u32, LANES>;
 
 /// Words that the winners of one row take.
 fn winner_words() -> u32 {
     return (args.outputs + 15u) / 16u;
 }
 
-/// Four columns of the weight tile, 16 apart.
-fn tile_columns(row: u32, lane: u32) -> vec4<f32> {
-    let c = row * PITCH + lane;
-    return vec4<f32>(taps[c], taps[c + 16u], taps[c + 32u], taps[c + 48u]);
+/// Which of a row's three parts a term belongs to, each `width` terms long; TAPS past the last.
+fn tap_of(term: u32, width: u32) -> u32 {
+    return u32(term >= width) + u32(term >= 2u * width) + u32(term >= 3u * width);
 }
 
-/// Channel of the input row `reach - 1` rows past the window's first one, zero outside the utterance.
-fn window_input(window: u32, reach: u32, channel: u32) -> f32 {
-    if (window >= args.output_rows || channel >= args.inputs) {
+fn reaches(row_edges: u32, tap: u32) -> bool {
+    return tap < TAPS && ((row_edges >> tap) & 1u) == 0u;
+}
+
+/// Edges of a row within an utterance's range of rows.
+fn edges_within(row: u32, first: u32, end: u32) -> u32 {
+    return u32(row == first) + 4u * u32(row + 1u == end);
+}
+
+/// Of four rows, none of them from `end` on.
+fn edges_of(row: u32, end: u32) -> vec4<u32> {
+    return vec4<u32>(edges_at(row, end), edges_at(row + 1u, end), edges_at(row + 2u, end), edges_at(row + 3u, end));
+}
+
+fn edges_at(row: u32, end: u32) -> u32 {
+    if (row >= end) {
+        return NOWHERE;
+    }
+    return edges[row];
+}
+
+/// Four of the 3 · inputs numbers that a row reads, zero outside its utterance.
+fn input_quad(row: u32, row_edges: u32, term: u32) -> vec4<f32> {
+    @if(quads) {
+        if (!reaches(row_edges, tap_of(term, args.inputs))) {
+            return vec4<f32>();
+        }
+        return x[(row * args.inputs + term - args.inputs) / 4u];
+    }
+    @else return vec4<f32>(
+        input_at(row, row_edges, term),
+        input_at(row, row_edges, term + 1u),
+        input_at(row, row_edges, term + 2u),
+        input_at(row, row_edges, term + 3u),
+    );
+}
+
+@if(!quads)
+fn input_at(row: u32, row_edges: u32, term: u32) -> f32 {
+    if (!reaches(row_edges, tap_of(term, args.inputs))) {
         return 0.0;
+    }
+    return x[row * args.inputs + term - args.inputs];
+}
+
+/// Four of the 3 · outputs gradients that reach a row.
+fn gradient_quad(row: u32, row_edges: u32, term: u32) -> vec4<f32> {
+    @if(quads) {
+        if (!reaches(row_edges, tap_of(term, args.outputs))) {
+            return vec4<f32>();
+        }
+        return gradients[(row * args.outputs + term - args.outputs) / 4u];
+    }
+    @else return vec4<f32>(
+        gradient_at(row, row_edges, term),
+        gradient_at(row, row_edges, term + 1u),
+        gradient_at(row, row_edges, term + 2u),
+        gradient_at(row, row_edges, term + 3u),
+    );
+}
+
+@if(!quads)
+fn gradient_at(row: u32, row_edges: u32, term: u32) -> f32 {
+    if (!reaches(row_edges, tap_of(term, args.outputs))) {
+        return 0.0;
+    }
+    return gradients[row * args.outputs + term - args.outputs];
+}
+
+/// Four of the packed weights of a row that is `first` to `end` of them, zero past it.
+fn weight_quad(first: u32, end: u32) -> vec4<f32> {
+    if (first >= end) {
+        return vec4<f32>();
+    }
+    @if(quads) {
+        return packed_weight[first / 4u];
+    }
+    @else {
+        let at = min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u));
+        let values = vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
+        return select(vec4<f32>(), values, first + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end));
+    }
+}
+
+/// Four terms of an output's weights.
+fn output_weights(output: u32, term: u32) -> vec4<f32> {
+    if (output >= args.outputs) {
+        return vec4<f32>();
+    }
+    let row = output * TAPS * args.inputs;
+    return weight_quad(row + term, row + TAPS * args.inputs);
+}
+
+/// Weights of four inputs for one of the 3 · outputs gradients: those of rows t - 1, t, t + 1, which x[t] reached by the
+/// taps 2, 1, 0.
+fn term_weights(term: u32, input: u32) -> vec4<f32> {
+    let part = tap_of(term, args.outputs);
+    if (part >= TAPS) {
+        return vec4<f32>();
+    }
+    let row = ((term - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs;
+    return weight_quad(row + input, row + args.inputs);
+}
+
+@compute @workgroup_size(FLAT_LANES)
+fn pack(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = flat_group(group, groups) * FLAT_LANES + lane;
+    let width = args.inputs * TAPS;
+    if (i >= args.outputs * width) {
+        return;
+    }
+    packed[i] = weight[i / width * width + i % args.inputs * TAPS + i % width / args.inputs];
+}
+
+/// Left the inputs of rows, right weights; the terms are inputs of the three taps.
+fn forward_block(block: u32, rows: vec4<u32>, row_edges: vec4<u32>, first_output: u32, k: u32) -> mat4x4<f32> {
+    let corner = block_corner(block);
+    let term = k + corner.y;
+    if (block < TILE_ROWS) {
+        return transpose(mat4x4<f32>(
+            input_quad(rows.x, row_edges.x, term),
+            input_quad(rows.y, row_edges.y, term),
+            input_quad(rows.z, row_edges.z, term),
+            input_quad(rows.w, row_edges.w, term),
+        ));
+    }
+    let output = first_output + corner.x;
+    return transpose(mat4x4<f32>(
+        output_weights(output, term), output_weights(output + 1u, term), output_weights(output + 2u, term), output_weights(output + 3u, term),
+    ));
+}
+
+fn forward_blocks(lane: u32, rows: vec4<u32>, row_edges: vec4<u32>, first_output: u32, k: u32) -> Blocks {
+    var blocks = Blocks(forward_block(lane, rows, row_edges, first_output, k), mat4x4<f32>());
+    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
+        // LANES are no fewer than TILE_ROWS: these are weights.
+        blocks[1] = forward_block(lane + LANES, rows, row_edges, first_output, k);
+    }
+    return blocks;
+}
+
+/// Row of x at row `number` of the convolution, all windows counted, and its edges.
+fn row_of(number: u32) -> vec2<u32> {
+    let window = number / WINDOW;
+    if (window >= args.output_rows) {
+        return vec2<u32>(0u, NOWHERE);
     }
     let utterance = output_owners[window];
     let first = input_offsets[utterance];
-    let row_after = first + (window - output_offsets[utterance]) * WINDOW + reach;
-    if (row_after <= first || row_after > input_offsets[utterance + 1u]) {
-        return 0.0;
-    }
-    return x[(row_after - 1u) * args.inputs + channel];
+    let row = first + (window - output_offsets[utterance]) * WINDOW + number % WINDOW;
+    return vec2<u32>(row, edges_within(row, first, input_offsets[utterance + 1u]));
 }
 
-/// Gradient at row `row` of the convolution.
-fn gradient(row: u32, output: u32) -> f32 {
-    if (row >= args.input_rows || output >= args.outputs) {
-        return 0.0;
+@compute @workgroup_size(LANES)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first_output = group.x * TILE_COLUMNS;
+    let first_window = group.y * WINDOWS;
+    let own = own_corner(lane);
+    // Rows of the block of `left` that the invocation brings.
+    let number = first_window * WINDOW + block_corner(min(lane, TILE_ROWS - 1u)).x;
+    let brought = array<vec2<u32>, 4>(row_of(number), row_of(number + 1u), row_of(number + 2u), row_of(number + 3u));
+    let rows = vec4<u32>(brought[0].x, brought[1].x, brought[2].x, brought[3].x);
+    let row_edges = vec4<u32>(brought[0].y, brought[1].y, brought[2].y, brought[3].y);
+    var sums = Sums();
+    var blocks = forward_blocks(lane, rows, row_edges, first_output, 0u);
+    for (var k = 0u; k < TAPS * args.inputs; k += DEPTH) {
+        put_blocks(lane, blocks);
+        workgroupBarrier();
+        blocks = forward_blocks(lane, rows, row_edges, first_output, k + DEPTH);
+        multiply_tiles(lane, &sums);
+        workgroupBarrier();
     }
-    let utterance = input_owners[row];
-    let local = row - input_offsets[utterance];
-    let window = output_offsets[utterance] + local / WINDOW;
-    if (window >= output_offsets[utterance + 1u]) {
-        return 0.0;
+    let window = first_window + own.x / WINDOW;
+    let output = first_output + own.y;
+    tile_winners[lane] = pool(window, output, sums[0][0], sums[0][1], sums[0][2])
+        | (pool(window + 1u, output, sums[0][3], sums[1][0], sums[1][1]) << 8u)
+        | (pool(window + 2u, output, sums[1][2], sums[1][3], sums[2][0]) << 16u)
+        | (pool(window + 3u, output, sums[2][1], sums[2][2], sums[2][3]) << 24u);
+    workgroupBarrier();
+    // Sixteen columns, four invocations', share a word.
+    if (lane % 4u == 0u && output < args.outputs) {
+        for (var i = 0u; i < 4u; i++) {
+            var word = 0u;
+            for (var j = 0u; j < 4u; j++) {
+                word |= ((tile_winners[lane + j] >> (8u * i)) & 0xffu) << (8u * j);
+            }
+            if (window + i < args.output_rows) {
+                winners[(window + i) * winner_words() + output / 16u] = word;
+            }
+        }
     }
-    let winner = (won[window * winner_words() + output / 16u] >> (2u * (output % 16u))) & 3u;
+}
+
+/// Stores the maximum of a window's three rows; returns which row held it first, two bits a column.
+fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: vec4<f32>) -> u32 {
+    let second_wins = wins(second, first);
+    var best = select(first, second, second_wins);
+    var winner = vec4<u32>(second_wins);
+    let third_wins = wins(third, best);
+    best = select(best, third, third_wins);
+    winner += (2u - winner) * vec4<u32>(third_wins);
+    if (output >= args.outputs) {
+        return 0u;
+    }
+    if (window < args.output_rows) {
+        put_output(window, output, best);
+    }
+    let bits = winner * vec4<u32>(1u, 4u, 16u, 64u);
+    let mask = (1u << (2u * min(4u, args.outputs - output))) - 1u;
+    return (bits.x | bits.y | bits.z | bits.w) & mask;
+}
+
+fn put_output(window: u32, output: u32, best: vec4<f32>) {
+    var values = best + bias_quad(output);
+    if (args.relu != 0u) {
+        values = select(values, vec4<f32>(), values < vec4<f32>());
+    }
     let place = window * args.outputs + output;
-    if (winner != local % WINDOW || (args.relu != 0u && gate[place] <= 0.0)) {
-        return 0.0;
+    @if(quads) {
+        y[place / 4u] = values;
     }
-    return dy[place];
+    @else {
+        for (var j = 0u; j < min(4u, args.outputs - output); j++) {
+            y[place + j] = values[j];
+        }
+    }
 }
 
-@compute @workgroup_size(16, 16)
-fn backward_input(
+fn bias_quad(output: u32) -> vec4<f32> {
+    @if(quads) {
+        return bias[output / 4u];
+    }
+    @else {
+        let at = min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
+        return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    }
+}
+
+/// Whether a later row's values beat the best so far; NaN beats everything but an earlier one.
+fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
+    let nans = vec4<bool>(is_nan(value.x), is_nan(value.y), is_nan(value.z), is_nan(value.w));
+    let settled = vec4<bool>(is_nan(best.x), is_nan(best.y), is_nan(best.z), is_nan(best.w));
+    return ((value > best) | nans) & !settled;
+}
+
+@compute @workgroup_size(FLAT_LANES)
+fn spread(
     @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) lane: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
 ) {
-    let first_input = group.x * TILE;
-    let first_row = group.y * TILE;
-    // Whether the neighbours of each of the invocation's rows belong to the same utterance.
-    var has_previous = vec4<bool>();
-    var has_next = vec4<bool>();
-    for (var i = 0u; i < 4u; i++) {
-        let row = first_row + lane.y * 4u + i;
-        if (row < args.input_rows) {
-            let utterance = input_owners[row];
-            has_previous[i] = row > input_offsets[utterance];
-            has_next[i] = row + 1u < input_offsets[utterance + 1u];
-        }
+    let i = flat_group(group, groups) * FLAT_LANES + lane;
+    if (i >= args.input_rows * args.outputs) {
+        return;
     }
-    var sums = array<vec4<f32>, 4>();
-    for (var k = 0u; k < args.outputs; k += DEPTH) {
-        // Rows first_row - 1 .. first_row + TILE, both inclusive.
-        for (var part = index; part < (TILE + 2u) * DEPTH; part += 256u) {
-            let row = first_row + part / DEPTH;
-            var value = 0.0;
-            if (row > 0u) {
-                value = gradient(row - 1u, k + part % DEPTH);
-            }
-            rows[part % DEPTH * (TILE + 2u) + part / DEPTH] = value;
-        }
-        for (var part = index; part < TILE * DEPTH * TAPS; part += 256u) {
-            let output = k + part / (TILE * TAPS);
-            let channel_tap = first_input * TAPS + part % (TILE * TAPS);
-            var value = 0.0;
-            if (output < args.outputs && channel_tap < args.inputs * TAPS) {
-                value = weight[output * args.inputs * TAPS + channel_tap];
-            }
-            taps[(part / (TILE * TAPS) * TAPS + channel_tap % TAPS) * PITCH + part % (TILE * TAPS) / TAPS] = value;
-        }
-        workgroupBarrier();
-        for (var depth = 0u; depth < DEPTH; depth++) {
-            let previous = tile_columns(depth * TAPS + 2u, lane.x);
-            let same = tile_columns(depth * TAPS + 1u, lane.x);
-            let next = tile_columns(depth * TAPS, lane.x);
-            for (var i = 0u; i < 4u; i++) {
-                let r = depth * (TILE + 2u) + lane.y * 4u + i;
-                sums[i] += select(0.0, rows[r], has_previous[i]) * previous
-                    + rows[r + 1u] * same
-                    + select(0.0, rows[r + 2u], has_next[i]) * next;
-            }
-        }
-        workgroupBarrier();
-    }
-    for (var i = 0u; i < 4u; i++) {
-        let row = first_row + lane.y * 4u + i;
-        for (var j = 0u; j < 4u; j++) {
-            let input = first_input + lane.x + j * 16u;
-            if (row < args.input_rows && input < args.inputs) {
-                let place = row * args.inputs + input;
-                if (args.accumulate != 0u) {
-                    dx[place] += sums[i][j];
-                } else {
-                    dx[place] = sums[i][j];
-                }
-            }
-        }
-    }
-}
-
-/// Input row `row + tap - 1`, zero where that is another utterance's.
-fn shifted_input(row: u32, tap: u32, channel: u32, end: u32) -> f32 {
-    if (row >= end || channel >= args.inputs) {
-        return 0.0;
-    }
+    let row = i / args.outputs;
+    let output = i % args.outputs;
     let utterance = input_owners[row];
-    if (row + tap <= input_offsets[utterance] || row + tap > input_offsets[utterance + 1u]) {
-        return 0.0;
+    let first = input_offsets[utterance];
+    let window = output_offsets[utterance] + (row - first) / WINDOW;
+    var value = 0.0;
+    if (window < output_offsets[utterance + 1u]) {
+        let winner = (won[window * winner_words() + output / 16u] >> (2u * (output % 16u))) & 3u;
+        let place = window * args.outputs + output;
+        if (winner == (row - first) % WINDOW && !(args.relu != 0u && gate[place] <= 0.0)) {
+            value = dy[place];
+        }
     }
-    return x[(row + tap - 1u) * args.inputs + channel];
+    spread_out[i] = value;
+    if (output == 0u) {
+        edges_out[row] = edges_within(row, first, input_offsets[utterance + 1u]);
+    }
 }
 
-@compute @workgroup_size(16, 16)
-fn backward_weight(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) lane: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let first_input = group.x * TILE;
-    let first_output = group.y * TILE;
+/// Left the gradients that reach rows, right weights; the terms are outputs of the three taps.
+fn backward_input_block(block: u32, first_row: u32, row_edges: vec4<u32>, first_input: u32, k: u32) -> mat4x4<f32> {
+    let corner = block_corner(block);
+    let term = k + corner.y;
+    if (block < TILE_ROWS) {
+        let row = first_row + corner.x;
+        return transpose(mat4x4<f32>(
+            gradient_quad(row, row_edges.x, term),
+            gradient_quad(row + 1u, row_edges.y, term),
+            gradient_quad(row + 2u, row_edges.z, term),
+            gradient_quad(row + 3u, row_edges.w, term),
+        ));
+    }
+    let input = first_input + corner.x;
+    return mat4x4<f32>(
+        term_weights(term, input), term_weights(term + 1u, input), term_weights(term + 2u, input), term_weights(term + 3u, input),
+    );
+}
+
+fn backward_input_blocks(lane: u32, first_row: u32, row_edges: vec4<u32>, first_input: u32, k: u32) -> Blocks {
+    var blocks = Blocks(backward_input_block(lane, first_row, row_edges, first_input, k), mat4x4<f32>());
+    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
+        // LANES are no fewer than TILE_ROWS: these are weights.
+        blocks[1] = backward_input_block(lane + LANES, first_row, row_edges, first_input, k);
+    }
+    return blocks;
+}
+
+@compute @workgroup_size(LANES)
+fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first_input = group.x * TILE_COLUMNS;
+    let first_row = group.y * TILE_ROWS;
+    // Of the rows of the block of `left` that the invocation brings.
+    let row_edges = edges_of(first_row + block_corner(min(lane, TILE_ROWS - 1u)).x, args.input_rows);
+    var sums = Sums();
+    var blocks = backward_input_blocks(lane, first_row, row_edges, first_input, 0u);
+    for (var k = 0u; k < TAPS * args.outputs; k += DEPTH) {
+        put_blocks(lane, blocks);
+        workgroupBarrier();
+        blocks = backward_input_blocks(lane, first_row, row_edges, first_input, k + DEPTH);
+        multiply_tiles(lane, &sums);
+        workgroupBarrier();
+    }
+    let row = first_row + own_corner(lane).x;
+    let input = first_input + own_corner(lane).y;
+    put_input_gradients(row, input, sums[0]);
+    put_input_gradients(row + 4u, input, sums[1]);
+    put_input_gradients(row + 8u, input, sums[2]);
+}
+
+fn put_input_gradients(row: u32, input: u32, sums: mat4x4<f32>) {
+    put_input_gradient(row, input, sums[0]);
+    put_input_gradient(row + 1u, input, sums[1]);
+    put_input_gradient(row + 2u, input, sums[2]);
+    put_input_gradient(row + 3u, input, sums[3]);
+}
+
+fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
+    if (row >= args.input_rows || input >= args.inputs) {
+        return;
+    }
+    let place = row * args.inputs + input;
+    @if(quads) {
+        if (args.accumulate != 0u) {
+            dx[place / 4u] += sums;
+        } else {
+            dx[place / 4u] = sums;
+        }
+    }
+    @else {
+        var values = sums;
+        for (var j = 0u; j < min(4u, args.inputs - input); j++) {
+            if (args.accumulate != 0u) {
+                dx[place + j] += values[j];
+            } else {
+                dx[place + j] = values[j];
+            }
+        }
+    }
+}
+
+/// Gradients at four outputs of a row, zero outside the slab.
+fn output_gradients(row: u32, output: u32, end: u32) -> vec4<f32> {
+    if (row >= end || output >= args.outputs) {
+        return vec4<f32>();
+    }
+    let place = row * args.outputs + output;
+    @if(quads) {
+        return gradients[place / 4u];
+    }
+    @else {
+        let last = args.outputs - 1u - output;
+        let at = place + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+        let values = vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
+        return select(vec4<f32>(), values, vec4<u32>(0u, 1u, 2u, 3u) <= vec4<u32>(last));
+    }
+}
+
+/// Left the gradients of outputs, right the inputs of the three taps; the terms are rows.
+fn backward_weight_block(block: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> mat4x4<f32> {
+    let corner = block_corner(block);
+    let row = k + corner.y;
+    if (block < TILE_ROWS) {
+        let output = first_output + corner.x;
+        return mat4x4<f32>(
+            output_gradients(row, output, end),
+            output_gradients(row + 1u, output, end),
+            output_gradients(row + 2u, output, end),
+            output_gradients(row + 3u, output, end),
+        );
+    }
+    let column = first_column + corner.x;
+    let row_edges = edges_of(row, end);
+    return mat4x4<f32>(
+        input_quad(row, row_edges.x, column),
+        input_quad(row + 1u, row_edges.y, column),
+        input_quad(row + 2u, row_edges.z, column),
+        input_quad(row + 3u, row_edges.w, column),
+    );
+}
+
+fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> Blocks {
+    var blocks = Blocks(backward_weight_block(lane, first_output, first_column, k, end), mat4x4<f32>());
+    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
+        blocks[1] = backward_weight_block(lane + LANES, first_output, first_column, k, end);
+    }
+    return blocks;
+}
+
+@compute @workgroup_size(LANES)
+fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first_column = group.x * TILE_COLUMNS;
+    let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;
     let end = min(first_row + args.slab_rows, args.input_rows);
-    var sums = array<vec4<f32>, 12>();
+    let sums_bias = group.x == 0u && lane < ROW_QUADS;
+    var sums = Sums();
     var bias_sums = vec4<f32>();
+    var blocks = backward_weight_blocks(lane, first_output, first_column, first_row, end);
     for (var k = first_row; k < end; k += DEPTH) {
-        for (var part = index; part < TILE * DEPTH; part += 256u) {
-            let row = k + part / TILE;
-            var value = 0.0;
-            if (row < end) {
-                value = gradient(row, first_output + part % TILE);
-            }
-            rows[part] = value;
-        }
-        for (var part = index; part < TILE * DEPTH * TAPS; part += 256u) {
-            let depth_tap = part / TILE;
-            taps[depth_tap * PITCH + part % TILE] = shifted_input(k + depth_tap / TAPS, depth_tap % TAPS, first_input + part % TILE, end);
-        }
+        put_blocks(lane, blocks);
         workgroupBarrier();
-        for (var depth = 0u; depth < DEPTH; depth++) {
-            let r = depth * TILE + lane.y * 4u;
-            let outputs = vec4<f32>(rows[r], rows[r + 1u], rows[r + 2u], rows[r + 3u]);
-            bias_sums += outputs;
-            for (var tap = 0u; tap < TAPS; tap++) {
-                let columns = tile_columns(depth * TAPS + tap, lane.x);
-                sums[tap * 4u] += outputs.x * columns;
-                sums[tap * 4u + 1u] += outputs.y * columns;
-                sums[tap * 4u + 2u] += outputs.z * columns;
-                sums[tap * 4u + 3u] += outputs.w * columns;
-            }
+        blocks = backward_weight_blocks(lane, first_output, first_column, k + DEPTH, end);
+        multiply_tiles(lane, &sums);
+        if (sums_bias) {
+            bias_sums = add_rows(lane, bias_sums);
         }
         workgroupBarrier();
     }
     let slab = group.z * args.outputs * (args.inputs * TAPS + 1u);
-    for (var i = 0u; i < 4u; i++) {
-        let output = first_output + lane.y * 4u + i;
+    let output = first_output + own_corner(lane).x;
+    let column = first_column + own_corner(lane).y;
+    put_weight_gradients(slab, output, column, sums[0]);
+    put_weight_gradients(slab, output + 4u, column, sums[1]);
+    put_weight_gradients(slab, output + 8u, column, sums[2]);
+    if (sums_bias) {
         for (var j = 0u; j < 4u; j++) {
-            let input = first_input + lane.x + j * 16u;
-            if (output < args.outputs && input < args.inputs) {
-                for (var tap = 0u; tap < TAPS; tap++) {
-                    partial[slab + (output * args.inputs + input) * TAPS + tap] = sums[tap * 4u + i][j];
-                }
+            let own_output = first_output + 4u * lane + j;
+            if (own_output < args.outputs) {
+                partial[slab + args.outputs * args.inputs * TAPS + own_output] = bias_sums[j];
             }
         }
-        if (first_input == 0u && lane.x == 0u && output < args.outputs) {
-            partial[slab + args.outputs * args.inputs * TAPS + output] = bias_sums[i];
+    }
+}
+
+fn put_weight_gradients(slab: u32, output: u32, column: u32, sums: mat4x4<f32>) {
+    put_weight_gradient(slab, output, column, sums[0]);
+    put_weight_gradient(slab, output + 1u, column, sums[1]);
+    put_weight_gradient(slab, output + 2u, column, sums[2]);
+    put_weight_gradient(slab, output + 3u, column, sums[3]);
+}
+
+fn put_weight_gradient(slab: u32, output: u32, column: u32, sums: vec4<f32>) {
+    if (output >= args.outputs) {
+        return;
+    }
+    var values = sums;
+    for (var j = 0u; j < 4u; j++) {
+        let tap = tap_of(column + j, args.inputs);
+        if (tap < TAPS) {
+            partial[slab + (output * args.inputs + column + j - tap * args.inputs) * TAPS + tap] = values[j];
         }
     }
 }

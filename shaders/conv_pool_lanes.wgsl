@@ -8,8 +8,11 @@
 // backward_weight   dW_k = Σ_t g[t] x[t + k - 1]ᵀ, db = Σ_t g[t], by slabs of rows that `slabs.wgsl` adds in order
 // The widths of x and y must be multiples of four.
 
-import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_columns, terms_of};
-import package::shared::grid::flat_group;
+import package::lanes::product::{
+    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
+    terms_of, tile, tile_at, keep_rows
+};
+import package::shared::grid::{BLOCK_ROWS, first_row, flat_group};
 import package::shared::numbers::is_nan;
 
 struct Args {
@@ -47,10 +50,12 @@ struct Args {
 
 const WINDOW: u32 = 3;
 const TAPS: u32 = 3;
-/// Windows of a forward tile, and its rows by fours.
+/// Windows of a forward tile, and its rows by eights.
 const WINDOWS: u32 = 8;
-const WINDOW_QUADS: u32 = WINDOWS * WINDOW / 4;
+const WINDOW_EIGHTS: u32 = WINDOWS * WINDOW / LANES;
 const FLAT_LANES: u32 = 64;
+/// Invocations of a workgroup of `spread`, over fours of columns.
+const SPREAD_LANES: u32 = 32;
 
 /// Words that the winners of one row take.
 fn winner_words() -> u32 {
@@ -87,59 +92,58 @@ fn pack(
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let output = min(group.x * TILE_COLUMNS + 4u * lane, args.outputs - 4u);
+    let output = group.x * TILE_COLUMNS + 4u * lane;
+    let first = min(output, args.outputs - 4u);
+    let second = min(output + HALF, args.outputs - 4u);
     let first_window = group.y * WINDOWS;
     let width = args.inputs / 4u;
-    let pitch = TAPS * width;
-    // Row of the convolution that the invocation fetches the inputs of, for each four of the tile's.
-    var rows: array<u32, WINDOW_QUADS>;
-    var edges: array<u32, WINDOW_QUADS>;
-    for (var quad = 0u; quad < WINDOW_QUADS; quad++) {
-        let within = 4u * quad + lane / 2u;
+    // Row of the convolution that the invocation fetches the inputs of, for each eight of the tile's.
+    var rows: array<u32, WINDOW_EIGHTS>;
+    var edges: array<u32, WINDOW_EIGHTS>;
+    for (var e = 0u; e < WINDOW_EIGHTS; e++) {
+        let within = 8u * e + lane;
         let window = min(first_window + within / WINDOW, args.output_rows - 1u);
         let utterance = output_owners[window];
-        rows[quad] = input_offsets[utterance] + (window - output_offsets[utterance]) * WINDOW + within % WINDOW;
-        edges[quad] = select(0u, 1u, rows[quad] == input_offsets[utterance])
-            | select(0u, 2u, rows[quad] + 1u == input_offsets[utterance + 1u]);
+        rows[e] = input_offsets[utterance] + (window - output_offsets[utterance]) * WINDOW + within % WINDOW;
+        edges[e] = select(0u, 1u, rows[e] == input_offsets[utterance])
+            | select(0u, 2u, rows[e] + 1u == input_offsets[utterance + 1u]);
     }
-    var sums = array<mat4x4<f32>, WINDOW_QUADS>();
-    for (var k = 0u; k < pitch; k += 2u) {
-        let more = k + 1u < pitch;
-        let first = output * pitch + k;
-        let low = mat4x4<f32>(
-            packed_weight[first],
-            packed_weight[first + pitch],
-            packed_weight[first + 2u * pitch],
-            packed_weight[first + 3u * pitch],
-        );
-        let next = output * pitch + min(k + 1u, pitch - 1u);
-        let high = mat4x4<f32>(
-            select(vec4<f32>(), packed_weight[next], more),
-            select(vec4<f32>(), packed_weight[next + pitch], more),
-            select(vec4<f32>(), packed_weight[next + 2u * pitch], more),
-            select(vec4<f32>(), packed_weight[next + 3u * pitch], more),
-        );
-        var weights = terms_of(low, high);
-        let own = k + lane % 2u;
-        for (var quad = 0u; quad < WINDOW_QUADS; quad++) {
-            let reached = own < pitch && reaches(edges[quad], own / width);
-            let values = select(vec4<f32>(), x[select(0u, (rows[quad] - 1u) * width + own, reached)], reached);
-            sums[quad] = multiply_quad(values, &weights, sums[quad]);
+    var sums = array<Eight, WINDOW_EIGHTS>();
+    for (var k = 0u; k < TAPS * width; k++) {
+        var weights = terms_of(weights_at(first, k), weights_at(second, k));
+        for (var e = 0u; e < WINDOW_EIGHTS; e++) {
+            let reached = reaches(edges[e], k / width);
+            let values = select(vec4<f32>(), x[select(0u, (rows[e] - 1u) * width + k, reached)], reached);
+            sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
-    let inside = group.x * TILE_COLUMNS + 4u * lane < args.outputs;
-    pool(first_window, output, inside, lane, sums[0][0], sums[0][1], sums[0][2]);
-    pool(first_window + 1u, output, inside, lane, sums[0][3], sums[1][0], sums[1][1]);
-    pool(first_window + 2u, output, inside, lane, sums[1][2], sums[1][3], sums[2][0]);
-    pool(first_window + 3u, output, inside, lane, sums[2][1], sums[2][2], sums[2][3]);
-    pool(first_window + 4u, output, inside, lane, sums[3][0], sums[3][1], sums[3][2]);
-    pool(first_window + 5u, output, inside, lane, sums[3][3], sums[4][0], sums[4][1]);
-    pool(first_window + 6u, output, inside, lane, sums[4][2], sums[4][3], sums[5][0]);
-    pool(first_window + 7u, output, inside, lane, sums[5][1], sums[5][2], sums[5][3]);
+    for (var e = 0u; e < WINDOW_EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var window = 0u; window < min(WINDOWS, args.output_rows - first_window); window++) {
+        pool(first_window + window, output, tile_at(WINDOW * window, lane), lane);
+        pool(first_window + window, output + HALF, tile_at(WINDOW * window, lane) + LANES, lane);
+    }
 }
 
-/// Stores the maximum of a window's three rows, and which row held it first.
-fn pool(window: u32, output: u32, inside: bool, lane: u32, first: vec4<f32>, second: vec4<f32>, third: vec4<f32>) {
+/// Four rows of packed weights, as many inputs of each.
+fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
+    let pitch = TAPS * args.inputs / 4u;
+    let first = output * pitch + k;
+    return mat4x4<f32>(
+        packed_weight[first],
+        packed_weight[first + pitch],
+        packed_weight[first + 2u * pitch],
+        packed_weight[first + 3u * pitch],
+    );
+}
+
+/// Stores the maximum of a window's three rows, and which row held it first; `place` is that of the first row in `tile`.
+fn pool(window: u32, output: u32, place: u32, lane: u32) {
+    let first = tile[place];
+    let second = tile[place + TILE_COLUMNS / 4u];
+    let third = tile[place + 2u * (TILE_COLUMNS / 4u)];
+    let inside = output < args.outputs;
     let second_wins = wins(second, first);
     var best = select(first, second, second_wins);
     var winner = select(vec4<u32>(), vec4<u32>(1u), second_wins);
@@ -151,7 +155,7 @@ fn pool(window: u32, output: u32, inside: bool, lane: u32, first: vec4<f32>, sec
     var word = select(0u, (bits.x | bits.y | bits.z | bits.w) << (8u * (lane % 4u)), inside);
     word |= subgroupShuffleXor(word, 1u);
     word |= subgroupShuffleXor(word, 2u);
-    if (window >= args.output_rows || !inside) {
+    if (!inside) {
         return;
     }
     var value = best + bias[output / 4u];
@@ -171,73 +175,80 @@ fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
     return ((value > best) | nans) & !settled;
 }
 
-@compute @workgroup_size(FLAT_LANES)
+@compute @workgroup_size(SPREAD_LANES)
 fn spread(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * FLAT_LANES + lane;
     let width = args.outputs / 4u;
-    if (i >= args.input_rows * width) {
+    let c = group.x * SPREAD_LANES + lane;
+    if (c >= width) {
         return;
     }
-    let row = i / width;
-    let utterance = input_owners[row];
-    let local = row - input_offsets[utterance];
-    let window = output_offsets[utterance] + local / WINDOW;
-    var value = vec4<f32>();
-    if (window < output_offsets[utterance + 1u]) {
-        let output = i % width * 4u;
-        let word = won[window * winner_words() + output / 16u] >> (2u * (output % 16u));
-        let winner = vec4<u32>(word, word >> 2u, word >> 4u, word >> 6u) & vec4<u32>(3u);
-        let place = window * width + i % width;
-        value = select(vec4<f32>(), dy[place], winner == vec4<u32>(local % WINDOW));
-        if (args.relu != 0u) {
-            value = select(value, vec4<f32>(), gate[place] <= vec4<f32>());
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.input_rows); row++) {
+        let utterance = input_owners[row];
+        let local = row - input_offsets[utterance];
+        let window = output_offsets[utterance] + local / WINDOW;
+        var value = vec4<f32>();
+        if (window < output_offsets[utterance + 1u]) {
+            let word = won[window * winner_words() + c / 4u] >> (8u * (c % 4u));
+            let winner = vec4<u32>(word, word >> 2u, word >> 4u, word >> 6u) & vec4<u32>(3u);
+            let place = window * width + c;
+            value = select(vec4<f32>(), dy[place], winner == vec4<u32>(local % WINDOW));
+            if (args.relu != 0u) {
+                value = select(value, vec4<f32>(), gate[place] <= vec4<f32>());
+            }
         }
+        spread_out[row * width + c] = value;
     }
-    spread_out[i] = value;
 }
 
 @compute @workgroup_size(LANES)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let input = min(group.x * TILE_COLUMNS + 4u * lane, args.inputs - 4u);
+    let input = group.x * TILE_COLUMNS + 4u * lane;
+    let first = min(input, args.inputs - 4u) / 4u;
+    let second = min(input + HALF, args.inputs - 4u) / 4u;
     let first_row = group.y * TILE_ROWS;
     let width = args.outputs / 4u;
-    var edges: array<u32, QUADS>;
-    for (var quad = 0u; quad < QUADS; quad++) {
-        edges[quad] = edges_of(first_row + 4u * quad + lane / 2u);
+    let pitch = args.inputs / 4u;
+    var edges: array<u32, EIGHTS>;
+    for (var e = 0u; e < EIGHTS; e++) {
+        edges[e] = edges_of(first_row + 8u * e + lane);
     }
     var sums = Sums();
     // Over the gradients of rows t - 1, t, t + 1, which x[t] reached by the taps 2, 1, 0.
-    for (var k = 0u; k < TAPS * width; k += 2u) {
+    for (var k = 0u; k < TAPS * width; k++) {
+        let tap = TAPS - 1u - k / width;
         var weights: Terms;
         for (var i = 0u; i < DEPTH; i++) {
-            let term = min(4u * k + i, TAPS * args.outputs - 1u);
-            let tap = TAPS - 1u - term / args.outputs;
-            let place = ((term % args.outputs * TAPS + tap) * args.inputs + input) / 4u;
-            weights[i] = select(vec4<f32>(), packed_weight[place], 4u * k + i < TAPS * args.outputs);
+            let row = ((4u * (k % width) + i) * TAPS + tap) * pitch;
+            weights[i] = mat2x4<f32>(packed_weight[row + first], packed_weight[row + second]);
         }
-        let own = k + lane % 2u;
-        for (var quad = 0u; quad < QUADS; quad++) {
-            let row = min(first_row + 4u * quad + lane / 2u, args.input_rows - 1u);
-            let reached = own < TAPS * width && reaches(edges[quad], own / width);
-            let values = select(vec4<f32>(), gradients[select(0u, (row - 1u) * width + own, reached)], reached);
-            sums[quad] = multiply_quad(values, &weights, sums[quad]);
+        for (var e = 0u; e < EIGHTS; e++) {
+            let row = min(first_row + 8u * e + lane, args.input_rows - 1u);
+            let reached = reaches(edges[e], k / width);
+            let values = select(vec4<f32>(), gradients[select(0u, (row - 1u) * width + k, reached)], reached);
+            sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
-    for (var quad = 0u; quad < QUADS; quad++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_row + 4u * quad + i;
-            if (row < args.input_rows && group.x * TILE_COLUMNS + 4u * lane < args.inputs) {
-                let place = (row * args.inputs + input) / 4u;
-                if (args.accumulate != 0u) {
-                    dx[place] += sums[quad][i];
-                } else {
-                    dx[place] = sums[quad][i];
-                }
-            }
+    for (var e = 0u; e < EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.input_rows - first_row); i++) {
+        store_input_gradient(first_row + i, input, tile[tile_at(i, lane)]);
+        store_input_gradient(first_row + i, input + HALF, tile[tile_at(i, lane) + LANES]);
+    }
+}
+
+fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
+    if (input < args.inputs) {
+        let place = (row * args.inputs + input) / 4u;
+        if (args.accumulate != 0u) {
+            dx[place] += sum;
+        } else {
+            dx[place] = sum;
         }
     }
 }
@@ -245,7 +256,9 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
 @compute @workgroup_size(LANES)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let columns = TAPS * args.inputs;
-    let column = min(group.x * TILE_COLUMNS + 4u * lane, columns - 4u);
+    let column = group.x * TILE_COLUMNS + 4u * lane;
+    let first = min(column, columns - 4u);
+    let second = min(column + HALF, columns - 4u);
     let first_output = group.y * TILE_ROWS;
     let output = min(first_output + 4u * lane, args.outputs - 4u);
     let first_row = group.z * args.slab_rows;
@@ -255,37 +268,46 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     for (var k = first_row; k < end; k += DEPTH) {
         // One row's edges an invocation.
         let edges = edges_of(k + lane);
-        var left: Terms;
+        var left: mat4x4<f32>;
         var right: Terms;
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
-            let reached = k + i < end && reaches(subgroupShuffle(edges, i), column / args.inputs);
+            let row_edges = subgroupShuffle(edges, i);
             left[i] = select(vec4<f32>(), gradients[(row * args.outputs + output) / 4u], k + i < end);
-            right[i] = select(vec4<f32>(), x[select(0u, (row * args.inputs - args.inputs + column) / 4u, reached)], reached);
+            right[i] = mat2x4<f32>(input_at(row, first, row_edges), input_at(row, second, row_edges));
             bias_sums += left[i];
         }
-        for (var quad = 0u; quad < QUADS; quad++) {
-            sums[quad] = multiply_columns(quad, &left, &right, sums[quad]);
+        for (var e = 0u; e < EIGHTS; e++) {
+            sums[e] = multiply_columns(e, left, &right, sums[e]);
         }
     }
     let slab = group.z * args.outputs * (columns + 1u);
-    for (var quad = 0u; quad < QUADS; quad++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_output + 4u * quad + i;
-            if (row < args.outputs && group.x * TILE_COLUMNS + 4u * lane < columns) {
-                let first = slab + row * columns + column % args.inputs * TAPS + column / args.inputs;
-                partial[first] = sums[quad][i].x;
-                partial[first + TAPS] = sums[quad][i].y;
-                partial[first + 2u * TAPS] = sums[quad][i].z;
-                partial[first + 3u * TAPS] = sums[quad][i].w;
-            }
-        }
+    for (var e = 0u; e < EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.outputs - first_output); i++) {
+        store_weight_gradient(slab, first_output + i, column, tile[tile_at(i, lane)]);
+        store_weight_gradient(slab, first_output + i, column + HALF, tile[tile_at(i, lane) + LANES]);
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
-        let first = slab + args.outputs * columns + output;
-        partial[first] = bias_sums.x;
-        partial[first + 1u] = bias_sums.y;
-        partial[first + 2u] = bias_sums.z;
-        partial[first + 3u] = bias_sums.w;
+        let place = slab + args.outputs * columns + output;
+        for (var i = 0u; i < 4u; i++) {
+            partial[place + i] = bias_sums[i];
+        }
+    }
+}
+
+/// Four of the 3 · inputs numbers that row `row` of the convolution reads, zero where the utterance has ended.
+fn input_at(row: u32, column: u32, edges: u32) -> vec4<f32> {
+    let reached = reaches(edges, column / args.inputs);
+    return select(vec4<f32>(), x[select(0u, (row * args.inputs + column - args.inputs) / 4u, reached)], reached);
+}
+
+fn store_weight_gradient(slab: u32, output: u32, column: u32, sum: vec4<f32>) {
+    if (column < TAPS * args.inputs) {
+        let place = slab + output * TAPS * args.inputs + column % args.inputs * TAPS + column / args.inputs;
+        for (var i = 0u; i < 4u; i++) {
+            partial[place + i * TAPS] = sum[i];
+        }
     }
 }

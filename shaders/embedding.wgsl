@@ -2,7 +2,7 @@
 // that used it, in their order.
 // table: [words, width], y, dy: [rows, width]
 
-import package::shared::grid::flat_group;
+import package::shared::grid::{BLOCK_ROWS, first_row};
 
 struct Args {
     rows: u32,
@@ -11,17 +11,23 @@ struct Args {
     accumulate: u32,
 }
 
+/// What an invocation reads at a time: four columns where all sizes are multiples of four.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+@if(quads) const COLUMNS: u32 = 4;
+@if(ones) const COLUMNS: u32 = 1;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> table: array<Element>;
 @group(0) @binding(2) var<storage, read> ids: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read> dy: array<Element>;
 /// [words + 1]: range of a word in `occurrences`
 @group(0) @binding(5) var<storage, read> occurrence_offsets: array<u32>;
 @group(0) @binding(6) var<storage, read> occurrences: array<u32>;
-@group(0) @binding(7) var<storage, read_write> dtable: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dtable: array<Element>;
 
-const LANES: u32 = 256;
+const LANES: u32 = 32;
 const OUT_OF_VOCABULARY: u32 = 0xffffffff;
 
 @compute @workgroup_size(LANES)
@@ -30,16 +36,20 @@ fn forward(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.rows * args.width) {
+    let width = args.width / COLUMNS;
+    let c = group.x * LANES + lane;
+    if (c >= width) {
         return;
     }
-    let word = ids[i / args.width];
-    var value = 0.0;
-    if (word != OUT_OF_VOCABULARY) {
-        value = table[word * args.width + i % args.width];
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
+        let word = ids[row];
+        var value = Element();
+        if (word != OUT_OF_VOCABULARY) {
+            value = table[word * width + c];
+        }
+        y[row * width + c] = value;
     }
-    y[i] = value;
 }
 
 @compute @workgroup_size(LANES)
@@ -48,18 +58,21 @@ fn backward(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.words * args.width) {
+    let width = args.width / COLUMNS;
+    let c = group.x * LANES + lane;
+    if (c >= width) {
         return;
     }
-    let word = i / args.width;
-    var total = 0.0;
-    for (var place = occurrence_offsets[word]; place < occurrence_offsets[word + 1u]; place++) {
-        total += dy[occurrences[place] * args.width + i % args.width];
-    }
-    if (args.accumulate != 0u) {
-        dtable[i] += total;
-    } else {
-        dtable[i] = total;
+    let first = first_row(group, groups);
+    for (var word = first; word < min(first + BLOCK_ROWS, args.words); word++) {
+        var total = Element();
+        for (var place = occurrence_offsets[word]; place < occurrence_offsets[word + 1u]; place++) {
+            total += dy[occurrences[place] * width + c];
+        }
+        if (args.accumulate != 0u) {
+            dtable[word * width + c] += total;
+        } else {
+            dtable[word * width + c] = total;
+        }
     }
 }

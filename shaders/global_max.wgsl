@@ -2,7 +2,7 @@
 // ties; NaN wins. Backward sends the gradient to that row and zero to the others.
 // x, dx: [rows, columns], y, dy, winners: [batch, total_columns]
 
-import package::shared::grid::flat_group;
+import package::shared::grid::{BLOCK_ROWS, first_row};
 import package::shared::numbers::is_nan;
 
 struct Args {
@@ -14,40 +14,54 @@ struct Args {
     accumulate: u32,
 }
 
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> offsets: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read> winning_rows: array<u32>;
-@group(0) @binding(7) var<storage, read> owners: array<u32>;
-@group(0) @binding(8) var<storage, read_write> dx: array<f32>;
+/// What an invocation works on: four columns where all sizes are multiples of four.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+@if(quads) alias Row = vec4<u32>;
+@if(ones) alias Row = u32;
+@if(quads) const COLUMNS: u32 = 4;
+@if(ones) const COLUMNS: u32 = 1;
 
-const LANES: u32 = 256;
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> offsets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> winners: array<Row>;
+@group(0) @binding(5) var<storage, read> dy: array<Element>;
+@group(0) @binding(6) var<storage, read> winning_rows: array<Row>;
+@group(0) @binding(7) var<storage, read> owners: array<u32>;
+@group(0) @binding(8) var<storage, read_write> dx: array<Element>;
+
+const LANES: u32 = 32;
+
+/// Where `value` takes the place of `best`.
+@if(ones) fn wins(value: f32, best: f32) -> bool {
+    return (value > best || is_nan(value)) && !is_nan(best);
+}
+
+@if(quads) fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
+    let nans = vec4<bool>(is_nan(value.x), is_nan(value.y), is_nan(value.z), is_nan(value.w));
+    let settled = vec4<bool>(is_nan(best.x), is_nan(best.y), is_nan(best.z), is_nan(best.w));
+    return ((value > best) | nans) & !settled;
+}
 
 @compute @workgroup_size(LANES)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.batch * args.columns) {
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let width = args.columns / COLUMNS;
+    let c = group.x * LANES + lane;
+    if (c >= width) {
         return;
     }
-    let utterance = i / args.columns;
-    let c = i % args.columns;
-    var winner = offsets[utterance];
-    var best = x[winner * args.columns + c];
-    for (var row = winner + 1u; row < offsets[utterance + 1u]; row++) {
-        let value = x[row * args.columns + c];
-        if ((value > best || is_nan(value)) && !is_nan(best)) {
-            best = value;
-            winner = row;
-        }
+    let first = offsets[group.y];
+    var winner = Row(first);
+    var best = x[first * width + c];
+    for (var row = first + 1u; row < offsets[group.y + 1u]; row++) {
+        let value = x[row * width + c];
+        let better = wins(value, best);
+        best = select(best, value, better);
+        winner = select(winner, Row(row), better);
     }
-    let place = utterance * args.total_columns + args.column + c;
+    let place = (group.y * args.total_columns + args.column) / COLUMNS + c;
     y[place] = best;
     winners[place] = winner;
 }
@@ -58,19 +72,19 @@ fn backward(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.rows * args.columns) {
+    let width = args.columns / COLUMNS;
+    let c = group.x * LANES + lane;
+    if (c >= width) {
         return;
     }
-    let row = i / args.columns;
-    let place = owners[row] * args.total_columns + args.column + i % args.columns;
-    var value = 0.0;
-    if (winning_rows[place] == row) {
-        value = dy[place];
-    }
-    if (args.accumulate != 0u) {
-        dx[i] += value;
-    } else {
-        dx[i] = value;
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
+        let place = (owners[row] * args.total_columns + args.column) / COLUMNS + c;
+        let value = select(Element(), dy[place], winning_rows[place] == Row(row));
+        if (args.accumulate != 0u) {
+            dx[row * width + c] += value;
+        } else {
+            dx[row * width + c] = value;
+        }
     }
 }

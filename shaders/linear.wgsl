@@ -1,12 +1,16 @@
-// Matrix products of the projections, the feed-forward and the LSTM's inputs:
+// Matrix products of the projections, the feed-forward and the LSTM's inputs, for graphics hardware:
 // forward           y  = act(x · Wᵀ + b)
 // backward_input    dx (+)= g · W        g = dy, or 0 where the ReLU was shut
 // backward_weight   dW = gᵀ · x, db = Σ g, by fixed slabs of rows that `slabs.wgsl` adds in order
 // x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
-// The variant `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
+// Variants: the tiles of `shared/tile.wgsl`; `quads`, where all widths and columns are multiples of four, takes the buffers
+// as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
 @if(rounded) import package::shared::numbers::round_to_f16;
-import package::shared::tile::{TILE_ROWS, TILE_COLUMNS, DEPTH, PITCH, left, right, multiply_tiles};
+import package::shared::tile::{
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, LANES, DEPTH, BLOCKS, SECOND_BLOCK, Blocks, Sums,
+    block_corner, own_corner, put_blocks, multiply_tiles, add_rows,
+};
 
 struct Args {
     rows: u32,
@@ -23,157 +27,341 @@ struct Args {
     dy_column: u32,
 }
 
+@if(quads) alias Element = vec4<f32>;
+@else alias Element = f32;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read> gate: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(5) var<storage, read> dy: array<Element>;
+@group(0) @binding(6) var<storage, read> gate: array<Element>;
+@group(0) @binding(7) var<storage, read_write> dx: array<Element>;
 /// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
-@group(0) @binding(8) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(8) var<storage, read_write> partial: array<Element>;
 
-/// A factor as the product takes it.
-fn factor(value: f32) -> f32 {
-    @if(rounded) return round_to_f16(value);
-    @else return value;
+/// Factors as the product takes them.
+fn factors(values: vec4<f32>) -> vec4<f32> {
+    @if(rounded) return vec4<f32>(round_to_f16(values.x), round_to_f16(values.y), round_to_f16(values.z), round_to_f16(values.w));
+    @else return values;
 }
 
-/// Gradient before the activation, zero outside the matrix.
-fn gradient(row: u32, output: u32, end: u32) -> f32 {
-    if (row >= end || output >= args.outputs) {
-        return 0.0;
-    }
-    let i = row * args.dy_pitch + args.dy_column + output;
-    return factor(select(dy[i], 0.0, args.relu != 0u && gate[i] <= 0.0));
+/// Places of the columns `first` to `first + 3` of a row that begins at `row`, the last one's where there are fewer.
+@if(!quads)
+fn places(row: u32, first: u32, columns: u32) -> vec4<u32> {
+    return row + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
 }
 
-fn weight_at(output: u32, input: u32) -> f32 {
-    if (output >= args.outputs || input >= args.inputs) {
-        return 0.0;
-    }
-    return factor(weight[output * args.inputs + input]);
+/// Four values of the columns from `first` on, zero past the last.
+@if(!quads)
+fn inside(values: vec4<f32>, first: u32, columns: u32) -> vec4<f32> {
+    return select(vec4<f32>(), values, first + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(columns));
 }
 
-fn input_at(row: u32, input: u32, end: u32) -> f32 {
+/// x at four inputs of a row, zero outside the matrix.
+fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
     if (row >= end || input >= args.inputs) {
-        return 0.0;
+        return vec4<f32>();
     }
-    return factor(x[row * args.x_pitch + args.x_column + input]);
+    let start = row * args.x_pitch + args.x_column;
+    @if(quads) {
+        return factors(x[(start + input) / 4u]);
+    }
+    @else {
+        let at = places(start, input, args.inputs);
+        return factors(inside(vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), input, args.inputs));
+    }
 }
 
-@compute @workgroup_size(16, 16)
-fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) lane: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
+/// W at four inputs of an output, zero outside the matrix.
+fn weight_quad(output: u32, input: u32) -> vec4<f32> {
+    if (output >= args.outputs || input >= args.inputs) {
+        return vec4<f32>();
+    }
+    let start = output * args.inputs;
+    @if(quads) {
+        return factors(weight[(start + input) / 4u]);
+    }
+    @else {
+        let at = places(start, input, args.inputs);
+        return factors(inside(vec4<f32>(weight[at.x], weight[at.y], weight[at.z], weight[at.w]), input, args.inputs));
+    }
+}
+
+/// g, the gradient before the activation, at four outputs of a row, zero outside the matrix.
+fn gradient_quad(row: u32, output: u32, end: u32) -> vec4<f32> {
+    if (row >= end || output >= args.outputs) {
+        return vec4<f32>();
+    }
+    let start = row * args.dy_pitch + args.dy_column;
+    @if(quads) {
+        var values = dy[(start + output) / 4u];
+        if (args.relu != 0u) {
+            values = select(values, vec4<f32>(), gate[(start + output) / 4u] <= vec4<f32>());
+        }
+        return factors(values);
+    }
+    @else {
+        let at = places(start, output, args.outputs);
+        var values = inside(vec4<f32>(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), output, args.outputs);
+        if (args.relu != 0u) {
+            values = select(values, vec4<f32>(), vec4<f32>(gate[at.x], gate[at.y], gate[at.z], gate[at.w]) <= vec4<f32>());
+        }
+        return factors(values);
+    }
+}
+
+/// Four inputs of four rows.
+fn inputs_of(row: u32, input: u32, end: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        input_quad(row, input, end), input_quad(row + 1u, input, end), input_quad(row + 2u, input, end), input_quad(row + 3u, input, end),
+    );
+}
+
+/// Four inputs of four outputs' weights.
+fn weights_of(output: u32, input: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        weight_quad(output, input), weight_quad(output + 1u, input), weight_quad(output + 2u, input), weight_quad(output + 3u, input),
+    );
+}
+
+/// Gradients at four outputs of four rows.
+fn gradients_of(row: u32, output: u32, end: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        gradient_quad(row, output, end),
+        gradient_quad(row + 1u, output, end),
+        gradient_quad(row + 2u, output, end),
+        gradient_quad(row + 3u, output, end),
+    );
+}
+
+/// Left rows of x, right rows of W; the terms are inputs.
+fn forward_block(block: u32, first_row: u32, first_output: u32, k: u32) -> mat4x4<f32> {
+    let corner = block_corner(block);
+    if (block < TILE_ROWS) {
+        return transpose(inputs_of(first_row + corner.x, k + corner.y, args.rows));
+    }
+    return transpose(weights_of(first_output + corner.x, k + corner.y));
+}
+
+fn forward_blocks(lane: u32, first_row: u32, first_output: u32, k: u32) -> Blocks {
+    var blocks = Blocks(forward_block(lane, first_row, first_output, k), mat4x4<f32>());
+    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
+        blocks[1] = forward_block(lane + LANES, first_row, first_output, k);
+    }
+    return blocks;
+}
+
+@compute @workgroup_size(LANES)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
-    var sums = array<vec4<f32>, 4>();
+    var sums = Sums();
+    var blocks = forward_blocks(lane, first_row, first_output, 0u);
     for (var k = 0u; k < args.inputs; k += DEPTH) {
-        for (var part = index; part < TILE_ROWS * DEPTH; part += 256u) {
-            let inner = part % DEPTH;
-            let outer = part / DEPTH;
-            left[inner * PITCH + outer] = input_at(first_row + outer, k + inner, args.rows);
-            right[inner * PITCH + outer] = weight_at(first_output + outer, k + inner);
-        }
+        put_blocks(lane, blocks);
         workgroupBarrier();
-        multiply_tiles(lane.xy, &sums);
+        blocks = forward_blocks(lane, first_row, first_output, k + DEPTH);
+        multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
-    for (var i = 0u; i < 4u; i++) {
-        let row = first_row + lane.y * 4u + i;
-        for (var j = 0u; j < 4u; j++) {
-            let output = first_output + lane.x + j * 16u;
-            if (row < args.rows && output < args.outputs) {
-                var value = sums[i][j];
-                if (args.has_bias != 0u) {
-                    value += bias[output];
-                }
-                if (args.relu != 0u && value < 0.0) {
-                    value = 0.0;
-                }
-                y[row * args.outputs + output] = value;
-            }
+    let row = first_row + own_corner(lane).x;
+    let output = first_output + own_corner(lane).y;
+    put_outputs(row, output, sums[0]);
+    put_outputs(row + 4u, output, sums[1]);
+    if (OWN_COLUMNS == 8u) {
+        put_outputs(row, output + TILE_COLUMNS / 2u, sums[3]);
+        put_outputs(row + 4u, output + TILE_COLUMNS / 2u, sums[4]);
+    }
+}
+
+fn put_outputs(row: u32, output: u32, sums: mat4x4<f32>) {
+    put_output(row, output, sums[0]);
+    put_output(row + 1u, output, sums[1]);
+    put_output(row + 2u, output, sums[2]);
+    put_output(row + 3u, output, sums[3]);
+}
+
+fn put_output(row: u32, output: u32, sums: vec4<f32>) {
+    if (row >= args.rows || output >= args.outputs) {
+        return;
+    }
+    var values = sums;
+    if (args.has_bias != 0u) {
+        values += bias_quad(output);
+    }
+    if (args.relu != 0u) {
+        values = select(values, vec4<f32>(), values < vec4<f32>());
+    }
+    let place = row * args.outputs + output;
+    @if(quads) {
+        y[place / 4u] = values;
+    }
+    @else {
+        for (var j = 0u; j < min(4u, args.outputs - output); j++) {
+            y[place + j] = values[j];
         }
     }
 }
 
-@compute @workgroup_size(16, 16)
-fn backward_input(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) lane: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
+fn bias_quad(output: u32) -> vec4<f32> {
+    @if(quads) {
+        return bias[output / 4u];
+    }
+    @else {
+        let at = places(0u, output, args.outputs);
+        return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    }
+}
+
+/// Left rows of g, right columns of W; the terms are outputs.
+fn backward_input_block(block: u32, first_row: u32, first_input: u32, k: u32) -> mat4x4<f32> {
+    let corner = block_corner(block);
+    if (block < TILE_ROWS) {
+        return transpose(gradients_of(first_row + corner.x, k + corner.y, args.rows));
+    }
+    return weights_of(k + corner.y, first_input + corner.x);
+}
+
+fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
+    var blocks = Blocks(backward_input_block(lane, first_row, first_input, k), mat4x4<f32>());
+    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
+        blocks[1] = backward_input_block(lane + LANES, first_row, first_input, k);
+    }
+    return blocks;
+}
+
+@compute @workgroup_size(LANES)
+fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
-    var sums = array<vec4<f32>, 4>();
+    var sums = Sums();
+    var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
     for (var k = 0u; k < args.outputs; k += DEPTH) {
-        for (var part = index; part < TILE_ROWS * DEPTH; part += 256u) {
-            left[(part % DEPTH) * PITCH + part / DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, args.rows);
-            right[(part / TILE_COLUMNS) * PITCH + part % TILE_COLUMNS] = weight_at(k + part / TILE_COLUMNS, first_input + part % TILE_COLUMNS);
-        }
+        put_blocks(lane, blocks);
         workgroupBarrier();
-        multiply_tiles(lane.xy, &sums);
+        blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
+        multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
-    for (var i = 0u; i < 4u; i++) {
-        let row = first_row + lane.y * 4u + i;
-        for (var j = 0u; j < 4u; j++) {
-            let input = first_input + lane.x + j * 16u;
-            if (row < args.rows && input < args.inputs) {
-                let place = row * args.inputs + input;
-                if (args.accumulate != 0u) {
-                    dx[place] += sums[i][j];
-                } else {
-                    dx[place] = sums[i][j];
-                }
+    let row = first_row + own_corner(lane).x;
+    let input = first_input + own_corner(lane).y;
+    put_input_gradients(row, input, sums[0]);
+    put_input_gradients(row + 4u, input, sums[1]);
+    if (OWN_COLUMNS == 8u) {
+        put_input_gradients(row, input + TILE_COLUMNS / 2u, sums[3]);
+        put_input_gradients(row + 4u, input + TILE_COLUMNS / 2u, sums[4]);
+    }
+}
+
+fn put_input_gradients(row: u32, input: u32, sums: mat4x4<f32>) {
+    put_input_gradient(row, input, sums[0]);
+    put_input_gradient(row + 1u, input, sums[1]);
+    put_input_gradient(row + 2u, input, sums[2]);
+    put_input_gradient(row + 3u, input, sums[3]);
+}
+
+fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
+    if (row >= args.rows || input >= args.inputs) {
+        return;
+    }
+    let place = row * args.inputs + input;
+    @if(quads) {
+        if (args.accumulate != 0u) {
+            dx[place / 4u] += sums;
+        } else {
+            dx[place / 4u] = sums;
+        }
+    }
+    @else {
+        var values = sums;
+        for (var j = 0u; j < min(4u, args.inputs - input); j++) {
+            if (args.accumulate != 0u) {
+                dx[place + j] += values[j];
+            } else {
+                dx[place + j] = values[j];
             }
         }
     }
 }
 
-@compute @workgroup_size(16, 16)
-fn backward_weight(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_id) lane: vec3<u32>,
-    @builtin(local_invocation_index) index: u32,
-) {
+/// Left columns of g, right columns of x; the terms are rows.
+fn backward_weight_block(block: u32, first_output: u32, first_input: u32, k: u32, end: u32) -> mat4x4<f32> {
+    let corner = block_corner(block);
+    if (block < TILE_ROWS) {
+        return gradients_of(k + corner.y, first_output + corner.x, end);
+    }
+    return inputs_of(k + corner.y, first_input + corner.x, end);
+}
+
+fn backward_weight_blocks(lane: u32, first_output: u32, first_input: u32, k: u32, end: u32) -> Blocks {
+    var blocks = Blocks(backward_weight_block(lane, first_output, first_input, k, end), mat4x4<f32>());
+    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
+        blocks[1] = backward_weight_block(lane + LANES, first_output, first_input, k, end);
+    }
+    return blocks;
+}
+
+@compute @workgroup_size(LANES)
+fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_input = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;
     let end = min(first_row + args.slab_rows, args.rows);
-    var sums = array<vec4<f32>, 4>();
+    let sums_bias = group.x == 0u && lane < ROW_QUADS;
+    var sums = Sums();
     var bias_sums = vec4<f32>();
+    var blocks = backward_weight_blocks(lane, first_output, first_input, first_row, end);
     for (var k = first_row; k < end; k += DEPTH) {
-        for (var part = index; part < TILE_ROWS * DEPTH; part += 256u) {
-            let place = (part / TILE_COLUMNS) * PITCH + part % TILE_COLUMNS;
-            left[place] = gradient(k + part / TILE_COLUMNS, first_output + part % TILE_COLUMNS, end);
-            right[place] = input_at(k + part / TILE_COLUMNS, first_input + part % TILE_COLUMNS, end);
-        }
+        put_blocks(lane, blocks);
         workgroupBarrier();
-        multiply_tiles(lane.xy, &sums);
-        if (first_input == 0u) {
-            for (var inner = 0u; inner < DEPTH; inner++) {
-                let l = inner * PITCH + lane.y * 4u;
-                bias_sums += vec4<f32>(left[l], left[l + 1u], left[l + 2u], left[l + 3u]);
-            }
+        blocks = backward_weight_blocks(lane, first_output, first_input, k + DEPTH, end);
+        multiply_tiles(lane, &sums);
+        if (sums_bias) {
+            bias_sums = add_rows(lane, bias_sums);
         }
         workgroupBarrier();
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
-    for (var i = 0u; i < 4u; i++) {
-        let output = first_output + lane.y * 4u + i;
-        for (var j = 0u; j < 4u; j++) {
-            let input = first_input + lane.x + j * 16u;
-            if (output < args.outputs && input < args.inputs) {
-                partial[slab + output * args.inputs + input] = sums[i][j];
-            }
-        }
-        if (first_input == 0u && lane.x == 0u && output < args.outputs) {
-            partial[slab + args.outputs * args.inputs + output] = bias_sums[i];
+    let output = first_output + own_corner(lane).x;
+    let input = first_input + own_corner(lane).y;
+    put_weight_gradients(slab, output, input, sums[0]);
+    put_weight_gradients(slab, output + 4u, input, sums[1]);
+    if (OWN_COLUMNS == 8u) {
+        put_weight_gradients(slab, output, input + TILE_COLUMNS / 2u, sums[3]);
+        put_weight_gradients(slab, output + 4u, input + TILE_COLUMNS / 2u, sums[4]);
+    }
+    if (sums_bias) {
+        put_partial(slab + args.outputs * args.inputs, first_output + 4u * lane, args.outputs, bias_sums);
+    }
+}
+
+fn put_weight_gradients(slab: u32, output: u32, input: u32, sums: mat4x4<f32>) {
+    put_weight_gradient(slab, output, input, sums[0]);
+    put_weight_gradient(slab, output + 1u, input, sums[1]);
+    put_weight_gradient(slab, output + 2u, input, sums[2]);
+    put_weight_gradient(slab, output + 3u, input, sums[3]);
+}
+
+fn put_weight_gradient(slab: u32, output: u32, input: u32, sums: vec4<f32>) {
+    if (output < args.outputs) {
+        put_partial(slab + output * args.inputs, input, args.inputs, sums);
+    }
+}
+
+/// Four of the `columns` sums from `start` on.
+fn put_partial(start: u32, first: u32, columns: u32, sums: vec4<f32>) {
+    if (first >= columns) {
+        return;
+    }
+    @if(quads) {
+        partial[(start + first) / 4u] = sums;
+    }
+    @else {
+        var values = sums;
+        for (var j = 0u; j < min(4u, columns - first); j++) {
+            partial[start + first + j] = values[j];
         }
     }
 }

@@ -2,21 +2,27 @@
 // The table is made on the host in float64: a driver's sine may be off by 2^-11, more for large arguments.
 // x, y: [rows, columns], table: [longest sequence, columns]
 
-import package::shared::grid::flat_group;
+import package::shared::grid::{BLOCK_ROWS, first_row};
 
 struct Args {
     rows: u32,
     columns: u32,
 }
 
+/// What an invocation reads at a time: four columns where all sizes are multiples of four.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+@if(quads) const COLUMNS: u32 = 4;
+@if(ones) const COLUMNS: u32 = 1;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
 @group(0) @binding(2) var<storage, read> owners: array<u32>;
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
-@group(0) @binding(4) var<storage, read> table: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> table: array<Element>;
+@group(0) @binding(5) var<storage, read_write> y: array<Element>;
 
-const LANES: u32 = 256;
+const LANES: u32 = 32;
 
 @compute @workgroup_size(LANES)
 fn forward(
@@ -24,11 +30,14 @@ fn forward(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.rows * args.columns) {
+    let width = args.columns / COLUMNS;
+    let c = group.x * LANES + lane;
+    if (c >= width) {
         return;
     }
-    let row = i / args.columns;
-    let position = row - offsets[owners[row]];
-    y[i] = x[i] + table[position * args.columns + i % args.columns];
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
+        let position = row - offsets[owners[row]];
+        y[row * width + c] = x[row * width + c] + table[position * width + c];
+    }
 }

@@ -36,13 +36,14 @@ struct Args {
 @group(0) @binding(13) var<storage, read_write> partial: array<Element>;
 
 const LANES: u32 = 64;
-/// Invocations that share a row.
-const GROUP: u32 = 8;
+/// Invocations that share a row; on software adapters, where barriers are dear, each has one of its own.
+@if(lanes) const GROUP: u32 = 1;
+@if(!lanes) const GROUP: u32 = 8;
 /// Rows of a workgroup.
 const ROWS: u32 = LANES / GROUP;
 const EPSILON: f32 = 1e-5;
 
-var<workgroup> parts: array<f32, LANES>;
+@if(!lanes) var<workgroup> parts: array<f32, LANES>;
 
 @if(quads) fn total(value: vec4<f32>) -> f32 {
     return (value.x + value.y) + (value.z + value.w);
@@ -53,7 +54,11 @@ var<workgroup> parts: array<f32, LANES>;
 }
 
 /// Sum over the invocations of one row, in their order.
-fn row_sum(lane: u32, part: f32) -> f32 {
+@if(lanes) fn row_sum(lane: u32, part: f32) -> f32 {
+    return part;
+}
+
+@if(!lanes) fn row_sum(lane: u32, part: f32) -> f32 {
     workgroupBarrier();
     parts[lane] = part;
     workgroupBarrier();
@@ -114,9 +119,10 @@ fn backward(
     }
     let mean = row_sum(lane, part) / f32(args.width);
     let mean_normalised = row_sum(lane, part_normalised) / f32(args.width);
+    let reciprocal = saved_reciprocal[min(row, args.rows - 1u)];
     for (var c = lane % GROUP; c < width; c += GROUP) {
         let i = first + c;
-        let ds = saved_reciprocal[row] * (dy[i] * scale[c] - mean - saved_normalised[i] * mean_normalised);
+        let ds = reciprocal * (dy[i] * scale[c] - mean - saved_normalised[i] * mean_normalised);
         if (args.accumulate_x != 0u) {
             dx[i] += ds;
         } else {

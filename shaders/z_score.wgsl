@@ -1,24 +1,30 @@
 // y = (x - mean) · reciprocal deviation, statistics of the row's group.
 // x: [rows, columns], mean, reciprocal_deviation: [groups, columns]
 
-import package::shared::grid::flat_group;
+import package::shared::grid::{BLOCK_ROWS, first_row};
 
 struct Args {
     rows: u32,
     columns: u32,
 }
 
+/// What an invocation reads at a time: four columns where all sizes are multiples of four.
+@if(quads) alias Element = vec4<f32>;
+@if(ones) alias Element = f32;
+@if(quads) const COLUMNS: u32 = 4;
+@if(ones) const COLUMNS: u32 = 1;
+
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
 /// [rows]: utterance of a row
 @group(0) @binding(2) var<storage, read> owners: array<u32>;
 /// [batch]: group of an utterance
 @group(0) @binding(3) var<storage, read> utterance_groups: array<u32>;
-@group(0) @binding(4) var<storage, read> mean: array<f32>;
-@group(0) @binding(5) var<storage, read> reciprocal_deviation: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> mean: array<Element>;
+@group(0) @binding(5) var<storage, read> reciprocal_deviation: array<Element>;
+@group(0) @binding(6) var<storage, read_write> y: array<Element>;
 
-const LANES: u32 = 256;
+const LANES: u32 = 32;
 
 @compute @workgroup_size(LANES)
 fn forward(
@@ -26,10 +32,15 @@ fn forward(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
-    if (i >= args.rows * args.columns) {
+    let width = args.columns / COLUMNS;
+    let c = group.x * LANES + lane;
+    if (c >= width) {
         return;
     }
-    let statistic = utterance_groups[owners[i / args.columns]] * args.columns + i % args.columns;
-    y[i] = (x[i] - mean[statistic]) * reciprocal_deviation[statistic];
+    let first = first_row(group, groups);
+    for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
+        let i = row * width + c;
+        let statistic = utterance_groups[owners[row]] * width + c;
+        y[i] = (x[i] - mean[statistic]) * reciprocal_deviation[statistic];
+    }
 }

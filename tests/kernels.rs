@@ -46,16 +46,17 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each shader of a kernel: a small change that the kernel's comparison must see in every variant that runs.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 23] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 24] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
     (Kernel::Embedding, &shader::embedding::SHADER, "total += dy[", "total += 1.001 * dy["),
     (Kernel::PositionEmbedding, &shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table["),
     (Kernel::Accumulate, &shader::accumulate::SHADER, "out[i] += x[i]", "out[i] = x[i]"),
-    (Kernel::ConvPool, &shader::conv_pool::SHADER, "winner = r;", "winner = 0u;"),
+    (Kernel::ConvPool, &shader::conv_pool::SHADER, "(2u - winner)", "(1u - winner)"),
     (Kernel::ConvPool, &shader::conv_pool_lanes::SHADER, "vec4<u32>(2u), third_wins", "vec4<u32>(0u), third_wins"),
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
+    (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
     (Kernel::Linear, &shader::linear::SHADER, "start = bias[output / 4u]", "start = 1.001 * bias[output / 4u]"),
     (Kernel::Linear, &shader::slabs::SHADER, "total += partial[", "total += 1.001 * partial["),
     (Kernel::Bilstm, &shader::bilstm::SHADER, "var dh = 0.5 *", "var dh = 0.501 *"),
@@ -147,7 +148,7 @@ fn small() -> BatchShape {
 fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
     // Of the convolution and its twin for software adapters one runs.
     let conv_pool: &[Sabotage] = &[
-        (&shader::conv_pool::SHADER, "best + bias[output]", "best + 1.01 * bias[output]"),
+        (&shader::conv_pool::SHADER, "best + bias_quad(output)", "best + 1.01 * bias_quad(output)"),
         (&shader::conv_pool_lanes::SHADER, "best + bias[output / 4u]", "best + 1.01 * bias[output / 4u]"),
     ];
     let sabotage: [(&[Sabotage], &str); 6] = [

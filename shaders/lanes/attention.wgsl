@@ -39,8 +39,12 @@ struct Args {
 @if(head16) const QUADS: u32 = 4;
 @if(head32) const QUADS: u32 = 8;
 @if(head64) const QUADS: u32 = 16;
-/// Queries (or keys) of a workgroup, and rows of the other side that are held at a time.
+/// Invocations of a workgroup, and rows of the other side that are held at a time.
 const LANES: u32 = 8;
+/// Queries (or keys) of an invocation.
+const ROWS: u32 = 2;
+/// Queries (or keys) of a workgroup.
+const BLOCK: u32 = LANES * ROWS;
 /// Less than any score, and finite: a running maximum to start from.
 const LOWEST: f32 = -3e38;
 
@@ -89,79 +93,99 @@ fn load_dy(row: u32, head: u32) -> Head {
 }
 
 /// A row of the other side, which invocation `i` has fetched.
-fn from_lane(own: ptr<function, Head>, i: u32) -> Head {
+fn from_lane(own: Head, i: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = subgroupShuffle((*own)[quad], i);
+        value[quad] = subgroupShuffle(own[quad], i);
     }
     return value;
 }
 
-fn product(a: ptr<function, Head>, b: ptr<function, Head>) -> f32 {
-    var sum = vec4<f32>();
-    for (var quad = 0u; quad < QUADS; quad++) {
-        sum = fma((*a)[quad], (*b)[quad], sum);
+fn product(a: Head, b: Head) -> f32 {
+    var sum = a[0] * b[0];
+    for (var quad = 1u; quad < QUADS; quad++) {
+        sum = fma(a[quad], b[quad], sum);
     }
     return (sum.x + sum.y) + (sum.z + sum.w);
 }
 
-fn scaled(factor: f32, a: ptr<function, Head>) {
+fn scaled(factor: f32, a: Head) -> Head {
+    var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        (*a)[quad] *= factor;
+        value[quad] = factor * a[quad];
     }
+    return value;
 }
 
-/// sums += factor · b
-fn add(factor: f32, b: ptr<function, Head>, sums: ptr<function, Head>) {
+/// sum + factor · a
+fn add(sum: Head, factor: f32, a: Head) -> Head {
+    var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        (*sums)[quad] = fma(vec4<f32>(factor), (*b)[quad], (*sums)[quad]);
+        value[quad] = fma(vec4<f32>(factor), a[quad], sum[quad]);
     }
+    return value;
 }
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
     let head = group.y;
-    let row = range.x + group.x * LANES + lane;
-    var own = load_q(min(row, max(range.y, 1u) - 1u), head);
-    scaled(args.scale, &own);
-    var sums = Head();
-    var highest = LOWEST;
-    var total = 0.0;
-    let end = select(range.z, range.w, range.x + group.x * LANES < range.y);
+    let first_row = range.x + group.x * BLOCK + lane;
+    var own: array<Head, ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+        own[r] = scaled(args.scale, load_q(min(first_row + r * LANES, max(range.y, 1u) - 1u), head));
+    }
+    var sums: array<Head, ROWS>;
+    var highest: array<f32, ROWS>;
+    var total: array<f32, ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+        sums[r] = Head();
+        highest[r] = LOWEST;
+        total[r] = 0.0;
+    }
+    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
     for (var first = range.z; first < end; first += LANES) {
         let key_row = min(first + lane, end - 1u);
-        var keys = load_k(key_row, head);
-        var values = load_v(key_row, head);
-        var scores: array<f32, LANES>;
+        let keys = load_k(key_row, head);
+        let values = load_v(key_row, head);
+        var scores: array<array<f32, ROWS>, LANES>;
         var new_highest = highest;
         for (var i = 0u; i < LANES; i++) {
-            var key = from_lane(&keys, i);
-            scores[i] = product(&own, &key);
-            if (first + i < end) {
-                new_highest = max(new_highest, scores[i]);
+            let key = from_lane(keys, i);
+            for (var r = 0u; r < ROWS; r++) {
+                scores[i][r] = product(own[r], key);
+                if (first + i < end) {
+                    new_highest[r] = max(new_highest[r], scores[i][r]);
+                }
             }
         }
-        let shrink = exponential(highest - new_highest);
-        total *= shrink;
-        scaled(shrink, &sums);
+        for (var r = 0u; r < ROWS; r++) {
+            let shrink = exponential(highest[r] - new_highest[r]);
+            total[r] *= shrink;
+            sums[r] = scaled(shrink, sums[r]);
+            highest[r] = new_highest[r];
+        }
         for (var i = 0u; i < LANES; i++) {
-            let p = select(0.0, exponential(scores[i] - new_highest), first + i < end);
-            total += p;
-            var value = from_lane(&values, i);
-            add(p, &value, &sums);
-        }
-        highest = new_highest;
-    }
-    if (row < range.y) {
-        // Without a key the row is zero and the log of nothing is -infinity.
-        let scale = select(0.0, 1.0 / total, total != 0.0);
-        for (var quad = 0u; quad < QUADS; quad++) {
-            if (has(quad)) {
-                o[place(row, head) + quad] = sums[quad] * scale;
+            let value = from_lane(values, i);
+            for (var r = 0u; r < ROWS; r++) {
+                let p = select(0.0, exponential(scores[i][r] - highest[r]), first + i < end);
+                total[r] += p;
+                sums[r] = add(sums[r], p, value);
             }
         }
-        log_sum_exp[row * args.heads + head] = highest + log(total);
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        let row = first_row + r * LANES;
+        if (row < range.y) {
+            // Without a key the row is zero and the log of nothing is -infinity.
+            let scale = select(0.0, 1.0 / total[r], total[r] != 0.0);
+            for (var quad = 0u; quad < QUADS; quad++) {
+                if (has(quad)) {
+                    o[place(row, head) + quad] = sums[r][quad] * scale;
+                }
+            }
+            log_sum_exp[row * args.heads + head] = highest[r] + log(total[r]);
+        }
     }
 }
 
@@ -187,34 +211,50 @@ fn statistics(
 fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
     let head = group.y;
-    let row = range.x + group.x * LANES + lane;
-    let safe = min(row, max(range.y, 1u) - 1u);
-    var own = load_q(safe, head);
-    scaled(args.scale, &own);
-    var own_dy = load_dy(safe, head);
-    let statistic = statistics_in[safe * args.heads + head];
-    var sums = Head();
-    let end = select(range.z, range.w, range.x + group.x * LANES < range.y);
+    let first_row = range.x + group.x * BLOCK + lane;
+    var own: array<Head, ROWS>;
+    var own_dy: array<Head, ROWS>;
+    var statistic: array<vec2<f32>, ROWS>;
+    var sums: array<Head, ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+        let row = min(first_row + r * LANES, max(range.y, 1u) - 1u);
+        own[r] = scaled(args.scale, load_q(row, head));
+        own_dy[r] = load_dy(row, head);
+        statistic[r] = statistics_in[row * args.heads + head];
+        sums[r] = Head();
+    }
+    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
     for (var first = range.z; first < end; first += LANES) {
         let key_row = min(first + lane, end - 1u);
-        var keys = load_k(key_row, head);
-        var values = load_v(key_row, head);
+        let keys = load_k(key_row, head);
+        let values = load_v(key_row, head);
+        var ds: array<array<f32, ROWS>, LANES>;
         for (var i = 0u; i < LANES; i++) {
-            var key = from_lane(&keys, i);
-            var value = from_lane(&values, i);
-            let p = exponential(product(&own, &key) - statistic.x);
-            let ds = p * (product(&own_dy, &value) - statistic.y);
-            add(select(0.0, ds, first + i < end), &key, &sums);
+            let key = from_lane(keys, i);
+            let value = from_lane(values, i);
+            for (var r = 0u; r < ROWS; r++) {
+                let p = exponential(product(own[r], key) - statistic[r].x);
+                ds[i][r] = select(0.0, p * (product(own_dy[r], value) - statistic[r].y), first + i < end);
+            }
+        }
+        for (var i = 0u; i < LANES; i++) {
+            let key = from_lane(keys, i);
+            for (var r = 0u; r < ROWS; r++) {
+                sums[r] = add(sums[r], ds[i][r], key);
+            }
         }
     }
-    if (row < range.y) {
-        for (var quad = 0u; quad < QUADS; quad++) {
-            if (has(quad)) {
-                let value = sums[quad] * args.scale;
-                if (args.accumulate_first != 0u) {
-                    dq[place(row, head) + quad] += value;
-                } else {
-                    dq[place(row, head) + quad] = value;
+    for (var r = 0u; r < ROWS; r++) {
+        let row = first_row + r * LANES;
+        if (row < range.y) {
+            for (var quad = 0u; quad < QUADS; quad++) {
+                if (has(quad)) {
+                    let value = sums[r][quad] * args.scale;
+                    if (args.accumulate_first != 0u) {
+                        dq[place(row, head) + quad] += value;
+                    } else {
+                        dq[place(row, head) + quad] = value;
+                    }
                 }
             }
         }
@@ -225,44 +265,62 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
     let head = group.y;
-    let row = range.z + group.x * LANES + lane;
-    let safe = min(row, max(range.w, 1u) - 1u);
-    var own_k = load_k(safe, head);
-    scaled(args.scale, &own_k);
-    var own_v = load_v(safe, head);
-    var sums_k = Head();
-    var sums_v = Head();
-    let end = select(range.x, range.y, range.z + group.x * LANES < range.w);
+    let first_row = range.z + group.x * BLOCK + lane;
+    var own_k: array<Head, ROWS>;
+    var own_v: array<Head, ROWS>;
+    var sums_k: array<Head, ROWS>;
+    var sums_v: array<Head, ROWS>;
+    for (var r = 0u; r < ROWS; r++) {
+        let row = min(first_row + r * LANES, max(range.w, 1u) - 1u);
+        own_k[r] = scaled(args.scale, load_k(row, head));
+        own_v[r] = load_v(row, head);
+        sums_k[r] = Head();
+        sums_v[r] = Head();
+    }
+    let end = select(range.x, range.y, range.z + group.x * BLOCK < range.w);
     for (var first = range.x; first < end; first += LANES) {
         let query_row = min(first + lane, end - 1u);
-        var queries = load_q(query_row, head);
-        var gradients = load_dy(query_row, head);
+        let queries = load_q(query_row, head);
+        let gradients = load_dy(query_row, head);
         let statistics = statistics_in[query_row * args.heads + head];
+        var p: array<array<f32, ROWS>, LANES>;
+        var ds: array<array<f32, ROWS>, LANES>;
         for (var i = 0u; i < LANES; i++) {
-            var query = from_lane(&queries, i);
-            var gradient = from_lane(&gradients, i);
+            let query = from_lane(queries, i);
+            let gradient = from_lane(gradients, i);
             let statistic = subgroupShuffle(statistics, i);
             let within = first + i < end;
-            let p = select(0.0, exponential(product(&own_k, &query) - statistic.x), within);
-            let ds = select(0.0, p * (product(&own_v, &gradient) - statistic.y), within);
-            add(ds, &query, &sums_k);
-            add(p, &gradient, &sums_v);
+            for (var r = 0u; r < ROWS; r++) {
+                p[i][r] = select(0.0, exponential(product(own_k[r], query) - statistic.x), within);
+                ds[i][r] = select(0.0, p[i][r] * (product(own_v[r], gradient) - statistic.y), within);
+            }
+        }
+        for (var i = 0u; i < LANES; i++) {
+            let query = from_lane(queries, i);
+            let gradient = from_lane(gradients, i);
+            for (var r = 0u; r < ROWS; r++) {
+                sums_k[r] = add(sums_k[r], ds[i][r], query);
+                sums_v[r] = add(sums_v[r], p[i][r], gradient);
+            }
         }
     }
-    if (row < range.w) {
-        for (var quad = 0u; quad < QUADS; quad++) {
-            if (has(quad)) {
-                let at = place(row, head) + quad;
-                let key_gradient = sums_k[quad] * args.scale;
-                if (args.accumulate_first != 0u) {
-                    dk[at] += key_gradient;
-                } else {
-                    dk[at] = key_gradient;
-                }
-                if (args.accumulate_second != 0u) {
-                    dv[at] += sums_v[quad];
-                } else {
-                    dv[at] = sums_v[quad];
+    for (var r = 0u; r < ROWS; r++) {
+        let row = first_row + r * LANES;
+        if (row < range.w) {
+            for (var quad = 0u; quad < QUADS; quad++) {
+                if (has(quad)) {
+                    let at = place(row, head) + quad;
+                    let key_gradient = sums_k[r][quad] * args.scale;
+                    if (args.accumulate_first != 0u) {
+                        dk[at] += key_gradient;
+                    } else {
+                        dk[at] = key_gradient;
+                    }
+                    if (args.accumulate_second != 0u) {
+                        dv[at] += sums_v[r][quad];
+                    } else {
+                        dv[at] = sums_v[r][quad];
+                    }
                 }
             }
         }

@@ -1,7 +1,8 @@
-// `shaders/bilstm.wgsl` for software adapters: a subgroup of eight runs SEQUENCES sequences of similar length, its products
-// by `lanes/product.wgsl`, four hidden units an invocation. The hidden size must be a multiple of four.
+// `shaders/bilstm.wgsl` for software adapters: a subgroup of eight runs SEQUENCES sequences of similar length (half as many rows
+// of products once at most half of them still run), its products
+// by `lanes/product.wgsl`, two fours of hidden units an invocation. The hidden size must be a multiple of four.
 
-import package::lanes::product::{LANES, TILE_COLUMNS, DEPTH, Terms, multiply_quad, terms_of};
+import package::lanes::product::{LANES, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
 struct Args {
@@ -32,43 +33,37 @@ struct Args {
 @group(0) @binding(14) var<storage, read_write> carry: array<vec4<f32>>;
 
 const SEQUENCES: u32 = 16;
-const QUADS: u32 = SEQUENCES / 4;
+const EIGHTS: u32 = SEQUENCES / LANES;
 
-alias Sums = array<mat4x4<f32>, QUADS>;
+alias Sums = array<Eight, EIGHTS>;
 
-/// First row and end of each of the slice's sequences, the longest first; empty past the last.
-var<workgroup> ranges: array<vec2<u32>, SEQUENCES>;
-/// h_{t-1}·W_hhᵀ for a tile of units: [gate, sequence, invocation].
-var<workgroup> products: array<vec4<f32>, 4 * SEQUENCES * LANES>;
+/// h_{t-1}·W_hhᵀ for a tile of units, by fours: [gate, sequence, units].
+var<workgroup> products: array<vec4<f32>, SEQUENCES * TILE_COLUMNS>;
 
 fn length_of(utterance: u32) -> u32 {
     return offsets[utterance + 1u] - offsets[utterance];
 }
 
-fn find_ranges(slice: u32, lane: u32) {
-    for (var s = lane; s < SEQUENCES; s += LANES) {
-        let place = slice * SEQUENCES + s;
-        var range = vec2<u32>();
-        if (place < args.batch) {
-            let utterance = by_length[place];
-            range = vec2<u32>(offsets[utterance], offsets[utterance + 1u]);
-        }
-        ranges[s] = range;
-    }
+/// First row and end of a sequence of a slice, the longest first; empty past the last.
+fn range_of(slice: u32, s: u32) -> vec2<u32> {
+    let place = slice * SEQUENCES + s;
+    let utterance = by_length[min(place, args.batch - 1u)];
+    return select(vec2<u32>(), vec2<u32>(offsets[utterance], offsets[utterance + 1u]), place < args.batch);
 }
 
 /// Sequences that have a step `t`.
-fn running_at(t: u32) -> u32 {
+fn running_at(slice: u32, t: u32) -> u32 {
     var running = 0u;
     for (var s = 0u; s < SEQUENCES; s++) {
-        running += select(0u, 1u, ranges[s].x + t < ranges[s].y);
+        let range = range_of(slice, s);
+        running += select(0u, 1u, range.x + t < range.y);
     }
     return running;
 }
 
 /// Row that a direction visits at step `t`; of a sequence that has ended, some row.
-fn row_at(s: u32, direction: u32, t: u32) -> u32 {
-    return min(select(ranges[s].x + t, ranges[s].y - 1u - t, direction == 1u), args.rows - 1u);
+fn row_at(range: vec2<u32>, direction: u32, t: u32) -> u32 {
+    return min(select(range.x + t, range.y - 1u - t, direction == 1u), args.rows - 1u);
 }
 
 /// Place of the invocation's four units among a direction's states of a row.
@@ -86,54 +81,39 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let h = args.hidden;
     let pitch = h / 4u;
     let direction = group.y;
-    find_ranges(group.x, lane);
-    workgroupBarrier();
     let end = min(args.end_step, length_of(by_length[group.x * SEQUENCES]));
     for (var t = args.first_step; t < end; t++) {
-        let running = running_at(t);
-        var rows: array<u32, QUADS>;
-        for (var quad = 0u; quad < QUADS; quad++) {
-            rows[quad] = row_at(4u * quad + lane / 2u, direction, t - 1u);
+        let running = running_at(group.x, t);
+        var rows: array<u32, EIGHTS>;
+        for (var e = 0u; e < EIGHTS; e++) {
+            rows[e] = row_at(range_of(group.x, 8u * e + lane), direction, t - 1u);
         }
         for (var tile = 0u; tile < h; tile += TILE_COLUMNS) {
-            let unit = min(tile + 4u * lane, h - 4u);
+            let unit = tile + 4u * lane;
             for (var gate = 0u; gate < 4u; gate++) {
-                let first = (direction * 4u + gate) * h + unit;
+                let first_gate = (direction * 4u + gate) * h;
+                let first = first_gate + min(unit, h - 4u);
+                let second = first_gate + min(unit + HALF, h - 4u);
                 var sums = Sums();
                 // No state comes before the first step.
-                for (var k = 0u; k < select(0u, pitch, t > 0u); k += 2u) {
-                    let more = k + 1u < pitch;
-                    let place = first * pitch + k;
-                    let low = mat4x4<f32>(
-                        forward_recurrent[place],
-                        forward_recurrent[place + pitch],
-                        forward_recurrent[place + 2u * pitch],
-                        forward_recurrent[place + 3u * pitch],
-                    );
-                    let next = first * pitch + min(k + 1u, pitch - 1u);
-                    let high = mat4x4<f32>(
-                        select(vec4<f32>(), forward_recurrent[next], more),
-                        select(vec4<f32>(), forward_recurrent[next + pitch], more),
-                        select(vec4<f32>(), forward_recurrent[next + 2u * pitch], more),
-                        select(vec4<f32>(), forward_recurrent[next + 3u * pitch], more),
-                    );
-                    var weights = terms_of(low, high);
-                    let own = k + lane % 2u;
-                    for (var quad = 0u; quad < QUADS; quad++) {
-                        let state = state_at(rows[quad], direction, 4u * min(own, pitch - 1u));
-                        let states = select(vec4<f32>(), hidden[state], own < pitch);
-                        sums[quad] = multiply_quad(states, &weights, sums[quad]);
+                if (t > 0u && running > LANES) {
+                    for (var k = 0u; k < pitch; k++) {
+                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                        for (var e = 0u; e < EIGHTS; e++) {
+                            sums[e] = multiply_rows(hidden[state_at(rows[e], direction, 4u * k)], &weights, sums[e]);
+                        }
+                    }
+                } else if (t > 0u) {
+                    for (var k = 0u; k < pitch; k++) {
+                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                        sums[0] = multiply_rows(hidden[state_at(rows[0], direction, 4u * k)], &weights, sums[0]);
                     }
                 }
-                for (var quad = 0u; quad < QUADS; quad++) {
-                    for (var i = 0u; i < 4u; i++) {
-                        products[(gate * SEQUENCES + 4u * quad + i) * LANES + lane] = sums[quad][i];
-                    }
-                }
+                keep_products(gate, lane, &sums);
             }
-            if (tile + 4u * lane < h) {
-                for (var s = 0u; s < running; s++) {
-                    step_forward(s, direction, t, unit, lane);
+            for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
+                for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
+                    step_forward(range_of(group.x, s), s, direction, t, tile + 4u * four, four);
                 }
             }
         }
@@ -141,22 +121,48 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 
-/// Gates, cell and state of four units of a sequence at step `t`.
-fn step_forward(s: u32, direction: u32, t: u32, unit: u32, lane: u32) {
+/// Four rows of W_hh, four hidden units of each.
+fn weights_at(row: u32, k: u32) -> mat4x4<f32> {
     let pitch = args.hidden / 4u;
-    let row = row_at(s, direction, t);
+    let place = row * pitch + k;
+    return mat4x4<f32>(
+        forward_recurrent[place],
+        forward_recurrent[place + pitch],
+        forward_recurrent[place + 2u * pitch],
+        forward_recurrent[place + 3u * pitch],
+    );
+}
+
+/// Place of four units of a tile in `products`.
+fn product_at(gate: u32, s: u32, four: u32) -> u32 {
+    return (gate * SEQUENCES + s) * (TILE_COLUMNS / 4u) + four;
+}
+
+/// Puts a tile's sums where a loop over the sequences finds them; an invocation reads only what it wrote.
+fn keep_products(gate: u32, lane: u32, sums: ptr<function, Sums>) {
+    for (var e = 0u; e < EIGHTS; e++) {
+        for (var i = 0u; i < LANES; i++) {
+            let place = product_at(gate, 8u * e + i, lane);
+            products[place] = (*sums)[e][i][0];
+            products[place + LANES] = (*sums)[e][i][1];
+        }
+    }
+}
+
+/// Gates, cell and state of four units of a sequence at step `t`; they are the `four`-th of their tile.
+fn step_forward(range: vec2<u32>, s: u32, direction: u32, t: u32, unit: u32, four: u32) {
+    let pitch = args.hidden / 4u;
+    let row = row_at(range, direction, t);
     let gate = gate_at(row, direction, unit);
     let first_bias = direction * args.hidden + unit / 4u;
-    let product = s * LANES + lane;
-    let stride = SEQUENCES * LANES;
-    let input = sigmoids(gates[gate] + bias[first_bias] + products[product]);
-    let forget = sigmoids(gates[gate + pitch] + bias[first_bias + pitch] + products[product + stride]);
-    let update = hyperbolic_tangents(gates[gate + 2u * pitch] + bias[first_bias + 2u * pitch] + products[product + 2u * stride]);
-    let output = sigmoids(gates[gate + 3u * pitch] + bias[first_bias + 3u * pitch] + products[product + 3u * stride]);
+    let input = sigmoids(gates[gate] + bias[first_bias] + products[product_at(0u, s, four)]);
+    let forget = sigmoids(gates[gate + pitch] + bias[first_bias + pitch] + products[product_at(1u, s, four)]);
+    let update = hyperbolic_tangents(gates[gate + 2u * pitch] + bias[first_bias + 2u * pitch] + products[product_at(2u, s, four)]);
+    let output = sigmoids(gates[gate + 3u * pitch] + bias[first_bias + 3u * pitch] + products[product_at(3u, s, four)]);
     var cell = input * update;
     var before = vec4<f32>();
     if (t > 0u) {
-        let state = state_at(row_at(s, direction, t - 1u), direction, unit);
+        let state = state_at(row_at(range, direction, t - 1u), direction, unit);
         cell += forget * cells[state];
         before = hidden[state];
     }
@@ -179,42 +185,45 @@ fn carry_at(part: u32, place: u32, direction: u32, unit: u32) -> u32 {
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let direction = group.y;
-    find_ranges(group.x, lane);
-    workgroupBarrier();
     let end = min(args.end_step, length_of(by_length[group.x * SEQUENCES]));
     for (var step = end; step > args.first_step; step--) {
         let t = step - 1u;
-        let running = running_at(t);
-        for (var unit = 4u * lane; unit < h; unit += TILE_COLUMNS) {
+        let running = running_at(group.x, t);
+        for (var unit = 4u * lane; unit < h; unit += 4u * LANES) {
             for (var s = 0u; s < running; s++) {
-                step_backward(s, group.x * SEQUENCES + s, direction, t, unit);
+                step_backward(range_of(group.x, s), group.x * SEQUENCES + s, direction, t, unit);
             }
         }
         storageBarrier();
         // dh_{t-1} = Σ over gates and units of da · W_hh
-        var rows: array<u32, QUADS>;
-        for (var quad = 0u; quad < QUADS; quad++) {
-            rows[quad] = row_at(4u * quad + lane / 2u, direction, t);
+        var rows: array<u32, EIGHTS>;
+        for (var e = 0u; e < EIGHTS; e++) {
+            rows[e] = row_at(range_of(group.x, 8u * e + lane), direction, t);
         }
         for (var tile = 0u; tile < h; tile += TILE_COLUMNS) {
-            let unit = min(tile + 4u * lane, h - 4u);
+            let unit = tile + 4u * lane;
+            let first = min(unit, h - 4u) / 4u;
+            let second = min(unit + HALF, h - 4u) / 4u;
             var sums = Sums();
-            for (var k = 0u; k < 4u * h; k += DEPTH) {
-                var weights: Terms;
-                for (var i = 0u; i < DEPTH; i++) {
-                    weights[i] = recurrent[((direction * 4u * h + k + i) * h + unit) / 4u];
+            let first_weight = direction * h * h;
+            if (running > LANES) {
+                for (var k = 0u; k < 4u * h; k += DEPTH) {
+                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
+                    for (var e = 0u; e < EIGHTS; e++) {
+                        sums[e] = multiply_rows(dgates[gate_at(rows[e], direction, k)], &weights, sums[e]);
+                    }
                 }
-                for (var quad = 0u; quad < QUADS; quad++) {
-                    let da = dgates[gate_at(rows[quad], direction, k) + lane % 2u];
-                    sums[quad] = multiply_quad(da, &weights, sums[quad]);
+            } else {
+                for (var k = 0u; k < 4u * h; k += DEPTH) {
+                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
+                    sums[0] = multiply_rows(dgates[gate_at(rows[0], direction, k)], &weights, sums[0]);
                 }
             }
-            for (var quad = 0u; quad < QUADS; quad++) {
-                for (var i = 0u; i < 4u; i++) {
-                    let s = 4u * quad + i;
-                    if (s < running && tile + 4u * lane < h) {
-                        carry[carry_at(1u + t % 2u, group.x * SEQUENCES + s, direction, unit)] = sums[quad][i];
-                    }
+            keep_products(0u, lane, &sums);
+            for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
+                for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
+                    let place = carry_at(1u + t % 2u, group.x * SEQUENCES + s, direction, tile + 4u * four);
+                    carry[place] = products[product_at(0u, s, four)];
                 }
             }
         }
@@ -222,10 +231,20 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     }
 }
 
+/// Weights of DEPTH gates, whose rows of W_hh begin at `row`, from two fours of units.
+fn gate_weights_at(row: u32, first: u32, second: u32) -> Terms {
+    var weights: Terms;
+    for (var i = 0u; i < DEPTH; i++) {
+        let place = row + i * (args.hidden / 4u);
+        weights[i] = mat2x4<f32>(recurrent[place + first], recurrent[place + second]);
+    }
+    return weights;
+}
+
 /// Gate gradients of four units of a sequence at step `t`, and what the cell hands back.
-fn step_backward(s: u32, place: u32, direction: u32, t: u32, unit: u32) {
+fn step_backward(range: vec2<u32>, place: u32, direction: u32, t: u32, unit: u32) {
     let pitch = args.hidden / 4u;
-    let row = row_at(s, direction, t);
+    let row = row_at(range, direction, t);
     let gate = gate_at(row, direction, unit);
     let input = saved_gates[gate];
     let forget = saved_gates[gate + pitch];
@@ -234,11 +253,11 @@ fn step_backward(s: u32, place: u32, direction: u32, t: u32, unit: u32) {
     let squashed = hyperbolic_tangents(saved_cells[state_at(row, direction, unit)]);
     var before = vec4<f32>();
     if (t > 0u) {
-        before = saved_cells[state_at(row_at(s, direction, t - 1u), direction, unit)];
+        before = saved_cells[state_at(row_at(range, direction, t - 1u), direction, unit)];
     }
     var dh = 0.5 * dy[(row * args.hidden + unit) / 4u];
     var dc = vec4<f32>();
-    if (ranges[s].x + t + 1u < ranges[s].y) {
+    if (range.x + t + 1u < range.y) {
         dh += carry[carry_at(1u + (t + 1u) % 2u, place, direction, unit)];
         dc = carry[carry_at(0u, place, direction, unit)];
     }

@@ -1,7 +1,10 @@
 // `shaders/linear.wgsl` for software adapters: the same products by `lanes/product.wgsl`. All matrices are seen as vec4s, so
 // their widths and columns must be multiples of four.
 
-import package::lanes::product::{LANES, TILE_ROWS, TILE_COLUMNS, QUADS, DEPTH, Sums, Terms, multiply_quad, multiply_columns, terms_of};
+import package::lanes::product::{
+    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, tile,
+    tile_at, keep_rows
+};
 
 struct Args {
     rows: u32,
@@ -38,87 +41,105 @@ fn gradients(place: u32) -> vec4<f32> {
     return select(value, vec4<f32>(), gate[place] <= vec4<f32>());
 }
 
+/// Four rows of weights, as many inputs of each.
+fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
+    let pitch = args.inputs / 4u;
+    let first = output * pitch + k;
+    return mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]);
+}
+
+/// Bias of four outputs.
+fn bias_at(output: u32) -> vec4<f32> {
+    return select(vec4<f32>(), bias[select(0u, output / 4u, args.has_bias != 0u)], args.has_bias != 0u);
+}
+
+/// Stores four outputs of a row; past the matrix' end there are none.
+fn store_output(row: u32, output: u32, before: vec4<f32>) {
+    var values = before;
+    if (args.relu != 0u) {
+        values = select(values, vec4<f32>(), values < vec4<f32>());
+    }
+    if (output < args.outputs) {
+        y[(row * args.outputs + output) / 4u] = values;
+    }
+}
+
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let output = min(group.x * TILE_COLUMNS + 4u * lane, args.outputs - 4u);
+    let output = group.x * TILE_COLUMNS + 4u * lane;
+    let first = min(output, args.outputs - 4u);
+    let second = min(output + HALF, args.outputs - 4u);
     let first_row = group.y * TILE_ROWS;
     let pitch = args.inputs / 4u;
     var sums = Sums();
-    for (var k = 0u; k < pitch; k += 2u) {
-        // Past the last input both factors are zero.
-        let more = k + 1u < pitch;
-        let first = output * pitch + k;
-        let next = output * pitch + min(k + 1u, pitch - 1u);
-        let low = mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]);
-        let high = mat4x4<f32>(
-            select(vec4<f32>(), weight[next], more),
-            select(vec4<f32>(), weight[next + pitch], more),
-            select(vec4<f32>(), weight[next + 2u * pitch], more),
-            select(vec4<f32>(), weight[next + 3u * pitch], more),
-        );
-        var weights = terms_of(low, high);
-        let own = k + lane % 2u;
-        for (var quad = 0u; quad < QUADS; quad++) {
-            let row = min(first_row + 4u * quad + lane / 2u, args.rows - 1u);
-            let values = select(vec4<f32>(), x[row * pitch + min(own, pitch - 1u)], own < pitch);
-            sums[quad] = multiply_quad(values, &weights, sums[quad]);
+    for (var k = 0u; k < pitch; k++) {
+        var weights = terms_of(weights_at(first, k), weights_at(second, k));
+        for (var e = 0u; e < EIGHTS; e++) {
+            let row = min(first_row + 8u * e + lane, args.rows - 1u);
+            sums[e] = multiply_rows(x[row * pitch + k], &weights, sums[e]);
         }
     }
-    var start = vec4<f32>();
-    if (args.has_bias != 0u) {
-        start = bias[output / 4u];
+    let first_bias = bias_at(first);
+    let second_bias = bias_at(second);
+    for (var e = 0u; e < EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
     }
-    for (var quad = 0u; quad < QUADS; quad++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_row + 4u * quad + i;
-            var values = sums[quad][i] + start;
-            if (args.relu != 0u) {
-                values = select(values, vec4<f32>(), values < vec4<f32>());
-            }
-            if (row < args.rows && group.x * TILE_COLUMNS + 4u * lane < args.outputs) {
-                y[(row * args.outputs + output) / 4u] = values;
-            }
+    for (var i = 0u; i < min(TILE_ROWS, args.rows - first_row); i++) {
+        store_output(first_row + i, output, tile[tile_at(i, lane)] + first_bias);
+        store_output(first_row + i, output + HALF, tile[tile_at(i, lane) + LANES] + second_bias);
+    }
+}
+
+fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
+    if (input < args.inputs) {
+        let place = (row * args.inputs + input) / 4u;
+        if (args.accumulate != 0u) {
+            dx[place] += sum;
+        } else {
+            dx[place] = sum;
         }
     }
 }
 
 @compute @workgroup_size(LANES)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let input = min(group.x * TILE_COLUMNS + 4u * lane, args.inputs - 4u);
+    let input = group.x * TILE_COLUMNS + 4u * lane;
+    let first = min(input, args.inputs - 4u) / 4u;
+    let second = min(input + HALF, args.inputs - 4u) / 4u;
     let first_row = group.y * TILE_ROWS;
+    let pitch = args.inputs / 4u;
     var sums = Sums();
     for (var k = 0u; k < args.outputs; k += DEPTH) {
         var weights: Terms;
         for (var i = 0u; i < DEPTH; i++) {
-            let place = (min(k + i, args.outputs - 1u) * args.inputs + input) / 4u;
-            weights[i] = select(vec4<f32>(), weight[place], k + i < args.outputs);
+            let row = (k + i) * pitch;
+            weights[i] = mat2x4<f32>(weight[row + first], weight[row + second]);
         }
-        let own = k + 4u * (lane % 2u);
-        for (var quad = 0u; quad < QUADS; quad++) {
-            let row = min(first_row + 4u * quad + lane / 2u, args.rows - 1u);
-            let place = (row * args.outputs + min(own, args.outputs - 4u)) / 4u;
-            let values = select(vec4<f32>(), gradients(place), own < args.outputs);
-            sums[quad] = multiply_quad(values, &weights, sums[quad]);
+        for (var e = 0u; e < EIGHTS; e++) {
+            let row = min(first_row + 8u * e + lane, args.rows - 1u);
+            sums[e] = multiply_rows(gradients((row * args.outputs + k) / 4u), &weights, sums[e]);
         }
     }
-    for (var quad = 0u; quad < QUADS; quad++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_row + 4u * quad + i;
-            if (row < args.rows && group.x * TILE_COLUMNS + 4u * lane < args.inputs) {
-                let place = (row * args.inputs + input) / 4u;
-                if (args.accumulate != 0u) {
-                    dx[place] += sums[quad][i];
-                } else {
-                    dx[place] = sums[quad][i];
-                }
-            }
-        }
+    for (var e = 0u; e < EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.rows - first_row); i++) {
+        store_input_gradient(first_row + i, input, tile[tile_at(i, lane)]);
+        store_input_gradient(first_row + i, input + HALF, tile[tile_at(i, lane) + LANES]);
+    }
+}
+
+fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
+    if (input < args.inputs) {
+        partial[(slab + output * args.inputs + input) / 4u] = sum;
     }
 }
 
 @compute @workgroup_size(LANES)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let input = min(group.x * TILE_COLUMNS + 4u * lane, args.inputs - 4u);
+    let input = group.x * TILE_COLUMNS + 4u * lane;
+    let first = (args.x_column + min(input, args.inputs - 4u)) / 4u;
+    let second = (args.x_column + min(input + HALF, args.inputs - 4u)) / 4u;
     let first_output = group.y * TILE_ROWS;
     let output = min(first_output + 4u * lane, args.outputs - 4u);
     let first_row = group.z * args.slab_rows;
@@ -126,27 +147,26 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     var sums = Sums();
     var bias_sums = vec4<f32>();
     for (var k = first_row; k < end; k += DEPTH) {
-        var left: Terms;
+        var left: mat4x4<f32>;
         var right: Terms;
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
-            let dy_place = (row * args.dy_pitch + args.dy_column + output) / 4u;
-            left[i] = select(vec4<f32>(), gradients(dy_place), k + i < end);
-            right[i] = select(vec4<f32>(), x[(row * args.x_pitch + args.x_column + input) / 4u], k + i < end);
+            let x_row = row * args.x_pitch / 4u;
+            left[i] = select(vec4<f32>(), gradients((row * args.dy_pitch + args.dy_column + output) / 4u), k + i < end);
+            right[i] = mat2x4<f32>(x[x_row + first], x[x_row + second]);
             bias_sums += left[i];
         }
-        for (var quad = 0u; quad < QUADS; quad++) {
-            sums[quad] = multiply_columns(quad, &left, &right, sums[quad]);
+        for (var e = 0u; e < EIGHTS; e++) {
+            sums[e] = multiply_columns(e, left, &right, sums[e]);
         }
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
-    for (var quad = 0u; quad < QUADS; quad++) {
-        for (var i = 0u; i < 4u; i++) {
-            let row = first_output + 4u * quad + i;
-            if (row < args.outputs && group.x * TILE_COLUMNS + 4u * lane < args.inputs) {
-                partial[(slab + row * args.inputs + input) / 4u] = sums[quad][i];
-            }
-        }
+    for (var e = 0u; e < EIGHTS; e++) {
+        keep_rows(e, lane, sums[e]);
+    }
+    for (var i = 0u; i < min(TILE_ROWS, args.outputs - first_output); i++) {
+        store_weight_gradient(slab, first_output + i, input, tile[tile_at(i, lane)]);
+        store_weight_gradient(slab, first_output + i, input + HALF, tile[tile_at(i, lane) + LANES]);
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
         partial[(slab + args.outputs * args.inputs + output) / 4u] = bias_sums;

@@ -1,70 +1,99 @@
-// The inner product of a matrix multiplication by one subgroup of eight invocations: a tile of 32 rows and 32 columns in
+// The inner product of a matrix multiplication by one subgroup of eight invocations: a tile of 32 rows and 64 columns in
 // registers. Made for software adapters, where eight invocations are one SIMD vector: a load there is followed address by
 // address and costs as much as several multiply-adds, barriers cost more, and values passed between invocations cost
 // nothing. So nothing is loaded twice: an invocation keeps its own columns' factors, and hands the rows' on by broadcast.
 //
 // Kernels load past no end: they clamp the address and select zero, which costs less than a branch around a load.
 //
-// Invocation `lane` holds columns 4·lane .. 4·lane + 3 of the tile, row 4·quad + i of them in `sums[quad][i]`.
+// Invocation `lane` holds two fours of columns: 4·lane .. and, HALF further, HALF + 4·lane ..; those of row 8·e + i of the
+// tile in `sums[e][i]`.
 
 const LANES: u32 = 8;
 const TILE_ROWS: u32 = 32;
-const TILE_COLUMNS: u32 = 32;
-/// Rows of a tile by fours.
-const QUADS: u32 = TILE_ROWS / 4;
+const TILE_COLUMNS: u32 = 64;
+/// Distance of an invocation's two fours of columns.
+const HALF: u32 = TILE_COLUMNS / 2;
+/// Rows of a tile by eights.
+const EIGHTS: u32 = TILE_ROWS / LANES;
 /// Terms of the sum that one step of a product covers.
-const DEPTH: u32 = 8;
+const DEPTH: u32 = 4;
 
-alias Sums = array<mat4x4<f32>, QUADS>;
-/// The columns' factors: term k, then column.
-alias Terms = array<vec4<f32>, DEPTH>;
+alias Eight = array<mat2x4<f32>, LANES>;
+alias Sums = array<Eight, EIGHTS>;
+/// The columns' factors: term k of both fours of columns.
+alias Terms = array<mat2x4<f32>, DEPTH>;
 
-/// The terms of four columns that lie row by row, terms 0 to 3 and then 4 to 7 of each.
-fn terms_of(low: mat4x4<f32>, high: mat4x4<f32>) -> Terms {
-    let first = transpose(low);
-    let second = transpose(high);
-    return Terms(first[0], first[1], first[2], first[3], second[0], second[1], second[2], second[3]);
+/// A tile on its way to storage: [row, fours of columns]. An invocation reads only what it wrote. The sums pass through here
+/// because a loop can walk over workgroup memory but not over registers, and unrolled stores take long to compile.
+var<workgroup> tile: array<vec4<f32>, TILE_ROWS * TILE_COLUMNS / 4>;
+
+/// Place in `tile` of an invocation's first four columns of a row; its second lie LANES further.
+fn tile_at(row: u32, lane: u32) -> u32 {
+    return row * (TILE_COLUMNS / 4u) + lane;
 }
 
-/// Adds DEPTH terms to four rows. Row i of them has its factors in the invocations 2i (terms 0 to 3) and 2i + 1.
-fn multiply_quad(left: vec4<f32>, right: ptr<function, Terms>, sums: mat4x4<f32>) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        multiply_row(subgroupBroadcast(left, 0u), subgroupBroadcast(left, 1u), right, sums[0]),
-        multiply_row(subgroupBroadcast(left, 2u), subgroupBroadcast(left, 3u), right, sums[1]),
-        multiply_row(subgroupBroadcast(left, 4u), subgroupBroadcast(left, 5u), right, sums[2]),
-        multiply_row(subgroupBroadcast(left, 6u), subgroupBroadcast(left, 7u), right, sums[3]),
+/// Puts the sums of the rows 8·e .. into `tile`.
+fn keep_rows(e: u32, lane: u32, sums: Eight) {
+    var rows = sums;
+    for (var i = 0u; i < LANES; i++) {
+        tile[tile_at(8u * e + i, lane)] = rows[i][0];
+        tile[tile_at(8u * e + i, lane) + LANES] = rows[i][1];
+    }
+}
+
+/// The terms of columns that lie row by row: four terms of each of the first and of the second four columns.
+fn terms_of(first: mat4x4<f32>, second: mat4x4<f32>) -> Terms {
+    let a = transpose(first);
+    let b = transpose(second);
+    return Terms(mat2x4<f32>(a[0], b[0]), mat2x4<f32>(a[1], b[1]), mat2x4<f32>(a[2], b[2]), mat2x4<f32>(a[3], b[3]));
+}
+
+/// Adds DEPTH terms to eight rows; invocation i has the factors of row i.
+fn multiply_rows(left: vec4<f32>, right: ptr<function, Terms>, sums: Eight) -> Eight {
+    return Eight(
+        multiply_row(subgroupBroadcast(left, 0u), right, sums[0]),
+        multiply_row(subgroupBroadcast(left, 1u), right, sums[1]),
+        multiply_row(subgroupBroadcast(left, 2u), right, sums[2]),
+        multiply_row(subgroupBroadcast(left, 3u), right, sums[3]),
+        multiply_row(subgroupBroadcast(left, 4u), right, sums[4]),
+        multiply_row(subgroupBroadcast(left, 5u), right, sums[5]),
+        multiply_row(subgroupBroadcast(left, 6u), right, sums[6]),
+        multiply_row(subgroupBroadcast(left, 7u), right, sums[7]),
     );
 }
 
-fn multiply_row(low: vec4<f32>, high: vec4<f32>, right: ptr<function, Terms>, start: vec4<f32>) -> vec4<f32> {
-    var sum = fma(vec4<f32>(low.x), (*right)[0], start);
-    sum = fma(vec4<f32>(low.y), (*right)[1], sum);
-    sum = fma(vec4<f32>(low.z), (*right)[2], sum);
-    sum = fma(vec4<f32>(low.w), (*right)[3], sum);
-    sum = fma(vec4<f32>(high.x), (*right)[4], sum);
-    sum = fma(vec4<f32>(high.y), (*right)[5], sum);
-    sum = fma(vec4<f32>(high.z), (*right)[6], sum);
-    return fma(vec4<f32>(high.w), (*right)[7], sum);
+fn multiply_row(left: vec4<f32>, right: ptr<function, Terms>, start: mat2x4<f32>) -> mat2x4<f32> {
+    var first = start[0];
+    var second = start[1];
+    for (var k = 0u; k < DEPTH; k++) {
+        first = fma(vec4<f32>(left[k]), (*right)[k][0], first);
+        second = fma(vec4<f32>(left[k]), (*right)[k][1], second);
+    }
+    return mat2x4<f32>(first, second);
 }
 
-/// Adds DEPTH terms to four rows. Term k of row i has its factor in component i of `left[k]` of invocation `lane`.
-fn multiply_columns(lane: u32, left: ptr<function, Terms>, right: ptr<function, Terms>, sums: mat4x4<f32>) -> mat4x4<f32> {
-    let low = transpose(mat4x4<f32>(
-        subgroupShuffle((*left)[0], lane),
-        subgroupShuffle((*left)[1], lane),
-        subgroupShuffle((*left)[2], lane),
-        subgroupShuffle((*left)[3], lane),
-    ));
-    let high = transpose(mat4x4<f32>(
-        subgroupShuffle((*left)[4], lane),
-        subgroupShuffle((*left)[5], lane),
-        subgroupShuffle((*left)[6], lane),
-        subgroupShuffle((*left)[7], lane),
-    ));
+/// Adds DEPTH terms to the eight rows 8·e .. of a tile whose factors lie by columns: those of the rows 4·lane .. at term k are
+/// `left[k]` of invocation `lane`.
+fn multiply_columns(e: u32, left: mat4x4<f32>, right: ptr<function, Terms>, sums: Eight) -> Eight {
+    let low = transpose(from_lane(left, 2u * e));
+    let high = transpose(from_lane(left, 2u * e + 1u));
+    return Eight(
+        multiply_row(low[0], right, sums[0]),
+        multiply_row(low[1], right, sums[1]),
+        multiply_row(low[2], right, sums[2]),
+        multiply_row(low[3], right, sums[3]),
+        multiply_row(high[0], right, sums[4]),
+        multiply_row(high[1], right, sums[5]),
+        multiply_row(high[2], right, sums[6]),
+        multiply_row(high[3], right, sums[7]),
+    );
+}
+
+fn from_lane(own: mat4x4<f32>, lane: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
-        multiply_row(low[0], high[0], right, sums[0]),
-        multiply_row(low[1], high[1], right, sums[1]),
-        multiply_row(low[2], high[2], right, sums[2]),
-        multiply_row(low[3], high[3], right, sums[3]),
+        subgroupShuffle(own[0], lane),
+        subgroupShuffle(own[1], lane),
+        subgroupShuffle(own[2], lane),
+        subgroupShuffle(own[3], lane),
     );
 }

@@ -4,3 +4,11 @@
 fn flat_group(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + group.y * groups.x;
 }
+
+/// Rows that an invocation of a `row_block` goes through: starting one costs software adapters more than a row does.
+const BLOCK_ROWS: u32 = 16;
+
+/// First row of a workgroup in a grid of columns and blocks of rows, whose blocks are folded.
+fn first_row(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return (group.y + group.z * groups.y) * BLOCK_ROWS;
+}

@@ -8,14 +8,22 @@ const HIGHEST_EXPONENT: f32 = 88.0;
 const LN_2_HIGH: f32 = 0.693359375;
 const LN_2_LOW: f32 = -2.12194440e-4;
 
-/// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2, and e^r by its series; NaN stays NaN.
+/// A sum with a whole number n has n + 127, the exponent of 2^n, as its last bits.
+const EXPONENT_LAST: f32 = 8388735.0;
+
+/// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2, and e^r by its series; NaN stays NaN. Without a conversion to
+/// integers, which software adapters do number by number.
 fn exponential(x: f32) -> f32 {
-    let clamped = clamp(x, LOWEST_EXPONENT, HIGHEST_EXPONENT);
-    let n = round(clamped * 1.44269504);
-    let r = (clamped - n * LN_2_HIGH) - n * LN_2_LOW;
-    let tail = 1.0 / 2.0 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0 + r * (1.0 / 5040.0)))));
-    let series = 1.0 + (r + r * r * tail);
-    let power = bitcast<f32>(u32(i32(n) + 127) << 23u);
+    let bounded = select(x, HIGHEST_EXPONENT, x > HIGHEST_EXPONENT);
+    let n = round(bounded * 1.44269504);
+    let r = fma(n, -LN_2_LOW, fma(n, -LN_2_HIGH, bounded));
+    var tail = fma(r, 1.0 / 5040.0, 1.0 / 720.0);
+    tail = fma(r, tail, 1.0 / 120.0);
+    tail = fma(r, tail, 1.0 / 24.0);
+    tail = fma(r, tail, 1.0 / 6.0);
+    tail = fma(r, tail, 1.0 / 2.0);
+    let series = 1.0 + fma(r * r, tail, r);
+    let power = bitcast<f32>(bitcast<u32>(n + EXPONENT_LAST) << 23u);
     return select(select(series * power, 0.0, x < LOWEST_EXPONENT), x, is_nan(x));
 }
 

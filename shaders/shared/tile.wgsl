@@ -1,29 +1,149 @@
-// The inner product of a tiled matrix multiplication: 256 invocations, a 64 × 64 tile, 4 × 4 results each.
+// The inner product of a tiled matrix multiplication on graphics hardware:
+//   sums[row, column] += Σ_k left[k, row] · right[k, column]
+// with k rising and by fma in every variant, so that the tile's shape changes no bit of a sum.
 //
-// Invocation (lane.x, lane.y) of 16 × 16 holds rows `4·lane.y + i` and columns `lane.x + 16·j`, so neighbours read and
-// write neighbouring columns. A kernel fills `left` and `right`, places its barriers and calls `multiply_tiles`.
+// An invocation holds 8 × 8 of the sums in registers, 8 × 4 (`narrow`) or 12 × 4 (`narrow`, `dozen`: whole windows of three
+// rows), and a block or two of 4 × 4 factors on their way to the tiles: it issues the loads of the next blocks, multiplies
+// this tile's factors, and only then stores them. All of these loads are vec4s.
+//
+//                  invocations   registers: sums + factors + blocks   workgroup bytes   multiply-adds per load: storage, workgroup
+// 128 × 128            256                64 + 16 + 16                    16384                  256, 16
+// 128 × 64             128                64 + 16 + 32                    12288                  171, 16
+// 64 × 64               64                64 + 16 + 32                     8192                  128, 16
+// 64 × 64, narrow      128                32 + 12 + 16                     8192                  128, 10.7
+// 32 × 32, narrow       32                32 + 12 + 32                     4096                   64, 10.7
+// 96 × 128, dozen      256                48 + 16 + 16                    14336                  219, 12
+// 48 × 128, dozen      128                48 + 16 + 32                    12288                  140, 12
+// 48 × 64, dozen        64                48 + 16 + 32                     8192                  110, 12
+//
+// Of 32 invocations in a row, 8 lie side by side and 4 one below another: their reads of one term are 8 vec4s that follow
+// each other and 4 that are shared. Quads of a term are permuted (`place`) so that no two of those, and no two of the
+// blocks' stores, meet in a bank.
 
-const TILE_ROWS: u32 = 64;
-const TILE_COLUMNS: u32 = 64;
-/// Terms of the sum that one filling of the tiles covers.
+@if(tile128x128 || tile128x64) const TILE_ROWS: u32 = 128;
+@if(tile96x128) const TILE_ROWS: u32 = 96;
+@if(tile64x64) const TILE_ROWS: u32 = 64;
+@if(tile48x128 || tile48x64) const TILE_ROWS: u32 = 48;
+@if(tile32x32) const TILE_ROWS: u32 = 32;
+@if(tile128x128 || tile96x128 || tile48x128) const TILE_COLUMNS: u32 = 128;
+@if(tile128x64 || tile64x64 || tile48x64) const TILE_COLUMNS: u32 = 64;
+@if(tile32x32) const TILE_COLUMNS: u32 = 32;
+
+/// Sums of an invocation
+@if(dozen) const OWN_ROWS: u32 = 12;
+@else const OWN_ROWS: u32 = 8;
+@if(narrow) const OWN_COLUMNS: u32 = 4;
+@else const OWN_COLUMNS: u32 = 8;
+const LANES: u32 = TILE_ROWS * TILE_COLUMNS / (OWN_ROWS * OWN_COLUMNS);
+/// Terms of the sum that one filling of the tiles covers
 const DEPTH: u32 = 16;
-/// Distance of two rows of a tile: one more than its width, so that transposing writes hit different banks.
-const PITCH: u32 = TILE_ROWS + 1;
 
-/// `left[k · PITCH + row]`
-var<workgroup> left: array<f32, DEPTH * PITCH>;
-/// `right[k · PITCH + column]`
-var<workgroup> right: array<f32, DEPTH * PITCH>;
+const ROW_QUADS: u32 = TILE_ROWS / 4;
+const COLUMN_QUADS: u32 = TILE_COLUMNS / 4;
+/// Distance of two terms of `left`: `place` permutes eight quads at a time.
+const ROW_PITCH: u32 = (ROW_QUADS + 7) / 8 * 8;
+/// Groups of 32 invocations side by side
+const GROUPS_ACROSS: u32 = TILE_COLUMNS / OWN_COLUMNS / 8;
 
-/// Adds the product of the two tiles to `sums`, whose element i is row `4·lane.y + i`.
-fn multiply_tiles(lane: vec2<u32>, sums: ptr<function, array<vec4<f32>, 4>>) {
-    for (var k = 0u; k < DEPTH; k++) {
-        let l = k * PITCH + lane.y * 4u;
-        let r = k * PITCH + lane.x;
-        let columns = vec4<f32>(right[r], right[r + 16u], right[r + 32u], right[r + 48u]);
-        (*sums)[0] += left[l] * columns;
-        (*sums)[1] += left[l + 1u] * columns;
-        (*sums)[2] += left[l + 2u] * columns;
-        (*sums)[3] += left[l + 3u] * columns;
+/// [term, four rows]
+var<workgroup> left: array<vec4<f32>, DEPTH * ROW_PITCH>;
+/// [term, four columns]
+var<workgroup> right: array<vec4<f32>, DEPTH * COLUMN_QUADS>;
+
+/// An invocation's sums as blocks of four rows `[i]` of four columns: rows 0 to 3, 4 to 7 and 8 to 11 of the first columns,
+/// then of the second ones, which lie half a tile further; some use only the first two, or no second columns.
+alias Sums = array<mat4x4<f32>, 6>;
+
+/// Factors on their way to the tiles: `[i]` is term i of four rows or columns. Where LANES are enough, one block for each.
+alias Blocks = array<mat4x4<f32>, 2>;
+const BLOCKS: u32 = TILE_ROWS + TILE_COLUMNS;
+const SECOND_BLOCK: bool = BLOCKS > LANES;
+
+/// First row and first column of an invocation's sums in the tile.
+fn own_corner(lane: u32) -> vec2<u32> {
+    let down = lane / (32u * GROUPS_ACROSS) * 4u + lane / 8u % 4u;
+    let across = lane / 32u % GROUPS_ACROSS * 8u + lane % 8u;
+    return vec2<u32>(OWN_ROWS * down, 4u * across);
+}
+
+/// First row (or column) of a block in the tile, and its first term. Blocks of `right` are numbered after those of `left`.
+fn block_corner(block: u32) -> vec2<u32> {
+    return vec2<u32>(select(block - TILE_ROWS, block, block < TILE_ROWS) / 4u * 4u, block % 4u * 4u);
+}
+
+/// Where a quad of a term lies in a tile whose terms lie `pitch` apart.
+fn place(term: u32, quad: u32, pitch: u32) -> u32 {
+    return term * pitch + (quad ^ (term / 4u * 2u));
+}
+
+/// Stores an invocation's blocks; a barrier before and after it.
+fn put_blocks(lane: u32, blocks: Blocks) {
+    put_block(lane, blocks[0]);
+    if (SECOND_BLOCK) {
+        put_block(lane + LANES, blocks[1]);
     }
+}
+
+fn put_block(block: u32, factors: mat4x4<f32>) {
+    let corner = block_corner(block);
+    if (block < TILE_ROWS) {
+        let first = place(corner.y, corner.x / 4u, ROW_PITCH);
+        left[first] = factors[0];
+        left[first + ROW_PITCH] = factors[1];
+        left[first + 2u * ROW_PITCH] = factors[2];
+        left[first + 3u * ROW_PITCH] = factors[3];
+    } else if (block < BLOCKS) {
+        let first = place(corner.y, corner.x / 4u, COLUMN_QUADS);
+        right[first] = factors[0];
+        right[first + COLUMN_QUADS] = factors[1];
+        right[first + 2u * COLUMN_QUADS] = factors[2];
+        right[first + 3u * COLUMN_QUADS] = factors[3];
+    }
+}
+
+/// Adds the product of the two tiles to an invocation's sums.
+fn multiply_tiles(lane: u32, sums: ptr<function, Sums>) {
+    let own = own_corner(lane) / 4u;
+    for (var term = 0u; term < DEPTH; term += 4u) {
+        let rows = vec3<u32>(place(term, own.x, ROW_PITCH), place(term, own.x + 1u, ROW_PITCH), place(term, own.x + 2u, ROW_PITCH));
+        let column = place(term, own.y, COLUMN_QUADS);
+        multiply_term(rows, column, sums);
+        multiply_term(rows + ROW_PITCH, column + COLUMN_QUADS, sums);
+        multiply_term(rows + 2u * ROW_PITCH, column + 2u * COLUMN_QUADS, sums);
+        multiply_term(rows + 3u * ROW_PITCH, column + 3u * COLUMN_QUADS, sums);
+    }
+}
+
+/// Of one term, from the places of its rows and of its first columns.
+fn multiply_term(rows: vec3<u32>, column: u32, sums: ptr<function, Sums>) {
+    let columns = right[column];
+    (*sums)[0] = add_product(left[rows.x], columns, (*sums)[0]);
+    (*sums)[1] = add_product(left[rows.y], columns, (*sums)[1]);
+    if (OWN_ROWS == 12u) {
+        (*sums)[2] = add_product(left[rows.z], columns, (*sums)[2]);
+    }
+    if (OWN_COLUMNS == 8u) {
+        let more_columns = right[column + COLUMN_QUADS / 2u];
+        (*sums)[3] = add_product(left[rows.x], more_columns, (*sums)[3]);
+        (*sums)[4] = add_product(left[rows.y], more_columns, (*sums)[4]);
+    }
+}
+
+/// sums + rows · columnsᵀ
+fn add_product(rows: vec4<f32>, columns: vec4<f32>, sums: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        fma(vec4<f32>(rows.x), columns, sums[0]),
+        fma(vec4<f32>(rows.y), columns, sums[1]),
+        fma(vec4<f32>(rows.z), columns, sums[2]),
+        fma(vec4<f32>(rows.w), columns, sums[3]),
+    );
+}
+
+/// Adds the tile's terms of four rows, by which the first ROW_QUADS invocations sum the rows themselves.
+fn add_rows(quad: u32, sums: vec4<f32>) -> vec4<f32> {
+    var total = sums;
+    for (var term = 0u; term < DEPTH; term++) {
+        total += left[place(term, quad, ROW_PITCH)];
+    }
+    return total;
 }

@@ -95,6 +95,11 @@ pub trait Backend: Sized {
     /// Name of the device, as `mcsan devices` shows it.
     fn device_name(&self) -> String;
 
+    /// The tiles that matrix products were found to be fastest with, on backends that have several.
+    fn tiles(&self) -> Vec<gpu::TileChoice> {
+        Vec::new()
+    }
+
     /// Copies `values` to the device.
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Self::Tensor;
 

@@ -31,7 +31,7 @@ pub fn run(common: &Common, arguments: &Ablate) -> Done {
     }
     let open = |row: &Row| Ok((format!("{row}: "), row.open(&data, &identity, &settings, &folds, &experiment.out)?));
     let validations = arguments.rows.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
-    let trained = experiment.train(&device, &validations);
+    let trained = experiment.train(common, &settings.run.tiles, &device, &validations);
     let results = summary();
     trained?;
     report(common, results?.as_ref())

@@ -15,6 +15,8 @@ use crate::dataset::Order;
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
+use super::tiles::TileSource;
+
 #[derive(Parser)]
 #[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]
 pub struct Options {
@@ -37,6 +39,11 @@ pub struct Common {
     /// immediates, cooperative-matrices, timestamps
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',', env = "MCSAN_WITHOUT", hide_env_values = true)]
     pub without: Vec<Feature>,
+    /// How 'train', 'crossval', 'ablate' and 'profile' choose the tiles of matrix products on graphics hardware: timed once
+    /// and kept in the user's cache folder, or in a FILE; or fixed; auto times on graphics hardware alone. The choice
+    /// changes no result [values: auto, timed, fixed, FILE.toml]
+    #[arg(long, global = true, value_name = "CHOICE", env = "MCSAN_TILES", hide_env_values = true)]
+    pub tiles: Option<TileSource>,
     /// Report as one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,

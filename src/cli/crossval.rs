@@ -11,7 +11,7 @@ use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::{Done, Failure, print_json};
 use crate::backend::gpu::Checking;
-use crate::config::Settings;
+use crate::config::{Settings, Tiles};
 use crate::dataset::Dataset;
 use crate::experiment::crossval::{CrossValidation, Event, check_fold};
 use crate::experiment::folds::{By, Folds};
@@ -85,14 +85,22 @@ impl Experiment {
 
     /// Trains the folds of some cross-validations, one after the other, and sums each up; the text stands before what is
     /// said of it.
-    pub fn train(&self, device: &Device, of: &[(String, CrossValidation<'_>)]) -> Result<Vec<Option<Gathered>>, Failure> {
+    pub fn train(
+        &self,
+        common: &Common,
+        tiles: &Tiles,
+        device: &Device,
+        of: &[(String, CrossValidation<'_>)],
+    ) -> Result<Vec<Option<Gathered>>, Failure> {
         eprintln!("training on {}", device.name());
+        let tuning = device.tune(common, tiles);
         let mut gathered = Vec::new();
         for (name, validation) in of {
             let mut show = Show { name, folds: validation.folds.count(), progress: Progress::new() };
             let done =
                 on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
             show.progress.finish();
+            on_device!(*device, |backend| tuning.keep(backend));
             let results = Gathered::write(validation);
             // Where a fold fails, what the others say is written all the same.
             done.map_err(|error| Failure(format!("{name}{error}")))?;
@@ -144,8 +152,8 @@ pub fn run(common: &Common, arguments: &Crossval) -> Done {
     let experiment = &arguments.experiment;
     let Prepared { settings, data, identity, folds } = experiment.prepare(common)?;
     let device = device::open(common, &settings.run.device, Checking::Off)?;
-    let validation = CrossValidation::open(&data, &identity, settings, &folds, &experiment.out)?;
-    let gathered = experiment.train(&device, &[(String::new(), validation)])?;
+    let validation = CrossValidation::open(&data, &identity, settings.clone(), &folds, &experiment.out)?;
+    let gathered = experiment.train(common, &settings.run.tiles, &device, &[(String::new(), validation)])?;
     let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());
     report(common, results.as_ref())
 }

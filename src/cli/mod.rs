@@ -27,6 +27,7 @@ mod progress;
 mod report;
 mod shaders;
 mod tables;
+mod tiles;
 mod tokens;
 mod train;
 

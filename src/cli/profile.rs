@@ -127,9 +127,14 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
     let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, kernels: true, timing };
     eprintln!("profiling {}", device.name());
     let described = device.to_json();
+    let tuning = device.tune(common, &settings.run.tiles);
     let (reports, last) = match device {
         Device::Cpu(cpu) => pollster::block_on(profile(&Timed::new(cpu), described, plan, &subjects, &settings, arguments.each)),
-        Device::Gpu(gpu) => pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each)),
+        Device::Gpu(gpu) => {
+            let profiled = pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each));
+            tuning.keep(&*gpu);
+            profiled
+        }
     }?;
     if let (Some(path), Some(measured)) = (&arguments.trace, &last) {
         write(path, &trace(measured).to_string())?;

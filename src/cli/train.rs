@@ -15,7 +15,7 @@ use crate::config::{ConfigError, Settings};
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::overfit;
-use crate::train::run::{self, Options, Start, files};
+use crate::train::run::{self, Event, Options, Start, files};
 
 impl Configuration {
     /// The settings over some defaults.
@@ -38,9 +38,13 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
 
 fn train(common: &Common, arguments: &Train, settings: &Settings, data: &Dataset, device: &Device, out: &Path) -> Done {
     let mut progress = Progress::new();
+    let tuning = device.tune(common, &settings.run.tiles);
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let options = Options { folder: Some(out), weights: None, start };
     let finished = on_device!(*device, |backend| pollster::block_on(run::train_with(backend, settings, data, &options, &mut |event| {
+        if let Event::Epoch { .. } = event {
+            tuning.keep(backend);
+        }
         progress.show(&event)
     })));
     progress.finish();

@@ -92,6 +92,12 @@ pub const KEYS: &[Key] = &[
     key("train.checkpoint_every", "an integer, at least 0", FROM_0, "steps between checkpoints within an epoch; 0: after each epoch only"),
     key("run.weights", "a path in quotes", ANY, "file of starting values in PyTorch's layout; empty: from the seed"),
     key("run.device", "auto, cpu, an index or a part of a name in quotes", ANY, "where to compute, where --device is not given"),
+    key(
+        "run.tiles",
+        "auto, timed, fixed or a list of choices like [\"forward 8192x128x512 128x64\"]",
+        ANY,
+        "how the tiles of matrix products on graphics hardware are chosen, where --tiles is not given; a run lists here what was timed (speed alone, results are the same)",
+    ),
 ];
 
 /// The key of that name.

@@ -12,7 +12,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 pub use model::{ModelSettings, Scale, Variant};
-pub use train::{ClassWeights, DataSettings, NamedWeights, Optimizer, RunSettings, Schedule, Selection, TrainSettings};
+pub use train::{ClassWeights, DataSettings, NamedWeights, Optimizer, RunSettings, Schedule, Selection, TileRule, Tiles, TrainSettings};
 
 /// Everything that decides a run, besides its data.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

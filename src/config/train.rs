@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use crate::backend::Precision;
+use crate::backend::gpu::TileChoice;
 use crate::dataset::{Normalise, Order};
 
 /// Settings of the data; meanings in [`super::keys`].
@@ -174,17 +175,39 @@ impl TrainSettings {
     }
 }
 
+/// How the tiles of matrix products are chosen. They change the speed of a run and none of its results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Tiles {
+    By(TileRule),
+    /// These, and the others as by [`TileRule::Auto`].
+    Chosen(Vec<TileChoice>),
+}
+
+/// What chooses tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TileRule {
+    /// Timed on graphics hardware, fixed on software adapters.
+    Auto,
+    /// Each is timed where its product first comes.
+    Timed,
+    /// By the sizes of the product alone.
+    Fixed,
+}
+
 /// Where a run computes; meanings in [`super::keys`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunSettings {
     pub device: String,
     pub weights: String,
+    pub tiles: Tiles,
 }
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "auto".into(), weights: String::new() }
+        Self { device: "auto".into(), weights: String::new(), tiles: Tiles::By(TileRule::Auto) }
     }
 }
 

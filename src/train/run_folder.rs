@@ -16,12 +16,14 @@ use super::metrics::Metrics;
 use super::run::files;
 use super::tensorboard::EventFile;
 use super::{Scaling, TrainError, vocabulary};
-use crate::config::{Schedule, Settings};
+use crate::backend::Backend;
+use crate::config::{Schedule, Settings, Tiles};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
-/// Settings that may differ when a run is taken up again: how long it goes on, and what decides no more than rounding.
-const FREE: [&str; 6] = ["train.epochs", "train.steps", "train.patience", "train.checkpoint_every", "train.accumulate", "run.device"];
+/// Settings that may differ when a run is taken up again: how long it goes on, and what decides no more than rounding or speed.
+const FREE: [&str; 7] =
+    ["train.epochs", "train.steps", "train.patience", "train.checkpoint_every", "train.accumulate", "run.device", "run.tiles"];
 
 /// What a stopped run left.
 pub(super) struct Kept {
@@ -89,6 +91,8 @@ pub(super) struct RunFolder {
     events: EventFile,
     /// Step of the last checkpoint that was written.
     pub kept_step: Option<u64>,
+    /// Choices of tiles that stand in the settings.
+    tiles: usize,
 }
 
 impl RunFolder {
@@ -109,7 +113,7 @@ impl RunFolder {
         }
         let metrics = File::create(path.join(files::METRICS)).map_err(&denied)?;
         let events = EventFile::create(&tensorboard, None).map_err(&denied)?;
-        Ok(Self { path: path.into(), metrics, events, kept_step: None })
+        Ok(Self { path: path.into(), metrics, events, kept_step: None, tiles: 0 })
     }
 
     /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
@@ -134,7 +138,19 @@ impl RunFolder {
         replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
         let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
         let events = EventFile::create(&path.join(files::TENSORBOARD), Some(step)).map_err(&denied)?;
-        Ok((Self { path: path.into(), metrics, events, kept_step: Some(step) }, losses))
+        Ok((Self { path: path.into(), metrics, events, kept_step: Some(step), tiles: 0 }, losses))
+    }
+
+    /// Writes the settings anew where the device has found tiles since.
+    pub fn tiles<B: Backend>(&mut self, settings: &Settings, backend: &B, data: &Dataset) -> Result<(), TrainError> {
+        let tiles = backend.tiles();
+        if tiles.len() > self.tiles {
+            self.tiles = tiles.len();
+            let mut settings = settings.clone();
+            settings.run.tiles = Tiles::Chosen(tiles);
+            write_config(&self.path, &settings, &backend.device_name(), data)?;
+        }
+        Ok(())
     }
 
     /// What there is to go on from, in words.

@@ -155,8 +155,7 @@ impl<'r, B: Backend> Run<'r, B> {
         observe(Event::Epoch { epoch, train: &train, validation: validation.as_ref(), best });
         if let Some(log) = log {
             log.epoch(epoch, self.trainer.steps(), &train, validation.as_ref())?;
-            let last = self.standing(log).await?;
-            log.checkpoints(self.best.as_ref().filter(|_| best), &last)?;
+            self.keep(log, best).await?;
         }
         Ok(())
     }
@@ -189,8 +188,7 @@ impl<'r, B: Backend> Run<'r, B> {
                 if let Some((pending, info)) = waiting.take() {
                     self.settle(pending, info, &mut clock, Some(log), observe).await?;
                 }
-                let last = self.standing(log).await?;
-                log.checkpoints(None, &last)?;
+                self.keep(log, false).await?;
             }
         }
     }
@@ -303,6 +301,13 @@ impl<'r, B: Backend> Run<'r, B> {
             best: self.best_figure,
             progress: None,
         })
+    }
+
+    /// Writes where the run stands, and the best model where that is `new`; before them the tiles that it goes on with.
+    async fn keep(&self, log: &mut RunFolder, new: bool) -> Result<(), TrainError> {
+        let last = self.standing(log).await?;
+        log.tiles(self.settings, self.backend, self.data)?;
+        log.checkpoints(self.best.as_ref().filter(|_| new), &last)
     }
 
     /// The model with all that is needed to go on.

@@ -13,6 +13,7 @@ use super::pipelines::Pipelines;
 use super::profiler::Profiler;
 use super::recording::{ARGUMENT_BYTES, Recording};
 use super::shader::Shader;
+use super::tiles::Tiles;
 use crate::backend::{BackendError, Result};
 
 /// How shaders are compiled and buffers laid out.
@@ -100,6 +101,7 @@ pub struct Gpu {
     counters: Cell<Counters>,
     /// There while a profile is made.
     pub(super) profiler: RefCell<Option<Profiler>>,
+    pub(super) tiles: RefCell<Tiles>,
 }
 
 /// Width of the subgroups that the variants `lanes` are made for.
@@ -172,6 +174,7 @@ impl Gpu {
             tables: RefCell::default(),
             counters: Cell::default(),
             profiler: RefCell::default(),
+            tiles: RefCell::default(),
         })
     }
 

@@ -17,6 +17,7 @@ mod profiler;
 mod readback;
 mod recording;
 pub mod shader;
+mod tiles;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
@@ -26,6 +27,7 @@ pub use memory::{BufferRange, Tensor, Words};
 pub use needs::{Feature, Need, Offer, check_needs};
 pub use profiler::Timing;
 pub use readback::Readback;
+pub use tiles::{Form, NoTileChoice, Tile, TileChoice};
 
 use super::philox::Stream;
 use super::{
@@ -42,6 +44,10 @@ impl Backend for Gpu {
 
     fn device_name(&self) -> String {
         self.describe()
+    }
+
+    fn tiles(&self) -> Vec<TileChoice> {
+        self.chosen_tiles()
     }
 
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Tensor {

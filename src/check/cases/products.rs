@@ -207,6 +207,7 @@ impl Subject for ConvPool {
             block(&[1000, 2, 9], 3, 33, None),
             block(&[12, 7], 1, 1, None),
             block(&[10, 31], 65, 63, None),
+            block(&[5000, 4, 3300], 8, 20, Relu),
             Self { spread: Spread::Ties, ..block(&[60, 31, 9], 20, 40, None) },
             Self { spread: Spread::Ties, ..block(&[60, 31, 9], 3, 17, Relu) },
             Self { spread: Spread::NotFinite, ..block(&[60, 30, 9], 20, 40, None) },

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::{AttentionInputs, AttentionSaved, BackendError, MAX_HEAD_SIZE};
-use shader::attention::{Args, BackwardKeys, BackwardQueries, Forward, LANES, Statistics};
+use shader::attention::{Args, BLOCK, BackwardKeys, BackwardQueries, Forward, LANES, Statistics};
 
 /// Head sizes of the shader's variants, in their order: first of those with tiles, then of the `lanes`.
 const HEAD_SIZES: [usize; 4] = [8, 16, 32, 64];
@@ -44,7 +44,7 @@ fn flop(inputs: &AttentionInputs<'_, Gpu>) -> f64 {
 
 /// One workgroup for each block of rows, head and utterance.
 fn grid(variant: usize, rows: &Ragged<Gpu>, heads: usize) -> [u32; 3] {
-    [blocks(rows.longest(), LANES[variant]), heads as u32, rows.batch() as u32]
+    [blocks(rows.longest(), BLOCK[variant]), heads as u32, rows.batch() as u32]
 }
 
 pub(in super::super) fn forward(gpu: &Gpu, inputs: &AttentionInputs<'_, Gpu>) -> AttentionSaved<Tensor> {

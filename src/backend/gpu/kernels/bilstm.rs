@@ -4,7 +4,7 @@
 use super::*;
 use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN, Precision};
 use shader::bilstm::{Args, Backward, Forward, SEQUENCES};
-use shader::bilstm_edges::{Args as EdgeArgs, LANES, Mean, Pack};
+use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, MEAN_LANES, Mean, Pack};
 
 /// Time steps of one dispatch: tens of milliseconds on a slow device, far below any driver's patience.
 const STEPS: u32 = 128;
@@ -66,7 +66,9 @@ pub(in super::super) fn forward(
         gpu.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
     }
     let y = gpu.new_tensor([rows.rows(), hidden]);
-    gpu.dispatch(&Mean { hidden_states: &hidden_states, y: &y }, edges, flat_grid(y.len(), LANES), 2.0 * y.len() as f64);
+    let (quads, width) = quads_or_ones(&[hidden]);
+    let grid = row_grid(hidden / width, MEAN_LANES, y.rows(), BLOCK_ROWS);
+    gpu.dispatch_variant(quads, &Mean { hidden_states: &hidden_states, y: &y }, edges, grid, 2.0 * y.len() as f64);
     (y, saved)
 }
 

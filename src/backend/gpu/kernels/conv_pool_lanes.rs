@@ -4,7 +4,8 @@ use super::slabs::Slabs;
 use super::*;
 use crate::backend::{Activation, ConvPoolSaved, ConvPoolSinks};
 use shader::conv_pool_lanes::{
-    Args, BackwardInput, BackwardWeight, FLAT_LANES, Forward, Pack, Spread, TAPS, TILE_COLUMNS, TILE_ROWS, WINDOWS,
+    Args, BLOCK_ROWS, BackwardInput, BackwardWeight, FLAT_LANES, Forward, Pack, SPREAD_LANES, Spread, TAPS, TILE_COLUMNS, TILE_ROWS,
+    WINDOWS,
 };
 
 /// Whether the device is one that these shaders are made for, and the convolution has whole vec4s of channels.
@@ -73,7 +74,7 @@ pub(super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, s
         input_owners: &saved.input.owners,
         spread_out: &gradients,
     };
-    gpu.dispatch(&launch, args, flat_grid(gradients.len() / 4, FLAT_LANES), 0.0);
+    gpu.dispatch(&launch, args, row_grid(outputs / 4, SPREAD_LANES, rows, BLOCK_ROWS), 0.0);
 
     let slabs = Slabs::of(rows, LANES_VARIANT);
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (fan_in + 1)]);

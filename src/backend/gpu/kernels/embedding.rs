@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::{Tokens, Work};
-use shader::embedding::{Args, Backward, Forward, LANES};
+use shader::embedding::{Args, BLOCK_ROWS, Backward, Forward, LANES};
 
 fn arguments(table: &Tensor, tokens: &Tokens<Gpu>, accumulate: u32) -> Args {
     Args { rows: tokens.rows as u32, words: table.rows() as u32, width: table.columns() as u32, accumulate }
@@ -13,12 +13,16 @@ pub(in super::super) fn forward(gpu: &Gpu, table: &Tensor, tokens: &Tokens<Gpu>)
     let launch = Forward { table, ids: &tokens.ids, y: &y };
     // Of the table only the rows that occur.
     let work = Work::touching(y.len() as f64, 4.0 * (tokens.rows + 2 * y.len()) as f64);
-    gpu.dispatch(&launch, arguments(table, tokens, 0), flat_grid(y.len(), LANES), work);
+    let (variant, width) = quads_or_ones(&[y.columns()]);
+    let grid = row_grid(y.columns() / width, LANES, y.rows(), BLOCK_ROWS);
+    gpu.dispatch_variant(variant, &launch, arguments(table, tokens, 0), grid, work);
     y
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, tokens: &Tokens<Gpu>, sink: &Sink<Tensor>) {
     let launch = Backward { dy, occurrence_offsets: &tokens.occurrence_offsets, occurrences: &tokens.occurrences, dtable: &sink.tensor };
     let args = arguments(&sink.tensor, tokens, sink.accumulates());
-    gpu.dispatch(&launch, args, flat_grid(sink.tensor.len(), LANES), (dy.len() + sink.tensor.len()) as f64);
+    let (variant, width) = quads_or_ones(&[dy.columns()]);
+    let grid = row_grid(dy.columns() / width, LANES, sink.tensor.rows(), BLOCK_ROWS);
+    gpu.dispatch_variant(variant, &launch, args, grid, (dy.len() + sink.tensor.len()) as f64);
 }

@@ -1,33 +1,16 @@
 //! Launches of [`crate::backend::Backend::linear`] and its gradients.
 
-use super::super::Need;
-use super::slabs::Slabs;
+use super::super::{Form, Need};
+use super::product::{Product, Shape};
 use super::*;
 use crate::backend::{Activation, LstmWeights, Precision};
-use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, SHADER, TILE_COLUMNS, TILE_ROWS};
-
-/// Places of the variants in mixed precision: for any device, and, the preferred first, with cooperative matrices.
-const ROUNDED: usize = 2;
-const MATRICES: [usize; 2] = [3, 4];
-
-/// The variant for a precision and the matrices' widths.
-fn variant_for(gpu: &Gpu, precision: Precision, widths: &[usize]) -> usize {
-    match precision {
-        Precision::F32 => lanes_or_tiles(gpu, widths),
-        Precision::Mixed => matrices(gpu).unwrap_or(ROUNDED),
-    }
-}
-
-/// The variant with cooperative matrices that the device can run.
-fn matrices(gpu: &Gpu) -> Option<usize> {
-    MATRICES.into_iter().find(|&variant| gpu.offer.lacks(&SHADER.variants[variant]).is_none())
-}
+use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, SHADER};
 
 impl Gpu {
     /// What the device lacks of cooperative matrices for products in mixed precision, which it then computes as fast as in
     /// f32; none where it has them.
     pub fn lacks_for_mixed(&self) -> Option<Need> {
-        if matrices(self).is_some() { None } else { self.offer.lacks(&SHADER.variants[MATRICES[0]]) }
+        if Product::matrices(self).is_some() { None } else { self.offer.lacks(&SHADER.variants[Product::Matrices16.variant()]) }
     }
 }
 
@@ -48,11 +31,6 @@ fn arguments(rows: usize, weight: &Tensor) -> Args {
     }
 }
 
-/// Workgroups for a product of so many rows and columns.
-fn grid(variant: usize, rows: usize, columns: usize) -> [u32; 3] {
-    [blocks(columns, TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1]
-}
-
 pub(in super::super) fn forward(
     gpu: &Gpu,
     x: &Tensor,
@@ -65,8 +43,12 @@ pub(in super::super) fn forward(
     let y = gpu.new_tensor([rows, weight.rows()]);
     let args = Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
     let launch = Forward { x, weight, bias: bias.unwrap_or(weight), y: &y };
-    let variant = variant_for(gpu, precision, &weight.shape());
-    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.rows()), product_flop(rows, weight));
+    let shape = Shape::new(Form::Forward, rows, weight);
+    let product = Product::of(gpu, precision, shape);
+    let record = |product: Product| {
+        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), product_flop(rows, weight));
+    };
+    record(product.tuned(gpu, shape, record));
     y
 }
 
@@ -80,9 +62,15 @@ pub(in super::super) fn backward_input(
 ) {
     let rows = dy.rows();
     let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
-    let launch = BackwardInput { weight, dy, gate: gate.unwrap_or(dy), dx: &dx.tensor };
-    let variant = variant_for(gpu, precision, &weight.shape());
-    gpu.dispatch_variant(variant, &launch, args, grid(variant, rows, weight.columns()), product_flop(rows, weight));
+    let shape = Shape::new(Form::BackwardInput, rows, weight);
+    let product = Product::of(gpu, precision, shape);
+    let record = |product: Product, dx: &Tensor| {
+        let launch = BackwardInput { weight, dy, gate: gate.unwrap_or(dy), dx };
+        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), product_flop(rows, weight));
+    };
+    // A trial must not add to what is there.
+    let product = product.tuned(gpu, shape, |product| record(product, &gpu.new_tensor(dx.tensor.shape())));
+    record(product, &dx.tensor);
 }
 
 pub(in super::super) fn backward_weight(
@@ -95,13 +83,17 @@ pub(in super::super) fn backward_weight(
     precision: Precision,
 ) {
     let rows = dy.rows();
-    let [outputs, inputs] = weight.tensor.shape();
-    let variant = variant_for(gpu, precision, &[outputs, inputs]);
-    let slabs = Slabs::of(rows, variant);
-    let partial = gpu.new_tensor([slabs.count as usize, outputs * (inputs + 1)]);
+    let shape = Shape::new(Form::BackwardWeight, rows, &weight.tensor);
+    let product = Product::of(gpu, precision, shape);
+    let slabs = product.slabs(shape);
+    let partial = gpu.new_tensor([slabs.count as usize, shape.outputs * (shape.inputs + 1)]);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
     let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial: &partial };
-    gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, outputs, inputs)), product_flop(rows, &weight.tensor));
+    let record = |product: Product| {
+        let grid = product.grid(shape, slabs.count);
+        gpu.dispatch_variant(product.variant(), &launch, args, grid, product_flop(rows, &weight.tensor));
+    };
+    record(product.tuned(gpu, shape, record));
     slabs.sum(gpu, &partial, weight, bias);
 }
 
@@ -117,8 +109,9 @@ pub(super) fn backward_recurrent(
     let rows = dgates.rows();
     let hidden = previous.columns() / 2;
     let gates = 4 * hidden;
-    let variant = variant_for(gpu, precision, &[hidden]);
-    let slabs = Slabs::of(rows, variant);
+    let shape = Shape { form: Form::BackwardWeight, rows, inputs: hidden, outputs: gates };
+    let product = Product::of(gpu, precision, shape);
+    let slabs = product.slabs(shape);
     for direction in 0..2 {
         let partial = gpu.new_tensor([slabs.count as usize, gates * (hidden + 1)]);
         let args = Args {
@@ -132,7 +125,10 @@ pub(super) fn backward_recurrent(
         };
         let launch = BackwardWeight { x: previous, dy: dgates, gate: dgates, partial: &partial };
         let flop = 2.0 * (rows * gates * hidden) as f64;
-        gpu.dispatch_variant(variant, &launch, args, slabs.of_each(grid(variant, gates, hidden)), flop);
+        let record = |product: Product| {
+            gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), flop);
+        };
+        record(product.tuned(gpu, shape, record));
         let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
         let biases = direction * gates..(direction + 1) * gates;
         slabs.sum_parts(gpu, &partial, (&gradients.recurrent, weights), Some((&gradients.bias_recurrent, biases)));

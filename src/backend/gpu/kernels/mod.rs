@@ -20,6 +20,7 @@ pub(super) mod loss_scale;
 pub(super) mod mfcc;
 mod peaks;
 pub(super) mod position_embedding;
+mod product;
 pub(super) mod residual_norm;
 pub(super) mod sgd;
 mod slabs;
@@ -39,6 +40,12 @@ fn flat_grid(count: usize, lanes: u32) -> [u32; 3] {
     [groups.min(FOLD) as u32, groups.div_ceil(FOLD) as u32, 1]
 }
 
+/// Grid of workgroups of `lanes` invocations over columns and blocks of rows, folded as `shaders/shared/grid.wgsl` reads it.
+fn row_grid(columns: usize, lanes: u32, rows: usize, block_rows: u32) -> [u32; 3] {
+    let [first, second, _] = flat_grid(rows, block_rows);
+    [blocks(columns, lanes), first, second]
+}
+
 /// Number of blocks of `size` that cover `count`.
 fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
@@ -47,16 +54,21 @@ fn blocks(count: usize, size: u32) -> u32 {
 /// Place of the variant `lanes` among a product shader's.
 const LANES_VARIANT: usize = 1;
 
-/// The variant `tiles` (0) or `lanes` of a product's shader: the second on adapters that it is made for, where all the
-/// matrices' widths and first columns are whole vec4s.
+/// The variant `tiles` (0) or `lanes` of a shader: the second on adapters that it is made for, where all the matrices' widths
+/// and first columns are whole vec4s.
 fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
-    usize::from(gpu.runs_lanes() && widths.iter().all(|width| width.is_multiple_of(4)))
+    usize::from(gpu.runs_lanes() && are_quads(widths))
+}
+
+/// Whether sizes are multiples of four, so that a shader may take their matrices as vec4s.
+fn are_quads(sizes: &[usize]) -> bool {
+    sizes.iter().all(|size| size.is_multiple_of(4))
 }
 
 /// The variant `quads` (0) of a shader that works on four numbers at a time, where all sizes allow it, or `ones` (1), and how
 /// many numbers it works on.
 fn quads_or_ones(sizes: &[usize]) -> (usize, usize) {
-    if sizes.iter().all(|size| size.is_multiple_of(4)) { (0, 4) } else { (1, 1) }
+    if are_quads(sizes) { (0, 4) } else { (1, 1) }
 }
 
 /// FLOP of a product of `rows` rows with every element of a weight.

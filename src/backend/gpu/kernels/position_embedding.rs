@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::backend::position_table;
-use shader::position_embedding::{Args, Forward, LANES};
+use shader::position_embedding::{Args, BLOCK_ROWS, Forward, LANES};
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>) -> Tensor {
     let y = gpu.new_tensor(x.shape());
     let table = table(gpu, rows.longest(), x.columns());
     let launch = Forward { x, owners: &rows.owners, offsets: &rows.device_offsets, table: &table, y: &y };
     let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
-    gpu.dispatch(&launch, args, flat_grid(x.len(), LANES), x.len() as f64);
+    let (variant, width) = quads_or_ones(&[x.columns()]);
+    gpu.dispatch_variant(variant, &launch, args, row_grid(x.columns() / width, LANES, x.rows(), BLOCK_ROWS), x.len() as f64);
     y
 }
 

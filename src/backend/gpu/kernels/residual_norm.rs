@@ -5,22 +5,30 @@ use super::*;
 use crate::backend::{NormSaved, NormSinks};
 use shader::residual_norm::{Args, Backward, BackwardParameters, Forward, LANES, ROWS};
 
+/// The variant for a width, and how many numbers it works on.
+fn variant(gpu: &Gpu, width: usize) -> (usize, usize) {
+    match lanes_or_tiles(gpu, &[width]) {
+        LANES_VARIANT => (ROWS.len() - 1, 4),
+        _ => quads_or_ones(&[width]),
+    }
+}
+
 fn arguments(x: &Tensor) -> Args {
     Args { rows: x.rows() as u32, width: x.columns() as u32, accumulate_x: 0, accumulate_residual: 0, slab_rows: 0 }
 }
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale: &Tensor, shift: &Tensor) -> (Tensor, NormSaved<Tensor>) {
-    let (variant, _) = quads_or_ones(&[x.columns()]);
+    let (variant, _) = variant(gpu, x.columns());
     let y = gpu.new_tensor(x.shape());
     let saved = NormSaved { normalised: gpu.new_tensor(x.shape()), reciprocal_deviation: gpu.new_tensor([x.rows(), 1]) };
     let launch =
         Forward { x, residual, scale, shift, y: &y, normalised: &saved.normalised, reciprocal_deviation: &saved.reciprocal_deviation };
-    gpu.dispatch_variant(variant, &launch, arguments(x), flat_grid(x.rows(), ROWS), 9.0 * x.len() as f64);
+    gpu.dispatch_variant(variant, &launch, arguments(x), flat_grid(x.rows(), ROWS[variant]), 9.0 * x.len() as f64);
     (y, saved)
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: &NormSaved<Tensor>, sinks: &NormSinks<Tensor>) {
-    let (variant, columns) = quads_or_ones(&[dy.columns()]);
+    let (variant, columns) = variant(gpu, dy.columns());
     let slabs = Slabs::of(dy.rows(), 0);
     let args = Args {
         accumulate_x: sinks.x.accumulates(),
@@ -36,7 +44,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: 
         dx: &sinks.x.tensor,
         dresidual: &sinks.residual.tensor,
     };
-    gpu.dispatch_variant(variant, &launch, args, flat_grid(dy.rows(), ROWS), 10.0 * dy.len() as f64);
+    gpu.dispatch_variant(variant, &launch, args, flat_grid(dy.rows(), ROWS[variant]), 10.0 * dy.len() as f64);
 
     let width = dy.columns();
     let partial = gpu.new_tensor([slabs.count as usize, 2 * width]);

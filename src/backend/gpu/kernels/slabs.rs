@@ -10,6 +10,10 @@ use shader::slabs::{Args, LANES, Sum};
 const MOST_SLABS: usize = 32;
 /// … of the variants `lanes`: a software adapter has few workgroups to keep busy.
 const MOST_SLABS_OF_LANES: usize = 2;
+/// Most and fewest slabs of a weight's gradient on graphics hardware, …
+const SLABS_OF_PRODUCT: [usize; 2] = [128, 4];
+/// … and numbers of all its partial sums together: a few tens of thousands of invocations, each with a block of them.
+const PARTIAL_SUMS: usize = 1 << 21;
 /// Fewest rows of a slab, so that a workgroup has something to do.
 const FEWEST_ROWS: usize = 64;
 
@@ -21,14 +25,18 @@ pub(super) struct Slabs {
 
 impl Slabs {
     pub(super) fn of(rows: usize, variant: usize) -> Self {
-        let most = if variant == LANES_VARIANT { MOST_SLABS_OF_LANES } else { MOST_SLABS };
-        let slab = rows.div_ceil(most).next_multiple_of(16).max(FEWEST_ROWS);
-        Self { rows: slab as u32, count: rows.div_ceil(slab).max(1) as u32 }
+        Self::at_most(if variant == LANES_VARIANT { MOST_SLABS_OF_LANES } else { MOST_SLABS }, rows)
     }
 
-    /// The grid of one slab, for each of them.
-    pub(super) fn of_each(&self, grid: [u32; 3]) -> [u32; 3] {
-        [grid[0], grid[1], self.count]
+    /// For the gradient of a weight of so many elements, whatever tile computes it.
+    pub(super) fn of_product(rows: usize, elements: usize) -> Self {
+        let [most, fewest] = SLABS_OF_PRODUCT;
+        Self::at_most((PARTIAL_SUMS / elements.max(1)).clamp(fewest, most), rows)
+    }
+
+    fn at_most(most: usize, rows: usize) -> Self {
+        let slab = rows.div_ceil(most).next_multiple_of(16).max(FEWEST_ROWS);
+        Self { rows: slab as u32, count: rows.div_ceil(slab).max(1) as u32 }
     }
 
     /// `weight (+)= Σ_slab partial[slab, ..]`, and likewise the bias, whose sums follow in each slab.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::ZScore;
-use shader::z_score::{Args, Forward, LANES};
+use shader::z_score::{Args, BLOCK_ROWS, Forward, LANES};
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, statistics: &ZScore<Gpu>) -> Tensor {
     let y = gpu.new_tensor(x.shape());
@@ -15,6 +15,7 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, stati
         y: &y,
     };
     let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
-    gpu.dispatch(&launch, args, flat_grid(x.len(), LANES), 2.0 * x.len() as f64);
+    let (variant, width) = quads_or_ones(&[x.columns()]);
+    gpu.dispatch_variant(variant, &launch, args, row_grid(x.columns() / width, LANES, x.rows(), BLOCK_ROWS), 2.0 * x.len() as f64);
     y
 }

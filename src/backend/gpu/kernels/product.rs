@@ -1,0 +1,122 @@
+//! Which variant of `linear` computes a product, and over which grid.
+
+use super::super::{Form, Tile, TileChoice};
+use super::slabs::Slabs;
+use super::*;
+use crate::backend::Precision;
+use shader::linear::{LANES, SHADER, TILE_COLUMNS, TILE_ROWS, variant};
+
+/// How a product is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Product {
+    /// On graphics hardware.
+    Tiles(Tile),
+    /// The same of matrices whose widths are no multiples of four.
+    Ones,
+    /// On software adapters.
+    Lanes,
+    /// In mixed precision on any device.
+    Rounded,
+    /// In mixed precision by cooperative matrices of 16 × 16 × 16 or of 8 × 8 × 8.
+    Matrices16,
+    Matrices8,
+}
+
+/// The cooperative matrices, the preferred first.
+const MATRICES: [Product; 2] = [Product::Matrices16, Product::Matrices8];
+
+/// Invocations that keep a large device busy.
+const ENOUGH: u64 = 1 << 14;
+
+/// A product of `linear`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub form: Form,
+    pub rows: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+}
+
+impl Shape {
+    pub(super) fn new(form: Form, rows: usize, weight: &Tensor) -> Self {
+        Self { form, rows, inputs: weight.columns(), outputs: weight.rows() }
+    }
+
+    /// Rows and columns of the matrix of sums.
+    fn sums(self) -> [usize; 2] {
+        match self.form {
+            Form::Forward => [self.rows, self.outputs],
+            Form::BackwardInput => [self.rows, self.inputs],
+            Form::BackwardWeight => [self.outputs, self.inputs],
+        }
+    }
+
+    /// How the gradient of its weight is cut, the same for all tiles.
+    fn slabs(self) -> Slabs {
+        Slabs::of_product(self.rows, self.outputs * self.inputs)
+    }
+
+    /// The largest tile that makes enough invocations.
+    fn fixed_tile(self) -> Tile {
+        let slabs = if self.form == Form::BackwardWeight { self.slabs().count } else { 1 };
+        let invocations = |tile| {
+            let product = Product::Tiles(tile);
+            product.grid(self, slabs).map(u64::from).iter().product::<u64>() * u64::from(LANES[product.variant()])
+        };
+        Tile::ALL.into_iter().find(|&tile| invocations(tile) >= ENOUGH).unwrap_or(Tile::Small)
+    }
+}
+
+impl Product {
+    /// Its kind by the precision, the widths and the device, its tile by the rule.
+    pub(super) fn of(gpu: &Gpu, precision: Precision, shape: Shape) -> Self {
+        match precision {
+            Precision::Mixed => Self::matrices(gpu).unwrap_or(Self::Rounded),
+            Precision::F32 if !are_quads(&[shape.inputs, shape.outputs]) => Self::Ones,
+            Precision::F32 if gpu.runs_lanes() => Self::Lanes,
+            Precision::F32 => Self::Tiles(shape.fixed_tile()),
+        }
+    }
+
+    /// Itself, or with the tile that was chosen for the shape or is found now, with `record` as in [`Gpu::tile_for`].
+    pub(super) fn tuned(self, gpu: &Gpu, shape: Shape, record: impl Fn(Self)) -> Self {
+        let Self::Tiles(tile) = self else { return self };
+        let ruled = TileChoice::new(shape.form, shape.rows, shape.inputs, shape.outputs, tile);
+        Self::Tiles(gpu.tile_for(ruled, |tile| record(Self::Tiles(tile))))
+    }
+
+    /// The cooperative matrices that the device has.
+    pub(super) fn matrices(gpu: &Gpu) -> Option<Self> {
+        MATRICES.into_iter().find(|product| gpu.offer.lacks(&SHADER.variants[product.variant()]).is_none())
+    }
+
+    /// The number of its variant.
+    pub(super) fn variant(self) -> usize {
+        match self {
+            Self::Tiles(Tile::Large) => variant::QUADS_TILE128X128,
+            Self::Tiles(Tile::Tall) => variant::QUADS_TILE128X64,
+            Self::Tiles(Tile::Square) => variant::QUADS_TILE64X64,
+            Self::Tiles(Tile::Narrow) => variant::QUADS_TILE64X64_NARROW,
+            Self::Tiles(Tile::Small) => variant::QUADS_TILE32X32_NARROW,
+            Self::Ones => variant::ONES_TILE64X64_NARROW,
+            Self::Lanes => variant::LANES,
+            Self::Rounded => variant::ROUNDED_TILE64X64_NARROW,
+            Self::Matrices16 => variant::MATRICES_SIZE16,
+            Self::Matrices8 => variant::MATRICES_SIZE8,
+        }
+    }
+
+    /// Its workgroups.
+    pub(super) fn grid(self, shape: Shape, slabs: u32) -> [u32; 3] {
+        let [rows, columns] = shape.sums();
+        [blocks(columns, TILE_COLUMNS[self.variant()]), blocks(rows, TILE_ROWS[self.variant()]), slabs]
+    }
+
+    /// How it cuts the gradient of a weight.
+    pub(super) fn slabs(self, shape: Shape) -> Slabs {
+        match self {
+            Self::Lanes => Slabs::of(shape.rows, LANES_VARIANT),
+            _ => shape.slabs(),
+        }
+    }
+}

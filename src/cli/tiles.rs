@@ -1,0 +1,168 @@
+//! `--tiles`: which tiles matrix products are computed with on graphics hardware, and the file that timed choices are kept in.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::{env, fs};
+
+use serde::{Deserialize, Serialize};
+
+use super::arguments::Common;
+use super::device::Device;
+use crate::backend::Backend;
+use crate::backend::gpu::{self, TileChoice, shader};
+use crate::backend::philox::hash;
+use crate::config::{TileRule, Tiles};
+use crate::dataset::replace_file;
+use crate::profile::Stopwatch;
+
+/// What `--tiles` says.
+#[derive(Debug, Clone)]
+pub enum TileSource {
+    By(TileRule),
+    /// Timed, and kept here.
+    File(PathBuf),
+}
+
+impl FromStr for TileSource {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "auto" => Self::By(TileRule::Auto),
+            "timed" => Self::By(TileRule::Timed),
+            "fixed" => Self::By(TileRule::Fixed),
+            path => Self::File(path.into()),
+        })
+    }
+}
+
+/// The file of a device's choices.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// Adapter, interface and driver.
+    device: String,
+    /// Of the text of the shaders that were timed.
+    shaders: String,
+    tiles: Vec<TileChoice>,
+}
+
+/// Where the choices of a device under way are kept; nowhere where nothing is timed.
+pub struct Tuning {
+    path: Option<PathBuf>,
+    device: String,
+    /// Choices that the file holds.
+    kept: Cell<usize>,
+}
+
+impl Device {
+    /// Takes the tiles that are known, and has the others timed where `--tiles`, else the setting says so.
+    pub fn tune(&self, common: &Common, setting: &Tiles) -> Tuning {
+        let mut tuning = Tuning { path: None, device: String::new(), kept: Cell::new(0) };
+        let Self::Gpu(gpu) = self else { return tuning };
+        let (rule, listed) = match setting {
+            Tiles::By(rule) => (*rule, &[][..]),
+            Tiles::Chosen(choices) => (TileRule::Auto, &choices[..]),
+        };
+        let (rule, file) = match &common.tiles {
+            None => (rule, None),
+            Some(TileSource::By(rule)) => (*rule, None),
+            Some(TileSource::File(path)) => (TileRule::Timed, Some(path.clone())),
+        };
+        let software = gpu.info().device_type == wgpu::DeviceType::Cpu;
+        if rule == TileRule::Fixed {
+            return tuning;
+        }
+        if rule == TileRule::Timed || !software {
+            tuning.device = gpu::describe(gpu.info());
+            tuning.path = file.or_else(|| Some(cache_folder()?.join("mcsan").join(file_name(&tuning.device))));
+            let kept = tuning.path.as_deref().and_then(|path| read(path, &tuning.device)).unwrap_or_default();
+            tuning.kept.set(kept.len());
+            gpu.take_tiles(kept);
+            gpu.time_tiles(Stopwatch::start().clock());
+        }
+        gpu.take_tiles(listed.iter().copied());
+        tuning
+    }
+}
+
+impl Tuning {
+    /// Writes the choices where there are more than the file holds. It is no failure where that cannot be: they are timed again.
+    pub fn keep<B: Backend>(&self, backend: &B) {
+        let tiles = backend.tiles();
+        let Some(path) = self.path.as_deref().filter(|_| tiles.len() > self.kept.get()) else { return };
+        self.kept.set(tiles.len());
+        let kept = Kept { device: self.device.clone(), shaders: shaders(), tiles };
+        if let Err(error) = write(path, &kept) {
+            eprintln!("{}: tiles cannot be kept ({error}) and are timed again next time; --tiles names another file", path.display());
+        }
+    }
+}
+
+/// What the file holds; nothing where it is none, or of another device or other shaders.
+fn read(path: &Path, device: &str) -> Option<Vec<TileChoice>> {
+    let kept: Kept = toml::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    (kept.device == device && kept.shaders == shaders()).then_some(kept.tiles)
+}
+
+fn write(path: &Path, kept: &Kept) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let text = toml::to_string_pretty(kept).map_err(io::Error::other)?;
+    let head = "# The tiles that this device computes matrix products with the fastest. mcsan makes this file; it may be deleted.\n";
+    replace_file(path, |file| write!(file, "{head}{text}"))
+}
+
+/// Tells apart shaders whose times do not compare, by the text of all variants.
+fn shaders() -> String {
+    let text: String = shader::linear::SHADER.variants.iter().map(|variant| variant.source).collect();
+    format!("{:016x}", hash(text.as_bytes()))
+}
+
+/// `tiles-nvidia-h100-vulkan-….toml`
+fn file_name(device: &str) -> String {
+    let words = device.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    format!("tiles-{}.toml", words.collect::<Vec<_>>().join("-").to_lowercase())
+}
+
+/// The user's folder for what can be made again.
+fn cache_folder() -> Option<PathBuf> {
+    let folder = |variable: &str| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let usual = || match env::consts::OS {
+        "windows" => folder("LOCALAPPDATA"),
+        "macos" => Some(folder("HOME")?.join("Library").join("Caches")),
+        _ => Some(folder("HOME")?.join(".cache")),
+    };
+    folder("XDG_CACHE_HOME").or_else(usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_for_its_device_and_its_shaders_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new").join("tiles.toml");
+        let tiles = vec!["forward 1024x128x512 128x64".parse().unwrap(), "backward_weight 64x4x8 64x64-narrow".parse().unwrap()];
+        let kept = Kept { device: "one".into(), shaders: shaders(), tiles };
+        write(&path, &kept).unwrap();
+        assert_eq!(read(&path, "one").as_ref(), Some(&kept.tiles));
+        assert_eq!(read(&path, "other"), None);
+        write(&path, &Kept { shaders: "other".into(), ..kept }).unwrap();
+        assert_eq!(read(&path, "one"), None);
+        for text in ["", "tiles = 3", "device = \"one\"\nshaders = \"\"\ntiles = [\"forward\"]", "\u{0}"] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read(&path, "one"), None, "'{text}'");
+        }
+    }
+
+    #[test]
+    fn a_devices_file_is_named_after_it() {
+        assert_eq!(file_name("NVIDIA H100 80GB (vulkan, NVIDIA 550.54.15)"), "tiles-nvidia-h100-80gb-vulkan-nvidia-550-54-15.toml");
+    }
+}

@@ -1,0 +1,125 @@
+//! Products on graphics hardware: every tile sums in the same order, so which one is chosen, and how, changes no bit.
+
+mod common;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use common::gpus;
+use mcsan::backend::gpu::{Checking, Form, Gpu, Tile, TileChoice, shader};
+use mcsan::backend::{Backend, Clock};
+use mcsan::check::{Case, Kernel, Output};
+
+/// The cases of the kernels that are products, in f32.
+fn products() -> Vec<Case> {
+    let kernels = [Kernel::Linear, Kernel::Bilstm];
+    kernels.iter().flat_map(|kernel| kernel.cases()).filter(|case| !case.name().contains("mixed")).collect()
+}
+
+fn run(gpu: &Gpu, case: &Case) -> Vec<Output> {
+    pollster::block_on(case.run(gpu)).expect("the device does its work")
+}
+
+/// The same names, and the same bits, of infinite numbers and NaN too.
+fn assert_same(outputs: &[Output], expected: &[Output], what: &str) {
+    let bits = |output: &Output| output.values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(outputs.len(), expected.len(), "{what}");
+    for (output, expected) in outputs.iter().zip(expected) {
+        assert!(bits(output) == bits(expected), "{what}: {}", output.name);
+    }
+}
+
+/// A clock that goes on by a try's span whenever it is asked, so that nothing is run more than once a try.
+fn steady_clock(asked: &Rc<Cell<usize>>) -> Clock {
+    let asked = asked.clone();
+    Box::new(move || {
+        asked.set(asked.get() + 1);
+        1e6 * asked.get() as f64
+    })
+}
+
+fn variants_of_linear(gpu: &Gpu) -> Vec<&'static str> {
+    let run = gpu.variants_run();
+    let variants = shader::linear::SHADER.variants.iter().enumerate();
+    variants.filter(|(number, _)| run.contains(&("linear", *number))).map(|(_, variant)| variant.name).collect()
+}
+
+#[test]
+fn every_tile_gives_the_same_bits() {
+    let checkings = [Checking::Off, Checking::All];
+    for (number, (name, ruled)) in gpus("tiles", &checkings).iter().enumerate() {
+        let expected: Vec<Vec<Output>> = products().iter().map(|case| run(ruled, case)).collect();
+        if variants_of_linear(ruled).contains(&"lanes") {
+            println!("skipped: {name} computes by lanes");
+            continue;
+        }
+        let again = || gpus("tiles", &checkings).swap_remove(number).1;
+        let timed = again();
+        timed.time_tiles(steady_clock(&Rc::default()));
+        for (case, expected) in products().iter().zip(&expected) {
+            assert_same(&run(&timed, case), expected, &format!("{name}: {case}, timed"));
+        }
+        for tile in Tile::ALL {
+            let gpu = again();
+            gpu.take_tiles(timed.tiles().into_iter().map(|choice| choice.by(tile)));
+            for (case, expected) in products().iter().zip(&expected) {
+                assert_same(&run(&gpu, case), expected, &format!("{name}: {case} by {tile:?}"));
+            }
+            let run = variants_of_linear(&gpu);
+            assert_eq!(run.iter().filter(|variant| variant.contains("quads")).count(), 1, "{name}: {tile:?} ran as {run:?}");
+        }
+    }
+}
+
+#[test]
+fn a_choice_is_timed_once() {
+    let case = &Kernel::Linear.cases()[0];
+    for (name, gpu) in gpus("timed once", &[Checking::Off]) {
+        run(&gpu, case);
+        assert_eq!(gpu.tiles(), [], "{name}: nothing is timed without a clock");
+        if variants_of_linear(&gpu).contains(&"lanes") {
+            println!("skipped: {name} has nothing to choose");
+            continue;
+        }
+        let asked = Rc::default();
+        gpu.time_tiles(steady_clock(&asked));
+        run(&gpu, case);
+        let (first, times) = (gpu.tiles(), asked.get());
+        assert_eq!((first.len(), times > 0), (3, true), "{name}: {first:?}");
+        run(&gpu, case);
+        assert_eq!((gpu.tiles(), asked.get()), (first, times), "{name}");
+    }
+}
+
+#[test]
+fn the_fastest_tile_is_chosen_and_a_known_one_is_not_timed() {
+    let case = &Kernel::Linear.cases()[0];
+    for (name, gpu) in gpus("fastest", &[Checking::Off]) {
+        // A clock by which all tiles but the third are slow: it is asked at the begin and at the end of every try.
+        gpu.take_tiles([TileChoice::new(Form::Forward, 200, 128, 128, Tile::Small)]);
+        let asked = Rc::new(Cell::new(0usize));
+        let clock = asked.clone();
+        let now = Rc::new(Cell::new(0.0));
+        gpu.time_tiles(Box::new(move || {
+            let call = clock.get();
+            clock.set(call + 1);
+            // Five tries a tile, two calls a try, five tiles a product.
+            let tile = call / 10 % 5;
+            if call % 2 == 1 {
+                now.set(now.get() + if tile == 2 { 1e6 } else { 2e6 });
+            }
+            now.get()
+        }));
+        run(&gpu, case);
+        if variants_of_linear(&gpu).contains(&"lanes") {
+            println!("skipped: {name} has nothing to choose");
+            continue;
+        }
+        let expected = [
+            TileChoice::new(Form::Forward, 200, 128, 128, Tile::Small),
+            TileChoice::new(Form::BackwardInput, 200, 128, 128, Tile::Square),
+            TileChoice::new(Form::BackwardWeight, 200, 128, 128, Tile::Square),
+        ];
+        assert_eq!(gpu.tiles(), expected, "{name}");
+    }
+}
