@@ -53,7 +53,7 @@ fn step(bencher: Bencher, shape: BatchShape) {
     on_the_device!(|backend| {
         let (mut trainer, batch) = prepared(backend, &shape.dataset());
         bencher.bench_local(|| {
-            let pending = trainer.train_step(&batch);
+            let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
             pollster::block_on(trainer.outcome(pending)).unwrap().loss
         });
     });

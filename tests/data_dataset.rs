@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcsan::backend::OUT_OF_VOCABULARY;
-use mcsan::backend::philox::Stream;
 use mcsan::corpus::{LeftOut, Split};
 use mcsan::dataset::store::{self, Content, Dtype, Store, StoreError, Tensor};
-use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Normalise, Order, Spool, UtteranceInfo, WordTable, epoch_order};
+use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Normalise, Spool, UtteranceInfo, WordTable};
 
 /// Three utterances of 10, 2 and 0 frames of two coefficients, and of 2, 0 and 1 words.
 fn dataset() -> Dataset {
@@ -290,16 +289,4 @@ fn a_batch_is_cut_padded_to_an_exact_zero_score_and_keeps_its_order() {
     for row in (0..9).chain(11..18) {
         assert_eq!((score(row, 0), score(row, 1)), (0.0, 0.0), "padding row {row}");
     }
-}
-
-#[test]
-fn an_epoch_visits_every_utterance_once_in_an_order_of_its_own() {
-    let utterances: Vec<usize> = (0..100).map(|number| 3 * number).collect();
-    let epoch = |stream| epoch_order(&utterances, Order::Shuffled, Stream { seed: 1, stream });
-    assert_eq!(epoch(5), epoch(5));
-    assert_ne!(epoch(5), epoch(6));
-    let mut sorted = epoch(5);
-    sorted.sort_unstable();
-    assert_eq!(sorted, utterances);
-    assert_eq!(epoch_order(&utterances, Order::Given, Stream { seed: 1, stream: 5 }), utterances);
 }

@@ -40,7 +40,7 @@ fn a_training_in_mixed_precision_ends_near_one_in_f32() {
 
 /// What a step leaves of the parameters, and what it says.
 fn step<B: Backend>(trainer: &mut Trainer<'_, B>, batches: &Batches<'_, B>) -> (Vec<f32>, Outcome) {
-    let pending = trainer.train_in_parts(batches, &[0, 1, 2, 3], 2).unwrap();
+    let pending = pollster::block_on(trainer.train_in_parts(batches, &[0, 1, 2, 3], 2)).unwrap();
     let outcome = pollster::block_on(trainer.outcome(pending)).unwrap();
     (pollster::block_on(trainer.read_parameters()).unwrap(), outcome)
 }
@@ -85,6 +85,45 @@ fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
         let distance = small.iter().zip(&large).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let moved = small.iter().zip(&parameters).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(distance < 0.1 * moved && moved > 0.0, "{name}: {distance} of {moved}");
+    });
+}
+
+#[test]
+fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
+    let (data, settings) = small(&[MIXED, "train.warmup_steps=100", "model.dropout=0"]);
+    let dimensions = Dimensions::of(&data, settings.model.word_width);
+    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    let moments = [vec![0.0; parameters.len()], vec![0.0; parameters.len()]];
+    on_every_device!("steps left out", |backend, name| {
+        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
+        let taken_up = |steps, parameters: &[f32], moments: &[Vec<f32>; 2], scaling| {
+            let mut trainer = Trainer::new(backend, &settings, &dimensions, parameters, &[1.0; 5]);
+            trainer.take_up(steps, moments, Some(scaling));
+            trainer
+        };
+        // The next step is sent before anyone looks at the last one's outcome, as in a training.
+        let mut trainer = taken_up(0, &parameters, &moments, [2f32.powi(40), 0.0, 0.0]);
+        let sent: Vec<_> = (0..40).map(|_| pollster::block_on(trainer.train_step(&batches.batch(&[0, 1, 2, 3]))).unwrap()).collect();
+        let rates: Vec<f64> = sent.iter().map(|pending| pending.learning_rate).collect();
+        let outcomes: Vec<Outcome> = sent.into_iter().map(|pending| pollster::block_on(trainer.outcome(pending)).unwrap()).collect();
+        let skipped = outcomes[39].scaling.unwrap().skipped;
+        assert!(outcomes[skipped as usize - 1].scaling.unwrap().skipped == skipped && skipped < 38, "{name}: the first {skipped} alone");
+        let after = pollster::block_on(trainer.read_parameters()).unwrap();
+
+        let mut straight = taken_up(0, &parameters, &moments, [2f32.powi(40 - skipped as i32), 0.0, 0.0]);
+        for rate in &rates[skipped as usize..] {
+            let pending = pollster::block_on(straight.train_step(&batches.batch(&[0, 1, 2, 3]))).unwrap();
+            assert_eq!(pending.learning_rate, *rate, "{name}");
+        }
+        assert_eq!(rates[..=skipped as usize], vec![rates[0]; skipped as usize + 1], "{name}: the warm-up has not begun");
+        assert_eq!(pollster::block_on(straight.read_parameters()).unwrap(), after, "{name}: as if there had been no others");
+
+        // A run that goes on knows of them.
+        let moments = pollster::block_on(trainer.read_moments()).unwrap();
+        let scaling = pollster::block_on(trainer.read_scaling()).unwrap();
+        let mut resumed = taken_up(40, &after, &moments, scaling);
+        let [gone_on, not_stopped] = [&mut resumed, &mut trainer].map(|trainer| step(trainer, &batches).0);
+        assert_eq!(gone_on, not_stopped, "{name}");
     });
 }
 

@@ -233,7 +233,7 @@ fn curve<B: Backend>(fixture: &Fixture, backend: &B, parameters: &[f32], steps: 
     let batch = fixture.batches(backend).batch(&fixture.utterances);
     (0..steps)
         .map(|_| {
-            let pending = trainer.train_step(&batch);
+            let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
             pollster::block_on(trainer.outcome(pending)).unwrap().loss
         })
         .collect()

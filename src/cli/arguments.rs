@@ -125,9 +125,9 @@ pub struct Prepare {
     /// Where the splits come from
     #[arg(long, value_name = "SOURCE", default_value = "own")]
     pub split: SplitSource,
-    /// Which speakers go into which split, with --split speaker
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub split_seed: u64,
+    /// Which speakers go into which split, with --split speaker [default: 0]
+    #[arg(long, value_name = "N")]
+    pub split_seed: Option<u64>,
     /// The prepared file to write
     #[arg(long, value_name = "DATA.safetensors")]
     pub out: PathBuf,
@@ -209,6 +209,19 @@ impl FrontEnd {
 }
 
 impl Prepare {
+    /// The seed by which whole speakers are divided, where the corpus' own splits are not wanted.
+    ///
+    /// # Errors
+    /// Wrong usage: a seed that nothing would use.
+    pub fn speaker_seed(&self) -> Result<Option<u64>, clap::Error> {
+        match (self.split, self.split_seed) {
+            (SplitSource::Speaker, seed) => Ok(Some(seed.unwrap_or(0))),
+            (SplitSource::Own, None) => Ok(None),
+            (SplitSource::Own, Some(_)) => Err(Options::command()
+                .error(ErrorKind::ArgumentConflict, "--split-seed divides by speaker alone; add --split speaker, or leave it out")),
+        }
+    }
+
     /// The layout with its classes.
     ///
     /// # Errors

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgGroup, Args, CommandFactory, ValueEnum};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::arguments::Common;
+use super::arguments::{Common, Options};
 use super::device::{self, Device, on_device};
 use super::{Done, Failure, cannot_write, print_json};
 use crate::audio::mfcc::SAMPLE_RATE;
@@ -45,12 +46,12 @@ pub struct Predict {
     /// The picture shows the heads' mean, or each
     #[arg(long, value_name = "HEADS", default_value = "mean")]
     heads: Heads,
-    /// Sampling rate of raw samples, in hertz
-    #[arg(long, value_name = "HZ", default_value_t = SAMPLE_RATE)]
-    pcm_rate: u32,
-    /// Coding of raw samples, little-endian
-    #[arg(long, value_name = "FORMAT", default_value = "s16")]
-    pcm_format: PcmFormat,
+    /// Sampling rate of raw samples, in hertz [default: 16000]
+    #[arg(long, value_name = "HZ")]
+    pcm_rate: Option<u32>,
+    /// Coding of raw samples, little-endian [default: s16]
+    #[arg(long, value_name = "FORMAT")]
+    pcm_format: Option<PcmFormat>,
 }
 
 fn parse_picture(text: &str) -> Result<PathBuf, String> {
@@ -58,7 +59,24 @@ fn parse_picture(text: &str) -> Result<PathBuf, String> {
     picture::Format::of(&path).map(|_| path.clone()).ok_or_else(|| format!("'{text}' ends neither in .svg nor in .png"))
 }
 
+impl Predict {
+    /// # Errors
+    /// Wrong usage: what is said of raw samples where there are none.
+    fn check_usage(&self) -> Result<(), clap::Error> {
+        let is_raw = self.audio.as_deref() == Some(Path::new("-"));
+        let given = [("--pcm-rate", self.pcm_rate.is_some()), ("--pcm-format", self.pcm_format.is_some())];
+        match given.into_iter().find(|&(_, given)| given && !is_raw) {
+            None => Ok(()),
+            Some((option, _)) => {
+                let message = format!("{option} is of raw samples alone; give them with --audio -, or leave it out");
+                Err(Options::command().error(ErrorKind::ArgumentConflict, message))
+            }
+        }
+    }
+}
+
 pub fn run(common: &Common, arguments: &Predict) -> Done {
+    arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     let predictor = Predictor::load(&arguments.run)?;
     let device = || device::open(common, &predictor.checkpoint.settings.run.device, Checking::Off);
     match &arguments.list {
@@ -100,7 +118,8 @@ fn hear(arguments: &Predict, predictor: &Predictor) -> Result<Heard, Failure> {
     }
     let samples = match &arguments.audio {
         Some(path) if variant.hears() => Some(if path == Path::new("-") {
-            read_pcm(std::io::stdin().lock(), "standard input", arguments.pcm_format, arguments.pcm_rate)?
+            let rate = arguments.pcm_rate.unwrap_or(SAMPLE_RATE);
+            read_pcm(std::io::stdin().lock(), "standard input", arguments.pcm_format.unwrap_or_default(), rate)?
         } else {
             decode(path)?
         }),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::arguments::{Common, Prepare, SplitSource, vectors};
+use super::arguments::{Common, Prepare, vectors};
 use super::device::{self, on_device};
 use super::{Done, Failure, cannot_write, print_json};
 use crate::audio::mfcc::SAMPLE_RATE;
@@ -86,9 +86,10 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
 /// The corpus as the arguments want it.
 fn read_corpus(arguments: &Prepare) -> Result<Corpus, Failure> {
     let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
+    let speaker_seed = arguments.speaker_seed().unwrap_or_else(|usage| usage.exit());
     let mut corpus = layout.read(&arguments.path)?;
-    if arguments.split == SplitSource::Speaker {
-        split::by_speaker(&mut corpus, arguments.split_seed)?;
+    if let Some(seed) = speaker_seed {
+        split::by_speaker(&mut corpus, seed)?;
     }
     if let Some(limit) = arguments.limit {
         corpus.utterances.truncate(limit);

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum};
@@ -18,11 +19,15 @@ use crate::corpus::manifest;
 use crate::dataset::sizes::SizeError;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, Pass, ProfileError};
-use crate::profile::{Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Timed, compare, kernel, measure_peaks, roofline, trace};
+use crate::profile::{
+    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, Timed, compare, kernel, measure_peaks, roofline, sweep, sweep_plot,
+    trace,
+};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   mcsan profile --shape batch=256,frames=1000,words=50,ragged --roofline roofline.svg
+  mcsan profile --shape batch=32,ragged --sweep frames=100,200,400,800 --plot frames.svg
   mcsan profile --kernel linear --shape rows=14400,inputs=128,outputs=512
   mcsan profile --data corpus.safetensors --json > base.json, and later: mcsan profile --data corpus.safetensors --compare base.json")]
 pub struct Profile {
@@ -45,7 +50,14 @@ pub struct Profile {
     /// Recordings that --what prepare takes features of: a manifest corpus
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["seconds", "shape", "data"])]
     pub manifest: Option<PathBuf>,
-    /// Steps whose wall time is taken, and as many again whose kernels are timed
+    /// Show how a step's cost grows: steps at several values of one size of --shape, batch, frames or words
+    #[arg(long, value_name = "SIZE=N,N,N…", value_parser = Sweep::from_str,
+          conflicts_with_all = ["data", "kernel", "from", "manifest", "each", "roofline", "trace", "compare"])]
+    pub sweep: Option<Sweep>,
+    /// Draw the sweep: time and memory of each value, and the line that fits them
+    #[arg(long, value_name = "FILE.svg", requires = "sweep")]
+    pub plot: Option<PathBuf>,
+    /// Steps whose wall time is taken, and, but for --sweep, as many again whose kernels are timed
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
     /// Steps before them
@@ -103,13 +115,16 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
         return show(common, arguments, vec![load(path)?]);
     }
     let mut settings = arguments.configuration.load(Settings::default())?;
+    if let Some(over) = &arguments.sweep {
+        return show_sweep(common, arguments, &settings, over);
+    }
     let subjects = subjects(arguments, &mut settings)?;
     let device = device::open(common, &settings.run.device, Checking::Off)?;
     let timing = match arguments.clock {
         ClockChoice::Auto => Timing::Timestamps,
         ClockChoice::Wall => Timing::Clock { repeats: REPEATS },
     };
-    let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, timing };
+    let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, kernels: true, timing };
     eprintln!("profiling {}", device.name());
     let described = device.to_json();
     let tuning = device.tune(common, &settings.run.tiles);
@@ -127,6 +142,46 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
     show(common, arguments, reports)
 }
 
+/// Measures, shows and draws how a step's cost grows.
+fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, over: &Sweep) -> Done {
+    let (what, pass) = arguments.pass().unwrap_or_else(|| wrong(&SizeError::Misfit("--sweep takes --what train or inference".into())));
+    let shape = match arguments.shape.as_slice() {
+        [] => BatchShape::default(),
+        [shape] => shape.parse().unwrap_or_else(|error: SizeError| wrong(&error)),
+        _ => wrong(&SizeError::Misfit("--sweep takes one --shape".into())),
+    };
+    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    eprintln!("profiling {}", device.name());
+    let (warmup, steps) = (arguments.warmup as usize, arguments.steps as usize);
+    let plan = Plan { warmup, steps, kernels: false, timing: Timing::Timestamps };
+    let described = device.to_json();
+    let report = match device {
+        Device::Cpu(cpu) => pollster::block_on(sweep(&Timed::new(cpu), described, plan, (what, pass), shape, over, settings)),
+        Device::Gpu(gpu) => pollster::block_on(sweep(&*gpu, described, plan, (what, pass), shape, over, settings)),
+    }?;
+    if let Some(path) = &arguments.plot {
+        write(path, &sweep_plot(&report))?;
+    }
+    if common.json {
+        print_json(&json!(report));
+    } else {
+        println!("{}", tables::sweep(&report));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Profile {
+    /// The name of the way through the network, where it is one.
+    fn pass(&self) -> Option<(String, Pass)> {
+        let pass = match self.what {
+            What::Train => Pass::Train,
+            What::Inference => Pass::Inference,
+            What::Prepare => return None,
+        };
+        Some((self.what.to_possible_value()?.get_name().to_owned(), pass))
+    }
+}
+
 /// Names of what is profiled, with what it is.
 fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String; 2], Subject)>, Failure> {
     if let Some(name) = &arguments.kernel {
@@ -139,8 +194,7 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
         };
         return Ok(shapes.iter().map(subject).collect());
     }
-    let what = arguments.what.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-    if arguments.what == What::Prepare {
+    let Some((what, pass)) = arguments.pass() else {
         let (on, clips) = match &arguments.manifest {
             None => (format!("{} s of noise", arguments.seconds), work::noise(arguments.seconds)),
             Some(path) => {
@@ -148,17 +202,14 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
                 (path.display().to_string(), work::recordings(&paths)?)
             }
         };
-        return Ok(vec![([what, on], Subject::FrontEnd(clips))]);
-    }
-    let pass = if arguments.what == What::Inference { Pass::Inference } else { Pass::Train };
+        return Ok(vec![(["prepare".into(), on], Subject::FrontEnd(clips))]);
+    };
     let (on, data) = match (&arguments.data, arguments.shape.as_slice()) {
         (Some(path), _) => (path.display().to_string(), Dataset::load(path)?),
         (None, shapes @ ([] | [_])) => {
             let text = shapes.first().map_or("", String::as_str);
             let shape: BatchShape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));
-            // The batch is the shape's, whatever the settings say.
-            settings.train.batch_size = shape.batch;
-            settings.data.max_frames = settings.data.max_frames.max(shape.frames);
+            *settings = work::settings_of(shape, settings);
             (shape.to_string(), shape.dataset())
         }
         (None, _) => wrong(&SizeError::Misfit("several --shape need --kernel".into())),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::cost::ModuleCost;
-use crate::profile::{Bound, Figures, Report};
+use crate::profile::{Bound, Figures, Line, Report, SweepReport};
 use crate::train::Metrics;
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
@@ -107,6 +107,33 @@ pub fn profile(report: &Report) -> String {
         let variant = dispatch.variant.as_ref().map_or_else(String::new, |variant| format!(" [{variant}]"));
         let grid = dispatch.grid.map_or_else(String::new, |[x, y, z]| format!(" in {x}×{y}×{z}"));
         let _ = write!(text, "\n{:34}  {}  {}{grid}", dispatch.name.clone() + &variant, figures(&dispatch.figures), dispatch.sizes);
+    }
+    text
+}
+
+/// A sweep: a line a value, then the lines that fit time and memory.
+pub fn sweep(report: &SweepReport) -> String {
+    let size = report.over.name();
+    let mut text = format!("{} of {} over {size}, {} steps each\n\n", report.what, report.on, report.steps);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{size:>8}  all frames  all words    ms a step          quartiles  first step, ms    MB held");
+    for point in &report.points {
+        let spread = point.step_ms;
+        let quartiles = format!("{:.3}–{:.3}", spread.q1, spread.q3);
+        let held = point.held_bytes.map_or("-".into(), |bytes| format!("{:.1}", bytes as f64 / 1e6));
+        let _ = writeln!(
+            text,
+            "{:8}  {:10}  {:9}  {:11.3}  {quartiles:>17}  {:14.3}  {held:>9}",
+            point.value, point.frames, point.words, spread.median, point.first_step_ms
+        );
+    }
+    let line = |line: Line, unit: f64| {
+        let Line { at_zero, each, largest_deviation } = line;
+        format!("{:.4} + {:.4} · {size}, off it by {:.1} % at most", at_zero / unit, each / unit, 100.0 * largest_deviation)
+    };
+    let _ = write!(text, "\nms a step: {}", line(report.milliseconds, 1.0));
+    if let Some(bytes) = report.bytes {
+        let _ = write!(text, "\nMB held:   {}", line(bytes, 1e6));
     }
     text
 }

@@ -57,7 +57,12 @@ pub const KEYS: &[Key] = &[
     key("train.epochs", "an integer, at least 1", FROM_1, "passes over the training split"),
     key("train.steps", "an integer, at least 0", FROM_0, "stop after this many steps; 0: after the last epoch"),
     key("train.batch_size", "an integer, at least 1", FROM_1, "utterances of a step"),
-    key("train.order", "shuffled or given", ANY, "order of the utterances in an epoch"),
+    key(
+        "train.order",
+        "shuffled, grouped or given",
+        ANY,
+        "order of the utterances in an epoch; grouped: shuffled, but batches are of like length, which is faster and makes who shares a batch depend on length",
+    ),
     key("train.seed", "an integer, at least 0", FROM_0, "decides starting values, order and dropout"),
     key("train.optimizer", "adam or sgd", ANY, "how parameters follow their gradients"),
     key("train.lr", "a number, at least 0", FROM_0, "learning rate (paper: 1e-3 on IEMOCAP, 5e-4 on MELD)"),

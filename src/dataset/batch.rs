@@ -1,35 +1,12 @@
 //! The host's side of a batch: chosen utterances, cut and laid out one after another.
 
-use serde::{Deserialize, Serialize};
-
 use super::error::DatasetError;
 use super::normalise::{Groups, Normalisation};
 use super::prepared::Dataset;
-use crate::backend::philox::Stream;
 use crate::backend::{OUT_OF_VOCABULARY, POOL};
 
 /// Fewest frames of an utterance in a batch: two pools must leave one row.
 pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
-
-/// Setting `train.order`: in which order an epoch visits its utterances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// Anew every epoch.
-    #[default]
-    Shuffled,
-    /// As the data set has them.
-    Given,
-}
-
-/// The order of one epoch over `utterances`; `stream` must differ from epoch to epoch. Batches are its
-/// `chunks(batch_size)`, the last one smaller.
-pub fn epoch_order(utterances: &[usize], order: Order, stream: Stream) -> Vec<usize> {
-    match order {
-        Order::Given => utterances.to_vec(),
-        Order::Shuffled => stream.permutation(utterances.len()).into_iter().map(|place| utterances[place]).collect(),
-    }
-}
 
 /// Utterances laid out for the device; their order is that of `utterances`.
 #[derive(Debug, Clone, PartialEq)]

@@ -63,8 +63,10 @@ impl Profiled for Gpu {
 pub struct Plan {
     /// Steps that are not looked at: shaders are compiled, memory is found.
     pub warmup: usize,
-    /// Steps by the wall clock, and as many again with their kernels timed.
+    /// Steps by the wall clock.
     pub steps: usize,
+    /// Whether as many again follow with their kernels timed.
+    pub kernels: bool,
     pub timing: Timing,
 }
 
@@ -170,8 +172,9 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
         Timing::Timestamps if !backend.has_timestamps() => Timing::Clock { repeats: REPEATS },
         timing => timing,
     };
-    let mut steps = Vec::with_capacity(plan.steps);
-    while steps.len() < plan.steps {
+    let timed = if plan.kernels { plan.steps } else { 0 };
+    let mut steps = Vec::with_capacity(timed);
+    while steps.len() < timed {
         watch.phases.borrow_mut().clear();
         backend.start(timing, watch.clock());
         let begin = watch.now();

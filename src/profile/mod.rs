@@ -3,7 +3,7 @@
 //! A piece of work ([`work`]: a training step, inference, the front-end, one [`kernel`] alone) runs on a [`Profiled`] backend,
 //! first untouched for its wall time and then with its kernels timed ([`measure()`]): by the device's timestamps, or by the wall
 //! clock where there are none. A [`Report`] groups the dispatches and compares their FLOP and bytes with the device's own
-//! [`Peaks`]. All wall clocks of this crate's profiles are here; the backends only carry them.
+//! [`Peaks`]; a [`Sweep`] shows how a step's cost grows with a size of its batch. All wall clocks of this crate's profiles are here; the backends only carry them.
 
 mod compare;
 pub mod kernel;
@@ -11,6 +11,8 @@ mod measure;
 mod peaks;
 mod report;
 mod roofline;
+mod sweep;
+mod sweep_plot;
 mod timed;
 mod trace;
 pub mod work;
@@ -20,5 +22,7 @@ pub use measure::{Measurement, Phase, Plan, Profiled, REPEATS, Step, Stopwatch, 
 pub use peaks::{Bound, Peaks, measure_peaks};
 pub use report::{Dispatch, Figures, Report, ReportError, Row, Spread};
 pub use roofline::roofline;
+pub use sweep::{Line, Point, Size, Sweep, SweepReport, sweep};
+pub use sweep_plot::sweep_plot;
 pub use timed::Timed;
 pub use trace::trace;

@@ -12,7 +12,7 @@ use crate::backend::BackendError;
 use crate::backend::philox::Stream;
 use crate::check::Case;
 use crate::config::Settings;
-use crate::dataset::{Dataset, Normalisation};
+use crate::dataset::{BatchShape, Dataset, Normalisation};
 use crate::model::{Dimensions, Mcsan};
 use crate::prepare;
 use crate::train::batches::{Batches, epoch_batches};
@@ -42,6 +42,14 @@ pub enum Pass {
     Inference,
 }
 
+/// Settings under which a batch is of the shape, whatever they were.
+pub fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    settings.train.batch_size = shape.batch;
+    settings.data.max_frames = settings.data.max_frames.max(shape.frames);
+    settings
+}
+
 /// Steps on the first batch of a data set's training split.
 ///
 /// # Errors
@@ -54,7 +62,7 @@ pub async fn steps<B: Profiled>(
     data: &Dataset,
 ) -> Result<Measurement, ProfileError> {
     let training = data.training();
-    let utterances = epoch_batches(&training, &settings.train, 0).into_iter().next();
+    let utterances = epoch_batches(data, &training, settings, 0).into_iter().next();
     let utterances = utterances.ok_or(TrainError::EmptySplit { split: crate::corpus::Split::Train })?;
     settings.train.check_class_weights(data.classes.len()).map_err(TrainError::from)?;
     let dimensions = Dimensions::of(data, settings.model.word_width);
@@ -68,7 +76,7 @@ pub async fn steps<B: Profiled>(
         let batch = watch.time("batch", || batches.batch(&utterances));
         match pass {
             Pass::Train => {
-                let pending = watch.time("record", || trainer.train_step(&batch));
+                let pending = watch.wait("record", trainer.train_step(&batch)).await?;
                 watch.wait("wait", trainer.outcome(pending)).await?;
             }
             Pass::Inference => {

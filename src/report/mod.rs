@@ -15,7 +15,7 @@ mod page;
 mod palette;
 mod read;
 mod run;
-mod svg;
+pub(crate) mod svg;
 mod tested;
 
 pub use curves::{Axis, Plot, Series, Weight};

@@ -4,17 +4,19 @@ use std::ops::Range;
 
 use crate::backend::philox::Stream;
 use crate::backend::{Backend, POOL, Preceding, Ragged, Tokens, ZScore};
-use crate::config::TrainSettings;
-use crate::dataset::{Batcher, Dataset, DatasetError, HostBatch, Normalisation, WordTable, epoch_order};
+use crate::config::{Settings, TrainSettings};
+use crate::dataset::{self, Batcher, Dataset, DatasetError, HostBatch, Normalisation, WordTable};
 use crate::model::batch::{Batch, acoustic_rows};
 
-/// Random streams of the epochs' orders start here.
-const ORDER_STREAMS: u64 = 1 << 61;
+/// Random streams of the epochs' orders of utterances and of batches start here.
+const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
 
 /// The utterances of each batch of an epoch.
-pub fn epoch_batches(utterances: &[usize], settings: &TrainSettings, epoch: u64) -> Vec<Vec<usize>> {
-    let stream = Stream { seed: settings.seed, stream: ORDER_STREAMS | epoch };
-    epoch_order(utterances, settings.order, stream).chunks(settings.batch_size).map(<[usize]>::to_vec).collect()
+pub fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, epoch: u64) -> Vec<Vec<usize>> {
+    let TrainSettings { seed, order, batch_size, .. } = settings.train;
+    let streams = ORDER_STREAMS.map(|streams| Stream { seed, stream: streams | epoch });
+    let length = |utterance| (data.frames(utterance, settings.data.max_frames).len(), data.tokens_of(utterance).len());
+    dataset::epoch_batches(utterances, order, batch_size, streams, length)
 }
 
 /// The frozen word vectors `[words, width]`, without a row where the table is trained.
@@ -105,20 +107,26 @@ impl<'a, B: Backend> Batches<'a, B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Order;
+    use crate::dataset::{BatchShape, Order};
 
     #[test]
     fn an_epoch_visits_every_utterance_once_in_an_order_of_its_own() {
+        let data = BatchShape { batch: 30, frames: 40, words: 5, ragged: true }.dataset();
         let utterances: Vec<usize> = (10..30).collect();
-        let mut settings = TrainSettings { batch_size: 8, seed: 1, ..Default::default() };
-        let first = epoch_batches(&utterances, &settings, 0);
+        let mut settings = Settings::default();
+        (settings.train.batch_size, settings.train.seed) = (8, 1);
+        let batches = |settings: &Settings, epoch| epoch_batches(&data, &utterances, settings, epoch);
+        let first = batches(&settings, 0);
         assert_eq!(first.iter().map(Vec::len).collect::<Vec<_>>(), [8, 8, 4]);
         let mut seen = first.concat();
         seen.sort_unstable();
         assert_eq!(seen, utterances);
-        assert_eq!(first, epoch_batches(&utterances, &settings, 0));
-        assert_ne!(first, epoch_batches(&utterances, &settings, 1));
-        settings.order = Order::Given;
-        assert_eq!(epoch_batches(&utterances, &settings, 5).concat(), utterances);
+        assert_eq!(first, batches(&settings, 0));
+        assert_ne!(first, batches(&settings, 1));
+        settings.train.order = Order::Given;
+        assert_eq!(batches(&settings, 5).concat(), utterances);
+        settings.train.order = Order::Grouped;
+        assert_ne!(batches(&settings, 0), batches(&settings, 1));
+        assert!(batches(&settings, 0).iter().all(|batch| batch.is_sorted_by_key(|&utterance| data.frames(utterance, 1000).len())));
     }
 }

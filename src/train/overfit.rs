@@ -39,7 +39,7 @@ pub async fn one_batch<B: Backend>(
     (train.label_smoothing, train.weight_decay, train.schedule) = (0.0, 0.0, Schedule::Constant);
     let limit = if train.steps > 0 { train.steps } else { STEPS };
     let training = data.training();
-    let Some(utterances) = epoch_batches(&training, &settings.train, 0).into_iter().next() else {
+    let Some(utterances) = epoch_batches(data, &training, &settings, 0).into_iter().next() else {
         return Err(TrainError::EmptySplit { split: Split::Train });
     };
     let dimensions = Dimensions::of(data, settings.model.word_width);
@@ -51,7 +51,7 @@ pub async fn one_batch<B: Backend>(
     let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &class_weights);
     let mut loss = f32::INFINITY;
     for step in 0..limit {
-        let pending = trainer.train_in_parts(&batches, &utterances, settings.train.accumulate)?;
+        let pending = trainer.train_in_parts(&batches, &utterances, settings.train.accumulate).await?;
         loss = trainer.outcome(pending).await?.loss;
         observe(step, loss);
         if loss < LEARNED {

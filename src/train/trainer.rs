@@ -24,8 +24,12 @@ pub struct Trainer<'b, B: Backend> {
     no_norm: B::Tensor,
     /// See [`Backend::loss_scale`].
     scaling: B::Tensor,
-    /// Optimiser steps taken.
+    /// It after the last step, on its way to the host.
+    last_scaling: Option<B::Readback>,
+    /// Steps done.
     pub(super) steps: u64,
+    /// Those of them that were left out because a gradient overflowed, as far as is known.
+    skipped: u64,
     /// Steps of the whole run, for the learning rate's schedule.
     planned_steps: u64,
 }
@@ -33,6 +37,8 @@ pub struct Trainer<'b, B: Backend> {
 /// Results of a step on their way to the host: loss and logits of each part of its batch.
 pub struct Pending<B: Backend> {
     parts: Vec<[B::Readback; 2]>,
+    /// What the step was done with.
+    pub learning_rate: f64,
     /// In mixed precision, the loss scale after the step.
     scaling: Option<B::Readback>,
 }
@@ -77,8 +83,10 @@ impl<'b, B: Backend> Trainer<'b, B> {
             weights_of_classes: class_weights.to_vec(),
             no_norm: backend.upload(&[0.0, 1.0], [1, 2]),
             scaling: backend.upload(&loss_scaling(settings.train.precision), [1, 3]),
+            last_scaling: None,
             model,
             steps: 0,
+            skipped: 0,
             planned_steps: u64::MAX,
         };
         // The zeros stand before any step that may fail and be forgotten.
@@ -96,21 +104,18 @@ impl<'b, B: Backend> Trainer<'b, B> {
         &self.model
     }
 
-    /// Optimiser steps taken.
+    /// Steps done, those that were left out included.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Learning rate of the next step.
-    pub fn learning_rate(&self) -> f64 {
-        self.settings.train.learning_rate(self.steps, self.planned_steps)
-    }
-
-    /// Forward, backward and update; does not wait for the device.
-    pub fn train_step(&mut self, batch: &Batch<B>) -> Pending<B> {
+    /// Forward, backward and update; does not wait for the device, in mixed precision for the step before this alone.
+    ///
+    /// # Errors
+    /// What went wrong on the device, where it was waited for.
+    pub async fn train_step(&mut self, batch: &Batch<B>) -> Result<Pending<B>> {
         let results = vec![self.differentiate(batch, Write::Set, None)];
-        self.update();
-        self.send(&results)
+        self.update(&results).await
     }
 
     /// As [`Trainer::train_step`], the batch computed in `parts` parts of about as many utterances one after the other, in
@@ -119,7 +124,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     ///
     /// # Errors
     /// What went wrong on the device; then nothing was updated, and after [`Backend::recover`] the step may be tried again.
-    pub fn train_in_parts(&mut self, batches: &Batches<'_, B>, utterances: &[usize], parts: usize) -> Result<Pending<B>> {
+    pub async fn train_in_parts(&mut self, batches: &Batches<'_, B>, utterances: &[usize], parts: usize) -> Result<Pending<B>> {
         let size = utterances.len().div_ceil(parts.max(1)).max(1);
         let is_whole = size >= utterances.len();
         let weight_of = |label: u32| f64::from(self.weights_of_classes[label as usize]);
@@ -139,23 +144,14 @@ impl<'b, B: Backend> Trainer<'b, B> {
                 return Err(error);
             }
         }
-        self.update();
-        Ok(self.send(&results))
-    }
-
-    /// Sends all that was recorded, with copies of the loss and the logits of each part and, in mixed precision, of the scale.
-    fn send(&self, results: &[[B::Tensor; 2]]) -> Pending<B> {
-        let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
-        let is_mixed = self.settings.train.precision == Precision::Mixed;
-        let scaling = is_mixed.then(|| self.backend.start_read(&self.scaling));
-        self.backend.submit();
-        Pending { parts, scaling }
+        self.update(&results).await
     }
 
     /// Goes on from a state that was kept, with the parameters given to [`Trainer::new`].
     pub fn take_up(&mut self, steps: u64, moments: &[Vec<f32>; 2], scaling: Option<[f32; 3]>) {
-        self.steps = steps;
+        (self.steps, self.skipped, self.last_scaling) = (steps, 0, None);
         if let Some(scaling) = scaling {
+            self.skipped = scaling[2] as u64;
             self.scaling = self.backend.upload(&scaling, [1, 3]);
         }
         self.moments = moments.each_ref().map(|moment| self.backend.upload(moment, self.parameters.shape()));
@@ -228,16 +224,23 @@ impl<'b, B: Backend> Trainer<'b, B> {
         [loss, logits.value]
     }
 
-    /// Records the optimiser's step.
-    fn update(&mut self) {
+    /// Records the optimiser's step and sends all that was recorded, with copies of the loss and the logits of each part and,
+    /// in mixed precision, of the scale.
+    ///
+    /// A step that was left out counts neither for the learning rate's schedule nor for Adam's correction, and whether the last
+    /// one was is known when it is done. Until then the device has this one's gradients to compute.
+    async fn update(&mut self, results: &[[B::Tensor; 2]]) -> Result<Pending<B>> {
+        let is_mixed = self.settings.train.precision == Precision::Mixed;
+        if let Some(scaling) = self.last_scaling.take() {
+            self.backend.submit();
+            self.skipped = as_f32(self.backend.finish_read(scaling).await?)[2] as u64;
+        }
+        let updates = self.steps - self.skipped;
         let train = &self.settings.train;
-        let is_mixed = train.precision == Precision::Mixed;
         let clips = train.clip_norm > 0.0;
-        let size = StepSize {
-            learning_rate: self.learning_rate(),
-            weight_decay: train.weight_decay,
-            clip_norm: if clips { train.clip_norm } else { f64::INFINITY },
-        };
+        let learning_rate = train.learning_rate(updates, self.planned_steps);
+        let size =
+            StepSize { learning_rate, weight_decay: train.weight_decay, clip_norm: if clips { train.clip_norm } else { f64::INFINITY } };
         let norm = if clips || is_mixed { self.backend.gradient_norm(&self.gradients) } else { self.no_norm.clone() };
         if is_mixed {
             self.backend.loss_scale(&norm, &self.scaling);
@@ -245,11 +248,16 @@ impl<'b, B: Backend> Trainer<'b, B> {
         match train.optimizer {
             Optimizer::Sgd => self.backend.sgd(&self.parameters, &self.gradients, &norm, size),
             Optimizer::Adam => {
-                let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: (self.steps + 1) as u32 };
+                let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: (updates + 1) as u32 };
                 self.backend.adam(&self.parameters, &self.gradients, self.moments.each_ref(), &norm, step);
             }
         }
         self.steps += 1;
+        let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
+        let [scaling, last_scaling] = [(); 2].map(|()| is_mixed.then(|| self.backend.start_read(&self.scaling)));
+        self.last_scaling = last_scaling;
+        self.backend.submit();
+        Ok(Pending { parts, learning_rate, scaling })
     }
 
     /// Copies the parameter buffer to the host.

@@ -170,10 +170,10 @@ impl<'r, B: Backend> Run<'r, B> {
         let mut waiting: Option<(Pending<B>, StepInfo)> = None;
         let mut clock = Clock { started: Instant::now(), utterances: 0 };
         let done = (self.trainer.steps() % self.steps_an_epoch) as usize;
-        let mut plan = epoch_batches(&self.train, &self.settings.train, epoch).into_iter().skip(done);
+        let mut plan = epoch_batches(self.data, &self.train, self.settings, epoch).into_iter().skip(done);
         loop {
             let next = match plan.next().filter(|_| self.trainer.steps() < self.planned_steps) {
-                Some(utterances) => Some(self.send(epoch, utterances, observe)?),
+                Some(utterances) => Some(self.send(epoch, utterances, observe).await?),
                 None => None,
             };
             // The last step's result is waited for while the device works on the next.
@@ -200,16 +200,19 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Sends a step to the device; in more parts where the device has no room for it.
-    fn send(
+    async fn send(
         &mut self,
         epoch: u64,
         utterances: Vec<usize>,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(Pending<B>, StepInfo), TrainError> {
-        let (step, rate) = (self.trainer.steps(), self.trainer.learning_rate());
+        let step = self.trainer.steps();
         loop {
-            match self.trainer.train_in_parts(&self.batches, &utterances, self.parts) {
-                Ok(pending) => return Ok((pending, StepInfo { step, epoch, rate, parts: self.parts.min(utterances.len()), utterances })),
+            match self.trainer.train_in_parts(&self.batches, &utterances, self.parts).await {
+                Ok(pending) => {
+                    let (rate, parts) = (pending.learning_rate, self.parts.min(utterances.len()));
+                    return Ok((pending, StepInfo { step, epoch, rate, parts, utterances }));
+                }
                 Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() => {
                     // Nothing was updated: the step is done anew.
                     self.backend.recover();

@@ -255,6 +255,9 @@ fn wrong_usage_exits_with_2() {
         "crossval --data d --out r --by day",
         "ablate --data d --out r --rows full,half",
         "config --set model.layers=1",
+        "prepare emodb . --out d --split-seed 3",
+        "predict --run r --audio a.wav --text x --pcm-rate 8000",
+        "predict --run r --list a.csv --pcm-format f32",
     ] {
         let outcome = mcsan(folder.path(), arguments);
         assert_eq!(outcome.code, Some(2), "mcsan {arguments}\n{}", outcome.stderr);

@@ -209,3 +209,40 @@ fn wrong_sizes_and_files_are_named() {
     assert!(mcsan(folder.path(), "profile --from other.json").fails().contains("other.json: is no profile"));
     assert!(mcsan(folder.path(), "profile --from none.json").fails().contains("give what 'mcsan profile --json' has written"));
 }
+
+#[test]
+fn a_sweep_shows_how_a_steps_cost_grows_and_is_drawn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let small = "--set model.hidden=16 --set model.heads=2 --steps 2 --warmup 1";
+    let sweep = |device: &str, plot: &str| {
+        let shape = "--shape batch=3,words=5,ragged --sweep frames=90,30,60";
+        mcsan(folder.path(), &format!("profile --device {device} {shape} {small} --plot {plot} --json")).json()
+    };
+    let report = sweep("cpu", "cpu.svg");
+    let values = |key: &str| report["points"].as_array().into_iter().flatten().map(|point| point[key].clone()).collect::<Vec<_>>();
+    assert_eq!(values("value"), [30, 60, 90]);
+    assert!(
+        values("frames").is_sorted_by_key(|frames| frames.as_u64()) && values("words").iter().all(|words| *words == values("words")[0])
+    );
+    assert!(values("step_ms").iter().all(|spread| spread["median"].as_f64() > Some(0.0)));
+    assert!(report["milliseconds"]["largest_deviation"].as_f64() >= Some(0.0) && report["bytes"].is_null(), "{report}");
+    let drawn = std::fs::read_to_string(folder.path().join("cpu.svg")).expect("a plot");
+    assert_eq!((drawn.matches("<circle").count(), drawn.matches("largest deviation").count()), (3, 1), "{drawn}");
+
+    if default_adapter("a_sweep_shows_how_a_steps_cost_grows_and_is_drawn").is_some() {
+        let report = sweep("0", "gpu.svg");
+        let held: Vec<Option<u64>> = report["points"].as_array().into_iter().flatten().map(|point| point["held_bytes"].as_u64()).collect();
+        assert!(held.len() == 3 && held.iter().all(|bytes| *bytes > Some(0)) && held.is_sorted(), "{held:?}");
+        let drawn = std::fs::read_to_string(folder.path().join("gpu.svg")).expect("a plot");
+        assert_eq!((drawn.matches("<circle").count(), drawn.matches("largest deviation").count()), (6, 2), "time and memory");
+    }
+    for arguments in [
+        "--sweep rows=1,2,3",
+        "--sweep frames=100,200",
+        "--sweep frames=9,10,11 --what prepare",
+        "--plot a.svg",
+        "--sweep batch=1,2,3 --kernel linear",
+    ] {
+        assert_eq!(mcsan(folder.path(), &format!("profile {arguments}")).code, Some(2), "{arguments}");
+    }
+}

@@ -110,6 +110,13 @@ fn a_finished_run_can_be_made_longer_and_is_then_one_that_was_so_from_the_start(
     let again = mcsan(here, "train --data data.safetensors --out run --resume").succeeds();
     assert!(again.stdout.contains("best epoch: "), "{}", again.stdout);
     assert_same_run(here, "run", "alone");
+    // Batches of like length come again as they were, within an epoch too.
+    let grouped = format!("{TINY} {EVENTFUL} --order grouped");
+    mcsan(here, &format!("{TRAIN} --out whole {grouped} --steps 8")).succeeds();
+    mcsan(here, &format!("{TRAIN} --out halved {grouped} --steps 4")).succeeds();
+    mcsan(here, "train --data data.safetensors --out halved --resume --set train.steps=8").succeeds();
+    assert_eq!(losses(&here.join("halved")), losses(&here.join("whole")));
+    assert_ne!(losses(&here.join("whole")), losses(&here.join("alone"))[..8]);
     // A run that was cut short within an epoch goes on within it; its early validation counts as one more.
     mcsan(here, &format!("{TRAIN} --out cut {TINY} {EVENTFUL} --steps 4")).succeeds();
     mcsan(here, "train --data data.safetensors --out cut --resume --set train.steps=15").succeeds();

@@ -29,13 +29,14 @@ fn a_corpus_divided_by_speaker_becomes_a_data_set() {
 }
 
 #[test]
-fn classes_that_a_corpus_does_not_have_are_wrong_usage() {
+fn classes_that_a_corpus_does_not_have_and_seeds_that_nothing_uses_are_wrong_usage() {
     let tree = Tree::new();
     let usage = |arguments: &str| wrong_usage(mcsan(tree.path(), &format!("prepare {arguments} --out data.safetensors")));
     assert_eq!(
         usage("meld . --classes 7"),
         "error: --classes can be chosen for iemocap (7 or 4) and manifest (names); other corpora have their own"
     );
+    assert_eq!(usage("emodb . --split-seed 3"), "error: --split-seed divides by speaker alone; add --split speaker, or leave it out");
     assert_eq!(usage("iemocap . --classes 5"), "error: --classes '5': IEMOCAP has 7 or 4");
     assert_eq!(usage("manifest talk.csv --classes joy,,anger"), "error: --classes: a name is empty; write them as anger,joy,neutral");
 }

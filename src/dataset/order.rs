@@ -1,0 +1,131 @@
+//! In which order, and with which others, an epoch visits its utterances.
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::philox::Stream;
+
+/// Setting `train.order`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Anew every epoch.
+    #[default]
+    Shuffled,
+    /// Anew every epoch, utterances of like length together: less waiting for the longest of a batch, but who shares a batch is
+    /// no longer independent of length.
+    Grouped,
+    /// As the data set has them.
+    Given,
+}
+
+/// Most batches that are sorted by length together. The more, the more alike are the lengths in a batch and the less of it is
+/// left to chance.
+const WINDOW: usize = 8;
+/// Windows of an epoch, at least, so that its batches are others each time.
+const WINDOWS: usize = 4;
+
+/// The utterances of each batch of one epoch: every one of `utterances` once, `size` in a batch and the rest in one that is
+/// smaller. The `streams` must differ from epoch to epoch and from each other.
+///
+/// [`Order::Grouped`] shuffles the utterances, cuts them into windows of some batches, sorts each window by `length`, cuts it
+/// into batches, and shuffles all batches.
+pub fn epoch_batches<L: Ord>(
+    utterances: &[usize],
+    order: Order,
+    size: usize,
+    streams: [Stream; 2],
+    length: impl Fn(usize) -> L,
+) -> Vec<Vec<usize>> {
+    let size = size.max(1);
+    let cut = |utterances: &[usize]| utterances.chunks(size).map(<[usize]>::to_vec).collect::<Vec<_>>();
+    if order == Order::Given {
+        return cut(utterances);
+    }
+    let [of_utterances, of_batches] = streams;
+    let mut shuffled: Vec<usize> = of_utterances.permutation(utterances.len()).into_iter().map(|place| utterances[place]).collect();
+    if order == Order::Shuffled {
+        return cut(&shuffled);
+    }
+    let window = (utterances.len().div_ceil(size) / WINDOWS).clamp(1, WINDOW);
+    shuffled.chunks_mut(window * size).for_each(|window| window.sort_by_cached_key(|&utterance| length(utterance)));
+    let mut batches = cut(&shuffled);
+    of_batches.permutation(batches.len()).into_iter().map(|place| std::mem::take(&mut batches[place])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STREAMS: [Stream; 2] = [Stream { seed: 3, stream: 1 }, Stream { seed: 3, stream: 2 }];
+
+    proptest! {
+        #[test]
+        fn every_order_visits_every_utterance_once_in_batches_of_the_size(
+            lengths in prop::collection::vec(1..2000usize, 1..300),
+            size in 1..40usize,
+            seed: u64,
+        ) {
+            // Indices into a data set that has others too.
+            let utterances: Vec<usize> = (0..lengths.len()).map(|index| 2 * index + 7).collect();
+            let streams = [1, 2].map(|stream| Stream { seed, stream });
+            for order in [Order::Shuffled, Order::Grouped, Order::Given] {
+                let batches = epoch_batches(&utterances, order, size, streams, |utterance| lengths[(utterance - 7) / 2]);
+                let mut sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+                sizes.sort_unstable_by(|a, b| b.cmp(a));
+                let (whole, rest) = (utterances.len() / size, utterances.len() % size);
+                prop_assert!(sizes[..whole].iter().all(|&found| found == size), "{order:?}: {sizes:?}");
+                prop_assert_eq!(&sizes[whole..], &[rest][..usize::from(rest > 0)]);
+                let mut seen = batches.concat();
+                seen.sort_unstable();
+                prop_assert_eq!(&seen, &utterances);
+            }
+        }
+    }
+
+    #[test]
+    fn a_shuffled_epoch_is_another_every_time_and_a_given_one_is_not() {
+        let utterances: Vec<usize> = (0..100).map(|number| 3 * number).collect();
+        let epoch = |order, stream| epoch_batches(&utterances, order, 9, [Stream { seed: 1, stream }; 2], |_| 0).concat();
+        assert_eq!(epoch(Order::Shuffled, 5), epoch(Order::Shuffled, 5));
+        assert_ne!(epoch(Order::Shuffled, 5), epoch(Order::Shuffled, 6));
+        assert_eq!(epoch(Order::Given, 5), utterances);
+    }
+
+    /// Sum over the batches of the rows that a walk to each batch's longest takes.
+    fn walked(batches: &[Vec<usize>], lengths: &[u32]) -> u32 {
+        let longest = |batch: &Vec<usize>| batch.iter().map(|&utterance| lengths[utterance]).max().unwrap_or(0);
+        batches.iter().map(|batch| batch.len() as u32 * longest(batch)).sum()
+    }
+
+    #[test]
+    fn grouped_batches_are_of_like_length_and_others_every_epoch() {
+        let lengths = crate::dataset::lengths(1000, 1000, 9, true);
+        let utterances: Vec<usize> = (0..lengths.len()).collect();
+        let batches = |order, epoch| {
+            let streams = [epoch, 100 + epoch].map(|stream| Stream { seed: 3, stream });
+            epoch_batches(&utterances, order, 16, streams, |utterance| lengths[utterance])
+        };
+        let total: u32 = lengths.iter().sum();
+        let [shuffled, grouped] = [Order::Shuffled, Order::Grouped].map(|order| walked(&batches(order, 0), &lengths));
+        println!("{total} rows, walked {shuffled} shuffled and {grouped} grouped");
+        assert!(grouped - total < (shuffled - total) / 4);
+
+        let [mut first, mut second] = [0, 1].map(|epoch| batches(Order::Grouped, epoch));
+        assert_eq!(first, batches(Order::Grouped, 0));
+        let longest = |batch: &[usize]| batch.iter().map(|&utterance| lengths[utterance]).max();
+        assert!(!first.is_sorted_by_key(|batch| longest(batch)), "batches are shuffled");
+        first.iter_mut().chain(&mut second).for_each(|batch| batch.sort_unstable());
+        assert!(first.iter().all(|batch| !second.contains(batch)), "no batch comes again");
+    }
+
+    #[test]
+    fn a_small_epoch_is_still_left_to_chance() {
+        // Two batches: one window of both would be the same two every epoch.
+        let batches = epoch_batches(&[0, 1, 2, 3, 4, 5, 6, 7], Order::Grouped, 4, STREAMS, |utterance| utterance);
+        let mut first = batches[0].clone();
+        first.sort_unstable();
+        assert!(first != [0, 1, 2, 3] && first != [4, 5, 6, 7], "{batches:?}");
+    }
+}
