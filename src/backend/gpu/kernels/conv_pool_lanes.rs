@@ -76,11 +76,12 @@ pub(super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, s
     };
     gpu.dispatch(&launch, args, row_grid(outputs / 4, SPREAD_LANES, rows, BLOCK_ROWS), 0.0);
 
-    let slabs = Slabs::of(rows, LANES_VARIANT);
+    let grid = [blocks(fan_in, TILE_COLUMNS), blocks(outputs, TILE_ROWS), 1];
+    let slabs = Slabs::of_lanes(rows, grid);
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (fan_in + 1)]);
     let (input_offsets, input_owners) = (&saved.input.device_offsets, &saved.input.owners);
     let launch = BackwardWeight { x: saved.x, input_offsets, input_owners, gradients: &gradients, partial: &partial };
-    let grid = [blocks(fan_in, TILE_COLUMNS), blocks(outputs, TILE_ROWS), slabs.count];
+    let grid = [grid[0], grid[1], slabs.count];
     gpu.dispatch(&launch, Args { slab_rows: slabs.rows, ..args }, grid, product_flop(rows, saved.weight));
     slabs.sum(gpu, &partial, &sinks.weight, Some(&sinks.bias));
     if let Some(dx) = &sinks.x {

@@ -115,7 +115,7 @@ impl Product {
     /// How it cuts the gradient of a weight.
     pub(super) fn slabs(self, shape: Shape) -> Slabs {
         match self {
-            Self::Lanes => Slabs::of(shape.rows, LANES_VARIANT),
+            Self::Lanes => Slabs::of_lanes(shape.rows, self.grid(shape, 1)),
             _ => shape.slabs(),
         }
     }

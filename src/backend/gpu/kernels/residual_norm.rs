@@ -29,7 +29,7 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale:
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: &NormSaved<Tensor>, sinks: &NormSinks<Tensor>) {
     let (variant, columns) = variant(gpu, dy.columns());
-    let slabs = Slabs::of(dy.rows(), 0);
+    let slabs = Slabs::of(dy.rows());
     let args = Args {
         accumulate_x: sinks.x.accumulates(),
         accumulate_residual: sinks.residual.accumulates(),

@@ -6,10 +6,10 @@ use super::*;
 use crate::backend::Work;
 use shader::slabs::{Args, LANES, Sum};
 
-/// Most slabs of a sum, which bounds the memory of the partial sums; …
+/// Most slabs of a sum, which bounds the memory of the partial sums.
 const MOST_SLABS: usize = 32;
-/// … of the variants `lanes`: a software adapter has few workgroups to keep busy.
-const MOST_SLABS_OF_LANES: usize = 2;
+/// Workgroups that keep the cores of a software adapter busy.
+const WORKGROUPS_OF_LANES: usize = 8;
 /// Most and fewest slabs of a weight's gradient on graphics hardware, …
 const SLABS_OF_PRODUCT: [usize; 2] = [128, 4];
 /// … and numbers of all its partial sums together: a few tens of thousands of invocations, each with a block of them.
@@ -17,15 +17,21 @@ const PARTIAL_SUMS: usize = 1 << 21;
 /// Fewest rows of a slab, so that a workgroup has something to do.
 const FEWEST_ROWS: usize = 64;
 
-/// How rows are cut into slabs; depends on their number and the variant alone, so sums have the same order every time.
+/// How rows are cut into slabs; depends on shapes and the kind of device alone, so sums have the same order every time.
 pub(super) struct Slabs {
     pub rows: u32,
     pub count: u32,
 }
 
 impl Slabs {
-    pub(super) fn of(rows: usize, variant: usize) -> Self {
-        Self::at_most(if variant == LANES_VARIANT { MOST_SLABS_OF_LANES } else { MOST_SLABS }, rows)
+    pub(super) fn of(rows: usize) -> Self {
+        Self::at_most(MOST_SLABS, rows)
+    }
+
+    /// For a sum by one of the variants `lanes`, whose grid without slabs is this.
+    pub(super) fn of_lanes(rows: usize, grid: [u32; 3]) -> Self {
+        let workgroups: usize = grid.iter().map(|&size| size as usize).product();
+        Self::at_most(WORKGROUPS_OF_LANES.div_ceil(workgroups.max(1)), rows)
     }
 
     /// For the gradient of a weight of so many elements, whatever tile computes it.
