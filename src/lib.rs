@@ -23,7 +23,7 @@
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
 //! backend/       trait Backend: the kernels, each with its equation and shapes
 //!     cpu/           the reference: one file per kernel, in f32 or f64
-//!     gpu/           adapter, device, buffers, dispatch, recording, readback; kernels/: one launch file per kernel
+//!     gpu/           adapter, device, buffers, dispatch, pipelines, recording, readback; kernels/: one launch file per kernel
 //! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
 //! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
