@@ -103,7 +103,7 @@ fn put_blocks(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, coun
         left[first + ROW_PITCH] = terms[1];
         left[first + 2u * ROW_PITCH] = terms[2];
         left[first + 3u * ROW_PITCH] = terms[3];
-    } else {
+    } else if (LANES <= BLOCKS || lane < BLOCKS) {
         put_right(lane, blocks[0], right_lies, count);
     }
     if (brings_second(lane)) {
