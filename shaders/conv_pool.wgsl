@@ -13,8 +13,8 @@
 import package::shared::grid::flat_group;
 import package::shared::numbers::is_nan;
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, LANES, DEPTH, BLOCKS, SECOND_BLOCK, Blocks, Sums,
-    block_corner, own_corner, put_blocks, multiply_tiles, add_rows,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, LANES, DEPTH, Blocks, Sums,
+    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
 };
 
 struct Args {
@@ -86,99 +86,90 @@ fn edges_within(row: u32, first: u32, end: u32) -> u32 {
     return u32(row == first) + 4u * u32(row + 1u == end);
 }
 
-/// Of four rows, none of them from `end` on.
+/// Of four rows, the last one's where there are fewer.
 fn edges_of(row: u32, end: u32) -> vec4<u32> {
-    return vec4<u32>(edges_at(row, end), edges_at(row + 1u, end), edges_at(row + 2u, end), edges_at(row + 3u, end));
+    let last = max(end, 1u) - 1u;
+    let at = min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+    return vec4<u32>(edges[at.x], edges[at.y], edges[at.z], edges[at.w]);
 }
 
-fn edges_at(row: u32, end: u32) -> u32 {
-    if (row >= end) {
-        return NOWHERE;
-    }
-    return edges[row];
-}
-
-/// Four of the 3 · inputs numbers that a row reads, zero outside its utterance.
-fn input_quad(row: u32, row_edges: u32, term: u32) -> vec4<f32> {
-    @if(quads) {
-        if (!reaches(row_edges, tap_of(term, args.inputs))) {
-            return vec4<f32>();
-        }
-        return x[(row * args.inputs + term - args.inputs) / 4u];
-    }
-    @else return vec4<f32>(
-        input_at(row, row_edges, term),
-        input_at(row, row_edges, term + 1u),
-        input_at(row, row_edges, term + 2u),
-        input_at(row, row_edges, term + 3u),
+/// A block of four rows of four terms from `term` on, each row's zero where it does not reach; the terms of a row lie in three
+/// parts of `width`.
+fn reached(rows: mat4x4<f32>, row_edges: vec4<u32>, term: u32, width: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        reached_quad(rows[0], row_edges.x, term, width),
+        reached_quad(rows[1], row_edges.y, term, width),
+        reached_quad(rows[2], row_edges.z, term, width),
+        reached_quad(rows[3], row_edges.w, term, width),
     );
 }
 
-@if(!quads)
-fn input_at(row: u32, row_edges: u32, term: u32) -> f32 {
-    if (!reaches(row_edges, tap_of(term, args.inputs))) {
-        return 0.0;
+fn reached_quad(values: vec4<f32>, row_edges: u32, term: u32, width: u32) -> vec4<f32> {
+    @if(quads) {
+        return select(vec4<f32>(), values, reaches(row_edges, tap_of(term, width)));
     }
-    return x[row * args.inputs + term - args.inputs];
+    @else {
+        let are_reached = vec4<bool>(
+            reaches(row_edges, tap_of(term, width)),
+            reaches(row_edges, tap_of(term + 1u, width)),
+            reaches(row_edges, tap_of(term + 2u, width)),
+            reaches(row_edges, tap_of(term + 3u, width)),
+        );
+        return select(vec4<f32>(), values, are_reached);
+    }
+}
+
+// Of what lies outside a matrix these load something within: such sums are not stored, such terms count as zero, and so does
+// what a row does not reach.
+
+/// Four of the 3 · inputs numbers that a row reads.
+fn input_quad(row: u32, term: u32) -> vec4<f32> {
+    let place = row * args.inputs + term;
+    @if(quads) {
+        return x[(clamp(place, args.inputs, (args.input_rows + 1u) * args.inputs - 4u) - args.inputs) / 4u];
+    }
+    @else {
+        let last = vec4<u32>((args.input_rows + 1u) * args.inputs - 1u);
+        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.inputs), last) - args.inputs;
+        return vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+    }
 }
 
 /// Four of the 3 · outputs gradients that reach a row.
-fn gradient_quad(row: u32, row_edges: u32, term: u32) -> vec4<f32> {
+fn gradient_quad(row: u32, term: u32) -> vec4<f32> {
+    let place = row * args.outputs + term;
     @if(quads) {
-        if (!reaches(row_edges, tap_of(term, args.outputs))) {
-            return vec4<f32>();
-        }
-        return gradients[(row * args.outputs + term - args.outputs) / 4u];
-    }
-    @else return vec4<f32>(
-        gradient_at(row, row_edges, term),
-        gradient_at(row, row_edges, term + 1u),
-        gradient_at(row, row_edges, term + 2u),
-        gradient_at(row, row_edges, term + 3u),
-    );
-}
-
-@if(!quads)
-fn gradient_at(row: u32, row_edges: u32, term: u32) -> f32 {
-    if (!reaches(row_edges, tap_of(term, args.outputs))) {
-        return 0.0;
-    }
-    return gradients[row * args.outputs + term - args.outputs];
-}
-
-/// Four of the packed weights of a row that is `first` to `end` of them, zero past it.
-fn weight_quad(first: u32, end: u32) -> vec4<f32> {
-    if (first >= end) {
-        return vec4<f32>();
-    }
-    @if(quads) {
-        return packed_weight[first / 4u];
+        return gradients[(clamp(place, args.outputs, (args.input_rows + 1u) * args.outputs - 4u) - args.outputs) / 4u];
     }
     @else {
-        let at = min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u));
-        let values = vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
-        return select(vec4<f32>(), values, first + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end));
+        let last = vec4<u32>((args.input_rows + 1u) * args.outputs - 1u);
+        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs), last) - args.outputs;
+        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
+    }
+}
+
+/// Four of the `columns` packed weights from `start` on.
+fn weight_quad(start: u32, first: u32, columns: u32) -> vec4<f32> {
+    @if(quads) {
+        return packed_weight[(start + min(first, columns - 4u)) / 4u];
+    }
+    @else {
+        let at = start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
+        return vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
     }
 }
 
 /// Four terms of an output's weights.
 fn output_weights(output: u32, term: u32) -> vec4<f32> {
-    if (output >= args.outputs) {
-        return vec4<f32>();
-    }
-    let row = output * TAPS * args.inputs;
-    return weight_quad(row + term, row + TAPS * args.inputs);
+    return weight_quad(min(output, args.outputs - 1u) * TAPS * args.inputs, term, TAPS * args.inputs);
 }
 
 /// Weights of four inputs for one of the 3 · outputs gradients: those of rows t - 1, t, t + 1, which x[t] reached by the
 /// taps 2, 1, 0.
 fn term_weights(term: u32, input: u32) -> vec4<f32> {
-    let part = tap_of(term, args.outputs);
-    if (part >= TAPS) {
-        return vec4<f32>();
-    }
-    let row = ((term - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs;
-    return weight_quad(row + input, row + args.inputs);
+    let own = min(term, TAPS * args.outputs - 1u);
+    let part = tap_of(own, args.outputs);
+    return weight_quad(((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs, input, args.inputs);
 }
 
 @compute @workgroup_size(FLAT_LANES)
@@ -196,30 +187,27 @@ fn pack(
 }
 
 /// Left the inputs of rows, right weights; the terms are inputs of the three taps.
-fn forward_block(block: u32, rows: vec4<u32>, row_edges: vec4<u32>, first_output: u32, k: u32) -> mat4x4<f32> {
-    let corner = block_corner(block);
-    let term = k + corner.y;
-    if (block < TILE_ROWS) {
-        return transpose(mat4x4<f32>(
-            input_quad(rows.x, row_edges.x, term),
-            input_quad(rows.y, row_edges.y, term),
-            input_quad(rows.z, row_edges.z, term),
-            input_quad(rows.w, row_edges.w, term),
-        ));
+fn forward_blocks(lane: u32, rows: vec4<u32>, first_output: u32, k: u32) -> Blocks {
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        let term = k + left_corner(lane).y;
+        blocks[0] = mat4x4<f32>(input_quad(rows.x, term), input_quad(rows.y, term), input_quad(rows.z, term), input_quad(rows.w, term));
+    } else {
+        blocks[0] = forward_right(lane, first_output, k);
     }
-    let output = first_output + corner.x;
-    return transpose(mat4x4<f32>(
-        output_weights(output, term), output_weights(output + 1u, term), output_weights(output + 2u, term), output_weights(output + 3u, term),
-    ));
-}
-
-fn forward_blocks(lane: u32, rows: vec4<u32>, row_edges: vec4<u32>, first_output: u32, k: u32) -> Blocks {
-    var blocks = Blocks(forward_block(lane, rows, row_edges, first_output, k), mat4x4<f32>());
-    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
-        // LANES are no fewer than TILE_ROWS: these are weights.
-        blocks[1] = forward_block(lane + LANES, rows, row_edges, first_output, k);
+    if (brings_second(lane)) {
+        blocks[1] = forward_right(lane + LANES, first_output, k);
     }
     return blocks;
+}
+
+fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
+    let corner = right_corner(block);
+    let output = first_output + corner.x;
+    let term = k + corner.y;
+    return mat4x4<f32>(
+        output_weights(output, term), output_weights(output + 1u, term), output_weights(output + 2u, term), output_weights(output + 3u, term),
+    );
 }
 
 /// Row of x at row `number` of the convolution, all windows counted, and its edges.
@@ -240,16 +228,19 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let first_window = group.y * WINDOWS;
     let own = own_corner(lane);
     // Rows of the block of `left` that the invocation brings.
-    let number = first_window * WINDOW + block_corner(min(lane, TILE_ROWS - 1u)).x;
+    let number = first_window * WINDOW + left_corner(min(lane, TILE_ROWS - 1u)).x;
     let brought = array<vec2<u32>, 4>(row_of(number), row_of(number + 1u), row_of(number + 2u), row_of(number + 3u));
     let rows = vec4<u32>(brought[0].x, brought[1].x, brought[2].x, brought[3].x);
     let row_edges = vec4<u32>(brought[0].y, brought[1].y, brought[2].y, brought[3].y);
     var sums = Sums();
-    var blocks = forward_blocks(lane, rows, row_edges, first_output, 0u);
+    var blocks = forward_blocks(lane, rows, first_output, 0u);
     for (var k = 0u; k < TAPS * args.inputs; k += DEPTH) {
-        put_blocks(lane, blocks);
+        if (brings_left(lane)) {
+            blocks[0] = reached(blocks[0], row_edges, k + left_corner(lane).y, args.inputs);
+        }
+        put_blocks(lane, blocks, true, true, TAPS * args.inputs - k);
         workgroupBarrier();
-        blocks = forward_blocks(lane, rows, row_edges, first_output, k + DEPTH);
+        blocks = forward_blocks(lane, rows, first_output, k + DEPTH);
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
@@ -356,31 +347,30 @@ fn spread(
 }
 
 /// Left the gradients that reach rows, right weights; the terms are outputs of the three taps.
-fn backward_input_block(block: u32, first_row: u32, row_edges: vec4<u32>, first_input: u32, k: u32) -> mat4x4<f32> {
-    let corner = block_corner(block);
-    let term = k + corner.y;
-    if (block < TILE_ROWS) {
-        let row = first_row + corner.x;
-        return transpose(mat4x4<f32>(
-            gradient_quad(row, row_edges.x, term),
-            gradient_quad(row + 1u, row_edges.y, term),
-            gradient_quad(row + 2u, row_edges.z, term),
-            gradient_quad(row + 3u, row_edges.w, term),
-        ));
+fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        let row = first_row + left_corner(lane).x;
+        let term = k + left_corner(lane).y;
+        blocks[0] = mat4x4<f32>(
+            gradient_quad(row, term), gradient_quad(row + 1u, term), gradient_quad(row + 2u, term), gradient_quad(row + 3u, term),
+        );
+    } else {
+        blocks[0] = backward_input_right(lane, first_input, k);
     }
+    if (brings_second(lane)) {
+        blocks[1] = backward_input_right(lane + LANES, first_input, k);
+    }
+    return blocks;
+}
+
+fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
+    let corner = right_corner(block);
     let input = first_input + corner.x;
+    let term = k + corner.y;
     return mat4x4<f32>(
         term_weights(term, input), term_weights(term + 1u, input), term_weights(term + 2u, input), term_weights(term + 3u, input),
     );
-}
-
-fn backward_input_blocks(lane: u32, first_row: u32, row_edges: vec4<u32>, first_input: u32, k: u32) -> Blocks {
-    var blocks = Blocks(backward_input_block(lane, first_row, row_edges, first_input, k), mat4x4<f32>());
-    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
-        // LANES are no fewer than TILE_ROWS: these are weights.
-        blocks[1] = backward_input_block(lane + LANES, first_row, row_edges, first_input, k);
-    }
-    return blocks;
 }
 
 @compute @workgroup_size(LANES)
@@ -388,13 +378,16 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     // Of the rows of the block of `left` that the invocation brings.
-    let row_edges = edges_of(first_row + block_corner(min(lane, TILE_ROWS - 1u)).x, args.input_rows);
+    let row_edges = edges_of(first_row + left_corner(min(lane, TILE_ROWS - 1u)).x, args.input_rows);
     var sums = Sums();
-    var blocks = backward_input_blocks(lane, first_row, row_edges, first_input, 0u);
+    var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
     for (var k = 0u; k < TAPS * args.outputs; k += DEPTH) {
-        put_blocks(lane, blocks);
+        if (brings_left(lane)) {
+            blocks[0] = reached(blocks[0], row_edges, k + left_corner(lane).y, args.outputs);
+        }
+        put_blocks(lane, blocks, true, false, TAPS * args.outputs - k);
         workgroupBarrier();
-        blocks = backward_input_blocks(lane, first_row, row_edges, first_input, k + DEPTH);
+        blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
@@ -436,52 +429,44 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
     }
 }
 
-/// Gradients at four outputs of a row, zero outside the slab.
+/// Gradients at four outputs of a row.
 fn output_gradients(row: u32, output: u32, end: u32) -> vec4<f32> {
-    if (row >= end || output >= args.outputs) {
-        return vec4<f32>();
-    }
-    let place = row * args.outputs + output;
+    let start = min(row, max(end, 1u) - 1u) * args.outputs;
     @if(quads) {
-        return gradients[place / 4u];
+        return gradients[(start + min(output, args.outputs - 4u)) / 4u];
     }
     @else {
-        let last = args.outputs - 1u - output;
-        let at = place + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
-        let values = vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
-        return select(vec4<f32>(), values, vec4<u32>(0u, 1u, 2u, 3u) <= vec4<u32>(last));
+        let at = start + min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
+        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
     }
 }
 
 /// Left the gradients of outputs, right the inputs of the three taps; the terms are rows.
-fn backward_weight_block(block: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> mat4x4<f32> {
-    let corner = block_corner(block);
-    let row = k + corner.y;
-    if (block < TILE_ROWS) {
-        let output = first_output + corner.x;
-        return mat4x4<f32>(
+fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> Blocks {
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        let output = first_output + left_corner(lane).x;
+        let row = k + left_corner(lane).y;
+        blocks[0] = mat4x4<f32>(
             output_gradients(row, output, end),
             output_gradients(row + 1u, output, end),
             output_gradients(row + 2u, output, end),
             output_gradients(row + 3u, output, end),
         );
+    } else {
+        blocks[0] = backward_weight_right(lane, first_column, k);
     }
-    let column = first_column + corner.x;
-    let row_edges = edges_of(row, end);
-    return mat4x4<f32>(
-        input_quad(row, row_edges.x, column),
-        input_quad(row + 1u, row_edges.y, column),
-        input_quad(row + 2u, row_edges.z, column),
-        input_quad(row + 3u, row_edges.w, column),
-    );
-}
-
-fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> Blocks {
-    var blocks = Blocks(backward_weight_block(lane, first_output, first_column, k, end), mat4x4<f32>());
-    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
-        blocks[1] = backward_weight_block(lane + LANES, first_output, first_column, k, end);
+    if (brings_second(lane)) {
+        blocks[1] = backward_weight_right(lane + LANES, first_column, k);
     }
     return blocks;
+}
+
+fn backward_weight_right(block: u32, first_column: u32, k: u32) -> mat4x4<f32> {
+    let corner = right_corner(block);
+    let column = first_column + corner.x;
+    let row = k + corner.y;
+    return mat4x4<f32>(input_quad(row, column), input_quad(row + 1u, column), input_quad(row + 2u, column), input_quad(row + 3u, column));
 }
 
 @compute @workgroup_size(LANES)
@@ -491,13 +476,23 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     let first_row = group.z * args.slab_rows;
     let end = min(first_row + args.slab_rows, args.input_rows);
     let sums_bias = group.x == 0u && lane < ROW_QUADS;
+    // Both blocks of an invocation hold the same terms, so the same rows.
+    let own_term = left_corner(lane).y;
+    let column = first_column + right_corner(lane).x;
+    let second_column = first_column + right_corner(lane + LANES).x;
     var sums = Sums();
     var bias_sums = vec4<f32>();
     var blocks = backward_weight_blocks(lane, first_output, first_column, first_row, end);
+    var row_edges = edges_of(first_row + own_term, end);
     for (var k = first_row; k < end; k += DEPTH) {
-        put_blocks(lane, blocks);
+        if (!brings_left(lane)) {
+            blocks[0] = reached(blocks[0], row_edges, column, args.inputs);
+        }
+        blocks[1] = reached(blocks[1], row_edges, second_column, args.inputs);
+        put_blocks(lane, blocks, false, false, end - k);
         workgroupBarrier();
         blocks = backward_weight_blocks(lane, first_output, first_column, k + DEPTH, end);
+        row_edges = edges_of(k + DEPTH + own_term, end);
         multiply_tiles(lane, &sums);
         if (sums_bias) {
             bias_sums = add_rows(lane, bias_sums);
@@ -506,10 +501,10 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
     let slab = group.z * args.outputs * (args.inputs * TAPS + 1u);
     let output = first_output + own_corner(lane).x;
-    let column = first_column + own_corner(lane).y;
-    put_weight_gradients(slab, output, column, sums[0]);
-    put_weight_gradients(slab, output + 4u, column, sums[1]);
-    put_weight_gradients(slab, output + 8u, column, sums[2]);
+    let first_own_column = first_column + own_corner(lane).y;
+    put_weight_gradients(slab, output, first_own_column, sums[0]);
+    put_weight_gradients(slab, output + 4u, first_own_column, sums[1]);
+    put_weight_gradients(slab, output + 8u, first_own_column, sums[2]);
     if (sums_bias) {
         for (var j = 0u; j < 4u; j++) {
             let own_output = first_output + 4u * lane + j;

@@ -8,8 +8,8 @@
 
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, LANES, DEPTH, BLOCKS, SECOND_BLOCK, Blocks, Sums,
-    block_corner, own_corner, put_blocks, multiply_tiles, add_rows,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, LANES, DEPTH, Blocks, Sums,
+    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
 };
 
 struct Args {
@@ -47,64 +47,51 @@ fn factors(values: vec4<f32>) -> vec4<f32> {
     @else return values;
 }
 
-/// Places of the columns `first` to `first + 3` of a row that begins at `row`, the last one's where there are fewer.
+/// Places of the columns `first` to `first + 3` of a row that begins at `start`, the last one's where there are fewer.
 @if(!quads)
-fn places(row: u32, first: u32, columns: u32) -> vec4<u32> {
-    return row + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
+fn places(start: u32, first: u32, columns: u32) -> vec4<u32> {
+    return start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
 }
 
-/// Four values of the columns from `first` on, zero past the last.
-@if(!quads)
-fn inside(values: vec4<f32>, first: u32, columns: u32) -> vec4<f32> {
-    return select(vec4<f32>(), values, first + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(columns));
-}
+// Of rows and columns past the last these load the last: such sums are not stored, and such terms count as zero.
 
-/// x at four inputs of a row, zero outside the matrix.
+/// x at four inputs of a row.
 fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
-    if (row >= end || input >= args.inputs) {
-        return vec4<f32>();
-    }
-    let start = row * args.x_pitch + args.x_column;
+    let start = min(row, max(end, 1u) - 1u) * args.x_pitch + args.x_column;
     @if(quads) {
-        return factors(x[(start + input) / 4u]);
+        return factors(x[(start + min(input, args.inputs - 4u)) / 4u]);
     }
     @else {
         let at = places(start, input, args.inputs);
-        return factors(inside(vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), input, args.inputs));
+        return factors(vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]));
     }
 }
 
-/// W at four inputs of an output, zero outside the matrix.
+/// W at four inputs of an output.
 fn weight_quad(output: u32, input: u32) -> vec4<f32> {
-    if (output >= args.outputs || input >= args.inputs) {
-        return vec4<f32>();
-    }
-    let start = output * args.inputs;
+    let start = min(output, args.outputs - 1u) * args.inputs;
     @if(quads) {
-        return factors(weight[(start + input) / 4u]);
+        return factors(weight[(start + min(input, args.inputs - 4u)) / 4u]);
     }
     @else {
         let at = places(start, input, args.inputs);
-        return factors(inside(vec4<f32>(weight[at.x], weight[at.y], weight[at.z], weight[at.w]), input, args.inputs));
+        return factors(vec4<f32>(weight[at.x], weight[at.y], weight[at.z], weight[at.w]));
     }
 }
 
-/// g, the gradient before the activation, at four outputs of a row, zero outside the matrix.
+/// g, the gradient before the activation, at four outputs of a row.
 fn gradient_quad(row: u32, output: u32, end: u32) -> vec4<f32> {
-    if (row >= end || output >= args.outputs) {
-        return vec4<f32>();
-    }
-    let start = row * args.dy_pitch + args.dy_column;
+    let start = min(row, max(end, 1u) - 1u) * args.dy_pitch + args.dy_column;
     @if(quads) {
-        var values = dy[(start + output) / 4u];
+        let at = (start + min(output, args.outputs - 4u)) / 4u;
         if (args.relu != 0u) {
-            values = select(values, vec4<f32>(), gate[(start + output) / 4u] <= vec4<f32>());
+            return factors(select(dy[at], vec4<f32>(), gate[at] <= vec4<f32>()));
         }
-        return factors(values);
+        return factors(dy[at]);
     }
     @else {
         let at = places(start, output, args.outputs);
-        var values = inside(vec4<f32>(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), output, args.outputs);
+        var values = vec4<f32>(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
         if (args.relu != 0u) {
             values = select(values, vec4<f32>(), vec4<f32>(gate[at.x], gate[at.y], gate[at.z], gate[at.w]) <= vec4<f32>());
         }
@@ -137,20 +124,23 @@ fn gradients_of(row: u32, output: u32, end: u32) -> mat4x4<f32> {
 }
 
 /// Left rows of x, right rows of W; the terms are inputs.
-fn forward_block(block: u32, first_row: u32, first_output: u32, k: u32) -> mat4x4<f32> {
-    let corner = block_corner(block);
-    if (block < TILE_ROWS) {
-        return transpose(inputs_of(first_row + corner.x, k + corner.y, args.rows));
-    }
-    return transpose(weights_of(first_output + corner.x, k + corner.y));
-}
-
 fn forward_blocks(lane: u32, first_row: u32, first_output: u32, k: u32) -> Blocks {
-    var blocks = Blocks(forward_block(lane, first_row, first_output, k), mat4x4<f32>());
-    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
-        blocks[1] = forward_block(lane + LANES, first_row, first_output, k);
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        let corner = left_corner(lane);
+        blocks[0] = inputs_of(first_row + corner.x, k + corner.y, args.rows);
+    } else {
+        blocks[0] = forward_right(lane, first_output, k);
+    }
+    if (brings_second(lane)) {
+        blocks[1] = forward_right(lane + LANES, first_output, k);
     }
     return blocks;
+}
+
+fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
+    let corner = right_corner(block);
+    return weights_of(first_output + corner.x, k + corner.y);
 }
 
 @compute @workgroup_size(LANES)
@@ -160,7 +150,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     var sums = Sums();
     var blocks = forward_blocks(lane, first_row, first_output, 0u);
     for (var k = 0u; k < args.inputs; k += DEPTH) {
-        put_blocks(lane, blocks);
+        put_blocks(lane, blocks, true, true, args.inputs - k);
         workgroupBarrier();
         blocks = forward_blocks(lane, first_row, first_output, k + DEPTH);
         multiply_tiles(lane, &sums);
@@ -216,20 +206,23 @@ fn bias_quad(output: u32) -> vec4<f32> {
 }
 
 /// Left rows of g, right columns of W; the terms are outputs.
-fn backward_input_block(block: u32, first_row: u32, first_input: u32, k: u32) -> mat4x4<f32> {
-    let corner = block_corner(block);
-    if (block < TILE_ROWS) {
-        return transpose(gradients_of(first_row + corner.x, k + corner.y, args.rows));
-    }
-    return weights_of(k + corner.y, first_input + corner.x);
-}
-
 fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
-    var blocks = Blocks(backward_input_block(lane, first_row, first_input, k), mat4x4<f32>());
-    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
-        blocks[1] = backward_input_block(lane + LANES, first_row, first_input, k);
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        let corner = left_corner(lane);
+        blocks[0] = gradients_of(first_row + corner.x, k + corner.y, args.rows);
+    } else {
+        blocks[0] = backward_input_right(lane, first_input, k);
+    }
+    if (brings_second(lane)) {
+        blocks[1] = backward_input_right(lane + LANES, first_input, k);
     }
     return blocks;
+}
+
+fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
+    let corner = right_corner(block);
+    return weights_of(k + corner.y, first_input + corner.x);
 }
 
 @compute @workgroup_size(LANES)
@@ -239,7 +232,7 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     var sums = Sums();
     var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
     for (var k = 0u; k < args.outputs; k += DEPTH) {
-        put_blocks(lane, blocks);
+        put_blocks(lane, blocks, true, false, args.outputs - k);
         workgroupBarrier();
         blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
         multiply_tiles(lane, &sums);
@@ -287,20 +280,23 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
 }
 
 /// Left columns of g, right columns of x; the terms are rows.
-fn backward_weight_block(block: u32, first_output: u32, first_input: u32, k: u32, end: u32) -> mat4x4<f32> {
-    let corner = block_corner(block);
-    if (block < TILE_ROWS) {
-        return gradients_of(k + corner.y, first_output + corner.x, end);
-    }
-    return inputs_of(k + corner.y, first_input + corner.x, end);
-}
-
 fn backward_weight_blocks(lane: u32, first_output: u32, first_input: u32, k: u32, end: u32) -> Blocks {
-    var blocks = Blocks(backward_weight_block(lane, first_output, first_input, k, end), mat4x4<f32>());
-    if (SECOND_BLOCK && lane + LANES < BLOCKS) {
-        blocks[1] = backward_weight_block(lane + LANES, first_output, first_input, k, end);
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        let corner = left_corner(lane);
+        blocks[0] = gradients_of(k + corner.y, first_output + corner.x, end);
+    } else {
+        blocks[0] = backward_weight_right(lane, first_input, k, end);
+    }
+    if (brings_second(lane)) {
+        blocks[1] = backward_weight_right(lane + LANES, first_input, k, end);
     }
     return blocks;
+}
+
+fn backward_weight_right(block: u32, first_input: u32, k: u32, end: u32) -> mat4x4<f32> {
+    let corner = right_corner(block);
+    return inputs_of(k + corner.y, first_input + corner.x, end);
 }
 
 @compute @workgroup_size(LANES)
@@ -314,7 +310,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     var bias_sums = vec4<f32>();
     var blocks = backward_weight_blocks(lane, first_output, first_input, first_row, end);
     for (var k = first_row; k < end; k += DEPTH) {
-        put_blocks(lane, blocks);
+        put_blocks(lane, blocks, false, false, end - k);
         workgroupBarrier();
         blocks = backward_weight_blocks(lane, first_output, first_input, k + DEPTH, end);
         multiply_tiles(lane, &sums);

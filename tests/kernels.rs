@@ -53,7 +53,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 24] = [
     (Kernel::Embedding, &shader::embedding::SHADER, "total += dy[", "total += 1.001 * dy["),
     (Kernel::PositionEmbedding, &shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table["),
     (Kernel::Accumulate, &shader::accumulate::SHADER, "out[i] += x[i]", "out[i] = x[i]"),
-    (Kernel::ConvPool, &shader::conv_pool::SHADER, "(2u - winner)", "(1u - winner)"),
+    (Kernel::ConvPool, &shader::conv_pool::SHADER, "vec4<f32>(rows.y)", "vec4<f32>(rows.x)"),
     (Kernel::ConvPool, &shader::conv_pool_lanes::SHADER, "vec4<u32>(2u), third_wins", "vec4<u32>(0u), third_wins"),
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
     (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),

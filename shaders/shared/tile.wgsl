@@ -13,8 +13,10 @@
 // 64 × 64, narrow      128                32 + 12 + 16                     8192                  128, 10.7
 // 32 × 32, narrow       32                32 + 12 + 32                     4096                   64, 10.7
 // 96 × 128, dozen      256                48 + 16 + 16                    14336                  219, 12
-// 48 × 128, dozen      128                48 + 16 + 32                    12288                  140, 12
 // 48 × 64, dozen        64                48 + 16 + 32                     8192                  110, 12
+//
+// Compiled for AMD's RDNA 2 (Mesa's RADV) no entry point spills, at 64 to 128 vector registers; the loads of the next blocks
+// stand before the product, and what waits for them before the stores.
 //
 // Of 32 invocations in a row, 8 lie side by side and 4 one below another: their reads of one term are 8 vec4s that follow
 // each other and 4 that are shared. Quads of a term are permuted (`place`) so that no two of those, and no two of the
@@ -23,9 +25,9 @@
 @if(tile128x128 || tile128x64) const TILE_ROWS: u32 = 128;
 @if(tile96x128) const TILE_ROWS: u32 = 96;
 @if(tile64x64) const TILE_ROWS: u32 = 64;
-@if(tile48x128 || tile48x64) const TILE_ROWS: u32 = 48;
+@if(tile48x64) const TILE_ROWS: u32 = 48;
 @if(tile32x32) const TILE_ROWS: u32 = 32;
-@if(tile128x128 || tile96x128 || tile48x128) const TILE_COLUMNS: u32 = 128;
+@if(tile128x128 || tile96x128) const TILE_COLUMNS: u32 = 128;
 @if(tile128x64 || tile64x64 || tile48x64) const TILE_COLUMNS: u32 = 64;
 @if(tile32x32) const TILE_COLUMNS: u32 = 32;
 
@@ -54,10 +56,11 @@ var<workgroup> right: array<vec4<f32>, DEPTH * COLUMN_QUADS>;
 /// then of the second ones, which lie half a tile further; some use only the first two, or no second columns.
 alias Sums = array<mat4x4<f32>, 6>;
 
-/// Factors on their way to the tiles: `[i]` is term i of four rows or columns. Where LANES are enough, one block for each.
+/// Factors on their way to the tiles, as they were loaded: `[i]` is term i of four rows or columns, or four terms of row or
+/// column i. Where LANES are enough, one block for each. Loads take the nearest place within their buffer and nothing looks
+/// at what they bring before it is stored: a choice there would wait for it.
 alias Blocks = array<mat4x4<f32>, 2>;
 const BLOCKS: u32 = TILE_ROWS + TILE_COLUMNS;
-const SECOND_BLOCK: bool = BLOCKS > LANES;
 
 /// First row and first column of an invocation's sums in the tile.
 fn own_corner(lane: u32) -> vec2<u32> {
@@ -66,9 +69,24 @@ fn own_corner(lane: u32) -> vec2<u32> {
     return vec2<u32>(OWN_ROWS * down, 4u * across);
 }
 
-/// First row (or column) of a block in the tile, and its first term. Blocks of `right` are numbered after those of `left`.
-fn block_corner(block: u32) -> vec2<u32> {
-    return vec2<u32>(select(block - TILE_ROWS, block, block < TILE_ROWS) / 4u * 4u, block % 4u * 4u);
+/// Whether an invocation's first block belongs to `left`; the others follow there, and in a second round.
+fn brings_left(lane: u32) -> bool {
+    return LANES == TILE_ROWS || lane < TILE_ROWS;
+}
+
+/// Whether there is a second block for it, which then belongs to `right`.
+fn brings_second(lane: u32) -> bool {
+    return BLOCKS > LANES && (BLOCKS == 2u * LANES || lane + LANES < BLOCKS);
+}
+
+/// First row of a block in `left`, and its first term.
+fn left_corner(block: u32) -> vec2<u32> {
+    return vec2<u32>(block / 4u * 4u, block % 4u * 4u);
+}
+
+/// First column of a block in `right`, and its first term.
+fn right_corner(block: u32) -> vec2<u32> {
+    return left_corner(block - TILE_ROWS);
 }
 
 /// Where a quad of a term lies in a tile whose terms lie `pitch` apart.
@@ -76,29 +94,47 @@ fn place(term: u32, quad: u32, pitch: u32) -> u32 {
     return term * pitch + (quad ^ (term / 4u * 2u));
 }
 
-/// Stores an invocation's blocks; a barrier before and after it.
-fn put_blocks(lane: u32, blocks: Blocks) {
-    put_block(lane, blocks[0]);
-    if (SECOND_BLOCK) {
-        put_block(lane + LANES, blocks[1]);
+/// Stores an invocation's blocks, zeros from term `count` on; `left_lies` and `right_lies` say whose blocks are four terms of
+/// each row or column. A barrier before and after it.
+fn put_blocks(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, count: u32) {
+    if (brings_left(lane)) {
+        let corner = left_corner(lane);
+        let terms = first_terms(blocks[0], left_lies, corner.y, count);
+        let first = place(corner.y, corner.x / 4u, ROW_PITCH);
+        left[first] = terms[0];
+        left[first + ROW_PITCH] = terms[1];
+        left[first + 2u * ROW_PITCH] = terms[2];
+        left[first + 3u * ROW_PITCH] = terms[3];
+    } else if (LANES <= BLOCKS || lane < BLOCKS) {
+        put_right(lane, blocks[0], right_lies, count);
+    }
+    if (brings_second(lane)) {
+        put_right(lane + LANES, blocks[1], right_lies, count);
     }
 }
 
-fn put_block(block: u32, factors: mat4x4<f32>) {
-    let corner = block_corner(block);
-    if (block < TILE_ROWS) {
-        let first = place(corner.y, corner.x / 4u, ROW_PITCH);
-        left[first] = factors[0];
-        left[first + ROW_PITCH] = factors[1];
-        left[first + 2u * ROW_PITCH] = factors[2];
-        left[first + 3u * ROW_PITCH] = factors[3];
-    } else if (block < BLOCKS) {
-        let first = place(corner.y, corner.x / 4u, COLUMN_QUADS);
-        right[first] = factors[0];
-        right[first + COLUMN_QUADS] = factors[1];
-        right[first + 2u * COLUMN_QUADS] = factors[2];
-        right[first + 3u * COLUMN_QUADS] = factors[3];
+fn put_right(block: u32, factors: mat4x4<f32>, lies: bool, count: u32) {
+    let corner = right_corner(block);
+    let terms = first_terms(factors, lies, corner.y, count);
+    let first = place(corner.y, corner.x / 4u, COLUMN_QUADS);
+    right[first] = terms[0];
+    right[first + COLUMN_QUADS] = terms[1];
+    right[first + 2u * COLUMN_QUADS] = terms[2];
+    right[first + 3u * COLUMN_QUADS] = terms[3];
+}
+
+/// A block by terms, zero from term `count` on.
+fn first_terms(factors: mat4x4<f32>, lies: bool, first: u32, count: u32) -> mat4x4<f32> {
+    var terms = factors;
+    if (lies) {
+        terms = transpose(factors);
     }
+    return mat4x4<f32>(
+        select(vec4<f32>(), terms[0], first < count),
+        select(vec4<f32>(), terms[1], first + 1u < count),
+        select(vec4<f32>(), terms[2], first + 2u < count),
+        select(vec4<f32>(), terms[3], first + 3u < count),
+    );
 }
 
 /// Adds the product of the two tiles to an invocation's sums.

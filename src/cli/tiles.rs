@@ -97,6 +97,8 @@ impl Tuning {
         self.kept.set(tiles.len());
         let kept = Kept { device: self.device.clone(), shaders: shaders(), tiles };
         if let Err(error) = write(path, &kept) {
+            // Said once.
+            self.kept.set(usize::MAX);
             eprintln!("{}: tiles cannot be kept ({error}) and are timed again next time; --tiles names another file", path.display());
         }
     }

@@ -184,6 +184,12 @@ pub enum Tiles {
     Chosen(Vec<TileChoice>),
 }
 
+impl Default for Tiles {
+    fn default() -> Self {
+        Self::By(TileRule::Auto)
+    }
+}
+
 /// What chooses tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -207,7 +213,7 @@ pub struct RunSettings {
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "auto".into(), weights: String::new(), tiles: Tiles::By(TileRule::Auto) }
+        Self { device: "auto".into(), weights: String::new(), tiles: Tiles::default() }
     }
 }
 

@@ -12,6 +12,7 @@ use super::tested::Tested;
 use crate::config::keys::{KEYS, default_of};
 use crate::corpus::Split;
 use crate::dataset::Dataset;
+use crate::train::run::files;
 
 /// The page of a run.
 ///
@@ -46,7 +47,10 @@ pub fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
 /// A setting as TOML writes it.
 fn setting(run: &Run, key: &str) -> Option<String> {
     let (section, name) = key.split_once('.')?;
-    Some(run.settings.get(section)?.get(name)?.to_string())
+    match run.settings.get(section)?.get(name)? {
+        toml::Value::Array(choices) if key == "run.tiles" => Some(format!("{} choices, listed in {}", choices.len(), files::CONFIG)),
+        value => Some(value.to_string()),
+    }
 }
 
 fn headline(page: &mut Page, run: &Run, data: Option<&Dataset>) {

@@ -10,7 +10,7 @@ use super::metrics::Metrics;
 use super::run_folder::{Kept, RunFolder};
 use super::under_way::Run;
 use crate::backend::{Backend, BackendError};
-use crate::config::Settings;
+use crate::config::{Settings, Tiles};
 use crate::dataset::Dataset;
 use crate::model::cost::{self, ModuleCost};
 
@@ -130,6 +130,9 @@ pub async fn train_with<B: Backend>(
     if let Some(weights) = options.weights {
         settings.run.weights = weights.display().to_string();
     }
+    let recorded = settings.clone();
+    // Tiles change no result, so checkpoints do not say which.
+    settings.run.tiles = Tiles::default();
     let kept = match (options.start, options.folder) {
         (Start::Resume, Some(folder)) => Kept::load(folder, &settings, data)?,
         _ => None,
@@ -138,9 +141,9 @@ pub async fn train_with<B: Backend>(
     let device = backend.device_name();
     let mut log = match (options.folder, &kept) {
         (None, _) => None,
-        (Some(folder), None) => Some(RunFolder::create(folder, &settings, &device, data)?),
+        (Some(folder), None) => Some(RunFolder::create(folder, &recorded, &device, data)?),
         (Some(folder), Some(kept)) => {
-            let (log, losses) = RunFolder::take_up(folder, &settings, &device, data, kept, run.closed_epochs(kept))?;
+            let (log, losses) = RunFolder::take_up(folder, &recorded, &device, data, kept, run.closed_epochs(kept))?;
             run.losses = losses;
             Some(log)
         }

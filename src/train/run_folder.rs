@@ -17,7 +17,7 @@ use super::run::files;
 use super::tensorboard::EventFile;
 use super::{Scaling, TrainError, vocabulary};
 use crate::backend::Backend;
-use crate::config::{Schedule, Settings, Tiles};
+use crate::config::{RunSettings, Schedule, Settings, Tiles};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
@@ -129,9 +129,10 @@ impl RunFolder {
         let denied = denied(path);
         let step = kept.last.step;
         write_config(path, settings, device, data)?;
-        if let Some(best) = kept.best.as_ref().filter(|best| best.settings != *settings) {
+        let settings = Settings { run: RunSettings { tiles: Tiles::default(), ..settings.run.clone() }, ..settings.clone() };
+        if let Some(best) = kept.best.as_ref().filter(|best| best.settings != settings) {
             // A run that was made longer has the files of one that was started so.
-            Checkpoint { settings: settings.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
+            Checkpoint { settings, ..best.clone() }.save(&path.join(files::BEST))?;
         }
         let log = path.join(files::METRICS);
         let (lines, losses) = lines_before(&std::fs::read_to_string(&log).unwrap_or_default(), step, epochs);

@@ -16,5 +16,6 @@ mod predicting;
 mod preparing;
 mod profiling;
 mod resuming;
+mod tiles;
 mod tokens;
 mod training;

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN, Precision};
-use shader::bilstm::{Args, Backward, Forward, SEQUENCES};
+use shader::bilstm::{Args, Backward, Forward, SEQUENCES, variant};
 use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, MEAN_LANES, Mean, Pack};
 
 /// Time steps of one dispatch: tens of milliseconds on a slow device, far below any driver's patience.
@@ -18,6 +18,11 @@ fn arguments(rows: &Ragged<Gpu>, hidden: usize) -> Args {
 fn stretches(rows: &Ragged<Gpu>) -> impl DoubleEndedIterator<Item = (u32, u32)> {
     let longest = rows.longest() as u32;
     (0..longest.div_ceil(STEPS)).map(move |stretch| (stretch * STEPS, ((stretch + 1) * STEPS).min(longest)))
+}
+
+/// The variant of the recurrence for a hidden size.
+fn variant_for(gpu: &Gpu, hidden: usize) -> usize {
+    if suits_lanes(gpu, &[hidden]) { variant::LANES } else { variant::TILES }
 }
 
 /// Work of one dispatch of the recurrence, all sequences counted as long as the longest.
@@ -45,8 +50,8 @@ pub(in super::super) fn forward(
     let args = arguments(rows, hidden);
     let gates = super::linear::forward(gpu, x, &weights.input, Some(&weights.bias_input), Activation::None, precision);
     let edges = EdgeArgs { rows: args.rows, hidden: args.hidden };
-    let variant = lanes_or_tiles(gpu, &[hidden]);
-    let recurrent = if variant == 0 { pack(gpu, &weights.recurrent, edges) } else { weights.recurrent.clone() };
+    let variant = variant_for(gpu, hidden);
+    let recurrent = if variant == variant::TILES { pack(gpu, &weights.recurrent, edges) } else { weights.recurrent.clone() };
 
     let states = [rows.rows(), 2 * hidden];
     let saved = LstmSaved { gates, cells: gpu.new_tensor(states), previous: gpu.new_tensor(states) };
@@ -94,7 +99,7 @@ pub(in super::super) fn backward(
 ) {
     let hidden = weights.recurrent.columns();
     let args = arguments(rows, hidden);
-    let variant = lanes_or_tiles(gpu, &[hidden]);
+    let variant = variant_for(gpu, hidden);
     let dgates = gpu.new_tensor(saved.gates.shape());
     let carry = gpu.new_tensor([3 * rows.batch(), 2 * hidden]);
     for (first_step, end_step) in stretches(rows).rev() {

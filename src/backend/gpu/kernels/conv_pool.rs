@@ -19,9 +19,9 @@ fn by_rows(rows: usize, weight: &Tensor) -> usize {
     }
 }
 
-/// The variant for the gradient of a weight, whose rows are outputs.
+/// The variant for the gradient of a weight, whose rows are outputs: few.
 fn by_outputs(weight: &Tensor) -> usize {
-    if takes_quads(weight) { variant::QUADS_TILE48X128_NARROW_DOZEN } else { variant::ONES_TILE48X64_NARROW_DOZEN }
+    if takes_quads(weight) { variant::QUADS_TILE48X64_NARROW_DOZEN } else { variant::ONES_TILE48X64_NARROW_DOZEN }
 }
 
 fn takes_quads(weight: &Tensor) -> bool {

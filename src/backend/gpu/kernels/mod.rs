@@ -57,7 +57,12 @@ const LANES_VARIANT: usize = 1;
 /// The variant `tiles` (0) or `lanes` of a shader: the second on adapters that it is made for, where all the matrices' widths
 /// and first columns are whole vec4s.
 fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
-    usize::from(gpu.runs_lanes() && are_quads(widths))
+    usize::from(suits_lanes(gpu, widths))
+}
+
+/// Whether the variants `lanes` are made for the device and can take matrices of these widths.
+fn suits_lanes(gpu: &Gpu, widths: &[usize]) -> bool {
+    gpu.runs_lanes() && are_quads(widths)
 }
 
 /// Whether sizes are multiples of four, so that a shader may take their matrices as vec4s.
