@@ -37,7 +37,8 @@ fn forward(
     }
     let first = first_row(group, groups);
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
+        let i = row * width + c;
         let position = row - offsets[owners[row]];
-        y[row * width + c] = x[row * width + c] + table[position * width + c];
+        y[i] = x[i] + table[position * width + c];
     }
 }

@@ -128,7 +128,8 @@ fn a_broken_shader_fails_its_kernels_comparison() {
 fn the_one_element_that_a_broken_shader_spoils_is_named() {
     for (name, mut gpu) in gpus("worst element", &[Checking::Off]) {
         let shader = &shader::position_embedding::SHADER;
-        break_shader(&mut gpu, shader, "y[i] =", "y[i] = select(0.0, 0.5, i == 37u) +");
+        // The second of the four columns that number 9 of the case's variant, `quads`, stands for.
+        break_shader(&mut gpu, shader, "y[i] =", "y[i] = select(vec4<f32>(), vec4<f32>(0.0, 0.5, 0.0, 0.0), i == 9u) +");
         let case = select(&[Kernel::PositionEmbedding], Some("lengths=15+0+16+17,width=20")).unwrap().swap_remove(0);
         let report = checked(&gpu, &case);
         let worst = report.agreement.worst.clone().expect("something is wrong");
@@ -183,7 +184,7 @@ fn a_pass_of_the_model_departs_nowhere() {
 fn a_write_past_the_end_changes_a_guard_word() {
     for (name, mut gpu) in gpus("guard words", &[Checking::Guards]) {
         let shader = &shader::position_embedding::SHADER;
-        let stray = "if (i + 8u >= args.rows * args.columns) { y[i + 8u] = 0.25; } y[i] =";
+        let stray = "if (i + 2u >= args.rows * width) { y[i + 2u] = Element(0.25); } y[i] =";
         break_shader(&mut gpu, shader, "y[i] =", stray);
         let report = checked(&gpu, &Kernel::PositionEmbedding.cases()[0]);
         assert!(!report.passed(), "{name}: {:?}", report.agreement);

@@ -163,8 +163,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             let shrink = exponential(highest[r] - new_highest[r]);
             total[r] *= shrink;
             sums[r] = scaled(shrink, sums[r]);
-            highest[r] = new_highest[r];
         }
+        highest = new_highest;
         for (var i = 0u; i < LANES; i++) {
             let value = from_lane(values, i);
             for (var r = 0u; r < ROWS; r++) {
