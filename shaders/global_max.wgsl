@@ -59,7 +59,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         let value = x[row * width + c];
         let better = wins(value, best);
         best = select(best, value, better);
-        winner = select(winner, Row(row), better);
+        // Rows rise. Older GL has no select of whole numbers.
+        winner = max(winner, Row(better) * row);
     }
     let place = (group.y * args.total_columns + args.column) / COLUMNS + c;
     y[place] = best;

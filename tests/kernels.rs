@@ -57,7 +57,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 24] = [
     (Kernel::ConvPool, &shader::conv_pool_lanes::SHADER, "vec4<u32>(2u), third_wins", "vec4<u32>(0u), third_wins"),
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
     (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
-    (Kernel::Linear, &shader::linear::SHADER, "start = bias[output / 4u]", "start = 1.001 * bias[output / 4u]"),
+    (Kernel::Linear, &shader::linear::SHADER, "bias[select(0u, output / 4u, args", "1.001 * bias[select(0u, output / 4u, args"),
     (Kernel::Linear, &shader::slabs::SHADER, "total += partial[", "total += 1.001 * partial["),
     (Kernel::Bilstm, &shader::bilstm::SHADER, "var dh = 0.5 *", "var dh = 0.501 *"),
     (Kernel::Bilstm, &shader::bilstm_edges::SHADER, "= 0.5 * (hidden_states", "= 0.501 * (hidden_states"),

@@ -220,17 +220,22 @@ fn with_array_zeros(source: &str) -> String {
     while let Some(end) = rest.find("])0") {
         let (before, after) = (&rest[..end], &rest[end + 3..]);
         let start = before.rfind('(').expect("a cast begins");
-        let (element, count) = before[start + 1..].split_once('[').expect("a cast to an array");
-        body += &format!("{}zeros_{element}_{count}()", &before[..start]);
-        kinds.insert((element, count));
+        let (element, counts) = before[start + 1..].split_once('[').expect("a cast to an array");
+        body += &format!("{}zeros_{element}_{}()", &before[..start], counts.replace("][", "_"));
+        kinds.insert((element, counts));
         rest = after;
     }
-    let function = |&(element, count): &(&str, &str)| {
+    let function = |&(element, counts): &(&str, &str)| {
+        let name = format!("{element}_{}", counts.replace("][", "_"));
+        let levels = counts.split("][").enumerate();
+        let loops: String =
+            levels.clone().map(|(level, count)| format!("for (uint i{level} = 0u; i{level} < {count}u; i{level}++) ")).collect();
+        let place: String = levels.map(|(level, _)| format!("[i{level}]")).collect();
         format!(
-            "typedef {element} all_{element}_{count}[{count}];
-            all_{element}_{count} zeros_{element}_{count}() {{
-                all_{element}_{count} all;
-                for (uint i = 0u; i < {count}u; i++) {{ all[i] = ({element})0; }}
+            "typedef {element} all_{name}[{counts}];
+            all_{name} zeros_{name}() {{
+                all_{name} all;
+                {loops}{{ all{place} = ({element})0; }}
                 return all;
             }}\n"
         )
