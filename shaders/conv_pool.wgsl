@@ -2,16 +2,14 @@
 // A row of the convolution reads the three rows t - 1, t, t + 1 of x, which lie one after another: 3 · inputs numbers from
 // x[t - 1] on. So with the weights in the order of those numbers the convolution is a product over rows, and so are its
 // gradients (`shared/tile.wgsl`). Rows outside the utterance count as zero.
-// pack              the weights as [outputs, 3, inputs]
 // forward           y[p] = act(max over the rows r = 0, 1, 2 of a window of Σ_k W_k x[start(p) + r + k - 1] + b)
-// spread            g [input rows, outputs]: dy at the rows that won their window (and whose ReLU was open), else 0
 // backward_input    dx[t] (+)= Σ_k W_kᵀ g[t + 1 - k]
 // backward_weight   dW_k = Σ_t g[t] x[t + k - 1]ᵀ, db = Σ_t g[t], by slabs of rows that `slabs.wgsl` adds in order
+// where g is what `conv_pool_edges.wgsl` spreads and the weights are those that it packs.
 // x: [input rows, inputs], W: [outputs, inputs, 3], y: [output rows, outputs], winners: 2 bits each, see `Backend`
 // `quads`, where inputs and outputs are multiples of four, takes the matrices as vec4s.
 
-import package::shared::grid::flat_group;
-import package::shared::numbers::is_nan;
+import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within, reaches};
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, LANES, DEPTH, Blocks, Sums,
     brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
@@ -32,58 +30,31 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> packed: array<f32>;
-@group(0) @binding(4) var<storage, read> packed_weight: array<Element>;
-@group(0) @binding(5) var<storage, read> bias: array<Element>;
-@group(0) @binding(6) var<storage, read> input_offsets: array<u32>;
-@group(0) @binding(7) var<storage, read> output_offsets: array<u32>;
+/// [outputs, 3, inputs]
+@group(0) @binding(2) var<storage, read> packed_weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> input_offsets: array<u32>;
+@group(0) @binding(5) var<storage, read> output_offsets: array<u32>;
 /// [output rows]: utterance of a window
-@group(0) @binding(8) var<storage, read> output_owners: array<u32>;
-/// [input rows]: utterance of a row
-@group(0) @binding(9) var<storage, read> input_owners: array<u32>;
-@group(0) @binding(10) var<storage, read_write> y: array<Element>;
-@group(0) @binding(11) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(12) var<storage, read> dy: array<f32>;
-@group(0) @binding(13) var<storage, read> gate: array<f32>;
-@group(0) @binding(14) var<storage, read> won: array<u32>;
-@group(0) @binding(15) var<storage, read_write> spread_out: array<f32>;
-/// [input rows]: bit `tap` is set where row t + tap - 1 is no row of t's utterance
-@group(0) @binding(16) var<storage, read_write> edges_out: array<u32>;
-@group(0) @binding(17) var<storage, read> gradients: array<Element>;
-@group(0) @binding(18) var<storage, read> edges: array<u32>;
-@group(0) @binding(19) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(6) var<storage, read> output_owners: array<u32>;
+@group(0) @binding(7) var<storage, read_write> y: array<Element>;
+@group(0) @binding(8) var<storage, read_write> winners: array<u32>;
+@group(0) @binding(9) var<storage, read> gradients: array<Element>;
+/// [input rows]
+@group(0) @binding(10) var<storage, read> edges: array<u32>;
+@group(0) @binding(11) var<storage, read_write> dx: array<Element>;
 /// [slabs, outputs · inputs · 3 + outputs]
-@group(0) @binding(20) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(12) var<storage, read_write> partial: array<f32>;
 
-const WINDOW: u32 = 3;
-const TAPS: u32 = 3;
 /// Windows of a forward tile; an invocation has four of them.
 const WINDOWS: u32 = TILE_ROWS / WINDOW;
-const FLAT_LANES: u32 = 64;
-/// Edges of what is no row
-const NOWHERE: u32 = 7;
 
 /// Winners of an invocation's windows, a byte of four columns each.
 var<workgroup> tile_winners: array<u32, LANES>;
 
-/// Words that the winners of one row take.
-fn winner_words() -> u32 {
-    return (args.outputs + 15u) / 16u;
-}
-
 /// Which of a row's three parts a term belongs to, each `width` terms long; TAPS past the last.
 fn tap_of(term: u32, width: u32) -> u32 {
     return u32(term >= width) + u32(term >= 2u * width) + u32(term >= 3u * width);
-}
-
-fn reaches(row_edges: u32, tap: u32) -> bool {
-    return tap < TAPS && ((row_edges >> tap) & 1u) == 0u;
-}
-
-/// Edges of a row within an utterance's range of rows.
-fn edges_within(row: u32, first: u32, end: u32) -> u32 {
-    return u32(row == first) + 4u * u32(row + 1u == end);
 }
 
 /// Of four rows, the last one's where there are fewer.
@@ -172,20 +143,6 @@ fn term_weights(term: u32, input: u32) -> vec4<f32> {
     return weight_quad(((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs, input, args.inputs);
 }
 
-@compute @workgroup_size(FLAT_LANES)
-fn pack(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * FLAT_LANES + lane;
-    let width = args.inputs * TAPS;
-    if (i >= args.outputs * width) {
-        return;
-    }
-    packed[i] = weight[i / width * width + i % args.inputs * TAPS + i % width / args.inputs];
-}
-
 /// Left the inputs of rows, right weights; the terms are inputs of the three taps.
 fn forward_blocks(lane: u32, rows: vec4<u32>, first_output: u32, k: u32) -> Blocks {
     var blocks: Blocks;
@@ -259,7 +216,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 word |= ((tile_winners[lane + j] >> (8u * i)) & 0xffu) << (8u * j);
             }
             if (window + i < args.output_rows) {
-                winners[(window + i) * winner_words() + output / 16u] = word;
+                winners[(window + i) * winner_words(args.outputs) + output / 16u] = word;
             }
         }
     }
@@ -307,42 +264,6 @@ fn bias_quad(output: u32) -> vec4<f32> {
     @else {
         let at = min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
         return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
-    }
-}
-
-/// Whether a later row's values beat the best so far; NaN beats everything but an earlier one.
-fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
-    let nans = vec4<bool>(is_nan(value.x), is_nan(value.y), is_nan(value.z), is_nan(value.w));
-    let settled = vec4<bool>(is_nan(best.x), is_nan(best.y), is_nan(best.z), is_nan(best.w));
-    return ((value > best) | nans) & !settled;
-}
-
-@compute @workgroup_size(FLAT_LANES)
-fn spread(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * FLAT_LANES + lane;
-    if (i >= args.input_rows * args.outputs) {
-        return;
-    }
-    let row = i / args.outputs;
-    let output = i % args.outputs;
-    let utterance = input_owners[row];
-    let first = input_offsets[utterance];
-    let window = output_offsets[utterance] + (row - first) / WINDOW;
-    var value = 0.0;
-    if (window < output_offsets[utterance + 1u]) {
-        let winner = (won[window * winner_words() + output / 16u] >> (2u * (output % 16u))) & 3u;
-        let place = window * args.outputs + output;
-        if (winner == (row - first) % WINDOW && !(args.relu != 0u && gate[place] <= 0.0)) {
-            value = dy[place];
-        }
-    }
-    spread_out[i] = value;
-    if (output == 0u) {
-        edges_out[row] = edges_within(row, first, input_offsets[utterance + 1u]);
     }
 }
 

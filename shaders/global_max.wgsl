@@ -3,7 +3,8 @@
 // x, dx: [rows, columns], y, dy, winners: [batch, total_columns]
 
 import package::shared::grid::{BLOCK_ROWS, first_row};
-import package::shared::numbers::is_nan;
+@if(ones) import package::shared::numbers::is_nan;
+@if(quads) import package::shared::pooling::wins;
 
 struct Args {
     rows: u32,
@@ -37,12 +38,6 @@ const LANES: u32 = 32;
 /// Where `value` takes the place of `best`.
 @if(ones) fn wins(value: f32, best: f32) -> bool {
     return (value > best || is_nan(value)) && !is_nan(best);
-}
-
-@if(quads) fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
-    let nans = vec4<bool>(is_nan(value.x), is_nan(value.y), is_nan(value.z), is_nan(value.w));
-    let settled = vec4<bool>(is_nan(best.x), is_nan(best.y), is_nan(best.z), is_nan(best.w));
-    return ((value > best) | nans) & !settled;
 }
 
 @compute @workgroup_size(LANES)

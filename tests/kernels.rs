@@ -46,7 +46,7 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each shader of a kernel: a small change that the kernel's comparison must see in every variant that runs.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 24] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 25] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
@@ -54,7 +54,8 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 24] = [
     (Kernel::PositionEmbedding, &shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table["),
     (Kernel::Accumulate, &shader::accumulate::SHADER, "out[i] += x[i]", "out[i] = x[i]"),
     (Kernel::ConvPool, &shader::conv_pool::SHADER, "vec4<f32>(rows.y)", "vec4<f32>(rows.x)"),
-    (Kernel::ConvPool, &shader::conv_pool_lanes::SHADER, "vec4<u32>(2u), third_wins", "vec4<u32>(0u), third_wins"),
+    (Kernel::ConvPool, &shader::conv_pool::SHADER, "(2u - winner)", "(0u * winner)"),
+    (Kernel::ConvPool, &shader::conv_pool_edges::SHADER, "(row - begin) % WINDOW", "(row - begin + 1u) % WINDOW"),
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
     (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
     (Kernel::Linear, &shader::linear::SHADER, "bias[select(0u, output / 4u, args", "1.001 * bias[select(0u, output / 4u, args"),
@@ -147,10 +148,10 @@ fn small() -> BatchShape {
 
 #[test]
 fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
-    // Of the convolution and its twin for software adapters one runs.
+    // Hardware's words and software adapters'.
     let conv_pool: &[Sabotage] = &[
         (&shader::conv_pool::SHADER, "best + bias_quad(output)", "best + 1.01 * bias_quad(output)"),
-        (&shader::conv_pool_lanes::SHADER, "best + bias[output / 4u]", "best + 1.01 * bias[output / 4u]"),
+        (&shader::conv_pool::SHADER, "best + bias[output / 4u]", "best + 1.01 * bias[output / 4u]"),
     ];
     let sabotage: [(&[Sabotage], &str); 6] = [
         (conv_pool, "audio_encoder.conv1"),

@@ -31,9 +31,6 @@ fn beyond(entry: &Entry, variant: usize) -> Option<String> {
     checks.iter().find(|(kept, _)| !kept).map(|(_, what)| format!("{} {}: {what}", entry.shader, entry.name))
 }
 
-/// Shaders that need a feature in all variants, and those that do the same without.
-const TWINS: [(&str, &str); 1] = [("conv_pool_lanes", "conv_pool")];
-
 #[test]
 fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature() {
     let limits = wgpu::Limits::default();
@@ -49,10 +46,7 @@ fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature()
             reasons.extend(found);
             keeps
         });
-        // The twin is a shader of the table, and so judged here.
-        let twin = TWINS.iter().find(|(name, _)| *name == shader.name).map(|(_, twin)| *twin);
-        assert_eq!(keeps, twin.is_none(), "{}: {reasons:?}", shader.name);
-        assert!(twin.is_none_or(|twin| SHADERS.iter().any(|other| other.name == twin)), "{}: {twin:?}", shader.name);
+        assert!(keeps, "{}: {reasons:?}", shader.name);
     }
 }
 

@@ -3,29 +3,26 @@
 use super::slabs::Slabs;
 use super::*;
 use crate::backend::{Activation, ConvPoolSaved, ConvPoolSinks};
-use shader::conv_pool::{
-    Args, BackwardInput, BackwardWeight, FLAT_LANES, Forward, Pack, Spread, TAPS, TILE_COLUMNS, TILE_ROWS, WINDOWS, variant,
-};
+use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, TILE_COLUMNS, TILE_ROWS, WINDOWS, variant};
+use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, Pack, SPREAD_LANES, Spread};
 
-/// Rows of the convolution from which on its largest tile makes enough workgroups.
+/// Rows of a product from which on its largest tile makes enough workgroups.
 const MANY_ROWS: usize = 1 << 13;
 
-/// The variant for so many rows of the convolution.
-fn by_rows(rows: usize, weight: &Tensor) -> usize {
-    match (takes_quads(weight), rows < MANY_ROWS) {
+/// The variant for a product of so many rows.
+fn variant_for(gpu: &Gpu, rows: usize, weight: &Tensor) -> usize {
+    let channels = [weight.rows(), weight.columns() / TAPS as usize];
+    match (are_quads(&channels), rows < MANY_ROWS) {
+        _ if suits_lanes(gpu, &channels) => variant::LANES,
         (false, _) => variant::ONES_TILE48X64_NARROW_DOZEN,
         (true, true) => variant::QUADS_TILE48X64_NARROW_DOZEN,
         (true, false) => variant::QUADS_TILE96X128_NARROW_DOZEN,
     }
 }
 
-/// The variant for the gradient of a weight, whose rows are outputs: few.
-fn by_outputs(weight: &Tensor) -> usize {
-    if takes_quads(weight) { variant::QUADS_TILE48X64_NARROW_DOZEN } else { variant::ONES_TILE48X64_NARROW_DOZEN }
-}
-
-fn takes_quads(weight: &Tensor) -> bool {
-    are_quads(&[weight.rows(), weight.columns() / TAPS as usize])
+/// Workgroups for a product of so many rows and columns.
+fn grid(variant: usize, rows: usize, columns: usize) -> [u32; 3] {
+    [blocks(columns, TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1]
 }
 
 fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activation: Activation) -> Args {
@@ -40,10 +37,14 @@ fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activat
     }
 }
 
+fn edge_arguments(args: Args) -> EdgeArgs {
+    EdgeArgs { input_rows: args.input_rows, inputs: args.inputs, outputs: args.outputs, relu: args.relu }
+}
+
 /// The weights as `[outputs, 3, inputs]`, the order of the rows that a product reads.
 fn pack(gpu: &Gpu, weight: &Tensor, args: Args) -> Tensor {
     let packed = gpu.new_tensor(weight.shape());
-    gpu.dispatch(&Pack { weight, packed: &packed }, args, flat_grid(weight.len(), FLAT_LANES), 0.0);
+    gpu.dispatch(&Pack { weight, packed: &packed }, edge_arguments(args), flat_grid(weight.len(), LANES), 0.0);
     packed
 }
 
@@ -57,9 +58,6 @@ pub(in super::super) fn forward(
     activation: Activation,
 ) -> (Tensor, Words) {
     let outputs = weight.rows();
-    if conv_pool_lanes::fit(gpu, weight) {
-        return conv_pool_lanes::forward(gpu, x, input, output, weight, bias, activation);
-    }
     let args = arguments(input, output, weight, activation);
     let y = gpu.new_tensor([output.rows(), outputs]);
     let winners = gpu.new_words(output.rows() * outputs.div_ceil(16));
@@ -73,16 +71,13 @@ pub(in super::super) fn forward(
         y: &y,
         winners: &winners,
     };
-    let variant = by_rows(input.rows(), weight);
+    let variant = variant_for(gpu, input.rows(), weight);
     let grid = [blocks(outputs, TILE_COLUMNS[variant]), blocks(output.rows(), WINDOWS[variant]), 1];
     gpu.dispatch_variant(variant, &launch, args, grid, product_flop(input.rows(), weight));
     (y, winners)
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, sinks: &ConvPoolSinks<Tensor>) {
-    if conv_pool_lanes::fit(gpu, saved.weight) {
-        return conv_pool_lanes::backward(gpu, dy, saved, sinks);
-    }
     let args = arguments(saved.input, saved.output, saved.weight, saved.activation);
     let rows = saved.input.rows();
     let [outputs, fan_in] = saved.weight.shape();
@@ -95,23 +90,26 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
         input_offsets: &saved.input.device_offsets,
         output_offsets: &saved.output.device_offsets,
         input_owners: &saved.input.owners,
-        spread_out: &gradients,
-        edges_out: &edges,
+        gradients: &gradients,
+        edges: &edges,
     };
-    gpu.dispatch(&launch, args, flat_grid(gradients.len(), FLAT_LANES), 0.0);
+    let (variant, width) = quads_or_ones(&[outputs]);
+    gpu.dispatch_variant(variant, &launch, edge_arguments(args), row_grid(outputs / width, SPREAD_LANES, rows, BLOCK_ROWS), 0.0);
 
-    let slabs = Slabs::of_product(rows, outputs * fan_in);
+    // The rows of this product are outputs.
+    let variant = variant_for(gpu, outputs, saved.weight);
+    let tiles = grid(variant, outputs, fan_in);
+    let slabs = if variant == variant::LANES { Slabs::of_lanes(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
     let partial = gpu.new_tensor([slabs.count as usize, outputs * (fan_in + 1)]);
     let launch = BackwardWeight { x: saved.x, gradients: &gradients, edges: &edges, partial: &partial };
-    let variant = by_outputs(saved.weight);
-    let grid = [blocks(fan_in, TILE_COLUMNS[variant]), blocks(outputs, TILE_ROWS[variant]), slabs.count];
-    gpu.dispatch_variant(variant, &launch, Args { slab_rows: slabs.rows, ..args }, grid, product_flop(rows, saved.weight));
+    let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
+    gpu.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product_flop(rows, saved.weight));
     slabs.sum(gpu, &partial, &sinks.weight, Some(&sinks.bias));
     if let Some(dx) = &sinks.x {
         let packed = pack(gpu, saved.weight, args);
         let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, dx: &dx.tensor };
-        let variant = by_rows(rows, saved.weight);
-        let grid = [args.inputs.div_ceil(TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1];
+        let variant = variant_for(gpu, rows, saved.weight);
+        let grid = grid(variant, rows, fan_in / TAPS as usize);
         gpu.dispatch_variant(variant, &launch, Args { accumulate: dx.accumulates(), ..args }, grid, product_flop(rows, saved.weight));
     }
 }

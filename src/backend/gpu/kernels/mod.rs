@@ -8,7 +8,6 @@ pub(super) mod attention;
 pub(super) mod attention_weights;
 pub(super) mod bilstm;
 pub(super) mod conv_pool;
-mod conv_pool_lanes;
 pub(super) mod cross_entropy;
 pub(super) mod deltas;
 pub(super) mod dropout;
@@ -51,10 +50,7 @@ fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
 }
 
-/// Place of the variant `lanes` among a product shader's.
-const LANES_VARIANT: usize = 1;
-
-/// The variant `tiles` (0) or `lanes` of a shader: the second on adapters that it is made for, where all the matrices' widths
+/// The variant `tiles` (0) or `lanes` (1) of a shader: the second on adapters that it is made for, where all the matrices' widths
 /// and first columns are whole vec4s.
 fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
     usize::from(suits_lanes(gpu, widths))

@@ -3,14 +3,11 @@
 use super::slabs::Slabs;
 use super::*;
 use crate::backend::{NormSaved, NormSinks};
-use shader::residual_norm::{Args, Backward, BackwardParameters, Forward, LANES, ROWS};
+use shader::residual_norm::{Args, Backward, BackwardParameters, Forward, LANES, ROWS, variant};
 
 /// The variant for a width, and how many numbers it works on.
-fn variant(gpu: &Gpu, width: usize) -> (usize, usize) {
-    match lanes_or_tiles(gpu, &[width]) {
-        LANES_VARIANT => (ROWS.len() - 1, 4),
-        _ => quads_or_ones(&[width]),
-    }
+fn variant_for(gpu: &Gpu, width: usize) -> (usize, usize) {
+    if suits_lanes(gpu, &[width]) { (variant::LANES_QUADS, 4) } else { quads_or_ones(&[width]) }
 }
 
 fn arguments(x: &Tensor) -> Args {
@@ -18,7 +15,7 @@ fn arguments(x: &Tensor) -> Args {
 }
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale: &Tensor, shift: &Tensor) -> (Tensor, NormSaved<Tensor>) {
-    let (variant, _) = variant(gpu, x.columns());
+    let (variant, _) = variant_for(gpu, x.columns());
     let y = gpu.new_tensor(x.shape());
     let saved = NormSaved { normalised: gpu.new_tensor(x.shape()), reciprocal_deviation: gpu.new_tensor([x.rows(), 1]) };
     let launch =
@@ -28,7 +25,7 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale:
 }
 
 pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: &NormSaved<Tensor>, sinks: &NormSinks<Tensor>) {
-    let (variant, columns) = variant(gpu, dy.columns());
+    let (variant, columns) = variant_for(gpu, dy.columns());
     let slabs = Slabs::of(dy.rows());
     let args = Args {
         accumulate_x: sinks.x.accumulates(),

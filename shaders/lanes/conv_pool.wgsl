@@ -1,19 +1,11 @@
-// `conv_pool.wgsl` for software adapters, by `lanes/product.wgsl`. A row of the convolution reads the three rows t - 1, t, t + 1
-// of x, which lie one after another: 3 · inputs numbers from x[t - 1] on. So with the weights in the order of those numbers
-// the convolution is a product over rows, and so are its gradients. Rows outside the utterance count as zero.
-// pack              the weights as [outputs, 3, inputs]
-// forward           y = act(max of three rows of the product + b), with the winners
-// spread            g [input rows, outputs]: dy at the rows that won (and whose ReLU was open), else 0
-// backward_input    dx[t] (+)= Σ_k W_kᵀ g[t + 1 - k]
-// backward_weight   dW_k = Σ_t g[t] x[t + k - 1]ᵀ, db = Σ_t g[t], by slabs of rows that `slabs.wgsl` adds in order
-// The widths of x and y must be multiples of four.
+// `shaders/conv_pool.wgsl` for software adapters: the same products over rows by `lanes/product.wgsl`. The widths of x and y must
+// be multiples of four.
 
 import package::lanes::product::{
     LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
     terms_of, tile, tile_at, keep_rows
 };
-import package::shared::grid::{BLOCK_ROWS, first_row, flat_group};
-import package::shared::numbers::is_nan;
+import package::shared::pooling::{WINDOW, TAPS, wins, winner_words, edges_within, reaches};
 
 struct Args {
     input_rows: u32,
@@ -27,68 +19,25 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> packed: array<f32>;
-@group(0) @binding(4) var<storage, read> packed_weight: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> input_offsets: array<u32>;
-@group(0) @binding(7) var<storage, read> output_offsets: array<u32>;
+/// [outputs, 3, inputs]
+@group(0) @binding(2) var<storage, read> packed_weight: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> input_offsets: array<u32>;
+@group(0) @binding(5) var<storage, read> output_offsets: array<u32>;
 /// [output rows]: utterance of a window
-@group(0) @binding(8) var<storage, read> output_owners: array<u32>;
-/// [input rows]: utterance of a row
-@group(0) @binding(9) var<storage, read> input_owners: array<u32>;
-@group(0) @binding(10) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(11) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(12) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(13) var<storage, read> gate: array<vec4<f32>>;
-@group(0) @binding(14) var<storage, read> won: array<u32>;
-@group(0) @binding(15) var<storage, read_write> spread_out: array<vec4<f32>>;
-@group(0) @binding(16) var<storage, read> gradients: array<vec4<f32>>;
-@group(0) @binding(17) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> output_owners: array<u32>;
+@group(0) @binding(7) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> winners: array<u32>;
+@group(0) @binding(9) var<storage, read> gradients: array<vec4<f32>>;
+/// [input rows]
+@group(0) @binding(10) var<storage, read> edges: array<u32>;
+@group(0) @binding(11) var<storage, read_write> dx: array<vec4<f32>>;
 /// [slabs, outputs · inputs · 3 + outputs]
-@group(0) @binding(18) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(12) var<storage, read_write> partial: array<f32>;
 
-const WINDOW: u32 = 3;
-const TAPS: u32 = 3;
 /// Windows of a forward tile, and its rows by eights.
 const WINDOWS: u32 = 8;
 const WINDOW_EIGHTS: u32 = WINDOWS * WINDOW / LANES;
-const FLAT_LANES: u32 = 64;
-/// Invocations of a workgroup of `spread`, over fours of columns.
-const SPREAD_LANES: u32 = 32;
-
-/// Words that the winners of one row take.
-fn winner_words() -> u32 {
-    return (args.outputs + 15u) / 16u;
-}
-
-/// Bit 0: a row is the first of its utterance, bit 1: the last; all rows past the end are both.
-fn edges_of(row: u32) -> u32 {
-    if (row >= args.input_rows) {
-        return 3u;
-    }
-    let utterance = input_owners[row];
-    return select(0u, 1u, row == input_offsets[utterance]) | select(0u, 2u, row + 1u == input_offsets[utterance + 1u]);
-}
-
-/// Whether the row `tap - 1` rows from a row with these edges lies in the same utterance.
-fn reaches(edges: u32, tap: u32) -> bool {
-    return !((tap == 0u && (edges & 1u) != 0u) || (tap == 2u && (edges & 2u) != 0u));
-}
-
-@compute @workgroup_size(FLAT_LANES)
-fn pack(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * FLAT_LANES + lane;
-    let width = args.inputs * TAPS;
-    if (i >= args.outputs * width) {
-        return;
-    }
-    packed[i] = weight[i / width * width + i % args.inputs * TAPS + i % width / args.inputs];
-}
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -99,20 +48,19 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let width = args.inputs / 4u;
     // Row of the convolution that the invocation fetches the inputs of, for each eight of the tile's.
     var rows: array<u32, WINDOW_EIGHTS>;
-    var edges: array<u32, WINDOW_EIGHTS>;
+    var row_edges: array<u32, WINDOW_EIGHTS>;
     for (var e = 0u; e < WINDOW_EIGHTS; e++) {
         let within = 8u * e + lane;
         let window = min(first_window + within / WINDOW, args.output_rows - 1u);
         let utterance = output_owners[window];
         rows[e] = input_offsets[utterance] + (window - output_offsets[utterance]) * WINDOW + within % WINDOW;
-        edges[e] = select(0u, 1u, rows[e] == input_offsets[utterance])
-            | select(0u, 2u, rows[e] + 1u == input_offsets[utterance + 1u]);
+        row_edges[e] = edges_within(rows[e], input_offsets[utterance], input_offsets[utterance + 1u]);
     }
     var sums = array<Eight, WINDOW_EIGHTS>();
     for (var k = 0u; k < TAPS * width; k++) {
         var weights = terms_of(weights_at(first, k), weights_at(second, k));
         for (var e = 0u; e < WINDOW_EIGHTS; e++) {
-            let reached = reaches(edges[e], k / width);
+            let reached = reaches(row_edges[e], k / width);
             let values = select(vec4<f32>(), x[select(0u, (rows[e] - 1u) * width + k, reached)], reached);
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
@@ -146,10 +94,10 @@ fn pool(window: u32, output: u32, place: u32, lane: u32) {
     let inside = output < args.outputs;
     let second_wins = wins(second, first);
     var best = select(first, second, second_wins);
-    var winner = select(vec4<u32>(), vec4<u32>(1u), second_wins);
+    var winner = vec4<u32>(second_wins);
     let third_wins = wins(third, best);
     best = select(best, third, third_wins);
-    winner = select(winner, vec4<u32>(2u), third_wins);
+    winner += (2u - winner) * vec4<u32>(third_wins);
     // Sixteen columns, four invocations', share a word.
     let bits = winner << vec4<u32>(0u, 2u, 4u, 6u);
     var word = select(0u, (bits.x | bits.y | bits.z | bits.w) << (8u * (lane % 4u)), inside);
@@ -164,44 +112,7 @@ fn pool(window: u32, output: u32, place: u32, lane: u32) {
     }
     y[(window * args.outputs + output) / 4u] = value;
     if (lane % 4u == 0u) {
-        winners[window * winner_words() + output / 16u] = word;
-    }
-}
-
-/// Whether a later row's values beat the best so far; NaN beats everything but an earlier one.
-fn wins(value: vec4<f32>, best: vec4<f32>) -> vec4<bool> {
-    let nans = vec4<bool>(is_nan(value.x), is_nan(value.y), is_nan(value.z), is_nan(value.w));
-    let settled = vec4<bool>(is_nan(best.x), is_nan(best.y), is_nan(best.z), is_nan(best.w));
-    return ((value > best) | nans) & !settled;
-}
-
-@compute @workgroup_size(SPREAD_LANES)
-fn spread(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let width = args.outputs / 4u;
-    let c = group.x * SPREAD_LANES + lane;
-    if (c >= width) {
-        return;
-    }
-    let first = first_row(group, groups);
-    for (var row = first; row < min(first + BLOCK_ROWS, args.input_rows); row++) {
-        let utterance = input_owners[row];
-        let local = row - input_offsets[utterance];
-        let window = output_offsets[utterance] + local / WINDOW;
-        var value = vec4<f32>();
-        if (window < output_offsets[utterance + 1u]) {
-            let word = won[window * winner_words() + c / 4u] >> (8u * (c % 4u));
-            let winner = vec4<u32>(word, word >> 2u, word >> 4u, word >> 6u) & vec4<u32>(3u);
-            let place = window * width + c;
-            value = select(vec4<f32>(), dy[place], winner == vec4<u32>(local % WINDOW));
-            if (args.relu != 0u) {
-                value = select(value, vec4<f32>(), gate[place] <= vec4<f32>());
-            }
-        }
-        spread_out[row * width + c] = value;
+        winners[window * winner_words(args.outputs) + output / 16u] = word;
     }
 }
 
@@ -213,9 +124,9 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     let first_row = group.y * TILE_ROWS;
     let width = args.outputs / 4u;
     let pitch = args.inputs / 4u;
-    var edges: array<u32, EIGHTS>;
+    var row_edges: array<u32, EIGHTS>;
     for (var e = 0u; e < EIGHTS; e++) {
-        edges[e] = edges_of(first_row + 8u * e + lane);
+        row_edges[e] = edges[min(first_row + 8u * e + lane, args.input_rows - 1u)];
     }
     var sums = Sums();
     // Over the gradients of rows t - 1, t, t + 1, which x[t] reached by the taps 2, 1, 0.
@@ -228,7 +139,7 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         }
         for (var e = 0u; e < EIGHTS; e++) {
             let row = min(first_row + 8u * e + lane, args.input_rows - 1u);
-            let reached = reaches(edges[e], k / width);
+            let reached = reaches(row_edges[e], k / width);
             let values = select(vec4<f32>(), gradients[select(0u, (row - 1u) * width + k, reached)], reached);
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
@@ -267,12 +178,12 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     var bias_sums = vec4<f32>();
     for (var k = first_row; k < end; k += DEPTH) {
         // One row's edges an invocation.
-        let edges = edges_of(k + lane);
+        let own_edges = edges[min(k + lane, end - 1u)];
         var left: mat4x4<f32>;
         var right: Terms;
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
-            let row_edges = subgroupShuffle(edges, i);
+            let row_edges = subgroupShuffle(own_edges, i);
             left[i] = select(vec4<f32>(), gradients[(row * args.outputs + output) / 4u], k + i < end);
             right[i] = mat2x4<f32>(input_at(row, first, row_edges), input_at(row, second, row_edges));
             bias_sums += left[i];
@@ -298,8 +209,8 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
 }
 
 /// Four of the 3 · inputs numbers that row `row` of the convolution reads, zero where the utterance has ended.
-fn input_at(row: u32, column: u32, edges: u32) -> vec4<f32> {
-    let reached = reaches(edges, column / args.inputs);
+fn input_at(row: u32, column: u32, row_edges: u32) -> vec4<f32> {
+    let reached = reaches(row_edges, column / args.inputs);
     return select(vec4<f32>(), x[select(0u, (row * args.inputs + column - args.inputs) / 4u, reached)], reached);
 }
 
