@@ -55,7 +55,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 25] = [
     (Kernel::Accumulate, &shader::accumulate::SHADER, "out[i] += x[i]", "out[i] = x[i]"),
     (Kernel::ConvPool, &shader::conv_pool::SHADER, "vec4<f32>(rows.y)", "vec4<f32>(rows.x)"),
     (Kernel::ConvPool, &shader::conv_pool::SHADER, "(2u - winner)", "(0u * winner)"),
-    (Kernel::ConvPool, &shader::conv_pool_edges::SHADER, "(row - begin) % WINDOW", "(row - begin + 1u) % WINDOW"),
+    (Kernel::ConvPool, &shader::conv_pool_edges::SHADER, "(row - begin) %", "(row - begin + 1u) %"),
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
     (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
     (Kernel::Linear, &shader::linear::SHADER, "bias[select(0u, output / 4u, args", "1.001 * bias[select(0u, output / 4u, args"),
