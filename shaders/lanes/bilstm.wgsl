@@ -2,7 +2,7 @@
 // of products once at most half of them still run), its products
 // by `lanes/product.wgsl`, two fours of hidden units an invocation. The hidden size must be a multiple of four.
 
-import package::lanes::product::{LANES, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of};
+import package::lanes::product::{LANES, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of, either, row_of};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
 struct Args {
@@ -109,7 +109,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                         sums[0] = multiply_rows(hidden[state_at(rows[0], direction, 4u * k)], &weights, sums[0]);
                     }
                 }
-                keep_products(gate, lane, &sums);
+                keep_products(gate, running, lane, &sums);
             }
             for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
@@ -138,13 +138,15 @@ fn product_at(gate: u32, s: u32, four: u32) -> u32 {
     return (gate * SEQUENCES + s) * (TILE_COLUMNS / 4u) + four;
 }
 
-/// Puts a tile's sums where a loop over the sequences finds them; an invocation reads only what it wrote.
-fn keep_products(gate: u32, lane: u32, sums: ptr<function, Sums>) {
-    for (var e = 0u; e < EIGHTS; e++) {
-        for (var i = 0u; i < LANES; i++) {
-            let place = product_at(gate, 8u * e + i, lane);
-            products[place] = (*sums)[e][i][0];
-            products[place + LANES] = (*sums)[e][i][1];
+/// Puts the sums of the sequences that still run where `step_forward` finds them by gate; an invocation reads only what it wrote.
+fn keep_products(gate: u32, running: u32, lane: u32, sums: ptr<function, Sums>) {
+    for (var e = 0u; LANES * e < running; e++) {
+        let rows = either((*sums)[0], (*sums)[1], e == 1u);
+        for (var i = 0u; i < min(LANES, running - LANES * e); i++) {
+            let row = row_of(rows, i);
+            let place = product_at(gate, LANES * e + i, lane);
+            products[place] = row[0];
+            products[place + LANES] = row[1];
         }
     }
 }
@@ -219,7 +221,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                     sums[0] = multiply_rows(dgates[gate_at(rows[0], direction, k)], &weights, sums[0]);
                 }
             }
-            keep_products(0u, lane, &sums);
+            keep_products(0u, running, lane, &sums);
             for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
                     let place = carry_at(1u + t % 2u, group.x * SEQUENCES + s, direction, tile + 4u * four);

@@ -3,7 +3,7 @@
 
 import package::lanes::product::{
     LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
-    terms_of, tile, tile_at, keep_rows
+    terms_of, eight_of, row_of
 };
 import package::shared::pooling::{WINDOW, TAPS, wins, winner_words, edges_within, reaches};
 
@@ -35,9 +35,8 @@ struct Args {
 /// [slabs, outputs · inputs · 3 + outputs]
 @group(0) @binding(12) var<storage, read_write> partial: array<f32>;
 
-/// Windows of a forward tile, and its rows by eights.
-const WINDOWS: u32 = 8;
-const WINDOW_EIGHTS: u32 = WINDOWS * WINDOW / LANES;
+/// Windows of a forward tile.
+const WINDOWS: u32 = LANES;
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -46,31 +45,31 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let second = min(output + HALF, args.outputs - 4u);
     let first_window = group.y * WINDOWS;
     let width = args.inputs / 4u;
-    // Row of the convolution that the invocation fetches the inputs of, for each eight of the tile's.
-    var rows: array<u32, WINDOW_EIGHTS>;
-    var row_edges: array<u32, WINDOW_EIGHTS>;
-    for (var e = 0u; e < WINDOW_EIGHTS; e++) {
-        let within = 8u * e + lane;
-        let window = min(first_window + within / WINDOW, args.output_rows - 1u);
-        let utterance = output_owners[window];
-        rows[e] = input_offsets[utterance] + (window - output_offsets[utterance]) * WINDOW + within % WINDOW;
+    // Row of the convolution that the invocation fetches the inputs of: row `e` of its window.
+    var rows: array<u32, WINDOW>;
+    var row_edges: array<u32, WINDOW>;
+    let own_window = min(first_window + lane, args.output_rows - 1u);
+    let utterance = output_owners[own_window];
+    for (var e = 0u; e < WINDOW; e++) {
+        rows[e] = input_offsets[utterance] + (own_window - output_offsets[utterance]) * WINDOW + e;
         row_edges[e] = edges_within(rows[e], input_offsets[utterance], input_offsets[utterance + 1u]);
     }
-    var sums = array<Eight, WINDOW_EIGHTS>();
+    // Row e of all windows makes an eight.
+    var sums = array<Eight, WINDOW>();
     for (var k = 0u; k < TAPS * width; k++) {
         var weights = terms_of(weights_at(first, k), weights_at(second, k));
-        for (var e = 0u; e < WINDOW_EIGHTS; e++) {
+        for (var e = 0u; e < WINDOW; e++) {
             let reached = reaches(row_edges[e], k / width);
             let values = select(vec4<f32>(), x[select(0u, (rows[e] - 1u) * width + k, reached)], reached);
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
-    for (var e = 0u; e < WINDOW_EIGHTS; e++) {
-        keep_rows(e, lane, sums[e]);
-    }
-    for (var window = 0u; window < min(WINDOWS, args.output_rows - first_window); window++) {
-        pool(first_window + window, output, tile_at(WINDOW * window, lane), lane);
-        pool(first_window + window, output + HALF, tile_at(WINDOW * window, lane) + LANES, lane);
+    for (var i = 0u; i < min(WINDOWS, args.output_rows - first_window); i++) {
+        let one = row_of(sums[0], i);
+        let two = row_of(sums[1], i);
+        let three = row_of(sums[2], i);
+        pool(first_window + i, output, one[0], two[0], three[0], lane);
+        pool(first_window + i, output + HALF, one[1], two[1], three[1], lane);
     }
 }
 
@@ -86,11 +85,8 @@ fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
     );
 }
 
-/// Stores the maximum of a window's three rows, and which row held it first; `place` is that of the first row in `tile`.
-fn pool(window: u32, output: u32, place: u32, lane: u32) {
-    let first = tile[place];
-    let second = tile[place + TILE_COLUMNS / 4u];
-    let third = tile[place + 2u * (TILE_COLUMNS / 4u)];
+/// Stores the maximum of a window's three rows, and which row held it first.
+fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: vec4<f32>, lane: u32) {
     let inside = output < args.outputs;
     let second_wins = wins(second, first);
     var best = select(first, second, second_wins);
@@ -144,12 +140,14 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
-    for (var e = 0u; e < EIGHTS; e++) {
-        keep_rows(e, lane, sums[e]);
-    }
-    for (var i = 0u; i < min(TILE_ROWS, args.input_rows - first_row); i++) {
-        store_input_gradient(first_row + i, input, tile[tile_at(i, lane)]);
-        store_input_gradient(first_row + i, input + HALF, tile[tile_at(i, lane) + LANES]);
+    let stored = min(TILE_ROWS, args.input_rows - first_row);
+    for (var e = 0u; LANES * e < stored; e++) {
+        let rows = eight_of(&sums, e);
+        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+            let row = row_of(rows, i);
+            store_input_gradient(first_row + LANES * e + i, input, row[0]);
+            store_input_gradient(first_row + LANES * e + i, input + HALF, row[1]);
+        }
     }
 }
 
@@ -193,12 +191,14 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         }
     }
     let slab = group.z * args.outputs * (columns + 1u);
-    for (var e = 0u; e < EIGHTS; e++) {
-        keep_rows(e, lane, sums[e]);
-    }
-    for (var i = 0u; i < min(TILE_ROWS, args.outputs - first_output); i++) {
-        store_weight_gradient(slab, first_output + i, column, tile[tile_at(i, lane)]);
-        store_weight_gradient(slab, first_output + i, column + HALF, tile[tile_at(i, lane) + LANES]);
+    let stored = min(TILE_ROWS, args.outputs - first_output);
+    for (var e = 0u; LANES * e < stored; e++) {
+        let rows = eight_of(&sums, e);
+        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+            let row = row_of(rows, i);
+            store_weight_gradient(slab, first_output + LANES * e + i, column, row[0]);
+            store_weight_gradient(slab, first_output + LANES * e + i, column + HALF, row[1]);
+        }
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
         let place = slab + args.outputs * columns + output;

@@ -2,8 +2,8 @@
 // their widths and columns must be multiples of four.
 
 import package::lanes::product::{
-    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, tile,
-    tile_at, keep_rows
+    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
+    row_of
 };
 
 struct Args {
@@ -81,12 +81,14 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
     let first_bias = bias_at(first);
     let second_bias = bias_at(second);
-    for (var e = 0u; e < EIGHTS; e++) {
-        keep_rows(e, lane, sums[e]);
-    }
-    for (var i = 0u; i < min(TILE_ROWS, args.rows - first_row); i++) {
-        store_output(first_row + i, output, tile[tile_at(i, lane)] + first_bias);
-        store_output(first_row + i, output + HALF, tile[tile_at(i, lane) + LANES] + second_bias);
+    let stored = min(TILE_ROWS, args.rows - first_row);
+    for (var e = 0u; LANES * e < stored; e++) {
+        let rows = eight_of(&sums, e);
+        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+            let row = row_of(rows, i);
+            store_output(first_row + LANES * e + i, output, row[0] + first_bias);
+            store_output(first_row + LANES * e + i, output + HALF, row[1] + second_bias);
+        }
     }
 }
 
@@ -120,12 +122,14 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
             sums[e] = multiply_rows(gradients((row * args.outputs + k) / 4u), &weights, sums[e]);
         }
     }
-    for (var e = 0u; e < EIGHTS; e++) {
-        keep_rows(e, lane, sums[e]);
-    }
-    for (var i = 0u; i < min(TILE_ROWS, args.rows - first_row); i++) {
-        store_input_gradient(first_row + i, input, tile[tile_at(i, lane)]);
-        store_input_gradient(first_row + i, input + HALF, tile[tile_at(i, lane) + LANES]);
+    let stored = min(TILE_ROWS, args.rows - first_row);
+    for (var e = 0u; LANES * e < stored; e++) {
+        let rows = eight_of(&sums, e);
+        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+            let row = row_of(rows, i);
+            store_input_gradient(first_row + LANES * e + i, input, row[0]);
+            store_input_gradient(first_row + LANES * e + i, input + HALF, row[1]);
+        }
     }
 }
 
@@ -161,12 +165,14 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         }
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
-    for (var e = 0u; e < EIGHTS; e++) {
-        keep_rows(e, lane, sums[e]);
-    }
-    for (var i = 0u; i < min(TILE_ROWS, args.outputs - first_output); i++) {
-        store_weight_gradient(slab, first_output + i, input, tile[tile_at(i, lane)]);
-        store_weight_gradient(slab, first_output + i, input + HALF, tile[tile_at(i, lane) + LANES]);
+    let stored = min(TILE_ROWS, args.outputs - first_output);
+    for (var e = 0u; LANES * e < stored; e++) {
+        let rows = eight_of(&sums, e);
+        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+            let row = row_of(rows, i);
+            store_weight_gradient(slab, first_output + LANES * e + i, input, row[0]);
+            store_weight_gradient(slab, first_output + LANES * e + i, input + HALF, row[1]);
+        }
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
         partial[(slab + args.outputs * args.inputs + output) / 4u] = bias_sums;

@@ -23,22 +23,34 @@ alias Sums = array<Eight, EIGHTS>;
 /// The columns' factors: term k of both fours of columns.
 alias Terms = array<mat2x4<f32>, DEPTH>;
 
-/// A tile on its way to storage: [row, fours of columns]. An invocation reads only what it wrote. The sums pass through here
-/// because a loop can walk over workgroup memory but not over registers, and unrolled stores take long to compile.
-var<workgroup> tile: array<vec4<f32>, TILE_ROWS * TILE_COLUMNS / 4>;
-
-/// Place in `tile` of an invocation's first four columns of a row; its second lie LANES further.
-fn tile_at(row: u32, lane: u32) -> u32 {
-    return row * (TILE_COLUMNS / 4u) + lane;
+/// The rows 8·e .. of the sums. Registers have no addresses: a loop that stores a tile selects its rows, so that its stores,
+/// which cost more than anything else to compile, stand in the program once.
+fn eight_of(sums: ptr<function, Sums>, e: u32) -> Eight {
+    let low = either((*sums)[0], (*sums)[1], e % 2u == 1u);
+    let high = either((*sums)[2], (*sums)[3], e % 2u == 1u);
+    return either(low, high, e >= 2u);
 }
 
-/// Puts the sums of the rows 8·e .. into `tile`.
-fn keep_rows(e: u32, lane: u32, sums: Eight) {
-    var rows = sums;
+/// The second eight rows, or the first.
+fn either(first: Eight, second: Eight, is_second: bool) -> Eight {
+    var rows = first;
+    var other = second;
     for (var i = 0u; i < LANES; i++) {
-        tile[tile_at(8u * e + i, lane)] = rows[i][0];
-        tile[tile_at(8u * e + i, lane) + LANES] = rows[i][1];
+        rows[i][0] = select(rows[i][0], other[i][0], is_second);
+        rows[i][1] = select(rows[i][1], other[i][1], is_second);
     }
+    return rows;
+}
+
+/// Row `i` of eight.
+fn row_of(eight: Eight, i: u32) -> mat2x4<f32> {
+    var rows = eight;
+    var row = rows[0];
+    for (var other = 1u; other < LANES; other++) {
+        row[0] = select(row[0], rows[other][0], i == other);
+        row[1] = select(row[1], rows[other][1], i == other);
+    }
+    return row;
 }
 
 /// The terms of columns that lie row by row: four terms of each of the first and of the second four columns.

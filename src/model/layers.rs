@@ -124,12 +124,13 @@ impl BiLstm {
         let mut both = |kind: &str, shape: &[usize]| {
             layout.add_joined([format!("{name}.{kind}_l0"), format!("{name}.{kind}_l0_reverse")], shape, initial)
         };
+        // Each bias lies after its weight, so that one kernel can write both gradients.
         Self {
             name: name.into(),
             weights: LstmWeights {
                 input: both("weight_ih", &[4 * hidden, inputs]),
-                recurrent: both("weight_hh", &[4 * hidden, hidden]),
                 bias_input: both("bias_ih", &[4 * hidden]),
+                recurrent: both("weight_hh", &[4 * hidden, hidden]),
                 bias_recurrent: both("bias_hh", &[4 * hidden]),
             },
         }

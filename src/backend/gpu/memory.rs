@@ -56,6 +56,12 @@ impl Tensor {
         Self { storage, start: 0, shape }
     }
 
+    /// Itself and `next` as one row, where they lie one after the other in one buffer.
+    pub(super) fn joined(&self, next: &Self) -> Option<Self> {
+        let adjacent = Rc::ptr_eq(&self.storage, &next.storage) && self.start + self.len() == next.start;
+        adjacent.then(|| Self { shape: [1, self.len() + next.len()], ..self.clone() })
+    }
+
     /// Bytes of the buffer that hold the matrix.
     pub(super) fn bytes(&self) -> Range<u64> {
         (self.start * 4) as u64..((self.start + self.len()) * 4) as u64

@@ -100,11 +100,11 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
     let variant = variant_for(gpu, outputs, saved.weight);
     let tiles = grid(variant, outputs, fan_in);
     let slabs = if variant == variant::LANES { Slabs::of_lanes(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
-    let partial = gpu.new_tensor([slabs.count as usize, outputs * (fan_in + 1)]);
-    let launch = BackwardWeight { x: saved.x, gradients: &gradients, edges: &edges, partial: &partial };
     let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
-    gpu.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product_flop(rows, saved.weight));
-    slabs.sum(gpu, &partial, &sinks.weight, Some(&sinks.bias));
+    slabs.sum_of(gpu, &sinks.weight, Some(&sinks.bias), outputs * (fan_in + 1), |partial| {
+        let launch = BackwardWeight { x: saved.x, gradients: &gradients, edges: &edges, partial };
+        gpu.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product_flop(rows, saved.weight));
+    });
     if let Some(dx) = &sinks.x {
         let packed = pack(gpu, saved.weight, args);
         let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, dx: &dx.tensor };

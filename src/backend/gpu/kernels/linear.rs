@@ -86,15 +86,15 @@ pub(in super::super) fn backward_weight(
     let shape = Shape::new(Form::BackwardWeight, rows, &weight.tensor);
     let product = Product::of(gpu, precision, shape);
     let slabs = product.slabs(shape);
-    let partial = gpu.new_tensor([slabs.count as usize, shape.outputs * (shape.inputs + 1)]);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
-    let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial: &partial };
-    let record = |product: Product| {
-        let grid = product.grid(shape, slabs.count);
-        gpu.dispatch_variant(product.variant(), &launch, args, grid, product_flop(rows, &weight.tensor));
-    };
-    record(product.tuned(gpu, shape, record));
-    slabs.sum(gpu, &partial, weight, bias);
+    slabs.sum_of(gpu, weight, bias, shape.outputs * (shape.inputs + 1), |partial| {
+        let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial };
+        let record = |product: Product| {
+            let grid = product.grid(shape, slabs.count);
+            gpu.dispatch_variant(product.variant(), &launch, args, grid, product_flop(rows, &weight.tensor));
+        };
+        record(product.tuned(gpu, shape, record));
+    });
 }
 
 /// Gradients of an LSTM's recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the

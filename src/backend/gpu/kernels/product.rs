@@ -11,8 +11,10 @@ use shader::linear::{LANES, SHADER, TILE_COLUMNS, TILE_ROWS, variant};
 pub(super) enum Product {
     /// On graphics hardware.
     Tiles(Tile),
-    /// The same of matrices whose widths are no multiples of four.
+    /// The same of matrices whose widths are no multiples of four, …
     Ones,
+    /// … and of those that have only a few columns.
+    Plain,
     /// On software adapters.
     Lanes,
     /// In mixed precision on any device.
@@ -27,6 +29,9 @@ const MATRICES: [Product; 2] = [Product::Matrices16, Product::Matrices8];
 
 /// Invocations that keep a large device busy.
 const ENOUGH: u64 = 1 << 14;
+
+/// Fewest columns that are worth a tile.
+const FEWEST_COLUMNS: usize = 16;
 
 /// A product of `linear`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +77,9 @@ impl Product {
     pub(super) fn of(gpu: &Gpu, precision: Precision, shape: Shape) -> Self {
         match precision {
             Precision::Mixed => Self::matrices(gpu).unwrap_or(Self::Rounded),
-            Precision::F32 if !are_quads(&[shape.inputs, shape.outputs]) => Self::Ones,
+            Precision::F32 if !are_quads(&[shape.inputs, shape.outputs]) => {
+                if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS { Self::Plain } else { Self::Ones }
+            }
             Precision::F32 if gpu.runs_lanes() => Self::Lanes,
             Precision::F32 => Self::Tiles(shape.fixed_tile()),
         }
@@ -99,6 +106,7 @@ impl Product {
             Self::Tiles(Tile::Narrow) => variant::QUADS_TILE64X64_NARROW,
             Self::Tiles(Tile::Small) => variant::QUADS_TILE32X32_NARROW,
             Self::Ones => variant::ONES_TILE64X64_NARROW,
+            Self::Plain => variant::PLAIN,
             Self::Lanes => variant::LANES,
             Self::Rounded => variant::ROUNDED_TILE64X64_NARROW,
             Self::Matrices16 => variant::MATRICES_SIZE16,

@@ -44,8 +44,8 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: 
     gpu.dispatch_variant(variant, &launch, args, flat_grid(dy.rows(), ROWS[variant]), 10.0 * dy.len() as f64);
 
     let width = dy.columns();
-    let partial = gpu.new_tensor([slabs.count as usize, 2 * width]);
-    let launch = BackwardParameters { dy, saved_normalised: &saved.normalised, partial: &partial };
-    gpu.dispatch_variant(variant, &launch, args, [blocks(width / columns, LANES), slabs.count, 1], 3.0 * dy.len() as f64);
-    slabs.sum(gpu, &partial, &sinks.scale, Some(&sinks.shift));
+    slabs.sum_of(gpu, &sinks.scale, Some(&sinks.shift), 2 * width, |partial| {
+        let launch = BackwardParameters { dy, saved_normalised: &saved.normalised, partial };
+        gpu.dispatch_variant(variant, &launch, args, [blocks(width / columns, LANES), slabs.count, 1], 3.0 * dy.len() as f64);
+    });
 }

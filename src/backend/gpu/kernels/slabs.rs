@@ -45,10 +45,21 @@ impl Slabs {
         Self { rows: slab as u32, count: rows.div_ceil(slab).max(1) as u32 }
     }
 
-    /// `weight (+)= Σ_slab partial[slab, ..]`, and likewise the bias, whose sums follow in each slab.
-    pub(super) fn sum(&self, gpu: &Gpu, partial: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
+    /// Where `compute` leaves the sums of each slab, `[slabs, weight's · bias's]`, which are then added up:
+    /// `weight (+)= Σ_slab partial[slab, ..]`, and likewise the bias. One slab's sums go to the gradients themselves, where they are
+    /// set and lie one after the other.
+    pub(super) fn sum_of(&self, gpu: &Gpu, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>, sums: usize, compute: impl FnOnce(&Tensor)) {
+        let in_place = |bias: &Sink<Tensor>| {
+            let sets = [weight.write, bias.write] == [Write::Set; 2];
+            if self.count == 1 && sets { weight.tensor.joined(&bias.tensor) } else { None }
+        };
+        if let Some(gradients) = bias.and_then(in_place) {
+            return compute(&gradients);
+        }
+        let partial = gpu.new_tensor([self.count as usize, sums]);
+        compute(&partial);
         let whole = |sink: &Sink<Tensor>| 0..sink.tensor.len();
-        self.sum_parts(gpu, partial, (weight, whole(weight)), bias.map(|bias| (bias, whole(bias))));
+        self.sum_parts(gpu, &partial, (weight, whole(weight)), bias.map(|bias| (bias, whole(bias))));
     }
 
     /// The same for some of the sinks' elements.
