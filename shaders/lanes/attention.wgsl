@@ -126,6 +126,31 @@ fn add(sum: Head, factor: f32, a: Head) -> Head {
     return value;
 }
 
+// Registers have no addresses: a loop that stores rows selects among them, so that its stores, which cost more than anything
+// else to compile, stand in the program once.
+
+/// One of an invocation's rows.
+fn own_row(rows: array<Head, ROWS>, r: u32) -> Head {
+    var all = rows;
+    var value = all[0];
+    for (var other = 1u; other < ROWS; other++) {
+        for (var quad = 0u; quad < QUADS; quad++) {
+            value[quad] = select(value[quad], all[other][quad], r == other);
+        }
+    }
+    return value;
+}
+
+/// Four columns of a row.
+fn own_quad(row: Head, quad: u32) -> vec4<f32> {
+    var all = row;
+    var value = all[0];
+    for (var other = 1u; other < QUADS; other++) {
+        value = select(value, all[other], quad == other);
+    }
+    return value;
+}
+
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.z];
@@ -244,18 +269,15 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        let row = first_row + r * LANES;
-        if (row < range.y) {
-            for (var quad = 0u; quad < QUADS; quad++) {
-                if (has(quad)) {
-                    let value = sums[r][quad] * args.scale;
-                    if (args.accumulate_first != 0u) {
-                        dq[place(row, head) + quad] += value;
-                    } else {
-                        dq[place(row, head) + quad] = value;
-                    }
-                }
+    for (var row = first_row; row < min(range.y, first_row + BLOCK); row += LANES) {
+        let queries = own_row(sums, (row - first_row) / LANES);
+        for (var quad = 0u; quad < args.head_size / 4u; quad++) {
+            let at = place(row, head) + quad;
+            let gradient = own_quad(queries, quad) * args.scale;
+            if (args.accumulate_first != 0u) {
+                dq[at] += gradient;
+            } else {
+                dq[at] = gradient;
             }
         }
     }
@@ -304,24 +326,22 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        let row = first_row + r * LANES;
-        if (row < range.w) {
-            for (var quad = 0u; quad < QUADS; quad++) {
-                if (has(quad)) {
-                    let at = place(row, head) + quad;
-                    let key_gradient = sums_k[r][quad] * args.scale;
-                    if (args.accumulate_first != 0u) {
-                        dk[at] += key_gradient;
-                    } else {
-                        dk[at] = key_gradient;
-                    }
-                    if (args.accumulate_second != 0u) {
-                        dv[at] += sums_v[r][quad];
-                    } else {
-                        dv[at] = sums_v[r][quad];
-                    }
-                }
+    for (var row = first_row; row < min(range.w, first_row + BLOCK); row += LANES) {
+        let keys = own_row(sums_k, (row - first_row) / LANES);
+        let values = own_row(sums_v, (row - first_row) / LANES);
+        for (var quad = 0u; quad < args.head_size / 4u; quad++) {
+            let at = place(row, head) + quad;
+            let key_gradient = own_quad(keys, quad) * args.scale;
+            let value_gradient = own_quad(values, quad);
+            if (args.accumulate_first != 0u) {
+                dk[at] += key_gradient;
+            } else {
+                dk[at] = key_gradient;
+            }
+            if (args.accumulate_second != 0u) {
+                dv[at] += value_gradient;
+            } else {
+                dv[at] = value_gradient;
             }
         }
     }

@@ -54,7 +54,7 @@ fn range_of(slice: u32, s: u32) -> vec2<u32> {
 /// Sequences that have a step `t`.
 fn running_at(slice: u32, t: u32) -> u32 {
     var running = 0u;
-    for (var s = 0u; s < SEQUENCES; s++) {
+    for (var s = 0u; s < min(SEQUENCES, args.batch - slice * SEQUENCES); s++) {
         let range = range_of(slice, s);
         running += select(0u, 1u, range.x + t < range.y);
     }

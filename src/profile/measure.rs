@@ -160,8 +160,7 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
     }
     let mut walls = Vec::with_capacity(plan.steps);
     let mut counters = None;
-    let hack = std::env::var_os("FIRST").is_some();
-    for _ in 0..if hack { 0 } else { plan.steps } {
+    for _ in 0..plan.steps {
         let before = backend.counters();
         let begin = watch.now();
         work(&watch).await?;
@@ -173,7 +172,6 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
         Timing::Timestamps if !backend.has_timestamps() => Timing::Clock { repeats: REPEATS },
         timing => timing,
     };
-    if hack { timing = Timing::Clock { repeats: 1 }; }
     let timed = if plan.kernels { plan.steps } else { 0 };
     let mut steps = Vec::with_capacity(timed);
     while steps.len() < timed {
