@@ -1,11 +1,11 @@
 // The recurrence of a bidirectional LSTM (2–5), its time loop inside the kernel. One workgroup runs SEQUENCES sequences
-// of similar length in one direction; the states stay on chip, one invocation per hidden unit.
+// of similar length in one direction; the states and what the next step needs first stay on chip, the weights stream from cache.
 // forward   i, f, o = σ(a), g = tanh(a), a = x·W_ihᵀ + b_ih (by `linear`) + b_hh + h_{t-1}·W_hhᵀ;
 //           c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
 // backward  the gradients of a, walking back; everything else is a product of them (`linear`)
 // gates: [rows, 2 · 4H] (directions, then i f g o, then units), cells, previous, hidden: [rows, 2H]
 
-import package::shared::numbers::{sigmoid, hyperbolic_tangent};
+import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
 struct Args {
     rows: u32,
@@ -35,110 +35,166 @@ struct Args {
 /// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
 @group(0) @binding(14) var<storage, read_write> carry: array<f32>;
 
-const LANES: u32 = 128;
+/// Hidden units that a workgroup works on at a time, and sequences of one invocation.
+const UNITS: u32 = 128;
+const OWN: u32 = 4;
+/// Sequences of a workgroup.
 const SEQUENCES: u32 = 8;
+const SHARES: u32 = SEQUENCES / OWN;
+/// Invocation `lane` has the unit lane % UNITS and the sequences of share lane / UNITS.
+const LANES: u32 = UNITS * SHARES;
 const MAX_HIDDEN: u32 = 512;
+/// Terms of a product whose weights are fetched while those before are multiplied.
+const BLOCK: u32 = 4;
+/// Columns that an invocation of a backward product sums, this far apart so that neighbours read neighbours.
+const COLUMN_STEP: u32 = UNITS / 4;
 
-/// Forward: states h_{t-1}, [unit] of two vec4 of sequences. Backward: gate gradients of LANES units, [unit, gate] of the same.
-var<workgroup> states: array<vec4<f32>, MAX_HIDDEN * 2>;
+/// Forward: states h_{t-1}, [unit, share]. Backward: gate gradients of UNITS units, [unit, gate, share]; then what each gate
+/// adds to as many states' gradients, [gate, unit, share].
+var<workgroup> shared_states: array<vec4<f32>, MAX_HIDDEN * SHARES>;
 
-/// Utterance in place `s` of a workgroup's slice, `batch` where the slice is short.
-fn slice_utterance(group: u32, s: u32) -> u32 {
-    let place = group * SEQUENCES + s;
-    if (place >= args.batch) {
-        return args.batch;
-    }
-    return by_length[place];
+/// The sequences of an invocation, the longest of its workgroup first.
+struct Own {
+    /// Their first rows in the direction of time.
+    first: vec4<u32>,
+    /// None where the slice is short.
+    lengths: vec4<u32>,
+    /// Utterances, as `carry` counts them.
+    utterances: vec4<u32>,
 }
 
-/// Rows of an utterance; none for the utterance after the last.
-fn length_of(utterance: u32) -> u32 {
-    if (utterance >= args.batch) {
-        return 0u;
+fn own_sequences(slice: u32, share: u32, direction: u32) -> Own {
+    var own: Own;
+    for (var s = 0u; s < OWN; s++) {
+        let place = slice * SEQUENCES + share * OWN + s;
+        let utterance = by_length[min(place, args.batch - 1u)];
+        let begin = offsets[utterance];
+        let end = offsets[utterance + 1u];
+        own.first[s] = select(begin, end - 1u, direction == 1u);
+        own.lengths[s] = select(0u, end - begin, place < args.batch);
+        own.utterances[s] = utterance;
     }
-    return offsets[utterance + 1u] - offsets[utterance];
+    return own;
+}
+
+/// Steps of this dispatch that a slice takes: slices are sorted by length.
+fn end_of(slice: u32) -> u32 {
+    let utterance = by_length[slice * SEQUENCES];
+    return min(args.end_step, offsets[utterance + 1u] - offsets[utterance]);
 }
 
 /// Row that a direction visits at step `t`.
-fn row_at(utterance: u32, direction: u32, t: u32) -> u32 {
-    return select(offsets[utterance] + t, offsets[utterance + 1u] - 1u - t, direction == 1u);
+fn row_at(first: u32, direction: u32, t: u32) -> u32 {
+    return select(first + t, first - t, direction == 1u);
+}
+
+/// Place of a unit among a direction's states of a row.
+fn state_at(row: u32, direction: u32, unit: u32) -> u32 {
+    return row * 2u * args.hidden + direction * args.hidden + unit;
+}
+
+/// Place of a unit's input gate; the other gates lie `hidden` further each.
+fn gate_at(row: u32, direction: u32, unit: u32) -> u32 {
+    return row * 8u * args.hidden + direction * 4u * args.hidden + unit;
+}
+
+/// Weights of BLOCK states from `k` on to the four gates of a unit; past the last state, whose like count as zero, the last one's.
+fn state_weights(direction: u32, k: u32, unit: u32) -> mat4x4<f32> {
+    let h = args.hidden;
+    let last = h - 1u;
+    return mat4x4<f32>(
+        forward_recurrent[(direction * h + min(k, last)) * h + unit],
+        forward_recurrent[(direction * h + min(k + 1u, last)) * h + unit],
+        forward_recurrent[(direction * h + min(k + 2u, last)) * h + unit],
+        forward_recurrent[(direction * h + min(k + 3u, last)) * h + unit],
+    );
 }
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let direction = group.y;
-    // Slices are sorted by length, so the first sequence is the longest.
-    let end = min(args.end_step, length_of(slice_utterance(group.x, 0u)));
-    for (var unit = lane; unit < h; unit += LANES) {
-        var carried = array<f32, SEQUENCES>();
-        for (var s = 0u; s < SEQUENCES; s++) {
-            let utterance = slice_utterance(group.x, s);
-            if (args.first_step > 0u && args.first_step < length_of(utterance)) {
-                carried[s] = hidden[row_at(utterance, direction, args.first_step - 1u) * 2u * h + direction * h + unit];
-            }
-        }
-        states[unit * 2u] = vec4<f32>(carried[0], carried[1], carried[2], carried[3]);
-        states[unit * 2u + 1u] = vec4<f32>(carried[4], carried[5], carried[6], carried[7]);
+    let first_unit = lane % UNITS;
+    let share = lane / UNITS;
+    let own = own_sequences(group.x, share, direction);
+    let end = end_of(group.x);
+    // Units past the last are zero up to a whole block.
+    for (var unit = first_unit; unit < (h + BLOCK - 1u) / BLOCK * BLOCK; unit += UNITS) {
+        shared_states[unit * SHARES + share] = states_of(own, direction, args.first_step, unit);
     }
     workgroupBarrier();
     for (var t = args.first_step; t < end; t++) {
-        for (var unit = lane; unit < h; unit += LANES) {
-            // sums[gate · 2 + half]: four sequences each
-            var sums = array<vec4<f32>, 8>();
-            for (var k = 0u; k < h; k++) {
-                let w = forward_recurrent[(direction * h + k) * h + unit];
-                let low = states[k * 2u];
-                let high = states[k * 2u + 1u];
-                sums[0] += w.x * low;
-                sums[1] += w.x * high;
-                sums[2] += w.y * low;
-                sums[3] += w.y * high;
-                sums[4] += w.z * low;
-                sums[5] += w.z * high;
-                sums[6] += w.w * low;
-                sums[7] += w.w * high;
-            }
-            for (var s = 0u; s < SEQUENCES; s++) {
-                let utterance = slice_utterance(group.x, s);
-                if (t >= length_of(utterance)) {
-                    continue;
+        var newest = vec4<f32>();
+        for (var unit = first_unit; unit < h; unit += UNITS) {
+            // What else the step needs arrives while the product is computed.
+            var sums = array<vec4<f32>, 4>();
+            var cells_before = vec4<f32>();
+            for (var s = 0u; s < OWN; s++) {
+                if (t < own.lengths[s]) {
+                    let gate = gate_at(row_at(own.first[s], direction, t), direction, unit);
+                    for (var g = 0u; g < 4u; g++) {
+                        sums[g][s] = gates[gate + g * h] + bias[direction * 4u * h + g * h + unit];
+                    }
+                    if (t > 0u) {
+                        cells_before[s] = cells[state_at(row_at(own.first[s], direction, t - 1u), direction, unit)];
+                    }
                 }
-                let row = row_at(utterance, direction, t);
-                let gate = row * 8u * h + direction * 4u * h + unit;
-                let first_bias = direction * 4u * h + unit;
-                let input = sigmoid(gates[gate] + bias[first_bias] + sums[s / 4u][s % 4u]);
-                let forget = sigmoid(gates[gate + h] + bias[first_bias + h] + sums[2u + s / 4u][s % 4u]);
-                let update = hyperbolic_tangent(gates[gate + 2u * h] + bias[first_bias + 2u * h] + sums[4u + s / 4u][s % 4u]);
-                let output = sigmoid(gates[gate + 3u * h] + bias[first_bias + 3u * h] + sums[6u + s / 4u][s % 4u]);
-                var cell = input * update;
-                if (t > 0u) {
-                    cell += forget * cells[row_at(utterance, direction, t - 1u) * 2u * h + direction * h + unit];
-                }
-                gates[gate] = input;
-                gates[gate + h] = forget;
-                gates[gate + 2u * h] = update;
-                gates[gate + 3u * h] = output;
-                let state = row * 2u * h + direction * h + unit;
-                cells[state] = cell;
-                previous[state] = states[unit * 2u + s / 4u][s % 4u];
-                hidden[state] = output * hyperbolic_tangent(cell);
             }
+            var coming = state_weights(direction, 0u, unit);
+            for (var k = 0u; k < h; k += BLOCK) {
+                let weights = coming;
+                coming = state_weights(direction, k + BLOCK, unit);
+                for (var i = 0u; i < BLOCK; i++) {
+                    let state = shared_states[(k + i) * SHARES + share];
+                    for (var g = 0u; g < 4u; g++) {
+                        sums[g] += weights[i][g] * state;
+                    }
+                }
+            }
+            let before = shared_states[unit * SHARES + share];
+            let input = sigmoids(sums[0]);
+            let forget = sigmoids(sums[1]);
+            let update = hyperbolic_tangents(sums[2]);
+            let output = sigmoids(sums[3]);
+            let cell = input * update + forget * cells_before;
+            let state = output * hyperbolic_tangents(cell);
+            for (var s = 0u; s < OWN; s++) {
+                if (t < own.lengths[s]) {
+                    let row = row_at(own.first[s], direction, t);
+                    let gate = gate_at(row, direction, unit);
+                    gates[gate] = input[s];
+                    gates[gate + h] = forget[s];
+                    gates[gate + 2u * h] = update[s];
+                    gates[gate + 3u * h] = output[s];
+                    cells[state_at(row, direction, unit)] = cell[s];
+                    previous[state_at(row, direction, unit)] = before[s];
+                    hidden[state_at(row, direction, unit)] = state[s];
+                }
+            }
+            newest = select(newest, state, unit == first_unit);
         }
         workgroupBarrier();
-        for (var unit = lane; unit < h; unit += LANES) {
-            var next = array<f32, SEQUENCES>();
-            for (var s = 0u; s < SEQUENCES; s++) {
-                let utterance = slice_utterance(group.x, s);
-                if (t < length_of(utterance)) {
-                    next[s] = hidden[row_at(utterance, direction, t) * 2u * h + direction * h + unit];
-                }
+        for (var unit = first_unit; unit < h; unit += UNITS) {
+            // Only of a first unit is the state at hand.
+            if (unit == first_unit) {
+                shared_states[unit * SHARES + share] = newest;
+            } else {
+                shared_states[unit * SHARES + share] = states_of(own, direction, t + 1u, unit);
             }
-            states[unit * 2u] = vec4<f32>(next[0], next[1], next[2], next[3]);
-            states[unit * 2u + 1u] = vec4<f32>(next[4], next[5], next[6], next[7]);
         }
         workgroupBarrier();
     }
+}
+
+/// States that a step starts from, as the invocation stored them; zero where there are none.
+fn states_of(own: Own, direction: u32, t: u32, unit: u32) -> vec4<f32> {
+    var states = vec4<f32>();
+    for (var s = 0u; s < OWN; s++) {
+        if (t > 0u && t <= own.lengths[s] && unit < args.hidden) {
+            states[s] = hidden[state_at(row_at(own.first[s], direction, t - 1u), direction, unit)];
+        }
+    }
+    return states;
 }
 
 /// Place of a state's gradient in `carry`; part 0 the cells', 1 and 2 the hidden states' of even and odd steps.
@@ -146,90 +202,168 @@ fn carry_at(part: u32, utterance: u32, direction: u32, unit: u32) -> u32 {
     return ((part * args.batch + utterance) * 2u + direction) * args.hidden + unit;
 }
 
+/// What steps from `step` on handed back to a unit, by a part of `carry`; nothing after a sequence's last step.
+fn handed_back(own: Own, part: u32, direction: u32, step: u32, unit: u32) -> vec4<f32> {
+    var gradients = vec4<f32>();
+    for (var s = 0u; s < OWN; s++) {
+        if (step < own.lengths[s] && unit < args.hidden) {
+            gradients[s] = carry[carry_at(part, own.utterances[s], direction, unit)];
+        }
+    }
+    return gradients;
+}
+
+/// Weights of one gate's BLOCK units from `u` on to four states; past the last unit the last one's, which count for nothing.
+fn unit_weights(gate: u32, u: u32, states: vec4<u32>) -> mat4x4<f32> {
+    var weights: mat4x4<f32>;
+    for (var i = 0u; i < BLOCK; i++) {
+        let places = (gate * args.hidden + min(u + i, args.hidden - 1u)) * args.hidden + states;
+        weights[i] = vec4<f32>(recurrent[places.x], recurrent[places.y], recurrent[places.z], recurrent[places.w]);
+    }
+    return weights;
+}
+
+/// Puts an invocation's gate gradients where all find them.
+fn share_gradients(lane: u32, gradients: array<vec4<f32>, 4>) {
+    var all = gradients;
+    for (var g = 0u; g < 4u; g++) {
+        shared_states[(lane % UNITS * 4u + g) * SHARES + lane / UNITS] = all[g];
+    }
+}
+
 @compute @workgroup_size(LANES)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let direction = group.y;
-    let end = min(args.end_step, length_of(slice_utterance(group.x, 0u)));
-    let chunks = (h + LANES - 1u) / LANES;
+    let first_unit = lane % UNITS;
+    let share = lane / UNITS;
+    let own = own_sequences(group.x, share, direction);
+    let end = end_of(group.x);
+    let chunks = (h + UNITS - 1u) / UNITS;
+    // In the product an invocation has the columns `column` and those COLUMN_STEP further each, of one gate and one share.
+    let column = lane % COLUMN_STEP;
+    let column_share = lane / COLUMN_STEP % SHARES;
+    let gate = lane / COLUMN_STEP / SHARES;
+    // What the step before handed back to the first unit.
+    var states_back = handed_back(own, 1u + end % 2u, direction, end, first_unit);
+    var cells_back = handed_back(own, 0u, direction, end, first_unit);
     for (var step = end; step > args.first_step; step--) {
         let t = step - 1u;
-        let arriving = 1u + step % 2u;
-        let leaving = 1u + t % 2u;
         for (var chunk = 0u; chunk < chunks; chunk++) {
-            let unit = chunk * LANES + lane;
-            var low = array<vec4<f32>, 4>();
-            var high = array<vec4<f32>, 4>();
-            if (unit < h) {
-                for (var s = 0u; s < SEQUENCES; s++) {
-                    let utterance = slice_utterance(group.x, s);
-                    let length = length_of(utterance);
-                    if (t >= length) {
-                        continue;
+            let unit = chunk * UNITS + first_unit;
+            var dh = states_back;
+            var dc = cells_back;
+            if (chunk > 0u) {
+                dh = handed_back(own, 1u + step % 2u, direction, step, unit);
+                dc = handed_back(own, 0u, direction, step, unit);
+            }
+            // All zero where a sequence has no step t.
+            var saved = array<vec4<f32>, 4>();
+            var cell = vec4<f32>();
+            var cell_before = vec4<f32>();
+            for (var s = 0u; s < OWN; s++) {
+                if (t < own.lengths[s] && unit < h) {
+                    let row = row_at(own.first[s], direction, t);
+                    for (var g = 0u; g < 4u; g++) {
+                        saved[g][s] = saved_gates[gate_at(row, direction, unit) + g * h];
                     }
-                    let row = row_at(utterance, direction, t);
-                    let gate = row * 8u * h + direction * 4u * h + unit;
-                    let input = saved_gates[gate];
-                    let forget = saved_gates[gate + h];
-                    let update = saved_gates[gate + 2u * h];
-                    let output = saved_gates[gate + 3u * h];
-                    let squashed = hyperbolic_tangent(saved_cells[row * 2u * h + direction * h + unit]);
-                    var before = 0.0;
+                    cell[s] = saved_cells[state_at(row, direction, unit)];
                     if (t > 0u) {
-                        before = saved_cells[row_at(utterance, direction, t - 1u) * 2u * h + direction * h + unit];
+                        cell_before[s] = saved_cells[state_at(row_at(own.first[s], direction, t - 1u), direction, unit)];
                     }
-                    var dh = 0.5 * dy[row * h + unit];
-                    var dc = 0.0;
-                    if (step < length) {
-                        dh += carry[carry_at(arriving, utterance, direction, unit)];
-                        dc = carry[carry_at(0u, utterance, direction, unit)];
-                    }
-                    dc += dh * output * (1.0 - squashed * squashed);
-                    carry[carry_at(0u, utterance, direction, unit)] = dc * forget;
-                    let da = vec4<f32>(
-                        dc * update * input * (1.0 - input),
-                        dc * before * forget * (1.0 - forget),
-                        dc * input * (1.0 - update * update),
-                        dh * squashed * output * (1.0 - output),
-                    );
-                    for (var g = 0u; g < 4u; g++) {
-                        dgates[gate + g * h] = da[g];
-                        if (s < 4u) {
-                            low[g][s] = da[g];
-                        } else {
-                            high[g][s - 4u] = da[g];
+                    dh[s] += 0.5 * dy[row * h + unit];
+                }
+            }
+            let squashed = hyperbolic_tangents(cell);
+            dc += dh * saved[3] * (1.0 - squashed * squashed);
+            let da = array<vec4<f32>, 4>(
+                dc * saved[2] * saved[0] * (1.0 - saved[0]),
+                dc * cell_before * saved[1] * (1.0 - saved[1]),
+                dc * saved[0] * (1.0 - saved[2] * saved[2]),
+                dh * squashed * saved[3] * (1.0 - saved[3]),
+            );
+            dc *= saved[1];
+            store_gradients(own, direction, t, unit, da, dc);
+            if (chunk == 0u) {
+                cells_back = dc;
+            }
+            // The product starts with the last chunk.
+            if (chunk == chunks - 1u) {
+                share_gradients(lane, da);
+            }
+        }
+        workgroupBarrier();
+        // dh_{t-1} = Σ over gates and units of da · W_hh
+        for (var tile = 0u; tile < chunks; tile++) {
+            let columns = min(tile * UNITS + column + COLUMN_STEP * vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(h - 1u));
+            var sums = array<vec4<f32>, 4>();
+            for (var i = 0u; i < chunks; i++) {
+                let first = (chunks - 1u - i) * UNITS;
+                if (tile + i > 0u) {
+                    workgroupBarrier();
+                    share_gradients(lane, gradients_of(own, direction, t, first + first_unit));
+                    workgroupBarrier();
+                }
+                let row = direction * 4u + gate;
+                var coming = unit_weights(row, first, columns);
+                for (var u = 0u; u < min(UNITS, h - first); u += BLOCK) {
+                    var weights = coming;
+                    coming = unit_weights(row, first + u + BLOCK, columns);
+                    for (var j = 0u; j < BLOCK; j++) {
+                        let gradient = shared_states[((u + j) * 4u + gate) * SHARES + column_share];
+                        for (var c = 0u; c < 4u; c++) {
+                            sums[c] += weights[j][c] * gradient;
                         }
                     }
                 }
             }
+            workgroupBarrier();
+            for (var c = 0u; c < 4u; c++) {
+                shared_states[(gate * UNITS + column + c * COLUMN_STEP) * SHARES + column_share] = sums[c];
+            }
+            workgroupBarrier();
+            var total = vec4<f32>();
             for (var g = 0u; g < 4u; g++) {
-                states[(lane * 4u + g) * 2u] = low[g];
-                states[(lane * 4u + g) * 2u + 1u] = high[g];
+                total += shared_states[(g * UNITS + first_unit) * SHARES + share];
             }
-            workgroupBarrier();
-            // dh_{t-1} = Σ over gates and units of da · W_hh, this chunk's units
-            for (var k = lane; k < h; k += LANES) {
-                var sums = array<vec4<f32>, 2>();
-                for (var u = 0u; u < min(LANES, h - chunk * LANES); u++) {
-                    for (var g = 0u; g < 4u; g++) {
-                        let w = recurrent[((direction * 4u + g) * h + chunk * LANES + u) * h + k];
-                        sums[0] += w * states[(u * 4u + g) * 2u];
-                        sums[1] += w * states[(u * 4u + g) * 2u + 1u];
-                    }
-                }
-                for (var s = 0u; s < SEQUENCES; s++) {
-                    let utterance = slice_utterance(group.x, s);
-                    if (t < length_of(utterance)) {
-                        let place = carry_at(leaving, utterance, direction, k);
-                        if (chunk > 0u) {
-                            carry[place] += sums[s / 4u][s % 4u];
-                        } else {
-                            carry[place] = sums[s / 4u][s % 4u];
-                        }
-                    }
+            let unit = tile * UNITS + first_unit;
+            for (var s = 0u; s < OWN; s++) {
+                if (t < own.lengths[s] && unit < h) {
+                    carry[carry_at(1u + t % 2u, own.utterances[s], direction, unit)] = total[s];
                 }
             }
-            workgroupBarrier();
+            if (tile == 0u) {
+                states_back = total;
+            }
+        }
+        workgroupBarrier();
+    }
+}
+
+/// Stores the gate gradients of a unit at step `t`, and what its cells hand back.
+fn store_gradients(own: Own, direction: u32, t: u32, unit: u32, gradients: array<vec4<f32>, 4>, cells_back: vec4<f32>) {
+    for (var s = 0u; s < OWN; s++) {
+        if (t < own.lengths[s] && unit < args.hidden) {
+            let place = gate_at(row_at(own.first[s], direction, t), direction, unit);
+            dgates[place] = gradients[0][s];
+            dgates[place + args.hidden] = gradients[1][s];
+            dgates[place + 2u * args.hidden] = gradients[2][s];
+            dgates[place + 3u * args.hidden] = gradients[3][s];
+            carry[carry_at(0u, own.utterances[s], direction, unit)] = cells_back[s];
         }
     }
+}
+
+/// Gate gradients of a unit at step `t`, as the invocation stored them.
+fn gradients_of(own: Own, direction: u32, t: u32, unit: u32) -> array<vec4<f32>, 4> {
+    var gradients = array<vec4<f32>, 4>();
+    for (var s = 0u; s < OWN; s++) {
+        if (t < own.lengths[s] && unit < args.hidden) {
+            let place = gate_at(row_at(own.first[s], direction, t), direction, unit);
+            for (var g = 0u; g < 4u; g++) {
+                gradients[g][s] = dgates[place + g * args.hidden];
+            }
+        }
+    }
+    return gradients;
 }

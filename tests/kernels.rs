@@ -60,7 +60,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 25] = [
     (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
     (Kernel::Linear, &shader::linear::SHADER, "bias[select(0u, output / 4u, args", "1.001 * bias[select(0u, output / 4u, args"),
     (Kernel::Linear, &shader::slabs::SHADER, "total += partial[", "total += 1.001 * partial["),
-    (Kernel::Bilstm, &shader::bilstm::SHADER, "var dh = 0.5 *", "var dh = 0.501 *"),
+    (Kernel::Bilstm, &shader::bilstm::SHADER, "0.5 * dy[", "0.501 * dy["),
     (Kernel::Bilstm, &shader::bilstm_edges::SHADER, "= 0.5 * (hidden_states", "= 0.501 * (hidden_states"),
     (Kernel::Attention, &shader::attention::SHADER, "highest = new_highest;", ""),
     (Kernel::AttentionWeights, &shader::attention_weights::SHADER, "/ total", "/ (1.001 * total)"),
@@ -159,7 +159,7 @@ fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
         (&[(&shader::residual_norm::SHADER, "EPSILON: f32 = 1e-5", "EPSILON: f32 = 1e-3")], "cross.0.audio.norm1"),
         (&[(&shader::global_max::SHADER, "value > best", "value < best")], "classifier.pooled"),
         (&[(&shader::cross_entropy::SHADER, "loss[0] = total / total_weight", "loss[0] = 1.001 * total / total_weight")], "loss"),
-        (&[(&shader::bilstm::SHADER, "var dh = 0.5 *", "var dh = 0.51 *")], "gradient of text_encoder.lstm.weight_ih_l0"),
+        (&[(&shader::bilstm::SHADER, "0.5 * dy[", "0.51 * dy[")], "gradient of text_encoder.lstm.weight_ih_l0"),
     ];
     let settings = Settings::default().load(None, &["model.hidden=32".into(), "model.heads=4".into()]).unwrap();
     for (shaders, layer) in sabotage {

@@ -79,6 +79,7 @@ impl Subject for Bilstm {
             // A dispatch ends after 128 steps.
             layer(&[150, 3, 128, 129], 8, 16),
             layer(&[9, 4], 16, 160),
+            layer(&[3, 2], 4, 260),
             layer(&[6, 3], 3, 5),
             mixed(layer(&[20, 13, 7, 1], 300, 128)),
             mixed(layer(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20)),

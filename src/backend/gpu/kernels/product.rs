@@ -78,7 +78,11 @@ impl Product {
         match precision {
             Precision::Mixed => Self::matrices(gpu).unwrap_or(Self::Rounded),
             Precision::F32 if !are_quads(&[shape.inputs, shape.outputs]) => {
-                if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS { Self::Plain } else { Self::Ones }
+                if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS {
+                    Self::Plain
+                } else {
+                    Self::Ones
+                }
             }
             Precision::F32 if gpu.runs_lanes() => Self::Lanes,
             Precision::F32 => Self::Tiles(shape.fixed_tile()),
