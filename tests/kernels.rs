@@ -46,7 +46,7 @@ fn random_shapes_agree_with_the_reference() {
 }
 
 /// What is broken in each shader of a kernel: a small change that the kernel's comparison must see in every variant that runs.
-const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 25] = [
+const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 26] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
@@ -59,6 +59,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 25] = [
     (Kernel::Linear, &shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
     (Kernel::Linear, &shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
     (Kernel::Linear, &shader::linear::SHADER, "bias[select(0u, output / 4u, args", "1.001 * bias[select(0u, output / 4u, args"),
+    (Kernel::Linear, &shader::linear::SHADER, "sum += bias[output]", "sum += 1.001 * bias[output]"),
     (Kernel::Linear, &shader::slabs::SHADER, "total += partial[", "total += 1.001 * partial["),
     (Kernel::Bilstm, &shader::bilstm::SHADER, "0.5 * dy[", "0.501 * dy["),
     (Kernel::Bilstm, &shader::bilstm_edges::SHADER, "= 0.5 * (hidden_states", "= 0.501 * (hidden_states"),

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::PathBuf;
 
-use mcsan::backend::{Backend, as_f32};
+use mcsan::backend::{Backend, Matrix, Precision, Sink, Write, as_f32};
 use mcsan::config::Settings;
 use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{Dimensions, Mcsan};
@@ -69,5 +69,33 @@ fn the_cpu_reference_and_every_adapter_give_the_same_loss_curve_to_rounding() {
         println!("{name}: {apart:.1e} from the CPU reference over {} steps", losses.len());
         // Ten steps of Adam amplify a rounding of 6e-8 a hundredfold at most on this model.
         assert!(apart < 1e-5, "{name}: {apart}");
+    });
+}
+
+#[test]
+fn gradients_that_lie_one_after_the_other_are_those_that_lie_apart() {
+    let (rows, outputs, inputs) = (50, 64, 32);
+    let weights = outputs * inputs;
+    let values = |count: usize, step: usize| -> Vec<f32> { (0..count).map(|i| (i * step % 101) as f32 / 50.0 - 1.0).collect() };
+    on_every_device!("gradients in place", |backend, name| {
+        let dy = backend.upload(&values(rows * outputs, 37), [rows, outputs]);
+        let x = backend.upload(&values(rows * inputs, 53), [rows, inputs]);
+        let read = |tensor: &_| as_f32(pollster::block_on(backend.read(tensor)).unwrap());
+        let before = values(weights + outputs + 64, 29);
+        for write in [Write::Set, Write::Add] {
+            // With rows behind them that nobody may touch.
+            let together = backend.upload(&before, [1, before.len()]);
+            let weight = Sink { tensor: together.slice(0, [outputs, inputs]), write };
+            let bias = Sink { tensor: together.slice(weights, [1, outputs]), write };
+            backend.linear_backward_weight(&dy, None, &x, &weight, Some(&bias), Precision::F32);
+            let together = read(&together);
+
+            let weight = Sink { tensor: backend.upload(&before[..weights], [outputs, inputs]), write };
+            let bias = Sink { tensor: backend.upload(&before[weights..weights + outputs], [1, outputs]), write };
+            backend.linear_backward_weight(&dy, None, &x, &weight, Some(&bias), Precision::F32);
+            let apart = [read(&weight.tensor), read(&bias.tensor), before[weights + outputs..].to_vec()].concat();
+            assert!(together == apart, "{name}: {write:?}");
+            assert_ne!(together[..weights], before[..weights], "{name}: {write:?}");
+        }
     });
 }
