@@ -135,6 +135,9 @@ pub fn sweep(report: &SweepReport) -> String {
     if let Some(bytes) = report.bytes {
         let _ = write!(text, "\nMB held:   {}", line(bytes, 1e6));
     }
+    if let Some(ended) = &report.ended {
+        let _ = write!(text, "\nnot measured: {ended}");
+    }
     text
 }
 

@@ -143,13 +143,15 @@ pub struct SweepReport {
     pub milliseconds: Line,
     /// Of the bytes held, where they are counted.
     pub bytes: Option<Line>,
+    /// The first value that the device had no room for, and why; it and those after it are missing.
+    pub ended: Option<String>,
 }
 
 /// Steps on the shape at each value of the sweep. Between them the device gives its memory back, so what it holds is each one's
 /// own.
 ///
 /// # Errors
-/// [`ProfileError`].
+/// [`ProfileError`]; too little memory only for one of the first values.
 pub async fn sweep<B: Profiled>(
     backend: &B,
     device: Value,
@@ -160,10 +162,19 @@ pub async fn sweep<B: Profiled>(
     settings: &Settings,
 ) -> Result<SweepReport, ProfileError> {
     let mut points = Vec::with_capacity(sweep.values.len());
+    let mut ended = None;
     for &value in &sweep.values {
         let mut shape = shape;
         *sweep.size.of(&mut shape) = value;
-        let measured = work::steps(backend, plan, pass, &work::settings_of(shape, settings), &shape.dataset()).await?;
+        let measured = match work::steps(backend, plan, pass, &work::settings_of(shape, settings), &shape.dataset()).await {
+            // What fits is worth showing.
+            Err(error) if error.smaller_batch_helps() && points.len() >= LEAST_VALUES => {
+                ended = Some(format!("{}={value}: {error}", sweep.size.name()));
+                backend.recover();
+                break;
+            }
+            measured => measured?,
+        };
         let sum = |lengths: Vec<u32>| lengths.into_iter().map(u64::from).sum();
         points.push(Point {
             value,
@@ -184,7 +195,7 @@ pub async fn sweep<B: Profiled>(
     let mut others = shape;
     let named = |value: usize| format!("{}={value}", sweep.size.name());
     let on = shape.to_string().replace(&named(*sweep.size.of(&mut others)), &format!("{}=N", sweep.size.name()));
-    Ok(SweepReport { device, what, on, over: sweep.size, steps: plan.steps, points, milliseconds, bytes })
+    Ok(SweepReport { device, what, on, over: sweep.size, steps: plan.steps, points, milliseconds, bytes, ended })
 }
 
 #[cfg(test)]

@@ -33,6 +33,16 @@ pub enum ProfileError {
     Audio(#[from] AudioError),
 }
 
+impl ProfileError {
+    /// As [`BackendError::smaller_batch_helps`].
+    pub fn smaller_batch_helps(&self) -> bool {
+        match self {
+            Self::Backend(error) | Self::Train(TrainError::Backend(error)) => error.smaller_batch_helps(),
+            _ => false,
+        }
+    }
+}
+
 /// Which way through the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {

@@ -246,3 +246,28 @@ fn a_sweep_shows_how_a_steps_cost_grows_and_is_drawn() {
         assert_eq!(mcsan(folder.path(), &format!("profile {arguments}")).code, Some(2), "{arguments}");
     }
 }
+
+#[test]
+fn a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has() {
+    if default_adapter("a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has").is_none() {
+        return;
+    }
+    use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu, Timing};
+    use mcsan::profile::{Plan, sweep, work::Pass};
+    let settings = mcsan::config::Settings::default().load(None, &["model.hidden=16", "model.heads=2"].map(String::from)).unwrap();
+    let adapter = pollster::block_on(gpu::find(&AdapterChoice::default())).unwrap().unwrap();
+    // The features of a batch, 1000 frames of 40 coefficients an utterance: 160 KB each.
+    let run = |over: &str| {
+        let mut gpu = pollster::block_on(Gpu::open(&adapter, Checking::Off)).unwrap();
+        gpu.restrict_buffers(8_000_000);
+        let plan = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
+        let shape = "batch=1,frames=1000,words=5".parse().unwrap();
+        pollster::block_on(sweep(&gpu, Value::Null, plan, ("train".into(), Pass::Train), shape, &over.parse().unwrap(), &settings))
+    };
+    let report = run("batch=1,2,3,64,65").unwrap();
+    assert_eq!(report.points.iter().map(|point| point.value).collect::<Vec<_>>(), [1, 2, 3]);
+    let ended = report.ended.expect("an end");
+    assert!(ended.starts_with("batch=64: ") && ended.contains("the device allows 8000000"), "{ended}");
+    // Two values make no line.
+    assert!(run("batch=1,2,64").is_err());
+}
