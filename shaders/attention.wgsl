@@ -24,7 +24,8 @@ struct Args {
 @group(0) @binding(1) var<storage, read> q: array<f32>;
 @group(0) @binding(2) var<storage, read> k: array<f32>;
 @group(0) @binding(3) var<storage, read> v: array<f32>;
-/// [batch] of (first query row, end, first key row, end)
+/// [blocks] of (first query row, end, first key row, end): at most BLOCK queries and all their utterance's keys; in
+/// `backward_keys` at most BLOCK keys and all their utterance's queries
 @group(0) @binding(4) var<storage, read> ranges: array<vec4<u32>>;
 @group(0) @binding(5) var<storage, read_write> o: array<f32>;
 /// [query rows, heads]
@@ -125,9 +126,9 @@ fn dot_second(own: ptr<function, array<vec4<f32>, QUADS>>, row: u32) -> f32 {
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let range = ranges[group.z];
-    let head = group.y;
-    let row = range.x + group.x * BLOCK + lane;
+    let range = ranges[group.y];
+    let head = group.x;
+    let row = range.x + lane;
     let within = row < range.y;
     var own: array<vec4<f32>, QUADS>;
     var sums = array<vec4<f32>, QUADS>();
@@ -138,8 +139,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
     var highest = LOWEST;
     var total = 0.0;
-    // Blocks past the utterance's last query have nothing to do; the bound is the same for the whole workgroup.
-    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
+    let end = range.w;
     for (var first = range.z; first < end; first += TILE) {
         for (var part = lane; part < TILE * QUADS; part += LANES) {
             let key = first + part / QUADS;
@@ -192,9 +192,9 @@ fn statistics(
 
 @compute @workgroup_size(LANES)
 fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let range = ranges[group.z];
-    let head = group.y;
-    let row = range.x + group.x * BLOCK + lane;
+    let range = ranges[group.y];
+    let head = group.x;
+    let row = range.x + lane;
     let within = row < range.y;
     var own: array<vec4<f32>, QUADS>;
     var own_dy: array<vec4<f32>, QUADS>;
@@ -207,7 +207,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         }
         statistic = statistics_in[row * args.heads + head];
     }
-    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
+    let end = range.w;
     for (var first = range.z; first < end; first += TILE) {
         for (var part = lane; part < TILE * QUADS; part += LANES) {
             let key = first + part / QUADS;
@@ -242,9 +242,9 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 
 @compute @workgroup_size(LANES)
 fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let range = ranges[group.z];
-    let head = group.y;
-    let row = range.z + group.x * BLOCK + lane;
+    let range = ranges[group.y];
+    let head = group.x;
+    let row = range.z + lane;
     let within = row < range.w;
     var own_k: array<vec4<f32>, QUADS>;
     var own_v: array<vec4<f32>, QUADS>;
@@ -256,7 +256,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             own_v[quad] = load_v(row, head, quad);
         }
     }
-    let end = select(range.x, range.y, range.z + group.x * BLOCK < range.w);
+    let end = range.y;
     for (var first = range.x; first < end; first += TILE) {
         for (var part = lane; part < TILE * QUADS; part += LANES) {
             let query = first + part / QUADS;

@@ -19,7 +19,8 @@ struct Args {
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
-/// [batch] of (first query row, end, first key row, end)
+/// [blocks] of (first query row, end, first key row, end): at most BLOCK queries and all their utterance's keys; in
+/// `backward_keys` at most BLOCK keys and all their utterance's queries
 @group(0) @binding(4) var<storage, read> ranges: array<vec4<u32>>;
 @group(0) @binding(5) var<storage, read_write> o: array<vec4<f32>>;
 /// [query rows, heads]
@@ -153,9 +154,9 @@ fn own_quad(row: Head, quad: u32) -> vec4<f32> {
 
 @compute @workgroup_size(LANES)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let range = ranges[group.z];
-    let head = group.y;
-    let first_row = range.x + group.x * BLOCK + lane;
+    let range = ranges[group.y];
+    let head = group.x;
+    let first_row = range.x + lane;
     var own: array<Head, ROWS>;
     for (var r = 0u; r < ROWS; r++) {
         own[r] = scaled(args.scale, load_q(min(first_row + r * LANES, max(range.y, 1u) - 1u), head));
@@ -168,7 +169,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         highest[r] = LOWEST;
         total[r] = 0.0;
     }
-    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
+    let end = range.w;
     for (var first = range.z; first < end; first += LANES) {
         let key_row = min(first + lane, end - 1u);
         let keys = load_k(key_row, head);
@@ -234,9 +235,9 @@ fn statistics(
 
 @compute @workgroup_size(LANES)
 fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let range = ranges[group.z];
-    let head = group.y;
-    let first_row = range.x + group.x * BLOCK + lane;
+    let range = ranges[group.y];
+    let head = group.x;
+    let first_row = range.x + lane;
     var own: array<Head, ROWS>;
     var own_dy: array<Head, ROWS>;
     var statistic: array<vec2<f32>, ROWS>;
@@ -248,7 +249,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         statistic[r] = statistics_in[row * args.heads + head];
         sums[r] = Head();
     }
-    let end = select(range.z, range.w, range.x + group.x * BLOCK < range.y);
+    let end = range.w;
     for (var first = range.z; first < end; first += LANES) {
         let key_row = min(first + lane, end - 1u);
         let keys = load_k(key_row, head);
@@ -285,9 +286,9 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 
 @compute @workgroup_size(LANES)
 fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let range = ranges[group.z];
-    let head = group.y;
-    let first_row = range.z + group.x * BLOCK + lane;
+    let range = ranges[group.y];
+    let head = group.x;
+    let first_row = range.z + lane;
     var own_k: array<Head, ROWS>;
     var own_v: array<Head, ROWS>;
     var sums_k: array<Head, ROWS>;
@@ -299,7 +300,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
         sums_k[r] = Head();
         sums_v[r] = Head();
     }
-    let end = select(range.x, range.y, range.z + group.x * BLOCK < range.w);
+    let end = range.y;
     for (var first = range.x; first < end; first += LANES) {
         let query_row = min(first + lane, end - 1u);
         let queries = load_q(query_row, head);

@@ -89,12 +89,12 @@ impl Gpu {
     }
 
     /// A list that follows from two others, made once in a submission.
-    pub(super) fn derive_list(&self, from: [&Words; 2], make: impl FnOnce() -> Vec<u32>) -> Words {
-        let same = |(known, _): &&([Words; 2], Words)| known.iter().zip(from).all(|(known, from)| known.is(from));
-        let found = self.recording.borrow().derived.iter().find(same).map(|(_, derived)| derived.clone());
+    pub(super) fn derive_list(&self, what: &'static str, from: [&Words; 2], make: impl FnOnce() -> Vec<u32>) -> Words {
+        let same = |known: &&(&str, [Words; 2], Words)| known.0 == what && known.1.iter().zip(from).all(|(known, from)| known.is(from));
+        let found = self.recording.borrow().derived.iter().find(same).map(|(.., derived)| derived.clone());
         found.unwrap_or_else(|| {
             let derived = self.upload_list(&make());
-            self.recording.borrow_mut().derived.push((from.map(Words::clone), derived.clone()));
+            self.recording.borrow_mut().derived.push((what, from.map(Words::clone), derived.clone()));
             derived
         })
     }

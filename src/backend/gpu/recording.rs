@@ -17,8 +17,8 @@ pub(super) struct Recording {
     pub(super) commands: Vec<Command>,
     pub(super) arguments: Vec<u8>,
     pub(super) lists: Option<Lists>,
-    /// Lists that follow from two others.
-    pub(super) derived: Vec<([Words; 2], Words)>,
+    /// Lists that follow from two others, by what they are.
+    pub(super) derived: Vec<(&'static str, [Words; 2], Words)>,
     pub(super) copies: Vec<Rc<HostCopy>>,
     pub(super) flop: f64,
 }

@@ -91,7 +91,7 @@ impl Sink<Tensor> {
 
 /// Where each utterance's rows lie in two ragged matrices: `[batch]` of (begin, end, other begin, other end).
 fn paired_ranges(gpu: &Gpu, first: &Ragged<Gpu>, second: &Ragged<Gpu>) -> Words {
-    gpu.derive_list([&first.device_offsets, &second.device_offsets], || {
+    gpu.derive_list("ranges", [&first.device_offsets, &second.device_offsets], || {
         let pairs = first.offsets.windows(2).zip(second.offsets.windows(2));
         pairs.flat_map(|(a, b)| [a[0], a[1], b[0], b[1]]).collect()
     })
