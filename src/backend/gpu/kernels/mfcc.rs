@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audio::mfcc::{MfccTables, Padding};
-use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak};
+use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak, variant};
 
 pub(in super::super) fn forward(
     gpu: &Gpu,
@@ -27,7 +27,7 @@ pub(in super::super) fn forward(
         first_own,
         first_next,
     };
-    let variant = lanes_or_tiles(gpu, &[]);
+    let variant = if gpu.runs_lanes() { variant::LANES } else { variant::TILES };
     let ranges = paired_ranges(gpu, utterances, frames);
     let decibels = gpu.new_tensor([count, settings.mel_bands]);
     let launch = MelBands {

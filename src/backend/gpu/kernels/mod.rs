@@ -50,13 +50,7 @@ fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
 }
 
-/// The variant `tiles` (0) or `lanes` (1) of a shader: the second on adapters that it is made for, where all the matrices' widths
-/// and first columns are whole vec4s.
-fn lanes_or_tiles(gpu: &Gpu, widths: &[usize]) -> usize {
-    usize::from(suits_lanes(gpu, widths))
-}
-
-/// Whether the variants `lanes` are made for the device and can take matrices of these widths.
+/// Whether the variants `lanes` are made for the device and can take matrices of these widths, which must be whole vec4s.
 fn suits_lanes(gpu: &Gpu, widths: &[usize]) -> bool {
     gpu.runs_lanes() && are_quads(widths)
 }
