@@ -19,14 +19,16 @@ steps=(--steps "${STEPS:-10}" --warmup "${WARMUP:-3}")
 shape=batch=$batch,frames=$frames,words=$words
 mkdir -p "$out"
 
+# What could not be measured is said, beside the Markdown.
+tell() { echo "not measured: $1: $(tail -n 1 "$out/errors.txt")" >&2; }
 # A profile of it, without what it says on the way.
-profile() { $mcsan profile --device "$device" "$@" 2>/dev/null; }
+profile() { $mcsan profile --device "$device" "$@" 2>"$out/errors.txt" || tell "$*"; }
 title() { printf '\n### %s\n\n' "$1"; }
 # Indented, as Markdown shows what a program said.
 quoted() { sed 's/^/    /'; }
 torch() {
     [ -n "${PYTHON:-}" ] || return 0
-    "$PYTHON" benches/pytorch_step.py --device "$([ -n "${CUDA:-}" ] && echo cuda || echo cpu)" --batch "$batch" --frames "$frames" --words "$words" "$@" 2>/dev/null | quoted
+    "$PYTHON" benches/pytorch_step.py --device "$([ -n "${CUDA:-}" ] && echo cuda || echo cpu)" --batch "$batch" --frames "$frames" --words "$words" "$@" 2>"$out/errors.txt" | quoted || tell "PyTorch $*"
 }
 
 printf '## %s · %s\n\n' "$(date +%F)" "$(uname -srm), $(nproc) cores"
@@ -64,6 +66,7 @@ profile --shape "$shape,ragged" --sweep "batch=${BATCHES:-8,16,32,64,128,256,512
 profile --shape "$shape" --sweep "frames=${LENGTHS:-100,200,400,600,800,1000}" --plot "$out/frames.svg" --steps 3 --warmup 1 | quoted
 
 title "The tuned kernels alone, at the step's shapes"
+# Rows that the convolutions leave of a ragged batch: a ninth of 45 % of its frames.
 rows=$((batch * frames * 45 / 900))
 for sizes in "inputs=128,outputs=128" "inputs=128,outputs=512" "inputs=512,outputs=128" "inputs=128,outputs=1024"; do
     profile --kernel linear --shape "rows=$rows,$sizes" "${steps[@]}" | grep -E "^linear|roofs" | quoted

@@ -88,7 +88,7 @@ impl Gpu {
         }
     }
 
-    /// A list that follows from two others, made once in a submission.
+    /// A list that follows from two others, made once in a submission; `what` tells it from others that follow from them.
     pub(super) fn derive_list(&self, what: &'static str, from: [&Words; 2], make: impl FnOnce() -> Vec<u32>) -> Words {
         let same = |known: &&(&str, [Words; 2], Words)| known.0 == what && known.1.iter().zip(from).all(|(known, from)| known.is(from));
         let found = self.recording.borrow().derived.iter().find(same).map(|(.., derived)| derived.clone());
