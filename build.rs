@@ -191,7 +191,7 @@ struct BindingInfo {
     name: String,
     readable: bool,
     writable: bool,
-    /// Rust type of what is bound: floats are tensors, everything else words.
+    /// Rust type of what is bound: floats, and words of 64 bits that stand for two, are tensors, everything else words.
     element: &'static str,
 }
 
@@ -280,8 +280,8 @@ impl Variant {
                 name: variable.name.clone().ok_or("a storage buffer without a name")?,
                 readable: uses[handle].contains(GlobalUse::READ),
                 writable: access.contains(StorageAccess::STORE),
-                element: match self.module.types[base].inner.scalar_kind() {
-                    Some(ScalarKind::Float) => "Tensor",
+                element: match self.module.types[base].inner.scalar() {
+                    Some(Scalar { kind: ScalarKind::Float, .. } | Scalar::U64) => "Tensor",
                     _ => "Words",
                 },
             });

@@ -6,8 +6,9 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{CooperativeRole, Module, Scalar, TypeInner};
 
 /// Features that a variant may use and the table's names for them; which of them it does use is found by leaving each out.
-const OPTIONAL: [(Capabilities, Option<&str>); 4] = [
+const OPTIONAL: [(Capabilities, Option<&str>); 5] = [
     (Capabilities::SHADER_FLOAT16, Some("F16")),
+    (Capabilities::SHADER_INT64, Some("Int64")),
     (Capabilities::SUBGROUP, Some("Subgroups")),
     (Capabilities::IMMEDIATES, Some("Immediates")),
     (Capabilities::COOPERATIVE_MATRIX, None),

@@ -2,6 +2,7 @@
 // side passes by eight rows at a time, each fetched by one invocation and handed on by shuffles; a running maximum is moved
 // once for all eight. The head size must be a multiple of four.
 
+import package::lanes::words::{Words, floats, words};
 import package::shared::grid::flat_group;
 import package::shared::numbers::exponential;
 
@@ -16,24 +17,24 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> q: array<Words>;
+@group(0) @binding(2) var<storage, read> k: array<Words>;
+@group(0) @binding(3) var<storage, read> v: array<Words>;
 /// [blocks] of (first query row, end, first key row, end): at most BLOCK queries and all their utterance's keys; in
 /// `backward_keys` at most BLOCK keys and all their utterance's queries
 @group(0) @binding(4) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read_write> o: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> o: array<Words>;
 /// [query rows, heads]
 @group(0) @binding(6) var<storage, read_write> log_sum_exp: array<f32>;
-@group(0) @binding(7) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read> saved_o: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read> dy: array<Words>;
+@group(0) @binding(8) var<storage, read> saved_o: array<Words>;
 @group(0) @binding(9) var<storage, read> saved_log_sum_exp: array<f32>;
 /// [query rows, heads] of (log-sum-exp, δ)
 @group(0) @binding(10) var<storage, read_write> statistics_out: array<vec2<f32>>;
 @group(0) @binding(11) var<storage, read> statistics_in: array<vec2<f32>>;
-@group(0) @binding(12) var<storage, read_write> dq: array<vec4<f32>>;
-@group(0) @binding(13) var<storage, read_write> dk: array<vec4<f32>>;
-@group(0) @binding(14) var<storage, read_write> dv: array<vec4<f32>>;
+@group(0) @binding(12) var<storage, read_write> dq: array<Words>;
+@group(0) @binding(13) var<storage, read_write> dk: array<Words>;
+@group(0) @binding(14) var<storage, read_write> dv: array<Words>;
 
 /// A head's columns in registers, four at a time; smaller heads are filled with zeros.
 @if(head8) const QUADS: u32 = 2;
@@ -64,7 +65,7 @@ fn has(quad: u32) -> bool {
 fn load_q(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), q[place(row, head) + select(0u, quad, has(quad))], has(quad));
+        value[quad] = select(vec4<f32>(), floats(q[place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -72,7 +73,7 @@ fn load_q(row: u32, head: u32) -> Head {
 fn load_k(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), k[place(row, head) + select(0u, quad, has(quad))], has(quad));
+        value[quad] = select(vec4<f32>(), floats(k[place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -80,7 +81,7 @@ fn load_k(row: u32, head: u32) -> Head {
 fn load_v(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), v[place(row, head) + select(0u, quad, has(quad))], has(quad));
+        value[quad] = select(vec4<f32>(), floats(v[place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -88,7 +89,7 @@ fn load_v(row: u32, head: u32) -> Head {
 fn load_dy(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), dy[place(row, head) + select(0u, quad, has(quad))], has(quad));
+        value[quad] = select(vec4<f32>(), floats(dy[place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -207,7 +208,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             let scale = select(0.0, 1.0 / total[r], total[r] != 0.0);
             for (var quad = 0u; quad < QUADS; quad++) {
                 if (has(quad)) {
-                    o[place(row, head) + quad] = sums[r][quad] * scale;
+                    o[place(row, head) + quad] = words(sums[r][quad] * scale);
                 }
             }
             log_sum_exp[row * args.heads + head] = highest[r] + log(total[r]);
@@ -228,7 +229,7 @@ fn statistics(
     let first = place(i / args.heads, i % args.heads);
     var delta = 0.0;
     for (var quad = 0u; quad < args.head_size / 4u; quad++) {
-        delta += dot(dy[first + quad], saved_o[first + quad]);
+        delta += dot(floats(dy[first + quad]), floats(saved_o[first + quad]));
     }
     statistics_out[i] = vec2<f32>(saved_log_sum_exp[i], delta);
 }
@@ -276,9 +277,9 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
             let at = place(row, head) + quad;
             let gradient = own_quad(queries, quad) * args.scale;
             if (args.accumulate_first != 0u) {
-                dq[at] += gradient;
+                dq[at] = words(floats(dq[at]) + gradient);
             } else {
-                dq[at] = gradient;
+                dq[at] = words(gradient);
             }
         }
     }
@@ -335,14 +336,14 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             let key_gradient = own_quad(keys, quad) * args.scale;
             let value_gradient = own_quad(values, quad);
             if (args.accumulate_first != 0u) {
-                dk[at] += key_gradient;
+                dk[at] = words(floats(dk[at]) + key_gradient);
             } else {
-                dk[at] = key_gradient;
+                dk[at] = words(key_gradient);
             }
             if (args.accumulate_second != 0u) {
-                dv[at] += value_gradient;
+                dv[at] = words(floats(dv[at]) + value_gradient);
             } else {
-                dv[at] = value_gradient;
+                dv[at] = words(value_gradient);
             }
         }
     }

@@ -3,6 +3,7 @@
 // by `lanes/product.wgsl`, two fours of hidden units an invocation. The hidden size must be a multiple of four.
 
 import package::lanes::product::{LANES, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of, either, row_of};
+import package::lanes::words::{Words, floats, words};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
 struct Args {
@@ -16,21 +17,21 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 /// W_hh [2 · 4H, H], twice
-@group(0) @binding(1) var<storage, read> recurrent: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> forward_recurrent: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> recurrent: array<Words>;
+@group(0) @binding(2) var<storage, read> forward_recurrent: array<Words>;
+@group(0) @binding(3) var<storage, read> bias: array<Words>;
 @group(0) @binding(4) var<storage, read> offsets: array<u32>;
 @group(0) @binding(5) var<storage, read> by_length: array<u32>;
-@group(0) @binding(6) var<storage, read_write> gates: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> cells: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> previous: array<vec4<f32>>;
-@group(0) @binding(9) var<storage, read_write> hidden: array<vec4<f32>>;
-@group(0) @binding(10) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(11) var<storage, read> saved_gates: array<vec4<f32>>;
-@group(0) @binding(12) var<storage, read> saved_cells: array<vec4<f32>>;
-@group(0) @binding(13) var<storage, read_write> dgates: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> gates: array<Words>;
+@group(0) @binding(7) var<storage, read_write> cells: array<Words>;
+@group(0) @binding(8) var<storage, read_write> previous: array<Words>;
+@group(0) @binding(9) var<storage, read_write> hidden: array<Words>;
+@group(0) @binding(10) var<storage, read> dy: array<Words>;
+@group(0) @binding(11) var<storage, read> saved_gates: array<Words>;
+@group(0) @binding(12) var<storage, read> saved_cells: array<Words>;
+@group(0) @binding(13) var<storage, read_write> dgates: array<Words>;
 /// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
-@group(0) @binding(14) var<storage, read_write> carry: array<vec4<f32>>;
+@group(0) @binding(14) var<storage, read_write> carry: array<Words>;
 
 const SEQUENCES: u32 = 16;
 const EIGHTS: u32 = SEQUENCES / LANES;
@@ -38,7 +39,7 @@ const EIGHTS: u32 = SEQUENCES / LANES;
 alias Sums = array<Eight, EIGHTS>;
 
 /// h_{t-1}·W_hhᵀ for a tile of units, by fours: [gate, sequence, units].
-var<workgroup> products: array<vec4<f32>, SEQUENCES * TILE_COLUMNS>;
+var<workgroup> products: array<Words, SEQUENCES * TILE_COLUMNS>;
 
 fn length_of(utterance: u32) -> u32 {
     return offsets[utterance + 1u] - offsets[utterance];
@@ -100,13 +101,13 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                     for (var k = 0u; k < pitch; k++) {
                         var weights = terms_of(weights_at(first, k), weights_at(second, k));
                         for (var e = 0u; e < EIGHTS; e++) {
-                            sums[e] = multiply_rows(hidden[state_at(rows[e], direction, 4u * k)], &weights, sums[e]);
+                            sums[e] = multiply_rows(floats(hidden[state_at(rows[e], direction, 4u * k)]), &weights, sums[e]);
                         }
                     }
                 } else if (t > 0u) {
                     for (var k = 0u; k < pitch; k++) {
                         var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                        sums[0] = multiply_rows(hidden[state_at(rows[0], direction, 4u * k)], &weights, sums[0]);
+                        sums[0] = multiply_rows(floats(hidden[state_at(rows[0], direction, 4u * k)]), &weights, sums[0]);
                     }
                 }
                 keep_products(gate, running, lane, &sums);
@@ -126,10 +127,10 @@ fn weights_at(row: u32, k: u32) -> mat4x4<f32> {
     let pitch = args.hidden / 4u;
     let place = row * pitch + k;
     return mat4x4<f32>(
-        forward_recurrent[place],
-        forward_recurrent[place + pitch],
-        forward_recurrent[place + 2u * pitch],
-        forward_recurrent[place + 3u * pitch],
+        floats(forward_recurrent[place]),
+        floats(forward_recurrent[place + pitch]),
+        floats(forward_recurrent[place + 2u * pitch]),
+        floats(forward_recurrent[place + 3u * pitch]),
     );
 }
 
@@ -145,10 +146,16 @@ fn keep_products(gate: u32, running: u32, lane: u32, sums: ptr<function, Sums>) 
         for (var i = 0u; i < min(LANES, running - LANES * e); i++) {
             let row = row_of(rows, i);
             let place = product_at(gate, LANES * e + i, lane);
-            products[place] = row[0];
-            products[place + LANES] = row[1];
+            products[place] = words(row[0]);
+            products[place + LANES] = words(row[1]);
         }
     }
+}
+
+/// W_ih·x + b + W_hh·h of four units' gate; the places are those of their input gates.
+fn sum_at(gate: u32, first: u32, first_bias: u32, s: u32, four: u32) -> vec4<f32> {
+    let further = gate * args.hidden / 4u;
+    return floats(gates[first + further]) + floats(bias[first_bias + further]) + floats(products[product_at(gate, s, four)]);
 }
 
 /// Gates, cell and state of four units of a sequence at step `t`; they are the `four`-th of their tile.
@@ -157,25 +164,25 @@ fn step_forward(range: vec2<u32>, s: u32, direction: u32, t: u32, unit: u32, fou
     let row = row_at(range, direction, t);
     let gate = gate_at(row, direction, unit);
     let first_bias = direction * args.hidden + unit / 4u;
-    let input = sigmoids(gates[gate] + bias[first_bias] + products[product_at(0u, s, four)]);
-    let forget = sigmoids(gates[gate + pitch] + bias[first_bias + pitch] + products[product_at(1u, s, four)]);
-    let update = hyperbolic_tangents(gates[gate + 2u * pitch] + bias[first_bias + 2u * pitch] + products[product_at(2u, s, four)]);
-    let output = sigmoids(gates[gate + 3u * pitch] + bias[first_bias + 3u * pitch] + products[product_at(3u, s, four)]);
+    let input = sigmoids(sum_at(0u, gate, first_bias, s, four));
+    let forget = sigmoids(sum_at(1u, gate, first_bias, s, four));
+    let update = hyperbolic_tangents(sum_at(2u, gate, first_bias, s, four));
+    let output = sigmoids(sum_at(3u, gate, first_bias, s, four));
     var cell = input * update;
     var before = vec4<f32>();
     if (t > 0u) {
         let state = state_at(row_at(range, direction, t - 1u), direction, unit);
-        cell += forget * cells[state];
-        before = hidden[state];
+        cell += forget * floats(cells[state]);
+        before = floats(hidden[state]);
     }
-    gates[gate] = input;
-    gates[gate + pitch] = forget;
-    gates[gate + 2u * pitch] = update;
-    gates[gate + 3u * pitch] = output;
+    gates[gate] = words(input);
+    gates[gate + pitch] = words(forget);
+    gates[gate + 2u * pitch] = words(update);
+    gates[gate + 3u * pitch] = words(output);
     let state = state_at(row, direction, unit);
-    cells[state] = cell;
-    previous[state] = before;
-    hidden[state] = output * hyperbolic_tangents(cell);
+    cells[state] = words(cell);
+    previous[state] = words(before);
+    hidden[state] = words(output * hyperbolic_tangents(cell));
 }
 
 /// Place of four states' gradients in `carry`; part 0 the cells', 1 and 2 the hidden states' of even and odd steps.
@@ -212,13 +219,13 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 for (var k = 0u; k < 4u * h; k += DEPTH) {
                     var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
                     for (var e = 0u; e < EIGHTS; e++) {
-                        sums[e] = multiply_rows(dgates[gate_at(rows[e], direction, k)], &weights, sums[e]);
+                        sums[e] = multiply_rows(floats(dgates[gate_at(rows[e], direction, k)]), &weights, sums[e]);
                     }
                 }
             } else {
                 for (var k = 0u; k < 4u * h; k += DEPTH) {
                     var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                    sums[0] = multiply_rows(dgates[gate_at(rows[0], direction, k)], &weights, sums[0]);
+                    sums[0] = multiply_rows(floats(dgates[gate_at(rows[0], direction, k)]), &weights, sums[0]);
                 }
             }
             keep_products(0u, running, lane, &sums);
@@ -238,7 +245,7 @@ fn gate_weights_at(row: u32, first: u32, second: u32) -> Terms {
     var weights: Terms;
     for (var i = 0u; i < DEPTH; i++) {
         let place = row + i * (args.hidden / 4u);
-        weights[i] = mat2x4<f32>(recurrent[place + first], recurrent[place + second]);
+        weights[i] = mat2x4<f32>(floats(recurrent[place + first]), floats(recurrent[place + second]));
     }
     return weights;
 }
@@ -248,25 +255,25 @@ fn step_backward(range: vec2<u32>, place: u32, direction: u32, t: u32, unit: u32
     let pitch = args.hidden / 4u;
     let row = row_at(range, direction, t);
     let gate = gate_at(row, direction, unit);
-    let input = saved_gates[gate];
-    let forget = saved_gates[gate + pitch];
-    let update = saved_gates[gate + 2u * pitch];
-    let output = saved_gates[gate + 3u * pitch];
-    let squashed = hyperbolic_tangents(saved_cells[state_at(row, direction, unit)]);
+    let input = floats(saved_gates[gate]);
+    let forget = floats(saved_gates[gate + pitch]);
+    let update = floats(saved_gates[gate + 2u * pitch]);
+    let output = floats(saved_gates[gate + 3u * pitch]);
+    let squashed = hyperbolic_tangents(floats(saved_cells[state_at(row, direction, unit)]));
     var before = vec4<f32>();
     if (t > 0u) {
-        before = saved_cells[state_at(row_at(range, direction, t - 1u), direction, unit)];
+        before = floats(saved_cells[state_at(row_at(range, direction, t - 1u), direction, unit)]);
     }
-    var dh = 0.5 * dy[(row * args.hidden + unit) / 4u];
+    var dh = 0.5 * floats(dy[(row * args.hidden + unit) / 4u]);
     var dc = vec4<f32>();
     if (range.x + t + 1u < range.y) {
-        dh += carry[carry_at(1u + (t + 1u) % 2u, place, direction, unit)];
-        dc = carry[carry_at(0u, place, direction, unit)];
+        dh += floats(carry[carry_at(1u + (t + 1u) % 2u, place, direction, unit)]);
+        dc = floats(carry[carry_at(0u, place, direction, unit)]);
     }
     dc += dh * output * (1.0 - squashed * squashed);
-    carry[carry_at(0u, place, direction, unit)] = dc * forget;
-    dgates[gate] = dc * update * input * (1.0 - input);
-    dgates[gate + pitch] = dc * before * forget * (1.0 - forget);
-    dgates[gate + 2u * pitch] = dc * input * (1.0 - update * update);
-    dgates[gate + 3u * pitch] = dh * squashed * output * (1.0 - output);
+    carry[carry_at(0u, place, direction, unit)] = words(dc * forget);
+    dgates[gate] = words(dc * update * input * (1.0 - input));
+    dgates[gate + pitch] = words(dc * before * forget * (1.0 - forget));
+    dgates[gate + 2u * pitch] = words(dc * input * (1.0 - update * update));
+    dgates[gate + 3u * pitch] = words(dh * squashed * output * (1.0 - output));
 }

@@ -5,6 +5,7 @@ import package::lanes::product::{
     LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
     terms_of, eight_of, row_of
 };
+import package::lanes::words::{Words, floats, words};
 import package::shared::pooling::{WINDOW, TAPS, wins, winner_words, edges_within, reaches};
 
 struct Args {
@@ -18,20 +19,20 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Words>;
 /// [outputs, 3, inputs]
-@group(0) @binding(2) var<storage, read> packed_weight: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> packed_weight: array<Words>;
+@group(0) @binding(3) var<storage, read> bias: array<Words>;
 @group(0) @binding(4) var<storage, read> input_offsets: array<u32>;
 @group(0) @binding(5) var<storage, read> output_offsets: array<u32>;
 /// [output rows]: utterance of a window
 @group(0) @binding(6) var<storage, read> output_owners: array<u32>;
-@group(0) @binding(7) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> y: array<Words>;
 @group(0) @binding(8) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(9) var<storage, read> gradients: array<vec4<f32>>;
+@group(0) @binding(9) var<storage, read> gradients: array<Words>;
 /// [input rows]
 @group(0) @binding(10) var<storage, read> edges: array<u32>;
-@group(0) @binding(11) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(11) var<storage, read_write> dx: array<Words>;
 /// [slabs, outputs · inputs · 3 + outputs]
 @group(0) @binding(12) var<storage, read_write> partial: array<f32>;
 
@@ -60,7 +61,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         var weights = terms_of(weights_at(first, k), weights_at(second, k));
         for (var e = 0u; e < WINDOW; e++) {
             let reached = reaches(row_edges[e], k / width);
-            let values = select(vec4<f32>(), x[select(0u, (rows[e] - 1u) * width + k, reached)], reached);
+            let values = select(vec4<f32>(), floats(x[select(0u, (rows[e] - 1u) * width + k, reached)]), reached);
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
@@ -78,10 +79,10 @@ fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
     let pitch = TAPS * args.inputs / 4u;
     let first = output * pitch + k;
     return mat4x4<f32>(
-        packed_weight[first],
-        packed_weight[first + pitch],
-        packed_weight[first + 2u * pitch],
-        packed_weight[first + 3u * pitch],
+        floats(packed_weight[first]),
+        floats(packed_weight[first + pitch]),
+        floats(packed_weight[first + 2u * pitch]),
+        floats(packed_weight[first + 3u * pitch]),
     );
 }
 
@@ -102,11 +103,11 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
     if (!inside) {
         return;
     }
-    var value = best + bias[output / 4u];
+    var value = best + floats(bias[output / 4u]);
     if (args.relu != 0u) {
         value = select(value, vec4<f32>(), value < vec4<f32>());
     }
-    y[(window * args.outputs + output) / 4u] = value;
+    y[(window * args.outputs + output) / 4u] = words(value);
     if (lane % 4u == 0u) {
         winners[window * winner_words(args.outputs) + output / 16u] = word;
     }
@@ -131,12 +132,12 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         var weights: Terms;
         for (var i = 0u; i < DEPTH; i++) {
             let row = ((4u * (k % width) + i) * TAPS + tap) * pitch;
-            weights[i] = mat2x4<f32>(packed_weight[row + first], packed_weight[row + second]);
+            weights[i] = mat2x4<f32>(floats(packed_weight[row + first]), floats(packed_weight[row + second]));
         }
         for (var e = 0u; e < EIGHTS; e++) {
             let row = min(first_row + 8u * e + lane, args.input_rows - 1u);
             let reached = reaches(row_edges[e], k / width);
-            let values = select(vec4<f32>(), gradients[select(0u, (row - 1u) * width + k, reached)], reached);
+            let values = select(vec4<f32>(), floats(gradients[select(0u, (row - 1u) * width + k, reached)]), reached);
             sums[e] = multiply_rows(values, &weights, sums[e]);
         }
     }
@@ -155,9 +156,9 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
     if (input < args.inputs) {
         let place = (row * args.inputs + input) / 4u;
         if (args.accumulate != 0u) {
-            dx[place] += sum;
+            dx[place] = words(floats(dx[place]) + sum);
         } else {
-            dx[place] = sum;
+            dx[place] = words(sum);
         }
     }
 }
@@ -182,7 +183,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
             let row_edges = subgroupShuffle(own_edges, i);
-            left[i] = select(vec4<f32>(), gradients[(row * args.outputs + output) / 4u], k + i < end);
+            left[i] = select(vec4<f32>(), floats(gradients[(row * args.outputs + output) / 4u]), k + i < end);
             right[i] = mat2x4<f32>(input_at(row, first, row_edges), input_at(row, second, row_edges));
             bias_sums += left[i];
         }
@@ -211,7 +212,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
 /// Four of the 3 · inputs numbers that row `row` of the convolution reads, zero where the utterance has ended.
 fn input_at(row: u32, column: u32, row_edges: u32) -> vec4<f32> {
     let reached = reaches(row_edges, column / args.inputs);
-    return select(vec4<f32>(), x[select(0u, (row * args.inputs + column - args.inputs) / 4u, reached)], reached);
+    return select(vec4<f32>(), floats(x[select(0u, (row * args.inputs + column - args.inputs) / 4u, reached)]), reached);
 }
 
 fn store_weight_gradient(slab: u32, output: u32, column: u32, sum: vec4<f32>) {

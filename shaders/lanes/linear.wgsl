@@ -5,6 +5,7 @@ import package::lanes::product::{
     LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
     row_of
 };
+import package::lanes::words::{Words, floats, words};
 
 struct Args {
     rows: u32,
@@ -22,35 +23,40 @@ struct Args {
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> gate: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Words>;
+@group(0) @binding(2) var<storage, read> weight: array<Words>;
+@group(0) @binding(3) var<storage, read> bias: array<Words>;
+@group(0) @binding(4) var<storage, read_write> y: array<Words>;
+@group(0) @binding(5) var<storage, read> dy: array<Words>;
+@group(0) @binding(6) var<storage, read> gate: array<Words>;
+@group(0) @binding(7) var<storage, read_write> dx: array<Words>;
 /// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
-@group(0) @binding(8) var<storage, read_write> partial: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> partial: array<Words>;
 
 /// Four values before the activation, none where the ReLU was shut.
 fn gradients(place: u32) -> vec4<f32> {
-    let value = dy[place];
+    let value = floats(dy[place]);
     if (args.relu == 0u) {
         return value;
     }
-    return select(value, vec4<f32>(), gate[place] <= vec4<f32>());
+    return select(value, vec4<f32>(), floats(gate[place]) <= vec4<f32>());
 }
 
 /// Four rows of weights, as many inputs of each.
 fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
     let pitch = args.inputs / 4u;
     let first = output * pitch + k;
-    return mat4x4<f32>(weight[first], weight[first + pitch], weight[first + 2u * pitch], weight[first + 3u * pitch]);
+    return mat4x4<f32>(
+        floats(weight[first]),
+        floats(weight[first + pitch]),
+        floats(weight[first + 2u * pitch]),
+        floats(weight[first + 3u * pitch]),
+    );
 }
 
 /// Bias of four outputs.
 fn bias_at(output: u32) -> vec4<f32> {
-    return select(vec4<f32>(), bias[select(0u, output / 4u, args.has_bias != 0u)], args.has_bias != 0u);
+    return select(vec4<f32>(), floats(bias[select(0u, output / 4u, args.has_bias != 0u)]), args.has_bias != 0u);
 }
 
 /// Stores four outputs of a row; past the matrix' end there are none.
@@ -60,7 +66,7 @@ fn store_output(row: u32, output: u32, before: vec4<f32>) {
         values = select(values, vec4<f32>(), values < vec4<f32>());
     }
     if (output < args.outputs) {
-        y[(row * args.outputs + output) / 4u] = values;
+        y[(row * args.outputs + output) / 4u] = words(values);
     }
 }
 
@@ -76,7 +82,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         var weights = terms_of(weights_at(first, k), weights_at(second, k));
         for (var e = 0u; e < EIGHTS; e++) {
             let row = min(first_row + 8u * e + lane, args.rows - 1u);
-            sums[e] = multiply_rows(x[row * pitch + k], &weights, sums[e]);
+            sums[e] = multiply_rows(floats(x[row * pitch + k]), &weights, sums[e]);
         }
     }
     let first_bias = bias_at(first);
@@ -96,9 +102,9 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
     if (input < args.inputs) {
         let place = (row * args.inputs + input) / 4u;
         if (args.accumulate != 0u) {
-            dx[place] += sum;
+            dx[place] = words(floats(dx[place]) + sum);
         } else {
-            dx[place] = sum;
+            dx[place] = words(sum);
         }
     }
 }
@@ -115,7 +121,7 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         var weights: Terms;
         for (var i = 0u; i < DEPTH; i++) {
             let row = (k + i) * pitch;
-            weights[i] = mat2x4<f32>(weight[row + first], weight[row + second]);
+            weights[i] = mat2x4<f32>(floats(weight[row + first]), floats(weight[row + second]));
         }
         for (var e = 0u; e < EIGHTS; e++) {
             let row = min(first_row + 8u * e + lane, args.rows - 1u);
@@ -135,7 +141,7 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
 
 fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
     if (input < args.inputs) {
-        partial[(slab + output * args.inputs + input) / 4u] = sum;
+        partial[(slab + output * args.inputs + input) / 4u] = words(sum);
     }
 }
 
@@ -157,7 +163,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
             let row = min(k + i, end - 1u);
             let x_row = row * args.x_pitch / 4u;
             left[i] = select(vec4<f32>(), gradients((row * args.dy_pitch + args.dy_column + output) / 4u), k + i < end);
-            right[i] = mat2x4<f32>(x[x_row + first], x[x_row + second]);
+            right[i] = mat2x4<f32>(floats(x[x_row + first]), floats(x[x_row + second]));
             bias_sums += left[i];
         }
         for (var e = 0u; e < EIGHTS; e++) {
@@ -175,6 +181,6 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         }
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {
-        partial[(slab + args.outputs * args.inputs + output) / 4u] = bias_sums;
+        partial[(slab + args.outputs * args.inputs + output) / 4u] = words(bias_sums);
     }
 }

@@ -36,7 +36,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "INTERFACE")]
     pub backend: Option<Interface>,
     /// Optional features to compute without, though the adapter has them ('mcsan devices' shows which): subgroups, f16,
-    /// immediates, cooperative-matrices, timestamps
+    /// int64, immediates, cooperative-matrices, timestamps
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',', env = "MCSAN_WITHOUT", hide_env_values = true)]
     pub without: Vec<Feature>,
     /// How 'train', 'crossval', 'ablate' and 'profile' choose the tiles of matrix products on graphics hardware: timed once

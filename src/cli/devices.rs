@@ -9,8 +9,9 @@ use super::{Done, print_json};
 use crate::backend::gpu::{self, Feature, Offer, check_limits, check_needs, shader};
 
 /// Optional features that a shader or the program may use, and their names.
-const FEATURES: [(&str, wgpu::Features); 7] = [
+const FEATURES: [(&str, wgpu::Features); 8] = [
     ("f16", wgpu::Features::SHADER_F16),
+    ("int64", wgpu::Features::SHADER_INT64),
     ("subgroups", wgpu::Features::SUBGROUP),
     ("immediates", wgpu::Features::IMMEDIATES),
     ("pipeline_cache", wgpu::Features::PIPELINE_CACHE),

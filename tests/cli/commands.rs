@@ -44,7 +44,7 @@ fn devices_are_listed_with_driver_and_limits() {
 #[test]
 fn a_device_is_used_as_if_it_lacked_a_feature() {
     let here = Path::new(".");
-    let devices = mcsan(here, "devices --without subgroups,f16,immediates,cooperative-matrices --json").json();
+    let devices = mcsan(here, "devices --without subgroups,f16,int64,immediates,cooperative-matrices --json").json();
     for device in devices["devices"].as_array().unwrap() {
         assert!(device["features_used"].as_array().unwrap().is_empty(), "{device}");
         for variant in device["variants"].as_array().unwrap() {
@@ -57,7 +57,9 @@ fn a_device_is_used_as_if_it_lacked_a_feature() {
     let wrong = mcsan(here, "devices --without warp");
     assert_eq!(wrong.code, Some(2));
     assert!(
-        ["'warp'", "subgroups", "f16", "immediates", "cooperative-matrices", "timestamps"].iter().all(|name| wrong.stderr.contains(name))
+        ["'warp'", "subgroups", "f16", "int64", "immediates", "cooperative-matrices", "timestamps"]
+            .iter()
+            .all(|name| wrong.stderr.contains(name))
     );
 }
 

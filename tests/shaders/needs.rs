@@ -19,6 +19,7 @@ fn needs_are_read_from_the_wgsl() {
     assert_eq!(needs(&main("")), Ok(vec![]));
     assert_eq!(needs(&format!("enable f16;\n{}", main("var x = 1.0h;"))), Ok(vec!["Need::F16".into()]));
     assert_eq!(needs(&main("var x = subgroupAdd(lane);")), Ok(vec!["Need::Subgroups".into()]));
+    assert_eq!(needs(&main("var x = u64(lane);")), Ok(vec!["Need::Int64".into()]));
     let immediate = format!("struct Args {{ count: u32 }} var<immediate> args: Args;\n{}", main("var x = args.count;"));
     assert_eq!(needs(&immediate), Ok(vec!["Need::Immediates".into()]));
     let product = |sum: &str| {

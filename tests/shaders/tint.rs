@@ -135,7 +135,7 @@ fn webgpu_feature(need: Need) -> Option<(&'static str, &'static str)> {
         Need::F16 => Some(("shader-f16", "")),
         // naga does not.
         Need::Subgroups => Some(("subgroups", "enable subgroups;\n")),
-        Need::Immediates | Need::CooperativeMatrix { .. } => None,
+        Need::Int64 | Need::Immediates | Need::CooperativeMatrix { .. } => None,
     }
 }
 

@@ -181,7 +181,7 @@ impl Gpu {
     /// Whether subgroups are the eight invocations of a processor's vector, which the variants `lanes` are made for.
     pub(super) fn runs_lanes(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
-            && self.offer.features.contains(wgpu::Features::SUBGROUP)
+            && self.offer.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
             && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [LANES; 2]
     }
 

@@ -13,6 +13,8 @@ pub enum Feature {
     Subgroups,
     /// 16-bit floats.
     F16,
+    /// 64-bit integers, which move two floats at a time.
+    Int64,
     /// Arguments without a buffer.
     Immediates,
     /// Products of small matrices that a subgroup holds together.
@@ -22,13 +24,14 @@ pub enum Feature {
 }
 
 impl Feature {
-    pub const ALL: [Self; 5] = [Self::Subgroups, Self::F16, Self::Immediates, Self::CooperativeMatrices, Self::Timestamps];
+    pub const ALL: [Self; 6] = [Self::Subgroups, Self::F16, Self::Int64, Self::Immediates, Self::CooperativeMatrices, Self::Timestamps];
 
     /// As `--without` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Subgroups => "subgroups",
             Self::F16 => "f16",
+            Self::Int64 => "int64",
             Self::Immediates => "immediates",
             Self::CooperativeMatrices => "cooperative-matrices",
             Self::Timestamps => "timestamps",
@@ -40,6 +43,7 @@ impl Feature {
         match self {
             Self::Subgroups => wgpu::Features::SUBGROUP,
             Self::F16 => wgpu::Features::SHADER_F16,
+            Self::Int64 => wgpu::Features::SHADER_INT64,
             Self::Immediates => wgpu::Features::IMMEDIATES,
             Self::CooperativeMatrices => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
             Self::Timestamps => wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
@@ -63,6 +67,8 @@ impl FromStr for Feature {
 pub enum Need {
     /// 16-bit floats.
     F16,
+    /// 64-bit integers.
+    Int64,
     /// Operations across a subgroup.
     Subgroups,
     /// Arguments without a buffer.
@@ -76,6 +82,7 @@ impl Need {
     pub fn feature(self) -> wgpu::Features {
         let feature = match self {
             Self::F16 => Feature::F16,
+            Self::Int64 => Feature::Int64,
             Self::Subgroups => Feature::Subgroups,
             Self::Immediates => Feature::Immediates,
             Self::CooperativeMatrix { .. } => Feature::CooperativeMatrices,
@@ -88,6 +95,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::F16 => f.write_str("f16"),
+            Self::Int64 => f.write_str("int64"),
             Self::Subgroups => f.write_str("subgroups"),
             Self::Immediates => f.write_str("immediates"),
             Self::CooperativeMatrix { m, n, k, factors, sum } => {
