@@ -125,7 +125,11 @@ fn glsl_compiles_for_gl_es_3_1_and_for_desktop_gl() {
     let file = folder.path().join("shader.comp");
     let mut count = 0;
     each(|name, variant, entry, module, info, checks| {
-        if uses_matrices(variant) || uses_int64(variant) {
+        if uses_matrices(variant) {
+            return;
+        }
+        if uses_int64(variant) {
+            println!("skipped: {name}: naga writes no 64-bit integers for GL, whose devices run another variant");
             return;
         }
         for version in [glsl::Version::Embedded { version: 310, is_webgl: false }, glsl::Version::Desktop(430), glsl::Version::Desktop(450)]
@@ -183,7 +187,9 @@ fn hlsl_compiles_for_shader_models_5_1_and_6_0() {
                 .write(module, info, None)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
             let entry_point = written.entry_point_names[0].as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
-            if let Some(compiler) = compiler.as_ref().filter(|_| !uses_int64(variant)) {
+            if uses_int64(variant) {
+                println!("skipped: {name} for {shader_model:?} is written and not compiled: glslang's HLSL has no 64-bit integers");
+            } else if let Some(compiler) = &compiler {
                 fs::write(&file, with_array_zeros(&source)).unwrap();
                 let options = ["-D", "-V", "--target-env", "vulkan1.1", "-S", "comp", "-e", entry_point, "-o", out.to_str().unwrap()];
                 assert_eq!(compiler.refusal(&options, &file), None, "{name} for {shader_model:?}\n{source}");

@@ -178,7 +178,8 @@ impl Gpu {
         })
     }
 
-    /// Whether subgroups are the eight invocations of a processor's vector, which the variants `lanes` are made for.
+    /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants `lanes`
+    /// are made for.
     pub(super) fn runs_lanes(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
             && self.offer.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
