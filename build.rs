@@ -2,8 +2,8 @@
 //! parsed and validated by naga, searched for barriers in diverging control flow, and reflected into Rust. A kernel's bindings, arguments, workgroup size and workgroup
 //! memory are thereby read from its WGSL and never kept in step by hand; a shader that does not validate does not build.
 
-#[path = "build/needs.rs"]
-mod needs;
+#[path = "build/requirements.rs"]
+mod requirements;
 #[path = "build/uniformity.rs"]
 mod uniformity;
 
@@ -63,8 +63,8 @@ struct Variant {
     source: String,
     module: Module,
     info: ModuleInfo,
-    /// Features beyond WebGPU's core, as Rust of `Need`.
-    needs: Vec<String>,
+    /// Features beyond WebGPU's core, as Rust of `Requirement`.
+    requirements: Vec<String>,
 }
 
 impl Shader {
@@ -96,7 +96,12 @@ impl Shader {
             .variants
             .iter()
             .map(|variant| {
-                format!("Variant {{ name: {:?}, source: {:?}, needs: &[{}] }}, ", variant.name, variant.source, variant.needs.join(", "))
+                format!(
+                    "Variant {{ name: {:?}, source: {:?}, requirements: &[{}] }}, ",
+                    variant.name,
+                    variant.source,
+                    variant.requirements.join(", ")
+                )
             })
             .collect();
         writeln!(
@@ -214,10 +219,10 @@ impl Variant {
         let own_folder = name.split('+').find(|part| folder.join(part).join(shader).with_extension("wgsl").exists());
         let module = own_folder.map_or(format!("package::{shader}"), |own| format!("package::{own}::{shader}"));
         let source = compiler.compile(&module.parse()?).map_err(|failure| failure.to_string())?.to_string();
-        let (module, info) = needs::read(&source, needs::optional())?;
+        let (module, info) = requirements::read(&source, requirements::optional())?;
         uniformity::check(&module, &source)?;
-        let needs = needs::of(&module, &info, &source)?;
-        Ok(Self { name: name.to_owned(), source, module, info, needs })
+        let requirements = requirements::of(&module, &info, &source)?;
+        Ok(Self { name: name.to_owned(), source, module, info, requirements })
     }
 
     fn constants(&self) -> BTreeMap<String, u32> {

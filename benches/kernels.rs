@@ -6,12 +6,14 @@ use std::cell::RefCell;
 
 use common::scaled;
 use divan::Bencher;
-use mcsan::audio::mfcc::{MfccSettings, MfccTables, SAMPLE_RATE};
-use mcsan::backend::philox::Stream;
+use mcsan::audio::mfcc::{MfccSettings, SAMPLE_RATE};
+use mcsan::backend::MfccTables;
 use mcsan::backend::{
-    Activation, AdamStep, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, Edges, LstmWeights, NormSinks, Precision,
-    Ragged, Sink, StepSize, Tokens, Write, ZScore, loss_scaling,
+    AdamStep, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, Edges, LstmWeights, NormSinks, Ragged, Sink, StepSize,
+    Tokens, Write, ZScore, loss_scaling,
 };
+use mcsan::base::numbers::{Activation, Precision};
+use mcsan::base::philox::Stream;
 use mcsan::check::Source;
 use mcsan::dataset::BatchShape;
 use mcsan::model::batch::acoustic_rows;

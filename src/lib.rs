@@ -6,30 +6,33 @@
 //! once, sends it through nineteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
 //! what the shader must compute.
 //!
-//! # The house, top floor first; imports point down
+//! # The house, top floor first
+//!
+//! A module imports what stands below it or to its right, and nothing else; `tests/house.rs` holds the imports against this.
 //!
 //! ```text
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
 //! experiment/    folds, cross-validation, ablation, their statistics and tables
-//! picture/ onnx/ attention weights as SVG and PNG · a trained model for onnxruntime
-//! profile/       every kernel of a step timed, under the device's roofs; shapes of batches that are the same everywhere
-//! check/         every kernel's cases, and the comparison with the float64 reference
-//! report/        report.html: plots as inline SVG, tables, the page
-//! train/         options and events (run), epochs (under_way), files and taking up (run_folder), one step (trainer),
+//! profile/ report/ picture/ onnx/ check/   what is made of a run, a model, a device: every kernel of a step timed, under the
+//!                device's roofs; report.html; attention weights as SVG and PNG; a trained model for onnxruntime; every kernel's
+//!                cases, and the comparison with the float64 reference
+//! train/         options and events (run), epochs (epoch), files and resuming (run_folder), one step (trainer),
 //!                batches, checkpoints, metrics, TensorBoard, predict, the overfit check
-//! prepare.rs     a corpus → features on the device → a data set, nothing held whole     demo.rs  the embedded corpus
 //! model/         parameters in one buffer, layers, mcsan: each a plain forward function; cost: parameters and FLOP
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
+//! demo.rs prepare.rs   the embedded corpus; a corpus → features on the device → a data set, nothing held whole
 //! backend/       trait Backend: the kernels, each with its equation and shapes
 //!     cpu/           the reference: one file per kernel, in f32 or f64
 //!     gpu/           adapter, device, buffers, dispatch, pipelines, recording, readback; kernels/: one launch file per kernel
-//! config/        every setting, its default and meaning
 //! dataset/       the prepared file, normalisation, batches on the host
-//! corpus/ text/ audio/   a corpus → utterances · tokens, word vectors · decoding, resampling, MFCC settings
-//! shaders/       one WGSL file per kernel; shared/ what they import; lanes/, matrices/ variants for software adapters, mixed precision; peaks/ what shows a device's roofs
-//! build.rs       expands, validates and reflects them; build/: barriers that not all reach, features that a variant needs
+//! text/ corpus/ audio/ config/   tokens, word vectors; a corpus → utterances; decoding, resampling, MFCC settings; every setting
+//! base/          random numbers, hashes, number types, word tables, tile choices: imports nothing
 //! ```
+//!
+//! Beside `src`: `shaders/` has one WGSL file per kernel, `shared/` what they import, `lanes/` and `matrices/` the variants for
+//! software adapters and mixed precision, `peaks/` what shows a device's roofs; `build.rs` expands, validates and reflects them,
+//! `build/` finds barriers that not all reach and the features that a variant requires.
 //!
 //! A kernel `name` is [`backend::Backend`]`::name` (equation, shapes), `backend/cpu/name.rs`,
 //! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` and its cases in [`check`]; forgetting one does not compile.
@@ -78,6 +81,7 @@
 
 pub mod audio;
 pub mod backend;
+pub mod base;
 pub mod check;
 pub mod cli;
 pub mod config;

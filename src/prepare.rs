@@ -11,8 +11,9 @@ use std::thread;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::audio::mfcc::{MfccError, MfccSettings, MfccTables};
+use crate::audio::mfcc::{MfccError, MfccSettings};
 use crate::audio::{AudioError, decode};
+use crate::backend::MfccTables;
 use crate::backend::{Backend, BackendError, Matrix, Ragged, as_f32};
 use crate::corpus::{Corpus, LeftOut};
 use crate::dataset::{Dataset, FeatureRows, UtteranceInfo};

@@ -5,11 +5,11 @@
 
 use std::fmt;
 
-use crate::backend::philox::Stream;
 use crate::backend::{
-    Activation, AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, LstmWeights, Matrix, NormSinks, Precision, Ragged, Sink, Tokens,
-    Write, ZScore,
+    AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, LstmWeights, Matrix, NormSinks, Ragged, Sink, Tokens, Write, ZScore,
 };
+use crate::base::numbers::{Activation, Precision};
+use crate::base::philox::Stream;
 
 /// Whether a tape keeps what gradients need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

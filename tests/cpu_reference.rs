@@ -2,8 +2,10 @@
 //! equal maxima, NaN that stays NaN, and answers where there is nothing to attend to or look up.
 
 use mcsan::backend::cpu::{Cpu, CpuTensor};
-use mcsan::backend::philox::Stream;
-use mcsan::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, OUT_OF_VOCABULARY, POOL, Precision, Ragged, Tokens};
+use mcsan::backend::{AttentionInputs, Backend, LstmWeights, Matrix, Ragged, Tokens};
+use mcsan::base::numbers::{Activation, POOL, Precision};
+use mcsan::base::philox::Stream;
+use mcsan::base::words::OUT_OF_VOCABULARY;
 use mcsan::check::Kernel;
 
 #[test]

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcsan::backend::OUT_OF_VOCABULARY;
+use mcsan::base::words::OUT_OF_VOCABULARY;
+use mcsan::base::words::WordTable;
+use mcsan::config::Normalise;
 use mcsan::corpus::{LeftOut, Split};
 use mcsan::dataset::store::{self, Content, Dtype, Store, StoreError, Tensor};
-use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Normalise, Spool, UtteranceInfo, WordTable};
+use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Spool, UtteranceInfo};
 
 /// Three utterances of 10, 2 and 0 frames of two coefficients, and of 2, 0 and 1 words.
 fn dataset() -> Dataset {

@@ -6,8 +6,8 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
+use mcsan::base::words::WordTable;
 use mcsan::corpus::{Split, Utterance, manifest};
-use mcsan::dataset::WordTable;
 use mcsan::text::{OutOfVocabulary, TextError, TextTable, tokenise, vectors};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -216,10 +216,10 @@ fn of_an_archive_with_several_texts_one_must_be_chosen() {
 fn a_packed_file_that_is_cut_short_or_damaged_is_refused() {
     let content: String = (0..5000).map(|word| format!("word{word} {} {}\n", word as f32 * 0.37, word % 17)).collect();
     for (kind, whole) in [("gzip", gzip(&content)), ("zip", zip(&[("v.txt", &content)]))] {
-        let mend = format!("its {kind} data are cut short or damaged");
+        let remedy = format!("its {kind} data are cut short or damaged");
         for length in [12, 40, whole.len() / 2, whole.len() - 1] {
             let cut = refusal(&whole[..length], &["word4999"]);
-            assert!(cut.contains(&mend) && cut.contains("fetch the file again"), "{length} bytes of {kind}: {cut}");
+            assert!(cut.contains(&remedy) && cut.contains("fetch the file again"), "{length} bytes of {kind}: {cut}");
         }
         let mut damaged = whole.clone();
         damaged[whole.len() / 2] ^= 0x10;

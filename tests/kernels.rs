@@ -117,7 +117,7 @@ fn a_broken_shader_fails_its_kernels_comparison() {
                     continue;
                 }
                 // Where faster variants run, those without a need get what is left: too few cases to be sure.
-                let judged = gpu.fast_paths().is_empty() || shader.variants.len() == 1 || !variant.needs.is_empty();
+                let judged = gpu.fast_paths().is_empty() || shader.variants.len() == 1 || !variant.requirements.is_empty();
                 assert!(caught || !judged, "{name}: {}.{} with '{to}' for '{from}' passes all its cases", shader.name, variant.name);
                 // The next cases must fail by their own fault.
                 gpu.substitute(shader, number, variant.source.into());

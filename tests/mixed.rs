@@ -55,7 +55,7 @@ fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
         let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
         let started_at = |scale: f32, good: f32| {
             let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &[1.0; 5]);
-            trainer.take_up(7, &moments, Some([scale, good, 0.0]));
+            trainer.resume(7, &moments, Some([scale, good, 0.0]));
             trainer
         };
         let mut trainer = started_at(2f32.powi(40), 12.0);
@@ -98,7 +98,7 @@ fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
         let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
         let taken_up = |steps, parameters: &[f32], moments: &[Vec<f32>; 2], scaling| {
             let mut trainer = Trainer::new(backend, &settings, &dimensions, parameters, &[1.0; 5]);
-            trainer.take_up(steps, moments, Some(scaling));
+            trainer.resume(steps, moments, Some(scaling));
             trainer
         };
         // The next step is sent before anyone looks at the last one's outcome, as in a training.

@@ -6,9 +6,10 @@ mod common;
 use std::path::PathBuf;
 
 use mcsan::backend::Backend;
+use mcsan::config::Normalise;
 use mcsan::config::Settings;
 use mcsan::dataset::store::Store;
-use mcsan::dataset::{Dataset, Normalisation, Normalise};
+use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{Dimensions, Mcsan};
 use mcsan::train::batches::Batches;
 use mcsan::train::checkpoint::read_named;

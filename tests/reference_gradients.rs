@@ -4,8 +4,8 @@
 //! difference's own error is h²/6 of the third derivative, 4e-11, and rounding of the objective over h, 1e-10.
 
 use mcsan::backend::cpu::Cpu;
-use mcsan::backend::philox::Stream;
-use mcsan::backend::{Activation, Precision};
+use mcsan::base::numbers::{Activation, Precision};
+use mcsan::base::philox::Stream;
 use mcsan::check::cases::*;
 use mcsan::check::differentiable::{Differentiable, Leaf, Trial};
 use mcsan::check::{FINE as STEP, Inputs, Output, Source, read_all};

@@ -4,7 +4,8 @@ mod common;
 
 use std::path::PathBuf;
 
-use mcsan::backend::{Backend, Matrix, Precision, Sink, Write, as_f32};
+use mcsan::backend::{Backend, Matrix, Sink, Write, as_f32};
+use mcsan::base::numbers::Precision;
 use mcsan::config::Settings;
 use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{Dimensions, Mcsan};

@@ -6,8 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use common::gpus;
-use mcsan::backend::gpu::{Checking, Form, Gpu, Tile, TileChoice, shader};
+use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{Backend, Clock};
+use mcsan::base::tiles::{Form, Tile, TileChoice};
 use mcsan::check::{Case, Kernel, Output};
 
 /// The cases of the kernels that are products, in f32.

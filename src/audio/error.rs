@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::mono::LONGEST_MINUTES;
 
-/// Failure of a recording; each names the file and the mend.
+/// Failure of a recording; each names the file and the remedy.
 #[derive(Debug, Error)]
 pub enum AudioError {
     #[error("{}: cannot be read ({source}); check the path and its permissions", path.display())]

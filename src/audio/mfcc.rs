@@ -1,4 +1,4 @@
-//! Settings of the MFCC front-end and the constant tables that its kernels read.
+//! Settings of the MFCC front-end, and what its constant tables hold.
 //!
 //! Conventions are those of a library that others compute features with, see [`Convention`].
 
@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::mel::MelScale;
-use crate::backend::{Backend, DeltaFilter, Edges};
 
 /// Sampling rate of the features; other rates are resampled.
 pub const SAMPLE_RATE: u32 = 16_000;
@@ -137,23 +136,6 @@ impl MfccSettings {
     }
 }
 
-/// The front-end's constants on a backend.
-pub struct MfccTables<B: Backend> {
-    pub settings: MfccSettings,
-    /// `[1, transform]`: the periodic window, centred, zeros around it.
-    pub window: B::Tensor,
-    /// `[transform / 2, 2]`: cos and sin of -2πk / transform.
-    pub twiddles: B::Tensor,
-    /// `[mel_bands, bins]`: the bands' triangles.
-    pub mel: B::Tensor,
-    /// `[2 · mel_bands]`: first bin and end bin of each band, pairs.
-    pub mel_ranges: B::Words,
-    /// `[coefficients, mel_bands]`: orthonormal DCT-II.
-    pub dct: B::Tensor,
-    /// Makes the differences over time, where they are wanted.
-    pub deltas: Option<DeltaFilter<B>>,
-}
-
 /// Settings that no front-end can have.
 #[derive(Debug, Clone, Error, PartialEq)]
 pub enum MfccError {
@@ -201,7 +183,7 @@ impl MfccSettings {
     }
 
     /// The window's samples, centred in the transform.
-    fn window(&self) -> Vec<f64> {
+    pub(crate) fn window(&self) -> Vec<f64> {
         let (mean, swing) = match self.window_shape {
             Window::Hann => (0.5, 0.5),
             Window::Hamming => (0.54, 0.46),
@@ -214,14 +196,19 @@ impl MfccSettings {
         centred
     }
 
+    /// `[mel_bands, bins]`: the bands' triangles.
+    pub(crate) fn mel_filters(&self) -> Vec<f64> {
+        self.mel_scale().filters(self.mel_bands, self.transform)
+    }
+
     /// cos and sin of -2πk / transform.
-    fn twiddles(&self) -> Vec<f64> {
+    pub(crate) fn twiddles(&self) -> Vec<f64> {
         let angles = (0..self.transform / 2).map(|k| -TAU * k as f64 / self.transform as f64);
         angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect()
     }
 
     /// `√(2/M) cos(πk (2m + 1) / 2M)`, the first row divided by √2.
-    fn dct(&self) -> Vec<f64> {
+    pub(crate) fn dct(&self) -> Vec<f64> {
         let bands = self.mel_bands as f64;
         let places = (0..self.coefficients).flat_map(|k| (0..self.mel_bands).map(move |m| (k, m)));
         let values = places.map(|(k, m)| {
@@ -230,77 +217,4 @@ impl MfccSettings {
         });
         values.collect()
     }
-}
-
-/// Taps of librosa's deltas: a line or a parabola is fitted to nine frames (Savitzky and Golay 1964).
-const FITTED_FRAMES: usize = 9;
-/// Taps of torchaudio's deltas: the regression of the HTK book, two frames to either side.
-const REGRESSION_FRAMES: usize = 5;
-
-/// `[width]`: what the slope of a line, fitted to frames in a row by least squares, is made of.
-fn slope_taps(width: usize) -> Vec<f64> {
-    let half = (width / 2) as f64;
-    let places = (0..width).map(|tap| tap as f64 - half);
-    let norm: f64 = places.clone().map(|place| place * place).sum();
-    places.map(|place| place / norm).collect()
-}
-
-/// `[width]`: the same for the second derivative of a parabola.
-fn curvature_taps(width: usize) -> Vec<f64> {
-    let half = (width / 2) as f64;
-    let squares = (0..width).map(|tap| (tap as f64 - half).powi(2));
-    let mean = squares.clone().sum::<f64>() / width as f64;
-    let norm: f64 = squares.clone().map(|square| (square - mean).powi(2)).sum();
-    squares.map(|square| 2.0 * (square - mean) / norm).collect()
-}
-
-impl MfccSettings {
-    /// The filter of the differences over time; `None` where none are wanted.
-    fn delta_filter<B: Backend>(&self, upload: impl Fn(Vec<f64>, usize) -> B::Tensor) -> Option<DeltaFilter<B>> {
-        let orders = (self.deltas > 0).then_some(self.deltas)?;
-        Some(match self.convention {
-            Convention::Librosa | Convention::Htk => {
-                let mut taps = slope_taps(FITTED_FRAMES);
-                if orders > 1 {
-                    taps.extend(curvature_taps(FITTED_FRAMES));
-                }
-                DeltaFilter { orders, edges: Edges::Shifted, taps: upload(taps, FITTED_FRAMES) }
-            }
-            Convention::Torchaudio => {
-                DeltaFilter { orders, edges: Edges::Repeated, taps: upload(slope_taps(REGRESSION_FRAMES), REGRESSION_FRAMES) }
-            }
-        })
-    }
-}
-
-impl<B: Backend> MfccTables<B> {
-    /// Computes the tables in float64 and uploads them.
-    ///
-    /// # Errors
-    /// [`MfccError`].
-    pub fn new(backend: &B, settings: &MfccSettings) -> Result<Self, MfccError> {
-        settings.validate()?;
-        let upload = |values: Vec<f64>, columns: usize| {
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-            backend.upload(&values, [values.len() / columns, columns])
-        };
-        let mel = settings.mel_scale().filters(settings.mel_bands, settings.transform);
-        let ranges: Vec<u32> = mel.chunks_exact(settings.bins()).flat_map(support).collect();
-        Ok(Self {
-            window: upload(settings.window(), settings.transform),
-            twiddles: upload(settings.twiddles(), 2),
-            mel: upload(mel, settings.bins()),
-            mel_ranges: backend.upload_words(&ranges),
-            dct: upload(settings.dct(), settings.mel_bands),
-            deltas: settings.delta_filter(upload),
-            settings: settings.clone(),
-        })
-    }
-}
-
-/// First and end bin of a filter; both 0 for a band so narrow that it holds no bin.
-fn support(filter: &[f64]) -> [u32; 2] {
-    let first = filter.iter().position(|&weight| weight > 0.0);
-    let last = filter.iter().rposition(|&weight| weight > 0.0);
-    first.zip(last).map_or([0, 0], |(first, last)| [first as u32, last as u32 + 1])
 }

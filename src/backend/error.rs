@@ -1,4 +1,4 @@
-//! What can go wrong on a device, said in one line with its mend.
+//! What can go wrong on a device, said in one line with its remedy.
 
 use thiserror::Error;
 
@@ -12,8 +12,8 @@ pub enum BackendError {
     NoAdapter { wanted: String, found: String },
     #[error("{adapter}: no device could be opened ({reason}); choose another with --device, or use --device cpu")]
     NoDevice { adapter: String, reason: String },
-    #[error("kernel {kernel}: {what} needs {needed}, the device allows {limit}; {mend}")]
-    Limit { kernel: &'static str, what: &'static str, needed: u64, limit: u64, mend: &'static str },
+    #[error("kernel {kernel}: {what} needs {needed}, the device allows {limit}; {remedy}")]
+    Limit { kernel: &'static str, what: &'static str, needed: u64, limit: u64, remedy: &'static str },
     #[error("kernel {kernel}: variant {variant} needs {feature}, which the device lacks; use another --device, or --device cpu")]
     Feature { kernel: &'static str, variant: &'static str, feature: String },
     #[error("no optional feature is called '{name}' (there are: {known})")]
@@ -33,7 +33,7 @@ impl BackendError {
     pub fn smaller_batch_helps(&self) -> bool {
         match self {
             Self::OutOfMemory { .. } => true,
-            Self::Limit { mend, .. } => *mend == SMALLER_BATCH,
+            Self::Limit { remedy, .. } => *remedy == SMALLER_BATCH,
             _ => false,
         }
     }

@@ -11,27 +11,23 @@
 pub mod cpu;
 pub mod error;
 mod execution;
+mod front_end;
 pub mod gpu;
 mod operands;
-pub mod philox;
 mod ragged;
 
 use std::future::Future;
 
 pub use error::{BackendError, Result};
 pub use execution::{Clock, Execution, Executions, Work};
+pub use front_end::MfccTables;
 pub use operands::*;
-use philox::Stream;
 pub use ragged::{Preceding, Ragged};
 
-use crate::audio::mfcc::MfccTables;
-
-/// Longest supported hidden size of the LSTM: its state lies in 16 KiB of workgroup memory, eight sequences at a time.
-pub const MAX_LSTM_HIDDEN: usize = 512;
-/// Largest supported head size d_k.
-pub const MAX_HEAD_SIZE: usize = 64;
-/// Window and stride of the max-pool (1).
-pub const POOL: u32 = 3;
+use crate::base::numbers::{Activation, Precision};
+use crate::base::philox::Stream;
+use crate::base::real::Real;
+use crate::base::tiles::TileChoice;
 
 /// A matrix on a backend: a cheap handle, row-major `[rows, columns]`.
 pub trait Matrix: Clone {
@@ -85,7 +81,7 @@ pub const SLICE_ALIGNMENT: usize = 64;
 /// | the others | each element by itself, as IEEE 754 has it; `mfcc` takes finite samples |
 pub trait Backend: Sized {
     /// Number type of the matrices.
-    type Element: cpu::Real;
+    type Element: Real;
     type Tensor: Matrix;
     /// A list of 32-bit words: offsets, indices, labels.
     type Words: Clone;
@@ -96,7 +92,7 @@ pub trait Backend: Sized {
     fn device_name(&self) -> String;
 
     /// The tiles that matrix products were found to be fastest with, on backends that have several.
-    fn tiles(&self) -> Vec<gpu::TileChoice> {
+    fn tiles(&self) -> Vec<TileChoice> {
         Vec::new()
     }
 
@@ -350,7 +346,7 @@ pub fn loss_scaling(precision: Precision) -> [f32; 3] {
 }
 
 /// A device's numbers as float32.
-pub fn as_f32<E: cpu::Real>(values: Vec<E>) -> Vec<f32> {
+pub fn as_f32<E: Real>(values: Vec<E>) -> Vec<f32> {
     values.into_iter().map(E::as_f32).collect()
 }
 

@@ -1,6 +1,8 @@
 //! What kernels take and give besides plain matrices: groups of weights, layouts' companions, what the way back needs.
 
 use super::{Backend, Ragged};
+use crate::base::numbers::Activation;
+use crate::base::words::OUT_OF_VOCABULARY;
 
 /// How a gradient kernel leaves its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,24 +18,6 @@ pub enum Write {
 pub struct Sink<T> {
     pub tensor: T,
     pub write: Write,
-}
-
-/// What a matrix product applies to its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    None,
-    Relu,
-}
-
-/// Setting `train.precision`: in which number format a matrix product takes its factors. Sums and everything else are f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    #[default]
-    F32,
-    /// Both factors rounded to f16, the nearest even; beyond 65504 they become infinite.
-    Mixed,
 }
 
 /// Weights of a bidirectional LSTM layer of hidden size H; both directions lie one after the other, forward first,
@@ -119,9 +103,6 @@ pub struct Tokens<B: Backend> {
     pub occurrences: B::Words,
     pub rows: usize,
 }
-
-/// The token that has no vector.
-pub const OUT_OF_VOCABULARY: u32 = u32::MAX;
 
 impl<B: Backend> Tokens<B> {
     /// Uploads tokens for a table of `table_rows` vectors.

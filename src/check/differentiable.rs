@@ -6,8 +6,9 @@
 
 use super::inputs::Inputs;
 use super::{Output, Recorded, Source};
-use crate::backend::cpu::Real;
-use crate::backend::{Backend, Matrix, Precision, Result};
+use crate::backend::{Backend, Matrix, Result};
+use crate::base::numbers::Precision;
+use crate::base::real::Real;
 use crate::tape::{Mode, Tape, Var};
 
 /// An input whose gradient is wanted.

@@ -25,8 +25,8 @@ pub use report::{Evidence, Report, check, examine};
 pub use select::{SelectionError, fuzz, kernels_named, select};
 pub use source::{FINE, Source};
 
-use crate::backend::cpu::Real;
 use crate::backend::{Backend, Matrix, Result};
+use crate::base::real::Real;
 
 /// A result of a case on the host.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,8 +9,11 @@ use serde::Serialize;
 
 use super::compare::{Agreement, Silence, Tolerance, compare};
 use super::{Output, Source};
-use crate::backend::cpu::{Cpu, Real};
-use crate::backend::{Backend, OUT_OF_VOCABULARY, Precision, Ragged, Result, Tokens, Write, ZScore, loss_scaling};
+use crate::backend::cpu::Cpu;
+use crate::backend::{Backend, Ragged, Result, Tokens, Write, ZScore, loss_scaling};
+use crate::base::numbers::Precision;
+use crate::base::real::Real;
+use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::Settings;
 use crate::dataset::BatchShape;
 use crate::model::batch::{Batch, acoustic_rows};

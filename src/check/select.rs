@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{Case, Kernel};
-use crate::backend::philox::Stream;
+use crate::base::philox::Stream;
 
 /// Kernels or cases that do not exist.
 #[derive(Debug, Error, PartialEq, Eq)]

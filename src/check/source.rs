@@ -1,6 +1,6 @@
 //! Where a case's inputs come from: numbers of Philox, the same on every machine.
 
-use crate::backend::philox::Stream;
+use crate::base::philox::Stream;
 
 /// Step between drawn numbers, 2⁻¹⁶. Numbers below 128 are exact in float32, and so are they one step further, which
 /// makes it the step of the tests' central differences.

@@ -7,11 +7,11 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
-use crate::backend::Precision;
 use crate::backend::gpu::Feature;
+use crate::base::numbers::Precision;
+use crate::config::Order;
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{Layout, Split};
-use crate::dataset::Order;
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
@@ -36,7 +36,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "INTERFACE")]
     pub backend: Option<Interface>,
     /// Optional features to compute without, though the adapter has them ('mcsan devices' shows which): subgroups, f16,
-    /// int64, immediates, cooperative-matrices, timestamps
+    /// int64, cooperative-matrices, timestamps
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',', env = "MCSAN_WITHOUT", hide_env_values = true)]
     pub without: Vec<Feature>,
     /// How 'train', 'crossval', 'ablate' and 'profile' choose the tiles of matrix products on graphics hardware: timed once

@@ -2,9 +2,9 @@
 
 use super::Failure;
 use super::arguments::{Common, Interface};
-use crate::backend::Precision;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{self, AdapterChoice, Checking, Feature, Gpu, Opening};
+use crate::base::numbers::Precision;
 
 /// An open device.
 pub enum Device {

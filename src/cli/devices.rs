@@ -6,14 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{Common, Interface};
 use super::{Done, print_json};
-use crate::backend::gpu::{self, Feature, Offer, check_limits, check_needs, shader};
+use crate::backend::gpu::{self, Capabilities, Feature, check_limits, check_requirements, shader};
 
 /// Optional features that a shader or the program may use, and their names.
-const FEATURES: [(&str, wgpu::Features); 8] = [
+const FEATURES: [(&str, wgpu::Features); 7] = [
     ("f16", wgpu::Features::SHADER_F16),
     ("int64", wgpu::Features::SHADER_INT64),
     ("subgroups", wgpu::Features::SUBGROUP),
-    ("immediates", wgpu::Features::IMMEDIATES),
     ("pipeline_cache", wgpu::Features::PIPELINE_CACHE),
     ("timestamps", wgpu::Features::TIMESTAMP_QUERY),
     ("timestamps_in_passes", wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
@@ -38,7 +37,7 @@ pub fn run(common: &Common) -> Done {
 }
 
 fn show(device: &Value, adapter: &wgpu::Adapter, without: &[Feature]) {
-    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter).without(without));
+    let (info, limits, capabilities) = (adapter.get_info(), adapter.limits(), Capabilities::of(adapter).without(without));
     println!("{}  {}", device["index"], gpu::describe(&info));
     println!(
         "   {}, workgroup memory {} KiB, largest binding {} MiB",
@@ -48,9 +47,9 @@ fn show(device: &Value, adapter: &wgpu::Adapter, without: &[Feature]) {
     );
     for (name, feature) in FEATURES {
         let offered = match name {
-            _ if !offer.features.contains(feature) => "no".into(),
+            _ if !capabilities.features.contains(feature) => "no".into(),
             "subgroups" => format!("of {} to {}", info.subgroup_min_size, info.subgroup_max_size),
-            "cooperative_matrices" => matrices(&offer).join(", "),
+            "cooperative_matrices" => matrices(&capabilities).join(", "),
             _ => "yes".into(),
         };
         println!("   {:22} {offered}", name.replace('_', " "));
@@ -59,9 +58,9 @@ fn show(device: &Value, adapter: &wgpu::Adapter, without: &[Feature]) {
     println!("   {:22} {beyond} (--json lists them)", "above default limits");
     println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
     let mut plain = true;
-    for (shader, variant) in variants().filter(|(shader, variant)| !shader.variants[*variant].needs.is_empty()) {
+    for (shader, variant) in variants().filter(|(shader, variant)| !shader.variants[*variant].requirements.is_empty()) {
         plain = false;
-        let verdict = reason(shader, variant, &limits, &offer).unwrap_or_else(|| "used".into());
+        let verdict = reason(shader, variant, &limits, &capabilities).unwrap_or_else(|| "used".into());
         println!("   {:22} {verdict}", format!("{}.{}", shader.name, shader.variants[variant].name));
     }
     if plain {
@@ -74,39 +73,39 @@ fn variants() -> impl Iterator<Item = (&'static shader::Shader, usize)> {
 }
 
 /// Why a variant cannot run; `None` where it can.
-fn reason(shader: &shader::Shader, variant: usize, limits: &wgpu::Limits, offer: &Offer) -> Option<String> {
+fn reason(shader: &shader::Shader, variant: usize, limits: &wgpu::Limits, capabilities: &Capabilities) -> Option<String> {
     let fits = shader.entries.iter().try_for_each(|entry| check_limits(entry, variant, limits));
-    check_needs(shader, variant, offer).and(fits).err().map(|error| error.to_string())
+    check_requirements(shader, variant, capabilities).and(fits).err().map(|error| error.to_string())
 }
 
 /// The shapes and types of cooperative matrices that are offered.
-fn matrices(offer: &Offer) -> Vec<String> {
+fn matrices(capabilities: &Capabilities) -> Vec<String> {
     let name = |kind: wgpu::CooperativeScalarType| format!("{kind:?}").to_lowercase();
     let shape = |offered: &wgpu::CooperativeMatrixProperties| {
         let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = *offered;
         format!("{m_size}x{n_size}x{k_size} {} to {}", name(ab_type), name(cr_type))
     };
-    offer.matrices.iter().map(shape).collect()
+    capabilities.matrices.iter().map(shape).collect()
 }
 
 fn describe(index: usize, adapter: &wgpu::Adapter, without: &[Feature]) -> Value {
-    let (info, limits, offer) = (adapter.get_info(), adapter.limits(), Offer::of(adapter).without(without));
+    let (info, limits, capabilities) = (adapter.get_info(), adapter.limits(), Capabilities::of(adapter).without(without));
     let mut beyond = Map::new();
     limits.check_limits_with_fail_fn(&wgpu::Limits::default(), false, |name, offered, _| {
         beyond.insert(name.into(), offered.into());
     });
     let mut features: Map<String, Value> =
-        FEATURES.iter().map(|&(name, feature)| (name.into(), offer.features.contains(feature).into())).collect();
+        FEATURES.iter().map(|&(name, feature)| (name.into(), capabilities.features.contains(feature).into())).collect();
     features.insert("subgroup_size".into(), json!([info.subgroup_min_size, info.subgroup_max_size]));
-    features.insert("cooperative_matrices".into(), matrices(&offer).into());
-    let opened = offer.clone().used().features;
+    features.insert("cooperative_matrices".into(), matrices(&capabilities).into());
+    let opened = capabilities.clone().used().features;
     let used: Vec<&str> = FEATURES.iter().filter(|(_, feature)| opened.contains(*feature)).map(|(name, _)| *name).collect();
     let entries = || shader::SHADERS.iter().flat_map(|shader| shader.entries);
     let fits = |entry: &&&shader::Entry| (0..entry.workgroup_memory.len()).all(|variant| check_limits(entry, variant, &limits).is_ok());
     let variants: Vec<Value> = variants()
         .map(|(shader, variant)| {
-            let lacks = reason(shader, variant, &limits, &offer);
-            let needs: Vec<String> = shader.variants[variant].needs.iter().map(ToString::to_string).collect();
+            let lacks = reason(shader, variant, &limits, &capabilities);
+            let needs: Vec<String> = shader.variants[variant].requirements.iter().map(ToString::to_string).collect();
             json!({ "kernel": shader.name, "variant": shader.variants[variant].name, "needs": needs, "runs": lacks.is_none(), "why_not": lacks })
         })
         .collect();

@@ -9,7 +9,7 @@ use super::arguments::{Common, Features};
 use super::device::{self, on_device};
 use super::{Done, Failure, cannot_write, print_json};
 use crate::audio::decode;
-use crate::audio::mfcc::MfccTables;
+use crate::backend::MfccTables;
 use crate::backend::gpu::Checking;
 use crate::dataset::replace_file;
 use crate::prepare::{PrepareError, extract};

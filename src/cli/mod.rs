@@ -89,10 +89,10 @@ fn dispatch(options: &Options) -> Done {
     }
 }
 
-/// Names the file or folder that could not be written, and the mend.
+/// Names the file or folder that could not be written, and the remedy.
 fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure {
-    let mend = "check that its folder exists, may be written to and has room";
-    move |error| Failure(format!("{}: cannot be written ({error}); {mend}", path.display()))
+    let remedy = "check that its folder exists, may be written to and has room";
+    move |error| Failure(format!("{}: cannot be written ({error}); {remedy}", path.display()))
 }
 
 /// Names the data set in those failures that know only what it holds.

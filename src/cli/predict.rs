@@ -20,7 +20,7 @@ use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
 use crate::picture::{self, Heads, Picture, PictureError};
 use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
-use crate::train::{Heard, Predictor, Ready};
+use crate::train::{Predictor, Session, Utterance};
 
 #[derive(Args)]
 #[command(
@@ -86,28 +86,28 @@ pub fn run(common: &Common, arguments: &Predict) -> Done {
             on_device!(device()?, |backend| predict_list(common.json, &predictor, backend, lines))
         }
         None => {
-            let heard = hear(arguments, &predictor)?;
-            predict_one(common.json, arguments, &predictor, &device()?, heard)
+            let utterance = read_utterance(arguments, &predictor)?;
+            predict_one(common.json, arguments, &predictor, &device()?, utterance)
         }
     }
 }
 
 /// The columns that a model needs of a list.
 fn required(variant: Variant) -> Vec<&'static str> {
-    [("audio", variant.hears()), ("text", variant.reads())].into_iter().filter_map(|(name, needed)| needed.then_some(name)).collect()
+    [("audio", variant.has_audio()), ("text", variant.has_text())].into_iter().filter_map(|(name, needed)| needed.then_some(name)).collect()
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.
-fn hear(arguments: &Predict, predictor: &Predictor) -> Result<Heard, Failure> {
+fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Utterance, Failure> {
     let variant = predictor.checkpoint.settings.model.variant;
-    let needs = match (variant.hears(), variant.reads()) {
+    let needs = match (variant.has_audio(), variant.has_text()) {
         (true, true) => "both --audio and --text",
         (true, false) => "--audio alone",
         _ => "--text alone",
     };
     let model = arguments.run.display();
     for (option, needed, given) in
-        [("--audio", variant.hears(), arguments.audio.is_some()), ("--text", variant.reads(), arguments.text.is_some())]
+        [("--audio", variant.has_audio(), arguments.audio.is_some()), ("--text", variant.has_text(), arguments.text.is_some())]
     {
         if needed && !given {
             return Err(Failure(format!("{model}: its model needs {needs}; give {option} too")));
@@ -117,7 +117,7 @@ fn hear(arguments: &Predict, predictor: &Predictor) -> Result<Heard, Failure> {
         }
     }
     let samples = match &arguments.audio {
-        Some(path) if variant.hears() => Some(if path == Path::new("-") {
+        Some(path) if variant.has_audio() => Some(if path == Path::new("-") {
             let rate = arguments.pcm_rate.unwrap_or(SAMPLE_RATE);
             read_pcm(std::io::stdin().lock(), "standard input", arguments.pcm_format.unwrap_or_default(), rate)?
         } else {
@@ -125,22 +125,22 @@ fn hear(arguments: &Predict, predictor: &Predictor) -> Result<Heard, Failure> {
         }),
         _ => None,
     };
-    Ok(Heard { samples, text: arguments.text.clone() })
+    Ok(Utterance { samples, text: arguments.text.clone() })
 }
 
-fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &Device, heard: Heard) -> Done {
+fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Utterance) -> Done {
     let classes = &predictor.checkpoint.classes;
     let probabilities = match &arguments.attention {
         None => on_device!(*device, |backend| pollster::block_on(async {
-            Ok::<_, Failure>(predictor.on(backend)?.predict(std::slice::from_ref(&heard)).await?.remove(0))
+            Ok::<_, Failure>(predictor.on(backend)?.predict(std::slice::from_ref(&utterance)).await?.remove(0))
         }))?,
         Some(path) => {
             let (probabilities, attention) = on_device!(*device, |backend| pollster::block_on(async {
-                Ok::<_, Failure>(predictor.on(backend)?.attend(&heard).await?)
+                Ok::<_, Failure>(predictor.on(backend)?.attend(&utterance).await?)
             }))?;
             let best = likeliest(&probabilities);
             let title = format!("{} ({:.1} %)", classes[best], 100.0 * probabilities[best]);
-            let samples = heard.samples.as_deref().unwrap_or_default();
+            let samples = utterance.samples.as_deref().unwrap_or_default();
             let picture = Picture { attention: &attention, samples, title: &title, heads: arguments.heads };
             draw(&picture, path)?;
             probabilities
@@ -172,7 +172,7 @@ fn predict_list<B: Backend>(
     lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
 ) -> Done {
     let classes = &predictor.checkpoint.classes;
-    let mut ready = predictor.on(backend)?;
+    let mut session = predictor.on(backend)?;
     let count = lines.len();
     let columns = Columns::of(&lines);
     if !json {
@@ -187,7 +187,7 @@ fn predict_list<B: Backend>(
             bytes += path.and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
             listed.push(line);
         }
-        for (listed, probabilities) in predict_lines(&mut ready, predictor, listed, &mut failed)? {
+        for (listed, probabilities) in predict_lines(&mut session, predictor, listed, &mut failed)? {
             let label = &classes[likeliest(&probabilities)];
             if json {
                 let mut line = columns.json(&listed);
@@ -210,26 +210,26 @@ fn predict_list<B: Backend>(
 
 /// Reads some lines' recordings on all cores and predicts those that could be read.
 fn predict_lines<B: Backend>(
-    ready: &mut Ready<'_, B>,
+    session: &mut Session<'_, B>,
     predictor: &Predictor,
     lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
     failed: &mut usize,
 ) -> Result<Vec<(Listed, Vec<f64>)>, Failure> {
-    let hears = predictor.checkpoint.settings.model.variant.hears();
+    let has_audio = predictor.checkpoint.settings.model.variant.has_audio();
     let read = |line: Result<Listed, crate::corpus::CorpusError>| {
         let listed = line.map_err(|error| error.to_string())?;
-        let path = listed.path.as_deref().filter(|_| hears);
+        let path = listed.path.as_deref().filter(|_| has_audio);
         let samples = path.map(decode).transpose().map_err(|error| format!("line {}: {error}", listed.line))?;
-        let heard = Heard { samples, text: Some(listed.text.clone().unwrap_or_default()) };
-        Ok::<_, String>((listed, heard))
+        let utterance = Utterance { samples, text: Some(listed.text.clone().unwrap_or_default()) };
+        Ok::<_, String>((listed, utterance))
     };
     let mut listed = Vec::new();
-    let mut heard = Vec::new();
+    let mut utterances = Vec::new();
     for line in lines.into_par_iter().map(read).collect::<Vec<_>>() {
         match line {
             Ok((line, utterance)) => {
                 listed.push(line);
-                heard.push(utterance);
+                utterances.push(utterance);
             }
             Err(reason) => {
                 *failed += 1;
@@ -237,7 +237,7 @@ fn predict_lines<B: Backend>(
             }
         }
     }
-    let probabilities = pollster::block_on(ready.predict(&heard))?;
+    let probabilities = pollster::block_on(session.predict(&utterances))?;
     Ok(listed.into_iter().zip(probabilities).collect())
 }
 

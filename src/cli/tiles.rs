@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::arguments::Common;
 use super::device::Device;
 use crate::backend::Backend;
-use crate::backend::gpu::{self, TileChoice, shader};
-use crate::backend::philox::hash;
+use crate::backend::gpu::{self, shader};
+use crate::base::hash::fnv1a;
+use crate::base::tiles::TileChoice;
 use crate::config::{TileRule, Tiles};
 use crate::dataset::replace_file;
 use crate::profile::Stopwatch;
@@ -122,7 +123,7 @@ fn write(path: &Path, kept: &Kept) -> io::Result<()> {
 /// Tells apart shaders whose times do not compare, by the text of all variants.
 fn shaders() -> String {
     let text: String = shader::linear::SHADER.variants.iter().map(|variant| variant.source).collect();
-    format!("{:016x}", hash(text.as_bytes()))
+    format!("{:016x}", fnv1a(text.as_bytes()))
 }
 
 /// `tiles-nvidia-h100-vulkan-….toml`

@@ -37,7 +37,7 @@ pub const KEYS: &[Key] = &[
     key(
         "model.hidden",
         "an integer from 1 to 512",
-        1.0..=crate::backend::MAX_LSTM_HIDDEN as f64,
+        1.0..=crate::base::numbers::MAX_LSTM_HIDDEN as f64,
         "width d of the network and hidden size of each LSTM direction",
     ),
     key("model.heads", "an integer that divides model.hidden", FROM_1, "attention heads"),

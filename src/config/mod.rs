@@ -12,7 +12,9 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 pub use model::{ModelSettings, Scale, Variant};
-pub use train::{ClassWeights, DataSettings, NamedWeights, Optimizer, RunSettings, Schedule, Selection, TileRule, Tiles, TrainSettings};
+pub use train::{
+    ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, RunSettings, Schedule, Selection, TileRule, Tiles, TrainSettings,
+};
 
 /// Everything that decides a run, besides its data.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -96,14 +98,14 @@ impl Settings {
             });
         }
         let head = model.hidden / model.heads;
-        if head > crate::backend::MAX_HEAD_SIZE {
+        if head > crate::base::numbers::MAX_HEAD_SIZE {
             return Err(ConfigError::Value {
                 key: "model.heads".into(),
                 value: model.heads.to_string(),
                 allowed: format!(
                     "at least {}, so that a head has at most {} columns",
-                    model.hidden.div_ceil(crate::backend::MAX_HEAD_SIZE),
-                    crate::backend::MAX_HEAD_SIZE
+                    model.hidden.div_ceil(crate::base::numbers::MAX_HEAD_SIZE),
+                    crate::base::numbers::MAX_HEAD_SIZE
                 ),
             });
         }

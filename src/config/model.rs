@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Activation;
+use crate::base::numbers::Activation;
 
 /// Which modules the network has: the rows of the paper's Table 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

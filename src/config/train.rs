@@ -3,9 +3,23 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::backend::Precision;
-use crate::backend::gpu::TileChoice;
-use crate::dataset::{Normalise, Order};
+use crate::base::numbers::Precision;
+use crate::base::tiles::TileChoice;
+
+/// Setting `data.normalise`: the group whose statistics an utterance is normalised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalise {
+    /// The training utterances together; the statistics are part of the model.
+    #[default]
+    Corpus,
+    /// Each utterance by itself.
+    Utterance,
+    /// Each speaker's utterances in the data set at hand.
+    Speaker,
+    /// No normalisation.
+    None,
+}
 
 /// Settings of the data; meanings in [`super::keys`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +33,20 @@ impl Default for DataSettings {
     fn default() -> Self {
         Self { normalise: Normalise::Corpus, max_frames: 1000 }
     }
+}
+
+/// Setting `train.order`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Anew every epoch.
+    #[default]
+    Shuffled,
+    /// Anew every epoch, utterances of like length together: less waiting for the longest of a batch, but who shares a batch is
+    /// no longer independent of length.
+    Grouped,
+    /// As the data set has them.
+    Given,
 }
 
 /// How parameters follow their gradients.

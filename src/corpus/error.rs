@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Failure of a corpus loader; each names the file, the line where there is one, and the mend.
+/// Failure of a corpus loader; each names the file, the line where there is one, and the remedy.
 #[derive(Debug, Error)]
 pub enum CorpusError {
     #[error("{}: cannot be read ({source}); check the path and its permissions", path.display())]

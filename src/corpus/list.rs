@@ -31,8 +31,8 @@ pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed,
     Ok(listed.collect())
 }
 
-fn listed(row: Row<'_>, hears: bool) -> Result<Listed, CorpusError> {
-    let audio = if hears { Some(row.required("audio")?) } else { row.field("audio")? };
+fn listed(row: Row<'_>, has_audio: bool) -> Result<Listed, CorpusError> {
+    let audio = if has_audio { Some(row.required("audio")?) } else { row.field("audio")? };
     let path = audio.as_ref().map(|audio| row.path().parent().unwrap_or(Path::new("")).join(audio));
     Ok(Listed { line: row.line(), id: row.field("id")?, audio, path, text: row.field("text")? })
 }

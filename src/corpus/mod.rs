@@ -103,7 +103,7 @@ pub struct Corpus {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LeftOut {
     pub id: String,
-    /// One line that names the file and the mend.
+    /// One line that names the file and the remedy.
     pub reason: String,
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Corpus, CorpusError, Split};
-use crate::backend::philox::Stream;
+use crate::base::philox::Stream;
 
 /// The stream that speakers are shuffled with, apart from those of a run.
 const SPEAKER_STREAM: u64 = 1 << 60;

@@ -3,7 +3,8 @@
 use super::error::DatasetError;
 use super::normalise::{Groups, Normalisation};
 use super::prepared::Dataset;
-use crate::backend::{OUT_OF_VOCABULARY, POOL};
+use crate::base::numbers::POOL;
+use crate::base::words::OUT_OF_VOCABULARY;
 
 /// Fewest frames of an utterance in a batch: two pools must leave one row.
 pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;

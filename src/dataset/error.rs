@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::store::StoreError;
 
-/// Failure of a prepared data set; each names the file, the tensor and utterance, and the mend.
+/// Failure of a prepared data set; each names the file, the tensor and utterance, and the remedy.
 #[derive(Debug, Error)]
 pub enum DatasetError {
     #[error(transparent)]
@@ -15,8 +15,8 @@ pub enum DatasetError {
     Format { path: PathBuf, found: String, expected: &'static str },
     #[error("{}: metadata '{key}' {problem}; correct it, or make the file with 'mcsan prepare'", path.display())]
     Metadata { path: PathBuf, key: &'static str, problem: String },
-    #[error("{}: {tensor}{}: {problem}; {mend}", path.display(), at(utterance))]
-    Invalid { path: PathBuf, tensor: &'static str, utterance: Option<String>, problem: String, mend: &'static str },
+    #[error("{}: {tensor}{}: {problem}; {remedy}", path.display(), at(utterance))]
+    Invalid { path: PathBuf, tensor: &'static str, utterance: Option<String>, problem: String, remedy: &'static str },
     #[error("utterance {utterance} names no speaker; use data.normalise=corpus, or prepare the data set with a speaker column")]
     NoSpeaker { utterance: String },
     #[error("no utterance to take statistics of; use data.normalise=utterance, or a data set that has a training split")]

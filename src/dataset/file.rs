@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DatasetError;
 use super::features::Spool;
-use super::prepared::{Dataset, UtteranceInfo, WordTable};
+use super::prepared::{Dataset, UtteranceInfo};
 use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
 use super::validate;
+use crate::base::words::WordTable;
 
 /// What the metadata `format` must say.
 pub const FORMAT: &str = "mcsan-dataset/1";

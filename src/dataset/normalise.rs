@@ -10,24 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DatasetError;
 use super::prepared::Dataset;
+use crate::config::Normalise;
 
 /// Deviation below which a coefficient counts as constant.
 const SMALLEST_DEVIATION: f64 = 1e-8;
-
-/// Setting `data.normalise`: the group whose statistics an utterance is normalised by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalise {
-    /// The training utterances together; the statistics are part of the model.
-    #[default]
-    Corpus,
-    /// Each utterance by itself.
-    Utterance,
-    /// Each speaker's utterances in the data set at hand.
-    Speaker,
-    /// No normalisation.
-    None,
-}
 
 /// Mean and population standard deviation of each coefficient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

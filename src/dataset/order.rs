@@ -1,22 +1,7 @@
 //! In which order, and with which others, an epoch visits its utterances.
 
-use serde::{Deserialize, Serialize};
-
-use crate::backend::philox::Stream;
-
-/// Setting `train.order`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// Anew every epoch.
-    #[default]
-    Shuffled,
-    /// Anew every epoch, utterances of like length together: less waiting for the longest of a batch, but who shares a batch is
-    /// no longer independent of length.
-    Grouped,
-    /// As the data set has them.
-    Given,
-}
+use crate::base::philox::Stream;
+use crate::config::Order;
 
 /// Most batches that are sorted by length together. The more, the more alike are the lengths in a batch and the less of it is
 /// left to chance.

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::features::FeatureRows;
+use crate::base::words::WordTable;
 use crate::corpus::{LeftOut, Split, Utterance};
 
 /// Features, tokens and labels of a corpus, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
@@ -42,14 +43,6 @@ pub struct Dataset {
     pub other_labels: BTreeMap<String, usize>,
     /// Words of `vocabulary` that no file has a vector for and whose vector was drawn at random.
     pub drawn: Vec<String>,
-}
-
-/// Word vectors, row by row.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct WordTable {
-    pub width: usize,
-    /// `[words, width]`
-    pub values: Vec<f32>,
 }
 
 /// What is known of an utterance beside its numbers.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::sizes::{Keys, SizeError};
-use super::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo, WordTable};
-use crate::backend::philox::Stream;
+use super::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo};
+use crate::base::philox::Stream;
+use crate::base::words::WordTable;
 use crate::corpus::Split;
 
 /// Acoustic features a frame, classes, rows and width of the word vectors: IEMOCAP with GloVe.

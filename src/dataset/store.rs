@@ -1,4 +1,4 @@
-//! Safetensors files: a deterministic writer and a reader whose errors name the file, the tensor and the mend.
+//! Safetensors files: a deterministic writer and a reader whose errors name the file, the tensor and the remedy.
 //!
 //! The format: the header's length as u64, a JSON header (for each tensor its type, shape and byte range, and strings
 //! under `__metadata__`), then the tensors without gaps. The writer of the `safetensors` crate takes its metadata from a

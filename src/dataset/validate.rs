@@ -93,9 +93,9 @@ impl Checks<'_> {
         Ok(())
     }
 
-    fn invalid(&self, tensor: &'static str, utterance: Option<usize>, problem: String, mend: &'static str) -> DatasetError {
+    fn invalid(&self, tensor: &'static str, utterance: Option<usize>, problem: String, remedy: &'static str) -> DatasetError {
         let utterance = utterance.and_then(|utterance| self.utterances.get(utterance)).map(|utterance| utterance.id.clone());
-        DatasetError::Invalid { path: self.path.to_path_buf(), tensor, utterance, problem, mend }
+        DatasetError::Invalid { path: self.path.to_path_buf(), tensor, utterance, problem, remedy }
     }
 }
 

@@ -141,8 +141,8 @@ impl<'c> CrossValidation<'c> {
         if !path.exists() {
             return Ok(None);
         }
-        let mend = "remove the fold's folder to train it anew, or choose another --out";
-        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, mend };
+        let remedy = "remove the fold's folder to train it anew, or choose another --out";
+        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy };
         let read = |path: &Path| fs::read_to_string(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
         let config = folder.join(files::CONFIG);

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::ExperimentError;
-use crate::backend::philox::Stream;
+use crate::base::philox::Stream;
 use crate::corpus::Split;
 use crate::dataset::{Dataset, UtteranceInfo};
 

@@ -30,8 +30,8 @@ pub enum ExperimentError {
     Write { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Report(#[from] ReportError),
-    #[error("{}: {problem}; {mend}", path.display())]
-    Folder { path: PathBuf, problem: String, mend: &'static str },
+    #[error("{}: {problem}; {remedy}", path.display())]
+    Folder { path: PathBuf, problem: String, remedy: &'static str },
     #[error("utterance '{utterance}' names no {by}; prepare the data with one for each utterance, or use --by random")]
     NoGroup { utterance: String, by: By },
     #[error("{asked} folds cannot be made of {found} ({names}); give --folds a number from 3 to {found}, or another --by")]

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 use super::ExperimentError;
 use super::folds::{By, Folds};
 use super::table::write_text;
-use crate::backend::philox;
+use crate::base::hash::fnv1a;
 use crate::config::{RunSettings, Settings};
 use crate::dataset::Dataset;
 
@@ -67,8 +67,8 @@ impl Identity {
             }
         }
         let parts = [
-            philox::hash(data.classes.join("\0").as_bytes()),
-            philox::hash(names.as_bytes()),
+            fnv1a(data.classes.join("\0").as_bytes()),
+            fnv1a(names.as_bytes()),
             data.coefficients as u64,
             words(&data.features),
             wide(&data.frame_offsets),
@@ -121,7 +121,7 @@ impl Spec {
         }
         if has_folds {
             let problem = format!("holds folders of folds but no {FILE}, so they belong to something else");
-            return Err(ExperimentError::Folder { path: folder.into(), problem, mend: "choose another --out" });
+            return Err(ExperimentError::Folder { path: folder.into(), problem, remedy: "choose another --out" });
         }
         let failed = |source| ExperimentError::Write { path: folder.into(), source };
         fs::create_dir_all(folder).map_err(failed)?;
@@ -130,7 +130,7 @@ impl Spec {
     }
 
     fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
-        let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, mend: MEND };
+        let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: MEND };
         let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
         let there: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
         self.difference(&there).map_or(Ok(()), |difference| Err(refused(difference)))
@@ -195,7 +195,8 @@ pub fn settings_difference(there: &str, here: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{UtteranceInfo, WordTable};
+    use crate::base::words::WordTable;
+    use crate::dataset::UtteranceInfo;
 
     fn data() -> Dataset {
         let utterances = (0..6).map(|place| UtteranceInfo { id: format!("u{place}"), ..Default::default() });

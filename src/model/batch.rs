@@ -1,6 +1,7 @@
 //! A batch on a device.
 
-use crate::backend::{Backend, POOL, Ragged, Tokens, ZScore};
+use crate::backend::{Backend, Ragged, Tokens, ZScore};
+use crate::base::numbers::POOL;
 
 /// Some utterances, one after the other, as the network reads them.
 pub struct Batch<B: Backend> {

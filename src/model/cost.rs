@@ -5,7 +5,7 @@
 //! input needs no gradient (acoustic features, frozen word vectors).
 
 use super::{Dimensions, Mcsan};
-use crate::backend::POOL;
+use crate::base::numbers::POOL;
 use crate::config::ModelSettings;
 
 /// Parameters and work of one module.

@@ -1,8 +1,9 @@
 //! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
 
 use super::parameters::{Block, Bound, Initial, Layout};
-use crate::backend::philox::Stream;
-use crate::backend::{Activation, AttentionInputs, Backend, LstmWeights, Matrix, Ragged};
+use crate::backend::{AttentionInputs, Backend, LstmWeights, Matrix, Ragged};
+use crate::base::numbers::Activation;
+use crate::base::philox::Stream;
 use crate::tape::{Tape, Var};
 
 /// One forward pass: the tape, the parameters on it, and dropout where it is on.

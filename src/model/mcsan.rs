@@ -92,12 +92,12 @@ impl Mcsan {
             },
         };
         let variant = settings.variant;
-        let audio = variant.hears().then(|| AudioEncoder {
+        let audio = variant.has_audio().then(|| AudioEncoder {
             conv1: ConvBlock::new(&mut layout, "audio_encoder.conv1", [width, dimensions.coefficients], settings.conv_activation),
             conv2: ConvBlock::new(&mut layout, "audio_encoder.conv2", [width, width], settings.conv_activation),
             lstm: BiLstm::new(&mut layout, "audio_encoder.lstm", width, width),
         });
-        let text = variant.reads().then(|| TextEncoder {
+        let text = variant.has_text().then(|| TextEncoder {
             table: dimensions.learned_words.map(|words| {
                 let initial = Initial::Normal { deviation: 0.1 };
                 layout.add("text_encoder.embedding.weight".into(), &[words, dimensions.word_width], initial)
@@ -105,7 +105,7 @@ impl Mcsan {
             lstm: BiLstm::new(&mut layout, "text_encoder.lstm", dimensions.word_width, width),
         });
         let layers = |wanted: bool| 0..if wanted { settings.layers } else { 0 };
-        let cross = layers(variant.crosses())
+        let cross = layers(variant.has_cross())
             .map(|layer| CrossLayer {
                 audio: AttentionLayer::new(&mut layout, &format!("cross.{layer}.audio"), sizes),
                 text: AttentionLayer::new(&mut layout, &format!("cross.{layer}.text"), sizes),
@@ -114,8 +114,8 @@ impl Mcsan {
         let mut stack = |name: &str, wanted| -> Vec<AttentionLayer> {
             layers(wanted).map(|layer| AttentionLayer::new(&mut layout, &format!("{name}.{layer}"), sizes)).collect()
         };
-        let self_audio = stack("self_audio", variant.hears() && variant.reflects());
-        let self_text = stack("self_text", variant.reads() && variant.reflects());
+        let self_audio = stack("self_audio", variant.has_audio() && variant.has_self());
+        let self_text = stack("self_text", variant.has_text() && variant.has_self());
         let classifier = Classifier::new(&mut layout, variant.pooled() * width, width, dimensions.classes);
         Self { layout, variant, audio, text, cross, self_audio, self_text, classifier }
     }
@@ -252,22 +252,22 @@ impl TextEncoder {
 /// Which modules a variant has.
 impl Variant {
     /// Whether it has the audio encoder.
-    pub fn hears(self) -> bool {
+    pub fn has_audio(self) -> bool {
         self != Self::NoAudio
     }
 
     /// Whether it has the text encoder.
-    pub fn reads(self) -> bool {
+    pub fn has_text(self) -> bool {
         self != Self::NoText
     }
 
     /// Whether it has the cross module.
-    pub fn crosses(self) -> bool {
+    pub fn has_cross(self) -> bool {
         !matches!(self, Self::NoAudio | Self::NoText | Self::NoCross)
     }
 
     /// Whether it has self modules.
-    pub fn reflects(self) -> bool {
+    pub fn has_self(self) -> bool {
         self != Self::NoSelf
     }
 

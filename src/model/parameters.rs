@@ -3,8 +3,9 @@
 //! A *block* is what a kernel reads as one matrix; it holds one PyTorch parameter or, for the LSTM, the same one of both
 //! directions. Blocks start at multiples of [`SLICE_ALIGNMENT`]; the gaps stay zero under every optimiser.
 
-use crate::backend::philox::{Stream, hash};
 use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT, Sink, Write};
+use crate::base::hash::fnv1a;
+use crate::base::philox::Stream;
 use crate::tape::{Tape, Var};
 
 /// How a parameter starts; PyTorch's defaults.
@@ -41,7 +42,7 @@ impl Parameter {
 
     /// Starting values from a seed; they depend on the name, not on what other parameters the model has.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
-        let stream = Stream { seed, stream: hash(self.name.as_bytes()) };
+        let stream = Stream { seed, stream: fnv1a(self.name.as_bytes()) };
         let count = self.len() as u64;
         match self.initial {
             Initial::Constant(value) => vec![value; self.len()],

@@ -17,7 +17,7 @@ use std::f64::consts::FRAC_PI_2;
 
 use serde_json::json;
 
-use crate::backend::Activation;
+use crate::base::numbers::Activation;
 use crate::config::{ModelSettings, Scale, Variant};
 use crate::dataset::{Normalisation, SHORTEST_UTTERANCE};
 use crate::model::Mcsan;
@@ -62,7 +62,7 @@ pub fn model(checkpoint: &Checkpoint) -> Vec<u8> {
 fn description(checkpoint: &Checkpoint) -> String {
     let variant = checkpoint.settings.model.variant;
     let mut text = "MCSAN speech emotion recognition. Output logits [classes]; the metadata name the classes.".to_owned();
-    if variant.hears() {
+    if variant.has_audio() {
         text += " Input features [frames, coefficients]: MFCC of one utterance, ";
         text += match checkpoint.normalisation {
             Normalisation::Speaker => "z-scored per coefficient over the speaker's frames by the caller.",
@@ -70,7 +70,7 @@ fn description(checkpoint: &Checkpoint) -> String {
         };
         text += &format!(" Frames after the first {} are not used.", checkpoint.settings.data.max_frames);
     }
-    if variant.reads() {
+    if variant.has_text() {
         text += match checkpoint.dimensions.learned_words {
             Some(_) => " Input tokens [tokens]: rows of the trained word table, -1 for an unknown word.",
             None => " Input vectors [tokens, width]: the words' vectors, zeros for an unknown word.",
@@ -96,8 +96,8 @@ struct Pair {
 impl Writer<'_> {
     fn network(&mut self) {
         let variant = self.settings.variant;
-        let audio = variant.hears().then(|| self.audio_encoder());
-        let text = variant.reads().then(|| self.text_encoder());
+        let audio = variant.has_audio().then(|| self.audio_encoder());
+        let text = variant.has_text().then(|| self.text_encoder());
         let pooled = match (audio, text) {
             (Some(audio), Some(text)) => self.fuse(Pair { audio, text }),
             (audio, text) => {

@@ -1,8 +1,9 @@
 //! One kernel's work from typed sizes: `rows=14400,inputs=128,outputs=512`. Inputs are drawn as those of its cases.
 
 use crate::audio::mfcc::MfccSettings;
-use crate::backend::philox::Stream;
-use crate::backend::{Activation, Edges, FIRST_SCALE, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, Precision, StepSize};
+use crate::backend::{Edges, FIRST_SCALE, StepSize};
+use crate::base::numbers::{Activation, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, Precision};
+use crate::base::philox::Stream;
 use crate::check::cases::*;
 use crate::check::{Case, Kernel, Origin, Shape};
 use crate::dataset::lengths;

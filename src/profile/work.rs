@@ -6,10 +6,11 @@ use thiserror::Error;
 
 use super::measure::{Measurement, Plan, Profiled, Stopwatch, measure};
 use super::report::ReportError;
-use crate::audio::mfcc::{MfccError, MfccSettings, MfccTables, SAMPLE_RATE};
+use crate::audio::mfcc::{MfccError, MfccSettings, SAMPLE_RATE};
 use crate::audio::{AudioError, decode};
 use crate::backend::BackendError;
-use crate::backend::philox::Stream;
+use crate::backend::MfccTables;
+use crate::base::philox::Stream;
 use crate::check::Case;
 use crate::config::Settings;
 use crate::dataset::{BatchShape, Dataset, Normalisation};

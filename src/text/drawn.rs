@@ -5,8 +5,9 @@
 //! the same word gets the same vector in every corpus with the same found vectors, on every platform, whatever other
 //! words are missing. Where no vector is found there is nothing to be like, and the words stay zero.
 
-use crate::backend::philox::{Stream, hash};
-use crate::dataset::WordTable;
+use crate::base::hash::fnv1a;
+use crate::base::philox::Stream;
+use crate::base::words::WordTable;
 
 /// Random numbers for words, apart from other uses of the generator.
 const STREAM: u64 = 0x776f_7264;
@@ -38,7 +39,7 @@ impl Distribution {
 
     /// `[width]`: the vector of a word.
     pub fn draw(&self, word: &str) -> Vec<f32> {
-        let stream = Stream { seed: hash(word.as_bytes()), stream: STREAM };
+        let stream = Stream { seed: fnv1a(word.as_bytes()), stream: STREAM };
         let value = |(index, &(mean, deviation)): (usize, &(f64, f64))| (mean + deviation * f64::from(stream.normal(index as u64))) as f32;
         self.0.iter().enumerate().map(value).collect()
     }

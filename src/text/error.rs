@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Failure of the text side; each names the file, the line where there is one, and the mend. A text within an archive is
+/// Failure of the text side; each names the file, the line where there is one, and the remedy. A text within an archive is
 /// named `archive.zip:member`.
 #[derive(Debug, Error)]
 pub enum TextError {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::drawn::{Distribution, OutOfVocabulary};
 use super::{TextError, tokenise, vectors};
+use crate::base::words::WordTable;
 use crate::corpus::{Split, Utterance};
-use crate::dataset::WordTable;
 
 /// Tokens of a corpus, and the table that they point into.
 #[derive(Debug, Clone, PartialEq)]

@@ -57,7 +57,7 @@ impl Source<'_> {
 /// Opens the text at `path` and has `read` read it.
 ///
 /// # Errors
-/// [`TextError`], naming the file, the member and the mend; and what `read` fails with.
+/// [`TextError`], naming the file, the member and the remedy; and what `read` fails with.
 pub(super) fn open<T>(path: &Path, read: impl FnOnce(Source<'_>) -> Result<T, TextError>) -> Result<T, TextError> {
     let (path, member) = locate(path);
     let failed = |source| TextError::Read { path: path.clone(), source };

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::TextError;
 use super::unpack::{self, Source};
-use crate::dataset::WordTable;
+use crate::base::words::WordTable;
 
 /// No line of vectors is as long, in bytes; what is longer is no text.
 const LONGEST_LINE: u64 = 1 << 20;

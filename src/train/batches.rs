@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
-use crate::backend::philox::Stream;
-use crate::backend::{Backend, POOL, Preceding, Ragged, Tokens, ZScore};
+use crate::backend::{Backend, Preceding, Ragged, Tokens, ZScore};
+use crate::base::numbers::POOL;
+use crate::base::philox::Stream;
+use crate::base::words::WordTable;
 use crate::config::{Settings, TrainSettings};
-use crate::dataset::{self, Batcher, Dataset, DatasetError, HostBatch, Normalisation, WordTable};
+use crate::dataset::{self, Batcher, Dataset, DatasetError, HostBatch, Normalisation};
 use crate::model::batch::{Batch, acoustic_rows};
 
 /// Random streams of the epochs' orders of utterances and of batches start here.
@@ -107,7 +109,8 @@ impl<'a, B: Backend> Batches<'a, B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{BatchShape, Order};
+    use crate::config::Order;
+    use crate::dataset::BatchShape;
 
     #[test]
     fn an_epoch_visits_every_utterance_once_in_an_order_of_its_own() {

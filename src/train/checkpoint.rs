@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::TrainError;
 use super::metrics::Tally;
-use crate::backend::philox::hash;
+use crate::base::hash::fnv1a;
 use crate::config::Settings;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, Normalisation};
@@ -74,7 +74,7 @@ pub fn fingerprint(data: &Dataset) -> String {
     if let Some(table) = &data.vectors {
         bytes.extend_from_slice(bytemuck::cast_slice(&table.values));
     }
-    format!("{:016x}", hash(&bytes))
+    format!("{:016x}", fnv1a(&bytes))
 }
 
 /// Both moments' names before the parameter's.

@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod checkpoint;
+mod epoch;
 pub mod evaluate;
 pub mod metrics;
 pub mod overfit;
@@ -10,13 +11,12 @@ pub mod run;
 mod run_folder;
 mod tensorboard;
 mod trainer;
-mod under_way;
 pub mod vocabulary;
 
 pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
-pub use predict::{CrossAttention, Heard, Predictor, Ready};
+pub use predict::{CrossAttention, Predictor, Session, Utterance};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};
 
 use thiserror::Error;

@@ -6,7 +6,7 @@ use super::batches::{Batches, upload_vectors};
 use super::metrics::softmax;
 use super::vocabulary::{self, Vocabulary};
 use super::{Checkpoint, TrainError, Trainer, run};
-use crate::audio::mfcc::MfccTables;
+use crate::backend::MfccTables;
 use crate::backend::{Backend, as_f32};
 use crate::dataset::{Dataset, UtteranceInfo};
 use crate::prepare::{DEVICE_SAMPLES, extract};
@@ -14,7 +14,7 @@ use crate::text::tokenise;
 
 /// An utterance as it is given. A modality that the model does not use may be missing.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Heard {
+pub struct Utterance {
     /// Mono, 16 kHz.
     pub samples: Option<Vec<f32>>,
     pub text: Option<String>,
@@ -66,7 +66,7 @@ impl Predictor {
         let vocabulary = Vocabulary::load(&path)?;
         let variant = checkpoint.settings.model.variant;
         let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(checkpoint.dimensions.learned_words);
-        if variant.reads() && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
+        if variant.has_text() && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
             let reason = "the data that the run was trained on do not name their words; prepare them with 'mcsan prepare'";
             return Err(TrainError::Run { path, reason: reason.into() });
         }
@@ -77,7 +77,7 @@ impl Predictor {
     ///
     /// # Errors
     /// Settings of the front-end that the device cannot have.
-    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Ready<'p, B>, TrainError> {
+    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Session<'p, B>, TrainError> {
         let data = Dataset {
             classes: self.checkpoint.classes.clone(),
             vocabulary: self.vocabulary.words.clone(),
@@ -87,7 +87,7 @@ impl Predictor {
             ..Dataset::default()
         };
         self.checkpoint.check_fit(&data)?;
-        Ok(Ready {
+        Ok(Session {
             predictor: self,
             backend,
             trainer: self.checkpoint.trainer(backend),
@@ -102,13 +102,13 @@ impl Predictor {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn predict<B: Backend>(&self, backend: &B, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
-        let heard = Heard { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
-        Ok(self.on(backend)?.predict(&[heard]).await?.remove(0))
+        let utterance = Utterance { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
+        Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0))
     }
 }
 
 /// A model on a device.
-pub struct Ready<'p, B: Backend> {
+pub struct Session<'p, B: Backend> {
     predictor: &'p Predictor,
     backend: &'p B,
     trainer: Trainer<'p, B>,
@@ -118,15 +118,15 @@ pub struct Ready<'p, B: Backend> {
     data: Dataset,
 }
 
-impl<B: Backend> Ready<'_, B> {
+impl<B: Backend> Session<'_, B> {
     /// Probability of each class for each utterance, in the order of the model's classes. Every result is that of the
     /// utterance alone, whatever it is given with; where the model is normalised by speaker, each is a speaker of its own.
     ///
     /// # Errors
     /// [`TrainError::Missing`], or whatever went wrong on the device.
-    pub async fn predict(&mut self, heard: &[Heard]) -> Result<Vec<Vec<f64>>, TrainError> {
-        let mut probabilities = Vec::with_capacity(heard.len());
-        let mut rest = heard;
+    pub async fn predict(&mut self, utterances: &[Utterance]) -> Result<Vec<Vec<f64>>, TrainError> {
+        let mut probabilities = Vec::with_capacity(utterances.len());
+        let mut rest = utterances;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(together(rest));
             self.lay_out(now).await?;
@@ -138,23 +138,23 @@ impl<B: Backend> Ready<'_, B> {
         Ok(probabilities)
     }
 
-    /// As [`Ready::predict`] for one utterance, with the weights of the last cross layer.
+    /// As [`Session::predict`] for one utterance, with the weights of the last cross layer.
     ///
     /// # Errors
-    /// [`TrainError::NoCross`], and those of [`Ready::predict`].
-    pub async fn attend(&mut self, heard: &Heard) -> Result<(Vec<f64>, CrossAttention), TrainError> {
+    /// [`TrainError::NoCross`], and those of [`Session::predict`].
+    pub async fn attend(&mut self, utterance: &Utterance) -> Result<(Vec<f64>, CrossAttention), TrainError> {
         let settings = &self.predictor.checkpoint.settings.model;
-        if !settings.variant.crosses() {
+        if !settings.variant.has_cross() {
             return Err(TrainError::NoCross);
         }
-        self.lay_out(std::slice::from_ref(heard)).await?;
+        self.lay_out(std::slice::from_ref(utterance)).await?;
         let (logits, layers) = self.trainer.infer_watched(&self.batches()?.batch(&self.all()));
         let last = layers.last().ok_or(TrainError::NoCross)?;
         let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| self.backend.start_read(weights));
         let logits = as_f32(self.backend.finish_read(logits).await?);
         let attention = CrossAttention {
             heads: settings.heads,
-            words: tokenise(heard.text.as_deref().unwrap_or_default()),
+            words: tokenise(utterance.text.as_deref().unwrap_or_default()),
             known: self.data.tokens.iter().map(|&token| token >= 0).collect(),
             hop: self.tables.settings.hop,
             text_to_audio: as_f32(self.backend.finish_read(text_to_audio).await?),
@@ -165,18 +165,18 @@ impl<B: Backend> Ready<'_, B> {
 
     /// Puts utterances into the data set: features on the device, tokens by the vocabulary; nothing of a modality that
     /// the model does not use.
-    async fn lay_out(&mut self, heard: &[Heard]) -> Result<(), TrainError> {
+    async fn lay_out(&mut self, utterances: &[Utterance]) -> Result<(), TrainError> {
         let variant = self.predictor.checkpoint.settings.model.variant;
-        let (mut features, mut frames) = (Vec::new(), vec![0; heard.len()]);
-        if variant.hears() {
-            let clips: Option<Vec<Vec<f32>>> = heard.iter().map(|heard| heard.samples.clone()).collect();
+        let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
+        if variant.has_audio() {
+            let clips: Option<Vec<Vec<f32>>> = utterances.iter().map(|utterance| utterance.samples.clone()).collect();
             let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
             (features, frames) = extract(self.backend, &self.tables, &clips).await?;
         }
         let (mut tokens, mut token_offsets) = (Vec::new(), vec![0]);
-        for heard in heard {
-            if variant.reads() {
-                let text = heard.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
+        for utterance in utterances {
+            if variant.has_text() {
+                let text = utterance.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
                 tokens.extend(tokenise(text).iter().map(|token| self.predictor.vocabulary.row(token)));
             }
             token_offsets.push(tokens.len());
@@ -187,8 +187,8 @@ impl<B: Backend> Ready<'_, B> {
             Some(*end)
         }));
         let unknown = |place: usize| UtteranceInfo { speaker: Some(place.to_string()), ..Default::default() };
-        self.data.utterances = (0..heard.len()).map(unknown).collect();
-        self.data.labels = vec![0; heard.len()];
+        self.data.utterances = (0..utterances.len()).map(unknown).collect();
+        self.data.labels = vec![0; utterances.len()];
         self.data.features = features.into();
         self.data.frame_offsets = frame_offsets;
         self.data.tokens = tokens;
@@ -207,10 +207,10 @@ impl<B: Backend> Ready<'_, B> {
 }
 
 /// How many of the utterances go to the device together: at least one, and no more samples than it takes at a time.
-fn together(heard: &[Heard]) -> usize {
+fn together(utterances: &[Utterance]) -> usize {
     let mut samples = 0;
-    let fits = heard.iter().take(super::evaluate::BATCH).take_while(|heard| {
-        samples += heard.samples.as_ref().map_or(0, Vec::len);
+    let fits = utterances.iter().take(super::evaluate::BATCH).take_while(|utterance| {
+        samples += utterance.samples.as_ref().map_or(0, Vec::len);
         samples <= DEVICE_SAMPLES
     });
     fits.count().max(1)

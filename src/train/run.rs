@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::TrainError;
 use super::checkpoint::Checkpoint;
+use super::epoch::Run;
 use super::evaluate::Evaluation;
 use super::metrics::Metrics;
 use super::run_folder::{Kept, RunFolder};
-use super::under_way::Run;
 use crate::backend::{Backend, BackendError};
 use crate::config::{Settings, Tiles};
 use crate::dataset::Dataset;
@@ -143,7 +143,7 @@ pub async fn train_with<B: Backend>(
         (None, _) => None,
         (Some(folder), None) => Some(RunFolder::create(folder, &recorded, &device, data)?),
         (Some(folder), Some(kept)) => {
-            let (log, losses) = RunFolder::take_up(folder, &recorded, &device, data, kept, run.closed_epochs(kept))?;
+            let (log, losses) = RunFolder::resume(folder, &recorded, &device, data, kept, run.closed_epochs(kept))?;
             run.losses = losses;
             Some(log)
         }

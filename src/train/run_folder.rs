@@ -118,7 +118,7 @@ impl RunFolder {
 
     /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
     /// before it too.
-    pub fn take_up(
+    pub fn resume(
         path: &Path,
         settings: &Settings,
         device: &str,

@@ -1,7 +1,8 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
 use super::batches::Batches;
-use crate::backend::{AdamStep, Backend, Matrix, Precision, Result, StepSize, Write, as_f32, loss_scaling};
+use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, Write, as_f32, loss_scaling};
+use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{CrossWeights, Dropout, Pass};
 use crate::model::{Batch, Dimensions, Mcsan};
@@ -148,7 +149,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Goes on from a state that was kept, with the parameters given to [`Trainer::new`].
-    pub fn take_up(&mut self, steps: u64, moments: &[Vec<f32>; 2], scaling: Option<[f32; 3]>) {
+    pub fn resume(&mut self, steps: u64, moments: &[Vec<f32>; 2], scaling: Option<[f32; 3]>) {
         (self.steps, self.skipped, self.last_scaling) = (steps, 0, None);
         if let Some(scaling) = scaling {
             self.skipped = scaling[2] as u64;

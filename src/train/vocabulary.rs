@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::TrainError;
 use crate::audio::mfcc::MfccSettings;
+use crate::base::words::WordTable;
+use crate::dataset::Dataset;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
-use crate::dataset::{Dataset, WordTable};
 
 /// The file's name in a run folder.
 pub const FILE: &str = "vocabulary.safetensors";

@@ -25,7 +25,7 @@ fn devices_are_listed_with_driver_and_limits() {
         assert_eq!(device["index"], index);
         assert!(["name", "backend", "driver"].iter().all(|key| device[key].is_string()), "{device}");
         assert!(device["limits"]["max_compute_workgroup_storage_size"].as_u64().unwrap() >= 16_384, "{device}");
-        let boolean = ["f16", "subgroups", "immediates", "pipeline_cache", "timestamps", "timestamps_in_passes"];
+        let boolean = ["f16", "subgroups", "pipeline_cache", "timestamps", "timestamps_in_passes"];
         assert!(boolean.iter().all(|feature| device["features"][feature].is_boolean()), "{device}");
         assert!(device["features"]["cooperative_matrices"].is_array(), "{device}");
         let variants = device["variants"].as_array().unwrap();
@@ -44,7 +44,7 @@ fn devices_are_listed_with_driver_and_limits() {
 #[test]
 fn a_device_is_used_as_if_it_lacked_a_feature() {
     let here = Path::new(".");
-    let devices = mcsan(here, "devices --without subgroups,f16,int64,immediates,cooperative-matrices --json").json();
+    let devices = mcsan(here, "devices --without subgroups,f16,int64,cooperative-matrices --json").json();
     for device in devices["devices"].as_array().unwrap() {
         assert!(device["features_used"].as_array().unwrap().is_empty(), "{device}");
         for variant in device["variants"].as_array().unwrap() {
@@ -56,11 +56,7 @@ fn a_device_is_used_as_if_it_lacked_a_feature() {
 
     let wrong = mcsan(here, "devices --without warp");
     assert_eq!(wrong.code, Some(2));
-    assert!(
-        ["'warp'", "subgroups", "f16", "int64", "immediates", "cooperative-matrices", "timestamps"]
-            .iter()
-            .all(|name| wrong.stderr.contains(name))
-    );
+    assert!(["'warp'", "subgroups", "f16", "int64", "cooperative-matrices", "timestamps"].iter().all(|name| wrong.stderr.contains(name)));
 }
 
 #[test]

@@ -233,12 +233,12 @@ fn a_fold_of_other_settings_or_other_utterances_is_refused() {
     mcsan(folder.path(), &crossval("out", "--fold 1")).succeeds();
     mcsan(folder.path(), &crossval("other", "--fold 1 --set train.lr=0.25")).succeeds();
     let at = |path: &str| folder.path().join(path);
-    let mend = "remove the fold's folder to train it anew";
+    let remedy = "remove the fold's folder to train it anew";
     fs::rename(at("out/fold-1"), at("out/fold-2")).unwrap();
-    refused(&folder, &crossval("out", ""), &["out/fold-2/test.json", "tests other utterances than fold 2", mend]);
+    refused(&folder, &crossval("out", ""), &["out/fold-2/test.json", "tests other utterances than fold 2", remedy]);
     fs::remove_dir_all(at("out/fold-2")).unwrap();
     fs::rename(at("other/fold-1"), at("out/fold-1")).unwrap();
-    refused(&folder, &crossval("out", "--fold 3"), &["out/fold-1/config.toml", "train.lr is 0.25 there and 0.001 now", mend]);
+    refused(&folder, &crossval("out", "--fold 3"), &["out/fold-1/config.toml", "train.lr is 0.25 there and 0.001 now", remedy]);
     fs::remove_dir_all(at("out")).unwrap();
     fs::create_dir_all(at("out/fold-1")).unwrap();
     refused(&folder, &crossval("out", ""), &["holds folders of folds but no folds.json", "choose another --out"]);

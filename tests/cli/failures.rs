@@ -1,4 +1,4 @@
-//! Every failure is exit code 1 and one line that names the file or setting and the mend, and leaves nothing behind.
+//! Every failure is exit code 1 and one line that names the file or setting and the remedy, and leaves nothing behind.
 
 use std::fs;
 use std::path::Path;
@@ -217,18 +217,18 @@ fn data_that_a_model_was_not_made_for_are_named() {
 #[test]
 fn a_place_that_cannot_be_written_is_named() {
     let folder = trained();
-    let mend = "check that its folder exists";
-    refused(&folder, "prepare manifest manifest.csv --out absent/a.safetensors", &["absent/a.safetensors: cannot be written", mend]);
-    refused(&folder, "features --audio audio/calm1.wav --out absent/a.npy", &["absent/a.npy: cannot be written", mend]);
-    refused(&folder, "features --audio audio/calm1.wav --out run", &["run: cannot be written", mend]);
+    let remedy = "check that its folder exists";
+    refused(&folder, "prepare manifest manifest.csv --out absent/a.safetensors", &["absent/a.safetensors: cannot be written", remedy]);
+    refused(&folder, "features --audio audio/calm1.wav --out absent/a.npy", &["absent/a.npy: cannot be written", remedy]);
+    refused(&folder, "features --audio audio/calm1.wav --out run", &["run: cannot be written", remedy]);
     refused(
         &folder,
         &format!("gradients --data data.safetensors --weights run/best.safetensors {TINY} --out absent/a.safetensors"),
-        &["absent/a.safetensors: cannot be written", mend],
+        &["absent/a.safetensors: cannot be written", remedy],
     );
     refused(&folder, "train --data data.safetensors --out manifest.csv", &["manifest.csv: cannot be written", "choose another --out"]);
-    refused(&folder, "shaders --out manifest.csv", &["manifest.csv: cannot be written", mend]);
-    refused(&folder, "demo --out manifest.csv", &["manifest.csv", "cannot be written", mend]);
+    refused(&folder, "shaders --out manifest.csv", &["manifest.csv: cannot be written", remedy]);
+    refused(&folder, "demo --out manifest.csv", &["manifest.csv", "cannot be written", remedy]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mcsan::backend::philox::Stream;
+use mcsan::base::philox::Stream;
 use mcsan::dataset::store::Store;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use mcsan::backend::Backend;
-use mcsan::backend::gpu::{self, Checking, Feature, Gpu, Offer, Opening};
+use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
 
 /// Every adapter opened, and once more without any optional feature where a kernel uses one that it has; none where there is
 /// none, which is said by name, or is a failure where `MCSAN_REQUIRE_ADAPTER` is set (as CI does). `MCSAN_WITHOUT` names
@@ -27,7 +27,7 @@ pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
                 continue;
             }
             let mut ways = vec![named.clone()];
-            if !Offer::of(adapter).without(&named).used().features.is_empty() {
+            if !Capabilities::of(adapter).without(&named).used().features.is_empty() {
                 ways.push(Feature::ALL.to_vec());
             }
             for without in ways {

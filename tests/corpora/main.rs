@@ -72,7 +72,7 @@ fn recordings(corpus: &Corpus) -> Vec<String> {
 fn left_out<'a>(tree: &Tree, corpus: &'a Corpus) -> Vec<(&'a str, String)> {
     let inside = format!("{}/", tree.path().display());
     let shorten = |reason: &str| {
-        assert!(reason.starts_with(&inside) && reason.contains("; ") && !reason.contains('\n'), "names the file and the mend: {reason}");
+        assert!(reason.starts_with(&inside) && reason.contains("; ") && !reason.contains('\n'), "names the file and the remedy: {reason}");
         reason.replace(&inside, "")
     };
     corpus.left_out.iter().map(|left_out| (left_out.id.as_str(), shorten(&left_out.reason))).collect()

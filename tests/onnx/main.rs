@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mcsan::backend::Backend;
 use mcsan::backend::cpu::Cpu;
-use mcsan::backend::{Backend, OUT_OF_VOCABULARY};
+use mcsan::base::words::OUT_OF_VOCABULARY;
+use mcsan::config::Normalise;
 use mcsan::config::Settings;
 use mcsan::dataset::store::{self, Tensor};
-use mcsan::dataset::{Dataset, Normalisation, Normalise};
+use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{Dimensions, Mcsan};
 use mcsan::onnx;
 use mcsan::train::Checkpoint;
@@ -114,8 +116,8 @@ fn every_exported_graph_is_whole_and_in_order() {
         assert!(unread.is_empty(), "{case:?}: nothing reads {unread:?}");
         let mut expected = Vec::new();
         let variant = checkpoint.settings.model.variant;
-        expected.extend(variant.hears().then_some("features"));
-        expected.extend(variant.reads().then_some(if case.contains(&"learned") { "tokens" } else { "vectors" }));
+        expected.extend(variant.has_audio().then_some("features"));
+        expected.extend(variant.has_text().then_some(if case.contains(&"learned") { "tokens" } else { "vectors" }));
         assert_eq!(model.inputs, expected, "{case:?}");
         let trained = Mcsan::new(&checkpoint.settings.model, &checkpoint.dimensions).layout().count();
         let kept: i64 =

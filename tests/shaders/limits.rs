@@ -42,7 +42,7 @@ fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature()
             let small = uniforms.len() == 1
                 && u64::from(uniforms[0]) <= limits.max_uniform_buffer_binding_size
                 && limits.max_dynamic_uniform_buffers_per_pipeline_layout >= 1;
-            let keeps = found.is_empty() && small && shader.variants[variant].needs.is_empty();
+            let keeps = found.is_empty() && small && shader.variants[variant].requirements.is_empty();
             reasons.extend(found);
             keeps
         });
@@ -50,7 +50,7 @@ fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature()
     }
 }
 
-/// Adapters that offer WebGPU's defaults, which wgpu's GL does not.
+/// Adapters that capabilities WebGPU's defaults, which wgpu's GL does not.
 fn default_adapters(test: &str) -> Vec<wgpu::Adapter> {
     let (can, cannot): (Vec<_>, Vec<_>) =
         pollster::block_on(gpu::adapters(None)).into_iter().partition(|adapter| wgpu::Limits::default().check_limits(&adapter.limits()));

@@ -9,7 +9,7 @@
 //! | more workgroup memory than there is | `check_limits` before a pipeline exists ([`limits`]) and Tint ([`tint`]); naga lets it through |
 //! | an index out of bounds, a stray write | run-time checks and guard words (`tests/kernels.rs`) |
 //! | a wrong Vulkan command, a missing barrier between dispatches | Vulkan's validation layer (`.ci/validation`, `tests/validation.rs`) |
-//! | a feature that the device lacks | `check_needs` before a pipeline exists ([`needs`]) |
+//! | a feature that the device lacks | `check_requirements` before a pipeline exists ([`needs`]) |
 
 #[path = "../browser/mod.rs"]
 mod browser;
@@ -21,7 +21,7 @@ mod uniformity;
 mod barriers;
 mod limits;
 mod mistakes;
-mod needs;
+mod requirements;
 mod tint;
 mod tools;
 mod translation;

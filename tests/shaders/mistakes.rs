@@ -53,7 +53,7 @@ fn a_missing_barrier_fails_its_kernels_comparison() {
         for &shader in &SHADERS {
             for (number, variant) in shader.variants.iter().enumerate() {
                 let count = variant.source.matches(BARRIER).count();
-                if count == 0 || variant.needs.is_empty() != plain {
+                if count == 0 || variant.requirements.is_empty() != plain {
                     continue;
                 }
                 let kernel = Kernel::ALL.iter().find(|kernel| kernel.name() == shader.name).expect("a kernel of its name");

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use mcsan::backend::gpu::Need;
+use mcsan::backend::gpu::Requirement;
 use serde_json::{Value, json};
 
 use super::barriers::{BAD, GOOD, kernel};
@@ -129,13 +129,13 @@ fn answer(stream: TcpStream, page: &str) -> std::io::Result<Option<Value>> {
 }
 
 /// WebGPU's name for what a variant needs, and what the WGSL has to say so; `None` where WebGPU has no such feature.
-fn webgpu_feature(need: Need) -> Option<(&'static str, &'static str)> {
+fn webgpu_feature(need: Requirement) -> Option<(&'static str, &'static str)> {
     match need {
         // naga too wants it said.
-        Need::F16 => Some(("shader-f16", "")),
+        Requirement::F16 => Some(("shader-f16", "")),
         // naga does not.
-        Need::Subgroups => Some(("subgroups", "enable subgroups;\n")),
-        Need::Int64 | Need::Immediates | Need::CooperativeMatrix { .. } => None,
+        Requirement::Subgroups => Some(("subgroups", "enable subgroups;\n")),
+        Requirement::Int64 | Requirement::CooperativeMatrix { .. } => None,
     }
 }
 
@@ -145,8 +145,8 @@ fn every_variant_compiles_in_tint_and_fits_webgpus_default_limits() {
     let (mut names, mut jobs) = (Vec::new(), Vec::new());
     for (shader, variant) in variants() {
         let name = format!("{}.{}", shader.name, variant.name);
-        let Some(needs) = variant.needs.iter().map(|&need| webgpu_feature(need)).collect::<Option<Vec<_>>>() else {
-            println!("skipped: {name} needs what WebGPU has not: {:?}", variant.needs);
+        let Some(needs) = variant.requirements.iter().map(|&need| webgpu_feature(need)).collect::<Option<Vec<_>>>() else {
+            println!("skipped: {name} needs what WebGPU has not: {:?}", variant.requirements);
             continue;
         };
         let buffer = |binding: &mcsan::backend::gpu::shader::Binding| {

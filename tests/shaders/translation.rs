@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use mcsan::backend::gpu::Need;
+use mcsan::backend::gpu::Requirement;
 use mcsan::backend::gpu::shader::{Entry, Variant};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
@@ -37,17 +37,17 @@ fn each(mut translate: impl FnMut(&str, &Variant, &Entry, &Module, &ModuleInfo, 
 
 /// Whether a variant works with cooperative matrices, which Vulkan has from SPIR-V 1.6 on, Metal from 2.3, and the others not.
 fn uses_matrices(variant: &Variant) -> bool {
-    variant.needs.iter().any(|need| matches!(need, Need::CooperativeMatrix { .. }))
+    variant.requirements.iter().any(|need| matches!(need, Requirement::CooperativeMatrix { .. }))
 }
 
 /// Whether a variant works across subgroups, which the oldest Vulkan and DX12 have not.
 fn uses_subgroups(variant: &Variant) -> bool {
-    variant.needs.contains(&Need::Subgroups)
+    variant.requirements.contains(&Requirement::Subgroups)
 }
 
 /// Whether a variant works on 64-bit integers, which naga writes for no GL and glslang's HLSL does not know.
 fn uses_int64(variant: &Variant) -> bool {
-    variant.needs.contains(&Need::Int64)
+    variant.requirements.contains(&Requirement::Int64)
 }
 
 fn bound(binding: u32) -> ResourceBinding {
@@ -85,7 +85,7 @@ fn spirv_is_valid_for_the_oldest_and_the_newest_vulkan() {
                 lang_version: version,
                 flags: spv::WriterFlags::LABEL_VARYINGS | spv::WriterFlags::FORCE_POINT_SIZE,
                 // A variant that needs more finds it on the devices that have it alone.
-                capabilities: variant.needs.is_empty().then(|| CAPABILITIES.into_iter().collect()),
+                capabilities: variant.requirements.is_empty().then(|| CAPABILITIES.into_iter().collect()),
                 bounds_check_policies: policies(checks),
                 zero_initialize_workgroup_memory: zeros,
                 force_loop_bounding: checks,

@@ -27,14 +27,16 @@ pub fn forward<T: Real>(queries: &[T], keys: &[T], layout: Layout) -> Vec<T> {
 mod tests {
     use super::super::attention;
     use super::*;
-    use crate::check::Source;
+    use crate::base::philox::Stream;
 
     #[test]
     fn the_values_under_these_weights_are_what_attention_gives() {
         let layout = Layout { query_offsets: &[0, 3, 4], key_offsets: &[0, 5, 7], heads: 2, width: 6, scale: 0.5 };
-        let mut source = Source::new(1);
-        let mut drawn = |rows: usize| source.uniform(rows * 6, 1.0).into_iter().map(f64::from).collect::<Vec<_>>();
-        let (queries, keys, values) = (drawn(4), drawn(7), drawn(7));
+        let drawn = |stream: u64, rows: u64| -> Vec<f64> {
+            let stream = Stream { seed: 1, stream };
+            (0..rows * 6).map(|index| f64::from(2.0 * stream.uniform(index) - 1.0)).collect()
+        };
+        let (queries, keys, values) = (drawn(0, 4), drawn(1, 7), drawn(2, 7));
         let weights = forward(&queries, &keys, layout);
         let operands = attention::Operands { queries: &queries, keys: &keys, values: &values };
         let (expected, _) = attention::forward(operands, layout);

@@ -16,7 +16,8 @@ use super::Real;
 use super::linear::rounded;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
-use crate::backend::{LstmWeights, Precision};
+use crate::backend::LstmWeights;
+use crate::base::numbers::Precision;
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;

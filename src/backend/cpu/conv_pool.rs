@@ -14,7 +14,7 @@ use super::Real;
 use super::linear::{activate, gated};
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::{add, wide};
-use crate::backend::{Activation, POOL};
+use crate::base::numbers::{Activation, POOL};
 
 const WINDOW: usize = POOL as usize;
 const TAPS: usize = 3;

@@ -2,7 +2,7 @@
 //! (seed, stream, first + i) alone, so the gradient is the same map.
 
 use super::Real;
-use crate::backend::philox::{Stream, unit};
+use crate::base::philox::{Stream, unit};
 
 /// `x` of any shape → the same shape.
 pub fn forward<T: Real>(x: &[T], rate: f32, stream: Stream, first: usize) -> Vec<T> {

@@ -2,7 +2,7 @@
 //! the gradients of the rows that used it, in their order.
 
 use super::Real;
-use crate::backend::OUT_OF_VOCABULARY;
+use crate::base::words::OUT_OF_VOCABULARY;
 
 /// `table: [words, width]`, `ids: [rows]` → `[rows, width]`.
 pub fn forward<T: Real>(table: &[T], ids: &[u32], width: usize) -> Vec<T> {

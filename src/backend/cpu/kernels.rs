@@ -6,12 +6,13 @@ use super::{
     Cpu, CpuTensor, Real, accumulate, adam, attention, attention_weights, bilstm, conv_pool, cross_entropy, deltas, dropout, embedding,
     global_max, gradient_norm, linear, loss_scale, mfcc, position_embedding, residual_norm, sgd, z_score,
 };
-use crate::audio::mfcc::MfccTables;
-use crate::backend::philox::Stream;
+use crate::backend::MfccTables;
 use crate::backend::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
-    Matrix, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    AdamStep, AttentionInputs, AttentionSaved, Backend, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights, Matrix,
+    NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
+use crate::base::numbers::{Activation, Precision};
+use crate::base::philox::Stream;
 
 impl<T: Real> Backend for Cpu<T> {
     type Element = T;

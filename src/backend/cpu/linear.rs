@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::Real;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
-use crate::backend::{Activation, Precision};
+use crate::base::numbers::{Activation, Precision};
 
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;

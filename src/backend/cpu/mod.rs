@@ -18,7 +18,6 @@ mod conv_pool;
 mod cross_entropy;
 mod deltas;
 mod dropout;
-mod elementary;
 mod embedding;
 mod global_max;
 mod gradient_norm;
@@ -28,7 +27,6 @@ mod loss_scale;
 mod mfcc;
 mod position_embedding;
 mod product;
-mod real;
 mod residual_norm;
 mod sgd;
 mod tensor;
@@ -37,8 +35,8 @@ mod z_score;
 
 use std::marker::PhantomData;
 
+use crate::base::real::Real;
 pub use product::View;
-pub use real::Real;
 pub use tensor::CpuTensor;
 
 /// The processor as a backend that computes in `T`.

@@ -179,7 +179,7 @@ pub fn column_sums<T: Real>(values: &[T], columns: usize) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::philox::Stream;
+    use crate::base::philox::Stream;
 
     fn matrix<T: Real>(stream: u64, length: usize) -> Vec<T> {
         let stream = Stream { seed: 5, stream };

@@ -24,7 +24,7 @@ impl Gpu {
                 what: "one buffer's size in bytes",
                 needed: bytes,
                 limit,
-                mend: SMALLER_BATCH,
+                remedy: SMALLER_BATCH,
             });
             bytes = 256;
         }

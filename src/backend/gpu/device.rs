@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::adapter::describe;
 use super::counters::Counters;
 use super::memory::{Pool, Storage, Tensor};
-use super::needs::{Feature, Offer};
 use super::pipelines::Pipelines;
 use super::profiler::Profiler;
 use super::recording::{ARGUMENT_BYTES, Recording};
+use super::requirements::{Capabilities, Feature};
 use super::shader::Shader;
 use super::tiles::Tiles;
 use crate::backend::{BackendError, Result};
@@ -80,7 +80,7 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     pub(super) info: wgpu::AdapterInfo,
     pub(super) limits: wgpu::Limits,
-    pub(super) offer: Offer,
+    pub(super) capabilities: Capabilities,
     /// Features that the device was opened without though its adapter has them.
     without: Vec<Feature>,
     pub(super) checking: Checking,
@@ -117,13 +117,13 @@ impl Gpu {
         let info = adapter.get_info();
         let limits = limits.unwrap_or_else(|| usual_limits(adapter));
         without.retain(|feature| adapter.features().intersects(feature.features()));
-        let all = Offer::of(adapter).without(&without);
+        let all = Capabilities::of(adapter).without(&without);
         let timestamps = all.features & Feature::Timestamps.features();
-        let offer = all.used();
-        let experimental = offer.features.intersects(wgpu::Features::all_experimental_mask());
+        let capabilities = all.used();
+        let experimental = capabilities.features.intersects(wgpu::Features::all_experimental_mask());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mcsan"),
-            required_features: offer.features | timestamps,
+            required_features: capabilities.features | timestamps,
             // SAFETY: the only experimental feature that a shader may use is cooperative matrices, whose shapes are compared
             // with the adapter's before a pipeline exists.
             experimental_features: if experimental { unsafe { wgpu::ExperimentalFeatures::enabled() } } else { Default::default() },
@@ -160,7 +160,7 @@ impl Gpu {
             queue,
             info,
             limits,
-            offer,
+            capabilities,
             without,
             checking,
             fault,
@@ -182,13 +182,13 @@ impl Gpu {
     /// are made for.
     pub(super) fn runs_lanes(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
-            && self.offer.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
+            && self.capabilities.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
             && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [LANES; 2]
     }
 
     /// The optional features that a kernel may use here.
     pub fn fast_paths(&self) -> Vec<Feature> {
-        Feature::ALL.into_iter().filter(|feature| self.offer.features.contains(feature.features())).collect()
+        Feature::ALL.into_iter().filter(|feature| self.capabilities.features.contains(feature.features())).collect()
     }
 
     /// Features that the device was opened without though its adapter has them.

@@ -2,9 +2,9 @@
 
 use super::device::Gpu;
 use super::memory::{BufferRange, GUARD_WORDS};
-use super::needs::check_needs;
 use super::pipelines::EntryPoint;
 use super::recording::{ARGUMENT_BYTES, Command, Dispatch};
+use super::requirements::check_requirements;
 use super::shader::{Entry, Launch, Shader};
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result, Work};
@@ -20,7 +20,7 @@ impl Gpu {
 
     /// Whether the device can run a variant of an entry point.
     fn check(&self, shader: &Shader, entry: &Entry, variant: usize) -> Result<()> {
-        check_needs(shader, variant, &self.offer)?;
+        check_requirements(shader, variant, &self.capabilities)?;
         check_limits(entry, variant, &self.limits)
     }
 
@@ -36,7 +36,7 @@ impl Gpu {
                 what: "workgroups in one dimension",
                 needed: needed.into(),
                 limit: self.limits.max_compute_workgroups_per_dimension.into(),
-                mend: SMALLER_BATCH,
+                remedy: SMALLER_BATCH,
             });
         }
         if let Err(error) = self.check(L::SHADER, L::ENTRY, variant) {
@@ -113,7 +113,7 @@ pub fn check_limits(entry: &Entry, variant: usize, limits: &wgpu::Limits) -> Res
             what,
             needed: needed.into(),
             limit: limit.into(),
-            mend: "use another --device, or --device cpu",
+            remedy: "use another --device, or --device cpu",
         }),
     }
 }

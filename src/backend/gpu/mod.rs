@@ -11,11 +11,11 @@ mod device;
 mod dispatch;
 mod kernels;
 mod memory;
-mod needs;
 mod pipelines;
 mod profiler;
 mod readback;
 mod recording;
+mod requirements;
 pub mod shader;
 mod tiles;
 
@@ -24,17 +24,18 @@ pub use counters::Counters;
 pub use device::{Checking, Gpu, Opening};
 pub use dispatch::check_limits;
 pub use memory::{BufferRange, Tensor, Words};
-pub use needs::{Feature, Need, Offer, check_needs};
 pub use profiler::Timing;
 pub use readback::Readback;
-pub use tiles::{Form, NoTileChoice, Tile, TileChoice};
+pub use requirements::{Capabilities, Feature, Requirement, check_requirements};
 
-use super::philox::Stream;
 use super::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved,
-    LstmWeights, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
+    NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
-use crate::audio::mfcc::MfccTables;
+use crate::backend::MfccTables;
+use crate::base::numbers::{Activation, Precision};
+use crate::base::philox::Stream;
+use crate::base::tiles::TileChoice;
 
 impl Backend for Gpu {
     type Element = f32;

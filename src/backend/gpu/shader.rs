@@ -1,7 +1,7 @@
 //! The table of shaders that `build.rs` reads from the WGSL, and the types it is written in.
 
 use super::memory::{BufferRange, Tensor, Words};
-use super::needs::Need;
+use super::requirements::Requirement;
 
 /// A file in `shaders/`, expanded.
 pub struct Shader {
@@ -17,7 +17,7 @@ pub struct Variant {
     /// The final WGSL.
     pub source: &'static str,
     /// What it uses beyond WebGPU's core.
-    pub needs: &'static [Need],
+    pub requirements: &'static [Requirement],
 }
 
 /// An entry point and what it needs.
@@ -60,7 +60,7 @@ pub trait Launch {
 #[allow(missing_docs, reason = "documented in the WGSL that they are made from")]
 mod generated {
     #[allow(unused_imports, reason = "for the variants that need something")]
-    use super::Need;
+    use super::Requirement;
     use super::{Arguments, Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
 
     include!(concat!(env!("OUT_DIR"), "/shaders.rs"));

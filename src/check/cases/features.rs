@@ -4,7 +4,8 @@ use std::f32::consts::TAU;
 use std::fmt;
 
 use super::{Lengths, total};
-use crate::audio::mfcc::{Convention, MfccSettings, MfccTables, SAMPLE_RATE, Window};
+use crate::audio::mfcc::{Convention, MfccSettings, SAMPLE_RATE, Window};
+use crate::backend::MfccTables;
 use crate::backend::{self, Backend, DeltaFilter, Edges};
 use crate::check::compare::Tolerance;
 use crate::check::{Inputs, Recorded, Source, Subject};

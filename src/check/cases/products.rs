@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{DENORMAL, EDGES, Lengths, Spread, total};
-use crate::backend::{Activation, Backend, POOL, Precision, Ragged};
+use crate::backend::{Backend, Ragged};
+use crate::base::numbers::{Activation, POOL, Precision};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, COARSE_WEIGHT, FINE};

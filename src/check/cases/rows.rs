@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{DENORMAL, EDGES, Lengths, Spread, total};
-use crate::backend::philox::Stream;
 use crate::backend::{Backend, Ragged};
+use crate::base::philox::Stream;
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};
 use crate::check::source::{COARSE, FINE};

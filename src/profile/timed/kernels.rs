@@ -4,12 +4,13 @@ use std::future::Future;
 
 use super::Timed;
 use super::within::{filter_within, on_inputs, tokens_within, within};
-use crate::audio::mfcc::MfccTables;
-use crate::backend::philox::Stream;
+use crate::backend::MfccTables;
 use crate::backend::{
-    Activation, AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved,
-    LstmWeights, Matrix, NormSaved, NormSinks, Precision, Ragged, Result, Sink, StepSize, Tokens, ZScore,
+    AdamStep, AttentionInputs, AttentionSaved, Backend, BackendError, ConvPoolSaved, ConvPoolSinks, DeltaFilter, LstmSaved, LstmWeights,
+    Matrix, NormSaved, NormSinks, Ragged, Result, Sink, StepSize, Tokens, ZScore,
 };
+use crate::base::numbers::{Activation, Precision};
+use crate::base::philox::Stream;
 
 impl<B: Backend> Backend for Timed<B> {
     type Element = B::Element;

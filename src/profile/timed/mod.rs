@@ -10,7 +10,8 @@ use std::future::{Future, ready};
 
 use super::measure::{COPIED, Profiled};
 use crate::backend::gpu::{Counters, Timing};
-use crate::backend::{Activation, Backend, Clock, Execution, Executions, Precision, Result};
+use crate::backend::{Backend, Clock, Execution, Executions, Result};
+use crate::base::numbers::{Activation, Precision};
 
 /// A backend whose calls are timed while a profile is made.
 pub struct Timed<B> {

@@ -1,7 +1,8 @@
 //! Launches of [`crate::backend::Backend::attention`] and its gradients.
 
 use super::*;
-use crate::backend::{AttentionInputs, AttentionSaved, BackendError, MAX_HEAD_SIZE};
+use crate::backend::{AttentionInputs, AttentionSaved, BackendError};
+use crate::base::numbers::MAX_HEAD_SIZE;
 use shader::attention::{Args, BLOCK, BackwardKeys, BackwardQueries, Forward, LANES, Statistics, variant};
 
 /// Most columns of a head in each variant: those with tiles, and those of `lanes`.
@@ -19,7 +20,7 @@ fn variant_for(gpu: &Gpu, head_size: usize) -> usize {
                 what: "the head size",
                 needed: head_size as u64,
                 limit: MAX_HEAD_SIZE as u64,
-                mend: "raise model.heads",
+                remedy: "raise model.heads",
             });
             variant::HEAD64
         },

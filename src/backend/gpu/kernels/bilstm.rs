@@ -2,7 +2,8 @@
 //! shader, cut into dispatches of [`STEPS`] time steps.
 
 use super::*;
-use crate::backend::{Activation, BackendError, LstmSaved, LstmWeights, MAX_LSTM_HIDDEN, Precision};
+use crate::backend::{BackendError, LstmSaved, LstmWeights};
+use crate::base::numbers::{Activation, MAX_LSTM_HIDDEN, Precision};
 use shader::bilstm::{Args, Backward, Forward, SEQUENCES, variant};
 use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, MEAN_LANES, Mean, Pack};
 
@@ -44,7 +45,7 @@ pub(in super::super) fn forward(
             what: "the hidden size",
             needed: hidden as u64,
             limit: MAX_LSTM_HIDDEN as u64,
-            mend: "lower model.hidden",
+            remedy: "lower model.hidden",
         });
     }
     let args = arguments(rows, hidden);

@@ -2,7 +2,8 @@
 
 use super::slabs::Slabs;
 use super::*;
-use crate::backend::{Activation, ConvPoolSaved, ConvPoolSinks};
+use crate::backend::{ConvPoolSaved, ConvPoolSinks};
+use crate::base::numbers::Activation;
 use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, TILE_COLUMNS, TILE_ROWS, WINDOWS, variant};
 use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, Pack, SPREAD_LANES, Spread};
 

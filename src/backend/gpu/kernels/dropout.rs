@@ -1,7 +1,7 @@
 //! Launch of [`crate::backend::Backend::dropout`].
 
 use super::*;
-use crate::backend::philox::Stream;
+use crate::base::philox::Stream;
 use shader::dropout::{Args, Forward, LANES};
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rate: f32, stream: Stream, first: usize) -> Tensor {

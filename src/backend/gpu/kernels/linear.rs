@@ -1,16 +1,18 @@
 //! Launches of [`crate::backend::Backend::linear`] and its gradients.
 
-use super::super::{Form, Need};
+use super::super::Requirement;
 use super::product::{Product, Shape};
 use super::*;
-use crate::backend::{Activation, LstmWeights, Precision};
+use crate::backend::LstmWeights;
+use crate::base::numbers::{Activation, Precision};
+use crate::base::tiles::Form;
 use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, SHADER};
 
 impl Gpu {
     /// What the device lacks of cooperative matrices for products in mixed precision, which it then computes as fast as in
     /// f32; none where it has them.
-    pub fn lacks_for_mixed(&self) -> Option<Need> {
-        if Product::matrices(self).is_some() { None } else { self.offer.lacks(&SHADER.variants[Product::Matrices16.variant()]) }
+    pub fn lacks_for_mixed(&self) -> Option<Requirement> {
+        if Product::matrices(self).is_some() { None } else { self.capabilities.lacks(&SHADER.variants[Product::Matrices16.variant()]) }
     }
 }
 

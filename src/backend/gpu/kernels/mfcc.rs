@@ -1,7 +1,8 @@
 //! Launches of [`crate::backend::Backend::mfcc`].
 
 use super::*;
-use crate::audio::mfcc::{MfccTables, Padding};
+use crate::audio::mfcc::Padding;
+use crate::backend::MfccTables;
 use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak, variant};
 
 pub(in super::super) fn forward(

@@ -1,9 +1,9 @@
 //! Which variant of `linear` computes a product, and over which grid.
 
-use super::super::{Form, Tile, TileChoice};
 use super::slabs::Slabs;
 use super::*;
-use crate::backend::Precision;
+use crate::base::numbers::Precision;
+use crate::base::tiles::{Form, Tile, TileChoice};
 use shader::linear::{LANES, SHADER, TILE_COLUMNS, TILE_ROWS, variant};
 
 /// How a product is computed.
@@ -98,7 +98,7 @@ impl Product {
 
     /// The cooperative matrices that the device has.
     pub(super) fn matrices(gpu: &Gpu) -> Option<Self> {
-        MATRICES.into_iter().find(|product| gpu.offer.lacks(&SHADER.variants[product.variant()]).is_none())
+        MATRICES.into_iter().find(|product| gpu.capabilities.lacks(&SHADER.variants[product.variant()]).is_none())
     }
 
     /// The number of its variant.

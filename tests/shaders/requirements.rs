@@ -1,11 +1,11 @@
 //! Optional features: found in the WGSL, compared with what an adapter offers, and a variant that lacks one refused.
 
-#[path = "../../build/needs.rs"]
+#[path = "../../build/requirements.rs"]
 mod reflected;
 
 use mcsan::backend::BackendError;
 use mcsan::backend::gpu::shader::{Shader, Variant};
-use mcsan::backend::gpu::{Need, Offer, check_needs};
+use mcsan::backend::gpu::{Capabilities, Requirement, check_requirements};
 use wgpu::CooperativeScalarType::{F16, F32};
 
 fn needs(source: &str) -> Result<Vec<String>, String> {
@@ -17,11 +17,9 @@ fn needs(source: &str) -> Result<Vec<String>, String> {
 fn needs_are_read_from_the_wgsl() {
     let main = |body: &str| format!("@compute @workgroup_size(8) fn main(@builtin(local_invocation_index) lane: u32) {{ {body} }}");
     assert_eq!(needs(&main("")), Ok(vec![]));
-    assert_eq!(needs(&format!("enable f16;\n{}", main("var x = 1.0h;"))), Ok(vec!["Need::F16".into()]));
-    assert_eq!(needs(&main("var x = subgroupAdd(lane);")), Ok(vec!["Need::Subgroups".into()]));
-    assert_eq!(needs(&main("var x = u64(lane);")), Ok(vec!["Need::Int64".into()]));
-    let immediate = format!("struct Args {{ count: u32 }} var<immediate> args: Args;\n{}", main("var x = args.count;"));
-    assert_eq!(needs(&immediate), Ok(vec!["Need::Immediates".into()]));
+    assert_eq!(needs(&format!("enable f16;\n{}", main("var x = 1.0h;"))), Ok(vec!["Requirement::F16".into()]));
+    assert_eq!(needs(&main("var x = subgroupAdd(lane);")), Ok(vec!["Requirement::Subgroups".into()]));
+    assert_eq!(needs(&main("var x = u64(lane);")), Ok(vec!["Requirement::Int64".into()]));
     let product = |sum: &str| {
         format!(
             "enable f16; enable wgpu_cooperative_matrix;
@@ -36,13 +34,12 @@ fn needs_are_read_from_the_wgsl() {
             }}"
         )
     };
-    let matrix =
-        "Need::CooperativeMatrix { m: 16, n: 16, k: 16, factors: wgpu::CooperativeScalarType::F16, sum: wgpu::CooperativeScalarType::F32 }";
-    assert_eq!(needs(&product("f32")), Ok(vec!["Need::F16".into(), matrix.into()]));
-    assert_eq!(needs(&product("f16")), Ok(vec!["Need::F16".into(), matrix.replace("F32", "F16")]));
+    let matrix = "Requirement::CooperativeMatrix { m: 16, n: 16, k: 16, factors: wgpu::CooperativeScalarType::F16, sum: wgpu::CooperativeScalarType::F32 }";
+    assert_eq!(needs(&product("f32")), Ok(vec!["Requirement::F16".into(), matrix.into()]));
+    assert_eq!(needs(&product("f16")), Ok(vec!["Requirement::F16".into(), matrix.replace("F32", "F16")]));
 }
 
-const MATRIX: Need = Need::CooperativeMatrix { m: 16, n: 16, k: 16, factors: F16, sum: F32 };
+const MATRIX: Requirement = Requirement::CooperativeMatrix { m: 16, n: 16, k: 16, factors: F16, sum: F32 };
 
 fn matrices(m_size: u32) -> wgpu::CooperativeMatrixProperties {
     wgpu::CooperativeMatrixProperties { m_size, n_size: 16, k_size: 16, ab_type: F16, cr_type: F32, saturating_accumulation: false }
@@ -50,11 +47,11 @@ fn matrices(m_size: u32) -> wgpu::CooperativeMatrixProperties {
 
 #[test]
 fn an_offer_meets_a_need_by_feature_and_by_shape() {
-    let features = Need::F16.feature() | MATRIX.feature();
-    let offer = Offer { features, matrices: vec![matrices(8)] };
-    assert!(offer.meets(Need::F16) && !offer.meets(Need::Subgroups) && !offer.meets(MATRIX));
-    assert!(Offer { features, matrices: vec![matrices(8), matrices(16)] }.meets(MATRIX));
-    assert!(!Offer { features: Need::F16.feature(), matrices: vec![matrices(16)] }.meets(MATRIX));
+    let features = Requirement::F16.feature() | MATRIX.feature();
+    let capabilities = Capabilities { features, matrices: vec![matrices(8)] };
+    assert!(capabilities.meets(Requirement::F16) && !capabilities.meets(Requirement::Subgroups) && !capabilities.meets(MATRIX));
+    assert!(Capabilities { features, matrices: vec![matrices(8), matrices(16)] }.meets(MATRIX));
+    assert!(!Capabilities { features: Requirement::F16.feature(), matrices: vec![matrices(16)] }.meets(MATRIX));
 }
 
 #[test]
@@ -62,14 +59,14 @@ fn a_variant_that_lacks_a_feature_is_refused_by_name() {
     static SHADER: Shader = Shader {
         name: "product",
         variants: &[
-            Variant { name: "matrices", source: "", needs: &[Need::F16, MATRIX] },
-            Variant { name: "portable", source: "", needs: &[] },
+            Variant { name: "matrices", source: "", requirements: &[Requirement::F16, MATRIX] },
+            Variant { name: "portable", source: "", requirements: &[] },
         ],
         entries: &[],
     };
-    let offer = Offer { features: Need::F16.feature(), matrices: Vec::new() };
-    let error = check_needs(&SHADER, 0, &offer).unwrap_err();
+    let capabilities = Capabilities { features: Requirement::F16.feature(), matrices: Vec::new() };
+    let error = check_requirements(&SHADER, 0, &capabilities).unwrap_err();
     assert!(matches!(error, BackendError::Feature { kernel: "product", variant: "matrices", .. }), "{error}");
     assert!(error.to_string().contains("cooperative matrices 16x16x16 f16 to f32"), "{error}");
-    assert_eq!(check_needs(&SHADER, 1, &Offer::default()), Ok(()));
+    assert_eq!(check_requirements(&SHADER, 1, &Capabilities::default()), Ok(()));
 }

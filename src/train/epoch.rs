@@ -13,7 +13,8 @@ use super::metrics::{Metrics, Tally};
 use super::run::{Event, Finished};
 use super::run_folder::{Kept, RunFolder, StepLine};
 use super::{Pending, TrainError, Trainer};
-use crate::backend::{Backend, Precision};
+use crate::backend::Backend;
+use crate::base::numbers::Precision;
 use crate::config::{Selection, Settings};
 use crate::corpus::Split;
 use crate::dataset::store::Store;
@@ -93,13 +94,13 @@ impl<'r, B: Backend> Run<'r, B> {
             fingerprint: fingerprint(data),
         };
         if let Some(kept) = kept {
-            run.take_up(kept)?;
+            run.resume(kept)?;
         }
         // Where there is no room for the model, no part of a batch is small enough.
         backend.failure().map_or(Ok(run), |error| Err(error.into()))
     }
 
-    fn take_up(&mut self, kept: &Kept) -> Result<(), TrainError> {
+    fn resume(&mut self, kept: &Kept) -> Result<(), TrainError> {
         let Kept { last, best } = kept;
         if last.step > self.planned_steps {
             let reason = format!(
@@ -111,7 +112,7 @@ impl<'r, B: Backend> Run<'r, B> {
         if let Some(moments) = &last.moments {
             let scaling = last.progress.as_ref().and_then(|progress| progress.scaling);
             self.skipped = scaling.map_or(0, |[_, _, skipped]| skipped as u64);
-            self.trainer.take_up(last.step, moments, scaling);
+            self.trainer.resume(last.step, moments, scaling);
         }
         self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), ..best });
         self.best_figure = last.best;
@@ -151,7 +152,7 @@ impl<'r, B: Backend> Run<'r, B> {
         }
         self.epochs = epoch + 1;
         let validation = self.validate().await?;
-        let best = self.judge(validation.as_ref(), log.as_deref()).await?;
+        let best = self.select_best(validation.as_ref(), log.as_deref()).await?;
         observe(Event::Epoch { epoch, train: &train, validation: validation.as_ref(), best });
         if let Some(log) = log {
             log.epoch(epoch, self.trainer.steps(), &train, validation.as_ref())?;
@@ -265,7 +266,7 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Keeps the model if this epoch is the best so far; without a validation split, the last one is.
-    async fn judge(&mut self, validation: Option<&Metrics>, log: Option<&RunFolder>) -> Result<bool, TrainError> {
+    async fn select_best(&mut self, validation: Option<&Metrics>, log: Option<&RunFolder>) -> Result<bool, TrainError> {
         let figure = validation.map(|metrics| match self.settings.train.selection {
             Selection::Ua => metrics.ua,
             Selection::Wa => metrics.wa,
@@ -305,13 +306,13 @@ impl<'r, B: Backend> Run<'r, B> {
 
     /// Writes where the run stands, and the best model where that is `new`; before them the tiles that it goes on with.
     async fn keep(&self, log: &mut RunFolder, new: bool) -> Result<(), TrainError> {
-        let last = self.standing(log).await?;
+        let last = self.snapshot(log).await?;
         log.tiles(self.settings, self.backend, self.data)?;
         log.checkpoints(self.best.as_ref().filter(|_| new), &last)
     }
 
     /// The model with all that is needed to go on.
-    async fn standing(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
+    async fn snapshot(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
         let mut last = self.checkpoint(Some(log)).await?;
         last.moments = Some(self.trainer.read_moments().await?);
         let is_mixed = self.settings.train.precision == Precision::Mixed;

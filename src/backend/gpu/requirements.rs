@@ -15,8 +15,6 @@ pub enum Feature {
     F16,
     /// 64-bit integers, which move two floats at a time.
     Int64,
-    /// Arguments without a buffer.
-    Immediates,
     /// Products of small matrices that a subgroup holds together.
     CooperativeMatrices,
     /// The device's clock, for a profile.
@@ -24,7 +22,7 @@ pub enum Feature {
 }
 
 impl Feature {
-    pub const ALL: [Self; 6] = [Self::Subgroups, Self::F16, Self::Int64, Self::Immediates, Self::CooperativeMatrices, Self::Timestamps];
+    pub const ALL: [Self; 5] = [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps];
 
     /// As `--without` takes it.
     pub fn name(self) -> &'static str {
@@ -32,7 +30,6 @@ impl Feature {
             Self::Subgroups => "subgroups",
             Self::F16 => "f16",
             Self::Int64 => "int64",
-            Self::Immediates => "immediates",
             Self::CooperativeMatrices => "cooperative-matrices",
             Self::Timestamps => "timestamps",
         }
@@ -44,7 +41,6 @@ impl Feature {
             Self::Subgroups => wgpu::Features::SUBGROUP,
             Self::F16 => wgpu::Features::SHADER_F16,
             Self::Int64 => wgpu::Features::SHADER_INT64,
-            Self::Immediates => wgpu::Features::IMMEDIATES,
             Self::CooperativeMatrices => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
             Self::Timestamps => wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
         }
@@ -64,40 +60,36 @@ impl FromStr for Feature {
 
 /// An optional feature that a variant's WGSL uses, as `build.rs` finds by asking naga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum Requirement {
     /// 16-bit floats.
     F16,
     /// 64-bit integers.
     Int64,
     /// Operations across a subgroup.
     Subgroups,
-    /// Arguments without a buffer.
-    Immediates,
     /// Products of m × k and k × n matrices that a subgroup holds together.
     CooperativeMatrix { m: u32, n: u32, k: u32, factors: wgpu::CooperativeScalarType, sum: wgpu::CooperativeScalarType },
 }
 
-impl Need {
+impl Requirement {
     /// The device feature that it stands for.
     pub fn feature(self) -> wgpu::Features {
         let feature = match self {
             Self::F16 => Feature::F16,
             Self::Int64 => Feature::Int64,
             Self::Subgroups => Feature::Subgroups,
-            Self::Immediates => Feature::Immediates,
             Self::CooperativeMatrix { .. } => Feature::CooperativeMatrices,
         };
         feature.features()
     }
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::F16 => f.write_str("f16"),
             Self::Int64 => f.write_str("int64"),
             Self::Subgroups => f.write_str("subgroups"),
-            Self::Immediates => f.write_str("immediates"),
             Self::CooperativeMatrix { m, n, k, factors, sum } => {
                 let name = |kind: &wgpu::CooperativeScalarType| format!("{kind:?}").to_lowercase();
                 write!(f, "cooperative matrices {m}x{n}x{k} {} to {}", name(factors), name(sum))
@@ -108,12 +100,12 @@ impl fmt::Display for Need {
 
 /// The optional features and matrix shapes of an adapter or an open device.
 #[derive(Debug, Clone, Default)]
-pub struct Offer {
+pub struct Capabilities {
     pub features: wgpu::Features,
     pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
-impl Offer {
+impl Capabilities {
     /// All that an adapter has.
     pub fn of(adapter: &wgpu::Adapter) -> Self {
         Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties() }
@@ -127,15 +119,15 @@ impl Offer {
 
     /// The part of it that some shader's variant uses: what a device is opened with.
     pub fn used(mut self) -> Self {
-        let needs = SHADERS.iter().flat_map(|shader| shader.variants).flat_map(|variant| variant.needs);
+        let needs = SHADERS.iter().flat_map(|shader| shader.variants).flat_map(|variant| variant.requirements);
         self.features &= needs.fold(wgpu::Features::empty(), |all, need| all | need.feature());
         self
     }
 
     /// Whether it has what a variant needs.
-    pub fn meets(&self, need: Need) -> bool {
+    pub fn meets(&self, need: Requirement) -> bool {
         let shape = match need {
-            Need::CooperativeMatrix { m, n, k, factors, sum } => self.matrices.iter().any(|offered| {
+            Requirement::CooperativeMatrix { m, n, k, factors, sum } => self.matrices.iter().any(|offered| {
                 [offered.m_size, offered.n_size, offered.k_size] == [m, n, k] && offered.ab_type == factors && offered.cr_type == sum
             }),
             _ => true,
@@ -144,8 +136,8 @@ impl Offer {
     }
 
     /// What a variant needs and this lacks.
-    pub fn lacks(&self, variant: &Variant) -> Option<Need> {
-        variant.needs.iter().copied().find(|&need| !self.meets(need))
+    pub fn lacks(&self, variant: &Variant) -> Option<Requirement> {
+        variant.requirements.iter().copied().find(|&requirement| !self.meets(requirement))
     }
 }
 
@@ -153,9 +145,9 @@ impl Offer {
 ///
 /// # Errors
 /// [`BackendError::Feature`].
-pub fn check_needs(shader: &Shader, variant: usize, offer: &Offer) -> Result<()> {
+pub fn check_requirements(shader: &Shader, variant: usize, capabilities: &Capabilities) -> Result<()> {
     let variant = &shader.variants[variant];
-    match offer.lacks(variant) {
+    match capabilities.lacks(variant) {
         None => Ok(()),
         Some(need) => Err(BackendError::Feature { kernel: shader.name, variant: variant.name, feature: need.to_string() }),
     }

@@ -6,11 +6,10 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{CooperativeRole, Module, Scalar, TypeInner};
 
 /// Features that a variant may use and the table's names for them; which of them it does use is found by leaving each out.
-const OPTIONAL: [(Capabilities, Option<&str>); 5] = [
+const OPTIONAL: [(Capabilities, Option<&str>); 4] = [
     (Capabilities::SHADER_FLOAT16, Some("F16")),
     (Capabilities::SHADER_INT64, Some("Int64")),
     (Capabilities::SUBGROUP, Some("Subgroups")),
-    (Capabilities::IMMEDIATES, Some("Immediates")),
     (Capabilities::COOPERATIVE_MATRIX, None),
 ];
 
@@ -19,7 +18,7 @@ pub fn optional() -> Capabilities {
     OPTIONAL.iter().fold(Capabilities::empty(), |all, &(capability, _)| all | capability)
 }
 
-/// The features that a valid module needs, as Rust of `Need`.
+/// The features that a valid module needs, as Rust of `Requirement`.
 ///
 /// # Errors
 /// Cooperative matrices of more than one shape, or of other types than f16 and f32.
@@ -27,7 +26,7 @@ pub fn of(module: &Module, info: &ModuleInfo, source: &str) -> Result<Vec<String
     OPTIONAL
         .into_iter()
         .filter(|&(capability, _)| read(source, optional() - capability).is_err())
-        .map(|(_, need)| need.map_or_else(|| cooperative_matrix(module, info), |need| Ok(format!("Need::{need}"))))
+        .map(|(_, need)| need.map_or_else(|| cooperative_matrix(module, info), |need| Ok(format!("Requirement::{need}"))))
         .collect()
 }
 
@@ -39,7 +38,7 @@ pub fn read(source: &str, capabilities: Capabilities) -> Result<(Module, ModuleI
     Ok((module, info))
 }
 
-/// The one shape of cooperative matrices in a module, as Rust of `Need`.
+/// The one shape of cooperative matrices in a module, as Rust of `Requirement`.
 fn cooperative_matrix(module: &Module, info: &ModuleInfo) -> Result<String, String> {
     let functions = module.functions.iter().map(|(handle, function)| (&info[handle], function));
     let entries = module.entry_points.iter().enumerate().map(|(index, entry)| (info.get_entry_point(index), &entry.function));
@@ -64,5 +63,5 @@ fn cooperative_matrix(module: &Module, info: &ModuleInfo) -> Result<String, Stri
     let ((m, k, factors), (_, n, _), (_, _, sum)) =
         (of_role(CooperativeRole::A)?, of_role(CooperativeRole::B)?, of_role(CooperativeRole::C)?);
     let (factors, sum) = (scalar(factors)?, scalar(sum)?);
-    Ok(format!("Need::CooperativeMatrix {{ m: {m}, n: {n}, k: {k}, factors: {factors}, sum: {sum} }}"))
+    Ok(format!("Requirement::CooperativeMatrix {{ m: {m}, n: {n}, k: {k}, factors: {factors}, sum: {sum} }}"))
 }

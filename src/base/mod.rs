@@ -1,0 +1,18 @@
+//! The ground floor: what every other module may import, and what imports none of them.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`philox`] | counter-based random numbers |
+//! | [`hash`] | hashes of names and data |
+//! | [`real`] | the number types of the reference |
+//! | [`numbers`] | number formats, activations, sizes |
+//! | [`tiles`] | tile choices of matrix products |
+//! | [`words`] | word vectors |
+
+mod elementary;
+pub mod hash;
+pub mod numbers;
+pub mod philox;
+pub mod real;
+pub mod tiles;
+pub mod words;
