@@ -1,8 +1,6 @@
 //! `mcsan demo`, as a person with no graphics driver sees it.
 
-mod program;
-
-use program::mcsan;
+use crate::program::mcsan;
 
 #[test]
 fn the_demo_learns_the_embedded_corpus_without_an_adapter() {

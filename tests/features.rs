@@ -3,9 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-mod program;
-
-use program::{Outcome, call, default_adapter, largest_difference, read_npy};
+use crate::program::{Outcome, call, default_adapter, largest_difference, read_npy};
 
 /// Largest difference allowed from librosa, which works in 64 bits; coefficients reach several hundred.
 const AGREEMENT: f32 = 2e-2;

@@ -1,9 +1,7 @@
 //! Every kernel on every adapter: right on all cases, as users run it and with run-time checks, poisoned outputs and guard
 //! words; and every check able to fail.
 
-mod common;
-
-use common::gpus;
+use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{Backend, BackendError};
 use mcsan::check::model::check_model;

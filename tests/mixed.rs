@@ -1,7 +1,5 @@
 //! Training in mixed precision: near one in f32, its loss scale found by skipping, its state kept.
 
-mod common;
-
 use std::path::PathBuf;
 
 use mcsan::backend::{Backend, as_f32};

@@ -1,8 +1,6 @@
 //! The whole network against PyTorch's numbers (fixtures made by `tests/pytorch/fixtures.py`): logits, loss, every
 //! gradient, loss curves. The yardstick is how far PyTorch's own float32 lies from its float64.
 
-mod common;
-
 use std::path::PathBuf;
 
 use mcsan::backend::Backend;

@@ -1,7 +1,5 @@
 //! Same seed, data and device: the same bits. An utterance's result does not depend on what else is in the batch.
 
-mod common;
-
 use std::path::PathBuf;
 
 use mcsan::backend::{Backend, Matrix, Sink, Write, as_f32};

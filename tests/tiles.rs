@@ -1,11 +1,9 @@
 //! Products on graphics hardware: every tile sums in the same order, so which one is chosen, and how, changes no bit.
 
-mod common;
-
 use std::cell::Cell;
 use std::rc::Rc;
 
-use common::gpus;
+use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{Backend, Clock};
 use mcsan::base::tiles::{Form, Tile, TileChoice};

@@ -2,10 +2,10 @@
 
 use mcsan::dataset::store::Store;
 
-use crate::commands::keys;
-use crate::corpus::{TINY, corpus, prepared};
+use super::commands::keys;
+use super::corpus::{TINY, corpus, prepared};
+use super::training::{assert_same_results, losses};
 use crate::program::{default_adapter, largest_difference, mcsan, read_npy};
-use crate::training::{assert_same_results, losses};
 
 /// Relative L2 distance at which gradients of the two backends count as the same: both compute in 32 bits, in other orders
 /// of summation.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::commands::keys;
+use super::commands::keys;
 use crate::program::{Outcome, call, default_adapter, mcsan};
 
 fn check(arguments: &str) -> Outcome {

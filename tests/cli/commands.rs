@@ -8,7 +8,7 @@ use std::path::Path;
 use mcsan::dataset::store::Store;
 use serde_json::{Value, json};
 
-use crate::corpus::{CLASSES, SPLITS, TINY, UTTERANCES, WORD_WIDTH, corpus, prepared, trained};
+use super::corpus::{CLASSES, SPLITS, TINY, UTTERANCES, WORD_WIDTH, corpus, prepared, trained};
 use crate::program::{call, mcsan, read_npy};
 
 /// The keys of an object, sorted.

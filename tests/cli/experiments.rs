@@ -10,9 +10,9 @@ use mcsan::train::Evaluation;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::commands::keys;
-use crate::corpus::{CLASSES, SPLITS, TINY, UTTERANCES, prepared};
-use crate::failures;
+use super::commands::keys;
+use super::corpus::{CLASSES, SPLITS, TINY, UTTERANCES, prepared};
+use super::failures;
 use crate::program::mcsan;
 
 /// What a cross-validation writes beside its folds.

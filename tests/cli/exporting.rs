@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mcsan::dataset::store::Store;
 
-use crate::corpus::{TINY, trained};
+use super::corpus::{TINY, trained};
 use crate::program::mcsan;
 
 #[test]

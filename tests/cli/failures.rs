@@ -6,7 +6,7 @@ use std::path::Path;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use tempfile::TempDir;
 
-use crate::corpus::{MONO_16_KHZ, TINY, corpus, prepared, trained};
+use super::corpus::{MONO_16_KHZ, TINY, corpus, prepared, trained};
 use crate::program::mcsan;
 
 /// Names of everything in a folder and the folders in it.

@@ -10,8 +10,8 @@ use mcsan::train::{Predictor, Utterance};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::commands::keys;
-use crate::corpus::{CLASSES, TINY, prepared, trained};
+use super::commands::keys;
+use super::corpus::{CLASSES, TINY, prepared, trained};
 use crate::program::{Outcome, call, mcsan};
 
 /// `predict` on the processor in a folder, with a text that may hold spaces.

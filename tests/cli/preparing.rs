@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::corpus::{TINY, UTTERANCES, corpus, prepared};
+use super::corpus::{TINY, UTTERANCES, corpus, prepared};
 use crate::program::mcsan;
 
 const PREPARE: &str = "prepare manifest manifest.csv --vectors vectors.txt --out data.safetensors --device cpu";

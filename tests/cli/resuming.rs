@@ -10,9 +10,9 @@ use mcsan::base::philox::Stream;
 use mcsan::dataset::store::Store;
 use serde_json::Value;
 
-use crate::corpus::{TINY, prepared};
+use super::corpus::{TINY, prepared};
+use super::training::{assert_same_results, losses, metrics};
 use crate::program::{Outcome, default_adapter, mcsan};
-use crate::training::{assert_same_results, losses, metrics};
 
 const TRAIN: &str = "train --data data.safetensors --device cpu";
 

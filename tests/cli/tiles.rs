@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::corpus::{TINY, prepared};
+use super::corpus::{TINY, prepared};
+use super::training::assert_same_results;
 use crate::program::{default_adapter, mcsan};
-use crate::training::assert_same_results;
 
 /// A training by the shaders for graphics hardware, on whatever adapter there is.
 fn train(folder: &Path, more: &str) -> String {

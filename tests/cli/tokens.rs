@@ -5,7 +5,7 @@ use std::fs;
 use mcsan::dataset::Dataset;
 use serde_json::json;
 
-use crate::corpus::{SPLITS, corpus};
+use super::corpus::{SPLITS, corpus};
 use crate::program::{Outcome, call, mcsan};
 
 /// The lines of standard output, as JSON.

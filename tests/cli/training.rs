@@ -6,8 +6,8 @@ use std::path::Path;
 use mcsan::dataset::store::Store;
 use serde_json::Value;
 
-use crate::commands::keys;
-use crate::corpus::{CLASSES, SPLITS, TINY, UTTERANCES, WORD_WIDTH, prepared, trained};
+use super::commands::keys;
+use super::corpus::{CLASSES, SPLITS, TINY, UTTERANCES, WORD_WIDTH, prepared, trained};
 use crate::program::mcsan;
 
 /// The lines of a run's log: steps, then epochs.

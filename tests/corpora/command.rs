@@ -1,7 +1,7 @@
 //! `mcsan prepare` with a corpus' folder.
 
 use super::Tree;
-use super::program::{Outcome, mcsan};
+use crate::program::{Outcome, mcsan};
 
 /// Wrong usage: exit code 2, nothing on standard output, and the first line of what is said about it.
 fn wrong_usage(outcome: Outcome) -> String {

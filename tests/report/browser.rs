@@ -9,7 +9,7 @@ use std::process::Output;
 
 use serde::Deserialize;
 
-use crate::chromium::Chromium;
+use crate::browser::Chromium;
 
 /// What a script found on a page.
 #[derive(Debug, Deserialize)]

@@ -4,9 +4,9 @@ use std::fs;
 
 use mcsan::report::{ReportError, run_html};
 
-use crate::corpus::{TINY, corpus, trained};
+use super::stage::{Stage, report};
+use crate::cli::corpus::{TINY, corpus, trained};
 use crate::program::mcsan;
-use crate::stage::{Stage, report};
 
 const SECTIONS: [&str; 9] = [
     "Test split",

@@ -2,8 +2,8 @@
 
 use mcsan::report::{Confusion, Experiment, Interval, Intervals, Table, Test, Unit, curves, experiment, intervals};
 
-use crate::browser::{Browser, VIEWS};
-use crate::stage::{Stage, report};
+use super::browser::{Browser, VIEWS};
+use super::stage::{Stage, report};
 
 /// Least height of letters in a plot on a phone, in CSS pixels.
 const LEGIBLE: f64 = 10.0;

@@ -8,7 +8,7 @@ use mcsan::backend::gpu::shader::{SHADERS, Shader, Variant};
 use mcsan::backend::gpu::{Checking, Gpu};
 use mcsan::check::{Case, Kernel, check};
 
-use super::common::gpus;
+use crate::common::gpus;
 
 /// Invocations that llvmpipe with vectors of 256 bits runs in step.
 const VECTOR: u32 = 8;

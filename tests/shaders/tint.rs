@@ -10,8 +10,8 @@ use mcsan::backend::gpu::Requirement;
 use serde_json::{Value, json};
 
 use super::barriers::{BAD, GOOD, kernel};
-use super::browser::Chromium;
 use super::variants;
+use crate::browser::Chromium;
 
 const PAGE: &str = r#"<!DOCTYPE html><meta charset="utf-8"><script type="module">
 const jobs = JOBS;

@@ -1,7 +1,5 @@
 //! Runs the program as a user does: arguments in; exit code, standard output and standard error out.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Output;

@@ -9,12 +9,8 @@
 //! | more workgroup memory than there is | `check_limits` before a pipeline exists ([`limits`]) and Tint ([`tint`]); naga lets it through |
 //! | an index out of bounds, a stray write | run-time checks and guard words (`tests/kernels.rs`) |
 //! | a wrong Vulkan command, a missing barrier between dispatches | Vulkan's validation layer (`.ci/validation`, `tests/validation.rs`) |
-//! | a feature that the device lacks | `check_requirements` before a pipeline exists ([`needs`]) |
+//! | a feature that the device lacks | `check_requirements` before a pipeline exists ([`requirements`]) |
 
-#[path = "../browser/mod.rs"]
-mod browser;
-#[path = "../common/mod.rs"]
-mod common;
 #[path = "../../build/uniformity.rs"]
 mod uniformity;
 

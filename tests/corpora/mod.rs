@@ -1,9 +1,6 @@
 //! Corpora in the layouts in which their archives unpack, with the oddities that are known of each. The trees are made
 //! here; the recordings in them are empty, since loaders look for recordings and do not decode them.
 
-#[path = "../program/mod.rs"]
-mod program;
-
 mod command;
 mod cremad;
 mod emodb;

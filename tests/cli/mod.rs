@@ -2,13 +2,10 @@
 //!
 //! Most run on `--device cpu`, which is fast at these sizes; [`chain`] goes through all of them on the adapter too.
 
-#[path = "../program/mod.rs"]
-mod program;
-
 mod chain;
 mod checking;
 mod commands;
-mod corpus;
+pub mod corpus;
 mod experiments;
 mod exporting;
 mod failures;

@@ -1,7 +1,5 @@
 //! Which devices the tests run on: the CPU reference and every adapter found, with and without run-time checks.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 use mcsan::backend::Backend;
 use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
 
@@ -43,7 +41,6 @@ pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
 }
 
 /// Runs a block with `$backend` bound to the CPU reference and then to every adapter, `$name` naming it.
-#[macro_export]
 macro_rules! on_every_device {
     ($test:expr, |$backend:ident, $name:ident| $body:block) => {{
         {

@@ -1,0 +1,28 @@
+//! The suite: one program, so that the library is linked once and all tests share the threads. A module is run by its
+//! name, `cargo test --test suite kernels::`; what reads the sources alone is `tests/house.rs`.
+
+#[macro_use]
+mod common;
+mod browser;
+mod program;
+
+mod cli;
+mod comparator;
+mod corpora;
+mod cpu_reference;
+mod data_audio;
+mod data_corpus;
+mod data_dataset;
+mod data_text;
+mod demo;
+mod features;
+mod kernels;
+mod mixed;
+mod onnx;
+mod pytorch;
+mod reference_gradients;
+mod report;
+mod reproducible;
+mod shaders;
+mod tiles;
+mod validation;
