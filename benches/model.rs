@@ -5,12 +5,10 @@ mod common;
 use common::scaled;
 use divan::Bencher;
 use mcsan::backend::Backend;
-use mcsan::config::Settings;
+use mcsan::config::{Normalise, Settings};
 use mcsan::dataset::BatchShape;
-use mcsan::dataset::{Dataset, Normalisation};
-use mcsan::model::{Batch, Dimensions, Mcsan};
-use mcsan::train::Trainer;
-use mcsan::train::batches::Batches;
+use mcsan::dataset::Dataset;
+use mcsan::train::{Session, Weights};
 
 fn main() {
     common::announce();
@@ -34,8 +32,10 @@ fn training_step(bencher: Bencher, shape: BatchShape) {
 fn inference(bencher: Bencher, shape: BatchShape) {
     let shape = BatchShape { batch: scaled(shape.batch), ..shape };
     on_the_device!(|backend| {
-        let (trainer, batch) = prepared(backend, &shape.dataset());
-        bencher.bench_local(|| pollster::block_on(backend.finish_read(trainer.infer(&batch))).unwrap());
+        let data = shape.dataset();
+        let session = session(backend, &data);
+        let (network, batch) = (session.network(), session.batches.batch(&data.training()));
+        bencher.bench_local(|| pollster::block_on(backend.finish_read(network.infer(&batch))).unwrap());
     });
 }
 
@@ -51,7 +51,9 @@ fn step_by_frames(bencher: Bencher, frames: usize) {
 
 fn step(bencher: Bencher, shape: BatchShape) {
     on_the_device!(|backend| {
-        let (mut trainer, batch) = prepared(backend, &shape.dataset());
+        let data = shape.dataset();
+        let session = session(backend, &data);
+        let (mut trainer, batch) = (session.trainer(), session.batches.batch(&data.training()));
         bencher.bench_local(|| {
             let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
             pollster::block_on(trainer.outcome(pending)).unwrap().loss
@@ -59,12 +61,9 @@ fn step(bencher: Bencher, shape: BatchShape) {
     });
 }
 
-/// The default model with its starting values, and the whole data set as one batch.
-fn prepared<'b, B: Backend>(backend: &'b B, data: &Dataset) -> (Trainer<'b, B>, Batch<B>) {
-    let settings = Settings::default();
-    let dimensions = Dimensions::of(data, settings.model.word_width);
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(0);
-    let batches = Batches::new(backend, data, &Normalisation::None, settings.data.max_frames).unwrap();
-    let batch = batches.batch(&(0..data.labels.len()).collect::<Vec<_>>());
-    (Trainer::new(backend, &settings, &dimensions, &parameters, &vec![1.0; data.classes.len()]), batch)
+/// The default model with its starting values, on a data set that is one batch.
+fn session<'s, B: Backend>(backend: &'s B, data: &'s Dataset) -> Session<'s, B> {
+    let mut settings = Settings::default();
+    settings.data.normalise = Normalise::None;
+    Session::new(backend, &settings, data, &data.training(), Weights::Drawn).unwrap()
 }

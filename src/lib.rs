@@ -17,9 +17,10 @@
 //! profile/ report/ picture/ onnx/ check/   what is made of a run, a model, a device: every kernel of a step timed, under the
 //!                device's roofs; report.html; attention weights as SVG and PNG; a trained model for onnxruntime; every kernel's
 //!                cases, and the comparison with the float64 reference
-//! train/         options and events (run), epochs (epoch), files and resuming (run_folder), one step (trainer),
-//!                batches, checkpoints, metrics, TensorBoard, predict, the overfit check
-//! model/         parameters in one buffer, layers, mcsan: each a plain forward function; cost: parameters and FLOP
+//! train/         what is set up (session), options and events (run), epochs (epoch), files and resuming (run_folder), one step
+//!                (trainer), batches, checkpoints, metrics, TensorBoard, predict, the overfit check
+//! model/         trait Model; parameters in one buffer, layers; mcsan: a system is one page; network: a model with its weights;
+//!                cost: parameters and FLOP
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
 //! demo.rs prepare.rs   the embedded corpus; a corpus → features on the device → a data set, nothing held whole
 //! backend/       trait Backend: the kernels, each with its equation and shapes

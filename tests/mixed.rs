@@ -4,18 +4,26 @@ use std::path::PathBuf;
 
 use mcsan::backend::{Backend, as_f32};
 use mcsan::config::Settings;
-use mcsan::dataset::{Dataset, Normalisation};
-use mcsan::model::{Dimensions, Mcsan};
+use mcsan::dataset::Dataset;
+use mcsan::model::{self, Dimensions};
 use mcsan::train::batches::Batches;
 use mcsan::train::checkpoint::Checkpoint;
 use mcsan::train::run::{self, Event, Options, Start, files};
-use mcsan::train::{Outcome, Trainer};
+use mcsan::train::{Outcome, Session, Trainer, Weights};
 
 fn small(more: &[&str]) -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
     let fixed = ["model.hidden=20", "model.heads=2", "model.feed_forward=32", "data.normalise=none", "train.batch_size=4"];
     let assignments: Vec<String> = fixed.iter().chain(more).map(|text| text.to_string()).collect();
     (Dataset::load(&path).unwrap(), Settings::default().load(None, &assignments).unwrap())
+}
+
+fn starting_weights(data: &Dataset, settings: &Settings) -> Vec<f32> {
+    model::parameters(&settings.model, &Dimensions::of(data, settings.model.word_width)).initial_values(5)
+}
+
+fn session<'s, B: Backend>(backend: &'s B, data: &'s Dataset, settings: &Settings, weights: &[f32]) -> Session<'s, B> {
+    Session::new(backend, settings, data, &data.training(), Weights::Given(weights)).unwrap()
 }
 
 const MIXED: &str = "train.precision=mixed";
@@ -40,24 +48,24 @@ fn a_training_in_mixed_precision_ends_near_one_in_f32() {
 fn step<B: Backend>(trainer: &mut Trainer<'_, B>, batches: &Batches<'_, B>) -> (Vec<f32>, Outcome) {
     let pending = pollster::block_on(trainer.train_in_parts(batches, &[0, 1, 2, 3], 2)).unwrap();
     let outcome = pollster::block_on(trainer.outcome(pending)).unwrap();
-    (pollster::block_on(trainer.read_parameters()).unwrap(), outcome)
+    (pollster::block_on(trainer.network().read_weights()).unwrap(), outcome)
 }
 
 #[test]
 fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
     let (data, settings) = small(&[MIXED, "train.clip_norm=1"]);
-    let dimensions = Dimensions::of(&data, settings.model.word_width);
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    let parameters = starting_weights(&data, &settings);
     let moments = [vec![0.25; parameters.len()], vec![0.5; parameters.len()]];
     on_every_device!("overflow", |backend, name| {
-        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
+        let session = session(backend, &data, &settings, &parameters);
+        let batches = &session.batches;
         let started_at = |scale: f32, good: f32| {
-            let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &[1.0; 5]);
+            let mut trainer = session.trainer();
             trainer.resume(7, &moments, Some([scale, good, 0.0]));
             trainer
         };
         let mut trainer = started_at(2f32.powi(40), 12.0);
-        let (after, outcome) = step(&mut trainer, &batches);
+        let (after, outcome) = step(&mut trainer, batches);
         let scaling = outcome.scaling.unwrap();
         assert_eq!((scaling.scale, scaling.skipped), (2f32.powi(39), 1), "{name}");
         assert!(outcome.loss.is_finite(), "{name}: the loss itself is not scaled");
@@ -67,7 +75,7 @@ fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
         // It is halved until a step is good.
         let mut skipped = 1;
         let (after, outcome) = loop {
-            let (after, outcome) = step(&mut trainer, &batches);
+            let (after, outcome) = step(&mut trainer, batches);
             if outcome.scaling.unwrap().skipped == skipped {
                 break (after, outcome);
             }
@@ -78,7 +86,7 @@ fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
         assert_ne!(after, parameters, "{name}: a good step");
 
         // The scale leaves no trace but rounding, and doubles after 2000 good steps.
-        let [(small, _), (large, outcome)] = [64.0, 128.0].map(|scale| step(&mut started_at(scale, 1999.0), &batches));
+        let [(small, _), (large, outcome)] = [64.0, 128.0].map(|scale| step(&mut started_at(scale, 1999.0), batches));
         assert_eq!(outcome.scaling.unwrap().scale, 256.0, "{name}");
         let distance = small.iter().zip(&large).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let moved = small.iter().zip(&parameters).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -89,13 +97,12 @@ fn a_step_whose_gradients_overflow_is_left_out_and_halves_the_loss_scale() {
 #[test]
 fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
     let (data, settings) = small(&[MIXED, "train.warmup_steps=100", "model.dropout=0"]);
-    let dimensions = Dimensions::of(&data, settings.model.word_width);
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    let parameters = starting_weights(&data, &settings);
     let moments = [vec![0.0; parameters.len()], vec![0.0; parameters.len()]];
     on_every_device!("steps left out", |backend, name| {
-        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
+        let batches = &session(backend, &data, &settings, &parameters).batches;
         let taken_up = |steps, parameters: &[f32], moments: &[Vec<f32>; 2], scaling| {
-            let mut trainer = Trainer::new(backend, &settings, &dimensions, parameters, &[1.0; 5]);
+            let mut trainer = session(backend, &data, &settings, parameters).trainer();
             trainer.resume(steps, moments, Some(scaling));
             trainer
         };
@@ -106,7 +113,7 @@ fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
         let outcomes: Vec<Outcome> = sent.into_iter().map(|pending| pollster::block_on(trainer.outcome(pending)).unwrap()).collect();
         let skipped = outcomes[39].scaling.unwrap().skipped;
         assert!(outcomes[skipped as usize - 1].scaling.unwrap().skipped == skipped && skipped < 38, "{name}: the first {skipped} alone");
-        let after = pollster::block_on(trainer.read_parameters()).unwrap();
+        let after = pollster::block_on(trainer.network().read_weights()).unwrap();
 
         let mut straight = taken_up(0, &parameters, &moments, [2f32.powi(40 - skipped as i32), 0.0, 0.0]);
         for rate in &rates[skipped as usize..] {
@@ -114,13 +121,13 @@ fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
             assert_eq!(pending.learning_rate, *rate, "{name}");
         }
         assert_eq!(rates[..=skipped as usize], vec![rates[0]; skipped as usize + 1], "{name}: the warm-up has not begun");
-        assert_eq!(pollster::block_on(straight.read_parameters()).unwrap(), after, "{name}: as if there had been no others");
+        assert_eq!(pollster::block_on(straight.network().read_weights()).unwrap(), after, "{name}: as if there had been no others");
 
         // A run that goes on knows of them.
         let moments = pollster::block_on(trainer.read_moments()).unwrap();
         let scaling = pollster::block_on(trainer.read_scaling()).unwrap();
         let mut resumed = taken_up(40, &after, &moments, scaling);
-        let [gone_on, not_stopped] = [&mut resumed, &mut trainer].map(|trainer| step(trainer, &batches).0);
+        let [gone_on, not_stopped] = [&mut resumed, &mut trainer].map(|trainer| step(trainer, batches).0);
         assert_eq!(gone_on, not_stopped, "{name}");
     });
 }
@@ -153,13 +160,11 @@ fn a_run_in_mixed_precision_goes_on_bit_for_bit() {
 fn a_model_trained_in_mixed_precision_infers_in_it() {
     let (data, settings) = small(&[]);
     let (_, mixed) = small(&[MIXED]);
-    let dimensions = Dimensions::of(&data, settings.model.word_width);
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    let parameters = starting_weights(&data, &settings);
     on_every_device!("mixed inference", |backend, name| {
-        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
         let [full, mixed] = [&settings, &mixed].map(|settings| {
-            let trainer = Trainer::new(backend, settings, &dimensions, &parameters, &[1.0; 5]);
-            as_f32(pollster::block_on(backend.finish_read(trainer.infer(&batches.batch(&[0, 1, 2, 3])))).unwrap())
+            let session = session(backend, &data, settings, &parameters);
+            as_f32(pollster::block_on(backend.finish_read(session.network().infer(&session.batches.batch(&[0, 1, 2, 3])))).unwrap())
         });
         assert_ne!(full, mixed, "{name}");
         let size = full.iter().map(|logit| logit.abs()).fold(0.0, f32::max);

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use mcsan::backend::Backend;
 use mcsan::config::Normalise;
 use mcsan::config::Settings;
+use mcsan::dataset::Dataset;
 use mcsan::dataset::store::Store;
-use mcsan::dataset::{Dataset, Normalisation};
-use mcsan::model::{Dimensions, Mcsan};
-use mcsan::train::batches::Batches;
+use mcsan::model::parameters::{Parameter, Parameters};
+use mcsan::model::{self, Dimensions};
 use mcsan::train::checkpoint::read_named;
-use mcsan::train::{GradientReport, Trainer};
+use mcsan::train::{GradientReport, Session, Weights};
 
 /// How many times an honest float32's distance from float64 a result may lie from it. Seen at most: the CPU reference 3.0
 /// (4.1 with another C library's exp), Vulkan 2.3 on Mesa 22.3.6 and 4.7 on 26.2.6, GL 4.8 (its compiler may reorder sums, so
@@ -67,26 +67,17 @@ impl Fixture {
         }
     }
 
-    fn dimensions(&self) -> Dimensions {
-        Dimensions::of(&self.data, self.settings.model.word_width)
+    fn parameters(&self) -> Parameters {
+        model::parameters(&self.settings.model, &Dimensions::of(&self.data, self.settings.model.word_width))
     }
 
-    fn model(&self) -> Mcsan {
-        Mcsan::new(&self.settings.model, &self.dimensions())
+    fn session<'s, B: Backend>(&'s self, backend: &'s B, weights: &[f32]) -> Session<'s, B> {
+        Session::new(backend, &self.settings, &self.data, &self.utterances, Weights::Given(weights)).unwrap()
     }
 
-    fn trainer<'b, B: Backend>(&self, backend: &'b B, parameters: &[f32]) -> Trainer<'b, B> {
-        let class_weights = self.settings.train.class_weights(&self.data.class_counts(&self.utterances));
-        Trainer::new(backend, &self.settings, &self.dimensions(), parameters, &class_weights)
-    }
-
-    fn batches<'b, B: Backend>(&'b self, backend: &'b B) -> Batches<'b, B> {
-        Batches::new(backend, &self.data, &Normalisation::None, self.settings.data.max_frames).unwrap()
-    }
-
-    fn gradients<B: Backend>(&self, backend: &B, parameters: &[f32]) -> GradientReport {
-        let batch = self.batches(backend).batch(&self.utterances);
-        pollster::block_on(self.trainer(backend, parameters).gradients(&batch)).unwrap()
+    fn gradients<B: Backend>(&self, backend: &B, weights: &[f32]) -> GradientReport {
+        let session = self.session(backend, weights);
+        pollster::block_on(session.trainer().gradients(&session.batches.batch(&self.utterances))).unwrap()
     }
 
     fn numbers(&self, name: &str) -> Vec<f64> {
@@ -132,12 +123,12 @@ fn logits_loss_and_every_gradient_of_every_variant_agree_with_pytorch() {
         let mut verdict = Verdict::default();
         for case in SMALL_CASES {
             let fixture = Fixture::load(case, None);
-            let model = fixture.model();
-            let parameters = read_named(&fixture.store, model.layout(), "weight.").unwrap();
-            let report = fixture.gradients(backend, &parameters);
+            let parameters = fixture.parameters();
+            let weights = read_named(&fixture.store, &parameters, "weight.").unwrap();
+            let report = fixture.gradients(backend, &weights);
             verdict.see(&format!("{case} logits"), distance(&report.logits, &fixture.numbers("logits")), fixture.bound("logits"));
             verdict.see(&format!("{case} loss"), distance(&[report.loss], &fixture.numbers("loss")), fixture.bound("loss"));
-            for parameter in model.layout().parameters() {
+            for parameter in &parameters {
                 let got = &report.gradients[parameter.offset..parameter.offset + parameter.len()];
                 let want = fixture.numbers(&format!("grad.{}", parameter.name));
                 let what = format!("{case} {}", parameter.name);
@@ -184,14 +175,14 @@ fn formula(name: &str, shape: &[usize], hidden: usize) -> Vec<f32> {
 #[test]
 fn the_papers_model_agrees_with_pytorch_on_a_thousand_frames_and_on_five() {
     let fixture = Fixture::load("full_size", None);
-    let model = fixture.model();
-    assert_eq!(model.layout().count(), 1_628_935, "MODEL's number of parameters");
+    let parameters = fixture.parameters();
+    assert_eq!(parameters.count(), 1_628_935, "MODEL's number of parameters");
     // A bias has the bound of its weight, so its fan-in is the weight's.
     let weight_of = |name: &str| {
         let weight = name.replace(".bias", ".weight");
-        model.layout().parameters().iter().find(|parameter| parameter.name == weight).map(|parameter| parameter.shape.clone())
+        parameters.get(&weight).map(|parameter| parameter.shape.clone())
     };
-    let values = |parameter: &mcsan::model::parameters::Parameter| {
+    let values = |parameter: &Parameter| {
         let fan_shape = weight_of(&parameter.name).unwrap_or_else(|| parameter.shape.clone());
         let mut shape = fan_shape.clone();
         shape[0] = parameter.shape[0];
@@ -199,17 +190,17 @@ fn the_papers_model_agrees_with_pytorch_on_a_thousand_frames_and_on_five() {
         all[..parameter.len()].to_vec()
     };
     let first: serde_json::Value = serde_json::from_str(fixture.store.metadata("first_weights").unwrap()).unwrap();
-    for parameter in model.layout().parameters() {
+    for parameter in &parameters {
         let want: Vec<f32> = serde_json::from_value(first[&parameter.name].clone()).unwrap();
         assert_eq!(values(parameter)[..want.len()], want, "{}", parameter.name);
     }
-    let parameters = model.layout().assemble(values);
+    let weights = parameters.assemble(values);
     on_every_device!("full size", |backend, name| {
-        let report = fixture.gradients(backend, &parameters);
+        let report = fixture.gradients(backend, &weights);
         let mut verdict = Verdict::default();
         verdict.see("logits", distance(&report.logits, &fixture.numbers("logits")), fixture.bound("logits"));
         verdict.see("loss", distance(&[report.loss], &fixture.numbers("loss")), fixture.bound("loss"));
-        for parameter in model.layout().parameters().iter().filter(|parameter| !parameter.name.ends_with("k.bias")) {
+        for parameter in parameters.iter().filter(|parameter| !parameter.name.ends_with("k.bias")) {
             let own = &report.gradients[parameter.offset..parameter.offset + parameter.len()];
             let norm = fixture.numbers(&format!("norm.{}", parameter.name))[0];
             let got: f64 = own.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
@@ -227,9 +218,10 @@ fn the_papers_model_agrees_with_pytorch_on_a_thousand_frames_and_on_five() {
     });
 }
 
-fn curve<B: Backend>(fixture: &Fixture, backend: &B, parameters: &[f32], steps: usize) -> Vec<f32> {
-    let mut trainer = fixture.trainer(backend, parameters);
-    let batch = fixture.batches(backend).batch(&fixture.utterances);
+fn curve<B: Backend>(fixture: &Fixture, backend: &B, weights: &[f32], steps: usize) -> Vec<f32> {
+    let session = fixture.session(backend, weights);
+    let mut trainer = session.trainer();
+    let batch = session.batches.batch(&fixture.utterances);
     (0..steps)
         .map(|_| {
             let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
@@ -243,8 +235,8 @@ fn twenty_steps_of_sgd_and_adam_follow_pytorchs_loss_curve() {
     on_every_device!("curves", |backend, name| {
         for (optimizer, steps) in [("sgd", 20), ("adam", 20), ("adamw_clip", 10)] {
             let fixture = Fixture::load("curves", Some(optimizer));
-            let parameters = read_named(&fixture.store, fixture.model().layout(), "weight.").unwrap();
-            let got = curve(&fixture, backend, &parameters, steps);
+            let weights = read_named(&fixture.store, &fixture.parameters(), "weight.").unwrap();
+            let got = curve(&fixture, backend, &weights, steps);
             let want = fixture.numbers(optimizer);
             let honest = fixture.numbers(&format!("{optimizer}_f32"));
             let apart = |curve: &[f64]| curve.iter().zip(&want).map(|(a, b)| ((a - b) / b).abs()).fold(0.0, f64::max);

@@ -5,11 +5,8 @@ use std::path::PathBuf;
 use mcsan::backend::{Backend, Matrix, Sink, Write, as_f32};
 use mcsan::base::numbers::Precision;
 use mcsan::config::Settings;
-use mcsan::dataset::{Dataset, Normalisation};
-use mcsan::model::{Dimensions, Mcsan};
-use mcsan::train::Trainer;
-use mcsan::train::batches::Batches;
-use mcsan::train::run;
+use mcsan::dataset::Dataset;
+use mcsan::train::{Session, Weights, run};
 
 fn small() -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
@@ -20,13 +17,13 @@ fn small() -> (Dataset, Settings) {
 #[test]
 fn an_utterance_has_the_same_logits_alone_and_in_any_batch_bit_for_bit() {
     let (data, settings) = small();
-    let dimensions = Dimensions::of(&data, settings.model.word_width);
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(5);
+    let settings = settings.load(None, &["train.seed=5".into()]).unwrap();
     on_every_device!("utterance independence", |backend, name| {
-        let trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &[1.0; 5]);
-        let batches = Batches::new(backend, &data, &Normalisation::None, 1000).unwrap();
-        let logits =
-            |utterances: &[usize]| as_f32(pollster::block_on(backend.finish_read(trainer.infer(&batches.batch(utterances)))).unwrap());
+        let session = Session::new(backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
+        let network = session.network();
+        let logits = |utterances: &[usize]| {
+            as_f32(pollster::block_on(backend.finish_read(network.infer(&session.batches.batch(utterances)))).unwrap())
+        };
         let together = logits(&[0, 1, 2, 3, 4, 5]);
         assert!(together.iter().all(|logit| logit.is_finite()) && together.iter().any(|logit| logit.abs() > 1e-3));
         for utterance in 0..6 {

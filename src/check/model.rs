@@ -1,4 +1,4 @@
-//! A whole forward and backward pass of MCSAN on a backend and on the reference in float64, compared value by value in
+//! A whole forward and backward pass of a model on a backend and on the reference in float64, compared value by value in
 //! the order of computation: the first that departs names the layer to look at.
 //!
 //! A value carries the rounding of all that came before it, and where a ReLU or a maximum is nearly undecided a device may
@@ -18,8 +18,8 @@ use crate::config::Settings;
 use crate::dataset::BatchShape;
 use crate::model::batch::{Batch, acoustic_rows};
 use crate::model::layers::{Dropout, Pass};
-use crate::model::parameters::{Layout, Parameter};
-use crate::model::{Dimensions, Mcsan};
+use crate::model::parameters::{Parameter, Parameters};
+use crate::model::{self, Dimensions};
 use crate::tape::{Seen, Tape, Way};
 
 /// Relative error that float32 may have gathered on the way to a value …
@@ -78,8 +78,8 @@ const GRADIENT: &str = "gradient of ";
 async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
     let word_width = settings.model.word_width;
     let dimensions = Dimensions { coefficients: COEFFICIENTS, word_width, learned_words: Some(WORDS), classes: CLASSES };
-    let model = Mcsan::new(&settings.model, &dimensions);
-    let layout = model.layout();
+    let model = model::build(&settings.model, &dimensions);
+    let layout = model.parameters();
     let mut source = Source::new(seed);
     let nudges = source.uniform(layout.len(), NUDGE);
     let values: Vec<f32> = layout.initial_values(seed).into_iter().zip(nudges).map(|(value, nudge)| value + nudge).collect();
@@ -117,8 +117,8 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
 }
 
 /// The parameters of a layer, `audio_encoder.conv1.weight` of `audio_encoder.conv1`.
-fn parameters_of<'l>(layout: &'l Layout, layer: &str) -> impl Iterator<Item = &'l Parameter> {
-    layout.parameters().iter().filter(move |parameter| parameter.name.rsplit_once('.').is_some_and(|(owner, _)| owner == layer))
+fn parameters_of<'l>(parameters: &'l Parameters, layer: &str) -> impl Iterator<Item = &'l Parameter> {
+    parameters.iter().filter(move |parameter| parameter.name.rsplit_once('.').is_some_and(|(owner, _)| owner == layer))
 }
 
 fn gradient_of(parameter: &Parameter, gradients: &[f64]) -> Output {

@@ -20,7 +20,7 @@ use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
 use crate::picture::{self, Heads, Picture, PictureError};
 use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
-use crate::train::{Predictor, Session, Utterance};
+use crate::train::{Inference, Predictor, Spoken};
 
 #[derive(Args)]
 #[command(
@@ -98,7 +98,7 @@ fn required(variant: Variant) -> Vec<&'static str> {
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.
-fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Utterance, Failure> {
+fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
     let variant = predictor.checkpoint.settings.model.variant;
     let needs = match (variant.has_audio(), variant.has_text()) {
         (true, true) => "both --audio and --text",
@@ -125,10 +125,10 @@ fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Utteranc
         }),
         _ => None,
     };
-    Ok(Utterance { samples, text: arguments.text.clone() })
+    Ok(Spoken { samples, text: arguments.text.clone() })
 }
 
-fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Utterance) -> Done {
+fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Spoken) -> Done {
     let classes = &predictor.checkpoint.classes;
     let probabilities = match &arguments.attention {
         None => on_device!(*device, |backend| pollster::block_on(async {
@@ -172,7 +172,7 @@ fn predict_list<B: Backend>(
     lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
 ) -> Done {
     let classes = &predictor.checkpoint.classes;
-    let mut session = predictor.on(backend)?;
+    let mut inference = predictor.on(backend)?;
     let count = lines.len();
     let columns = Columns::of(&lines);
     if !json {
@@ -187,7 +187,7 @@ fn predict_list<B: Backend>(
             bytes += path.and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
             listed.push(line);
         }
-        for (listed, probabilities) in predict_lines(&mut session, predictor, listed, &mut failed)? {
+        for (listed, probabilities) in predict_lines(&mut inference, predictor, listed, &mut failed)? {
             let label = &classes[likeliest(&probabilities)];
             if json {
                 let mut line = columns.json(&listed);
@@ -210,7 +210,7 @@ fn predict_list<B: Backend>(
 
 /// Reads some lines' recordings on all cores and predicts those that could be read.
 fn predict_lines<B: Backend>(
-    session: &mut Session<'_, B>,
+    inference: &mut Inference<'_, B>,
     predictor: &Predictor,
     lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
     failed: &mut usize,
@@ -220,7 +220,7 @@ fn predict_lines<B: Backend>(
         let listed = line.map_err(|error| error.to_string())?;
         let path = listed.path.as_deref().filter(|_| has_audio);
         let samples = path.map(decode).transpose().map_err(|error| format!("line {}: {error}", listed.line))?;
-        let utterance = Utterance { samples, text: Some(listed.text.clone().unwrap_or_default()) };
+        let utterance = Spoken { samples, text: Some(listed.text.clone().unwrap_or_default()) };
         Ok::<_, String>((listed, utterance))
     };
     let mut listed = Vec::new();
@@ -237,7 +237,7 @@ fn predict_lines<B: Backend>(
             }
         }
     }
-    let probabilities = pollster::block_on(session.predict(&utterances))?;
+    let probabilities = pollster::block_on(inference.predict(&utterances))?;
     Ok(listed.into_iter().zip(probabilities).collect())
 }
 

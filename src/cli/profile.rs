@@ -18,11 +18,12 @@ use crate::config::Settings;
 use crate::corpus::manifest;
 use crate::dataset::sizes::SizeError;
 use crate::dataset::{BatchShape, Dataset, replace_file};
-use crate::profile::work::{self, Pass, ProfileError};
+use crate::profile::work::{self, ProfileError};
 use crate::profile::{
     Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, Timed, compare, kernel, measure_peaks, roofline, sweep, sweep_plot,
     trace,
 };
+use crate::tape::Mode;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -105,7 +106,7 @@ pub enum ClockChoice {
 
 /// What is profiled, read from the arguments.
 enum Subject {
-    Steps(Pass, Box<Dataset>),
+    Steps(Mode, Box<Dataset>),
     FrontEnd(Vec<Vec<f32>>),
     Kernel(Box<Case>),
 }
@@ -144,7 +145,7 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
 
 /// Measures, shows and draws how a step's cost grows.
 fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, over: &Sweep) -> Done {
-    let (what, pass) = arguments.pass().unwrap_or_else(|| wrong(&SizeError::Misfit("--sweep takes --what train or inference".into())));
+    let (what, mode) = arguments.mode().unwrap_or_else(|| wrong(&SizeError::Misfit("--sweep takes --what train or inference".into())));
     let shape = match arguments.shape.as_slice() {
         [] => BatchShape::default(),
         [shape] => shape.parse().unwrap_or_else(|error: SizeError| wrong(&error)),
@@ -156,8 +157,8 @@ fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, over: &
     let plan = Plan { warmup, steps, kernels: false, timing: Timing::Timestamps };
     let described = device.to_json();
     let report = match device {
-        Device::Cpu(cpu) => pollster::block_on(sweep(&Timed::new(cpu), described, plan, (what, pass), shape, over, settings)),
-        Device::Gpu(gpu) => pollster::block_on(sweep(&*gpu, described, plan, (what, pass), shape, over, settings)),
+        Device::Cpu(cpu) => pollster::block_on(sweep(&Timed::new(cpu), described, plan, (what, mode), shape, over, settings)),
+        Device::Gpu(gpu) => pollster::block_on(sweep(&*gpu, described, plan, (what, mode), shape, over, settings)),
     }?;
     if let Some(path) = &arguments.plot {
         write(path, &sweep_plot(&report))?;
@@ -172,13 +173,13 @@ fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, over: &
 
 impl Profile {
     /// The name of the way through the network, where it is one.
-    fn pass(&self) -> Option<(String, Pass)> {
-        let pass = match self.what {
-            What::Train => Pass::Train,
-            What::Inference => Pass::Inference,
+    fn mode(&self) -> Option<(String, Mode)> {
+        let mode = match self.what {
+            What::Train => Mode::Train,
+            What::Inference => Mode::Infer,
             What::Prepare => return None,
         };
-        Some((self.what.to_possible_value()?.get_name().to_owned(), pass))
+        Some((self.what.to_possible_value()?.get_name().to_owned(), mode))
     }
 }
 
@@ -194,7 +195,7 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
         };
         return Ok(shapes.iter().map(subject).collect());
     }
-    let Some((what, pass)) = arguments.pass() else {
+    let Some((what, mode)) = arguments.mode() else {
         let (on, clips) = match &arguments.manifest {
             None => (format!("{} s of noise", arguments.seconds), work::noise(arguments.seconds)),
             Some(path) => {
@@ -214,7 +215,7 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
         }
         (None, _) => wrong(&SizeError::Misfit("several --shape need --kernel".into())),
     };
-    Ok(vec![([what, on], Subject::Steps(pass, Box::new(data)))])
+    Ok(vec![([what, on], Subject::Steps(mode, Box::new(data)))])
 }
 
 fn shape_name(text: &str) -> String {
@@ -238,7 +239,7 @@ async fn profile<B: Profiled>(
     let mut measurements = Vec::new();
     for (_, subject) in subjects {
         measurements.push(match subject {
-            Subject::Steps(pass, data) => work::steps(backend, plan, *pass, settings, data).await?,
+            Subject::Steps(mode, data) => work::steps(backend, plan, *mode, settings, data).await?,
             Subject::FrontEnd(clips) => work::front_end(backend, plan, clips).await?,
             Subject::Kernel(case) => work::kernel(backend, plan, case).await?,
         });

@@ -4,7 +4,7 @@
 //! feed-forward, classifier. The way back costs each product twice, for its input and for its weights; once where the
 //! input needs no gradient (acoustic features, frozen word vectors).
 
-use super::{Dimensions, Mcsan};
+use super::Dimensions;
 use crate::base::numbers::POOL;
 use crate::config::ModelSettings;
 
@@ -22,7 +22,7 @@ pub struct ModuleCost {
 
 /// Costs of the modules that a model has, for an utterance of so many acoustic frames and tokens.
 pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
-    let model = Mcsan::new(settings, dimensions);
+    let all = super::parameters(settings, dimensions);
     let variant = settings.variant;
     let width = settings.hidden as f64;
     let pooled = frames / POOL as usize;
@@ -52,7 +52,7 @@ pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize,
         ("classifier", classifier, 0.0),
     ];
     let cost = |(name, forward, saved): (&'static str, f64, f64)| {
-        let own = model.layout().parameters().iter().filter(|parameter| parameter.name.split('.').next() == Some(name));
+        let own = all.iter().filter(|parameter| parameter.name.split('.').next() == Some(name));
         ModuleCost { name, parameters: own.map(|parameter| parameter.len()).sum(), forward, step: 3.0 * forward - saved }
     };
     modules.into_iter().map(cost).filter(|module| module.parameters > 0).collect()

@@ -1,6 +1,6 @@
 //! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
 
-use super::parameters::{Block, Bound, Initial, Layout};
+use super::parameters::{Block, Bound, Initial, Parameters};
 use crate::backend::{AttentionInputs, Backend, LstmWeights, Matrix, Ragged};
 use crate::base::numbers::Activation;
 use crate::base::philox::Stream;
@@ -68,12 +68,12 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub fn new(layout: &mut Layout, name: &str, [outputs, inputs]: [usize; 2], bias: bool, activation: Activation) -> Self {
+    pub fn new(parameters: &mut Parameters, name: &str, [outputs, inputs]: [usize; 2], bias: bool, activation: Activation) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / (inputs as f32).sqrt() };
         Self {
             name: name.into(),
-            weight: layout.add(format!("{name}.weight"), &[outputs, inputs], initial),
-            bias: bias.then(|| layout.add(format!("{name}.bias"), &[outputs], initial)),
+            weight: parameters.add(format!("{name}.weight"), &[outputs, inputs], initial),
+            bias: bias.then(|| parameters.add(format!("{name}.bias"), &[outputs], initial)),
             activation,
         }
     }
@@ -95,12 +95,12 @@ pub struct ConvBlock {
 }
 
 impl ConvBlock {
-    pub fn new(layout: &mut Layout, name: &str, [outputs, inputs]: [usize; 2], activation: Activation) -> Self {
+    pub fn new(parameters: &mut Parameters, name: &str, [outputs, inputs]: [usize; 2], activation: Activation) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / ((inputs * 3) as f32).sqrt() };
         Self {
             name: name.into(),
-            weight: layout.add(format!("{name}.weight"), &[outputs, inputs, 3], initial),
-            bias: layout.add(format!("{name}.bias"), &[outputs], initial),
+            weight: parameters.add(format!("{name}.weight"), &[outputs, inputs, 3], initial),
+            bias: parameters.add(format!("{name}.bias"), &[outputs], initial),
             activation,
         }
     }
@@ -120,10 +120,10 @@ pub struct BiLstm {
 }
 
 impl BiLstm {
-    pub fn new(layout: &mut Layout, name: &str, inputs: usize, hidden: usize) -> Self {
+    pub fn new(parameters: &mut Parameters, name: &str, inputs: usize, hidden: usize) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / (hidden as f32).sqrt() };
         let mut both = |kind: &str, shape: &[usize]| {
-            layout.add_joined([format!("{name}.{kind}_l0"), format!("{name}.{kind}_l0_reverse")], shape, initial)
+            parameters.add_joined([format!("{name}.{kind}_l0"), format!("{name}.{kind}_l0_reverse")], shape, initial)
         };
         // Each bias lies after its weight, so that one kernel can write both gradients.
         Self {
@@ -153,11 +153,11 @@ pub struct ResidualNorm {
 }
 
 impl ResidualNorm {
-    pub fn new(layout: &mut Layout, name: &str, width: usize) -> Self {
+    pub fn new(parameters: &mut Parameters, name: &str, width: usize) -> Self {
         Self {
             name: name.into(),
-            scale: layout.add(format!("{name}.weight"), &[width], Initial::Constant(1.0)),
-            shift: layout.add(format!("{name}.bias"), &[width], Initial::Constant(0.0)),
+            scale: parameters.add(format!("{name}.weight"), &[width], Initial::Constant(1.0)),
+            shift: parameters.add(format!("{name}.bias"), &[width], Initial::Constant(0.0)),
         }
     }
 
@@ -215,17 +215,17 @@ pub struct AttentionLayer {
 }
 
 impl AttentionLayer {
-    pub fn new(layout: &mut Layout, name: &str, sizes: AttentionSizes) -> Self {
+    pub fn new(parameters: &mut Parameters, name: &str, sizes: AttentionSizes) -> Self {
         let AttentionSizes { width, feed_forward, bias, .. } = sizes;
-        let mut linear = |part: &str, shape, bias, activation| Linear::new(layout, &format!("{name}.{part}"), shape, bias, activation);
+        let mut linear = |part: &str, shape, bias, activation| Linear::new(parameters, &format!("{name}.{part}"), shape, bias, activation);
         let queries = linear("q", [width, width], bias, Activation::None);
         let keys = linear("k", [width, width], bias, Activation::None);
         let values = linear("v", [width, width], bias, Activation::None);
         let output = linear("o", [width, width], bias, Activation::None);
         let ff1 = linear("ff1", [feed_forward, width], true, Activation::Relu);
         let ff2 = linear("ff2", [width, feed_forward], true, Activation::None);
-        let norm1 = ResidualNorm::new(layout, &format!("{name}.norm1"), width);
-        let norm2 = ResidualNorm::new(layout, &format!("{name}.norm2"), width);
+        let norm1 = ResidualNorm::new(parameters, &format!("{name}.norm1"), width);
+        let norm2 = ResidualNorm::new(parameters, &format!("{name}.norm2"), width);
         Self { name: name.into(), sizes, queries, keys, values, output, norm1, ff1, ff2, norm2 }
     }
 
@@ -281,10 +281,10 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    pub fn new(layout: &mut Layout, pooled: usize, hidden: usize, classes: usize) -> Self {
+    pub fn new(parameters: &mut Parameters, pooled: usize, hidden: usize, classes: usize) -> Self {
         Self {
-            hidden: Linear::new(layout, "classifier.0", [hidden, pooled], true, Activation::Relu),
-            output: Linear::new(layout, "classifier.2", [classes, hidden], true, Activation::None),
+            hidden: Linear::new(parameters, "classifier.0", [hidden, pooled], true, Activation::Relu),
+            output: Linear::new(parameters, "classifier.2", [classes, hidden], true, Activation::None),
         }
     }
 

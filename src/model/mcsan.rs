@@ -4,40 +4,16 @@ use std::fmt;
 
 use super::batch::Batch;
 use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Pass, Sequence};
-use super::parameters::{Block, Initial, Layout};
+use super::parameters::{Block, Initial, Parameters};
+use super::{Dimensions, Model};
 use crate::backend::{Backend, Ragged};
 use crate::config::{ModelSettings, Scale, Variant};
-use crate::dataset::Dataset;
 use crate::tape::Var;
-
-/// Sizes that the data decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Dimensions {
-    /// Acoustic features a frame.
-    pub coefficients: usize,
-    /// Width of the word vectors.
-    pub word_width: usize,
-    /// Rows of the trainable word table; none where vectors are given and frozen.
-    pub learned_words: Option<usize>,
-    pub classes: usize,
-}
-
-impl Dimensions {
-    /// The sizes of a data set; `word_width` is used where it holds no vectors.
-    pub fn of(data: &Dataset, word_width: usize) -> Self {
-        Self {
-            coefficients: data.coefficients,
-            word_width: data.vectors.as_ref().map_or(word_width, |vectors| vectors.width),
-            learned_words: data.vectors.is_none().then(|| data.words()),
-            classes: data.classes.len(),
-        }
-    }
-}
 
 /// MCSAN: encoders, cross and self modules, classifier.
 #[derive(Debug, Clone)]
 pub struct Mcsan {
-    layout: Layout,
+    parameters: Parameters,
     variant: Variant,
     audio: Option<AudioEncoder>,
     text: Option<TextEncoder>,
@@ -79,7 +55,7 @@ struct Pair<'a, B: Backend> {
 impl Mcsan {
     /// Lays out the parameters of a variant; it has none of modules that it does not use.
     pub fn new(settings: &ModelSettings, dimensions: &Dimensions) -> Self {
-        let mut layout = Layout::default();
+        let mut parameters = Parameters::default();
         let width = settings.hidden;
         let sizes = AttentionSizes {
             width,
@@ -93,40 +69,40 @@ impl Mcsan {
         };
         let variant = settings.variant;
         let audio = variant.has_audio().then(|| AudioEncoder {
-            conv1: ConvBlock::new(&mut layout, "audio_encoder.conv1", [width, dimensions.coefficients], settings.conv_activation),
-            conv2: ConvBlock::new(&mut layout, "audio_encoder.conv2", [width, width], settings.conv_activation),
-            lstm: BiLstm::new(&mut layout, "audio_encoder.lstm", width, width),
+            conv1: ConvBlock::new(&mut parameters, "audio_encoder.conv1", [width, dimensions.coefficients], settings.conv_activation),
+            conv2: ConvBlock::new(&mut parameters, "audio_encoder.conv2", [width, width], settings.conv_activation),
+            lstm: BiLstm::new(&mut parameters, "audio_encoder.lstm", width, width),
         });
         let text = variant.has_text().then(|| TextEncoder {
             table: dimensions.learned_words.map(|words| {
                 let initial = Initial::Normal { deviation: 0.1 };
-                layout.add("text_encoder.embedding.weight".into(), &[words, dimensions.word_width], initial)
+                parameters.add("text_encoder.embedding.weight".into(), &[words, dimensions.word_width], initial)
             }),
-            lstm: BiLstm::new(&mut layout, "text_encoder.lstm", dimensions.word_width, width),
+            lstm: BiLstm::new(&mut parameters, "text_encoder.lstm", dimensions.word_width, width),
         });
         let layers = |wanted: bool| 0..if wanted { settings.layers } else { 0 };
         let cross = layers(variant.has_cross())
             .map(|layer| CrossLayer {
-                audio: AttentionLayer::new(&mut layout, &format!("cross.{layer}.audio"), sizes),
-                text: AttentionLayer::new(&mut layout, &format!("cross.{layer}.text"), sizes),
+                audio: AttentionLayer::new(&mut parameters, &format!("cross.{layer}.audio"), sizes),
+                text: AttentionLayer::new(&mut parameters, &format!("cross.{layer}.text"), sizes),
             })
             .collect();
         let mut stack = |name: &str, wanted| -> Vec<AttentionLayer> {
-            layers(wanted).map(|layer| AttentionLayer::new(&mut layout, &format!("{name}.{layer}"), sizes)).collect()
+            layers(wanted).map(|layer| AttentionLayer::new(&mut parameters, &format!("{name}.{layer}"), sizes)).collect()
         };
         let self_audio = stack("self_audio", variant.has_audio() && variant.has_self());
         let self_text = stack("self_text", variant.has_text() && variant.has_self());
-        let classifier = Classifier::new(&mut layout, variant.pooled() * width, width, dimensions.classes);
-        Self { layout, variant, audio, text, cross, self_audio, self_text, classifier }
+        let classifier = Classifier::new(&mut parameters, variant.pooled() * width, width, dimensions.classes);
+        Self { parameters, variant, audio, text, cross, self_audio, self_text, classifier }
+    }
+}
+
+impl<B: Backend> Model<B> for Mcsan {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
-    /// The parameters' names, shapes and places.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// Logits `[batch, classes]` of a batch.
-    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
+    fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
         let audio = self.audio.as_ref().map(|encoder| encoder.forward(pass, batch));
         let text = self.text.as_ref().map(|encoder| encoder.forward(pass, batch));
         let pooled = match (audio, text) {
@@ -139,7 +115,9 @@ impl Mcsan {
         };
         self.classifier.forward(pass, &pooled)
     }
+}
 
+impl Mcsan {
     /// The sequences that are pooled (18), in the order of the classifier's input.
     fn fuse<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Vec<Sequence<'a, B>> {
         let pairs = match self.variant {

@@ -1,10 +1,42 @@
-//! The network: parameters, layers, MCSAN and its variants.
+//! The network: parameters, layers, and a page for each system.
+//!
+//! A system is a type that lays its parameters out in its constructor and implements [`Model`]; [`build`] registers it with
+//! a line. Nothing else names it: a [`Network`] holds any model, on any backend.
 
 pub mod batch;
 pub mod cost;
+mod dimensions;
 pub mod layers;
-pub mod mcsan;
+mod mcsan;
+mod network;
 pub mod parameters;
 
 pub use batch::Batch;
-pub use mcsan::{Dimensions, Mcsan};
+pub use dimensions::Dimensions;
+pub use network::Network;
+
+use crate::backend::Backend;
+use crate::backend::cpu::Cpu;
+use crate::config::ModelSettings;
+use crate::tape::Var;
+use layers::Pass;
+use parameters::Parameters;
+
+/// A system: its parameters, and its way from a batch to the logits.
+pub trait Model<B: Backend> {
+    /// The parameters' names, shapes and places; the same on every backend.
+    fn parameters(&self) -> &Parameters;
+
+    /// Logits `[batch, classes]` of a batch.
+    fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B>;
+}
+
+/// The model that the settings describe, for data of these dimensions: the register of the systems.
+pub fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
+    Box::new(mcsan::Mcsan::new(settings, dimensions))
+}
+
+/// The parameters of the model that the settings describe.
+pub fn parameters(settings: &ModelSettings, dimensions: &Dimensions) -> Parameters {
+    build::<Cpu<f32>>(settings, dimensions).parameters().clone()
+}

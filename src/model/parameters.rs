@@ -52,20 +52,20 @@ impl Parameter {
     }
 }
 
-/// A block of a [`Layout`].
+/// A block of [`Parameters`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block(usize);
 
-/// Where every parameter lies.
+/// The parameters of a model: what each is called and where it lies in the buffer.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Layout {
-    parameters: Vec<Parameter>,
+pub struct Parameters {
+    all: Vec<Parameter>,
     /// First element and `[rows, columns]` of each block.
     blocks: Vec<(usize, [usize; 2])>,
     len: usize,
 }
 
-impl Layout {
+impl Parameters {
     /// Adds a block of one parameter; kernels see it as `[first dimension, the rest]`, vectors as `[1, n]`.
     pub fn add(&mut self, name: String, shape: &[usize], initial: Initial) -> Block {
         self.add_joined([name], shape, initial)
@@ -77,21 +77,26 @@ impl Layout {
         let count: usize = shape.iter().product();
         self.len = start + N * count;
         for (part, name) in names.into_iter().enumerate() {
-            self.parameters.push(Parameter { name, shape: shape.to_vec(), offset: start + part * count, initial });
+            self.all.push(Parameter { name, shape: shape.to_vec(), offset: start + part * count, initial });
         }
         let matrix = if shape.len() == 1 { [1, N * count] } else { [N * shape[0], count / shape[0]] };
         self.blocks.push((start, matrix));
         Block(self.blocks.len() - 1)
     }
 
-    /// The parameters in the order of the buffer.
-    pub fn parameters(&self) -> &[Parameter] {
-        &self.parameters
+    /// Each of them, in the order of the buffer.
+    pub fn iter(&self) -> std::slice::Iter<'_, Parameter> {
+        self.all.iter()
+    }
+
+    /// The parameter of that name.
+    pub fn get(&self, name: &str) -> Option<&Parameter> {
+        self.all.iter().find(|parameter| parameter.name == name)
     }
 
     /// Number of parameters that are trained, gaps not counted.
     pub fn count(&self) -> usize {
-        self.parameters.iter().map(Parameter::len).sum()
+        self.all.iter().map(Parameter::len).sum()
     }
 
     /// Elements of the buffer.
@@ -101,7 +106,7 @@ impl Layout {
 
     /// Whether there is no parameter.
     pub fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
+        self.all.is_empty()
     }
 
     /// Starting values of the whole buffer.
@@ -112,7 +117,7 @@ impl Layout {
     /// The buffer with each parameter's values from `values`.
     pub fn assemble(&self, values: impl Fn(&Parameter) -> Vec<f32>) -> Vec<f32> {
         let mut buffer = vec![0.0; self.len()];
-        for parameter in &self.parameters {
+        for parameter in &self.all {
             buffer[parameter.offset..parameter.offset + parameter.len()].copy_from_slice(&values(parameter));
         }
         buffer
@@ -125,9 +130,23 @@ impl Layout {
         };
         Bound(self.blocks.iter().map(bind).collect())
     }
+
+    /// Puts all blocks on a tape that wants no gradients.
+    pub fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> Bound<B> {
+        Bound(self.blocks.iter().map(|&(start, shape)| tape.constant(values.slice(start, shape))).collect())
+    }
 }
 
-/// The blocks of a layout on a tape.
+impl<'p> IntoIterator for &'p Parameters {
+    type Item = &'p Parameter;
+    type IntoIter = std::slice::Iter<'p, Parameter>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The blocks of some parameters on a tape.
 pub struct Bound<B: Backend>(Vec<Var<B>>);
 
 impl<B: Backend> std::ops::Index<Block> for Bound<B> {
@@ -144,11 +163,11 @@ mod tests {
 
     #[test]
     fn blocks_are_aligned_and_do_not_overlap() {
-        let mut layout = Layout::default();
-        layout.add("a".into(), &[5, 3], Initial::Constant(1.0));
-        layout.add_joined(["b".into(), "c".into()], &[7], Initial::Constant(2.0));
-        let values = layout.initial_values(0);
-        assert_eq!(layout.blocks, [(0, [5, 3]), (64, [1, 14])]);
+        let mut parameters = Parameters::default();
+        parameters.add("a".into(), &[5, 3], Initial::Constant(1.0));
+        parameters.add_joined(["b".into(), "c".into()], &[7], Initial::Constant(2.0));
+        let values = parameters.initial_values(0);
+        assert_eq!(parameters.blocks, [(0, [5, 3]), (64, [1, 14])]);
         assert_eq!(values.len(), 128);
         assert_eq!(values.iter().sum::<f32>(), 15.0 + 28.0);
     }

@@ -20,8 +20,7 @@ use serde_json::json;
 use crate::base::numbers::Activation;
 use crate::config::{ModelSettings, Scale, Variant};
 use crate::dataset::{Normalisation, SHORTEST_UTTERANCE};
-use crate::model::Mcsan;
-use crate::model::parameters::Layout;
+use crate::model::parameters::Parameters;
 use crate::train::Checkpoint;
 use graph::{Graph, Value};
 use proto::Attribute::{Float, Integer, Integers, Text};
@@ -36,8 +35,8 @@ const EPSILON: f32 = 1e-5;
 
 /// The bytes of the file.
 pub fn model(checkpoint: &Checkpoint) -> Vec<u8> {
-    let network = Mcsan::new(&checkpoint.settings.model, &checkpoint.dimensions);
-    let mut writer = Writer { checkpoint, settings: &checkpoint.settings.model, layout: network.layout(), graph: Graph::default() };
+    let parameters = checkpoint.layout();
+    let mut writer = Writer { checkpoint, settings: &checkpoint.settings.model, parameters: &parameters, graph: Graph::default() };
     writer.network();
     let property = |key: &str, value: String| Message::default().text(1, key).text(2, &value);
     Message::default()
@@ -79,11 +78,11 @@ fn description(checkpoint: &Checkpoint) -> String {
     text
 }
 
-/// Writes the network of a checkpoint into a graph, as [`Mcsan::forward`] runs it.
+/// Writes the network of a checkpoint into a graph, as the system's page says it.
 struct Writer<'a> {
     checkpoint: &'a Checkpoint,
     settings: &'a ModelSettings,
-    layout: &'a Layout,
+    parameters: &'a Parameters,
     graph: Graph,
 }
 
@@ -360,18 +359,18 @@ impl Writer<'_> {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.layout.parameters().iter().any(|parameter| parameter.name == name)
+        self.parameters.get(name).is_some()
     }
 
     /// A parameter's values; none of a name that the model does not have.
     fn values(&self, name: &str) -> &[f32] {
-        let parameter = self.layout.parameters().iter().find(|parameter| parameter.name == name);
+        let parameter = self.parameters.get(name);
         parameter.map_or(&[], |parameter| &self.checkpoint.parameters[parameter.offset..parameter.offset + parameter.len()])
     }
 
     /// A parameter as a constant of the graph, under its own name and shape.
     fn parameter(&mut self, name: &str) -> Value {
-        let shape = self.layout.parameters().iter().find(|parameter| parameter.name == name).map(|parameter| parameter.shape.clone());
+        let shape = self.parameters.get(name).map(|parameter| parameter.shape.clone());
         let values = self.values(name).to_vec();
         self.graph.floats(name, &shape.unwrap_or_default(), &values)
     }

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::measure::{Plan, Profiled};
 use super::report::Spread;
-use super::work::{self, Pass, ProfileError};
+use super::work::{self, ProfileError};
 use crate::config::Settings;
 use crate::dataset::BatchShape;
 use crate::dataset::sizes::SizeError;
+use crate::tape::Mode;
 
 /// A size of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -156,7 +157,7 @@ pub async fn sweep<B: Profiled>(
     backend: &B,
     device: Value,
     plan: Plan,
-    (what, pass): (String, Pass),
+    (what, mode): (String, Mode),
     shape: BatchShape,
     sweep: &Sweep,
     settings: &Settings,
@@ -166,7 +167,7 @@ pub async fn sweep<B: Profiled>(
     for &value in &sweep.values {
         let mut shape = shape;
         *sweep.size.of(&mut shape) = value;
-        let measured = match work::steps(backend, plan, pass, &work::settings_of(shape, settings), &shape.dataset()).await {
+        let measured = match work::steps(backend, plan, mode, &work::settings_of(shape, settings), &shape.dataset()).await {
             // What fits is worth showing.
             Err(error) if error.smaller_batch_helps() && points.len() >= LEAST_VALUES => {
                 ended = Some(format!("{}={value}: {error}", sweep.size.name()));

@@ -8,16 +8,16 @@ use super::measure::{Measurement, Plan, Profiled, Stopwatch, measure};
 use super::report::ReportError;
 use crate::audio::mfcc::{MfccError, MfccSettings, SAMPLE_RATE};
 use crate::audio::{AudioError, decode};
-use crate::backend::BackendError;
-use crate::backend::MfccTables;
+use crate::backend::{Backend, BackendError, MfccTables};
 use crate::base::philox::Stream;
 use crate::check::Case;
 use crate::config::Settings;
-use crate::dataset::{BatchShape, Dataset, Normalisation};
-use crate::model::{Dimensions, Mcsan};
+use crate::dataset::{BatchShape, Dataset};
+use crate::model::Network;
 use crate::prepare;
-use crate::train::batches::{Batches, epoch_batches};
-use crate::train::{TrainError, Trainer};
+use crate::tape::Mode;
+use crate::train::batches::epoch_batches;
+use crate::train::{Session, TrainError, Trainer, Weights};
 
 /// What can stop a profile.
 #[derive(Debug, Error)]
@@ -44,15 +44,6 @@ impl ProfileError {
     }
 }
 
-/// Which way through the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    /// Forward, back and the optimiser.
-    Train,
-    /// Forward alone.
-    Inference,
-}
-
 /// Settings under which a batch is of the shape, whatever they were.
 pub fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
     let mut settings = settings.clone();
@@ -61,43 +52,46 @@ pub fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
     settings
 }
 
-/// Steps on the first batch of a data set's training split.
+/// The first batch of a data set's training split: forward, back and the optimiser, or forward alone.
 ///
 /// # Errors
 /// [`ProfileError`].
 pub async fn steps<B: Profiled>(
     backend: &B,
     plan: Plan,
-    pass: Pass,
+    mode: Mode,
     settings: &Settings,
     data: &Dataset,
 ) -> Result<Measurement, ProfileError> {
     let training = data.training();
     let utterances = epoch_batches(data, &training, settings, 0).into_iter().next();
     let utterances = utterances.ok_or(TrainError::EmptySplit { split: crate::corpus::Split::Train })?;
-    settings.train.check_class_weights(data.classes.len()).map_err(TrainError::from)?;
-    let dimensions = Dimensions::of(data, settings.model.word_width);
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(settings.train.seed);
-    let class_weights = settings.train.class_weights(&data.class_counts(&training));
-    let max_frames = settings.data.max_frames;
-    let normalisation = Normalisation::fit(settings.data.normalise, data, &training, max_frames).map_err(TrainError::from)?;
-    let mut trainer = Trainer::new(backend, settings, &dimensions, &parameters, &class_weights);
-    let batches = Batches::new(backend, data, &normalisation, max_frames).map_err(TrainError::from)?;
+    let session = Session::new(backend, settings, data, &training, Weights::Drawn)?;
+    let mut step = match mode {
+        Mode::Train => Step::Train(session.trainer()),
+        Mode::Infer => Step::Infer(session.network()),
+    };
     measure(backend, plan, async |watch: &Stopwatch| {
-        let batch = watch.time("batch", || batches.batch(&utterances));
-        match pass {
-            Pass::Train => {
+        let batch = watch.time("batch", || session.batches.batch(&utterances));
+        match &mut step {
+            Step::Train(trainer) => {
                 let pending = watch.wait("record", trainer.train_step(&batch)).await?;
                 watch.wait("wait", trainer.outcome(pending)).await?;
             }
-            Pass::Inference => {
-                let logits = watch.time("record", || trainer.infer(&batch));
+            Step::Infer(network) => {
+                let logits = watch.time("record", || network.infer(&batch));
                 watch.wait("wait", backend.finish_read(logits)).await?;
             }
         }
         Ok(())
     })
     .await
+}
+
+/// What takes a batch.
+enum Step<'s, B: Backend> {
+    Train(Trainer<'s, B>),
+    Infer(Network<'s, B>),
 }
 
 /// The front-end on recordings.

@@ -16,8 +16,8 @@ use crate::base::hash::fnv1a;
 use crate::config::Settings;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, Normalisation};
-use crate::model::parameters::{Layout, Parameter};
-use crate::model::{Dimensions, Mcsan};
+use crate::model::parameters::{Parameter, Parameters};
+use crate::model::{self, Dimensions};
 
 /// The format's name, in the metadata.
 pub const FORMAT: &str = "mcsan-checkpoint/1";
@@ -32,7 +32,7 @@ pub struct Checkpoint {
     pub dimensions: Dimensions,
     pub classes: Vec<String>,
     pub normalisation: Normalisation,
-    /// In the layout of the model.
+    /// In the order of the model's parameters.
     pub parameters: Vec<f32>,
     /// Adam's moments in the same layout; only where training may go on.
     pub moments: Option<[Vec<f32>; 2]>,
@@ -86,10 +86,10 @@ impl Checkpoint {
     /// # Errors
     /// [`StoreError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
-        let model = Mcsan::new(&self.settings.model, &self.dimensions);
-        let mut entries = named(model.layout(), "", &self.parameters);
+        let parameters = self.layout();
+        let mut entries = named(&parameters, "", &self.parameters);
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
-            entries.extend(named(model.layout(), prefix, values));
+            entries.extend(named(&parameters, prefix, values));
         }
         let metadata = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
@@ -112,7 +112,6 @@ impl Checkpoint {
     /// # Errors
     /// [`StoreError::Write`].
     pub fn export(&self, path: &Path) -> Result<(), StoreError> {
-        let model = Mcsan::new(&self.settings.model, &self.dimensions);
         let metadata = BTreeMap::from([
             ("format".to_owned(), WEIGHTS_FORMAT.to_owned()),
             ("settings".to_owned(), self.settings.to_toml()),
@@ -120,12 +119,17 @@ impl Checkpoint {
             ("classes".to_owned(), json!(self.classes).to_string()),
             ("normalisation".to_owned(), json!(self.normalisation).to_string()),
         ]);
-        store::write(path, &metadata, &named(model.layout(), "", &self.parameters))
+        store::write(path, &metadata, &named(&self.layout(), "", &self.parameters))
     }
 
     /// Number of parameters.
     pub fn count(&self) -> usize {
-        Mcsan::new(&self.settings.model, &self.dimensions).layout().count()
+        self.layout().count()
+    }
+
+    /// Where each parameter lies in the buffers.
+    pub fn layout(&self) -> Parameters {
+        model::parameters(&self.settings.model, &self.dimensions)
     }
 
     /// Reads a checkpoint.
@@ -145,10 +149,11 @@ impl Checkpoint {
         }
         let settings: Settings = toml::from_str(&text("settings")?).map_err(|error| broken(error.message().to_owned()))?;
         let dimensions: Dimensions = parse(&text("dimensions")?).map_err(broken)?;
-        let model = Mcsan::new(&settings.model, &dimensions);
-        let parameters = read_named(&store, model.layout(), "")?;
-        let moments = if store.contains(&format!("{}{}", MOMENTS[0], model.layout().parameters()[0].name)) {
-            Some([read_named(&store, model.layout(), MOMENTS[0])?, read_named(&store, model.layout(), MOMENTS[1])?])
+        let layout = model::parameters(&settings.model, &dimensions);
+        let has_moments = layout.iter().next().is_some_and(|first| store.contains(&format!("{}{}", MOMENTS[0], first.name)));
+        let moments = if has_moments {
+            let [first, second] = MOMENTS.map(|prefix| read_named(&store, &layout, prefix));
+            Some([first?, second?])
         } else {
             None
         };
@@ -156,7 +161,7 @@ impl Checkpoint {
             dimensions,
             classes: parse(&text("classes")?).map_err(broken)?,
             normalisation: parse(&text("normalisation")?).map_err(broken)?,
-            parameters,
+            parameters: read_named(&store, &layout, "")?,
             moments,
             step: parse(&text("step")?).map_err(broken)?,
             epoch: parse(&text("epoch")?).map_err(broken)?,
@@ -168,21 +173,21 @@ impl Checkpoint {
 }
 
 /// A buffer's parameters as named tensors.
-pub fn named<'v>(layout: &Layout, prefix: &str, values: &'v [f32]) -> Vec<Tensor<'v>> {
+pub fn named<'v>(parameters: &Parameters, prefix: &str, values: &'v [f32]) -> Vec<Tensor<'v>> {
     let entry = |parameter: &Parameter| {
         let own = &values[parameter.offset..parameter.offset + parameter.len()];
         Tensor::f32(format!("{prefix}{}", parameter.name), &parameter.shape, own)
     };
-    layout.parameters().iter().map(entry).collect()
+    parameters.iter().map(entry).collect()
 }
 
-/// The parameters of a layout from named tensors in PyTorch's shapes, as a buffer.
+/// Parameters from named tensors in PyTorch's shapes, as a buffer.
 ///
 /// # Errors
 /// [`StoreError::MissingTensor`], or [`StoreError::WrongShape`] with both shapes.
-pub fn read_named(store: &Store, layout: &Layout, prefix: &str) -> Result<Vec<f32>, StoreError> {
-    let mut buffer = vec![0.0; layout.len()];
-    for parameter in layout.parameters() {
+pub fn read_named(store: &Store, parameters: &Parameters, prefix: &str) -> Result<Vec<f32>, StoreError> {
+    let mut buffer = vec![0.0; parameters.len()];
+    for parameter in parameters {
         let values = store.tensor(&format!("{prefix}{}", parameter.name))?.shaped(&parameter.shape)?.floats()?;
         buffer[parameter.offset..parameter.offset + parameter.len()].copy_from_slice(&values);
     }

@@ -3,33 +3,29 @@
 //! Where a run stands is its number of steps: all random numbers are counted, so with parameters, moments and the
 //! predictions of the unfinished epoch it goes on bit for bit.
 
-use std::path::Path;
 use std::time::Instant;
 
-use super::batches::{Batches, epoch_batches};
-use super::checkpoint::{Checkpoint, Progress, fingerprint, read_named};
+use super::batches::epoch_batches;
+use super::checkpoint::{Checkpoint, Progress, fingerprint};
 use super::evaluate::metrics;
 use super::metrics::{Metrics, Tally};
 use super::run::{Event, Finished};
 use super::run_folder::{Kept, RunFolder, StepLine};
+use super::session::{Session, Weights};
 use super::{Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::base::numbers::Precision;
 use crate::config::{Selection, Settings};
 use crate::corpus::Split;
-use crate::dataset::store::Store;
-use crate::dataset::{Dataset, Normalisation};
-use crate::model::{Dimensions, Mcsan};
+use crate::dataset::Dataset;
 
 /// A training under way.
 pub(super) struct Run<'r, B: Backend> {
     backend: &'r B,
     settings: &'r Settings,
     data: &'r Dataset,
-    pub batches: Batches<'r, B>,
+    pub session: Session<'r, B>,
     pub trainer: Trainer<'r, B>,
-    pub dimensions: Dimensions,
-    normalisation: Normalisation,
     pub train: Vec<usize>,
     pub validation: Vec<usize>,
     steps_an_epoch: u64,
@@ -55,18 +51,9 @@ impl<'r, B: Backend> Run<'r, B> {
     /// A run at its beginning, or where it was stopped.
     pub fn start(backend: &'r B, settings: &'r Settings, data: &'r Dataset, kept: Option<&Kept>) -> Result<Self, TrainError> {
         let train = data.training();
-        if train.is_empty() {
-            return Err(TrainError::EmptySplit { split: Split::Train });
-        }
-        let dimensions = Dimensions::of(data, settings.model.word_width);
-        settings.train.check_class_weights(data.classes.len())?;
-        let class_weights = settings.train.class_weights(&data.class_counts(&train));
-        let parameters = match kept {
-            Some(kept) => kept.last.parameters.clone(),
-            None => starting_values(settings, &dimensions)?,
-        };
-        let normalisation = Normalisation::fit(settings.data.normalise, data, &train, settings.data.max_frames)?;
-        let mut trainer = Trainer::new(backend, settings, &dimensions, &parameters, &class_weights);
+        let weights = kept.map_or(Weights::of(settings), |kept| Weights::Given(&kept.last.parameters));
+        let session = Session::new(backend, settings, data, &train, weights)?;
+        let mut trainer = session.trainer();
         let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
         let all_steps = steps_an_epoch * settings.train.epochs as u64;
         let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
@@ -75,10 +62,8 @@ impl<'r, B: Backend> Run<'r, B> {
             backend,
             settings,
             data,
-            batches: Batches::new(backend, data, &normalisation, settings.data.max_frames)?,
+            session,
             trainer,
-            dimensions,
-            normalisation,
             train,
             validation: data.split(Split::Validation),
             steps_an_epoch,
@@ -209,7 +194,7 @@ impl<'r, B: Backend> Run<'r, B> {
     ) -> Result<(Pending<B>, StepInfo), TrainError> {
         let step = self.trainer.steps();
         loop {
-            match self.trainer.train_in_parts(&self.batches, &utterances, self.parts).await {
+            match self.trainer.train_in_parts(&self.session.batches, &utterances, self.parts).await {
                 Ok(pending) => {
                     let (rate, parts) = (pending.learning_rate, self.parts.min(utterances.len()));
                     return Ok((pending, StepInfo { step, epoch, rate, parts, utterances }));
@@ -254,7 +239,7 @@ impl<'r, B: Backend> Run<'r, B> {
             log.step(&StepLine { step, epoch, rate, loss: outcome.loss, utterances_per_s, parts, scaling: outcome.scaling, skipped })?;
         }
         self.losses.push(outcome.loss);
-        self.tally.add(&outcome.logits, &self.batches.labels(&utterances));
+        self.tally.add(&outcome.logits, &self.session.batches.labels(&utterances));
         Ok(())
     }
 
@@ -262,7 +247,7 @@ impl<'r, B: Backend> Run<'r, B> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        Ok(Some(metrics(self.backend, &self.trainer, &self.batches, self.data, &self.validation).await?))
+        Ok(Some(metrics(self.trainer.network(), &self.session.batches, self.data, &self.validation).await?))
     }
 
     /// Keeps the model if this epoch is the best so far; without a validation split, the last one is.
@@ -286,15 +271,15 @@ impl<'r, B: Backend> Run<'r, B> {
 
     /// The model as it is now.
     async fn checkpoint(&self, log: Option<&RunFolder>) -> Result<Checkpoint, TrainError> {
-        let parameters = self.trainer.read_parameters().await?;
+        let parameters = self.trainer.network().read_weights().await?;
         if !parameters.iter().all(|value| value.is_finite()) {
             return Err(TrainError::WeightNotFinite { step: self.trainer.steps(), kept: kept(log) });
         }
         Ok(Checkpoint {
             settings: self.settings.clone(),
-            dimensions: self.dimensions,
+            dimensions: self.session.dimensions,
             classes: self.data.classes.clone(),
-            normalisation: self.normalisation.clone(),
+            normalisation: self.session.normalisation.clone(),
             parameters,
             moments: None,
             step: self.trainer.steps(),
@@ -339,14 +324,6 @@ impl<'r, B: Backend> Run<'r, B> {
         }
         Ok(Finished { best, test, losses: self.losses })
     }
-}
-
-fn starting_values(settings: &Settings, dimensions: &Dimensions) -> Result<Vec<f32>, TrainError> {
-    let model = Mcsan::new(&settings.model, dimensions);
-    Ok(match settings.run.weights.as_str() {
-        "" => model.layout().initial_values(settings.train.seed),
-        path => read_named(&Store::open(Path::new(path))?, model.layout(), "")?,
-    })
 }
 
 fn kept(log: Option<&RunFolder>) -> String {

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::batches::Batches;
 use super::metrics::{Metrics, largest, softmax};
-use super::{Checkpoint, TrainError, Trainer};
+use super::session::Session;
+use super::{Checkpoint, TrainError};
 use crate::backend::{Backend, as_f32};
 use crate::dataset::Dataset;
+use crate::model::{self, Network};
 
 /// Utterances of a batch where no gradient is wanted.
 pub const BATCH: usize = 64;
@@ -33,12 +35,8 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// Whatever went wrong on the device.
-pub async fn logits<B: Backend>(
-    backend: &B,
-    trainer: &Trainer<'_, B>,
-    batches: &Batches<'_, B>,
-    utterances: &[usize],
-) -> Result<Vec<f32>, TrainError> {
+pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, B>, utterances: &[usize]) -> Result<Vec<f32>, TrainError> {
+    let backend = network.backend();
     if let Some(error) = backend.failure() {
         return Err(error.into());
     }
@@ -47,7 +45,7 @@ pub async fn logits<B: Backend>(
     let (mut size, mut start) = (BATCH, 0);
     while start < utterances.len() {
         let part = &utterances[start..utterances.len().min(start + size)];
-        let next = trainer.infer(&batches.batch(part));
+        let next = network.infer(&batches.batch(part));
         // Results do not depend on what else is in a batch, so where the device has no room for one, fewer at a time do.
         match backend.failure() {
             Some(error) if error.smaller_batch_helps() && part.len() > 1 => {
@@ -73,21 +71,20 @@ pub async fn logits<B: Backend>(
 /// # Errors
 /// Whatever went wrong on the device.
 pub async fn metrics<B: Backend>(
-    backend: &B,
-    trainer: &Trainer<'_, B>,
+    network: &Network<'_, B>,
     batches: &Batches<'_, B>,
     data: &Dataset,
     utterances: &[usize],
 ) -> Result<Metrics, TrainError> {
-    let logits = logits(backend, trainer, batches, utterances).await?;
+    let logits = logits(network, batches, utterances).await?;
     Ok(Metrics::of(&logits, &batches.labels(utterances), &data.classes))
 }
 
 impl Checkpoint {
     /// Puts the model on a device.
-    pub fn trainer<'b, B: Backend>(&self, backend: &'b B) -> Trainer<'b, B> {
-        let weights = vec![1.0; self.classes.len()];
-        Trainer::new(backend, &self.settings, &self.dimensions, &self.parameters, &weights)
+    pub fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {
+        let model = model::build(&self.settings.model, &self.dimensions);
+        Network::new(backend, model, &self.parameters, self.settings.train.precision)
     }
 
     /// Evaluates the model on some utterances of a data set.
@@ -95,17 +92,18 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
     pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
-        self.check_fit(data)?;
-        let trainer = self.trainer(backend);
-        let batches = Batches::new(backend, data, &self.normalisation, self.settings.data.max_frames)?;
-        let logits = logits(backend, &trainer, &batches, utterances).await?;
+        let session = Session::trained(backend, self, data)?;
+        let logits = logits(&session.network(), &session.batches, utterances).await?;
         let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {
             id: data.utterances[utterance].id.clone(),
             label: data.classes[data.labels[utterance] as usize].clone(),
             predicted: self.classes[largest(row)].clone(),
             probabilities: softmax(row),
         });
-        Ok(Evaluation { predictions: predictions.collect(), metrics: Metrics::of(&logits, &batches.labels(utterances), &self.classes) })
+        Ok(Evaluation {
+            predictions: predictions.collect(),
+            metrics: Metrics::of(&logits, &session.batches.labels(utterances), &self.classes),
+        })
     }
 
     /// Compares a data set's classes and widths with the model's.

@@ -9,6 +9,7 @@ pub mod overfit;
 pub mod predict;
 pub mod run;
 mod run_folder;
+pub mod session;
 mod tensorboard;
 mod trainer;
 pub mod vocabulary;
@@ -16,7 +17,8 @@ pub mod vocabulary;
 pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
-pub use predict::{CrossAttention, Predictor, Session, Utterance};
+pub use predict::{CrossAttention, Inference, Predictor, Spoken};
+pub use session::{Session, Weights};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};
 
 use thiserror::Error;

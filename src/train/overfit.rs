@@ -1,12 +1,12 @@
 //! The first check of any training: one batch must be learned by heart. Where it is not, gradients or labels are wrong.
 
-use super::batches::{Batches, epoch_batches};
-use super::{TrainError, Trainer};
+use super::TrainError;
+use super::batches::epoch_batches;
+use super::session::{Session, Weights};
 use crate::backend::Backend;
 use crate::config::{Schedule, Settings};
 use crate::corpus::Split;
-use crate::dataset::{Dataset, Normalisation};
-use crate::model::{Dimensions, Mcsan};
+use crate::dataset::Dataset;
 
 /// Loss below which a batch counts as learned.
 pub const LEARNED: f32 = 1e-3;
@@ -42,16 +42,11 @@ pub async fn one_batch<B: Backend>(
     let Some(utterances) = epoch_batches(data, &training, &settings, 0).into_iter().next() else {
         return Err(TrainError::EmptySplit { split: Split::Train });
     };
-    let dimensions = Dimensions::of(data, settings.model.word_width);
-    settings.train.check_class_weights(data.classes.len())?;
-    let class_weights = settings.train.class_weights(&data.class_counts(&training));
-    let parameters = Mcsan::new(&settings.model, &dimensions).layout().initial_values(settings.train.seed);
-    let normalisation = Normalisation::fit(settings.data.normalise, data, &training, settings.data.max_frames)?;
-    let batches = Batches::new(backend, data, &normalisation, settings.data.max_frames)?;
-    let mut trainer = Trainer::new(backend, &settings, &dimensions, &parameters, &class_weights);
+    let session = Session::new(backend, &settings, data, &training, Weights::Drawn)?;
+    let mut trainer = session.trainer();
     let mut loss = f32::INFINITY;
     for step in 0..limit {
-        let pending = trainer.train_in_parts(&batches, &utterances, settings.train.accumulate).await?;
+        let pending = trainer.train_in_parts(&session.batches, &utterances, settings.train.accumulate).await?;
         loss = trainer.outcome(pending).await?.loss;
         observe(step, loss);
         if loss < LEARNED {

@@ -5,16 +5,17 @@ use std::path::Path;
 use super::batches::{Batches, upload_vectors};
 use super::metrics::softmax;
 use super::vocabulary::{self, Vocabulary};
-use super::{Checkpoint, TrainError, Trainer, run};
+use super::{Checkpoint, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, as_f32};
 use crate::dataset::{Dataset, UtteranceInfo};
+use crate::model::Network;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
 
-/// An utterance as it is given. A modality that the model does not use may be missing.
+/// What is spoken, as it is given. A modality that the model does not use may be missing.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Utterance {
+pub struct Spoken {
     /// Mono, 16 kHz.
     pub samples: Option<Vec<f32>>,
     pub text: Option<String>,
@@ -77,7 +78,7 @@ impl Predictor {
     ///
     /// # Errors
     /// Settings of the front-end that the device cannot have.
-    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Session<'p, B>, TrainError> {
+    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Inference<'p, B>, TrainError> {
         let data = Dataset {
             classes: self.checkpoint.classes.clone(),
             vocabulary: self.vocabulary.words.clone(),
@@ -87,10 +88,10 @@ impl Predictor {
             ..Dataset::default()
         };
         self.checkpoint.check_fit(&data)?;
-        Ok(Session {
+        Ok(Inference {
             predictor: self,
             backend,
-            trainer: self.checkpoint.trainer(backend),
+            network: self.checkpoint.network(backend),
             tables: MfccTables::new(backend, &self.vocabulary.front_end)?,
             vectors: upload_vectors(backend, &data),
             data,
@@ -102,35 +103,35 @@ impl Predictor {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn predict<B: Backend>(&self, backend: &B, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
-        let utterance = Utterance { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
+        let utterance = Spoken { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
         Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0))
     }
 }
 
 /// A model on a device.
-pub struct Session<'p, B: Backend> {
+pub struct Inference<'p, B: Backend> {
     predictor: &'p Predictor,
     backend: &'p B,
-    trainer: Trainer<'p, B>,
+    network: Network<'p, B>,
     tables: MfccTables<B>,
     vectors: B::Tensor,
     /// The utterances at hand as a data set; classes, words and vectors stay from call to call.
     data: Dataset,
 }
 
-impl<B: Backend> Session<'_, B> {
+impl<B: Backend> Inference<'_, B> {
     /// Probability of each class for each utterance, in the order of the model's classes. Every result is that of the
     /// utterance alone, whatever it is given with; where the model is normalised by speaker, each is a speaker of its own.
     ///
     /// # Errors
     /// [`TrainError::Missing`], or whatever went wrong on the device.
-    pub async fn predict(&mut self, utterances: &[Utterance]) -> Result<Vec<Vec<f64>>, TrainError> {
+    pub async fn predict(&mut self, utterances: &[Spoken]) -> Result<Vec<Vec<f64>>, TrainError> {
         let mut probabilities = Vec::with_capacity(utterances.len());
         let mut rest = utterances;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(together(rest));
             self.lay_out(now).await?;
-            let logits = self.trainer.infer(&self.batches()?.batch(&self.all()));
+            let logits = self.network.infer(&self.batches()?.batch(&self.all()));
             let logits = as_f32(self.backend.finish_read(logits).await?);
             probabilities.extend(logits.chunks_exact(self.data.classes.len()).map(softmax));
             rest = later;
@@ -138,17 +139,17 @@ impl<B: Backend> Session<'_, B> {
         Ok(probabilities)
     }
 
-    /// As [`Session::predict`] for one utterance, with the weights of the last cross layer.
+    /// As [`Inference::predict`] for one utterance, with the weights of the last cross layer.
     ///
     /// # Errors
-    /// [`TrainError::NoCross`], and those of [`Session::predict`].
-    pub async fn attend(&mut self, utterance: &Utterance) -> Result<(Vec<f64>, CrossAttention), TrainError> {
+    /// [`TrainError::NoCross`], and those of [`Inference::predict`].
+    pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, CrossAttention), TrainError> {
         let settings = &self.predictor.checkpoint.settings.model;
         if !settings.variant.has_cross() {
             return Err(TrainError::NoCross);
         }
         self.lay_out(std::slice::from_ref(utterance)).await?;
-        let (logits, layers) = self.trainer.infer_watched(&self.batches()?.batch(&self.all()));
+        let (logits, layers) = self.network.infer_watched(&self.batches()?.batch(&self.all()));
         let last = layers.last().ok_or(TrainError::NoCross)?;
         let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| self.backend.start_read(weights));
         let logits = as_f32(self.backend.finish_read(logits).await?);
@@ -165,7 +166,7 @@ impl<B: Backend> Session<'_, B> {
 
     /// Puts utterances into the data set: features on the device, tokens by the vocabulary; nothing of a modality that
     /// the model does not use.
-    async fn lay_out(&mut self, utterances: &[Utterance]) -> Result<(), TrainError> {
+    async fn lay_out(&mut self, utterances: &[Spoken]) -> Result<(), TrainError> {
         let variant = self.predictor.checkpoint.settings.model.variant;
         let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
         if variant.has_audio() {
@@ -207,7 +208,7 @@ impl<B: Backend> Session<'_, B> {
 }
 
 /// How many of the utterances go to the device together: at least one, and no more samples than it takes at a time.
-fn together(utterances: &[Utterance]) -> usize {
+fn together(utterances: &[Spoken]) -> usize {
     let mut samples = 0;
     let fits = utterances.iter().take(super::evaluate::BATCH).take_while(|utterance| {
         samples += utterance.samples.as_ref().map_or(0, Vec::len);

@@ -148,9 +148,9 @@ pub async fn train_with<B: Backend>(
             Some(log)
         }
     };
-    let [frames, tokens] = run.batches.mean_lengths(&run.train);
+    let [frames, tokens] = run.session.batches.mean_lengths(&run.train);
     observe(Event::Start {
-        modules: &cost::modules(&settings.model, &run.dimensions, frames, tokens),
+        modules: &cost::modules(&settings.model, &run.session.dimensions, frames, tokens),
         frames,
         tokens,
         epochs: settings.train.epochs,

@@ -4,20 +4,19 @@ use super::batches::Batches;
 use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, Write, as_f32, loss_scaling};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
-use crate::model::layers::{CrossWeights, Dropout, Pass};
-use crate::model::{Batch, Dimensions, Mcsan};
-use crate::tape::{Mode, Tape};
+use crate::model::layers::{Dropout, Pass};
+use crate::model::{Batch, Network};
+use crate::tape::Mode;
 
-/// A model with its parameters, their gradients and the optimiser's state on a device.
+/// A network with its gradients and the optimiser's state.
 ///
-/// All parameters lie in one buffer; gradients and both moments in three more of the same layout.
+/// All weights lie in one buffer; gradients and both moments in three more of the same layout.
 pub struct Trainer<'b, B: Backend> {
     backend: &'b B,
-    model: Mcsan,
+    network: Network<'b, B>,
     settings: Settings,
-    pub(super) parameters: B::Tensor,
     gradients: B::Tensor,
-    pub(super) moments: [B::Tensor; 2],
+    moments: [B::Tensor; 2],
     class_weights: B::Tensor,
     /// The same on the host.
     weights_of_classes: Vec<f32>,
@@ -28,7 +27,7 @@ pub struct Trainer<'b, B: Backend> {
     /// It after the last step, on its way to the host.
     last_scaling: Option<B::Readback>,
     /// Steps done.
-    pub(super) steps: u64,
+    steps: u64,
     /// Those of them that were left out because a gradient overflowed, as far as is known.
     skipped: u64,
     /// Steps of the whole run, for the learning rate's schedule.
@@ -65,19 +64,18 @@ pub struct Scaling {
 pub struct GradientReport {
     pub loss: f32,
     pub logits: Vec<f32>,
-    /// In the layout of the model.
+    /// In the order of the model's parameters.
     pub gradients: Vec<f32>,
 }
 
 impl<'b, B: Backend> Trainer<'b, B> {
-    /// A model with the given parameter buffer (see [`crate::model::parameters::Layout`]).
-    pub fn new(backend: &'b B, settings: &Settings, dimensions: &Dimensions, parameters: &[f32], class_weights: &[f32]) -> Self {
-        let model = Mcsan::new(&settings.model, dimensions);
-        let shape = [1, model.layout().len()];
+    /// Sets the optimiser of the settings up for a network.
+    pub fn new(network: Network<'b, B>, settings: &Settings, class_weights: &[f32]) -> Self {
+        let backend = network.backend();
+        let shape = network.weights.shape();
         let trainer = Self {
             backend,
             settings: settings.clone(),
-            parameters: backend.upload(parameters, shape),
             gradients: backend.zeros(shape),
             moments: [backend.zeros(shape), backend.zeros(shape)],
             class_weights: backend.upload(class_weights, [1, class_weights.len()]),
@@ -85,7 +83,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
             no_norm: backend.upload(&[0.0, 1.0], [1, 2]),
             scaling: backend.upload(&loss_scaling(settings.train.precision), [1, 3]),
             last_scaling: None,
-            model,
+            network,
             steps: 0,
             skipped: 0,
             planned_steps: u64::MAX,
@@ -100,9 +98,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.planned_steps = steps;
     }
 
-    /// The network.
-    pub fn model(&self) -> &Mcsan {
-        &self.model
+    /// The network as it is by now.
+    pub fn network(&self) -> &Network<'b, B> {
+        &self.network
     }
 
     /// Steps done, those that were left out included.
@@ -148,14 +146,14 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.update(&results).await
     }
 
-    /// Goes on from a state that was kept, with the parameters given to [`Trainer::new`].
+    /// Goes on from a state that was kept, with the weights given to [`Trainer::new`].
     pub fn resume(&mut self, steps: u64, moments: &[Vec<f32>; 2], scaling: Option<[f32; 3]>) {
         (self.steps, self.skipped, self.last_scaling) = (steps, 0, None);
         if let Some(scaling) = scaling {
             self.skipped = scaling[2] as u64;
             self.scaling = self.backend.upload(&scaling, [1, 3]);
         }
-        self.moments = moments.each_ref().map(|moment| self.backend.upload(moment, self.parameters.shape()));
+        self.moments = moments.each_ref().map(|moment| self.backend.upload(moment, self.network.weights.shape()));
     }
 
     /// Waits for a step's results.
@@ -173,28 +171,6 @@ impl<'b, B: Backend> Trainer<'b, B> {
             outcome.scaling = Some(Scaling { scale: state[0], skipped: state[2] as u64 });
         }
         Ok(outcome)
-    }
-
-    /// Logits of a batch on their way to the host; changes nothing.
-    pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
-        let (logits, _) = self.forward(batch, None);
-        self.backend.submit();
-        logits
-    }
-
-    /// As [`Trainer::infer`], and the attention weights of every cross layer.
-    pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<CrossWeights<B>>) {
-        let (logits, watched) = self.forward(batch, Some(Vec::new()));
-        (logits, watched.unwrap_or_default())
-    }
-
-    fn forward(&self, batch: &Batch<B>, watched: Option<Vec<CrossWeights<B>>>) -> (B::Readback, Option<Vec<CrossWeights<B>>>) {
-        let mut tape = Tape::new(self.backend, Mode::Infer).with_precision(self.settings.train.precision);
-        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, Write::Set);
-        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched };
-        let logits = self.model.forward(&mut pass, batch);
-        let watched = pass.watched.take();
-        (self.backend.start_read(&logits.value), watched)
     }
 
     /// Loss, logits and gradients of a batch, without an update.
@@ -215,10 +191,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// that of the whole batch where this is a part of it. Returns loss and logits.
     fn differentiate(&self, batch: &Batch<B>, write: Write, total_weight: Option<f32>) -> [B::Tensor; 2] {
         let train = &self.settings.train;
-        let mut tape = Tape::new(self.backend, Mode::Train).with_precision(train.precision);
-        let parameters = self.model.layout().bind(&mut tape, &self.parameters, &self.gradients, write);
+        let model = self.network.model();
+        let mut tape = self.network.tape(Mode::Train);
+        let parameters = model.parameters().bind(&mut tape, &self.network.weights, &self.gradients, write);
         let dropout = Dropout::new(self.settings.model.dropout, train.seed, self.steps);
-        let logits = self.model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
+        let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
         let smoothing = train.label_smoothing as f32;
         let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, smoothing, total_weight, &self.scaling);
         tape.backward(vec![(&logits, gradient)]);
@@ -247,10 +224,10 @@ impl<'b, B: Backend> Trainer<'b, B> {
             self.backend.loss_scale(&norm, &self.scaling);
         }
         match train.optimizer {
-            Optimizer::Sgd => self.backend.sgd(&self.parameters, &self.gradients, &norm, size),
+            Optimizer::Sgd => self.backend.sgd(&self.network.weights, &self.gradients, &norm, size),
             Optimizer::Adam => {
                 let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: (updates + 1) as u32 };
-                self.backend.adam(&self.parameters, &self.gradients, self.moments.each_ref(), &norm, step);
+                self.backend.adam(&self.network.weights, &self.gradients, self.moments.each_ref(), &norm, step);
             }
         }
         self.steps += 1;
@@ -259,14 +236,6 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.last_scaling = last_scaling;
         self.backend.submit();
         Ok(Pending { parts, learning_rate, scaling })
-    }
-
-    /// Copies the parameter buffer to the host.
-    ///
-    /// # Errors
-    /// Whatever went wrong on the device.
-    pub async fn read_parameters(&self) -> Result<Vec<f32>> {
-        Ok(as_f32(self.backend.read(&self.parameters).await?))
     }
 
     /// Copies the loss scale's state to the host, see [`Backend::loss_scale`].

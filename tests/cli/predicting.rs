@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use mcsan::audio::decode;
 use mcsan::backend::cpu::Cpu;
-use mcsan::train::{Predictor, Utterance};
+use mcsan::train::{Predictor, Spoken};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -209,12 +209,12 @@ fn attention_weights_sum_to_one_over_what_is_attended_to() {
     let folder = trained();
     let predictor = Predictor::load(&folder.path().join("run")).unwrap();
     let backend = Cpu::<f32>::default();
-    let mut session = predictor.on(&backend).unwrap();
+    let mut inference = predictor.on(&backend).unwrap();
     let samples = decode(&folder.path().join("audio/calm4.wav")).unwrap();
     for (text, words) in [("Go away, you liar!", 6), ("Qwertzday", 1), ("", 0)] {
-        let utterance = Utterance { samples: Some(samples.clone()), text: Some(text.to_owned()) };
-        let (probabilities, attention) = pollster::block_on(session.attend(&utterance)).unwrap();
-        assert_eq!(pollster::block_on(session.predict(&[utterance])).unwrap(), [probabilities]);
+        let utterance = Spoken { samples: Some(samples.clone()), text: Some(text.to_owned()) };
+        let (probabilities, attention) = pollster::block_on(inference.attend(&utterance)).unwrap();
+        assert_eq!(pollster::block_on(inference.predict(&[utterance])).unwrap(), [probabilities]);
         assert_eq!((attention.words.len(), attention.known.len(), attention.heads), (words, words, 2), "{text}");
         // Half a second: 51 frames of 10 ms, whose pools leave 17 and then 5 rows.
         assert_eq!((samples.len(), attention.steps()), (8000, 5));
@@ -224,8 +224,8 @@ fn attention_weights_sum_to_one_over_what_is_attended_to() {
         assert_eq!((rows.len(), columns.len()), (2 * words.max(1), 2 * attention.steps()));
         assert!(rows.iter().chain(&columns).all(|sum| (sum - 1.0).abs() < 1e-5), "{rows:?} {columns:?}");
     }
-    assert!(pollster::block_on(session.predict(&[])).unwrap().is_empty());
-    let deaf = pollster::block_on(session.predict(&[Utterance { samples: None, text: Some("go".into()) }]));
+    assert!(pollster::block_on(inference.predict(&[])).unwrap().is_empty());
+    let deaf = pollster::block_on(inference.predict(&[Spoken { samples: None, text: Some("go".into()) }]));
     assert!(deaf.unwrap_err().to_string().contains("needs audio"));
 }
 

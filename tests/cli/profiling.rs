@@ -253,7 +253,8 @@ fn a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has() {
         return;
     }
     use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu, Timing};
-    use mcsan::profile::{Plan, sweep, work::Pass};
+    use mcsan::profile::{Plan, sweep};
+    use mcsan::tape::Mode;
     let settings = mcsan::config::Settings::default().load(None, &["model.hidden=16", "model.heads=2"].map(String::from)).unwrap();
     let adapter = pollster::block_on(gpu::find(&AdapterChoice::default())).unwrap().unwrap();
     // The features of a batch, 1000 frames of 40 coefficients an utterance: 160 KB each.
@@ -262,7 +263,7 @@ fn a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has() {
         gpu.restrict_buffers(8_000_000);
         let plan = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
         let shape = "batch=1,frames=1000,words=5".parse().unwrap();
-        pollster::block_on(sweep(&gpu, Value::Null, plan, ("train".into(), Pass::Train), shape, &over.parse().unwrap(), &settings))
+        pollster::block_on(sweep(&gpu, Value::Null, plan, ("train".into(), Mode::Train), shape, &over.parse().unwrap(), &settings))
     };
     let report = run("batch=1,2,3,64,65").unwrap();
     assert_eq!(report.points.iter().map(|point| point.value).collect::<Vec<_>>(), [1, 2, 3]);

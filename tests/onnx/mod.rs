@@ -14,10 +14,10 @@ use mcsan::config::Normalise;
 use mcsan::config::Settings;
 use mcsan::dataset::store::{self, Tensor};
 use mcsan::dataset::{Dataset, Normalisation};
-use mcsan::model::{Dimensions, Mcsan};
+use mcsan::model::{self, Dimensions};
 use mcsan::onnx;
 use mcsan::train::Checkpoint;
-use mcsan::train::batches::Batches;
+use mcsan::train::Session;
 
 /// What each exported model differs in.
 const CASES: [&[&str]; 14] = [
@@ -77,8 +77,7 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     }
     let dimensions = Dimensions::of(data, 12);
     let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], settings.data.max_frames).unwrap();
-    let model = Mcsan::new(&settings.model, &dimensions);
-    let parameters = model.layout().initial_values(3);
+    let parameters = model::parameters(&settings.model, &dimensions).initial_values(3);
     let classes = data.classes.clone();
     Checkpoint { settings, dimensions, classes, normalisation, parameters, moments: None, step: 0, epoch: 0, best: None, progress: None }
 }
@@ -86,10 +85,9 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
 /// Our logits `[utterances, classes]`.
 fn logits(checkpoint: &Checkpoint, data: &Dataset) -> Vec<f32> {
     let backend = Cpu::<f32>::default();
-    let trainer = checkpoint.trainer(&backend);
-    let batches = Batches::new(&backend, data, &checkpoint.normalisation, checkpoint.settings.data.max_frames).unwrap();
+    let session = Session::trained(&backend, checkpoint, data).unwrap();
     let all: Vec<usize> = (0..data.len()).collect();
-    pollster::block_on(backend.finish_read(trainer.infer(&batches.batch(&all)))).unwrap()
+    pollster::block_on(backend.finish_read(session.network().infer(&session.batches.batch(&all)))).unwrap()
 }
 
 #[test]
@@ -119,7 +117,7 @@ fn every_exported_graph_is_whole_and_in_order() {
         expected.extend(variant.has_audio().then_some("features"));
         expected.extend(variant.has_text().then_some(if case.contains(&"learned") { "tokens" } else { "vectors" }));
         assert_eq!(model.inputs, expected, "{case:?}");
-        let trained = Mcsan::new(&checkpoint.settings.model, &checkpoint.dimensions).layout().count();
+        let trained = checkpoint.layout().count();
         let kept: i64 =
             model.constants.iter().filter(|constant| constant.element == 1).map(|constant| constant.shape.iter().product::<i64>()).sum();
         assert!(kept as usize >= trained, "{case:?}: {kept} numbers of {trained} parameters");

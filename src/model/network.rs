@@ -1,0 +1,82 @@
+//! A model with its weights on a device: all that inference needs.
+
+use super::layers::{CrossWeights, Pass};
+use super::{Batch, Model};
+use crate::backend::{Backend, Matrix, Result, as_f32};
+use crate::base::numbers::Precision;
+use crate::tape::{Mode, Tape};
+
+/// A model and its weights, in one buffer; it has neither gradients nor an optimiser's state.
+pub struct Network<'b, B: Backend> {
+    backend: &'b B,
+    model: Box<dyn Model<B>>,
+    /// `[1, elements]`, in the order of [`Model::parameters`].
+    pub(crate) weights: B::Tensor,
+    precision: Precision,
+}
+
+impl<'b, B: Backend> Network<'b, B> {
+    /// Puts the weights, a buffer in the order of [`Model::parameters`], on a device; products are in `precision`.
+    pub fn new(backend: &'b B, model: Box<dyn Model<B>>, weights: &[f32], precision: Precision) -> Self {
+        let weights = backend.upload(weights, [1, model.parameters().len()]);
+        Self { backend, model, weights, precision }
+    }
+
+    /// Where it computes.
+    pub fn backend(&self) -> &'b B {
+        self.backend
+    }
+
+    /// What it computes.
+    pub fn model(&self) -> &dyn Model<B> {
+        &*self.model
+    }
+
+    /// Elements of the weights' buffer.
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Whether there is no weight.
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+
+    /// A tape for a pass of it.
+    pub fn tape<'t>(&self, mode: Mode) -> Tape<'t, B>
+    where
+        'b: 't,
+    {
+        Tape::new(self.backend, mode).with_precision(self.precision)
+    }
+
+    /// Logits of a batch on their way to the host.
+    pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
+        let (logits, _) = self.forward(batch, None);
+        self.backend.submit();
+        logits
+    }
+
+    /// As [`Network::infer`], and the attention weights of every cross layer.
+    pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<CrossWeights<B>>) {
+        let (logits, watched) = self.forward(batch, Some(Vec::new()));
+        (logits, watched.unwrap_or_default())
+    }
+
+    fn forward(&self, batch: &Batch<B>, watched: Option<Vec<CrossWeights<B>>>) -> (B::Readback, Option<Vec<CrossWeights<B>>>) {
+        let mut tape = self.tape(Mode::Infer);
+        let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched };
+        let logits = self.model.forward(&mut pass, batch);
+        let watched = pass.watched.take();
+        (self.backend.start_read(&logits.value), watched)
+    }
+
+    /// Copies the weights to the host.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device.
+    pub async fn read_weights(&self) -> Result<Vec<f32>> {
+        Ok(as_f32(self.backend.read(&self.weights).await?))
+    }
+}

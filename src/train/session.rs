@@ -1,0 +1,112 @@
+//! Sets up what a training, a check, a profile or an evaluation works with, from settings or a checkpoint and a data set:
+//! dimensions, weights, class weights, normalisation, batches.
+
+use std::path::Path;
+
+use super::batches::Batches;
+use super::checkpoint::read_named;
+use super::{Checkpoint, TrainError, Trainer};
+use crate::backend::Backend;
+use crate::config::Settings;
+use crate::corpus::Split;
+use crate::dataset::store::Store;
+use crate::dataset::{Dataset, Normalisation};
+use crate::model::{self, Dimensions, Network};
+
+/// The weights that a session begins with.
+#[derive(Debug, Clone, Copy)]
+pub enum Weights<'w> {
+    /// Drawn, as `train.seed` says.
+    Drawn,
+    /// Those of a file, under PyTorch's names.
+    File(&'w Path),
+    /// A buffer in the order of the model's parameters.
+    Given(&'w [f32]),
+}
+
+impl<'w> Weights<'w> {
+    /// What `run.weights` says.
+    pub fn of(settings: &'w Settings) -> Self {
+        match settings.run.weights.as_str() {
+            "" => Self::Drawn,
+            path => Self::File(Path::new(path)),
+        }
+    }
+}
+
+/// A model and a data set that belong together.
+pub struct Session<'s, B: Backend> {
+    backend: &'s B,
+    pub settings: Settings,
+    pub dimensions: Dimensions,
+    pub normalisation: Normalisation,
+    pub batches: Batches<'s, B>,
+    /// In the order of the model's parameters.
+    weights: Vec<f32>,
+    class_weights: Vec<f32>,
+}
+
+impl<'s, B: Backend> Session<'s, B> {
+    /// A model at its beginning, normalised by the training split of `data`; class weights count the given `utterances`.
+    ///
+    /// # Errors
+    /// [`TrainError::EmptySplit`] without an utterance; settings, weights or speakers that do not fit the data.
+    pub fn new(
+        backend: &'s B,
+        settings: &Settings,
+        data: &'s Dataset,
+        utterances: &[usize],
+        weights: Weights<'_>,
+    ) -> Result<Self, TrainError> {
+        if utterances.is_empty() {
+            return Err(TrainError::EmptySplit { split: Split::Train });
+        }
+        settings.train.check_class_weights(data.classes.len())?;
+        let dimensions = Dimensions::of(data, settings.model.word_width);
+        let parameters = model::parameters(&settings.model, &dimensions);
+        let weights = match weights {
+            Weights::Drawn => parameters.initial_values(settings.train.seed),
+            Weights::File(path) => read_named(&Store::open(path)?, &parameters, "")?,
+            Weights::Given(weights) => weights.to_vec(),
+        };
+        let max_frames = settings.data.max_frames;
+        let normalisation = Normalisation::fit(settings.data.normalise, data, &data.training(), max_frames)?;
+        Ok(Self {
+            batches: Batches::new(backend, data, &normalisation, max_frames)?,
+            class_weights: settings.train.class_weights(&data.class_counts(utterances)),
+            settings: settings.clone(),
+            backend,
+            dimensions,
+            normalisation,
+            weights,
+        })
+    }
+
+    /// A trained model on a data set.
+    ///
+    /// # Errors
+    /// [`TrainError::Misfit`] where they do not belong together.
+    pub fn trained(backend: &'s B, checkpoint: &Checkpoint, data: &'s Dataset) -> Result<Self, TrainError> {
+        checkpoint.check_fit(data)?;
+        Ok(Self {
+            batches: Batches::new(backend, data, &checkpoint.normalisation, checkpoint.settings.data.max_frames)?,
+            class_weights: vec![1.0; checkpoint.classes.len()],
+            settings: checkpoint.settings.clone(),
+            backend,
+            dimensions: checkpoint.dimensions,
+            normalisation: checkpoint.normalisation.clone(),
+            weights: checkpoint.parameters.clone(),
+        })
+    }
+
+    /// Puts the model on the device.
+    pub fn network(&self) -> Network<'s, B> {
+        let model = model::build(&self.settings.model, &self.dimensions);
+        Network::new(self.backend, model, &self.weights, self.settings.train.precision)
+    }
+
+    /// Puts the model and its optimiser on the device.
+    pub fn trainer(&self) -> Trainer<'s, B> {
+        Trainer::new(self.network(), &self.settings, &self.class_weights)
+    }
+}
