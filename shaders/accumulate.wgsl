@@ -11,15 +11,15 @@ struct Args {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn accumulate(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     if (i >= args.count) {
         return;
     }

@@ -27,13 +27,13 @@ struct Args {
 @group(0) @binding(6) var<storage, read_write> weights: array<f32>;
 
 /// Invocations of a workgroup.
-const LANES: u32 = 64;
+const WORKGROUP: u32 = 64;
 /// Less than any score, and finite: a running maximum to start from.
 const LOWEST: f32 = -3e38;
 
-var<workgroup> shares: array<f32, LANES>;
+var<workgroup> shares: array<f32, WORKGROUP>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -51,7 +51,7 @@ fn forward(
     let own = row * args.width + head * args.head_size;
 
     var highest = LOWEST;
-    for (var key = lane; key < keys; key += LANES) {
+    for (var key = lane; key < keys; key += WORKGROUP) {
         let other = (range.z + key) * args.width + head * args.head_size;
         var score = 0.0;
         for (var column = 0u; column < args.head_size; column++) {
@@ -65,14 +65,14 @@ fn forward(
     }
     shares[lane] = highest;
     workgroupBarrier();
-    for (var other = 0u; other < LANES; other++) {
+    for (var other = 0u; other < WORKGROUP; other++) {
         highest = max(highest, shares[other]);
     }
     workgroupBarrier();
 
     var total = 0.0;
     if (within) {
-        for (var key = lane; key < keys; key += LANES) {
+        for (var key = lane; key < keys; key += WORKGROUP) {
             let p = exponential(weights[first + key] - highest);
             weights[first + key] = p;
             total += p;
@@ -81,11 +81,11 @@ fn forward(
     shares[lane] = total;
     workgroupBarrier();
     total = 0.0;
-    for (var other = 0u; other < LANES; other++) {
+    for (var other = 0u; other < WORKGROUP; other++) {
         total += shares[other];
     }
     if (within) {
-        for (var key = lane; key < keys; key += LANES) {
+        for (var key = lane; key < keys; key += WORKGROUP) {
             weights[first + key] = weights[first + key] / total;
         }
     }

@@ -1,4 +1,4 @@
-// What stands before and after the recurrence of `bilstm.wgsl`:
+// What stands before and after the recurrence of `bilstm`:
 // pack   the recurrent weights in the order in which its forward loop reads them
 // mean   y = (h_forward + h_reverse) / 2 (3, 5)
 
@@ -10,10 +10,10 @@ struct Args {
 }
 
 /// What an invocation of `mean` reads at a time: four units where their number is a multiple of four.
-@if(quads) alias Element = vec4<f32>;
-@if(ones) alias Element = f32;
-@if(quads) const UNITS: u32 = 4;
-@if(ones) const UNITS: u32 = 1;
+@if(vec4) alias Element = vec4<f32>;
+@if(scalar) alias Element = f32;
+@if(vec4) const UNITS: u32 = 4;
+@if(scalar) const UNITS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
 /// W_hh [2 · 4H, H]
@@ -24,16 +24,16 @@ struct Args {
 @group(0) @binding(3) var<storage, read> hidden_states: array<Element>;
 @group(0) @binding(4) var<storage, read_write> y: array<Element>;
 
-const LANES: u32 = 128;
-const MEAN_LANES: u32 = 32;
+const WORKGROUP: u32 = 128;
+const MEAN_WORKGROUP: u32 = 32;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn pack(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     let h = args.hidden;
     if (i >= 2u * h * h) {
         return;
@@ -44,14 +44,14 @@ fn pack(
     packed[i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
 }
 
-@compute @workgroup_size(MEAN_LANES)
+@compute @workgroup_size(MEAN_WORKGROUP)
 fn mean(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let width = args.hidden / UNITS;
-    let c = group.x * MEAN_LANES + lane;
+    let c = group.x * MEAN_WORKGROUP + lane;
     if (c >= width) {
         return;
     }

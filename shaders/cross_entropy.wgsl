@@ -2,7 +2,7 @@
 // loss = Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y, and its gradient; of a part of a batch the
 // divisor is the whole batch's.
 // The gradient is that of the loss times scaling[0], the loss scale.
-// One workgroup; each invocation takes every LANES-th utterance, and one adds the partial sums in order.
+// One workgroup; each invocation takes every WORKGROUP-th utterance, and one adds the partial sums in order.
 // logits, gradient: [batch, classes], class_weights: [classes]
 
 import package::shared::numbers::{exponential, is_nan};
@@ -23,21 +23,21 @@ struct Args {
 @group(0) @binding(5) var<storage, read_write> gradient: array<f32>;
 @group(0) @binding(6) var<storage, read> scaling: array<f32>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 
-var<workgroup> weight_sums: array<f32, LANES>;
-var<workgroup> loss_sums: array<f32, LANES>;
+var<workgroup> weight_sums: array<f32, WORKGROUP>;
+var<workgroup> loss_sums: array<f32, WORKGROUP>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(local_invocation_index) lane: u32) {
     var weight_sum = 0.0;
-    for (var u = lane; u < args.batch; u += LANES) {
+    for (var u = lane; u < args.batch; u += WORKGROUP) {
         weight_sum += class_weights[labels[u]];
     }
     weight_sums[lane] = weight_sum;
     workgroupBarrier();
     var total_weight = 0.0;
-    for (var other = 0u; other < LANES; other++) {
+    for (var other = 0u; other < WORKGROUP; other++) {
         total_weight += weight_sums[other];
     }
     if (args.total_weight > 0.0) {
@@ -46,7 +46,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
 
     let spread = args.smoothing / f32(args.classes);
     var loss_sum = 0.0;
-    for (var u = lane; u < args.batch; u += LANES) {
+    for (var u = lane; u < args.batch; u += WORKGROUP) {
         let first = u * args.classes;
         let label = labels[u];
         var highest = logits[first];
@@ -83,7 +83,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
     workgroupBarrier();
     if (lane == 0u) {
         var total = 0.0;
-        for (var other = 0u; other < LANES; other++) {
+        for (var other = 0u; other < WORKGROUP; other++) {
             total += loss_sums[other];
         }
         loss[0] = total / total_weight;

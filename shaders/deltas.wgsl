@@ -23,7 +23,7 @@ struct Args {
 @group(0) @binding(4) var<storage, read> taps: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 
 /// Frame that a filter at frame `t` reads with its tap `k`; `range` is its utterance's (first frame, end).
 fn frame_of(t: u32, k: u32, range: vec2<u32>) -> u32 {
@@ -43,13 +43,13 @@ fn delta(filter_row: u32, t: u32, column: u32, range: vec2<u32>) -> f32 {
     return sum;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     if (i >= args.frames * args.columns) {
         return;
     }

@@ -19,16 +19,16 @@ struct Args {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     // One block of four random words serves four neighbouring elements.
-    let block = flat_group(group, groups) * LANES + lane;
+    let block = flat_group(group, groups) * WORKGROUP + lane;
     let words = philox(
         vec4<u32>(args.first / 4u + block, 0u, args.stream_low, args.stream_high),
         vec2<u32>(args.seed_low, args.seed_high),

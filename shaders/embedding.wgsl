@@ -12,32 +12,32 @@ struct Args {
 }
 
 /// What an invocation reads at a time: four columns where all sizes are multiples of four.
-@if(quads) alias Element = vec4<f32>;
-@if(ones) alias Element = f32;
-@if(quads) const COLUMNS: u32 = 4;
-@if(ones) const COLUMNS: u32 = 1;
+@if(vec4) alias Element = vec4<f32>;
+@if(scalar) alias Element = f32;
+@if(vec4) const COLUMNS: u32 = 4;
+@if(scalar) const COLUMNS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> table: array<Element>;
 @group(0) @binding(2) var<storage, read> ids: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
-@group(0) @binding(4) var<storage, read> dy: array<Element>;
+@group(0) @binding(4) var<storage, read> y_gradient: array<Element>;
 /// [words + 1]: range of a word in `occurrences`
 @group(0) @binding(5) var<storage, read> occurrence_offsets: array<u32>;
 @group(0) @binding(6) var<storage, read> occurrences: array<u32>;
-@group(0) @binding(7) var<storage, read_write> dtable: array<Element>;
+@group(0) @binding(7) var<storage, read_write> table_gradient: array<Element>;
 
-const LANES: u32 = 32;
+const WORKGROUP: u32 = 32;
 const OUT_OF_VOCABULARY: u32 = 0xffffffff;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let width = args.width / COLUMNS;
-    let c = group.x * LANES + lane;
+    let c = group.x * WORKGROUP + lane;
     if (c >= width) {
         return;
     }
@@ -52,14 +52,14 @@ fn forward(
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let width = args.width / COLUMNS;
-    let c = group.x * LANES + lane;
+    let c = group.x * WORKGROUP + lane;
     if (c >= width) {
         return;
     }
@@ -67,12 +67,12 @@ fn backward(
     for (var word = first; word < min(first + BLOCK_ROWS, args.words); word++) {
         var total = Element();
         for (var place = occurrence_offsets[word]; place < occurrence_offsets[word + 1u]; place++) {
-            total += dy[occurrences[place] * width + c];
+            total += y_gradient[occurrences[place] * width + c];
         }
         if (args.accumulate != 0u) {
-            dtable[word * width + c] += total;
+            table_gradient[word * width + c] += total;
         } else {
-            dtable[word * width + c] = total;
+            table_gradient[word * width + c] = total;
         }
     }
 }

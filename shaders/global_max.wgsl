@@ -3,8 +3,8 @@
 // x, dx: [rows, columns], y, dy, winners: [batch, total_columns]
 
 import package::shared::grid::{BLOCK_ROWS, first_row};
-@if(ones) import package::shared::numbers::is_nan;
-@if(quads) import package::shared::pooling::wins;
+@if(scalar) import package::shared::numbers::is_nan;
+@if(vec4) import package::shared::pooling::wins;
 
 struct Args {
     rows: u32,
@@ -16,34 +16,34 @@ struct Args {
 }
 
 /// What an invocation works on: four columns where all sizes are multiples of four.
-@if(quads) alias Element = vec4<f32>;
-@if(ones) alias Element = f32;
-@if(quads) alias Row = vec4<u32>;
-@if(ones) alias Row = u32;
-@if(quads) const COLUMNS: u32 = 4;
-@if(ones) const COLUMNS: u32 = 1;
+@if(vec4) alias Element = vec4<f32>;
+@if(scalar) alias Element = f32;
+@if(vec4) alias Row = vec4<u32>;
+@if(scalar) alias Row = u32;
+@if(vec4) const COLUMNS: u32 = 4;
+@if(scalar) const COLUMNS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
 @group(0) @binding(2) var<storage, read> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
 @group(0) @binding(4) var<storage, read_write> winners: array<Row>;
-@group(0) @binding(5) var<storage, read> dy: array<Element>;
+@group(0) @binding(5) var<storage, read> y_gradient: array<Element>;
 @group(0) @binding(6) var<storage, read> winning_rows: array<Row>;
 @group(0) @binding(7) var<storage, read> owners: array<u32>;
-@group(0) @binding(8) var<storage, read_write> dx: array<Element>;
+@group(0) @binding(8) var<storage, read_write> x_gradient: array<Element>;
 
-const LANES: u32 = 32;
+const WORKGROUP: u32 = 32;
 
 /// Where `value` takes the place of `best`.
-@if(ones) fn wins(value: f32, best: f32) -> bool {
+@if(scalar) fn wins(value: f32, best: f32) -> bool {
     return (value > best || is_nan(value)) && !is_nan(best);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let width = args.columns / COLUMNS;
-    let c = group.x * LANES + lane;
+    let c = group.x * WORKGROUP + lane;
     if (c >= width) {
         return;
     }
@@ -62,25 +62,25 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     winners[place] = winner;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let width = args.columns / COLUMNS;
-    let c = group.x * LANES + lane;
+    let c = group.x * WORKGROUP + lane;
     if (c >= width) {
         return;
     }
     let first = first_row(group, groups);
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
         let place = (owners[row] * args.total_columns + args.column) / COLUMNS + c;
-        let value = select(Element(), dy[place], winning_rows[place] == Row(row));
+        let value = select(Element(), y_gradient[place], winning_rows[place] == Row(row));
         if (args.accumulate != 0u) {
-            dx[row * width + c] += value;
+            x_gradient[row * width + c] += value;
         } else {
-            dx[row * width + c] = value;
+            x_gradient[row * width + c] = value;
         }
     }
 }

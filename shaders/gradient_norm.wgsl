@@ -12,17 +12,17 @@ struct Args {
 /// And the factor 1, as the optimiser takes them
 @group(0) @binding(4) var<storage, read_write> norm: array<f32>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 /// Elements that one workgroup sums.
 const CHUNK: u32 = 4096;
 
-var<workgroup> sums: array<f32, LANES>;
+var<workgroup> sums: array<f32, WORKGROUP>;
 
-/// Adds the lanes' values by halves; the order is the same on every device.
+/// Adds the invocations' values by halves; the order is the same on every device.
 fn tree_sum(lane: u32, value: f32) -> f32 {
     sums[lane] = value;
     workgroupBarrier();
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
         if (lane < half) {
             sums[lane] += sums[lane + half];
         }
@@ -31,11 +31,11 @@ fn tree_sum(lane: u32, value: f32) -> f32 {
     return sums[0];
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first = group.x * CHUNK;
     var total = 0.0;
-    for (var i = first + lane; i < min(first + CHUNK, args.count); i += LANES) {
+    for (var i = first + lane; i < min(first + CHUNK, args.count); i += WORKGROUP) {
         total += gradients[i] * gradients[i];
     }
     total = tree_sum(lane, total);
@@ -44,10 +44,10 @@ fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn finish(@builtin(local_invocation_index) lane: u32) {
     var total = 0.0;
-    for (var chunk = lane; chunk < args.chunks; chunk += LANES) {
+    for (var chunk = lane; chunk < args.chunks; chunk += WORKGROUP) {
         total += chunk_sums[chunk];
     }
     total = tree_sum(lane, total);

@@ -46,8 +46,8 @@ struct Args {
 @group(0) @binding(13) var<storage, read_write> result: array<f32>;
 
 /// Invocations of a workgroup: on software adapters one vector of them, whose barriers are cheap.
-@if(lanes) const LANES: u32 = 8;
-@if(!lanes) const LANES: u32 = 128;
+@if(software) const WORKGROUP: u32 = 8;
+@if(!software) const WORKGROUP: u32 = 128;
 const MAX_TRANSFORM: u32 = 1024;
 const MAX_MEL_BANDS: u32 = 256;
 const SMALLEST_POWER: f32 = 1e-10;
@@ -62,7 +62,7 @@ var<workgroup> spectrum: array<vec2<f32>, MAX_TRANSFORM / 2>;
 var<workgroup> power: array<f32, MAX_TRANSFORM / 2 + 1>;
 /// Bands of the frames of a workgroup.
 var<workgroup> floored: array<vec4<f32>, MAX_MEL_BANDS>;
-var<workgroup> lane_peaks: array<f32, LANES>;
+var<workgroup> lane_peaks: array<f32, WORKGROUP>;
 
 /// A recording's sample after the pre-emphasis; `n` is within it, `range` its samples' (first, end).
 fn emphasised(n: u32, range: vec2<u32>) -> f32 {
@@ -95,7 +95,7 @@ fn multiply(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
     return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn mel_bands(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -109,7 +109,7 @@ fn mel_bands(
     let begin = i32((frame - range.z) * args.hop) - i32(args.transform / 2u);
     // Even samples are taken for real parts and odd ones for imaginary parts of a transform of half the length.
     let length = args.transform / 2u;
-    for (var i = lane; i < length; i += LANES) {
+    for (var i = lane; i < length; i += WORKGROUP) {
         let at = begin + 2 * i32(i);
         let pair = vec2<f32>(padded(at, range.xy), padded(at + 1, range.xy));
         let reversed = (reverseBits(i) >> 1u) >> (32u - args.log2_transform);
@@ -118,7 +118,7 @@ fn mel_bands(
     workgroupBarrier();
     for (var stage = 0u; stage + 1u < args.log2_transform; stage++) {
         let half = 1u << stage;
-        for (var butterfly = lane; butterfly < length / 2u; butterfly += LANES) {
+        for (var butterfly = lane; butterfly < length / 2u; butterfly += WORKGROUP) {
             let k = butterfly & (half - 1u);
             let upper = 2u * butterfly - k;
             let a = spectrum[upper];
@@ -130,7 +130,7 @@ fn mel_bands(
     }
     // E and O, the transforms of the even and the odd samples, from Z = E + iO and the symmetry of each. Bin k of the whole is
     // E + wO, and bin length - k the conjugate of E - wO.
-    for (var k = lane; k <= length / 2u; k += LANES) {
+    for (var k = lane; k <= length / 2u; k += WORKGROUP) {
         let z = spectrum[k];
         let mirrored = spectrum[(length - k) & (length - 1u)];
         let even = 0.5 * vec2<f32>(z.x + mirrored.x, z.y - mirrored.y);
@@ -142,7 +142,7 @@ fn mel_bands(
         power[length - k] = dot(difference, difference);
     }
     workgroupBarrier();
-    for (var band = lane; band < args.mel_bands && place < args.frames; band += LANES) {
+    for (var band = lane; band < args.mel_bands && place < args.frames; band += WORKGROUP) {
         var energy = 0.0;
         for (var bin = mel_ranges[band].x; bin < mel_ranges[band].y; bin++) {
             energy += mel[band * (length + 1u) + bin] * power[bin];
@@ -151,18 +151,18 @@ fn mel_bands(
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn peak(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.x];
     // No band is below 10 log10(1e-10) = -100 dB.
     var highest = -100.0;
-    for (var i = range.z * args.mel_bands + lane; i < range.w * args.mel_bands; i += LANES) {
+    for (var i = range.z * args.mel_bands + lane; i < range.w * args.mel_bands; i += WORKGROUP) {
         highest = max(highest, mel_decibels[i]);
     }
     lane_peaks[lane] = highest;
     workgroupBarrier();
     if (lane == 0u) {
-        for (var other = 1u; other < LANES; other++) {
+        for (var other = 1u; other < WORKGROUP; other++) {
             highest = max(highest, lane_peaks[other]);
         }
         peaks[group.x] = highest;
@@ -174,7 +174,7 @@ fn peak_of(frame: u32) -> f32 {
     return utterance_peaks[frame_owners[frame]];
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn cepstrum(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -183,13 +183,13 @@ fn cepstrum(
     let first = flat_group(group, groups) * CEPSTRA;
     let frames = min(vec4<u32>(first, first + 1u, first + 2u, first + 3u), vec4<u32>(args.frames - 1u));
     let lowest = vec4<f32>(peak_of(frames.x), peak_of(frames.y), peak_of(frames.z), peak_of(frames.w)) - args.top_db;
-    for (var band = lane; band < args.mel_bands; band += LANES) {
+    for (var band = lane; band < args.mel_bands; band += WORKGROUP) {
         let places = frames * args.mel_bands + band;
         let bands = vec4<f32>(mel_decibels[places.x], mel_decibels[places.y], mel_decibels[places.z], mel_decibels[places.w]);
         floored[band] = max(bands, lowest);
     }
     workgroupBarrier();
-    for (var coefficient = lane; coefficient < args.coefficients; coefficient += LANES) {
+    for (var coefficient = lane; coefficient < args.coefficients; coefficient += WORKGROUP) {
         var sums = vec4<f32>();
         for (var band = 0u; band < args.mel_bands; band++) {
             sums += dct[coefficient * args.mel_bands + band] * floored[band];

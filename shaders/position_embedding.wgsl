@@ -10,10 +10,10 @@ struct Args {
 }
 
 /// What an invocation reads at a time: four columns where all sizes are multiples of four.
-@if(quads) alias Element = vec4<f32>;
-@if(ones) alias Element = f32;
-@if(quads) const COLUMNS: u32 = 4;
-@if(ones) const COLUMNS: u32 = 1;
+@if(vec4) alias Element = vec4<f32>;
+@if(scalar) alias Element = f32;
+@if(vec4) const COLUMNS: u32 = 4;
+@if(scalar) const COLUMNS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
@@ -22,16 +22,16 @@ struct Args {
 @group(0) @binding(4) var<storage, read> table: array<Element>;
 @group(0) @binding(5) var<storage, read_write> y: array<Element>;
 
-const LANES: u32 = 32;
+const WORKGROUP: u32 = 32;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let width = args.columns / COLUMNS;
-    let c = group.x * LANES + lane;
+    let c = group.x * WORKGROUP + lane;
     if (c >= width) {
         return;
     }

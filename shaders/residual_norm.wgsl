@@ -14,10 +14,10 @@ struct Args {
 }
 
 /// What an invocation reads at a time: four columns where the width is a multiple of four.
-@if(quads) alias Element = vec4<f32>;
-@if(ones) alias Element = f32;
-@if(quads) const COLUMNS: u32 = 4;
-@if(ones) const COLUMNS: u32 = 1;
+@if(vec4) alias Element = vec4<f32>;
+@if(scalar) alias Element = f32;
+@if(vec4) const COLUMNS: u32 = 4;
+@if(scalar) const COLUMNS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
@@ -27,38 +27,38 @@ struct Args {
 @group(0) @binding(5) var<storage, read_write> y: array<Element>;
 @group(0) @binding(6) var<storage, read_write> normalised: array<Element>;
 @group(0) @binding(7) var<storage, read_write> reciprocal_deviation: array<f32>;
-@group(0) @binding(8) var<storage, read> dy: array<Element>;
+@group(0) @binding(8) var<storage, read> y_gradient: array<Element>;
 @group(0) @binding(9) var<storage, read> saved_normalised: array<Element>;
 @group(0) @binding(10) var<storage, read> saved_reciprocal: array<f32>;
-@group(0) @binding(11) var<storage, read_write> dx: array<Element>;
-@group(0) @binding(12) var<storage, read_write> dresidual: array<Element>;
+@group(0) @binding(11) var<storage, read_write> x_gradient: array<Element>;
+@group(0) @binding(12) var<storage, read_write> residual_gradient: array<Element>;
 /// [slabs, 2, width]: dscale, then dshift
 @group(0) @binding(13) var<storage, read_write> partial: array<Element>;
 
-const LANES: u32 = 64;
+const WORKGROUP: u32 = 64;
 /// Invocations that share a row; on software adapters, where barriers are dear, each has one of its own.
-@if(lanes) const GROUP: u32 = 1;
-@if(!lanes) const GROUP: u32 = 8;
+@if(software) const GROUP: u32 = 1;
+@if(!software) const GROUP: u32 = 8;
 /// Rows of a workgroup.
-const ROWS: u32 = LANES / GROUP;
+const ROWS: u32 = WORKGROUP / GROUP;
 const EPSILON: f32 = 1e-5;
 
-@if(!lanes) var<workgroup> parts: array<f32, LANES>;
+@if(!software) var<workgroup> parts: array<f32, WORKGROUP>;
 
-@if(quads) fn total(value: vec4<f32>) -> f32 {
+@if(vec4) fn total(value: vec4<f32>) -> f32 {
     return (value.x + value.y) + (value.z + value.w);
 }
 
-@if(ones) fn total(value: f32) -> f32 {
+@if(scalar) fn total(value: f32) -> f32 {
     return value;
 }
 
 /// Sum over the invocations of one row, in their order.
-@if(lanes) fn row_sum(lane: u32, part: f32) -> f32 {
+@if(software) fn row_sum(lane: u32, part: f32) -> f32 {
     return part;
 }
 
-@if(!lanes) fn row_sum(lane: u32, part: f32) -> f32 {
+@if(!software) fn row_sum(lane: u32, part: f32) -> f32 {
     workgroupBarrier();
     parts[lane] = part;
     workgroupBarrier();
@@ -70,7 +70,7 @@ const EPSILON: f32 = 1e-5;
     return sum;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -101,7 +101,7 @@ fn forward(
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -113,7 +113,7 @@ fn backward(
     var part = 0.0;
     var part_normalised = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let a = dy[first + c] * scale[c];
+        let a = y_gradient[first + c] * scale[c];
         part += total(a);
         part_normalised += total(a * saved_normalised[first + c]);
     }
@@ -122,24 +122,24 @@ fn backward(
     let reciprocal = saved_reciprocal[min(row, args.rows - 1u)];
     for (var c = lane % GROUP; c < width; c += GROUP) {
         let i = first + c;
-        let ds = reciprocal * (dy[i] * scale[c] - mean - saved_normalised[i] * mean_normalised);
+        let ds = reciprocal * (y_gradient[i] * scale[c] - mean - saved_normalised[i] * mean_normalised);
         if (args.accumulate_x != 0u) {
-            dx[i] += ds;
+            x_gradient[i] += ds;
         } else {
-            dx[i] = ds;
+            x_gradient[i] = ds;
         }
         if (args.accumulate_residual != 0u) {
-            dresidual[i] += ds;
+            residual_gradient[i] += ds;
         } else {
-            dresidual[i] = ds;
+            residual_gradient[i] = ds;
         }
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let width = args.width / COLUMNS;
-    let c = group.x * LANES + lane;
+    let c = group.x * WORKGROUP + lane;
     if (c >= width) {
         return;
     }
@@ -147,7 +147,7 @@ fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
     var dshift = Element();
     let end = min((group.y + 1u) * args.slab_rows, args.rows);
     for (var row = group.y * args.slab_rows; row < end; row++) {
-        let g = dy[row * width + c];
+        let g = y_gradient[row * width + c];
         dscale += g * saved_normalised[row * width + c];
         dshift += g;
     }

@@ -17,15 +17,15 @@ struct Args {
 /// Of all gradients, and the factor on them, 0 for no step
 @group(0) @binding(3) var<storage, read> norm: array<f32>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn update(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     if (i >= args.count || norm[1] == 0.0) {
         return;
     }

@@ -16,23 +16,23 @@ struct Args {
 }
 
 /// What an invocation works on: four numbers where all sizes are multiples of four, which are then counted in fours.
-@if(quads) alias Element = vec4<f32>;
-@if(ones) alias Element = f32;
+@if(vec4) alias Element = vec4<f32>;
+@if(scalar) alias Element = f32;
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> partial: array<Element>;
 @group(0) @binding(2) var<storage, read_write> out: array<Element>;
 @group(0) @binding(3) var<storage, read_write> more_out: array<Element>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn sum(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     if (i >= args.count + args.more) {
         return;
     }

@@ -31,12 +31,13 @@
 //! base/          random numbers, hashes, number types, word tables, tile choices: imports nothing
 //! ```
 //!
-//! Beside `src`: `shaders/` has one WGSL file per kernel, `shared/` what they import, `lanes/` and `matrices/` the variants for
-//! software adapters and mixed precision, `peaks/` what shows a device's roofs; `build.rs` expands, validates and reflects them,
-//! `build/` finds barriers that not all reach and the features that a variant requires.
+//! Beside `src`: `shaders/` has one WGSL file per kernel, or a folder where its variants have texts of their own: `interface.wgsl`,
+//! what all are launched with, then `graphics.wgsl`, `software.wgsl` for software adapters and others; `shared/` is what they import,
+//! `peaks/` what shows a device's roofs. `build/` expands, validates and reflects them into typed launches and variants, and finds
+//! barriers that not all reach and the features that a variant requires.
 //!
 //! A kernel `name` is [`backend::Backend`]`::name` (equation, shapes), `backend/cpu/name.rs`,
-//! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` and its cases in [`check`]; forgetting one does not compile.
+//! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/` and its cases in [`check`]; forgetting one does not compile.
 //!
 //! # Where the paper's equations are
 //!

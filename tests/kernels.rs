@@ -48,7 +48,7 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 26] = [
     (Kernel::Mfcc, &shader::mfcc::SHADER, "3.0102999566", "3.02"),
     (Kernel::Deltas, &shader::deltas::SHADER, "range.y - args.width) + k", "range.y - args.width + 1u) + k"),
     (Kernel::ZScore, &shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]"),
-    (Kernel::Embedding, &shader::embedding::SHADER, "total += dy[", "total += 1.001 * dy["),
+    (Kernel::Embedding, &shader::embedding::SHADER, "total += y_gradient[", "total += 1.001 * y_gradient["),
     (Kernel::PositionEmbedding, &shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table["),
     (Kernel::Accumulate, &shader::accumulate::SHADER, "out[i] += x[i]", "out[i] = x[i]"),
     (Kernel::ConvPool, &shader::conv_pool::SHADER, "vec4<f32>(rows.y)", "vec4<f32>(rows.x)"),
@@ -77,9 +77,9 @@ const SABOTAGE: [(Kernel, &shader::Shader, &str, &str); 26] = [
 type Sabotage = (&'static shader::Shader, &'static str, &'static str);
 
 /// The variants of a shader that hold a text, with another in its place.
-fn broken(shader: &shader::Shader, from: &str, to: &str) -> Vec<(usize, String)> {
-    let variants = shader.variants.iter().enumerate().filter(|(_, variant)| variant.source.contains(from));
-    let sources: Vec<_> = variants.map(|(number, variant)| (number, variant.source.replace(from, to))).collect();
+fn broken(shader: &shader::Shader, from: &str, to: &str) -> Vec<(&'static shader::Variant, String)> {
+    let variants = shader.variants.iter().filter(|variant| variant.source.contains(from));
+    let sources: Vec<_> = variants.map(|variant| (variant, variant.source.replace(from, to))).collect();
     assert!(!sources.is_empty(), "{} no longer holds '{from}'", shader.name);
     sources
 }
@@ -106,11 +106,10 @@ fn every_kernel_and_every_variant_of_every_shader_has_its_sabotage() {
 fn a_broken_shader_fails_its_kernels_comparison() {
     for (name, mut gpu) in gpus("sabotage", &[Checking::Off]) {
         for (kernel, shader, from, to) in SABOTAGE {
-            for (number, source) in broken(shader, from, to) {
-                let variant = &shader.variants[number];
-                gpu.substitute(shader, number, source);
+            for (variant, source) in broken(shader, from, to) {
+                gpu.substitute(shader, variant, source);
                 let caught = kernel.cases().iter().any(|case| !checked(&gpu, case).passed());
-                if !gpu.variants_run().contains(&(shader.name, number)) {
+                if !gpu.variants_run().contains(&(shader.name, variant.name)) {
                     println!("skipped: {name} never runs {}.{}", shader.name, variant.name);
                     continue;
                 }
@@ -118,7 +117,7 @@ fn a_broken_shader_fails_its_kernels_comparison() {
                 let judged = gpu.fast_paths().is_empty() || shader.variants.len() == 1 || !variant.requirements.is_empty();
                 assert!(caught || !judged, "{name}: {}.{} with '{to}' for '{from}' passes all its cases", shader.name, variant.name);
                 // The next cases must fail by their own fault.
-                gpu.substitute(shader, number, variant.source.into());
+                gpu.substitute(shader, variant, variant.source.into());
             }
         }
     }
@@ -128,7 +127,7 @@ fn a_broken_shader_fails_its_kernels_comparison() {
 fn the_one_element_that_a_broken_shader_spoils_is_named() {
     for (name, mut gpu) in gpus("worst element", &[Checking::Off]) {
         let shader = &shader::position_embedding::SHADER;
-        // The second of the four columns that number 9 of the case's variant, `quads`, stands for.
+        // The second of the four columns that number 9 of the case's variant, `vec4`, stands for.
         break_shader(&mut gpu, shader, "y[i] =", "y[i] = select(vec4<f32>(), vec4<f32>(0.0, 0.5, 0.0, 0.0), i == 9u) +");
         let case = select(&[Kernel::PositionEmbedding], Some("lengths=15+0+16+17,width=20")).unwrap().swap_remove(0);
         let report = checked(&gpu, &case);
@@ -194,13 +193,12 @@ fn a_write_past_the_end_changes_a_guard_word() {
 fn a_shader_that_needs_too_much_workgroup_memory_is_refused_before_it_runs() {
     use mcsan::backend::gpu::check_limits;
     let limits = wgpu::Limits { max_compute_workgroup_storage_size: 1024, ..wgpu::Limits::default() };
-    let entry = shader::SHADERS.iter().flat_map(|shader| shader.entries).find(|entry| entry.workgroup_memory[0] > 1024);
-    let refused = check_limits(entry.expect("some kernel stages tiles"), 0, &limits);
+    let footprints = || shader::SHADERS.iter().flat_map(|shader| shader.variants).flat_map(|variant| variant.footprints);
+    let large = footprints().find(|footprint| footprint.workgroup_memory > 1024);
+    let refused = check_limits(large.expect("some kernel stages tiles"), &limits);
     assert!(matches!(refused, Err(BackendError::Limit { what: "workgroup memory in bytes", .. })), "{refused:?}");
-    for entry in shader::SHADERS.iter().flat_map(|shader| shader.entries) {
-        for variant in 0..entry.workgroup_memory.len() {
-            check_limits(entry, variant, &wgpu::Limits::default()).expect("every kernel fits WebGPU's default limits");
-        }
+    for footprint in footprints() {
+        check_limits(footprint, &wgpu::Limits::default()).expect("every kernel fits WebGPU's default limits");
     }
 }
 

@@ -10,19 +10,19 @@ struct Args {
 @group(0) @binding(1) var<storage, read> source: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> copied: array<vec4<f32>>;
 
-const LANES: u32 = 256;
+const WORKGROUP: u32 = 256;
 // Vectors of an invocation: starting a workgroup costs software devices more than it copies.
 const ROUNDS: u32 = 16;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn copy(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let first = flat_group(group, groups) * LANES * ROUNDS + lane;
+    let first = flat_group(group, groups) * WORKGROUP * ROUNDS + lane;
     for (var round = 0u; round < ROUNDS; round++) {
-        let i = first + round * LANES;
+        let i = first + round * WORKGROUP;
         if (i < args.vectors) {
             copied[i] = source[i];
         }

@@ -10,9 +10,9 @@ struct Args {
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read_write> results: array<f32>;
 
-const LANES: u32 = 64;
+const WORKGROUP: u32 = 64;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn multiply_add(@builtin(global_invocation_id) id: vec3<u32>) {
     let factor = vec4<f32>(args.factor);
     let summand = vec4<f32>(args.summand);

@@ -36,7 +36,7 @@
 @else const OWN_ROWS: u32 = 8;
 @if(narrow) const OWN_COLUMNS: u32 = 4;
 @else const OWN_COLUMNS: u32 = 8;
-const LANES: u32 = TILE_ROWS * TILE_COLUMNS / (OWN_ROWS * OWN_COLUMNS);
+const WORKGROUP: u32 = TILE_ROWS * TILE_COLUMNS / (OWN_ROWS * OWN_COLUMNS);
 /// Terms of the sum that one filling of the tiles covers
 const DEPTH: u32 = 16;
 
@@ -57,7 +57,7 @@ var<workgroup> right: array<vec4<f32>, DEPTH * COLUMN_QUADS>;
 alias Sums = array<mat4x4<f32>, 6>;
 
 /// Factors on their way to the tiles, as they were loaded: `[i]` is term i of four rows or columns, or four terms of row or
-/// column i. Where LANES are enough, one block for each. Loads take the nearest place within their buffer and nothing looks
+/// column i. Where WORKGROUP are enough, one block for each. Loads take the nearest place within their buffer and nothing looks
 /// at what they bring before it is stored: a choice there would wait for it.
 alias Blocks = array<mat4x4<f32>, 2>;
 const BLOCKS: u32 = TILE_ROWS + TILE_COLUMNS;
@@ -71,12 +71,12 @@ fn own_corner(lane: u32) -> vec2<u32> {
 
 /// Whether an invocation's first block belongs to `left`; the others follow there, and in a second round.
 fn brings_left(lane: u32) -> bool {
-    return LANES == TILE_ROWS || lane < TILE_ROWS;
+    return WORKGROUP == TILE_ROWS || lane < TILE_ROWS;
 }
 
 /// Whether there is a second block for it, which then belongs to `right`.
 fn brings_second(lane: u32) -> bool {
-    return BLOCKS > LANES && (BLOCKS == 2u * LANES || lane + LANES < BLOCKS);
+    return BLOCKS > WORKGROUP && (BLOCKS == 2u * WORKGROUP || lane + WORKGROUP < BLOCKS);
 }
 
 /// First row of a block in `left`, and its first term.
@@ -105,11 +105,11 @@ fn put_blocks(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, coun
         left[first + ROW_PITCH] = terms[1];
         left[first + 2u * ROW_PITCH] = terms[2];
         left[first + 3u * ROW_PITCH] = terms[3];
-    } else if (LANES <= BLOCKS || lane < BLOCKS) {
+    } else if (WORKGROUP <= BLOCKS || lane < BLOCKS) {
         put_right(lane, blocks[0], right_lies, count);
     }
     if (brings_second(lane)) {
-        put_right(lane + LANES, blocks[1], right_lies, count);
+        put_right(lane + WORKGROUP, blocks[1], right_lies, count);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Backend`] is implemented twice: [`cpu`] says in plain Rust what a kernel must compute (in f32 or f64), [`gpu`]
 //! runs the WGSL shader of the same name. A kernel `name` is `Backend::name` here, `cpu/name.rs`,
-//! `gpu/kernels/name.rs`, `shaders/name.wgsl` and its cases in [`crate::check`].
+//! `gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/` and its cases in [`crate::check`].
 //!
 //! Conventions: matrices are row-major `[rows, columns]`; a ragged matrix has its row layout in a [`Ragged`];
 //! weights are laid out as PyTorch's (`[out, in]`). Gradient kernels write through a [`Sink`], which says whether to

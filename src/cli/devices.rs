@@ -58,23 +58,23 @@ fn show(device: &Value, adapter: &wgpu::Adapter, without: &[Feature]) {
     println!("   {:22} {beyond} (--json lists them)", "above default limits");
     println!("   kernels that fit: {} of {}", device["kernels_that_fit"], device["kernels"]);
     let mut plain = true;
-    for (shader, variant) in variants().filter(|(shader, variant)| !shader.variants[*variant].requirements.is_empty()) {
+    for (shader, variant) in variants().filter(|(_, variant)| !variant.requirements.is_empty()) {
         plain = false;
         let verdict = reason(shader, variant, &limits, &capabilities).unwrap_or_else(|| "used".into());
-        println!("   {:22} {verdict}", format!("{}.{}", shader.name, shader.variants[variant].name));
+        println!("   {:22} {verdict}", format!("{}.{}", shader.name, variant.name));
     }
     if plain {
         println!("   no kernel uses an optional feature");
     }
 }
 
-fn variants() -> impl Iterator<Item = (&'static shader::Shader, usize)> {
-    shader::SHADERS.into_iter().flat_map(|shader| (0..shader.variants.len()).map(move |variant| (shader, variant)))
+fn variants() -> impl Iterator<Item = (&'static shader::Shader, &'static shader::Variant)> {
+    shader::SHADERS.into_iter().flat_map(|shader| shader.variants.iter().map(move |variant| (shader, variant)))
 }
 
 /// Why a variant cannot run; `None` where it can.
-fn reason(shader: &shader::Shader, variant: usize, limits: &wgpu::Limits, capabilities: &Capabilities) -> Option<String> {
-    let fits = shader.entries.iter().try_for_each(|entry| check_limits(entry, variant, limits));
+fn reason(shader: &shader::Shader, variant: &shader::Variant, limits: &wgpu::Limits, capabilities: &Capabilities) -> Option<String> {
+    let fits = variant.footprints.iter().try_for_each(|footprint| check_limits(footprint, limits));
     check_requirements(shader, variant, capabilities).and(fits).err().map(|error| error.to_string())
 }
 
@@ -100,13 +100,16 @@ fn describe(index: usize, adapter: &wgpu::Adapter, without: &[Feature]) -> Value
     features.insert("cooperative_matrices".into(), matrices(&capabilities).into());
     let opened = capabilities.clone().used().features;
     let used: Vec<&str> = FEATURES.iter().filter(|(_, feature)| opened.contains(*feature)).map(|(name, _)| *name).collect();
-    let entries = || shader::SHADERS.iter().flat_map(|shader| shader.entries);
-    let fits = |entry: &&&shader::Entry| (0..entry.workgroup_memory.len()).all(|variant| check_limits(entry, variant, &limits).is_ok());
+    let entries = || shader::SHADERS.iter().flat_map(|shader| shader.entries.iter().map(move |entry| (shader, entry.name)));
+    let fits = |&(shader, name): &(&&shader::Shader, &str)| {
+        let footprints = shader.variants.iter().flat_map(|variant| variant.footprints);
+        footprints.filter(|footprint| footprint.entry.name == name).all(|footprint| check_limits(footprint, &limits).is_ok())
+    };
     let variants: Vec<Value> = variants()
         .map(|(shader, variant)| {
             let lacks = reason(shader, variant, &limits, &capabilities);
-            let needs: Vec<String> = shader.variants[variant].requirements.iter().map(ToString::to_string).collect();
-            json!({ "kernel": shader.name, "variant": shader.variants[variant].name, "needs": needs, "runs": lacks.is_none(), "why_not": lacks })
+            let needs: Vec<String> = variant.requirements.iter().map(ToString::to_string).collect();
+            json!({ "kernel": shader.name, "variant": variant.name, "needs": needs, "runs": lacks.is_none(), "why_not": lacks })
         })
         .collect();
     json!({

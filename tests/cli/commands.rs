@@ -213,7 +213,7 @@ fn every_shader_is_written_as_wgsl_that_naga_takes() {
     let written: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(named, written);
     assert!(
-        ["adam.quads", "bilstm.tiles", "bilstm.lanes", "conv_pool.lanes", "dropout"]
+        ["adam.vec4", "bilstm.graphics", "bilstm.software", "conv_pool.software", "dropout"]
             .iter()
             .all(|name| written.contains(&format!("{name}.wgsl"))),
         "{written:?}"

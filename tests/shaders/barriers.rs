@@ -1,6 +1,7 @@
 //! Barriers in control flow that is not uniform: found in each of many small shaders, and in none of ours.
 
-use super::{parse, uniformity, variants};
+use super::build::uniformity;
+use super::{parse, variants};
 
 /// A kernel with a body; `lane` differs among the invocations, everything else is the same for a workgroup.
 pub fn kernel(body: &str) -> String {

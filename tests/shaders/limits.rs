@@ -1,7 +1,7 @@
 //! WebGPU's default limits: kept by a variant of every shader in the table, and enough to run every kernel's cases.
 
 use mcsan::backend::BackendError;
-use mcsan::backend::gpu::shader::{Entry, SHADERS};
+use mcsan::backend::gpu::shader::{Footprint, SHADERS};
 use mcsan::backend::gpu::{self, Feature, Gpu, Opening, check_limits};
 use mcsan::check::{Kernel, check};
 
@@ -15,12 +15,12 @@ fn uniform_bytes(source: &str) -> Vec<u32> {
 }
 
 /// What of an entry point is beyond WebGPU's defaults, besides what [`check_limits`] compares before a pipeline exists.
-fn beyond(entry: &Entry, variant: usize) -> Option<String> {
+fn beyond(footprint: &Footprint) -> Option<String> {
     let limits = wgpu::Limits::default();
-    if let Err(error) = check_limits(entry, variant, &limits) {
+    if let Err(error) = check_limits(footprint, &limits) {
         return Some(error.to_string());
     }
-    let [x, y, z] = entry.workgroup_size[variant];
+    let Footprint { entry, workgroup_size: [x, y, z], .. } = *footprint;
     let highest = entry.bindings.iter().map(|binding| binding.index).max().unwrap_or(0);
     let checks = [
         (x <= limits.max_compute_workgroup_size_x, "workgroup size in x"),
@@ -36,13 +36,13 @@ fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature()
     let limits = wgpu::Limits::default();
     for shader in SHADERS {
         let mut reasons = Vec::new();
-        let keeps = (0..shader.variants.len()).any(|variant| {
-            let found: Vec<String> = shader.entries.iter().filter_map(|entry| beyond(entry, variant)).collect();
-            let uniforms = uniform_bytes(shader.variants[variant].source);
+        let keeps = shader.variants.iter().any(|variant| {
+            let found: Vec<String> = variant.footprints.iter().filter_map(beyond).collect();
+            let uniforms = uniform_bytes(variant.source);
             let small = uniforms.len() == 1
                 && u64::from(uniforms[0]) <= limits.max_uniform_buffer_binding_size
                 && limits.max_dynamic_uniform_buffers_per_pipeline_layout >= 1;
-            let keeps = found.is_empty() && small && shader.variants[variant].requirements.is_empty();
+            let keeps = found.is_empty() && small && variant.requirements.is_empty();
             reasons.extend(found);
             keeps
         });

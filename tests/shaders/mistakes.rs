@@ -29,21 +29,20 @@ fn passes(gpu: &Gpu, case: &Case) -> bool {
 }
 
 /// Which of a variant's barriers may go without a case noticing.
-fn unnoticed(gpu: &mut Gpu, shader: &'static Shader, number: usize, cases: &[Case]) -> Vec<usize> {
-    let variant = &shader.variants[number];
+fn unnoticed(gpu: &mut Gpu, shader: &'static Shader, variant: &'static Variant, cases: &[Case]) -> Vec<usize> {
     let count = variant.source.matches(BARRIER).count();
     let missed = (0..count).filter(|&barrier| {
-        gpu.substitute(shader, number, without(variant, barrier));
+        gpu.substitute(shader, variant, without(variant, barrier));
         cases.iter().all(|case| passes(gpu, case))
     });
     let missed = missed.collect();
-    gpu.substitute(shader, number, variant.source.into());
+    gpu.substitute(shader, variant, variant.source.into());
     missed
 }
 
 /// Whether no workgroup of a variant is wider than a vector.
-fn is_one_vector(shader: &Shader, variant: usize) -> bool {
-    shader.entries.iter().all(|entry| entry.workgroup_size[variant].iter().product::<u32>() <= VECTOR)
+fn is_one_vector(variant: &Variant) -> bool {
+    variant.footprints.iter().all(|footprint| footprint.workgroup_size.iter().product::<u32>() <= VECTOR)
 }
 
 #[test]
@@ -51,22 +50,22 @@ fn a_missing_barrier_fails_its_kernels_comparison() {
     for (name, mut gpu) in gpus("missing barriers", &[Checking::Off]) {
         let plain = gpu.fast_paths().is_empty();
         for &shader in &SHADERS {
-            for (number, variant) in shader.variants.iter().enumerate() {
+            for variant in shader.variants {
                 let count = variant.source.matches(BARRIER).count();
                 if count == 0 || variant.requirements.is_empty() != plain {
                     continue;
                 }
                 let kernel = Kernel::ALL.iter().find(|kernel| kernel.name() == shader.name).expect("a kernel of its name");
                 let cases = kernel.cases();
-                let missed = unnoticed(&mut gpu, shader, number, &cases);
+                let missed = unnoticed(&mut gpu, shader, variant, &cases);
                 let label = format!("{name}: {}.{}", shader.name, variant.name);
-                if !cases.iter().any(|case| runs(&gpu, case, shader, number)) {
+                if !cases.iter().any(|case| runs(&gpu, case, shader, variant)) {
                     println!("skipped: {label} never runs");
                     continue;
                 }
                 println!("{label}: {} of {count} barriers are missed, not {missed:?}", count - missed.len());
                 if gpu.info().name.contains("256 bits") {
-                    let in_step = IN_STEP.contains(&shader.name) || is_one_vector(shader, number);
+                    let in_step = IN_STEP.contains(&shader.name) || is_one_vector(variant);
                     let unseen = if in_step { count..=count } else { 0..=count / 2 };
                     assert!(unseen.contains(&missed.len()), "{label} works without {missed:?}");
                 }
@@ -76,6 +75,6 @@ fn a_missing_barrier_fails_its_kernels_comparison() {
 }
 
 /// Whether a case runs a variant.
-fn runs(gpu: &Gpu, case: &Case, shader: &Shader, variant: usize) -> bool {
-    passes(gpu, case) && gpu.variants_run().contains(&(shader.name, variant))
+fn runs(gpu: &Gpu, case: &Case, shader: &Shader, variant: &Variant) -> bool {
+    passes(gpu, case) && gpu.variants_run().contains(&(shader.name, variant.name))
 }

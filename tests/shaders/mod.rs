@@ -9,14 +9,14 @@
 //! | more workgroup memory than there is | `check_limits` before a pipeline exists ([`limits`]) and Tint ([`tint`]); naga lets it through |
 //! | an index out of bounds, a stray write | run-time checks and guard words (`tests/kernels.rs`) |
 //! | a wrong Vulkan command, a missing barrier between dispatches | Vulkan's validation layer (`.ci/validation`, `tests/validation.rs`) |
+//! | a name that a target keeps for itself | the names held against the lists of its words ([`names`]) |
 //! | a feature that the device lacks | `check_requirements` before a pipeline exists ([`requirements`]) |
 
-#[path = "../../build/uniformity.rs"]
-mod uniformity;
-
 mod barriers;
+mod build;
 mod limits;
 mod mistakes;
+mod names;
 mod requirements;
 mod tint;
 mod tools;

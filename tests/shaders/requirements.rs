@@ -1,12 +1,11 @@
 //! Optional features: found in the WGSL, compared with what an adapter offers, and a variant that lacks one refused.
 
-#[path = "../../build/requirements.rs"]
-mod reflected;
-
 use mcsan::backend::BackendError;
 use mcsan::backend::gpu::shader::{Shader, Variant};
 use mcsan::backend::gpu::{Capabilities, Requirement, check_requirements};
 use wgpu::CooperativeScalarType::{F16, F32};
+
+use super::build::requirements as reflected;
 
 fn needs(source: &str) -> Result<Vec<String>, String> {
     let (module, info) = reflected::read(source, reflected::optional())?;
@@ -59,14 +58,14 @@ fn a_variant_that_lacks_a_feature_is_refused_by_name() {
     static SHADER: Shader = Shader {
         name: "product",
         variants: &[
-            Variant { name: "matrices", source: "", requirements: &[Requirement::F16, MATRIX] },
-            Variant { name: "portable", source: "", requirements: &[] },
+            Variant { name: "matrices", source: "", requirements: &[Requirement::F16, MATRIX], footprints: &[] },
+            Variant { name: "portable", source: "", requirements: &[], footprints: &[] },
         ],
         entries: &[],
     };
     let capabilities = Capabilities { features: Requirement::F16.feature(), matrices: Vec::new() };
-    let error = check_requirements(&SHADER, 0, &capabilities).unwrap_err();
+    let error = check_requirements(&SHADER, &SHADER.variants[0], &capabilities).unwrap_err();
     assert!(matches!(error, BackendError::Feature { kernel: "product", variant: "matrices", .. }), "{error}");
     assert!(error.to_string().contains("cooperative matrices 16x16x16 f16 to f32"), "{error}");
-    assert_eq!(check_requirements(&SHADER, 1, &Capabilities::default()), Ok(()));
+    assert_eq!(check_requirements(&SHADER, &SHADER.variants[1], &Capabilities::default()), Ok(()));
 }

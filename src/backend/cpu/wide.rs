@@ -1,12 +1,12 @@
 //! Loops over many numbers: compiled for the vector instructions that the processor has, with the same result on all.
 //!
-//! The compiler neither fuses nor reorders arithmetic by itself: lanes and fused additions (`mul_add`) are written where they
+//! The compiler neither fuses nor reorders arithmetic by itself: partial sums and fused additions (`mul_add`) are written where they
 //! are wanted, so the instructions change the time alone. Without FMA a fused addition is computed by the C library: slowly.
 
 use super::Real;
 
 /// Numbers that a sum or a maximum carries side by side.
-const LANES: usize = 16;
+const PARTIAL_SUMS: usize = 16;
 
 /// Declares functions over `T: Real` that run with AVX2 and FMA where the processor has them. What they call must be inlined to profit.
 macro_rules! wide {
@@ -36,20 +36,20 @@ macro_rules! wide {
 }
 pub(super) use wide;
 
-/// Sum of `values`, in [`LANES`] partial sums that are added in their order.
+/// Sum of `values`, in [`PARTIAL_SUMS`] partial sums that are added in their order.
 #[inline(always)]
 pub(super) fn sum<T: Real>(values: impl ExactSizeIterator<Item = T>) -> T {
-    let mut lanes = [T::zero(); LANES];
+    let mut sums = [T::zero(); PARTIAL_SUMS];
     let mut values = values;
-    while values.len() >= LANES {
-        for lane in &mut lanes {
-            *lane += values.next().unwrap_or_else(T::zero);
+    while values.len() >= PARTIAL_SUMS {
+        for sum in &mut sums {
+            *sum += values.next().unwrap_or_else(T::zero);
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(values) {
-        *lane += value;
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
     }
-    lanes.into_iter().sum()
+    sums.into_iter().sum()
 }
 
 wide! {

@@ -12,7 +12,7 @@ use super::pipelines::Pipelines;
 use super::profiler::Profiler;
 use super::recording::{ARGUMENT_BYTES, Recording};
 use super::requirements::{Capabilities, Feature};
-use super::shader::Shader;
+use super::shader::{Shader, Variant};
 use super::tiles::Tiles;
 use crate::backend::{BackendError, Result};
 
@@ -95,7 +95,7 @@ pub struct Gpu {
     /// Every guarded buffer and the words of it that kernels may touch.
     pub(super) guarded: RefCell<Vec<(Rc<Storage>, usize)>>,
     /// Sources that stand in for the built-in ones, by shader and variant.
-    pub(super) substitutes: HashMap<(&'static str, usize), String>,
+    pub(super) substitutes: HashMap<(&'static str, &'static str), String>,
     /// Tables that kernels read, by name and number of columns.
     pub(super) tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
     counters: Cell<Counters>,
@@ -104,8 +104,8 @@ pub struct Gpu {
     pub(super) tiles: RefCell<Tiles>,
 }
 
-/// Width of the subgroups that the variants `lanes` are made for.
-const LANES: u32 = 8;
+/// Invocations of a subgroup that the variants `software` are made for.
+const SUBGROUP: u32 = 8;
 
 impl Gpu {
     /// Opens a device.
@@ -178,12 +178,12 @@ impl Gpu {
         })
     }
 
-    /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants `lanes`
-    /// are made for.
-    pub(super) fn runs_lanes(&self) -> bool {
+    /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants
+    /// `software` are made for.
+    pub(super) fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
             && self.capabilities.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
-            && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [LANES; 2]
+            && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [SUBGROUP; 2]
     }
 
     /// The optional features that a kernel may use here.
@@ -196,8 +196,8 @@ impl Gpu {
         &self.without
     }
 
-    /// The variants (shader, number) that were compiled so far, which is those that were asked to run.
-    pub fn variants_run(&self) -> BTreeSet<(&'static str, usize)> {
+    /// The variants (names of shader and variant) that were compiled so far, which is those that were asked to run.
+    pub fn variants_run(&self) -> BTreeSet<(&'static str, &'static str)> {
         self.pipelines.borrow().variants()
     }
 
@@ -228,8 +228,8 @@ impl Gpu {
 
     /// Compiles `source` in place of a variant of a shader: to try a change to a kernel, or to prove that a check sees a wrong
     /// one. Its bindings must be the variant's.
-    pub fn substitute(&mut self, shader: &'static Shader, variant: usize, source: String) {
-        self.substitutes.insert((shader.name, variant), source);
+    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static Variant, source: String) {
+        self.substitutes.insert((shader.name, variant.name), source);
         self.pipelines.get_mut().forget(shader, variant);
     }
 

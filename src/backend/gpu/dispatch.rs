@@ -5,28 +5,31 @@ use super::memory::{BufferRange, GUARD_WORDS};
 use super::pipelines::EntryPoint;
 use super::recording::{ARGUMENT_BYTES, Command, Dispatch};
 use super::requirements::check_requirements;
-use super::shader::{Entry, Launch, Shader};
+use super::shader::{Entry, Footprint, Launch};
 use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result, Work};
 
 impl Gpu {
-    /// Records one dispatch of the first of a shader's variants that the device can run, over `groups` workgroups; `work`
-    /// is its FLOP, with its bytes where it touches only a part of what it binds.
-    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Work>) {
-        let runs = |&variant: &usize| self.check(L::SHADER, L::ENTRY, variant).is_ok();
-        let variant = (0..L::SHADER.variants.len()).find(runs).unwrap_or(0);
-        self.dispatch_variant(variant, launch, args, groups, work);
-    }
-
-    /// Whether the device can run a variant of an entry point.
-    fn check(&self, shader: &Shader, entry: &Entry, variant: usize) -> Result<()> {
-        check_requirements(shader, variant, &self.capabilities)?;
-        check_limits(entry, variant, &self.limits)
+    /// Records one dispatch of a shader that has one variant, over `groups` workgroups; `work` is its FLOP, with its bytes where
+    /// it touches only a part of what it binds.
+    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Work>)
+    where
+        L::Variant: Default,
+    {
+        self.dispatch_variant(L::Variant::default(), launch, args, groups, work);
     }
 
     /// Records one dispatch of a given variant.
-    pub(super) fn dispatch_variant<L: Launch>(&self, variant: usize, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Work>) {
-        let work = work.into();
+    pub(super) fn dispatch_variant<L: Launch>(
+        &self,
+        variant: impl Into<L::Variant>,
+        launch: &L,
+        args: L::Args,
+        groups: [u32; 3],
+        work: impl Into<Work>,
+    ) {
+        let (named, work) = (variant.into(), work.into());
+        let (variant, footprint) = L::variant(named);
         if self.fault.get().is_some() || groups.contains(&0) {
             return;
         }
@@ -39,7 +42,8 @@ impl Gpu {
                 remedy: SMALLER_BATCH,
             });
         }
-        if let Err(error) = self.check(L::SHADER, L::ENTRY, variant) {
+        let checked = check_requirements(L::SHADER, variant, &self.capabilities);
+        if let Err(error) = checked.and_then(|()| check_limits(footprint, &self.limits)) {
             return self.fail(error);
         }
         if self.clocked_repeats().is_some() {
@@ -52,7 +56,7 @@ impl Gpu {
         let offset = self.recording.borrow().arguments.len().next_multiple_of(alignment);
         if (offset + bytes.len()) as u64 > ARGUMENT_BYTES {
             self.send();
-            return self.dispatch_variant(variant, launch, args, groups, work);
+            return self.dispatch_variant(named, launch, args, groups, work);
         }
         let group = self.bind(&self.layout(L::SHADER, L::ENTRY), L::ENTRY, &launch.buffers(), bytes.len() as u64);
         let mut recording = self.recording.borrow_mut();
@@ -96,14 +100,15 @@ impl Gpu {
     }
 }
 
-/// Compares what an entry point needs with what a device offers.
+/// Compares what an entry point takes with what a device offers.
 ///
 /// # Errors
 /// [`BackendError::Limit`]: beyond it, dispatches would silently do nothing.
-pub fn check_limits(entry: &Entry, variant: usize, limits: &wgpu::Limits) -> Result<()> {
+pub fn check_limits(footprint: &Footprint, limits: &wgpu::Limits) -> Result<()> {
+    let Footprint { entry, workgroup_size, workgroup_memory } = *footprint;
     let needs = [
-        ("workgroup memory in bytes", entry.workgroup_memory[variant], limits.max_compute_workgroup_storage_size),
-        ("invocations in a workgroup", entry.workgroup_size[variant].iter().product(), limits.max_compute_invocations_per_workgroup),
+        ("workgroup memory in bytes", workgroup_memory, limits.max_compute_workgroup_storage_size),
+        ("invocations in a workgroup", workgroup_size.iter().product(), limits.max_compute_invocations_per_workgroup),
         ("storage buffers", entry.bindings.len() as u32, limits.max_storage_buffers_per_shader_stage),
     ];
     match needs.into_iter().find(|&(_, needed, limit)| needed > limit) {

@@ -1,7 +1,7 @@
 //! The kernels as WGSL shaders on wgpu: Vulkan, Metal, DX12 or GL.
 //!
 //! [`Gpu`] allocates, records and submits; `kernels/` decides what each shader gets; [`shader`] is the table of shaders
-//! that `build.rs` reads from `shaders/`. Work is recorded as commands and sent when that is asked for, when a
+//! that `build/` reads from `shaders/`. Work is recorded as commands and sent when that is asked for, when a
 //! result is waited for, or when it grows large.
 
 mod adapter;

@@ -4,28 +4,28 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::device::Gpu;
 use super::recording::Command;
-use super::shader::{Entry, Shader};
+use super::shader::{Entry, Shader, Variant};
 
 /// An entry point of a shader's variant.
 #[derive(Clone, Copy)]
 pub(super) struct EntryPoint {
     pub shader: &'static Shader,
     pub entry: &'static Entry,
-    pub variant: usize,
+    pub variant: &'static Variant,
 }
 
 /// Shader and variant.
-type ModuleKey = (&'static str, usize);
+type ModuleKey = (&'static str, &'static str);
 /// Shader, entry point, variant.
-type PipelineKey = (&'static str, &'static str, usize);
+type PipelineKey = (&'static str, &'static str, &'static str);
 
 impl EntryPoint {
     fn module_key(&self) -> ModuleKey {
-        (self.shader.name, self.variant)
+        (self.shader.name, self.variant.name)
     }
 
     fn key(&self) -> PipelineKey {
-        (self.shader.name, self.entry.name, self.variant)
+        (self.shader.name, self.entry.name, self.variant.name)
     }
 }
 
@@ -46,10 +46,10 @@ impl Pipelines {
     }
 
     /// Forgets what was made from a variant.
-    pub fn forget(&mut self, shader: &Shader, variant: usize) {
-        let variant = (shader.name, variant);
-        self.modules.remove(&variant);
-        self.pipelines.retain(|&(shader, _, number), _| (shader, number) != variant);
+    pub fn forget(&mut self, shader: &Shader, variant: &Variant) {
+        let forgotten = (shader.name, variant.name);
+        self.modules.remove(&forgotten);
+        self.pipelines.retain(|&(shader, _, variant), _| (shader, variant) != forgotten);
     }
 
     /// The variants that pipelines were made from.
@@ -118,7 +118,7 @@ fn make_all<T, M>(_: bool, of: &[T], make: impl Fn(&T) -> M) -> Vec<M> {
 
 /// Parses and validates a variant, or what stands in for it.
 fn module(device: &wgpu::Device, point: &EntryPoint, substitute: Option<&String>, checks: bool) -> wgpu::ShaderModule {
-    let source = substitute.map_or(point.shader.variants[point.variant].source, String::as_str);
+    let source = substitute.map_or(point.variant.source, String::as_str);
     let descriptor = wgpu::ShaderModuleDescriptor { label: Some(point.shader.name), source: wgpu::ShaderSource::Wgsl(source.into()) };
     if checks {
         return device.create_shader_module(descriptor);

@@ -117,11 +117,10 @@ impl Gpu {
                 None
             }
         };
-        let variants = L::SHADER.variants;
         let execution = Execution {
             kernel: L::ENTRY.shader,
             entry: L::ENTRY.name,
-            variant: (variants.len() > 1).then(|| variants[variant].name),
+            variant: (L::SHADER.variants.len() > 1).then_some(variant.name),
             grid: Some(groups),
             sizes: args.whole_numbers(),
             flop: work.flop,

@@ -58,7 +58,7 @@ impl FromStr for Feature {
     }
 }
 
-/// An optional feature that a variant's WGSL uses, as `build.rs` finds by asking naga.
+/// An optional feature that a variant's WGSL uses, as `build/` finds by asking naga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requirement {
     /// 16-bit floats.
@@ -145,8 +145,7 @@ impl Capabilities {
 ///
 /// # Errors
 /// [`BackendError::Feature`].
-pub fn check_requirements(shader: &Shader, variant: usize, capabilities: &Capabilities) -> Result<()> {
-    let variant = &shader.variants[variant];
+pub fn check_requirements(shader: &Shader, variant: &Variant, capabilities: &Capabilities) -> Result<()> {
     match capabilities.lacks(variant) {
         None => Ok(()),
         Some(need) => Err(BackendError::Feature { kernel: shader.name, variant: variant.name, feature: need.to_string() }),

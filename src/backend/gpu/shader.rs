@@ -1,38 +1,47 @@
-//! The table of shaders that `build.rs` reads from the WGSL, and the types it is written in.
+//! The table of shaders that `build/` reads from the WGSL, and the types it is written in.
 
 use super::memory::{BufferRange, Tensor, Words};
 use super::requirements::Requirement;
 
-/// A file in `shaders/`, expanded.
+/// A file or a folder in `shaders/`, expanded.
 pub struct Shader {
     pub name: &'static str,
-    /// The preferred first: a kernel that has no reason of its own takes the first that a device can run.
     pub variants: &'static [Variant],
     pub entries: &'static [&'static Entry],
 }
 
 /// One way to compile a shader: other constants, the same bindings.
+#[derive(Debug)]
 pub struct Variant {
     pub name: &'static str,
     /// The final WGSL.
     pub source: &'static str,
     /// What it uses beyond WebGPU's core.
     pub requirements: &'static [Requirement],
+    /// Of each entry point of the shader.
+    pub footprints: &'static [Footprint],
 }
 
-/// An entry point and what it needs.
+/// What an entry point of a variant takes of a device.
+#[derive(Debug)]
+pub struct Footprint {
+    pub entry: &'static Entry,
+    pub workgroup_size: [u32; 3],
+    /// In bytes.
+    pub workgroup_memory: u32,
+}
+
+/// An entry point, the same in all variants.
+#[derive(Debug)]
 pub struct Entry {
     pub shader: &'static str,
     pub name: &'static str,
-    /// Of each variant.
-    pub workgroup_size: &'static [[u32; 3]],
-    /// Bytes of workgroup memory, for each variant.
-    pub workgroup_memory: &'static [u32],
     /// Storage buffers, besides the uniform arguments at binding 0.
     pub bindings: &'static [Binding],
 }
 
 /// A storage buffer of an entry point.
+#[derive(Debug)]
 pub struct Binding {
     pub index: u32,
     pub name: &'static str,
@@ -47,11 +56,40 @@ pub trait Arguments: bytemuck::Pod {
     fn whole_numbers(&self) -> Vec<(&'static str, u32)>;
 }
 
+/// What a shader works on at a time, where it has a variant for either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// Four numbers.
+    Vec4,
+    /// One number.
+    Scalar,
+}
+
+impl Width {
+    /// Four numbers where all sizes are multiples of four.
+    pub fn of(sizes: &[usize]) -> Self {
+        if sizes.iter().all(|size| size.is_multiple_of(4)) { Self::Vec4 } else { Self::Scalar }
+    }
+
+    /// How many numbers that are.
+    pub fn numbers(self) -> usize {
+        match self {
+            Self::Vec4 => 4,
+            Self::Scalar => 1,
+        }
+    }
+}
+
 /// The buffers of one dispatch, named as in the WGSL.
 pub trait Launch {
     type Args: Arguments;
+    /// The shader's variants by name.
+    type Variant: Copy;
     const SHADER: &'static Shader;
     const ENTRY: &'static Entry;
+
+    /// A variant in the table, and what the entry point takes in it.
+    fn variant(variant: Self::Variant) -> (&'static Variant, &'static Footprint);
 
     /// What is bound, in the order of [`Entry::bindings`].
     fn buffers(&self) -> Vec<BufferRange<'_>>;
@@ -61,7 +99,7 @@ pub trait Launch {
 mod generated {
     #[allow(unused_imports, reason = "for the variants that need something")]
     use super::Requirement;
-    use super::{Arguments, Binding, BufferRange, Entry, Launch, Shader, Tensor, Variant, Words};
+    use super::{Arguments, Binding, BufferRange, Entry, Footprint, Launch, Shader, Tensor, Variant, Width, Words};
 
     include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::AdamStep;
-use shader::adam::{Args, LANES, Update};
+use shader::adam::{Args, Update, WORKGROUP};
 
 pub(in super::super) fn update(
     gpu: &Gpu,
@@ -12,8 +12,8 @@ pub(in super::super) fn update(
     norm: &Tensor,
     step: AdamStep,
 ) {
-    let (variant, width) = quads_or_ones(&[parameters.len()]);
-    let count = parameters.len() / width;
+    let width = Width::of(&[parameters.len()]);
+    let count = parameters.len() / width.numbers();
     let correction = |beta: f64| 1.0 - beta.powi(step.step as i32);
     let args = Args {
         count: count as u32,
@@ -28,5 +28,5 @@ pub(in super::super) fn update(
         clip_norm: step.size.clip_or_zero() as f32,
     };
     let launch = Update { parameters, gradients, first_moment, second_moment, norm };
-    gpu.dispatch_variant(variant, &launch, args, flat_grid(count, LANES), 15.0 * parameters.len() as f64);
+    gpu.dispatch_variant(width, &launch, args, flat_grid(count, WORKGROUP), 15.0 * parameters.len() as f64);
 }

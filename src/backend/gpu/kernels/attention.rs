@@ -3,29 +3,25 @@
 use super::*;
 use crate::backend::{AttentionInputs, AttentionSaved, BackendError};
 use crate::base::numbers::MAX_HEAD_SIZE;
-use shader::attention::{Args, BLOCK, BackwardKeys, BackwardQueries, Forward, LANES, Statistics, variant};
+use shader::attention::{Args, BackwardKeys, BackwardQueries, Forward, Statistics, Variant};
 
-/// Most columns of a head in each variant: those with tiles, and those of `lanes`.
-const TILES: [(usize, usize); 4] = [(8, variant::HEAD8), (16, variant::HEAD16), (32, variant::HEAD32), (64, variant::HEAD64)];
-const IN_LANES: [(usize, usize); 4] =
-    [(8, variant::LANES_HEAD8), (16, variant::LANES_HEAD16), (32, variant::LANES_HEAD32), (64, variant::LANES_HEAD64)];
+/// By the most columns of a head, from the smallest: the variants for graphics hardware and those for software adapters.
+const GRAPHICS: [Variant; 4] = [Variant::Head8, Variant::Head16, Variant::Head32, Variant::Head64];
+const SOFTWARE: [Variant; 4] = [Variant::SoftwareHead8, Variant::SoftwareHead16, Variant::SoftwareHead32, Variant::SoftwareHead64];
 
 /// The smallest variant that holds a head.
-fn variant_for(gpu: &Gpu, head_size: usize) -> usize {
-    let variants = if suits_lanes(gpu, &[head_size]) { IN_LANES } else { TILES };
-    variants.into_iter().find(|&(size, _)| head_size <= size).map_or_else(
-        || {
-            gpu.fail(BackendError::Limit {
-                kernel: "attention",
-                what: "the head size",
-                needed: head_size as u64,
-                limit: MAX_HEAD_SIZE as u64,
-                remedy: "raise model.heads",
-            });
-            variant::HEAD64
-        },
-        |(_, variant)| variant,
-    )
+fn variant_for(gpu: &Gpu, head_size: usize) -> Variant {
+    let variants = if suits_software(gpu, &[head_size]) { SOFTWARE } else { GRAPHICS };
+    variants.into_iter().find(|variant| head_size <= 4 * variant.quads() as usize).unwrap_or_else(|| {
+        gpu.fail(BackendError::Limit {
+            kernel: "attention",
+            what: "the head size",
+            needed: head_size as u64,
+            limit: MAX_HEAD_SIZE as u64,
+            remedy: "raise model.heads",
+        });
+        Variant::Head64
+    })
 }
 
 fn arguments(inputs: &AttentionInputs<'_, Gpu>) -> Args {
@@ -56,8 +52,8 @@ enum Side {
 
 /// The blocks of one side's rows, each with the rows of the other side that it meets, and the grid: a workgroup for each head of
 /// each block.
-fn blocks_of(side: Side, gpu: &Gpu, variant: usize, inputs: &AttentionInputs<'_, Gpu>) -> (Words, [u32; 3]) {
-    let block = BLOCK[variant];
+fn blocks_of(side: Side, gpu: &Gpu, variant: Variant, inputs: &AttentionInputs<'_, Gpu>) -> (Words, [u32; 3]) {
+    let block = variant.block();
     let (name, rows, others) = match side {
         Side::Queries => ("blocks of queries", inputs.query_rows, inputs.key_rows),
         Side::Keys => ("blocks of keys", inputs.key_rows, inputs.query_rows),
@@ -103,16 +99,25 @@ pub(in super::super) fn backward(
     let (q, k, v) = (inputs.queries, inputs.keys, inputs.values);
     let rows = saved.log_sum_exp.len();
     let statistics = gpu.new_tensor([rows, 2]);
-    let launch = Statistics { dy, saved_o: &saved.output, saved_log_sum_exp: &saved.log_sum_exp, statistics_out: &statistics };
-    gpu.dispatch_variant(variant, &launch, args, flat_grid(rows, LANES[variant]), 2.0 * dy.len() as f64);
+    let launch = Statistics { y_gradient: dy, saved_o: &saved.output, saved_log_sum_exp: &saved.log_sum_exp, statistics_out: &statistics };
+    gpu.dispatch_variant(variant, &launch, args, flat_grid(rows, variant.workgroup()), 2.0 * dy.len() as f64);
 
     let (ranges, grid) = blocks_of(Side::Queries, gpu, variant, inputs);
-    let launch = BackwardQueries { q, k, v, ranges: &ranges, dy, statistics_in: &statistics, dq: &dq.tensor };
+    let launch = BackwardQueries { q, k, v, ranges: &ranges, y_gradient: dy, statistics_in: &statistics, q_gradient: &dq.tensor };
     let accumulating = Args { accumulate_first: dq.accumulates(), ..args };
     gpu.dispatch_variant(variant, &launch, accumulating, grid, 3.0 * flop(inputs));
 
     let (ranges, grid) = blocks_of(Side::Keys, gpu, variant, inputs);
-    let launch = BackwardKeys { q, k, v, ranges: &ranges, dy, statistics_in: &statistics, dk: &dk.tensor, dv: &dv.tensor };
+    let launch = BackwardKeys {
+        q,
+        k,
+        v,
+        ranges: &ranges,
+        y_gradient: dy,
+        statistics_in: &statistics,
+        k_gradient: &dk.tensor,
+        v_gradient: &dv.tensor,
+    };
     let accumulating = Args { accumulate_first: dk.accumulates(), accumulate_second: dv.accumulates(), ..args };
     gpu.dispatch_variant(variant, &launch, accumulating, grid, 4.0 * flop(inputs));
 }

@@ -4,8 +4,8 @@
 use super::*;
 use crate::backend::{BackendError, LstmSaved, LstmWeights};
 use crate::base::numbers::{Activation, MAX_LSTM_HIDDEN, Precision};
-use shader::bilstm::{Args, Backward, Forward, SEQUENCES, variant};
-use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, MEAN_LANES, Mean, Pack};
+use shader::bilstm::{Args, Backward, Forward, Variant};
+use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
 
 /// Time steps of one dispatch: tens of milliseconds on a slow device, far below any driver's patience.
 const STEPS: u32 = 128;
@@ -22,8 +22,8 @@ fn stretches(rows: &Ragged<Gpu>) -> impl DoubleEndedIterator<Item = (u32, u32)> 
 }
 
 /// The variant of the recurrence for a hidden size.
-fn variant_for(gpu: &Gpu, hidden: usize) -> usize {
-    if suits_lanes(gpu, &[hidden]) { variant::LANES } else { variant::TILES }
+fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
+    if suits_software(gpu, &[hidden]) { Variant::Software } else { Variant::Graphics }
 }
 
 /// Work of one dispatch of the recurrence, all sequences counted as long as the longest.
@@ -52,7 +52,10 @@ pub(in super::super) fn forward(
     let gates = super::linear::forward(gpu, x, &weights.input, Some(&weights.bias_input), Activation::None, precision);
     let edges = EdgeArgs { rows: args.rows, hidden: args.hidden };
     let variant = variant_for(gpu, hidden);
-    let recurrent = if variant == variant::TILES { pack(gpu, &weights.recurrent, edges) } else { weights.recurrent.clone() };
+    let recurrent = match variant {
+        Variant::Graphics => pack(gpu, &weights.recurrent, edges),
+        Variant::Software => weights.recurrent.clone(),
+    };
 
     let states = [rows.rows(), 2 * hidden];
     let saved = LstmSaved { gates, cells: gpu.new_tensor(states), previous: gpu.new_tensor(states) };
@@ -68,21 +71,22 @@ pub(in super::super) fn forward(
             previous: &saved.previous,
             hidden: &hidden_states,
         };
-        let grid = [blocks(rows.batch(), SEQUENCES[variant]), DIRECTIONS, 1];
+        let grid = [blocks(rows.batch(), variant.sequences()), DIRECTIONS, 1];
         gpu.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
     }
     let y = gpu.new_tensor([rows.rows(), hidden]);
-    let (quads, width) = quads_or_ones(&[hidden]);
-    let grid = row_grid(hidden / width, MEAN_LANES, y.rows(), BLOCK_ROWS);
-    gpu.dispatch_variant(quads, &Mean { hidden_states: &hidden_states, y: &y }, edges, grid, 2.0 * y.len() as f64);
+    let width = Width::of(&[hidden]);
+    let grid = row_grid(hidden / width.numbers(), MEAN_WORKGROUP, y.rows(), BLOCK_ROWS);
+    gpu.dispatch_variant(width, &Mean { hidden_states: &hidden_states, y: &y }, edges, grid, 2.0 * y.len() as f64);
     (y, saved)
 }
 
-/// The recurrent weights in the order in which the variant `tiles` reads them.
+/// The recurrent weights in the order in which the variant `graphics` reads them.
 fn pack(gpu: &Gpu, recurrent: &Tensor, args: EdgeArgs) -> Tensor {
     let packed = gpu.new_tensor(recurrent.shape());
-    let quads = recurrent.len() / 4;
-    gpu.dispatch(&Pack { recurrent, packed: &packed }, args, flat_grid(quads, LANES), quads as f64);
+    let vectors = recurrent.len() / 4;
+    // Both variants pack alike.
+    gpu.dispatch_variant(Width::Vec4, &Pack { recurrent, packed: &packed }, args, flat_grid(vectors, WORKGROUP), vectors as f64);
     packed
 }
 
@@ -108,13 +112,13 @@ pub(in super::super) fn backward(
             recurrent: &weights.recurrent,
             offsets: &rows.device_offsets,
             by_length: &rows.by_length,
-            dy,
+            y_gradient: dy,
             saved_gates: &saved.gates,
             saved_cells: &saved.cells,
-            dgates: &dgates,
+            gates_gradient: &dgates,
             carry: &carry,
         };
-        let grid = [blocks(rows.batch(), SEQUENCES[variant]), DIRECTIONS, 1];
+        let grid = [blocks(rows.batch(), variant.sequences()), DIRECTIONS, 1];
         gpu.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, flop(rows, hidden, end_step - first_step));
     }
     super::linear::backward_weight(gpu, &dgates, None, x, &gradients.input, Some(&gradients.bias_input), precision);

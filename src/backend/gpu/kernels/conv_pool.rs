@@ -4,26 +4,26 @@ use super::slabs::Slabs;
 use super::*;
 use crate::backend::{ConvPoolSaved, ConvPoolSinks};
 use crate::base::numbers::Activation;
-use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, TILE_COLUMNS, TILE_ROWS, WINDOWS, variant};
-use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, LANES, Pack, SPREAD_LANES, Spread};
+use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, Variant};
+use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, Pack, SPREAD_WORKGROUP, Spread, WORKGROUP};
 
 /// Rows of a product from which on its largest tile makes enough workgroups.
 const MANY_ROWS: usize = 1 << 13;
 
 /// The variant for a product of so many rows.
-fn variant_for(gpu: &Gpu, rows: usize, weight: &Tensor) -> usize {
+fn variant_for(gpu: &Gpu, rows: usize, weight: &Tensor) -> Variant {
     let channels = [weight.rows(), weight.columns() / TAPS as usize];
-    match (are_quads(&channels), rows < MANY_ROWS) {
-        _ if suits_lanes(gpu, &channels) => variant::LANES,
-        (false, _) => variant::ONES_TILE48X64_NARROW_DOZEN,
-        (true, true) => variant::QUADS_TILE48X64_NARROW_DOZEN,
-        (true, false) => variant::QUADS_TILE96X128_NARROW_DOZEN,
+    match Width::of(&channels) {
+        Width::Scalar => Variant::ScalarTile48x64NarrowDozen,
+        Width::Vec4 if gpu.is_software() => Variant::Software,
+        Width::Vec4 if rows < MANY_ROWS => Variant::Vec4Tile48x64NarrowDozen,
+        Width::Vec4 => Variant::Vec4Tile96x128NarrowDozen,
     }
 }
 
 /// Workgroups for a product of so many rows and columns.
-fn grid(variant: usize, rows: usize, columns: usize) -> [u32; 3] {
-    [blocks(columns, TILE_COLUMNS[variant]), blocks(rows, TILE_ROWS[variant]), 1]
+fn grid(variant: Variant, rows: usize, columns: usize) -> [u32; 3] {
+    [blocks(columns, variant.tile_columns()), blocks(rows, variant.tile_rows()), 1]
 }
 
 fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activation: Activation) -> Args {
@@ -45,7 +45,8 @@ fn edge_arguments(args: Args) -> EdgeArgs {
 /// The weights as `[outputs, 3, inputs]`, the order of the rows that a product reads.
 fn pack(gpu: &Gpu, weight: &Tensor, args: Args) -> Tensor {
     let packed = gpu.new_tensor(weight.shape());
-    gpu.dispatch(&Pack { weight, packed: &packed }, edge_arguments(args), flat_grid(weight.len(), LANES), 0.0);
+    // Both variants pack alike.
+    gpu.dispatch_variant(Width::Vec4, &Pack { weight, packed: &packed }, edge_arguments(args), flat_grid(weight.len(), WORKGROUP), 0.0);
     packed
 }
 
@@ -73,7 +74,7 @@ pub(in super::super) fn forward(
         winners: &winners,
     };
     let variant = variant_for(gpu, input.rows(), weight);
-    let grid = [blocks(outputs, TILE_COLUMNS[variant]), blocks(output.rows(), WINDOWS[variant]), 1];
+    let grid = [blocks(outputs, variant.tile_columns()), blocks(output.rows(), variant.windows()), 1];
     gpu.dispatch_variant(variant, &launch, args, grid, product_flop(input.rows(), weight));
     (y, winners)
 }
@@ -85,7 +86,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
     let gradients = gpu.new_tensor([rows, outputs]);
     let edges = gpu.new_words(rows);
     let launch = Spread {
-        dy,
+        y_gradient: dy,
         gate: saved.y,
         won: saved.winners,
         input_offsets: &saved.input.device_offsets,
@@ -94,13 +95,14 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
         gradients: &gradients,
         edges: &edges,
     };
-    let (variant, width) = quads_or_ones(&[outputs]);
-    gpu.dispatch_variant(variant, &launch, edge_arguments(args), row_grid(outputs / width, SPREAD_LANES, rows, BLOCK_ROWS), 0.0);
+    let width = Width::of(&[outputs]);
+    let grid_of_rows = row_grid(outputs / width.numbers(), SPREAD_WORKGROUP, rows, BLOCK_ROWS);
+    gpu.dispatch_variant(width, &launch, edge_arguments(args), grid_of_rows, 0.0);
 
     // The rows of this product are outputs.
     let variant = variant_for(gpu, outputs, saved.weight);
     let tiles = grid(variant, outputs, fan_in);
-    let slabs = if variant == variant::LANES { Slabs::of_lanes(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
+    let slabs = if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
     let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
     slabs.sum_of(gpu, &sinks.weight, Some(&sinks.bias), outputs * (fan_in + 1), |partial| {
         let launch = BackwardWeight { x: saved.x, gradients: &gradients, edges: &edges, partial };
@@ -108,7 +110,7 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'
     });
     if let Some(dx) = &sinks.x {
         let packed = pack(gpu, saved.weight, args);
-        let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, dx: &dx.tensor };
+        let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, x_gradient: &dx.tensor };
         let variant = variant_for(gpu, rows, saved.weight);
         let grid = grid(variant, rows, fan_in / TAPS as usize);
         gpu.dispatch_variant(variant, &launch, Args { accumulate: dx.accumulates(), ..args }, grid, product_flop(rows, saved.weight));

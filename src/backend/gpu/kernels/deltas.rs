@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::{DeltaFilter, Edges};
-use shader::deltas::{Args, Forward, LANES};
+use shader::deltas::{Args, Forward, WORKGROUP};
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, frames: &Ragged<Gpu>, filter: &DeltaFilter<Gpu>) -> Tensor {
     let y = gpu.new_tensor([x.rows(), (1 + filter.orders) * x.columns()]);
@@ -16,6 +16,6 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, frames: &Ragged<Gpu>, fil
         width: width as u32,
         shifted: flag(filter.edges == Edges::Shifted),
     };
-    gpu.dispatch(&launch, args, flat_grid(x.len(), LANES), 2.0 * (y.len() * width) as f64);
+    gpu.dispatch(&launch, args, flat_grid(x.len(), WORKGROUP), 2.0 * (y.len() * width) as f64);
     y
 }

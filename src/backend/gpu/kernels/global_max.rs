@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::Work;
-use shader::global_max::{Args, BLOCK_ROWS, Backward, Forward, LANES};
+use shader::global_max::{Args, BLOCK_ROWS, Backward, Forward, WORKGROUP};
 
 pub(in super::super) fn forward(gpu: &Gpu, streams: &[(&Tensor, &Ragged<Gpu>)]) -> (Tensor, Words) {
     let batch = streams.first().map_or(0, |(_, rows)| rows.batch());
@@ -22,8 +22,8 @@ pub(in super::super) fn forward(gpu: &Gpu, streams: &[(&Tensor, &Ragged<Gpu>)]) 
         let launch = Forward { x, offsets: &rows.device_offsets, y: &y, winners: &winners };
         // Of the result only this stream's columns.
         let work = Work::touching(x.len() as f64, 4.0 * (x.len() + 2 * batch * x.columns()) as f64);
-        let (variant, width) = quads_or_ones(&[x.columns(), column as usize, total]);
-        gpu.dispatch_variant(variant, &launch, args, [blocks(x.columns() / width, LANES), batch as u32, 1], work);
+        let width = Width::of(&[x.columns(), column as usize, total]);
+        gpu.dispatch_variant(width, &launch, args, [blocks(x.columns() / width.numbers(), WORKGROUP), batch as u32, 1], work);
         column += x.columns() as u32;
     }
     (y, winners)
@@ -39,9 +39,9 @@ pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, winners: &Words, rows: 
         total_columns: dy.columns() as u32,
         accumulate: dx.accumulates(),
     };
-    let launch = Backward { dy, winning_rows: winners, owners: &rows.owners, dx: &dx.tensor };
+    let launch = Backward { y_gradient: dy, winning_rows: winners, owners: &rows.owners, x_gradient: &dx.tensor };
     let (written, read) = (dx.tensor.len(), total_rows + 2 * rows.batch() * columns);
     let work = Work::touching(written as f64, 4.0 * (written * (1 + dx.accumulates() as usize) + read) as f64);
-    let (variant, width) = quads_or_ones(&[columns, column, dy.columns()]);
-    gpu.dispatch_variant(variant, &launch, args, row_grid(columns / width, LANES, total_rows, BLOCK_ROWS), work);
+    let width = Width::of(&[columns, column, dy.columns()]);
+    gpu.dispatch_variant(width, &launch, args, row_grid(columns / width.numbers(), WORKGROUP, total_rows, BLOCK_ROWS), work);
 }

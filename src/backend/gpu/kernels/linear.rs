@@ -6,13 +6,13 @@ use super::*;
 use crate::backend::LstmWeights;
 use crate::base::numbers::{Activation, Precision};
 use crate::base::tiles::Form;
-use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, SHADER};
+use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
 
 impl Gpu {
     /// What the device lacks of cooperative matrices for products in mixed precision, which it then computes as fast as in
     /// f32; none where it has them.
     pub fn lacks_for_mixed(&self) -> Option<Requirement> {
-        if Product::matrices(self).is_some() { None } else { self.capabilities.lacks(&SHADER.variants[Product::Matrices16.variant()]) }
+        if Product::matrices(self).is_some() { None } else { self.capabilities.lacks(Product::Matrices16.variant().into()) }
     }
 }
 
@@ -28,8 +28,8 @@ fn arguments(rows: usize, weight: &Tensor) -> Args {
         slab_rows: 0,
         x_pitch: inputs,
         x_column: 0,
-        dy_pitch: outputs,
-        dy_column: 0,
+        y_gradient_pitch: outputs,
+        y_gradient_column: 0,
     }
 }
 
@@ -67,7 +67,7 @@ pub(in super::super) fn backward_input(
     let shape = Shape::new(Form::BackwardInput, rows, weight);
     let product = Product::of(gpu, precision, shape);
     let record = |product: Product, dx: &Tensor| {
-        let launch = BackwardInput { weight, dy, gate: gate.unwrap_or(dy), dx };
+        let launch = BackwardInput { weight, y_gradient: dy, gate: gate.unwrap_or(dy), x_gradient: dx };
         gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), product_flop(rows, weight));
     };
     // A trial must not add to what is there.
@@ -90,7 +90,7 @@ pub(in super::super) fn backward_weight(
     let slabs = product.slabs(shape);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
     slabs.sum_of(gpu, weight, bias, shape.outputs * (shape.inputs + 1), |partial| {
-        let launch = BackwardWeight { x, dy, gate: gate.unwrap_or(dy), partial };
+        let launch = BackwardWeight { x, y_gradient: dy, gate: gate.unwrap_or(dy), partial };
         let record = |product: Product| {
             let grid = product.grid(shape, slabs.count);
             gpu.dispatch_variant(product.variant(), &launch, args, grid, product_flop(rows, &weight.tensor));
@@ -121,11 +121,11 @@ pub(super) fn backward_recurrent(
             slab_rows: slabs.rows,
             x_pitch: previous.columns() as u32,
             x_column: (direction * hidden) as u32,
-            dy_pitch: dgates.columns() as u32,
-            dy_column: (direction * gates) as u32,
+            y_gradient_pitch: dgates.columns() as u32,
+            y_gradient_column: (direction * gates) as u32,
             ..arguments(rows, &gradients.recurrent.tensor)
         };
-        let launch = BackwardWeight { x: previous, dy: dgates, gate: dgates, partial: &partial };
+        let launch = BackwardWeight { x: previous, y_gradient: dgates, gate: dgates, partial: &partial };
         let flop = 2.0 * (rows * gates * hidden) as f64;
         let record = |product: Product| {
             gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), flop);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::audio::mfcc::Padding;
 use crate::backend::MfccTables;
-use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak, variant};
+use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak, Variant};
 
 pub(in super::super) fn forward(
     gpu: &Gpu,
@@ -28,7 +28,7 @@ pub(in super::super) fn forward(
         first_own,
         first_next,
     };
-    let variant = if gpu.runs_lanes() { variant::LANES } else { variant::TILES };
+    let variant = if gpu.is_software() { Variant::Software } else { Variant::Graphics };
     let ranges = paired_ranges(gpu, utterances, frames);
     let decibels = gpu.new_tensor([count, settings.mel_bands]);
     let launch = MelBands {

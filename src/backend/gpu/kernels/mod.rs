@@ -27,22 +27,22 @@ pub(super) mod z_score;
 
 use super::device::Gpu;
 use super::memory::{Tensor, Words};
-use super::shader;
+use super::shader::{self, Width};
 use crate::backend::{Matrix, Ragged, Sink, Write};
 
 /// Workgroups of one dimension before a grid is folded into two.
 const FOLD: usize = 32768;
 
-/// Grid of workgroups of `lanes` invocations for `count` elements, folded as `shaders/shared/grid.wgsl` reads it.
-fn flat_grid(count: usize, lanes: u32) -> [u32; 3] {
-    let groups = count.div_ceil(lanes as usize);
+/// Grid of workgroups of so many invocations for `count` elements, folded as `shaders/shared/grid.wgsl` reads it.
+fn flat_grid(count: usize, workgroup: u32) -> [u32; 3] {
+    let groups = count.div_ceil(workgroup as usize);
     [groups.min(FOLD) as u32, groups.div_ceil(FOLD) as u32, 1]
 }
 
-/// Grid of workgroups of `lanes` invocations over columns and blocks of rows, folded as `shaders/shared/grid.wgsl` reads it.
-fn row_grid(columns: usize, lanes: u32, rows: usize, block_rows: u32) -> [u32; 3] {
+/// Grid of workgroups of so many invocations over columns and blocks of rows, folded as `shaders/shared/grid.wgsl` reads it.
+fn row_grid(columns: usize, workgroup: u32, rows: usize, block_rows: u32) -> [u32; 3] {
     let [first, second, _] = flat_grid(rows, block_rows);
-    [blocks(columns, lanes), first, second]
+    [blocks(columns, workgroup), first, second]
 }
 
 /// Number of blocks of `size` that cover `count`.
@@ -50,20 +50,9 @@ fn blocks(count: usize, size: u32) -> u32 {
     count.div_ceil(size as usize) as u32
 }
 
-/// Whether the variants `lanes` are made for the device and can take matrices of these widths, which must be whole vec4s.
-fn suits_lanes(gpu: &Gpu, widths: &[usize]) -> bool {
-    gpu.runs_lanes() && are_quads(widths)
-}
-
-/// Whether sizes are multiples of four, so that a shader may take their matrices as vec4s.
-fn are_quads(sizes: &[usize]) -> bool {
-    sizes.iter().all(|size| size.is_multiple_of(4))
-}
-
-/// The variant `quads` (0) of a shader that works on four numbers at a time, where all sizes allow it, or `ones` (1), and how
-/// many numbers it works on.
-fn quads_or_ones(sizes: &[usize]) -> (usize, usize) {
-    if are_quads(sizes) { (0, 4) } else { (1, 1) }
+/// Whether the variants `software` are made for the device and can take matrices of these widths, which must be whole vec4s.
+fn suits_software(gpu: &Gpu, widths: &[usize]) -> bool {
+    gpu.is_software() && Width::of(widths) == Width::Vec4
 }
 
 /// FLOP of a product of `rows` rows with every element of a weight.

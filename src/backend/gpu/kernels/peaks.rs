@@ -14,7 +14,7 @@ impl Gpu {
         let results = self.new_tensor([1, INVOCATIONS]);
         let args = multiply_add::Args { rounds, factor: 0.999, summand: 0.001 };
         let flop = INVOCATIONS as f64 * f64::from(rounds) * ROUND_FLOP;
-        let grid = [blocks(INVOCATIONS, multiply_add::LANES), 1, 1];
+        let grid = [blocks(INVOCATIONS, multiply_add::WORKGROUP), 1, 1];
         self.dispatch(&multiply_add::MultiplyAdd { results: &results }, args, grid, flop);
     }
 
@@ -22,7 +22,7 @@ impl Gpu {
     pub fn record_copy(&self, count: usize) {
         let [source, copied] = [(); 2].map(|()| self.new_tensor([1, count]));
         let args = copy::Args { vectors: (count / 4) as u32 };
-        let grid = flat_grid(count / 4, copy::LANES * copy::ROUNDS);
+        let grid = flat_grid(count / 4, copy::WORKGROUP * copy::ROUNDS);
         self.dispatch(&copy::Copy { source: &source, copied: &copied }, args, grid, 0.0);
     }
 }

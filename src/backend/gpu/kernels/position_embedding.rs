@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::backend::position_table;
-use shader::position_embedding::{Args, BLOCK_ROWS, Forward, LANES};
+use shader::position_embedding::{Args, BLOCK_ROWS, Forward, WORKGROUP};
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>) -> Tensor {
     let y = gpu.new_tensor(x.shape());
     let table = table(gpu, rows.longest(), x.columns());
     let launch = Forward { x, owners: &rows.owners, offsets: &rows.device_offsets, table: &table, y: &y };
     let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
-    let (variant, width) = quads_or_ones(&[x.columns()]);
-    gpu.dispatch_variant(variant, &launch, args, row_grid(x.columns() / width, LANES, x.rows(), BLOCK_ROWS), x.len() as f64);
+    let width = Width::of(&[x.columns()]);
+    gpu.dispatch_variant(width, &launch, args, row_grid(x.columns() / width.numbers(), WORKGROUP, x.rows(), BLOCK_ROWS), x.len() as f64);
     y
 }
 

@@ -4,7 +4,7 @@ use super::slabs::Slabs;
 use super::*;
 use crate::base::numbers::Precision;
 use crate::base::tiles::{Form, Tile, TileChoice};
-use shader::linear::{LANES, SHADER, TILE_COLUMNS, TILE_ROWS, variant};
+use shader::linear::Variant;
 
 /// How a product is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,11 +12,11 @@ pub(super) enum Product {
     /// On graphics hardware.
     Tiles(Tile),
     /// The same of matrices whose widths are no multiples of four, …
-    Ones,
+    Scalar,
     /// … and of those that have only a few columns.
     Plain,
     /// On software adapters.
-    Lanes,
+    Software,
     /// In mixed precision on any device.
     Rounded,
     /// In mixed precision by cooperative matrices of 16 × 16 × 16 or of 8 × 8 × 8.
@@ -66,7 +66,7 @@ impl Shape {
         let slabs = if self.form == Form::BackwardWeight { self.slabs().count } else { 1 };
         let invocations = |tile| {
             let product = Product::Tiles(tile);
-            product.grid(self, slabs).map(u64::from).iter().product::<u64>() * u64::from(LANES[product.variant()])
+            product.grid(self, slabs).map(u64::from).iter().product::<u64>() * u64::from(product.variant().workgroup())
         };
         Tile::ALL.into_iter().find(|&tile| invocations(tile) >= ENOUGH).unwrap_or(Tile::Small)
     }
@@ -77,14 +77,10 @@ impl Product {
     pub(super) fn of(gpu: &Gpu, precision: Precision, shape: Shape) -> Self {
         match precision {
             Precision::Mixed => Self::matrices(gpu).unwrap_or(Self::Rounded),
-            Precision::F32 if !are_quads(&[shape.inputs, shape.outputs]) => {
-                if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS {
-                    Self::Plain
-                } else {
-                    Self::Ones
-                }
+            Precision::F32 if Width::of(&[shape.inputs, shape.outputs]) == Width::Scalar => {
+                if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS { Self::Plain } else { Self::Scalar }
             }
-            Precision::F32 if gpu.runs_lanes() => Self::Lanes,
+            Precision::F32 if gpu.is_software() => Self::Software,
             Precision::F32 => Self::Tiles(shape.fixed_tile()),
         }
     }
@@ -98,36 +94,36 @@ impl Product {
 
     /// The cooperative matrices that the device has.
     pub(super) fn matrices(gpu: &Gpu) -> Option<Self> {
-        MATRICES.into_iter().find(|product| gpu.capabilities.lacks(&SHADER.variants[product.variant()]).is_none())
+        MATRICES.into_iter().find(|product| gpu.capabilities.lacks(product.variant().into()).is_none())
     }
 
-    /// The number of its variant.
-    pub(super) fn variant(self) -> usize {
+    /// Its variant.
+    pub(super) fn variant(self) -> Variant {
         match self {
-            Self::Tiles(Tile::Large) => variant::QUADS_TILE128X128,
-            Self::Tiles(Tile::Tall) => variant::QUADS_TILE128X64,
-            Self::Tiles(Tile::Square) => variant::QUADS_TILE64X64,
-            Self::Tiles(Tile::Narrow) => variant::QUADS_TILE64X64_NARROW,
-            Self::Tiles(Tile::Small) => variant::QUADS_TILE32X32_NARROW,
-            Self::Ones => variant::ONES_TILE64X64_NARROW,
-            Self::Plain => variant::PLAIN,
-            Self::Lanes => variant::LANES,
-            Self::Rounded => variant::ROUNDED_TILE64X64_NARROW,
-            Self::Matrices16 => variant::MATRICES_SIZE16,
-            Self::Matrices8 => variant::MATRICES_SIZE8,
+            Self::Tiles(Tile::Large) => Variant::Vec4Tile128x128,
+            Self::Tiles(Tile::Tall) => Variant::Vec4Tile128x64,
+            Self::Tiles(Tile::Square) => Variant::Vec4Tile64x64,
+            Self::Tiles(Tile::Narrow) => Variant::Vec4Tile64x64Narrow,
+            Self::Tiles(Tile::Small) => Variant::Vec4Tile32x32Narrow,
+            Self::Scalar => Variant::ScalarTile64x64Narrow,
+            Self::Plain => Variant::Plain,
+            Self::Software => Variant::Software,
+            Self::Rounded => Variant::RoundedTile64x64Narrow,
+            Self::Matrices16 => Variant::MatricesSize16,
+            Self::Matrices8 => Variant::MatricesSize8,
         }
     }
 
     /// Its workgroups.
     pub(super) fn grid(self, shape: Shape, slabs: u32) -> [u32; 3] {
         let [rows, columns] = shape.sums();
-        [blocks(columns, TILE_COLUMNS[self.variant()]), blocks(rows, TILE_ROWS[self.variant()]), slabs]
+        [blocks(columns, self.variant().tile_columns()), blocks(rows, self.variant().tile_rows()), slabs]
     }
 
     /// How it cuts the gradient of a weight.
     pub(super) fn slabs(self, shape: Shape) -> Slabs {
         match self {
-            Self::Lanes => Slabs::of_lanes(shape.rows, self.grid(shape, 1)),
+            Self::Software => Slabs::of_software(shape.rows, self.grid(shape, 1)),
             _ => shape.slabs(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::StepSize;
-use shader::sgd::{Args, LANES, Update};
+use shader::sgd::{Args, Update, WORKGROUP};
 
 pub(in super::super) fn update(gpu: &Gpu, parameters: &Tensor, gradients: &Tensor, norm: &Tensor, size: StepSize) {
     let count = parameters.len();
@@ -12,5 +12,5 @@ pub(in super::super) fn update(gpu: &Gpu, parameters: &Tensor, gradients: &Tenso
         shrink: size.shrink() as f32,
         clip_norm: size.clip_or_zero() as f32,
     };
-    gpu.dispatch(&Update { parameters, gradients, norm }, args, flat_grid(count, LANES), 4.0 * count as f64);
+    gpu.dispatch(&Update { parameters, gradients, norm }, args, flat_grid(count, WORKGROUP), 4.0 * count as f64);
 }

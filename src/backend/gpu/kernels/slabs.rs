@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::*;
 use crate::backend::Work;
-use shader::slabs::{Args, LANES, Sum};
+use shader::slabs::{Args, Sum, WORKGROUP};
 
 /// Most slabs of a sum, which bounds the memory of the partial sums.
 const MOST_SLABS: usize = 32;
 /// Workgroups that keep the cores of a software adapter busy.
-const WORKGROUPS_OF_LANES: usize = 8;
+const WORKGROUPS_OF_SOFTWARE: usize = 8;
 /// Most and fewest slabs of a weight's gradient on graphics hardware, …
 const SLABS_OF_PRODUCT: [usize; 2] = [128, 4];
 /// … and numbers of all its partial sums together: a few tens of thousands of invocations, each with a block of them.
@@ -28,10 +28,10 @@ impl Slabs {
         Self::at_most(MOST_SLABS, rows)
     }
 
-    /// For a sum by one of the variants `lanes`, whose grid without slabs is this.
-    pub(super) fn of_lanes(rows: usize, grid: [u32; 3]) -> Self {
+    /// For a sum by one of the variants `software`, whose grid without slabs is this.
+    pub(super) fn of_software(rows: usize, grid: [u32; 3]) -> Self {
         let workgroups: usize = grid.iter().map(|&size| size as usize).product();
-        Self::at_most(WORKGROUPS_OF_LANES.div_ceil(workgroups.max(1)), rows)
+        Self::at_most(WORKGROUPS_OF_SOFTWARE.div_ceil(workgroups.max(1)), rows)
     }
 
     /// For the gradient of a weight of so many elements, whatever tile computes it.
@@ -68,8 +68,8 @@ impl Slabs {
         let unused = Sink { tensor: gpu.new_tensor([1, 1]), write: Write::Set };
         let (more_sink, more) = bias.unwrap_or((&unused, 0..0));
         let sums = part.len() + more.len();
-        let (variant, width) = quads_or_ones(&[part.start, part.len(), more.start, more.len(), partial.columns()]);
-        let elements = |numbers: usize| (numbers / width) as u32;
+        let width = Width::of(&[part.start, part.len(), more.start, more.len(), partial.columns()]);
+        let elements = |numbers: usize| (numbers / width.numbers()) as u32;
         let args = Args {
             count: elements(part.len()),
             more: elements(more.len()),
@@ -83,7 +83,7 @@ impl Slabs {
         let flop = sums as f64 * f64::from(self.count);
         let work = Work::touching(flop, 4.0 * sums as f64 * f64::from(self.count + 1 + sink.accumulates()));
         let launch = Sum { partial, out: &sink.tensor, more_out: &more_sink.tensor };
-        gpu.dispatch_variant(variant, &launch, args, flat_grid(sums / width, LANES), work);
+        gpu.dispatch_variant(width, &launch, args, flat_grid(sums / width.numbers(), WORKGROUP), work);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::backend::ZScore;
-use shader::z_score::{Args, BLOCK_ROWS, Forward, LANES};
+use shader::z_score::{Args, BLOCK_ROWS, Forward, WORKGROUP};
 
 pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, statistics: &ZScore<Gpu>) -> Tensor {
     let y = gpu.new_tensor(x.shape());
@@ -15,7 +15,13 @@ pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>, stati
         y: &y,
     };
     let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
-    let (variant, width) = quads_or_ones(&[x.columns()]);
-    gpu.dispatch_variant(variant, &launch, args, row_grid(x.columns() / width, LANES, x.rows(), BLOCK_ROWS), 2.0 * x.len() as f64);
+    let width = Width::of(&[x.columns()]);
+    gpu.dispatch_variant(
+        width,
+        &launch,
+        args,
+        row_grid(x.columns() / width.numbers(), WORKGROUP, x.rows(), BLOCK_ROWS),
+        2.0 * x.len() as f64,
+    );
     y
 }

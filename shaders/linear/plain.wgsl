@@ -1,43 +1,19 @@
-// `shaders/linear.wgsl` for matrices a few columns wide, such as the classifier's last: an invocation computes one result.
+// `linear` for matrices a few columns wide, such as the classifier's last: an invocation computes one result.
 // A tile would be empty for the most part, and takes long to compile.
 
-struct Args {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    has_bias: u32,
-    relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-    /// In `backward_weight`, x and dy may be columns of wider matrices: width of a row and first column of each
-    x_pitch: u32,
-    x_column: u32,
-    dy_pitch: u32,
-    dy_column: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read> gate: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
-/// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
-@group(0) @binding(8) var<storage, read_write> partial: array<f32>;
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
 
 /// Results of a workgroup, one an invocation.
 const TILE_ROWS: u32 = 8;
 const TILE_COLUMNS: u32 = 8;
-const LANES: u32 = TILE_ROWS * TILE_COLUMNS;
+const WORKGROUP: u32 = TILE_ROWS * TILE_COLUMNS;
 
 /// A value before the activation, none where the ReLU was shut.
 fn gradient(place: u32) -> f32 {
     if (args.relu != 0u && gate[place] <= 0.0) {
         return 0.0;
     }
-    return dy[place];
+    return y_gradient[place];
 }
 
 /// Row and column of the invocation's result.
@@ -45,7 +21,7 @@ fn result_at(group: vec3<u32>, lane: u32) -> vec2<u32> {
     return vec2<u32>(group.y * TILE_ROWS + lane / TILE_COLUMNS, group.x * TILE_COLUMNS + lane % TILE_COLUMNS);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = result_at(group, lane).x;
     let output = result_at(group, lane).y;
@@ -62,7 +38,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     y[row * args.outputs + output] = select(sum, 0.0, args.relu != 0u && sum < 0.0);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let row = result_at(group, lane).x;
     let input = result_at(group, lane).y;
@@ -75,13 +51,13 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     }
     let place = row * args.inputs + input;
     if (args.accumulate != 0u) {
-        dx[place] += sum;
+        x_gradient[place] += sum;
     } else {
-        dx[place] = sum;
+        x_gradient[place] = sum;
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let output = result_at(group, lane).x;
     let input = result_at(group, lane).y;
@@ -92,7 +68,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     var sum = 0.0;
     var bias_sum = 0.0;
     for (var row = first_row; row < min(first_row + args.slab_rows, args.rows); row++) {
-        let factor = gradient(row * args.dy_pitch + args.dy_column + output);
+        let factor = gradient(row * args.y_gradient_pitch + args.y_gradient_column + output);
         sum += factor * x[row * args.x_pitch + args.x_column + input];
         bias_sum += factor;
     }

@@ -1,147 +1,21 @@
-// ConvBlock (1): MaxPool1d(3, stride 3) of Conv1d(kernel 3, zero padding 1), over ragged rows, for graphics hardware.
-// A row of the convolution reads the three rows t - 1, t, t + 1 of x, which lie one after another: 3 · inputs numbers from
-// x[t - 1] on. So with the weights in the order of those numbers the convolution is a product over rows, and so are its
-// gradients (`shared/tile.wgsl`). Rows outside the utterance count as zero.
-// forward           y[p] = act(max over the rows r = 0, 1, 2 of a window of Σ_k W_k x[start(p) + r + k - 1] + b)
-// backward_input    dx[t] (+)= Σ_k W_kᵀ g[t + 1 - k]
-// backward_weight   dW_k = Σ_t g[t] x[t + k - 1]ᵀ, db = Σ_t g[t], by slabs of rows that `slabs.wgsl` adds in order
-// where g is what `conv_pool_edges.wgsl` spreads and the weights are those that it packs.
-// x: [input rows, inputs], W: [outputs, inputs, 3], y: [output rows, outputs], winners: 2 bits each, see `Backend`
-// `quads`, where inputs and outputs are multiples of four, takes the matrices as vec4s.
+// `conv_pool` for graphics hardware: products by the tiles of `shared/tile.wgsl` of what `operands.wgsl` reads and writes.
 
-import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within, reaches};
+import super::interface::{args, input_offsets, output_offsets, output_owners, winners, partial};
+import super::operands::{
+    edges_of, reached, input_quad, gradient_quad, output_gradients, output_weights, term_weights, put_output,
+    put_input_gradients, put_weight_gradients,
+};
+import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, LANES, DEPTH, Blocks, Sums,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, WORKGROUP, DEPTH, Blocks, Sums,
     brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
 };
-
-struct Args {
-    input_rows: u32,
-    output_rows: u32,
-    inputs: u32,
-    outputs: u32,
-    relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-}
-
-@if(quads) alias Element = vec4<f32>;
-@else alias Element = f32;
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<Element>;
-/// [outputs, 3, inputs]
-@group(0) @binding(2) var<storage, read> packed_weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> input_offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> output_offsets: array<u32>;
-/// [output rows]: utterance of a window
-@group(0) @binding(6) var<storage, read> output_owners: array<u32>;
-@group(0) @binding(7) var<storage, read_write> y: array<Element>;
-@group(0) @binding(8) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(9) var<storage, read> gradients: array<Element>;
-/// [input rows]
-@group(0) @binding(10) var<storage, read> edges: array<u32>;
-@group(0) @binding(11) var<storage, read_write> dx: array<Element>;
-/// [slabs, outputs · inputs · 3 + outputs]
-@group(0) @binding(12) var<storage, read_write> partial: array<f32>;
 
 /// Windows of a forward tile; an invocation has four of them.
 const WINDOWS: u32 = TILE_ROWS / WINDOW;
 
 /// Winners of an invocation's windows, a byte of four columns each.
-var<workgroup> tile_winners: array<u32, LANES>;
-
-/// Which of a row's three parts a term belongs to, each `width` terms long; TAPS past the last.
-fn tap_of(term: u32, width: u32) -> u32 {
-    return u32(term >= width) + u32(term >= 2u * width) + u32(term >= 3u * width);
-}
-
-/// Of four rows, the last one's where there are fewer.
-fn edges_of(row: u32, end: u32) -> vec4<u32> {
-    let last = max(end, 1u) - 1u;
-    let at = min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
-    return vec4<u32>(edges[at.x], edges[at.y], edges[at.z], edges[at.w]);
-}
-
-/// A block of four rows of four terms from `term` on, each row's zero where it does not reach; the terms of a row lie in three
-/// parts of `width`.
-fn reached(rows: mat4x4<f32>, row_edges: vec4<u32>, term: u32, width: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        reached_quad(rows[0], row_edges.x, term, width),
-        reached_quad(rows[1], row_edges.y, term, width),
-        reached_quad(rows[2], row_edges.z, term, width),
-        reached_quad(rows[3], row_edges.w, term, width),
-    );
-}
-
-fn reached_quad(values: vec4<f32>, row_edges: u32, term: u32, width: u32) -> vec4<f32> {
-    @if(quads) {
-        return select(vec4<f32>(), values, reaches(row_edges, tap_of(term, width)));
-    }
-    @else {
-        let are_reached = vec4<bool>(
-            reaches(row_edges, tap_of(term, width)),
-            reaches(row_edges, tap_of(term + 1u, width)),
-            reaches(row_edges, tap_of(term + 2u, width)),
-            reaches(row_edges, tap_of(term + 3u, width)),
-        );
-        return select(vec4<f32>(), values, are_reached);
-    }
-}
-
-// Of what lies outside a matrix these load something within: such sums are not stored, such terms count as zero, and so does
-// what a row does not reach.
-
-/// Four of the 3 · inputs numbers that a row reads.
-fn input_quad(row: u32, term: u32) -> vec4<f32> {
-    let place = row * args.inputs + term;
-    @if(quads) {
-        return x[(clamp(place, args.inputs, (args.input_rows + 1u) * args.inputs - 4u) - args.inputs) / 4u];
-    }
-    @else {
-        let last = vec4<u32>((args.input_rows + 1u) * args.inputs - 1u);
-        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.inputs), last) - args.inputs;
-        return vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
-    }
-}
-
-/// Four of the 3 · outputs gradients that reach a row.
-fn gradient_quad(row: u32, term: u32) -> vec4<f32> {
-    let place = row * args.outputs + term;
-    @if(quads) {
-        return gradients[(clamp(place, args.outputs, (args.input_rows + 1u) * args.outputs - 4u) - args.outputs) / 4u];
-    }
-    @else {
-        let last = vec4<u32>((args.input_rows + 1u) * args.outputs - 1u);
-        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs), last) - args.outputs;
-        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
-    }
-}
-
-/// Four of the `columns` packed weights from `start` on.
-fn weight_quad(start: u32, first: u32, columns: u32) -> vec4<f32> {
-    @if(quads) {
-        return packed_weight[(start + min(first, columns - 4u)) / 4u];
-    }
-    @else {
-        let at = start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
-        return vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
-    }
-}
-
-/// Four terms of an output's weights.
-fn output_weights(output: u32, term: u32) -> vec4<f32> {
-    return weight_quad(min(output, args.outputs - 1u) * TAPS * args.inputs, term, TAPS * args.inputs);
-}
-
-/// Weights of four inputs for one of the 3 · outputs gradients: those of rows t - 1, t, t + 1, which x[t] reached by the
-/// taps 2, 1, 0.
-fn term_weights(term: u32, input: u32) -> vec4<f32> {
-    let own = min(term, TAPS * args.outputs - 1u);
-    let part = tap_of(own, args.outputs);
-    return weight_quad(((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs, input, args.inputs);
-}
+var<workgroup> tile_winners: array<u32, WORKGROUP>;
 
 /// Left the inputs of rows, right weights; the terms are inputs of the three taps.
 fn forward_blocks(lane: u32, rows: vec4<u32>, first_output: u32, k: u32) -> Blocks {
@@ -153,7 +27,7 @@ fn forward_blocks(lane: u32, rows: vec4<u32>, first_output: u32, k: u32) -> Bloc
         blocks[0] = forward_right(lane, first_output, k);
     }
     if (brings_second(lane)) {
-        blocks[1] = forward_right(lane + LANES, first_output, k);
+        blocks[1] = forward_right(lane + WORKGROUP, first_output, k);
     }
     return blocks;
 }
@@ -163,7 +37,10 @@ fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
     let output = first_output + corner.x;
     let term = k + corner.y;
     return mat4x4<f32>(
-        output_weights(output, term), output_weights(output + 1u, term), output_weights(output + 2u, term), output_weights(output + 3u, term),
+        output_weights(output, term),
+        output_weights(output + 1u, term),
+        output_weights(output + 2u, term),
+        output_weights(output + 3u, term),
     );
 }
 
@@ -179,7 +56,7 @@ fn row_of(number: u32) -> vec2<u32> {
     return vec2<u32>(row, edges_within(row, first, input_offsets[utterance + 1u]));
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_output = group.x * TILE_COLUMNS;
     let first_window = group.y * WINDOWS;
@@ -241,32 +118,6 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
     return (bits.x | bits.y | bits.z | bits.w) & mask;
 }
 
-fn put_output(window: u32, output: u32, best: vec4<f32>) {
-    var values = best + bias_quad(output);
-    if (args.relu != 0u) {
-        values = select(values, vec4<f32>(), values < vec4<f32>());
-    }
-    let place = window * args.outputs + output;
-    @if(quads) {
-        y[place / 4u] = values;
-    }
-    @else {
-        for (var j = 0u; j < min(4u, args.outputs - output); j++) {
-            y[place + j] = values[j];
-        }
-    }
-}
-
-fn bias_quad(output: u32) -> vec4<f32> {
-    @if(quads) {
-        return bias[output / 4u];
-    }
-    @else {
-        let at = min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
-        return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
-    }
-}
-
 /// Left the gradients that reach rows, right weights; the terms are outputs of the three taps.
 fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
     var blocks: Blocks;
@@ -280,7 +131,7 @@ fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) ->
         blocks[0] = backward_input_right(lane, first_input, k);
     }
     if (brings_second(lane)) {
-        blocks[1] = backward_input_right(lane + LANES, first_input, k);
+        blocks[1] = backward_input_right(lane + WORKGROUP, first_input, k);
     }
     return blocks;
 }
@@ -294,7 +145,7 @@ fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
     );
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
@@ -319,49 +170,6 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
     put_input_gradients(row + 8u, input, sums[2]);
 }
 
-fn put_input_gradients(row: u32, input: u32, sums: mat4x4<f32>) {
-    put_input_gradient(row, input, sums[0]);
-    put_input_gradient(row + 1u, input, sums[1]);
-    put_input_gradient(row + 2u, input, sums[2]);
-    put_input_gradient(row + 3u, input, sums[3]);
-}
-
-fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
-    if (row >= args.input_rows || input >= args.inputs) {
-        return;
-    }
-    let place = row * args.inputs + input;
-    @if(quads) {
-        if (args.accumulate != 0u) {
-            dx[place / 4u] += sums;
-        } else {
-            dx[place / 4u] = sums;
-        }
-    }
-    @else {
-        var values = sums;
-        for (var j = 0u; j < min(4u, args.inputs - input); j++) {
-            if (args.accumulate != 0u) {
-                dx[place + j] += values[j];
-            } else {
-                dx[place + j] = values[j];
-            }
-        }
-    }
-}
-
-/// Gradients at four outputs of a row.
-fn output_gradients(row: u32, output: u32, end: u32) -> vec4<f32> {
-    let start = min(row, max(end, 1u) - 1u) * args.outputs;
-    @if(quads) {
-        return gradients[(start + min(output, args.outputs - 4u)) / 4u];
-    }
-    @else {
-        let at = start + min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
-        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
-    }
-}
-
 /// Left the gradients of outputs, right the inputs of the three taps; the terms are rows.
 fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> Blocks {
     var blocks: Blocks;
@@ -378,7 +186,7 @@ fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u3
         blocks[0] = backward_weight_right(lane, first_column, k);
     }
     if (brings_second(lane)) {
-        blocks[1] = backward_weight_right(lane + LANES, first_column, k);
+        blocks[1] = backward_weight_right(lane + WORKGROUP, first_column, k);
     }
     return blocks;
 }
@@ -390,7 +198,7 @@ fn backward_weight_right(block: u32, first_column: u32, k: u32) -> mat4x4<f32> {
     return mat4x4<f32>(input_quad(row, column), input_quad(row + 1u, column), input_quad(row + 2u, column), input_quad(row + 3u, column));
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_column = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
@@ -400,7 +208,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     // Both blocks of an invocation hold the same terms, so the same rows.
     let own_term = left_corner(lane).y;
     let column = first_column + right_corner(lane).x;
-    let second_column = first_column + right_corner(lane + LANES).x;
+    let second_column = first_column + right_corner(lane + WORKGROUP).x;
     var sums = Sums();
     var bias_sums = vec4<f32>();
     var blocks = backward_weight_blocks(lane, first_output, first_column, first_row, end);
@@ -432,26 +240,6 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
             if (own_output < args.outputs) {
                 partial[slab + args.outputs * args.inputs * TAPS + own_output] = bias_sums[j];
             }
-        }
-    }
-}
-
-fn put_weight_gradients(slab: u32, output: u32, column: u32, sums: mat4x4<f32>) {
-    put_weight_gradient(slab, output, column, sums[0]);
-    put_weight_gradient(slab, output + 1u, column, sums[1]);
-    put_weight_gradient(slab, output + 2u, column, sums[2]);
-    put_weight_gradient(slab, output + 3u, column, sums[3]);
-}
-
-fn put_weight_gradient(slab: u32, output: u32, column: u32, sums: vec4<f32>) {
-    if (output >= args.outputs) {
-        return;
-    }
-    var values = sums;
-    for (var j = 0u; j < 4u; j++) {
-        let tap = tap_of(column + j, args.inputs);
-        if (tap < TAPS) {
-            partial[slab + (output * args.inputs + column + j - tap * args.inputs) * TAPS + tap] = values[j];
         }
     }
 }

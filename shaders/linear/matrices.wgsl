@@ -1,9 +1,11 @@
-// `shaders/linear.wgsl` in mixed precision: the same products by cooperative matrices, whose factors are f16 and whose sums
+// `linear` in mixed precision: the same products by cooperative matrices, whose factors are f16 and whose sums
 // are f32. Operands are rounded to f16 when they are brought into workgroup memory; all buffers stay f32.
 //
 // A workgroup computes a tile by four blocks, each held by a subgroup as fragments of SIZE × SIZE. Where its subgroups are
 // fewer than four (wider than 32 invocations), they take the blocks in turns; where they are more, some help to load and
 // compute the last block again, for nothing.
+
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
 
 enable f16;
 enable wgpu_cooperative_matrix;
@@ -18,7 +20,7 @@ enable wgpu_cooperative_matrix;
 /// Rows and columns of a fragment
 @if(size16) const SIZE: u32 = 16;
 @if(size8) const SIZE: u32 = 8;
-const LANES: u32 = 128;
+const WORKGROUP: u32 = 128;
 /// Blocks of a tile, 2 × 2
 const BLOCKS: u32 = 4;
 /// Rows and columns of a block
@@ -45,39 +47,13 @@ var<workgroup> right: array<f16, TILE_COLUMNS * PITCH>;
 var<workgroup> results: array<f32, SLOTS * SIZE * SIZE>;
 var<workgroup> subgroup_count: u32;
 
-struct Args {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    has_bias: u32,
-    relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-    /// In `backward_weight`, x and dy may be columns of wider matrices: width of a row and first column of each
-    x_pitch: u32,
-    x_column: u32,
-    dy_pitch: u32,
-    dy_column: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(6) var<storage, read> gate: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
-/// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
-@group(0) @binding(8) var<storage, read_write> partial: array<f32>;
-
 /// Gradient before the activation, zero outside the matrix.
 fn gradient(row: u32, output: u32, end: u32) -> f16 {
     if (row >= end || output >= args.outputs) {
         return 0.0h;
     }
-    let i = row * args.dy_pitch + args.dy_column + output;
-    return f16(select(dy[i], 0.0, args.relu != 0u && gate[i] <= 0.0));
+    let i = row * args.y_gradient_pitch + args.y_gradient_column + output;
+    return f16(select(y_gradient[i], 0.0, args.relu != 0u && gate[i] <= 0.0));
 }
 
 fn weight_at(output: u32, input: u32) -> f16 {
@@ -97,7 +73,7 @@ fn input_at(row: u32, input: u32, end: u32) -> f16 {
 /// Subgroups of the workgroup.
 fn count_subgroups(lane: u32, width: u32) -> u32 {
     if (lane == 0u) {
-        subgroup_count = max(LANES / width, 1u);
+        subgroup_count = max(WORKGROUP / width, 1u);
     }
     return workgroupUniformLoad(&subgroup_count);
 }
@@ -134,7 +110,7 @@ fn place_of(part: u32, first: u32, fragment: u32) -> vec2<u32> {
     return vec2<u32>(row, column);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -148,7 +124,7 @@ fn forward(
         let block = min(first + subgroup, BLOCKS - 1u);
         var sums = Sums();
         for (var k = 0u; k < args.inputs; k += DEPTH) {
-            for (var part = lane; part < TILE_ROWS * DEPTH; part += LANES) {
+            for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
                 let inner = part % DEPTH;
                 let outer = part / DEPTH;
                 left[outer * PITCH + inner] = input_at(first_row + outer, k + inner, args.rows);
@@ -161,7 +137,7 @@ fn forward(
         for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
             show(subgroup, fragment, &sums);
             workgroupBarrier();
-            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += LANES) {
+            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += WORKGROUP) {
                 let place = place_of(part, first, fragment);
                 let row = first_row + place.x;
                 let output = first_output + place.y;
@@ -181,7 +157,7 @@ fn forward(
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_input(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -195,7 +171,7 @@ fn backward_input(
         let block = min(first + subgroup, BLOCKS - 1u);
         var sums = Sums();
         for (var k = 0u; k < args.outputs; k += DEPTH) {
-            for (var part = lane; part < TILE_ROWS * DEPTH; part += LANES) {
+            for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
                 left[part / DEPTH * PITCH + part % DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, args.rows);
                 let input = part % TILE_COLUMNS;
                 let output = part / TILE_COLUMNS;
@@ -208,16 +184,16 @@ fn backward_input(
         for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
             show(subgroup, fragment, &sums);
             workgroupBarrier();
-            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += LANES) {
+            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += WORKGROUP) {
                 let place = place_of(part, first, fragment);
                 let row = first_row + place.x;
                 let input = first_input + place.y;
                 if (row < args.rows && input < args.inputs) {
                     let i = row * args.inputs + input;
                     if (args.accumulate != 0u) {
-                        dx[i] += results[part];
+                        x_gradient[i] += results[part];
                     } else {
-                        dx[i] = results[part];
+                        x_gradient[i] = results[part];
                     }
                 }
             }
@@ -226,7 +202,7 @@ fn backward_input(
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_weight(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -246,7 +222,7 @@ fn backward_weight(
         var sums = Sums();
         bias_sum = 0.0;
         for (var k = first_row; k < end; k += DEPTH) {
-            for (var part = lane; part < TILE_ROWS * DEPTH; part += LANES) {
+            for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
                 let outer = part % TILE_ROWS;
                 let inner = part / TILE_ROWS;
                 let g = gradient(k + inner, first_output + outer, end);
@@ -261,7 +237,7 @@ fn backward_weight(
         for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
             show(subgroup, fragment, &sums);
             workgroupBarrier();
-            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += LANES) {
+            for (var part = lane; part < min(subgroups, BLOCKS - first) * SIZE * SIZE; part += WORKGROUP) {
                 let place = place_of(part, first, fragment);
                 let output = first_output + place.x;
                 let input = first_input + place.y;

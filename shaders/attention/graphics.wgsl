@@ -1,44 +1,12 @@
-// Scaled dot-product attention by heads (6–8, 15), the way of FlashAttention (Dao et al. 2022): scores live in registers,
-// only the output and log Σ e^score are stored. One workgroup per block of queries (or keys), head and utterance; one
-// invocation per query (or key); the other side passes by in tiles through workgroup memory.
-// forward            o = softmax(scale · q kᵀ) v
-// statistics         δ = Σ_c do·o, stored beside the log-sum-exp
-// backward_queries   dq = scale Σ_keys p (do·v - δ) k,        p = e^(scale q·k - log-sum-exp)
-// backward_keys      dk = scale Σ_queries p (do·v - δ) q,     dv = Σ_queries p do
-// q, o, dy, dq: [query rows, width], k, v, dk, dv: [key rows, width]; head h is the columns h·head_size ..
+// `attention` for graphics hardware: one workgroup per block of queries (or keys), head and utterance; one invocation per query (or
+// key); the other side passes by in tiles through workgroup memory.
 
+import super::interface::{
+    args, q, k, v, ranges, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient, k_gradient,
+    v_gradient,
+};
 import package::shared::grid::flat_group;
 import package::shared::numbers::exponential;
-
-struct Args {
-    query_rows: u32,
-    heads: u32,
-    head_size: u32,
-    width: u32,
-    scale: f32,
-    accumulate_first: u32,
-    accumulate_second: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read> k: array<f32>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-/// [blocks] of (first query row, end, first key row, end): at most BLOCK queries and all their utterance's keys; in
-/// `backward_keys` at most BLOCK keys and all their utterance's queries
-@group(0) @binding(4) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read_write> o: array<f32>;
-/// [query rows, heads]
-@group(0) @binding(6) var<storage, read_write> log_sum_exp: array<f32>;
-@group(0) @binding(7) var<storage, read> dy: array<f32>;
-@group(0) @binding(8) var<storage, read> saved_o: array<f32>;
-@group(0) @binding(9) var<storage, read> saved_log_sum_exp: array<f32>;
-/// [query rows, heads] of (log-sum-exp, δ)
-@group(0) @binding(10) var<storage, read_write> statistics_out: array<vec2<f32>>;
-@group(0) @binding(11) var<storage, read> statistics_in: array<vec2<f32>>;
-@group(0) @binding(12) var<storage, read_write> dq: array<f32>;
-@group(0) @binding(13) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(14) var<storage, read_write> dv: array<f32>;
 
 /// A head's columns in registers, four at a time; smaller heads are filled with zeros.
 @if(head8) const QUADS: u32 = 2;
@@ -52,7 +20,7 @@ struct Args {
 @if(head64) const TILE: u32 = 16;
 /// Queries (or keys) of a workgroup, one an invocation.
 const BLOCK: u32 = 64;
-const LANES: u32 = BLOCK;
+const WORKGROUP: u32 = BLOCK;
 /// Less than any score, and finite: a running maximum to start from.
 const LOWEST: f32 = -3e38;
 
@@ -96,11 +64,11 @@ fn load_v(row: u32, head: u32, quad: u32) -> vec4<f32> {
     return value;
 }
 
-fn load_dy(row: u32, head: u32, quad: u32) -> vec4<f32> {
+fn load_y_gradient(row: u32, head: u32, quad: u32) -> vec4<f32> {
     var value = vec4<f32>();
     for (var c = 0u; c < 4u; c++) {
         if (quad * 4u + c < args.head_size) {
-            value[c] = dy[place(row, head, quad) + c];
+            value[c] = y_gradient[place(row, head, quad) + c];
         }
     }
     return value;
@@ -124,7 +92,7 @@ fn dot_second(own: ptr<function, array<vec4<f32>, QUADS>>, row: u32) -> f32 {
     return sum;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.y];
     let head = group.x;
@@ -141,7 +109,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     var total = 0.0;
     let end = range.w;
     for (var first = range.z; first < end; first += TILE) {
-        for (var part = lane; part < TILE * QUADS; part += LANES) {
+        for (var part = lane; part < TILE * QUADS; part += WORKGROUP) {
             let key = first + part / QUADS;
             if (key < end) {
                 first_tile[part] = load_k(key, head, part % QUADS);
@@ -172,44 +140,44 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn statistics(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     if (i >= args.query_rows * args.heads) {
         return;
     }
     let first = i / args.heads * args.width + i % args.heads * args.head_size;
     var delta = 0.0;
     for (var column = 0u; column < args.head_size; column++) {
-        delta += dy[first + column] * saved_o[first + column];
+        delta += y_gradient[first + column] * saved_o[first + column];
     }
     statistics_out[i] = vec2<f32>(saved_log_sum_exp[i], delta);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.y];
     let head = group.x;
     let row = range.x + lane;
     let within = row < range.y;
     var own: array<vec4<f32>, QUADS>;
-    var own_dy: array<vec4<f32>, QUADS>;
+    var own_y_gradient: array<vec4<f32>, QUADS>;
     var sums = array<vec4<f32>, QUADS>();
     var statistic = vec2<f32>();
     if (within) {
         for (var quad = 0u; quad < QUADS; quad++) {
             own[quad] = load_q(row, head, quad) * args.scale;
-            own_dy[quad] = load_dy(row, head, quad);
+            own_y_gradient[quad] = load_y_gradient(row, head, quad);
         }
         statistic = statistics_in[row * args.heads + head];
     }
     let end = range.w;
     for (var first = range.z; first < end; first += TILE) {
-        for (var part = lane; part < TILE * QUADS; part += LANES) {
+        for (var part = lane; part < TILE * QUADS; part += WORKGROUP) {
             let key = first + part / QUADS;
             if (key < end) {
                 first_tile[part] = load_k(key, head, part % QUADS);
@@ -220,7 +188,7 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         if (within) {
             for (var key = 0u; key < min(TILE, end - first); key++) {
                 let p = exponential(dot_first(&own, key) - statistic.x);
-                let ds = p * (dot_second(&own_dy, key) - statistic.y);
+                let ds = p * (dot_second(&own_y_gradient, key) - statistic.y);
                 for (var quad = 0u; quad < QUADS; quad++) {
                     sums[quad] += ds * first_tile[key * QUADS + quad];
                 }
@@ -232,15 +200,15 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
         for (var column = 0u; column < args.head_size; column++) {
             let value = sums[column / 4u][column % 4u] * args.scale;
             if (args.accumulate_first != 0u) {
-                dq[place(row, head, 0u) + column] += value;
+                q_gradient[place(row, head, 0u) + column] += value;
             } else {
-                dq[place(row, head, 0u) + column] = value;
+                q_gradient[place(row, head, 0u) + column] = value;
             }
         }
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.y];
     let head = group.x;
@@ -258,11 +226,11 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     }
     let end = range.y;
     for (var first = range.x; first < end; first += TILE) {
-        for (var part = lane; part < TILE * QUADS; part += LANES) {
+        for (var part = lane; part < TILE * QUADS; part += WORKGROUP) {
             let query = first + part / QUADS;
             if (query < end) {
                 first_tile[part] = load_q(query, head, part % QUADS);
-                second_tile[part] = load_dy(query, head, part % QUADS);
+                second_tile[part] = load_y_gradient(query, head, part % QUADS);
             }
         }
         if (lane < min(TILE, end - first)) {
@@ -287,14 +255,14 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             let value_gradient = sums_v[column / 4u][column % 4u];
             let at = place(row, head, 0u) + column;
             if (args.accumulate_first != 0u) {
-                dk[at] += key_gradient;
+                k_gradient[at] += key_gradient;
             } else {
-                dk[at] = key_gradient;
+                k_gradient[at] = key_gradient;
             }
             if (args.accumulate_second != 0u) {
-                dv[at] += value_gradient;
+                v_gradient[at] += value_gradient;
             } else {
-                dv[at] = value_gradient;
+                v_gradient[at] = value_gradient;
             }
         }
     }

@@ -1,45 +1,12 @@
-// Matrix products of the projections, the feed-forward and the LSTM's inputs, for graphics hardware:
-// forward           y  = act(x · Wᵀ + b)
-// backward_input    dx (+)= g · W        g = dy, or 0 where the ReLU was shut
-// backward_weight   dW = gᵀ · x, db = Σ g, by fixed slabs of rows that `slabs.wgsl` adds in order
-// x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
-// Variants: the tiles of `shared/tile.wgsl`; `quads`, where all widths and columns are multiples of four, takes the buffers
-// as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
+// `linear` for graphics hardware, by the tiles of `shared/tile.wgsl`. `vec4`, where all widths and columns are multiples of four,
+// takes the buffers as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, LANES, DEPTH, Blocks, Sums,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums,
     brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
 };
-
-struct Args {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    has_bias: u32,
-    relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-    /// In `backward_weight`, x and dy may be columns of wider matrices: width of a row and first column of each
-    x_pitch: u32,
-    x_column: u32,
-    dy_pitch: u32,
-    dy_column: u32,
-}
-
-@if(quads) alias Element = vec4<f32>;
-@else alias Element = f32;
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<Element>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
-@group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read_write> y: array<Element>;
-@group(0) @binding(5) var<storage, read> dy: array<Element>;
-@group(0) @binding(6) var<storage, read> gate: array<Element>;
-@group(0) @binding(7) var<storage, read_write> dx: array<Element>;
-/// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
-@group(0) @binding(8) var<storage, read_write> partial: array<Element>;
 
 /// Factors as the product takes them.
 fn factors(values: vec4<f32>) -> vec4<f32> {
@@ -48,7 +15,7 @@ fn factors(values: vec4<f32>) -> vec4<f32> {
 }
 
 /// Places of the columns `first` to `first + 3` of a row that begins at `start`, the last one's where there are fewer.
-@if(!quads)
+@if(!vec4)
 fn places(start: u32, first: u32, columns: u32) -> vec4<u32> {
     return start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
 }
@@ -58,7 +25,7 @@ fn places(start: u32, first: u32, columns: u32) -> vec4<u32> {
 /// x at four inputs of a row.
 fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
     let start = min(row, max(end, 1u) - 1u) * args.x_pitch + args.x_column;
-    @if(quads) {
+    @if(vec4) {
         return factors(x[(start + min(input, args.inputs - 4u)) / 4u]);
     }
     @else {
@@ -70,7 +37,7 @@ fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
 /// W at four inputs of an output.
 fn weight_quad(output: u32, input: u32) -> vec4<f32> {
     let start = min(output, args.outputs - 1u) * args.inputs;
-    @if(quads) {
+    @if(vec4) {
         return factors(weight[(start + min(input, args.inputs - 4u)) / 4u]);
     }
     @else {
@@ -81,17 +48,17 @@ fn weight_quad(output: u32, input: u32) -> vec4<f32> {
 
 /// g, the gradient before the activation, at four outputs of a row.
 fn gradient_quad(row: u32, output: u32, end: u32) -> vec4<f32> {
-    let start = min(row, max(end, 1u) - 1u) * args.dy_pitch + args.dy_column;
-    @if(quads) {
+    let start = min(row, max(end, 1u) - 1u) * args.y_gradient_pitch + args.y_gradient_column;
+    @if(vec4) {
         let at = (start + min(output, args.outputs - 4u)) / 4u;
         if (args.relu != 0u) {
-            return factors(select(dy[at], vec4<f32>(), gate[at] <= vec4<f32>()));
+            return factors(select(y_gradient[at], vec4<f32>(), gate[at] <= vec4<f32>()));
         }
-        return factors(dy[at]);
+        return factors(y_gradient[at]);
     }
     @else {
         let at = places(start, output, args.outputs);
-        var values = vec4<f32>(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+        var values = vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]);
         if (args.relu != 0u) {
             values = select(values, vec4<f32>(), vec4<f32>(gate[at.x], gate[at.y], gate[at.z], gate[at.w]) <= vec4<f32>());
         }
@@ -133,7 +100,7 @@ fn forward_blocks(lane: u32, first_row: u32, first_output: u32, k: u32) -> Block
         blocks[0] = forward_right(lane, first_output, k);
     }
     if (brings_second(lane)) {
-        blocks[1] = forward_right(lane + LANES, first_output, k);
+        blocks[1] = forward_right(lane + WORKGROUP, first_output, k);
     }
     return blocks;
 }
@@ -143,7 +110,7 @@ fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
     return weights_of(first_output + corner.x, k + corner.y);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
@@ -185,7 +152,7 @@ fn put_output(row: u32, output: u32, sums: vec4<f32>) {
         values = select(values, vec4<f32>(), values < vec4<f32>());
     }
     let place = row * args.outputs + output;
-    @if(quads) {
+    @if(vec4) {
         y[place / 4u] = values;
     }
     @else {
@@ -196,7 +163,7 @@ fn put_output(row: u32, output: u32, sums: vec4<f32>) {
 }
 
 fn bias_quad(output: u32) -> vec4<f32> {
-    @if(quads) {
+    @if(vec4) {
         return bias[output / 4u];
     }
     @else {
@@ -215,7 +182,7 @@ fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) ->
         blocks[0] = backward_input_right(lane, first_input, k);
     }
     if (brings_second(lane)) {
-        blocks[1] = backward_input_right(lane + LANES, first_input, k);
+        blocks[1] = backward_input_right(lane + WORKGROUP, first_input, k);
     }
     return blocks;
 }
@@ -225,7 +192,7 @@ fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
     return weights_of(k + corner.y, first_input + corner.x);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
@@ -260,20 +227,20 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
         return;
     }
     let place = row * args.inputs + input;
-    @if(quads) {
+    @if(vec4) {
         if (args.accumulate != 0u) {
-            dx[place / 4u] += sums;
+            x_gradient[place / 4u] += sums;
         } else {
-            dx[place / 4u] = sums;
+            x_gradient[place / 4u] = sums;
         }
     }
     @else {
         var values = sums;
         for (var j = 0u; j < min(4u, args.inputs - input); j++) {
             if (args.accumulate != 0u) {
-                dx[place + j] += values[j];
+                x_gradient[place + j] += values[j];
             } else {
-                dx[place + j] = values[j];
+                x_gradient[place + j] = values[j];
             }
         }
     }
@@ -289,7 +256,7 @@ fn backward_weight_blocks(lane: u32, first_output: u32, first_input: u32, k: u32
         blocks[0] = backward_weight_right(lane, first_input, k, end);
     }
     if (brings_second(lane)) {
-        blocks[1] = backward_weight_right(lane + LANES, first_input, k, end);
+        blocks[1] = backward_weight_right(lane + WORKGROUP, first_input, k, end);
     }
     return blocks;
 }
@@ -299,7 +266,7 @@ fn backward_weight_right(block: u32, first_input: u32, k: u32, end: u32) -> mat4
     return inputs_of(k + corner.y, first_input + corner.x, end);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let first_input = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
@@ -351,7 +318,7 @@ fn put_partial(start: u32, first: u32, columns: u32, sums: vec4<f32>) {
     if (first >= columns) {
         return;
     }
-    @if(quads) {
+    @if(vec4) {
         partial[(start + first) / 4u] = sums;
     }
     @else {

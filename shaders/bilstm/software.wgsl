@@ -1,40 +1,19 @@
-// `shaders/bilstm.wgsl` for software adapters: a subgroup of eight runs SEQUENCES sequences of similar length (half as many rows
-// of products once at most half of them still run), its products
-// by `lanes/product.wgsl`, two fours of hidden units an invocation. The hidden size must be a multiple of four.
+// `bilstm` for software adapters: a subgroup of eight runs SEQUENCES sequences (half as many rows of products once at most half of
+// them still run), its products by `shared/subgroup_tile.wgsl`, two fours of hidden units an invocation. The hidden size must be a
+// multiple of four.
 
-import package::lanes::product::{LANES, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of, either, row_of};
-import package::lanes::words::{Words, floats, words};
+import super::interface::{
+    args, recurrent, forward_recurrent, bias, offsets, by_length, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells,
+    gates_gradient, carry,
+};
+import package::shared::subgroup_tile::{
+    SUBGROUP, WORKGROUP, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of, either, row_of,
+};
+import package::shared::words::{Words, floats, words};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
-struct Args {
-    rows: u32,
-    batch: u32,
-    hidden: u32,
-    /// The dispatch covers steps first_step .. end_step, so that long sequences stay within a driver's patience.
-    first_step: u32,
-    end_step: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-/// W_hh [2 · 4H, H], twice
-@group(0) @binding(1) var<storage, read> recurrent: array<Words>;
-@group(0) @binding(2) var<storage, read> forward_recurrent: array<Words>;
-@group(0) @binding(3) var<storage, read> bias: array<Words>;
-@group(0) @binding(4) var<storage, read> offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> by_length: array<u32>;
-@group(0) @binding(6) var<storage, read_write> gates: array<Words>;
-@group(0) @binding(7) var<storage, read_write> cells: array<Words>;
-@group(0) @binding(8) var<storage, read_write> previous: array<Words>;
-@group(0) @binding(9) var<storage, read_write> hidden: array<Words>;
-@group(0) @binding(10) var<storage, read> dy: array<Words>;
-@group(0) @binding(11) var<storage, read> saved_gates: array<Words>;
-@group(0) @binding(12) var<storage, read> saved_cells: array<Words>;
-@group(0) @binding(13) var<storage, read_write> dgates: array<Words>;
-/// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
-@group(0) @binding(14) var<storage, read_write> carry: array<Words>;
-
 const SEQUENCES: u32 = 16;
-const EIGHTS: u32 = SEQUENCES / LANES;
+const EIGHTS: u32 = SEQUENCES / SUBGROUP;
 
 alias Sums = array<Eight, EIGHTS>;
 
@@ -77,7 +56,7 @@ fn gate_at(row: u32, direction: u32, unit: u32) -> u32 {
     return (row * 8u * args.hidden + direction * 4u * args.hidden + unit) / 4u;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let pitch = h / 4u;
@@ -97,7 +76,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 let second = first_gate + min(unit + HALF, h - 4u);
                 var sums = Sums();
                 // No state comes before the first step.
-                if (t > 0u && running > LANES) {
+                if (t > 0u && running > SUBGROUP) {
                     for (var k = 0u; k < pitch; k++) {
                         var weights = terms_of(weights_at(first, k), weights_at(second, k));
                         for (var e = 0u; e < EIGHTS; e++) {
@@ -112,7 +91,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 }
                 keep_products(gate, running, lane, &sums);
             }
-            for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
+            for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
                     step_forward(range_of(group.x, s), s, direction, t, tile + 4u * four, four);
                 }
@@ -141,13 +120,13 @@ fn product_at(gate: u32, s: u32, four: u32) -> u32 {
 
 /// Puts the sums of the sequences that still run where `step_forward` finds them by gate; an invocation reads only what it wrote.
 fn keep_products(gate: u32, running: u32, lane: u32, sums: ptr<function, Sums>) {
-    for (var e = 0u; LANES * e < running; e++) {
+    for (var e = 0u; SUBGROUP * e < running; e++) {
         let rows = either((*sums)[0], (*sums)[1], e == 1u);
-        for (var i = 0u; i < min(LANES, running - LANES * e); i++) {
+        for (var i = 0u; i < min(SUBGROUP, running - SUBGROUP * e); i++) {
             let row = row_of(rows, i);
-            let place = product_at(gate, LANES * e + i, lane);
+            let place = product_at(gate, SUBGROUP * e + i, lane);
             products[place] = words(row[0]);
-            products[place + LANES] = words(row[1]);
+            products[place + SUBGROUP] = words(row[1]);
         }
     }
 }
@@ -190,7 +169,7 @@ fn carry_at(part: u32, place: u32, direction: u32, unit: u32) -> u32 {
     return (((part * args.batch + place) * 2u + direction) * args.hidden + unit) / 4u;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let direction = group.y;
@@ -198,7 +177,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     for (var step = end; step > args.first_step; step--) {
         let t = step - 1u;
         let running = running_at(group.x, t);
-        for (var unit = 4u * lane; unit < h; unit += 4u * LANES) {
+        for (var unit = 4u * lane; unit < h; unit += 4u * SUBGROUP) {
             for (var s = 0u; s < running; s++) {
                 step_backward(range_of(group.x, s), group.x * SEQUENCES + s, direction, t, unit);
             }
@@ -215,21 +194,21 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let second = min(unit + HALF, h - 4u) / 4u;
             var sums = Sums();
             let first_weight = direction * h * h;
-            if (running > LANES) {
+            if (running > SUBGROUP) {
                 for (var k = 0u; k < 4u * h; k += DEPTH) {
                     var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
                     for (var e = 0u; e < EIGHTS; e++) {
-                        sums[e] = multiply_rows(floats(dgates[gate_at(rows[e], direction, k)]), &weights, sums[e]);
+                        sums[e] = multiply_rows(floats(gates_gradient[gate_at(rows[e], direction, k)]), &weights, sums[e]);
                     }
                 }
             } else {
                 for (var k = 0u; k < 4u * h; k += DEPTH) {
                     var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                    sums[0] = multiply_rows(floats(dgates[gate_at(rows[0], direction, k)]), &weights, sums[0]);
+                    sums[0] = multiply_rows(floats(gates_gradient[gate_at(rows[0], direction, k)]), &weights, sums[0]);
                 }
             }
             keep_products(0u, running, lane, &sums);
-            for (var four = lane; four < TILE_COLUMNS / 4u; four += LANES) {
+            for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
                     let place = carry_at(1u + t % 2u, group.x * SEQUENCES + s, direction, tile + 4u * four);
                     carry[place] = products[product_at(0u, s, four)];
@@ -264,7 +243,7 @@ fn step_backward(range: vec2<u32>, place: u32, direction: u32, t: u32, unit: u32
     if (t > 0u) {
         before = floats(saved_cells[state_at(row_at(range, direction, t - 1u), direction, unit)]);
     }
-    var dh = 0.5 * floats(dy[(row * args.hidden + unit) / 4u]);
+    var dh = 0.5 * floats(y_gradient[(row * args.hidden + unit) / 4u]);
     var dc = vec4<f32>();
     if (range.x + t + 1u < range.y) {
         dh += floats(carry[carry_at(1u + (t + 1u) % 2u, place, direction, unit)]);
@@ -272,8 +251,8 @@ fn step_backward(range: vec2<u32>, place: u32, direction: u32, t: u32, unit: u32
     }
     dc += dh * output * (1.0 - squashed * squashed);
     carry[carry_at(0u, place, direction, unit)] = words(dc * forget);
-    dgates[gate] = words(dc * update * input * (1.0 - input));
-    dgates[gate + pitch] = words(dc * before * forget * (1.0 - forget));
-    dgates[gate + 2u * pitch] = words(dc * input * (1.0 - update * update));
-    dgates[gate + 3u * pitch] = words(dh * squashed * output * (1.0 - output));
+    gates_gradient[gate] = words(dc * update * input * (1.0 - input));
+    gates_gradient[gate + pitch] = words(dc * before * forget * (1.0 - forget));
+    gates_gradient[gate + 2u * pitch] = words(dc * input * (1.0 - update * update));
+    gates_gradient[gate + 3u * pitch] = words(dh * squashed * output * (1.0 - output));
 }

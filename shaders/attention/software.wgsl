@@ -1,52 +1,27 @@
-// `shaders/attention.wgsl` for software adapters: one subgroup per eight queries (or keys), head and utterance. The other
+// `attention` for software adapters: one subgroup per eight queries (or keys), head and utterance. The other
 // side passes by eight rows at a time, each fetched by one invocation and handed on by shuffles; a running maximum is moved
 // once for all eight. The head size must be a multiple of four.
 
-import package::lanes::words::{Words, floats, words};
+import super::interface::{
+    args, q, k, v, ranges, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient,
+    k_gradient, v_gradient,
+};
+import package::shared::words::{floats, words};
 import package::shared::grid::flat_group;
 import package::shared::numbers::exponential;
-
-struct Args {
-    query_rows: u32,
-    heads: u32,
-    head_size: u32,
-    width: u32,
-    scale: f32,
-    accumulate_first: u32,
-    accumulate_second: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> q: array<Words>;
-@group(0) @binding(2) var<storage, read> k: array<Words>;
-@group(0) @binding(3) var<storage, read> v: array<Words>;
-/// [blocks] of (first query row, end, first key row, end): at most BLOCK queries and all their utterance's keys; in
-/// `backward_keys` at most BLOCK keys and all their utterance's queries
-@group(0) @binding(4) var<storage, read> ranges: array<vec4<u32>>;
-@group(0) @binding(5) var<storage, read_write> o: array<Words>;
-/// [query rows, heads]
-@group(0) @binding(6) var<storage, read_write> log_sum_exp: array<f32>;
-@group(0) @binding(7) var<storage, read> dy: array<Words>;
-@group(0) @binding(8) var<storage, read> saved_o: array<Words>;
-@group(0) @binding(9) var<storage, read> saved_log_sum_exp: array<f32>;
-/// [query rows, heads] of (log-sum-exp, δ)
-@group(0) @binding(10) var<storage, read_write> statistics_out: array<vec2<f32>>;
-@group(0) @binding(11) var<storage, read> statistics_in: array<vec2<f32>>;
-@group(0) @binding(12) var<storage, read_write> dq: array<Words>;
-@group(0) @binding(13) var<storage, read_write> dk: array<Words>;
-@group(0) @binding(14) var<storage, read_write> dv: array<Words>;
 
 /// A head's columns in registers, four at a time; smaller heads are filled with zeros.
 @if(head8) const QUADS: u32 = 2;
 @if(head16) const QUADS: u32 = 4;
 @if(head32) const QUADS: u32 = 8;
 @if(head64) const QUADS: u32 = 16;
-/// Invocations of a workgroup, and rows of the other side that are held at a time.
-const LANES: u32 = 8;
+/// Invocations of a subgroup, and rows of the other side that are held at a time.
+const SUBGROUP: u32 = 8;
+const WORKGROUP: u32 = SUBGROUP;
 /// Queries (or keys) of an invocation.
 const ROWS: u32 = 2;
 /// Queries (or keys) of a workgroup.
-const BLOCK: u32 = LANES * ROWS;
+const BLOCK: u32 = SUBGROUP * ROWS;
 /// Less than any score, and finite: a running maximum to start from.
 const LOWEST: f32 = -3e38;
 
@@ -86,10 +61,10 @@ fn load_v(row: u32, head: u32) -> Head {
     return value;
 }
 
-fn load_dy(row: u32, head: u32) -> Head {
+fn load_y_gradient(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), floats(dy[place(row, head) + select(0u, quad, has(quad))]), has(quad));
+        value[quad] = select(vec4<f32>(), floats(y_gradient[place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -153,14 +128,14 @@ fn own_quad(row: Head, quad: u32) -> vec4<f32> {
     return value;
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.y];
     let head = group.x;
     let first_row = range.x + lane;
     var own: array<Head, ROWS>;
     for (var r = 0u; r < ROWS; r++) {
-        own[r] = scaled(args.scale, load_q(min(first_row + r * LANES, max(range.y, 1u) - 1u), head));
+        own[r] = scaled(args.scale, load_q(min(first_row + r * SUBGROUP, max(range.y, 1u) - 1u), head));
     }
     var sums: array<Head, ROWS>;
     var highest: array<f32, ROWS>;
@@ -171,13 +146,13 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         total[r] = 0.0;
     }
     let end = range.w;
-    for (var first = range.z; first < end; first += LANES) {
+    for (var first = range.z; first < end; first += SUBGROUP) {
         let key_row = min(first + lane, end - 1u);
         let keys = load_k(key_row, head);
         let values = load_v(key_row, head);
-        var scores: array<array<f32, ROWS>, LANES>;
+        var scores: array<array<f32, ROWS>, SUBGROUP>;
         var new_highest = highest;
-        for (var i = 0u; i < LANES; i++) {
+        for (var i = 0u; i < SUBGROUP; i++) {
             let key = from_lane(keys, i);
             for (var r = 0u; r < ROWS; r++) {
                 scores[i][r] = product(own[r], key);
@@ -192,7 +167,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             sums[r] = scaled(shrink, sums[r]);
         }
         highest = new_highest;
-        for (var i = 0u; i < LANES; i++) {
+        for (var i = 0u; i < SUBGROUP; i++) {
             let value = from_lane(values, i);
             for (var r = 0u; r < ROWS; r++) {
                 let p = select(0.0, exponential(scores[i][r] - highest[r]), first + i < end);
@@ -202,7 +177,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         }
     }
     for (var r = 0u; r < ROWS; r++) {
-        let row = first_row + r * LANES;
+        let row = first_row + r * SUBGROUP;
         if (row < range.y) {
             // Without a key the row is zero and the log of nothing is -infinity.
             let scale = select(0.0, 1.0 / total[r], total[r] != 0.0);
@@ -216,76 +191,76 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn statistics(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = flat_group(group, groups) * LANES + lane;
+    let i = flat_group(group, groups) * WORKGROUP + lane;
     if (i >= args.query_rows * args.heads) {
         return;
     }
     let first = place(i / args.heads, i % args.heads);
     var delta = 0.0;
     for (var quad = 0u; quad < args.head_size / 4u; quad++) {
-        delta += dot(floats(dy[first + quad]), floats(saved_o[first + quad]));
+        delta += dot(floats(y_gradient[first + quad]), floats(saved_o[first + quad]));
     }
     statistics_out[i] = vec2<f32>(saved_log_sum_exp[i], delta);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.y];
     let head = group.x;
     let first_row = range.x + lane;
     var own: array<Head, ROWS>;
-    var own_dy: array<Head, ROWS>;
+    var own_y_gradient: array<Head, ROWS>;
     var statistic: array<vec2<f32>, ROWS>;
     var sums: array<Head, ROWS>;
     for (var r = 0u; r < ROWS; r++) {
-        let row = min(first_row + r * LANES, max(range.y, 1u) - 1u);
+        let row = min(first_row + r * SUBGROUP, max(range.y, 1u) - 1u);
         own[r] = scaled(args.scale, load_q(row, head));
-        own_dy[r] = load_dy(row, head);
+        own_y_gradient[r] = load_y_gradient(row, head);
         statistic[r] = statistics_in[row * args.heads + head];
         sums[r] = Head();
     }
     let end = range.w;
-    for (var first = range.z; first < end; first += LANES) {
+    for (var first = range.z; first < end; first += SUBGROUP) {
         let key_row = min(first + lane, end - 1u);
         let keys = load_k(key_row, head);
         let values = load_v(key_row, head);
-        var ds: array<array<f32, ROWS>, LANES>;
-        for (var i = 0u; i < LANES; i++) {
+        var ds: array<array<f32, ROWS>, SUBGROUP>;
+        for (var i = 0u; i < SUBGROUP; i++) {
             let key = from_lane(keys, i);
             let value = from_lane(values, i);
             for (var r = 0u; r < ROWS; r++) {
                 let p = exponential(product(own[r], key) - statistic[r].x);
-                ds[i][r] = select(0.0, p * (product(own_dy[r], value) - statistic[r].y), first + i < end);
+                ds[i][r] = select(0.0, p * (product(own_y_gradient[r], value) - statistic[r].y), first + i < end);
             }
         }
-        for (var i = 0u; i < LANES; i++) {
+        for (var i = 0u; i < SUBGROUP; i++) {
             let key = from_lane(keys, i);
             for (var r = 0u; r < ROWS; r++) {
                 sums[r] = add(sums[r], ds[i][r], key);
             }
         }
     }
-    for (var row = first_row; row < min(range.y, first_row + BLOCK); row += LANES) {
-        let queries = own_row(sums, (row - first_row) / LANES);
+    for (var row = first_row; row < min(range.y, first_row + BLOCK); row += SUBGROUP) {
+        let queries = own_row(sums, (row - first_row) / SUBGROUP);
         for (var quad = 0u; quad < args.head_size / 4u; quad++) {
             let at = place(row, head) + quad;
             let gradient = own_quad(queries, quad) * args.scale;
             if (args.accumulate_first != 0u) {
-                dq[at] = words(floats(dq[at]) + gradient);
+                q_gradient[at] = words(floats(q_gradient[at]) + gradient);
             } else {
-                dq[at] = words(gradient);
+                q_gradient[at] = words(gradient);
             }
         }
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.y];
     let head = group.x;
@@ -295,21 +270,21 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     var sums_k: array<Head, ROWS>;
     var sums_v: array<Head, ROWS>;
     for (var r = 0u; r < ROWS; r++) {
-        let row = min(first_row + r * LANES, max(range.w, 1u) - 1u);
+        let row = min(first_row + r * SUBGROUP, max(range.w, 1u) - 1u);
         own_k[r] = scaled(args.scale, load_k(row, head));
         own_v[r] = load_v(row, head);
         sums_k[r] = Head();
         sums_v[r] = Head();
     }
     let end = range.y;
-    for (var first = range.x; first < end; first += LANES) {
+    for (var first = range.x; first < end; first += SUBGROUP) {
         let query_row = min(first + lane, end - 1u);
         let queries = load_q(query_row, head);
-        let gradients = load_dy(query_row, head);
+        let gradients = load_y_gradient(query_row, head);
         let statistics = statistics_in[query_row * args.heads + head];
-        var p: array<array<f32, ROWS>, LANES>;
-        var ds: array<array<f32, ROWS>, LANES>;
-        for (var i = 0u; i < LANES; i++) {
+        var p: array<array<f32, ROWS>, SUBGROUP>;
+        var ds: array<array<f32, ROWS>, SUBGROUP>;
+        for (var i = 0u; i < SUBGROUP; i++) {
             let query = from_lane(queries, i);
             let gradient = from_lane(gradients, i);
             let statistic = subgroupShuffle(statistics, i);
@@ -319,7 +294,7 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
                 ds[i][r] = select(0.0, p[i][r] * (product(own_v[r], gradient) - statistic.y), within);
             }
         }
-        for (var i = 0u; i < LANES; i++) {
+        for (var i = 0u; i < SUBGROUP; i++) {
             let query = from_lane(queries, i);
             let gradient = from_lane(gradients, i);
             for (var r = 0u; r < ROWS; r++) {
@@ -328,22 +303,22 @@ fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             }
         }
     }
-    for (var row = first_row; row < min(range.w, first_row + BLOCK); row += LANES) {
-        let keys = own_row(sums_k, (row - first_row) / LANES);
-        let values = own_row(sums_v, (row - first_row) / LANES);
+    for (var row = first_row; row < min(range.w, first_row + BLOCK); row += SUBGROUP) {
+        let keys = own_row(sums_k, (row - first_row) / SUBGROUP);
+        let values = own_row(sums_v, (row - first_row) / SUBGROUP);
         for (var quad = 0u; quad < args.head_size / 4u; quad++) {
             let at = place(row, head) + quad;
             let key_gradient = own_quad(keys, quad) * args.scale;
             let value_gradient = own_quad(values, quad);
             if (args.accumulate_first != 0u) {
-                dk[at] = words(floats(dk[at]) + key_gradient);
+                k_gradient[at] = words(floats(k_gradient[at]) + key_gradient);
             } else {
-                dk[at] = words(key_gradient);
+                k_gradient[at] = words(key_gradient);
             }
             if (args.accumulate_second != 0u) {
-                dv[at] = words(floats(dv[at]) + value_gradient);
+                v_gradient[at] = words(floats(v_gradient[at]) + value_gradient);
             } else {
-                dv[at] = words(value_gradient);
+                v_gradient[at] = words(value_gradient);
             }
         }
     }

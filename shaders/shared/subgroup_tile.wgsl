@@ -8,17 +8,19 @@
 // Invocation `lane` holds two fours of columns: 4·lane .. and, HALF further, HALF + 4·lane ..; those of row 8·e + i of the
 // tile in `sums[e][i]`.
 
-const LANES: u32 = 8;
+/// Invocations of a subgroup, which is the whole workgroup.
+const SUBGROUP: u32 = 8;
+const WORKGROUP: u32 = SUBGROUP;
 const TILE_ROWS: u32 = 32;
 const TILE_COLUMNS: u32 = 64;
 /// Distance of an invocation's two fours of columns.
 const HALF: u32 = TILE_COLUMNS / 2;
 /// Rows of a tile by eights.
-const EIGHTS: u32 = TILE_ROWS / LANES;
+const EIGHTS: u32 = TILE_ROWS / SUBGROUP;
 /// Terms of the sum that one step of a product covers.
 const DEPTH: u32 = 4;
 
-alias Eight = array<mat2x4<f32>, LANES>;
+alias Eight = array<mat2x4<f32>, SUBGROUP>;
 alias Sums = array<Eight, EIGHTS>;
 /// The columns' factors: term k of both fours of columns.
 alias Terms = array<mat2x4<f32>, DEPTH>;
@@ -35,7 +37,7 @@ fn eight_of(sums: ptr<function, Sums>, e: u32) -> Eight {
 fn either(first: Eight, second: Eight, is_second: bool) -> Eight {
     var rows = first;
     var other = second;
-    for (var i = 0u; i < LANES; i++) {
+    for (var i = 0u; i < SUBGROUP; i++) {
         rows[i][0] = select(rows[i][0], other[i][0], is_second);
         rows[i][1] = select(rows[i][1], other[i][1], is_second);
     }
@@ -46,7 +48,7 @@ fn either(first: Eight, second: Eight, is_second: bool) -> Eight {
 fn row_of(eight: Eight, i: u32) -> mat2x4<f32> {
     var rows = eight;
     var row = rows[0];
-    for (var other = 1u; other < LANES; other++) {
+    for (var other = 1u; other < SUBGROUP; other++) {
         row[0] = select(row[0], rows[other][0], i == other);
         row[1] = select(row[1], rows[other][1], i == other);
     }

@@ -1,41 +1,16 @@
-// `shaders/linear.wgsl` for software adapters: the same products by `lanes/product.wgsl`. All matrices are seen as vec4s, so
+// `linear` for software adapters: the same products by `shared/subgroup_tile.wgsl`. All matrices are seen as vec4s, so
 // their widths and columns must be multiples of four.
 
-import package::lanes::product::{
-    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import package::shared::subgroup_tile::{
+    SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
     row_of
 };
-import package::lanes::words::{Words, floats, words};
-
-struct Args {
-    rows: u32,
-    inputs: u32,
-    outputs: u32,
-    has_bias: u32,
-    relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-    /// In `backward_weight`, x and dy may be columns of wider matrices: width of a row and first column of each
-    x_pitch: u32,
-    x_column: u32,
-    dy_pitch: u32,
-    dy_column: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<Words>;
-@group(0) @binding(2) var<storage, read> weight: array<Words>;
-@group(0) @binding(3) var<storage, read> bias: array<Words>;
-@group(0) @binding(4) var<storage, read_write> y: array<Words>;
-@group(0) @binding(5) var<storage, read> dy: array<Words>;
-@group(0) @binding(6) var<storage, read> gate: array<Words>;
-@group(0) @binding(7) var<storage, read_write> dx: array<Words>;
-/// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
-@group(0) @binding(8) var<storage, read_write> partial: array<Words>;
+import package::shared::words::{floats, words};
 
 /// Four values before the activation, none where the ReLU was shut.
 fn gradients(place: u32) -> vec4<f32> {
-    let value = floats(dy[place]);
+    let value = floats(y_gradient[place]);
     if (args.relu == 0u) {
         return value;
     }
@@ -70,7 +45,7 @@ fn store_output(row: u32, output: u32, before: vec4<f32>) {
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let output = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(output, args.outputs - 4u);
@@ -88,12 +63,12 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let first_bias = bias_at(first);
     let second_bias = bias_at(second);
     let stored = min(TILE_ROWS, args.rows - first_row);
-    for (var e = 0u; LANES * e < stored; e++) {
+    for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
-        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+        for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
             let row = row_of(rows, i);
-            store_output(first_row + LANES * e + i, output, row[0] + first_bias);
-            store_output(first_row + LANES * e + i, output + HALF, row[1] + second_bias);
+            store_output(first_row + SUBGROUP * e + i, output, row[0] + first_bias);
+            store_output(first_row + SUBGROUP * e + i, output + HALF, row[1] + second_bias);
         }
     }
 }
@@ -102,14 +77,14 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
     if (input < args.inputs) {
         let place = (row * args.inputs + input) / 4u;
         if (args.accumulate != 0u) {
-            dx[place] = words(floats(dx[place]) + sum);
+            x_gradient[place] = words(floats(x_gradient[place]) + sum);
         } else {
-            dx[place] = words(sum);
+            x_gradient[place] = words(sum);
         }
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(input, args.inputs - 4u) / 4u;
@@ -129,12 +104,12 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         }
     }
     let stored = min(TILE_ROWS, args.rows - first_row);
-    for (var e = 0u; LANES * e < stored; e++) {
+    for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
-        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+        for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
             let row = row_of(rows, i);
-            store_input_gradient(first_row + LANES * e + i, input, row[0]);
-            store_input_gradient(first_row + LANES * e + i, input + HALF, row[1]);
+            store_input_gradient(first_row + SUBGROUP * e + i, input, row[0]);
+            store_input_gradient(first_row + SUBGROUP * e + i, input + HALF, row[1]);
         }
     }
 }
@@ -145,7 +120,7 @@ fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = (args.x_column + min(input, args.inputs - 4u)) / 4u;
@@ -162,7 +137,7 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
             let x_row = row * args.x_pitch / 4u;
-            left[i] = select(vec4<f32>(), gradients((row * args.dy_pitch + args.dy_column + output) / 4u), k + i < end);
+            left[i] = select(vec4<f32>(), gradients((row * args.y_gradient_pitch + args.y_gradient_column + output) / 4u), k + i < end);
             right[i] = mat2x4<f32>(floats(x[x_row + first]), floats(x[x_row + second]));
             bias_sums += left[i];
         }
@@ -172,12 +147,12 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
     let slab = group.z * args.outputs * (args.inputs + 1u);
     let stored = min(TILE_ROWS, args.outputs - first_output);
-    for (var e = 0u; LANES * e < stored; e++) {
+    for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
-        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+        for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
             let row = row_of(rows, i);
-            store_weight_gradient(slab, first_output + LANES * e + i, input, row[0]);
-            store_weight_gradient(slab, first_output + LANES * e + i, input + HALF, row[1]);
+            store_weight_gradient(slab, first_output + SUBGROUP * e + i, input, row[0]);
+            store_weight_gradient(slab, first_output + SUBGROUP * e + i, input + HALF, row[1]);
         }
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {

@@ -1,45 +1,20 @@
-// `shaders/conv_pool.wgsl` for software adapters: the same products over rows by `lanes/product.wgsl`. The widths of x and y must
+// `conv_pool` for software adapters: the same products over rows by `shared/subgroup_tile.wgsl`. The widths of x and y must
 // be multiples of four.
 
-import package::lanes::product::{
-    LANES, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
+import super::interface::{
+    args, x, packed_weight, bias, input_offsets, output_offsets, output_owners, y, winners, gradients, edges, x_gradient, partial,
+};
+import package::shared::subgroup_tile::{
+    SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
     terms_of, eight_of, row_of
 };
-import package::lanes::words::{Words, floats, words};
+import package::shared::words::{floats, words};
 import package::shared::pooling::{WINDOW, TAPS, wins, winner_words, edges_within, reaches};
 
-struct Args {
-    input_rows: u32,
-    output_rows: u32,
-    inputs: u32,
-    outputs: u32,
-    relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> x: array<Words>;
-/// [outputs, 3, inputs]
-@group(0) @binding(2) var<storage, read> packed_weight: array<Words>;
-@group(0) @binding(3) var<storage, read> bias: array<Words>;
-@group(0) @binding(4) var<storage, read> input_offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> output_offsets: array<u32>;
-/// [output rows]: utterance of a window
-@group(0) @binding(6) var<storage, read> output_owners: array<u32>;
-@group(0) @binding(7) var<storage, read_write> y: array<Words>;
-@group(0) @binding(8) var<storage, read_write> winners: array<u32>;
-@group(0) @binding(9) var<storage, read> gradients: array<Words>;
-/// [input rows]
-@group(0) @binding(10) var<storage, read> edges: array<u32>;
-@group(0) @binding(11) var<storage, read_write> dx: array<Words>;
-/// [slabs, outputs · inputs · 3 + outputs]
-@group(0) @binding(12) var<storage, read_write> partial: array<f32>;
-
 /// Windows of a forward tile.
-const WINDOWS: u32 = LANES;
+const WINDOWS: u32 = SUBGROUP;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let output = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(output, args.outputs - 4u);
@@ -113,7 +88,7 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(input, args.inputs - 4u) / 4u;
@@ -142,12 +117,12 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
         }
     }
     let stored = min(TILE_ROWS, args.input_rows - first_row);
-    for (var e = 0u; LANES * e < stored; e++) {
+    for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
-        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+        for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
             let row = row_of(rows, i);
-            store_input_gradient(first_row + LANES * e + i, input, row[0]);
-            store_input_gradient(first_row + LANES * e + i, input + HALF, row[1]);
+            store_input_gradient(first_row + SUBGROUP * e + i, input, row[0]);
+            store_input_gradient(first_row + SUBGROUP * e + i, input + HALF, row[1]);
         }
     }
 }
@@ -156,14 +131,14 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
     if (input < args.inputs) {
         let place = (row * args.inputs + input) / 4u;
         if (args.accumulate != 0u) {
-            dx[place] = words(floats(dx[place]) + sum);
+            x_gradient[place] = words(floats(x_gradient[place]) + sum);
         } else {
-            dx[place] = words(sum);
+            x_gradient[place] = words(sum);
         }
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let columns = TAPS * args.inputs;
     let column = group.x * TILE_COLUMNS + 4u * lane;
@@ -193,12 +168,12 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
     }
     let slab = group.z * args.outputs * (columns + 1u);
     let stored = min(TILE_ROWS, args.outputs - first_output);
-    for (var e = 0u; LANES * e < stored; e++) {
+    for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
-        for (var i = 0u; i < min(LANES, stored - LANES * e); i++) {
+        for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
             let row = row_of(rows, i);
-            store_weight_gradient(slab, first_output + LANES * e + i, column, row[0]);
-            store_weight_gradient(slab, first_output + LANES * e + i, column + HALF, row[1]);
+            store_weight_gradient(slab, first_output + SUBGROUP * e + i, column, row[0]);
+            store_weight_gradient(slab, first_output + SUBGROUP * e + i, column + HALF, row[1]);
         }
     }
     if (group.x == 0u && first_output + 4u * lane < args.outputs) {

@@ -1,39 +1,11 @@
-// The recurrence of a bidirectional LSTM (2–5), its time loop inside the kernel. One workgroup runs SEQUENCES sequences
-// of similar length in one direction; the states and what the next step needs first stay on chip, the weights stream from cache.
-// forward   i, f, o = σ(a), g = tanh(a), a = x·W_ihᵀ + b_ih (by `linear`) + b_hh + h_{t-1}·W_hhᵀ;
-//           c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
-// backward  the gradients of a, walking back; everything else is a product of them (`linear`)
-// gates: [rows, 2 · 4H] (directions, then i f g o, then units), cells, previous, hidden: [rows, 2H]
+// `bilstm` for graphics hardware: a workgroup runs SEQUENCES sequences; the states and what the next step needs first stay on chip,
+// the weights stream from cache.
 
+import super::interface::{
+    args, recurrent, forward_recurrent, bias, offsets, by_length, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells,
+    gates_gradient, carry,
+};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
-
-struct Args {
-    rows: u32,
-    batch: u32,
-    hidden: u32,
-    /// The dispatch covers steps first_step .. end_step, so that long sequences stay within a driver's patience.
-    first_step: u32,
-    end_step: u32,
-}
-
-@group(0) @binding(0) var<uniform> args: Args;
-/// W_hh [2 · 4H, H]
-@group(0) @binding(1) var<storage, read> recurrent: array<f32>;
-/// W_hh as the forward loop reads it: [2, H (summed over), H (unit)] of the four gates
-@group(0) @binding(2) var<storage, read> forward_recurrent: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> by_length: array<u32>;
-@group(0) @binding(6) var<storage, read_write> gates: array<f32>;
-@group(0) @binding(7) var<storage, read_write> cells: array<f32>;
-@group(0) @binding(8) var<storage, read_write> previous: array<f32>;
-@group(0) @binding(9) var<storage, read_write> hidden: array<f32>;
-@group(0) @binding(10) var<storage, read> dy: array<f32>;
-@group(0) @binding(11) var<storage, read> saved_gates: array<f32>;
-@group(0) @binding(12) var<storage, read> saved_cells: array<f32>;
-@group(0) @binding(13) var<storage, read_write> dgates: array<f32>;
-/// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
-@group(0) @binding(14) var<storage, read_write> carry: array<f32>;
 
 /// Hidden units that a workgroup works on at a time, and sequences of one invocation.
 const UNITS: u32 = 128;
@@ -42,7 +14,7 @@ const OWN: u32 = 4;
 const SEQUENCES: u32 = 8;
 const SHARES: u32 = SEQUENCES / OWN;
 /// Invocation `lane` has the unit lane % UNITS and the sequences of share lane / UNITS.
-const LANES: u32 = UNITS * SHARES;
+const WORKGROUP: u32 = UNITS * SHARES;
 const MAX_HIDDEN: u32 = 512;
 /// Terms of a product whose weights are fetched while those before are multiplied.
 const BLOCK: u32 = 4;
@@ -110,7 +82,7 @@ fn state_weights(direction: u32, k: u32, unit: u32) -> mat4x4<f32> {
     );
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let direction = group.y;
@@ -231,7 +203,7 @@ fn share_gradients(lane: u32, gradients: array<vec4<f32>, 4>) {
     }
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let direction = group.y;
@@ -271,7 +243,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                     if (t > 0u) {
                         cell_before[s] = saved_cells[state_at(row_at(own.first[s], direction, t - 1u), direction, unit)];
                     }
-                    dh[s] += 0.5 * dy[row * h + unit];
+                    dh[s] += 0.5 * y_gradient[row * h + unit];
                 }
             }
             let squashed = hyperbolic_tangents(cell);
@@ -345,10 +317,10 @@ fn store_gradients(own: Own, direction: u32, t: u32, unit: u32, gradients: array
     for (var s = 0u; s < OWN; s++) {
         if (t < own.lengths[s] && unit < args.hidden) {
             let place = gate_at(row_at(own.first[s], direction, t), direction, unit);
-            dgates[place] = gradients[0][s];
-            dgates[place + args.hidden] = gradients[1][s];
-            dgates[place + 2u * args.hidden] = gradients[2][s];
-            dgates[place + 3u * args.hidden] = gradients[3][s];
+            gates_gradient[place] = gradients[0][s];
+            gates_gradient[place + args.hidden] = gradients[1][s];
+            gates_gradient[place + 2u * args.hidden] = gradients[2][s];
+            gates_gradient[place + 3u * args.hidden] = gradients[3][s];
             carry[carry_at(0u, own.utterances[s], direction, unit)] = cells_back[s];
         }
     }
@@ -361,7 +333,7 @@ fn gradients_of(own: Own, direction: u32, t: u32, unit: u32) -> array<vec4<f32>,
         if (t < own.lengths[s] && unit < args.hidden) {
             let place = gate_at(row_at(own.first[s], direction, t), direction, unit);
             for (var g = 0u; g < 4u; g++) {
-                gradients[g][s] = dgates[place + g * args.hidden];
+                gradients[g][s] = gates_gradient[place + g * args.hidden];
             }
         }
     }

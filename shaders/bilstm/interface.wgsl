@@ -1,0 +1,43 @@
+// The recurrence of a bidirectional LSTM (2–5), its time loop inside the kernel: a workgroup runs some sequences of similar length in
+// one direction.
+// forward   i, f, o = σ(a), g = tanh(a), a = x·W_ihᵀ + b_ih (by `linear`) + b_hh + h_{t-1}·W_hhᵀ;
+//           c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
+// backward  the gradients of a, walking back; everything else is a product of them (`linear`)
+// gates: [rows, 2 · 4H] (directions, then i f g o, then units), cells, previous, hidden: [rows, 2H]
+
+@if(software) import package::shared::words::Words;
+
+struct Args {
+    rows: u32,
+    batch: u32,
+    hidden: u32,
+    /// The dispatch covers steps first_step .. end_step, so that long sequences stay within a driver's patience.
+    first_step: u32,
+    end_step: u32,
+}
+
+/// What the matrices are read and written by.
+@if(software) alias Element = Words;
+@else alias Element = f32;
+/// The same of `forward_recurrent`.
+@if(software) alias Weights = Words;
+@else alias Weights = vec4<f32>;
+
+@group(0) @binding(0) var<uniform> args: Args;
+/// W_hh [2 · 4H, H]
+@group(0) @binding(1) var<storage, read> recurrent: array<Element>;
+/// W_hh as the forward loop reads it: [2, H (summed over), H (unit)] of the four gates; in `software` W_hh itself
+@group(0) @binding(2) var<storage, read> forward_recurrent: array<Weights>;
+@group(0) @binding(3) var<storage, read> bias: array<Element>;
+@group(0) @binding(4) var<storage, read> offsets: array<u32>;
+@group(0) @binding(5) var<storage, read> by_length: array<u32>;
+@group(0) @binding(6) var<storage, read_write> gates: array<Element>;
+@group(0) @binding(7) var<storage, read_write> cells: array<Element>;
+@group(0) @binding(8) var<storage, read_write> previous: array<Element>;
+@group(0) @binding(9) var<storage, read_write> hidden: array<Element>;
+@group(0) @binding(10) var<storage, read> y_gradient: array<Element>;
+@group(0) @binding(11) var<storage, read> saved_gates: array<Element>;
+@group(0) @binding(12) var<storage, read> saved_cells: array<Element>;
+@group(0) @binding(13) var<storage, read_write> gates_gradient: array<Element>;
+/// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
+@group(0) @binding(14) var<storage, read_write> carry: array<Element>;

@@ -1,0 +1,185 @@
+// What the products of `conv_pool` on graphics hardware read and write, four numbers at a time: as vec4s where inputs and outputs are
+// multiples of four (`vec4`), else one by one.
+
+import super::interface::{args, x, packed_weight, bias, y, gradients, edges, x_gradient, partial};
+import package::shared::pooling::{TAPS, reaches};
+
+/// Which of a row's three parts a term belongs to, each `width` terms long; TAPS past the last.
+fn tap_of(term: u32, width: u32) -> u32 {
+    return u32(term >= width) + u32(term >= 2u * width) + u32(term >= 3u * width);
+}
+
+/// Of four rows, the last one's where there are fewer.
+fn edges_of(row: u32, end: u32) -> vec4<u32> {
+    let last = max(end, 1u) - 1u;
+    let at = min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+    return vec4<u32>(edges[at.x], edges[at.y], edges[at.z], edges[at.w]);
+}
+
+/// A block of four rows of four terms from `term` on, each row's zero where it does not reach; the terms of a row lie in three
+/// parts of `width`.
+fn reached(rows: mat4x4<f32>, row_edges: vec4<u32>, term: u32, width: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        reached_quad(rows[0], row_edges.x, term, width),
+        reached_quad(rows[1], row_edges.y, term, width),
+        reached_quad(rows[2], row_edges.z, term, width),
+        reached_quad(rows[3], row_edges.w, term, width),
+    );
+}
+
+fn reached_quad(values: vec4<f32>, row_edges: u32, term: u32, width: u32) -> vec4<f32> {
+    @if(vec4) {
+        return select(vec4<f32>(), values, reaches(row_edges, tap_of(term, width)));
+    }
+    @else {
+        let are_reached = vec4<bool>(
+            reaches(row_edges, tap_of(term, width)),
+            reaches(row_edges, tap_of(term + 1u, width)),
+            reaches(row_edges, tap_of(term + 2u, width)),
+            reaches(row_edges, tap_of(term + 3u, width)),
+        );
+        return select(vec4<f32>(), values, are_reached);
+    }
+}
+
+// Of what lies outside a matrix these load something within: such sums are not stored, such terms count as zero, and so does
+// what a row does not reach.
+
+/// Four of the 3 · inputs numbers that a row reads.
+fn input_quad(row: u32, term: u32) -> vec4<f32> {
+    let place = row * args.inputs + term;
+    @if(vec4) {
+        return x[(clamp(place, args.inputs, (args.input_rows + 1u) * args.inputs - 4u) - args.inputs) / 4u];
+    }
+    @else {
+        let last = vec4<u32>((args.input_rows + 1u) * args.inputs - 1u);
+        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.inputs), last) - args.inputs;
+        return vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+    }
+}
+
+/// Four of the 3 · outputs gradients that reach a row.
+fn gradient_quad(row: u32, term: u32) -> vec4<f32> {
+    let place = row * args.outputs + term;
+    @if(vec4) {
+        return gradients[(clamp(place, args.outputs, (args.input_rows + 1u) * args.outputs - 4u) - args.outputs) / 4u];
+    }
+    @else {
+        let last = vec4<u32>((args.input_rows + 1u) * args.outputs - 1u);
+        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs), last) - args.outputs;
+        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
+    }
+}
+
+/// Gradients at four outputs of a row.
+fn output_gradients(row: u32, output: u32, end: u32) -> vec4<f32> {
+    let start = min(row, max(end, 1u) - 1u) * args.outputs;
+    @if(vec4) {
+        return gradients[(start + min(output, args.outputs - 4u)) / 4u];
+    }
+    @else {
+        let at = start + min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
+        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
+    }
+}
+
+/// Four of the `columns` packed weights from `start` on.
+fn weight_quad(start: u32, first: u32, columns: u32) -> vec4<f32> {
+    @if(vec4) {
+        return packed_weight[(start + min(first, columns - 4u)) / 4u];
+    }
+    @else {
+        let at = start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
+        return vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
+    }
+}
+
+/// Four terms of an output's weights.
+fn output_weights(output: u32, term: u32) -> vec4<f32> {
+    return weight_quad(min(output, args.outputs - 1u) * TAPS * args.inputs, term, TAPS * args.inputs);
+}
+
+/// Weights of four inputs for one of the 3 · outputs gradients: those of rows t - 1, t, t + 1, which x[t] reached by the
+/// taps 2, 1, 0.
+fn term_weights(term: u32, input: u32) -> vec4<f32> {
+    let own = min(term, TAPS * args.outputs - 1u);
+    let part = tap_of(own, args.outputs);
+    return weight_quad(((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs, input, args.inputs);
+}
+
+fn put_output(window: u32, output: u32, best: vec4<f32>) {
+    var values = best + bias_quad(output);
+    if (args.relu != 0u) {
+        values = select(values, vec4<f32>(), values < vec4<f32>());
+    }
+    let place = window * args.outputs + output;
+    @if(vec4) {
+        y[place / 4u] = values;
+    }
+    @else {
+        for (var j = 0u; j < min(4u, args.outputs - output); j++) {
+            y[place + j] = values[j];
+        }
+    }
+}
+
+fn bias_quad(output: u32) -> vec4<f32> {
+    @if(vec4) {
+        return bias[output / 4u];
+    }
+    @else {
+        let at = min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
+        return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    }
+}
+
+fn put_input_gradients(row: u32, input: u32, sums: mat4x4<f32>) {
+    put_input_gradient(row, input, sums[0]);
+    put_input_gradient(row + 1u, input, sums[1]);
+    put_input_gradient(row + 2u, input, sums[2]);
+    put_input_gradient(row + 3u, input, sums[3]);
+}
+
+fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
+    if (row >= args.input_rows || input >= args.inputs) {
+        return;
+    }
+    let place = row * args.inputs + input;
+    @if(vec4) {
+        if (args.accumulate != 0u) {
+            x_gradient[place / 4u] += sums;
+        } else {
+            x_gradient[place / 4u] = sums;
+        }
+    }
+    @else {
+        var values = sums;
+        for (var j = 0u; j < min(4u, args.inputs - input); j++) {
+            if (args.accumulate != 0u) {
+                x_gradient[place + j] += values[j];
+            } else {
+                x_gradient[place + j] = values[j];
+            }
+        }
+    }
+}
+
+fn put_weight_gradients(slab: u32, output: u32, column: u32, sums: mat4x4<f32>) {
+    put_weight_gradient(slab, output, column, sums[0]);
+    put_weight_gradient(slab, output + 1u, column, sums[1]);
+    put_weight_gradient(slab, output + 2u, column, sums[2]);
+    put_weight_gradient(slab, output + 3u, column, sums[3]);
+}
+
+fn put_weight_gradient(slab: u32, output: u32, column: u32, sums: vec4<f32>) {
+    if (output >= args.outputs) {
+        return;
+    }
+    var values = sums;
+    for (var j = 0u; j < 4u; j++) {
+        let tap = tap_of(column + j, args.inputs);
+        if (tap < TAPS) {
+            partial[slab + (output * args.inputs + column + j - tap * args.inputs) * TAPS + tap] = values[j];
+        }
+    }
+}
