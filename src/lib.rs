@@ -50,6 +50,22 @@
 //! | (18, 19) | global maximum over time, classifier | `global_max`, [`model::layers::Classifier`] |
 //! | (20) | cross-entropy | `cross_entropy` |
 //!
+//! # Features
+//!
+//! All are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or clock
+//! and is checked for WebAssembly: [`base`], [`config`], [`backend`], [`tape`], [`model`], data sets in memory ([`dataset`]), the
+//! training step ([`train`]) and [`check`].
+//!
+//! | feature | what comes with it |
+//! | --- | --- |
+//! | `threads` | the CPU reference on all cores, shaders compiled at once |
+//! | `files` | corpora, WAV, word vectors, prepared data sets, run folders, attention as SVG |
+//! | `codecs` | recordings in every other format, and the embedded corpus, whose recordings are FLAC |
+//! | `report` | experiments with their statistics, profiles, and the pages and plots of both |
+//! | `picture` | attention as PNG |
+//! | `onnx` | trained models for onnxruntime |
+//! | `cli` | the program, with all of the above but `codecs` |
+//!
 //! # Example
 //!
 //! Prepares the embedded corpus, trains for an epoch and predicts a clip, on the CPU reference; with
@@ -85,18 +101,28 @@ pub mod audio;
 pub mod backend;
 pub mod base;
 pub mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
+#[cfg(feature = "files")]
 pub mod corpus;
 pub mod dataset;
+#[cfg(feature = "codecs")]
 pub mod demo;
+#[cfg(feature = "report")]
 pub mod experiment;
 pub mod model;
+#[cfg(feature = "onnx")]
 pub mod onnx;
+#[cfg(feature = "files")]
 pub mod picture;
+#[cfg(feature = "files")]
 pub mod prepare;
+#[cfg(feature = "report")]
 pub mod profile;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod tape;
+#[cfg(feature = "files")]
 pub mod text;
 pub mod train;

@@ -10,8 +10,10 @@ use std::path::Path;
 
 use hound::{SampleFormat, WavReader};
 
+use super::AudioError;
+#[cfg(feature = "codecs")]
+use super::compressed;
 use super::mono::Mono;
-use super::{AudioError, compressed};
 
 /// Reads the recording at `path`: channels averaged, resampled to [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE), full scale
 /// at ±1. Samples of a mono recording at that rate are the file's own, bit for bit.
@@ -31,6 +33,18 @@ pub fn decode(path: &Path) -> Result<Vec<f32>, AudioError> {
         },
         Container::Known => compressed::read(path),
         Container::Other(format) => Err(AudioError::Unsupported { path: path.to_path_buf(), format: format.into() }),
+    }
+}
+
+/// Stands for the decoders of every format but plain WAV.
+#[cfg(not(feature = "codecs"))]
+mod compressed {
+    use std::path::Path;
+
+    use crate::audio::AudioError;
+
+    pub fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
+        Err(AudioError::Unsupported { path: path.to_path_buf(), format: "this coding (the program was built without 'codecs')".into() })
     }
 }
 

@@ -14,7 +14,8 @@ pub const SAMPLE_RATE: u32 = 16_000;
 
 /// Whose MFCC these are. All three take centred frames, power spectra, decibels with a floor below the utterance's
 /// maximum and an orthonormal DCT-II.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Convention {
     /// `librosa.feature.mfcc`, 0.10 and later: Slaney's mel scale, bands of equal area, zeros around the recording
@@ -27,7 +28,8 @@ pub enum Convention {
 }
 
 /// Shape of the window over a frame; both are periodic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// ½ - ½ cos(2πn / window)

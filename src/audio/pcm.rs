@@ -7,7 +7,8 @@ use super::AudioError;
 use super::mono::Mono;
 
 /// How a sample is coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PcmFormat {
     /// 16-bit integers, full scale at ±32768
     #[default]

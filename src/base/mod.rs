@@ -5,14 +5,18 @@
 //! | [`philox`] | counter-based random numbers |
 //! | [`hash`] | hashes of names and data |
 //! | [`real`] | the number types of the reference |
+//! | [`parallel`] | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
 //! | [`tiles`] | tile choices of matrix products |
+//! | [`utterances`] | splits |
 //! | [`words`] | word vectors |
 
 mod elementary;
 pub mod hash;
 pub mod numbers;
+pub mod parallel;
 pub mod philox;
 pub mod real;
 pub mod tiles;
+pub mod utterances;
 pub mod words;

@@ -8,6 +8,7 @@
 pub mod cases;
 pub mod compare;
 pub mod differentiable;
+#[cfg(feature = "files")]
 pub mod dump;
 mod inputs;
 pub mod model;

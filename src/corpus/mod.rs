@@ -11,7 +11,6 @@
 //! [`Layout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub mod cremad;
@@ -32,39 +31,7 @@ mod table;
 pub use error::CorpusError;
 pub use layout::Layout;
 
-/// What an utterance is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    Train,
-    Validation,
-    Test,
-}
-
-impl Split {
-    /// All splits, in the order in which they are reported.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// The name in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-
-    /// The split of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|split| split.name() == name)
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
+pub use crate::base::utterances::{LeftOut, Split};
 
 /// One spoken sentence: a recording, its transcript and its emotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,14 +64,6 @@ pub struct Corpus {
     pub left_out: Vec<LeftOut>,
     /// Utterances whose label is none of the chosen classes, counted by label. They are passed over on purpose.
     pub other_labels: BTreeMap<String, usize>,
-}
-
-/// An utterance that is left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LeftOut {
-    pub id: String,
-    /// One line that names the file and the remedy.
-    pub reason: String,
 }
 
 impl Corpus {

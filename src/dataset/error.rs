@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+#[cfg(feature = "files")]
 use super::store::StoreError;
 
 /// Failure of a prepared data set; each names the file, the tensor and utterance, and the remedy.
 #[derive(Debug, Error)]
 pub enum DatasetError {
+    #[cfg(feature = "files")]
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{}: is of format '{found}', not '{expected}'; make it with 'mcsan prepare'", path.display())]

@@ -11,8 +11,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::DatasetError;
-use super::features::Spool;
 use super::prepared::{Dataset, UtteranceInfo};
+use super::spool::Spool;
 use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
 use super::validate;
 use crate::base::words::WordTable;

@@ -6,22 +6,32 @@
 mod batch;
 mod error;
 mod features;
+#[cfg(feature = "files")]
 mod file;
 mod normalise;
 mod order;
 mod prepared;
+#[cfg(feature = "files")]
 mod replace;
 mod shape;
 pub mod sizes;
+#[cfg(feature = "files")]
+mod spool;
+#[cfg(feature = "files")]
 pub mod store;
+#[cfg(feature = "files")]
 mod validate;
 
 pub use batch::{BatchStatistics, Batcher, HostBatch, SHORTEST_UTTERANCE};
 pub use error::DatasetError;
-pub use features::{FeatureRows, Spool};
+pub use features::FeatureRows;
+#[cfg(feature = "files")]
 pub use file::FORMAT;
 pub use normalise::{Groups, Normalisation, Statistics};
 pub use order::epoch_batches;
 pub use prepared::{Dataset, UtteranceInfo};
+#[cfg(feature = "files")]
 pub use replace::replace_file;
 pub use shape::{BatchShape, lengths};
+#[cfg(feature = "files")]
+pub use spool::Spool;

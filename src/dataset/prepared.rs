@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+#[cfg(feature = "files")]
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::features::FeatureRows;
+use crate::base::utterances::{LeftOut, Split};
 use crate::base::words::WordTable;
-use crate::corpus::{LeftOut, Split, Utterance};
+#[cfg(feature = "files")]
+use crate::corpus::Utterance;
 
 /// Features, tokens and labels of a corpus, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,6 +65,7 @@ pub struct UtteranceInfo {
     pub audio: String,
 }
 
+#[cfg(feature = "files")]
 impl UtteranceInfo {
     /// What is known of an utterance of the corpus below `root`; its recording is named from there.
     pub fn of(utterance: &Utterance, root: &Path) -> Self {

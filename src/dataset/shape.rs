@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::sizes::{Keys, SizeError};
 use super::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo};
 use crate::base::philox::Stream;
+use crate::base::utterances::Split;
 use crate::base::words::WordTable;
-use crate::corpus::Split;
 
 /// Acoustic features a frame, classes, rows and width of the word vectors: IEMOCAP with GloVe.
 const COEFFICIENTS: usize = 40;

@@ -25,9 +25,9 @@ use crate::train::{Evaluation, Metrics};
 pub const STEM: &str = "ablation";
 
 /// A row of Table 3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
 pub enum Row {
     /// Cross and self modules in parallel, one layer each
     Full,

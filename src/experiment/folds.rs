@@ -21,7 +21,8 @@ const FEWEST: usize = 3;
 const USUAL: usize = 10;
 
 /// What stays together in a fold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// Nothing: utterances at random, every class spread evenly

@@ -4,11 +4,13 @@
 //! to 1 over time; in *sound to words* a moment's column sums to 1 over the words. An acoustic row stands for nine frames
 //! (two pools of three), each of which is centred on its sample: row r spans the samples `(9r - ½)·hop .. (9r + 8½)·hop`.
 
+#[cfg(feature = "picture")]
 mod raster;
 pub(crate) mod svg;
 
 use std::path::Path;
 
+#[cfg(feature = "picture")]
 pub use raster::{PictureError, png};
 
 use crate::audio::mfcc::SAMPLE_RATE;

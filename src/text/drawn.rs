@@ -13,7 +13,8 @@ use crate::base::words::WordTable;
 const STREAM: u64 = 0x776f_7264;
 
 /// What `--oov` chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OutOfVocabulary {
     /// No row: words without a vector are zeros
     #[default]

@@ -15,8 +15,8 @@ use super::session::{Session, Weights};
 use super::{Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::base::numbers::Precision;
+use crate::base::utterances::Split;
 use crate::config::{Selection, Settings};
-use crate::corpus::Split;
 use crate::dataset::Dataset;
 
 /// A training under way.

@@ -2,13 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "files")]
+use super::Checkpoint;
+use super::TrainError;
 use super::batches::Batches;
-use super::metrics::{Metrics, largest, softmax};
+use super::metrics::Metrics;
+#[cfg(feature = "files")]
+use super::metrics::{largest, softmax};
+#[cfg(feature = "files")]
 use super::session::Session;
-use super::{Checkpoint, TrainError};
 use crate::backend::{Backend, as_f32};
 use crate::dataset::Dataset;
-use crate::model::{self, Network};
+#[cfg(feature = "files")]
+use crate::model;
+use crate::model::Network;
 
 /// Utterances of a batch where no gradient is wanted.
 pub const BATCH: usize = 64;
@@ -80,6 +87,7 @@ pub async fn metrics<B: Backend>(
     Ok(Metrics::of(&logits, &batches.labels(utterances), &data.classes))
 }
 
+#[cfg(feature = "files")]
 impl Checkpoint {
     /// Puts the model on a device.
     pub fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {

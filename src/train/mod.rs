@@ -1,22 +1,31 @@
 //! Training: batches, steps, epochs, results, checkpoints.
 
 pub mod batches;
+#[cfg(feature = "files")]
 pub mod checkpoint;
+#[cfg(feature = "files")]
 mod epoch;
 pub mod evaluate;
 pub mod metrics;
 pub mod overfit;
+#[cfg(feature = "files")]
 pub mod predict;
+#[cfg(feature = "files")]
 pub mod run;
+#[cfg(feature = "files")]
 mod run_folder;
 pub mod session;
+#[cfg(feature = "files")]
 mod tensorboard;
 mod trainer;
+#[cfg(feature = "files")]
 pub mod vocabulary;
 
+#[cfg(feature = "files")]
 pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
+#[cfg(feature = "files")]
 pub use predict::{CrossAttention, Inference, Predictor, Spoken};
 pub use session::{Session, Weights};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};
@@ -27,6 +36,7 @@ use crate::audio::mfcc::MfccError;
 use crate::backend::BackendError;
 use crate::config::ConfigError;
 use crate::dataset::DatasetError;
+#[cfg(feature = "files")]
 use crate::dataset::store::StoreError;
 
 /// What can stop a training or an evaluation.
@@ -38,6 +48,7 @@ pub enum TrainError {
     FrontEnd(#[from] MfccError),
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    #[cfg(feature = "files")]
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -56,7 +67,7 @@ pub enum TrainError {
     #[error("the run cannot go on: {reason}")]
     Resume { reason: String },
     #[error("the data have no utterance in the {split} split; choose another, or prepare data that have it")]
-    EmptySplit { split: crate::corpus::Split },
+    EmptySplit { split: crate::base::utterances::Split },
     #[error("model and data do not belong together: {reason}")]
     Misfit { reason: String },
     #[error("the model needs {what} of every utterance; give it")]

@@ -4,8 +4,8 @@ use super::TrainError;
 use super::batches::epoch_batches;
 use super::session::{Session, Weights};
 use crate::backend::Backend;
+use crate::base::utterances::Split;
 use crate::config::{Schedule, Settings};
-use crate::corpus::Split;
 use crate::dataset::Dataset;
 
 /// Loss below which a batch counts as learned.

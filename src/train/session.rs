@@ -1,14 +1,17 @@
 //! Sets up what a training, a check, a profile or an evaluation works with, from settings or a checkpoint and a data set:
 //! dimensions, weights, class weights, normalisation, batches.
 
+#[cfg(feature = "files")]
 use std::path::Path;
 
 use super::batches::Batches;
-use super::checkpoint::read_named;
-use super::{Checkpoint, TrainError, Trainer};
+#[cfg(feature = "files")]
+use super::checkpoint::{Checkpoint, read_named};
+use super::{TrainError, Trainer};
 use crate::backend::Backend;
+use crate::base::utterances::Split;
 use crate::config::Settings;
-use crate::corpus::Split;
+#[cfg(feature = "files")]
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
 use crate::model::{self, Dimensions, Network};
@@ -19,11 +22,13 @@ pub enum Weights<'w> {
     /// Drawn, as `train.seed` says.
     Drawn,
     /// Those of a file, under PyTorch's names.
+    #[cfg(feature = "files")]
     File(&'w Path),
     /// A buffer in the order of the model's parameters.
     Given(&'w [f32]),
 }
 
+#[cfg(feature = "files")]
 impl<'w> Weights<'w> {
     /// What `run.weights` says.
     pub fn of(settings: &'w Settings) -> Self {
@@ -66,6 +71,7 @@ impl<'s, B: Backend> Session<'s, B> {
         let parameters = model::parameters(&settings.model, &dimensions);
         let weights = match weights {
             Weights::Drawn => parameters.initial_values(settings.train.seed),
+            #[cfg(feature = "files")]
             Weights::File(path) => read_named(&Store::open(path)?, &parameters, "")?,
             Weights::Given(weights) => weights.to_vec(),
         };
@@ -86,6 +92,7 @@ impl<'s, B: Backend> Session<'s, B> {
     ///
     /// # Errors
     /// [`TrainError::Misfit`] where they do not belong together.
+    #[cfg(feature = "files")]
     pub fn trained(backend: &'s B, checkpoint: &Checkpoint, data: &'s Dataset) -> Result<Self, TrainError> {
         checkpoint.check_fit(data)?;
         Ok(Self {

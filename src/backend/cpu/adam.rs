@@ -1,11 +1,10 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) in PyTorch's form, with decoupled weight decay λ (Loshchilov & Hutter 2019):
 //! `p -= lr λ p`; `m = β₁ m + (1-β₁) g`; `v = β₂ v + (1-β₂) g²`; `p -= lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)`.
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::gradient_norm::clip_factor;
 use crate::backend::AdamStep;
+use crate::base::parallel::*;
 
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;
@@ -19,8 +18,9 @@ pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], [first, second]: [
     let rate = T::of(step.size.learning_rate / corrections[0]);
     let root = T::of(corrections[1].sqrt());
     let shrink = T::of(1.0 - step.size.learning_rate * step.size.weight_decay);
-    let chunks = (parameters.par_chunks_mut(CHUNK), gradients.par_chunks(CHUNK), first.par_chunks_mut(CHUNK), second.par_chunks_mut(CHUNK));
-    chunks.into_par_iter().for_each(|(parameters, gradients, first, second)| {
+    let moments = first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK));
+    let chunks = parameters.par_chunks_mut(CHUNK).zip(gradients.par_chunks(CHUNK)).zip(moments);
+    chunks.for_each(|((parameters, gradients), (first, second))| {
         for (((p, &g), m), v) in parameters.iter_mut().zip(gradients).zip(first).zip(second) {
             let g = g * clip;
             *m = beta1 * *m + rest1 * g;

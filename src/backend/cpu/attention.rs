@@ -5,11 +5,10 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::product::{View, product};
 use super::wide::{sum, wide};
+use crate::base::parallel::*;
 
 /// Which rows attend to which, and how.
 #[derive(Debug, Clone, Copy)]

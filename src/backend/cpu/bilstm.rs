@@ -10,14 +10,13 @@
 
 use std::cmp::Reverse;
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::linear::rounded;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
 use crate::backend::LstmWeights;
 use crate::base::numbers::Precision;
+use crate::base::parallel::*;
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;

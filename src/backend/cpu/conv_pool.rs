@@ -8,13 +8,12 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::linear::{activate, gated};
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::{add, wide};
 use crate::base::numbers::{Activation, POOL};
+use crate::base::parallel::*;
 
 const WINDOW: usize = POOL as usize;
 const TAPS: usize = 3;

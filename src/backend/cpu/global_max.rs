@@ -1,10 +1,9 @@
 //! Global maximum over time (18): `y[u, c] = max over the rows of utterance u of x[row, c]`, the earliest row on ties, a
 //! NaN before all; the gradient goes to that row alone. Utterances have at least one row.
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::conv_pool::raise;
+use crate::base::parallel::*;
 
 /// `x: [rows, columns]` → the maxima and their rows, `[batch, columns]` each.
 pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec<T>, Vec<u32>) {

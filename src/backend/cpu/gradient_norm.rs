@@ -1,8 +1,7 @@
 //! Euclidean norm of all gradients, and the factor by which clipping scales them.
 
-use rayon::prelude::*;
-
 use super::Real;
+use crate::base::parallel::*;
 
 /// Elements summed by one task; fixed, so that the order of the sum is.
 const CHUNK: usize = 4096;

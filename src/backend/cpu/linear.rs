@@ -5,12 +5,11 @@
 
 use std::borrow::Cow;
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
 use crate::base::numbers::{Activation, Precision};
+use crate::base::parallel::*;
 
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;

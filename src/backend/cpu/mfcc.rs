@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use super::Real;
 use super::product::{View, product};
 use crate::audio::mfcc::{MfccSettings, Padding, SMALLEST_POWER};
+use crate::base::parallel::*;
 
 /// The front-end's constants, see [`crate::audio::mfcc::MfccTables`].
 #[derive(Debug, Clone, Copy)]

@@ -6,10 +6,9 @@
 use std::array;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::wide::{add_rows, wide};
+use crate::base::parallel::*;
 
 /// Rows of the result that one task computes.
 const BLOCK_ROWS: usize = 32;

@@ -4,11 +4,10 @@
 //! The way back, with `a = dy · scale`: `ds = r (a - mean a - x̂ mean(a x̂))`, which x and the residual both get;
 //! `dscale = Σ_rows dy x̂`, `dshift = Σ_rows dy`.
 
-use rayon::prelude::*;
-
 use super::Real;
 use super::product::column_sums;
 use super::wide::{sum, wide};
+use crate::base::parallel::*;
 
 /// PyTorch's default.
 const EPSILON: f64 = 1e-5;

@@ -105,13 +105,13 @@ impl Gpu {
 
 /// Makes one of each, in order, `at_once` on all cores. The backend's one use of threads: in a browser, whose objects stay on
 /// their thread, one is made after the other.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "threads")]
 fn make_all<T: Sync, M: Send>(at_once: bool, of: &[T], make: impl Fn(&T) -> M + Send + Sync) -> Vec<M> {
     use rayon::prelude::*;
     if at_once { of.par_iter().map(make).collect() } else { of.iter().map(make).collect() }
 }
 
-#[cfg(target_family = "wasm")]
+#[cfg(not(feature = "threads"))]
 fn make_all<T, M>(_: bool, of: &[T], make: impl Fn(&T) -> M) -> Vec<M> {
     of.iter().map(make).collect()
 }
