@@ -84,7 +84,9 @@
 //! let backend = Cpu::<f32>::default();
 //! let data = pollster::block_on(prepare_held(&backend, corpus.clone(), text, &Default::default()))?;
 //!
-//! let settings = Settings::default().load(None, &["train.epochs=1".into(), "model.word_width=32".into()])?;
+//! let mut settings = Settings::default();
+//! settings.train.epochs = 1;
+//! settings.model.word_width = 32;
 //! let run = folder.path().join("run");
 //! pollster::block_on(train::run::train(&backend, &settings, &data, Some(&run), None, &mut |_| ()))?;
 //!

@@ -6,7 +6,7 @@ use mcsan::backend::cpu::Cpu;
 use mcsan::check::compare::{Agreement, Silence, Tolerance, compare};
 use mcsan::check::model::check_model;
 use mcsan::check::{Case, Evidence, Kernel, Output, SelectionError, Values, check, dump, examine, fuzz, kernels_named, select};
-use mcsan::config::Settings;
+use mcsan::config::Config;
 use mcsan::dataset::BatchShape;
 use proptest::prelude::*;
 
@@ -242,7 +242,7 @@ fn another_program_can_compute_from_a_dump_what_is_expected() {
 fn a_pass_of_every_variant_in_float32_departs_nowhere() {
     for variant in ["full", "no_audio", "no_text", "no_self", "no_cross", "cross_self", "self_cross"] {
         let set = [format!("model.variant={variant}"), "model.hidden=32".into(), "model.heads=4".into(), "model.dropout=0.2".into()];
-        let settings = Settings::default().load(None, &set).unwrap();
+        let settings = Config::default().load(None, &set).unwrap().settings;
         let shape: BatchShape = "batch=3,frames=40,words=5,ragged".parse().unwrap();
         let points = pollster::block_on(check_model(&Cpu::<f32>::new(), &settings, shape, 6)).unwrap();
         let wrong: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();

@@ -6,7 +6,7 @@ use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{Backend, BackendError};
 use mcsan::check::model::check_model;
 use mcsan::check::{Case, Kernel, Report, check, select};
-use mcsan::config::Settings;
+use mcsan::config::{Config, Settings};
 use mcsan::dataset::BatchShape;
 use proptest::prelude::*;
 
@@ -157,7 +157,7 @@ fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
             "gradient of text_encoder.lstm.weight_ih_l0",
         ),
     ];
-    let settings = Settings::default().load(None, &["model.hidden=32".into(), "model.heads=4".into()]).unwrap();
+    let settings = Config::default().load(None, &["model.hidden=32".into(), "model.heads=4".into()]).unwrap().settings;
     for ((shader, from, to), layer) in sabotage {
         for (name, mut gpu) in gpus("first wrong layer", &[Checking::Off]) {
             break_shader(&mut gpu, shader, from, to);

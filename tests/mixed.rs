@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use mcsan::backend::{Backend, as_f32};
-use mcsan::config::Settings;
+use mcsan::config::{Config, Settings};
 use mcsan::dataset::Dataset;
 use mcsan::model::{self, Dimensions};
 use mcsan::train::batches::Batches;
@@ -15,7 +15,7 @@ fn small(more: &[&str]) -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
     let fixed = ["model.hidden=20", "model.heads=2", "model.feed_forward=32", "data.normalise=none", "train.batch_size=4"];
     let assignments: Vec<String> = fixed.iter().chain(more).map(|text| text.to_string()).collect();
-    (Dataset::load(&path).unwrap(), Settings::default().load(None, &assignments).unwrap())
+    (Dataset::load(&path).unwrap(), Config::default().load(None, &assignments).unwrap().settings)
 }
 
 fn starting_weights(data: &Dataset, settings: &Settings) -> Vec<f32> {
@@ -140,7 +140,7 @@ fn a_run_in_mixed_precision_goes_on_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         let [alone, run] = ["alone", "run"].map(|run| folder.path().join(run));
         let train = |settings: &Settings, folder: &std::path::Path, start| {
-            let options = Options { folder: Some(folder), weights: None, start };
+            let options = Options { folder: Some(folder), start, ..Default::default() };
             let mut skipped = 0;
             let mut count = |event: Event<'_>| skipped += u32::from(matches!(event, Event::Skipped { .. }));
             let finished = pollster::block_on(run::train_with(backend, settings, &data, &options, &mut count)).unwrap();

@@ -4,8 +4,7 @@
 use std::path::PathBuf;
 
 use mcsan::backend::Backend;
-use mcsan::config::Normalise;
-use mcsan::config::Settings;
+use mcsan::config::{Config, Normalise, Settings};
 use mcsan::dataset::Dataset;
 use mcsan::dataset::store::Store;
 use mcsan::model::parameters::{Parameter, Parameters};
@@ -61,7 +60,7 @@ impl Fixture {
         let data = folder.join(text("dataset"));
         Self {
             data: Dataset::load(&data).unwrap(),
-            settings: settings.load(None, &assignments).unwrap(),
+            settings: Config::from(settings).load(None, &assignments).unwrap().settings,
             utterances: (from..to).collect(),
             store,
         }

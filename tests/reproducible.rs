@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use mcsan::backend::{Backend, Matrix, Sink, Write, as_f32};
 use mcsan::base::numbers::Precision;
-use mcsan::config::Settings;
+use mcsan::config::{Config, Settings};
 use mcsan::dataset::Dataset;
 use mcsan::train::{Session, Weights, run};
 
 fn small() -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
     let assignments = ["model.hidden=20", "model.heads=2", "model.feed_forward=32", "data.normalise=none"].map(String::from);
-    (Dataset::load(&path).unwrap(), Settings::default().load(None, &assignments).unwrap())
+    (Dataset::load(&path).unwrap(), Config::default().load(None, &assignments).unwrap().settings)
 }
 
 #[test]
 fn an_utterance_has_the_same_logits_alone_and_in_any_batch_bit_for_bit() {
     let (data, settings) = small();
-    let settings = settings.load(None, &["train.seed=5".into()]).unwrap();
+    let settings = Config::from(settings).load(None, &["train.seed=5".into()]).unwrap().settings;
     on_every_device!("utterance independence", |backend, name| {
         let session = Session::new(backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
         let network = session.network();
@@ -39,7 +39,7 @@ fn an_utterance_has_the_same_logits_alone_and_in_any_batch_bit_for_bit() {
 fn training_twice_gives_the_same_bits_with_dropout_clipping_and_shuffling() {
     let (data, settings) = small();
     let more = ["model.dropout=0.2", "train.clip_norm=0.5", "train.batch_size=4", "train.epochs=3", "train.label_smoothing=0.1"];
-    let settings = settings.load(None, &more.map(String::from)).unwrap();
+    let settings = Config::from(settings).load(None, &more.map(String::from)).unwrap().settings;
     on_every_device!("training twice", |backend, name| {
         let [first, second] = [0, 1].map(|_| {
             let finished = pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap();
@@ -47,7 +47,8 @@ fn training_twice_gives_the_same_bits_with_dropout_clipping_and_shuffling() {
         });
         assert_eq!(first.0.len(), 6);
         assert_eq!(first, second, "{name}");
-        let other = settings.clone().load(None, &["train.seed=1".into()]).unwrap();
+        let mut other = settings.clone();
+        other.train.seed = 1;
         let third = pollster::block_on(run::train(backend, &other, &data, None, None, &mut |_| ())).unwrap();
         assert_ne!(first.0, third.losses, "{name}: another seed");
     });
@@ -55,8 +56,8 @@ fn training_twice_gives_the_same_bits_with_dropout_clipping_and_shuffling() {
 
 #[test]
 fn the_cpu_reference_and_every_adapter_give_the_same_loss_curve_to_rounding() {
-    let (data, settings) = small();
-    let settings = settings.load(None, &["train.epochs=5", "train.batch_size=3", "model.dropout=0.1"].map(String::from)).unwrap();
+    let (data, mut settings) = small();
+    (settings.train.epochs, settings.train.batch_size, settings.model.dropout) = (5, 3, 0.1);
     let mut reference: Option<Vec<f32>> = None;
     on_every_device!("loss curves", |backend, name| {
         let losses = pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap().losses;

@@ -7,10 +7,12 @@
 //! | [`real`] | the number types of the reference |
 //! | [`parallel`] | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
+//! | [`choice`] | types of a few named values |
 //! | [`tiles`] | tile choices of matrix products |
 //! | [`utterances`] | splits |
 //! | [`words`] | word vectors |
 
+pub mod choice;
 mod elementary;
 pub mod hash;
 pub mod numbers;

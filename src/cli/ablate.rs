@@ -21,17 +21,17 @@ pub struct Ablate {
 
 pub fn run(common: &Common, arguments: &Ablate) -> Done {
     let experiment = &arguments.experiment;
-    let Prepared { settings, data, identity, folds } = experiment.prepare(common)?;
-    Row::ALL.iter().try_for_each(|row| row.settings(&settings).map(drop))?;
-    let device = device::open(common, &settings.run.device, Checking::Off)?;
-    let summary = || gather(&data, &identity, &settings, &folds, &experiment.out);
+    let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
+    Row::ALL.iter().try_for_each(|row| row.settings(&config.settings).map(drop))?;
+    let device = device::open(common, &config.execution.device, Checking::Off)?;
+    let summary = || gather(&data, &identity, &config, &folds, &experiment.out);
     if experiment.out.exists() {
         // Rows that are there and do not belong to this are found before anything is trained.
         summary()?;
     }
-    let open = |row: &Row| Ok((format!("{row}: "), row.open(&data, &identity, &settings, &folds, &experiment.out)?));
+    let open = |row: &Row| Ok((format!("{row}: "), row.open(&data, &identity, &config, &folds, &experiment.out)?));
     let validations = arguments.rows.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
-    let trained = experiment.train(common, &settings.run.tiles, &device, &validations);
+    let trained = experiment.train(common, &config.execution.tiles, &device, &validations);
     let results = summary();
     trained?;
     report(common, results?.as_ref())

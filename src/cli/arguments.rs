@@ -8,13 +8,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
 use crate::backend::gpu::Feature;
-use crate::base::numbers::Precision;
-use crate::config::Order;
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{Layout, Split};
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
+use super::settings::{Configuration, Training};
 use super::tiles::TileSource;
 
 #[derive(Parser)]
@@ -287,17 +286,6 @@ pub struct Inspect {
     pub data: PathBuf,
 }
 
-/// Settings from a file and from the command line.
-#[derive(Args)]
-pub struct Configuration {
-    /// Settings as TOML (see 'mcsan config')
-    #[arg(long, value_name = "FILE.toml", help_heading = "Settings")]
-    pub config: Option<PathBuf>,
-    /// One setting, over the file; may be given many times
-    #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
-    pub set: Vec<String>,
-}
-
 #[derive(Args)]
 #[command(after_help = "Example: mcsan train --data corpus.safetensors --out runs/first --epochs 15 --set train.batch_size=64")]
 pub struct Train {
@@ -309,32 +297,11 @@ pub struct Train {
     /// Go on with the run in that folder, with its settings, as if it had never stopped; where it has no checkpoint, begin
     #[arg(long)]
     pub resume: bool,
-    /// Same as --set train.checkpoint_every=STEPS
-    #[arg(long, value_name = "STEPS", help_heading = "Settings")]
-    pub checkpoint_every: Option<u64>,
     /// Only see whether one batch is learned by heart, as it must be, in at most --steps steps (1000)
     #[arg(long, conflicts_with_all = ["out", "resume", "checkpoint_every", "weights"])]
     pub overfit_one_batch: bool,
     #[command(flatten)]
-    pub configuration: Configuration,
-    /// Same as --set train.epochs=N
-    #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub epochs: Option<usize>,
-    /// Same as --set train.steps=N
-    #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub steps: Option<u64>,
-    /// Same as --set train.seed=N
-    #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub seed: Option<u64>,
-    /// Same as --set train.order=ORDER
-    #[arg(long, value_name = "ORDER", help_heading = "Settings")]
-    pub order: Option<Order>,
-    /// Starting values in PyTorch's layout
-    #[arg(long, value_name = "W.safetensors")]
-    pub weights: Option<PathBuf>,
-    /// Same as --set train.precision=PRECISION
-    #[arg(long, value_name = "PRECISION", help_heading = "Settings")]
-    pub precision: Option<Precision>,
+    pub settings: Training,
 }
 
 #[derive(Args)]

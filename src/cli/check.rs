@@ -7,15 +7,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::arguments::{Common, Configuration};
+use super::arguments::Common;
 use super::device::{self, Device, on_device};
+use super::settings::Configuration;
 use super::{Done, Failure, print_json};
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
 use crate::base::numbers::Precision;
 use crate::check::model::{Point, check_model};
 use crate::check::{Case, Kernel, Report, dump, examine, fuzz, kernels_named, select};
-use crate::config::Settings;
+use crate::config::Config;
 use crate::dataset::BatchShape;
 
 #[derive(Args)]
@@ -214,14 +215,14 @@ fn show(report: &Report, shaders: &str) {
 }
 
 fn run_model(common: &Common, arguments: &Check) -> Done {
-    let settings = arguments.configuration.load(Settings::default())?;
+    let Config { settings, execution } = arguments.configuration.load(Config::default())?;
     if settings.train.precision != Precision::F32 {
         return Err(Failure(
             "--model compares in f32; leave train.precision out (the mixed cases of --kernel linear,bilstm compare the other)".into(),
         ));
     }
     let seed = arguments.seed.unwrap_or(settings.train.seed);
-    let devices = open(common, &settings.run.device, arguments.shaders)?;
+    let devices = open(common, &execution.device, arguments.shaders)?;
     eprintln!("checking a pass of the model on {} against the CPU reference in float64", devices[0].1.name());
     let (mut entries, mut departed) = (Vec::new(), Vec::new());
     for (shaders, device) in &devices {

@@ -6,26 +6,26 @@ use serde_json::json;
 
 use super::arguments::Common;
 use super::{Done, print_json};
-use crate::config::keys::{KEYS, default_of};
+use crate::config::{Config, keys};
 
 pub fn run(common: &Common) -> Done {
+    let defaults = Config::default();
     if common.json {
-        let settings: Vec<_> = KEYS
-            .iter()
-            .map(|key| json!({ "key": key.name, "default": default_of(key), "allowed": key.allowed, "meaning": key.meaning }))
+        let settings: Vec<_> = keys()
+            .map(|key| json!({ "key": key.name, "default": defaults.value(key), "allowed": key.allowed(), "meaning": key.meaning }))
             .collect();
         print_json(&json!({ "settings": settings }));
         return Ok(ExitCode::SUCCESS);
     }
     println!("# Every setting with its default: a file for --config, or KEY=VALUE for --set.");
     let mut section = "";
-    for key in KEYS {
-        let (own_section, name) = key.name.split_once('.').unwrap_or(("", key.name));
+    for key in keys() {
+        let (own_section, name) = key.parts();
         if own_section != section {
             println!("\n[{own_section}]");
             section = own_section;
         }
-        println!("# {} ({})\n{name} = {}", key.meaning, key.allowed, default_of(key));
+        println!("# {} ({})\n{name} = {}", key.meaning, key.allowed(), defaults.value(key));
     }
     Ok(ExitCode::SUCCESS)
 }

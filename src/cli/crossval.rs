@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use toml::Value;
 
-use super::arguments::{Common, Configuration};
+use super::arguments::Common;
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
+use super::settings::Training;
 use super::{Done, Failure, print_json};
 use crate::backend::gpu::Checking;
-use crate::config::{Settings, Tiles};
+use crate::config::{Config, Tiles};
 use crate::dataset::Dataset;
 use crate::experiment::crossval::{CrossValidation, Event, check_fold};
 use crate::experiment::folds::{By, Folds};
@@ -37,13 +37,7 @@ pub struct Experiment {
     #[arg(long, value_name = "K")]
     pub fold: Option<usize>,
     #[command(flatten)]
-    pub configuration: Configuration,
-    /// Same as --set train.epochs=N
-    #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub epochs: Option<usize>,
-    /// Same as --set train.seed=N
-    #[arg(long, value_name = "N", help_heading = "Settings")]
-    pub seed: Option<u64>,
+    pub settings: Training,
 }
 
 #[derive(Args)]
@@ -55,7 +49,7 @@ pub struct Crossval {
 
 /// What an experiment computes with.
 pub struct Prepared {
-    pub settings: Settings,
+    pub config: Config,
     pub data: Dataset,
     pub identity: Identity,
     pub folds: Folds,
@@ -64,23 +58,14 @@ pub struct Prepared {
 impl Experiment {
     /// Reads settings and data and makes the folds; writes nothing.
     pub fn prepare(&self, common: &Common) -> Result<Prepared, Failure> {
-        let mut settings = self.configuration.load(Settings::default())?;
-        let integer = |value: u64| Value::Integer(value.try_into().unwrap_or(i64::MAX));
-        let options = [
-            ("train.epochs", self.epochs.map(|epochs| integer(epochs as u64))),
-            ("train.seed", self.seed.map(integer)),
-            ("run.device", common.device.clone().map(Value::String)),
-        ];
-        for (key, value) in options.into_iter().filter_map(|(key, value)| Some((key, value?))) {
-            settings.set(key, value)?;
-        }
-        let settings = settings.load(None, &[])?;
+        let config = self.settings.load(common, Config::default())?;
+        let settings = &config.settings.train;
         let data = Dataset::load(&self.data)?;
-        settings.train.check_class_weights(data.classes.len())?;
-        let folds = Folds::assign(&data, self.by, self.folds, settings.train.seed)
+        settings.check_class_weights(data.classes.len())?;
+        let folds = Folds::assign(&data, self.by, self.folds, settings.seed)
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
             .map_err(|error| Failure(format!("{}: {error}", self.data.display())))?;
-        Ok(Prepared { settings, identity: Identity::of(&data), data, folds })
+        Ok(Prepared { config, identity: Identity::of(&data), data, folds })
     }
 
     /// Trains the folds of some cross-validations, one after the other, and sums each up; the text stands before what is
@@ -150,10 +135,10 @@ pub fn report(common: &Common, results: Option<&Results>) -> Done {
 
 pub fn run(common: &Common, arguments: &Crossval) -> Done {
     let experiment = &arguments.experiment;
-    let Prepared { settings, data, identity, folds } = experiment.prepare(common)?;
-    let device = device::open(common, &settings.run.device, Checking::Off)?;
-    let validation = CrossValidation::open(&data, &identity, settings.clone(), &folds, &experiment.out)?;
-    let gathered = experiment.train(common, &settings.run.tiles, &device, &[(String::new(), validation)])?;
+    let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
+    let device = device::open(common, &config.execution.device, Checking::Off)?;
+    let validation = CrossValidation::open(&data, &identity, config.clone(), &folds, &experiment.out)?;
+    let gathered = experiment.train(common, &config.execution.tiles, &device, &[(String::new(), validation)])?;
     let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());
     report(common, results.as_ref())
 }

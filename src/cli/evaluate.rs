@@ -20,7 +20,7 @@ pub fn run(common: &Common, arguments: &Evaluate) -> Done {
     if utterances.is_empty() {
         return Err(named(TrainError::EmptySplit { split: arguments.split }));
     }
-    let device = device::open(common, &checkpoint.settings.run.device, Checking::Off)?;
+    let device = device::open(common, &checkpoint.device, Checking::Off)?;
     let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances))).map_err(&named)?;
     if common.json {
         let mut document = json!(evaluation.metrics);

@@ -9,17 +9,16 @@ use super::arguments::{Common, Gradients};
 use super::device::{self, on_device};
 use super::{Done, Failure, print_json};
 use crate::backend::gpu::Checking;
-use crate::config::Normalise;
-use crate::config::Settings;
+use crate::config::{Config, Normalise};
 use crate::dataset::Dataset;
 use crate::dataset::store::{self, Tensor};
 use crate::train::checkpoint::named;
 use crate::train::{Session, TrainError, Weights};
 
 pub fn run(common: &Common, arguments: &Gradients) -> Done {
-    let mut defaults = Settings::default();
-    defaults.data.normalise = Normalise::None;
-    let settings = arguments.configuration.load(defaults)?;
+    let mut defaults = Config::default();
+    defaults.settings.data.normalise = Normalise::None;
+    let Config { settings, execution } = arguments.configuration.load(defaults)?;
     let data = Dataset::load(&arguments.data)?;
     let range = arguments.utterances.clone().unwrap_or(0..data.len());
     if range.is_empty() || range.end > data.len() {
@@ -27,7 +26,7 @@ pub fn run(common: &Common, arguments: &Gradients) -> Done {
         return Err(Failure(format!("--utterances {from}..{to}: the data hold 0..{count}; choose a range within")));
     }
     let utterances: Vec<usize> = range.collect();
-    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    let device = device::open(common, &execution.device, Checking::Off)?;
     let (report, parameters) = on_device!(device, |backend| pollster::block_on(async {
         let session = Session::new(backend, &settings, &data, &utterances, Weights::File(&arguments.weights))?;
         let mut trainer = session.trainer();

@@ -25,6 +25,7 @@ mod prepare;
 mod profile;
 mod progress;
 mod report;
+mod settings;
 mod shaders;
 mod tables;
 mod tiles;

@@ -78,7 +78,7 @@ impl Predict {
 pub fn run(common: &Common, arguments: &Predict) -> Done {
     arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     let predictor = Predictor::load(&arguments.run)?;
-    let device = || device::open(common, &predictor.checkpoint.settings.run.device, Checking::Off);
+    let device = || device::open(common, &predictor.checkpoint.device, Checking::Off);
     match &arguments.list {
         Some(path) => {
             let required = required(predictor.checkpoint.settings.model.variant);

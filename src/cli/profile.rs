@@ -9,12 +9,13 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum};
 use serde_json::json;
 
-use super::arguments::{Common, Configuration, Options};
+use super::arguments::{Common, Options};
 use super::device::{self, Device};
+use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, print_json, tables};
 use crate::backend::gpu::{Checking, Timing};
 use crate::check::{Case, Kernel};
-use crate::config::Settings;
+use crate::config::{Config, Execution, Settings};
 use crate::corpus::manifest;
 use crate::dataset::sizes::SizeError;
 use crate::dataset::{BatchShape, Dataset, replace_file};
@@ -115,12 +116,12 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
     if let Some(path) = &arguments.from {
         return show(common, arguments, vec![load(path)?]);
     }
-    let mut settings = arguments.configuration.load(Settings::default())?;
+    let Config { mut settings, execution } = arguments.configuration.load(Config::default())?;
     if let Some(over) = &arguments.sweep {
-        return show_sweep(common, arguments, &settings, over);
+        return show_sweep(common, arguments, &settings, &execution, over);
     }
     let subjects = subjects(arguments, &mut settings)?;
-    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    let device = device::open(common, &execution.device, Checking::Off)?;
     let timing = match arguments.clock {
         ClockChoice::Auto => Timing::Timestamps,
         ClockChoice::Wall => Timing::Clock { repeats: REPEATS },
@@ -128,7 +129,7 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
     let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, kernels: true, timing };
     eprintln!("profiling {}", device.name());
     let described = device.to_json();
-    let tuning = device.tune(common, &settings.run.tiles);
+    let tuning = device.tune(common, &execution.tiles);
     let (reports, last) = match device {
         Device::Cpu(cpu) => pollster::block_on(profile(&Timed::new(cpu), described, plan, &subjects, &settings, arguments.each)),
         Device::Gpu(gpu) => {
@@ -144,14 +145,14 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
 }
 
 /// Measures, shows and draws how a step's cost grows.
-fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, over: &Sweep) -> Done {
+fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, execution: &Execution, over: &Sweep) -> Done {
     let (what, mode) = arguments.mode().unwrap_or_else(|| wrong(&SizeError::Misfit("--sweep takes --what train or inference".into())));
     let shape = match arguments.shape.as_slice() {
         [] => BatchShape::default(),
         [shape] => shape.parse().unwrap_or_else(|error: SizeError| wrong(&error)),
         _ => wrong(&SizeError::Misfit("--sweep takes one --shape".into())),
     };
-    let device = device::open(common, &settings.run.device, Checking::Off)?;
+    let device = device::open(common, &execution.device, Checking::Off)?;
     eprintln!("profiling {}", device.name());
     let (warmup, steps) = (arguments.warmup as usize, arguments.steps as usize);
     let plan = Plan { warmup, steps, kernels: false, timing: Timing::Timestamps };

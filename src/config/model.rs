@@ -1,66 +1,61 @@
 //! Settings of the network.
 
-use serde::{Deserialize, Serialize};
+use super::key::settings;
+use crate::base::choice::choices;
+use crate::base::numbers::{Activation, MAX_LSTM_HIDDEN};
 
-use crate::base::numbers::Activation;
-
-/// Which modules the network has: the rows of the paper's Table 3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Variant {
-    /// Cross and self modules in parallel.
-    #[default]
-    Full,
-    NoAudio,
-    NoText,
-    NoSelf,
-    NoCross,
-    /// The self module takes the cross module's outputs.
-    CrossSelf,
-    /// The cross module takes the self module's outputs.
-    SelfCross,
+choices! {
+    /// Which modules the network has: the rows of the paper's Table 3.
+    pub enum Variant {
+        /// Cross and self modules in parallel.
+        Full = "full",
+        /// Without the acoustic modality.
+        NoAudio = "no_audio",
+        /// Without the text.
+        NoText = "no_text",
+        /// Without the self modules.
+        NoSelf = "no_self",
+        /// Without the cross modules.
+        NoCross = "no_cross",
+        /// The self module takes the cross module's outputs.
+        CrossSelf = "cross_self",
+        /// The cross module takes the self module's outputs.
+        SelfCross = "self_cross",
+    }
 }
 
-/// What attention scores are divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// The root of the head size, √d_k.
-    #[default]
-    Head,
-    /// The root of the model's width, √d.
-    Model,
+choices! {
+    /// What attention scores are divided by.
+    pub enum Scale {
+        /// The root of the head size, √d_k.
+        Head = "head",
+        /// The root of the model's width, √d.
+        Model = "model",
+    }
 }
 
-/// Settings of the network; meanings in [`super::keys`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelSettings {
-    pub variant: Variant,
-    pub layers: usize,
-    pub hidden: usize,
-    pub heads: usize,
-    pub feed_forward: usize,
-    pub attention_bias: bool,
-    pub scale: Scale,
-    pub conv_activation: Activation,
-    pub dropout: f32,
-    pub word_width: usize,
-}
-
-impl Default for ModelSettings {
-    fn default() -> Self {
-        Self {
-            variant: Variant::Full,
-            layers: 1,
-            hidden: 128,
-            heads: 8,
-            feed_forward: 512,
-            attention_bias: true,
-            scale: Scale::Head,
-            conv_activation: Activation::None,
-            dropout: 0.0,
-            word_width: 300,
-        }
+settings! {
+    /// Settings of the network.
+    pub struct ModelSettings in "model" {
+        /// which modules the network has (the paper's Table 3)
+        variant: Variant = Variant::Full;
+        /// layers of every cross and self module, the paper's N
+        layers: usize = 1; at_least(1);
+        /// width d of the network and hidden size of each LSTM direction
+        hidden: usize = 128; within(1, MAX_LSTM_HIDDEN);
+        /// attention heads
+        heads: usize = 8; at_least(1), words("an integer that divides model.hidden");
+        /// width of the feed-forward layers
+        feed_forward: usize = 512; at_least(1);
+        /// whether W^Q, W^K, W^V and W^O have biases
+        attention_bias: bool = true;
+        /// what attention scores are divided by: sqrt(d_k) or sqrt(d)
+        scale: Scale = Scale::Head;
+        /// activation after each ConvBlock
+        conv_activation: Activation = Activation::None;
+        /// share of elements dropped after each attention, each feed-forward and the classifier's hidden layer
+        dropout: f32 = 0.0; below(1);
+        /// width of the trained word table, where the data hold no vectors
+        word_width: usize = 300; at_least(1);
     }
 }

@@ -16,7 +16,7 @@ use super::page;
 use super::spec::{self, Identity};
 use super::statistics::{PairedT, Spread, mcnemar, paired_t};
 use super::table::{Cell, Column, Results, Table};
-use crate::config::{Settings, Variant};
+use crate::config::{Config, Settings, Variant};
 use crate::dataset::Dataset;
 use crate::report::{Confusion, Intervals};
 use crate::train::{Evaluation, Metrics};
@@ -142,11 +142,12 @@ impl Row {
         self,
         data: &'c Dataset,
         identity: &Identity,
-        base: &Settings,
+        base: &Config,
         folds: &'c Folds,
         folder: &Path,
     ) -> Result<CrossValidation<'c>, ExperimentError> {
-        CrossValidation::open(data, identity, self.settings(base)?, folds, &folder.join(self.name()))
+        let config = Config { settings: self.settings(&base.settings)?, execution: base.execution.clone() };
+        CrossValidation::open(data, identity, config, folds, &folder.join(self.name()))
     }
 }
 
@@ -164,7 +165,7 @@ impl fmt::Display for Row {
 pub fn gather(
     data: &Dataset,
     identity: &Identity,
-    base: &Settings,
+    base: &Config,
     folds: &Folds,
     folder: &Path,
 ) -> Result<Option<Results>, ExperimentError> {

@@ -12,7 +12,7 @@ use super::claim::{self, Claim};
 use super::folds::Folds;
 use super::spec::{Identity, Spec, fold_folder, settings_difference};
 use crate::backend::Backend;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::run::{self, Options, Start, files};
@@ -46,7 +46,7 @@ pub enum Event<'e> {
 /// A cross-validation and its folder.
 pub struct CrossValidation<'c> {
     pub data: &'c Dataset,
-    pub settings: Settings,
+    pub config: Config,
     pub folds: &'c Folds,
     pub folder: PathBuf,
 }
@@ -56,15 +56,9 @@ impl<'c> CrossValidation<'c> {
     ///
     /// # Errors
     /// [`ExperimentError::Folder`], naming what differs, there or in one of its folds.
-    pub fn open(
-        data: &'c Dataset,
-        identity: &Identity,
-        settings: Settings,
-        folds: &'c Folds,
-        folder: &Path,
-    ) -> Result<Self, ExperimentError> {
-        Spec::of(data, identity, &settings, folds).agree(folder)?;
-        let opened = Self { data, settings, folds, folder: folder.into() };
+    pub fn open(data: &'c Dataset, identity: &Identity, config: Config, folds: &'c Folds, folder: &Path) -> Result<Self, ExperimentError> {
+        Spec::of(data, identity, &config.settings, folds).agree(folder)?;
+        let opened = Self { data, config, folds, folder: folder.into() };
         // A fold of something else is found before the others are trained.
         (1..=folds.count()).try_for_each(|fold| opened.result(fold).map(drop))?;
         Ok(opened)
@@ -121,8 +115,9 @@ impl<'c> CrossValidation<'c> {
         let data = self.folds.dataset(self.data, fold);
         let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
         observe(Event::Begin { fold, train, validation, test });
-        let options = Options { folder: Some(folder), weights: None, start: Start::Resume };
-        let finished = run::train_with(backend, &self.settings, &data, &options, &mut |event| observe(Event::Run(event))).await;
+        let Config { settings, execution } = &self.config;
+        let options = Options { folder: Some(folder), start: Start::Resume, execution: execution.clone(), ..Default::default() };
+        let finished = run::train_with(backend, settings, &data, &options, &mut |event| observe(Event::Run(event))).await;
         let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
         report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {
@@ -145,9 +140,11 @@ impl<'c> CrossValidation<'c> {
         let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy };
         let read = |path: &Path| fs::read_to_string(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
-        let config = folder.join(files::CONFIG);
-        if let Some(difference) = settings_difference(&read(&config)?, &self.settings.to_toml()) {
-            return Err(broken(&config, format!("is of a run with other settings: {difference}")));
+        let path_of_config = folder.join(files::CONFIG);
+        let config = Config::from_toml(&read(&path_of_config)?)
+            .map_err(|error| broken(&path_of_config, format!("cannot be read ({})", error.message())))?;
+        if let Some(difference) = settings_difference(&config.settings, &self.config.settings) {
+            return Err(broken(&path_of_config, format!("is of a run with other settings: {difference}")));
         }
         let result: Evaluation =
             serde_json::from_str(&read(&path)?).map_err(|error| broken(&path, format!("is no result of a run ({error})")))?;

@@ -71,7 +71,7 @@ impl Gathered {
         let confusion = gathered.confusion("All test predictions");
         let test = report::Test::from(Evaluation { metrics: gathered.pooled(), predictions: gathered.predictions() });
         let runs = [("mean of the folds".to_owned(), gathered.folders(&of.folder))];
-        page::write(&of.folder, &results, &[plot], &runs, &[confusion], Some((&test, of.data)), &of.settings)?;
+        page::write(&of.folder, &results, &[plot], &runs, &[confusion], Some((&test, of.data)), &of.config)?;
         Ok(Some(gathered))
     }
 

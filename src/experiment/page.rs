@@ -7,7 +7,7 @@ use toml::Value;
 use super::gather;
 use super::statistics::Spread;
 use super::table::{Results, Table};
-use crate::config::Settings;
+use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report::{self, Confusion, Intervals};
 use crate::train::Metrics;
@@ -35,7 +35,7 @@ pub(super) fn write(
     runs: &[(String, Vec<PathBuf>)],
     confusions: &[Confusion],
     pooled: Option<(&report::Test, &Dataset)>,
-    settings: &Settings,
+    config: &Config,
 ) -> Result<(), report::ReportError> {
     // Of the confusion matrix there is a picture.
     let tables = results.tables.iter().filter(|(name, _)| *name != gather::CONFUSION);
@@ -47,8 +47,8 @@ pub(super) fn write(
         curves: &report::curves(runs)?,
         tables: &tables,
         confusions,
-        tested: pooled.map(|(test, data)| (test, data, settings.data.max_frames)),
-        settings: &listed(settings),
+        tested: pooled.map(|(test, data)| (test, data, config.settings.data.max_frames)),
+        settings: &listed(config),
     })?;
     report::write(&folder.join(report::FILE), &html)
 }
@@ -76,8 +76,8 @@ fn html_table(table: &Table) -> report::Table {
 }
 
 /// Every setting by its dotted name.
-fn listed(settings: &Settings) -> Vec<(String, String)> {
-    let document: toml::Table = settings.to_toml().parse().unwrap_or_default();
+fn listed(config: &Config) -> Vec<(String, String)> {
+    let document: toml::Table = config.to_toml().parse().unwrap_or_default();
     let sections = document.iter().filter_map(|(section, values)| Some((section, values.as_table()?)));
     let of_section = |(section, values): (&String, &toml::Table)| {
         let value =

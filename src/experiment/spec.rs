@@ -2,19 +2,19 @@
 //!
 //! `{"format", "by", "seed", "data": {"corpus", "utterances", "fingerprint"}, "settings", "folds": [{"fold", "groups",
 //! "test": [utterance ids]}]}`; `settings` is TOML. Fold k validates on what fold k + 1 tests (the last on what the first
-//! does) and trains on the rest. Where a run computes (`run.device`) may differ from fold to fold.
+//! does) and trains on the rest. Where and how fast a run computes ([`Execution`]) may differ from
+//! fold to fold.
 
 use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ExperimentError;
 use super::folds::{By, Folds};
 use super::table::write_text;
 use crate::base::hash::fnv1a;
-use crate::config::{RunSettings, Settings};
+use crate::config::{Config, Execution, Settings};
 use crate::dataset::Dataset;
 
 /// The file's name.
@@ -50,8 +50,18 @@ pub struct Spec {
     by: By,
     seed: u64,
     data: Identity,
-    settings: String,
+    #[serde(serialize_with = "write_settings", deserialize_with = "read_settings")]
+    settings: Settings,
     folds: Vec<Part>,
+}
+
+/// As TOML, with the defaults of where and how fast a run computes, which may differ.
+fn write_settings<S: Serializer>(settings: &Settings, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&Config { settings: settings.clone(), execution: Execution::default() }.to_toml())
+}
+
+fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D::Error> {
+    Config::from_toml(&String::deserialize(deserializer)?).map(|config| config.settings).map_err(serde::de::Error::custom)
 }
 
 impl Identity {
@@ -103,7 +113,7 @@ impl Spec {
             by: folds.by,
             seed: folds.seed,
             data: identity.clone(),
-            settings: Settings { run: RunSettings::default(), ..settings.clone() }.to_toml(),
+            settings: settings.clone(),
             folds: (1..=folds.count()).map(part).collect(),
         }
     }
@@ -172,24 +182,10 @@ pub fn fold_folder(folder: &Path, fold: usize) -> std::path::PathBuf {
     folder.join(format!("fold-{fold}"))
 }
 
-/// The first setting in which two documents differ, but for those of `run`: where a run computes.
-pub fn settings_difference(there: &str, here: &str) -> Option<String> {
-    // Through the settings themselves, so that a document without a newer key has its default.
-    let read = |text: &str| toml::from_str::<Settings>(text).ok().and_then(|settings| settings.to_toml().parse::<Table>().ok());
-    let (Some(there), Some(here)) = (read(there), read(here)) else {
-        return Some("its settings cannot be read".into());
-    };
-    for (section, values) in here.iter().filter(|(section, _)| *section != "run") {
-        let Value::Table(values) = values else { continue };
-        for (name, value) in values {
-            let other = there.get(section).and_then(|values| values.get(name));
-            if other != Some(value) {
-                let other = other.map_or("nothing".to_owned(), Value::to_string);
-                return Some(format!("{section}.{name} is {other} there and {value} now"));
-            }
-        }
-    }
-    None
+/// The first setting in which two runs differ.
+pub fn settings_difference(there: &Settings, here: &Settings) -> Option<String> {
+    let (key, there, now) = there.differences(here).into_iter().next()?;
+    Some(format!("{} is {there} there and {now} now", key.name))
 }
 
 #[cfg(test)]
@@ -248,9 +244,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings::default();
         spec(&data(), &settings, 3).agree(folder.path()).unwrap();
-        let mut elsewhere = settings.clone();
-        elsewhere.run.device = "cpu".into();
-        spec(&data(), &elsewhere, 3).agree(folder.path()).unwrap();
+        spec(&data(), &settings, 3).agree(folder.path()).unwrap();
 
         let refused = |spec: Spec, part: &str| {
             let line = spec.agree(folder.path()).unwrap_err().to_string();

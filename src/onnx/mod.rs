@@ -50,7 +50,7 @@ pub fn model(checkpoint: &Checkpoint) -> Vec<u8> {
             14,
             [
                 property("classes", json!(checkpoint.classes).to_string()),
-                property("settings", checkpoint.settings.to_toml()),
+                property("settings", checkpoint.config().to_toml()),
                 property("normalisation", json!(checkpoint.normalisation).to_string()),
             ],
         )

@@ -9,7 +9,7 @@ use super::page::{Page, Table, grouped, percent, plain};
 use super::read::{Epoch, Run, Scores};
 use super::svg::Unit;
 use super::tested::Tested;
-use crate::config::keys::{KEYS, default_of};
+use crate::config::{Config, keys};
 use crate::corpus::Split;
 use crate::dataset::Dataset;
 use crate::train::run::files;
@@ -212,15 +212,16 @@ fn settings(page: &mut Page, run: &Run) {
     page.section("Settings");
     let mut rows = Vec::new();
     let mut changed = Vec::new();
-    for key in KEYS {
+    let defaults = Config::default();
+    for key in keys() {
         let Some(value) = setting(run, key.name) else { continue };
-        let default = default_of(key);
+        let default = defaults.value(key);
         if value != default {
             changed.push(rows.len());
         }
         rows.push(vec![key.name.into(), value, default, key.meaning.into()]);
     }
-    let known: BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
+    let known: BTreeSet<&str> = keys().map(|key| key.name).collect();
     for (section, values) in run.settings.iter().filter_map(|(section, value)| Some((section, value.as_table()?))) {
         for (name, value) in values {
             let key = format!("{section}.{name}");

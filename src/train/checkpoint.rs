@@ -13,7 +13,7 @@ use serde_json::json;
 use super::TrainError;
 use super::metrics::Tally;
 use crate::base::hash::fnv1a;
-use crate::config::Settings;
+use crate::config::{Config, Execution, Settings};
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, Normalisation};
 use crate::model::parameters::{Parameter, Parameters};
@@ -29,6 +29,8 @@ pub const WEIGHTS_FORMAT: &str = "mcsan-weights/1";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     pub settings: Settings,
+    /// The setting `run.device` that it was trained with.
+    pub device: String,
     pub dimensions: Dimensions,
     pub classes: Vec<String>,
     pub normalisation: Normalisation,
@@ -93,7 +95,7 @@ impl Checkpoint {
         }
         let metadata = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
-            ("settings".to_owned(), self.settings.to_toml()),
+            ("settings".to_owned(), self.config().to_toml()),
             ("dimensions".to_owned(), json!(self.dimensions).to_string()),
             ("classes".to_owned(), json!(self.classes).to_string()),
             ("normalisation".to_owned(), json!(self.normalisation).to_string()),
@@ -114,12 +116,17 @@ impl Checkpoint {
     pub fn export(&self, path: &Path) -> Result<(), StoreError> {
         let metadata = BTreeMap::from([
             ("format".to_owned(), WEIGHTS_FORMAT.to_owned()),
-            ("settings".to_owned(), self.settings.to_toml()),
+            ("settings".to_owned(), self.config().to_toml()),
             ("dimensions".to_owned(), json!(self.dimensions).to_string()),
             ("classes".to_owned(), json!(self.classes).to_string()),
             ("normalisation".to_owned(), json!(self.normalisation).to_string()),
         ]);
         store::write(path, &metadata, &named(&self.layout(), "", &self.parameters))
+    }
+
+    /// The settings as they are stored. Tiles change no result, so that no checkpoint says which there were.
+    pub fn config(&self) -> Config {
+        Config { settings: self.settings.clone(), execution: Execution { device: self.device.clone(), ..Default::default() } }
     }
 
     /// Number of parameters.
@@ -147,7 +154,7 @@ impl Checkpoint {
         fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
             serde_json::from_str(text).map_err(|error| error.to_string())
         }
-        let settings: Settings = toml::from_str(&text("settings")?).map_err(|error| broken(error.message().to_owned()))?;
+        let Config { settings, execution } = Config::from_toml(&text("settings")?).map_err(|error| broken(error.message().to_owned()))?;
         let dimensions: Dimensions = parse(&text("dimensions")?).map_err(broken)?;
         let layout = model::parameters(&settings.model, &dimensions);
         let has_moments = layout.iter().next().is_some_and(|first| store.contains(&format!("{}{}", MOMENTS[0], first.name)));
@@ -168,6 +175,7 @@ impl Checkpoint {
             best: parse(&text("best")?).map_err(broken)?,
             progress: store.metadata("progress").map(parse).transpose().map_err(broken)?,
             settings,
+            device: execution.device,
         })
     }
 }

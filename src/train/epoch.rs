@@ -16,13 +16,15 @@ use super::{Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::base::numbers::Precision;
 use crate::base::utterances::Split;
-use crate::config::{Selection, Settings};
+use crate::config::{Config, Selection, Settings};
 use crate::dataset::Dataset;
 
 /// A training under way.
 pub(super) struct Run<'r, B: Backend> {
     backend: &'r B,
     settings: &'r Settings,
+    /// The setting `run.device`, which checkpoints name.
+    device: &'r str,
     data: &'r Dataset,
     pub session: Session<'r, B>,
     pub trainer: Trainer<'r, B>,
@@ -49,7 +51,8 @@ pub(super) struct Run<'r, B: Backend> {
 
 impl<'r, B: Backend> Run<'r, B> {
     /// A run at its beginning, or where it was stopped.
-    pub fn start(backend: &'r B, settings: &'r Settings, data: &'r Dataset, kept: Option<&Kept>) -> Result<Self, TrainError> {
+    pub fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, kept: Option<&Kept>) -> Result<Self, TrainError> {
+        let Config { settings, execution } = config;
         let train = data.training();
         let weights = kept.map_or(Weights::of(settings), |kept| Weights::Given(&kept.last.parameters));
         let session = Session::new(backend, settings, data, &train, weights)?;
@@ -61,6 +64,7 @@ impl<'r, B: Backend> Run<'r, B> {
         let mut run = Self {
             backend,
             settings,
+            device: &execution.device,
             data,
             session,
             trainer,
@@ -99,7 +103,7 @@ impl<'r, B: Backend> Run<'r, B> {
             self.skipped = scaling.map_or(0, |[_, _, skipped]| skipped as u64);
             self.trainer.resume(last.step, moments, scaling);
         }
-        self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), ..best });
+        self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), device: self.device.into(), ..best });
         self.best_figure = last.best;
         self.epochs = last.epoch;
         if let Some(progress) = &last.progress {
@@ -277,6 +281,7 @@ impl<'r, B: Backend> Run<'r, B> {
         }
         Ok(Checkpoint {
             settings: self.settings.clone(),
+            device: self.device.into(),
             dimensions: self.session.dimensions,
             classes: self.data.classes.clone(),
             normalisation: self.session.normalisation.clone(),
@@ -292,7 +297,7 @@ impl<'r, B: Backend> Run<'r, B> {
     /// Writes where the run stands, and the best model where that is `new`; before them the tiles that it goes on with.
     async fn keep(&self, log: &mut RunFolder, new: bool) -> Result<(), TrainError> {
         let last = self.snapshot(log).await?;
-        log.tiles(self.settings, self.backend, self.data)?;
+        log.tiles(self.backend, self.data)?;
         log.checkpoints(self.best.as_ref().filter(|_| new), &last)
     }
 

@@ -10,7 +10,7 @@ use super::evaluate::Evaluation;
 use super::metrics::Metrics;
 use super::run_folder::{Kept, RunFolder};
 use crate::backend::{Backend, BackendError};
-use crate::config::{Settings, Tiles};
+use crate::config::{Config, Execution, Settings};
 use crate::dataset::Dataset;
 use crate::model::cost::{self, ModuleCost};
 
@@ -88,13 +88,15 @@ pub enum Start {
 }
 
 /// How a run is made, besides its settings and data.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options<'o> {
     /// Where its files go; nowhere if not given.
     pub folder: Option<&'o Path>,
     /// Starting values in PyTorch's layout, over those of `run.weights`; without either they follow from the seed.
     pub weights: Option<&'o Path>,
     pub start: Start,
+    /// What the run folder says of where and how fast the run computes; the backend is what does.
+    pub execution: Execution,
 }
 
 /// Trains on `data` and writes a run folder, if one is given.
@@ -111,7 +113,7 @@ pub async fn train<B: Backend>(
     weights: Option<&Path>,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Finished, TrainError> {
-    train_with(backend, settings, data, &Options { folder, weights, start: Start::New }, observe).await
+    train_with(backend, settings, data, &Options { folder, weights, ..Default::default() }, observe).await
 }
 
 /// As [`train`], with all that can be chosen.
@@ -126,24 +128,22 @@ pub async fn train_with<B: Backend>(
     options: &Options<'_>,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Finished, TrainError> {
-    let mut settings = settings.clone();
+    let mut config = Config { settings: settings.clone(), execution: options.execution.clone() };
     if let Some(weights) = options.weights {
-        settings.run.weights = weights.display().to_string();
+        config.settings.start.weights = weights.display().to_string();
     }
-    let recorded = settings.clone();
-    // Tiles change no result, so checkpoints do not say which.
-    settings.run.tiles = Tiles::default();
+    let settings = &config.settings;
     let kept = match (options.start, options.folder) {
-        (Start::Resume, Some(folder)) => Kept::load(folder, &settings, data)?,
+        (Start::Resume, Some(folder)) => Kept::load(folder, settings, data)?,
         _ => None,
     };
-    let mut run = Run::start(backend, &settings, data, kept.as_ref())?;
+    let mut run = Run::start(backend, &config, data, kept.as_ref())?;
     let device = backend.device_name();
     let mut log = match (options.folder, &kept) {
         (None, _) => None,
-        (Some(folder), None) => Some(RunFolder::create(folder, &recorded, &device, data)?),
+        (Some(folder), None) => Some(RunFolder::create(folder, &config, &device, data)?),
         (Some(folder), Some(kept)) => {
-            let (log, losses) = RunFolder::resume(folder, &recorded, &device, data, kept, run.closed_epochs(kept))?;
+            let (log, losses) = RunFolder::resume(folder, &config, &device, data, kept, run.closed_epochs(kept))?;
             run.losses = losses;
             Some(log)
         }

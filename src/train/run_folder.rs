@@ -17,13 +17,9 @@ use super::run::files;
 use super::tensorboard::EventFile;
 use super::{Scaling, TrainError, vocabulary};
 use crate::backend::Backend;
-use crate::config::{RunSettings, Schedule, Settings, Tiles};
+use crate::config::{Config, Schedule, Settings, Tiles};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
-
-/// Settings that may differ when a run is taken up again: how long it goes on, and what decides no more than rounding or speed.
-const FREE: [&str; 7] =
-    ["train.epochs", "train.steps", "train.patience", "train.checkpoint_every", "train.accumulate", "run.device", "run.tiles"];
 
 /// What a stopped run left.
 pub(super) struct Kept {
@@ -48,15 +44,16 @@ impl Kept {
             return Err(refused("does not say where the run stood; train anew, with another --out".into()));
         };
         for (key, now, then) in settings.differences(&last.settings) {
-            let longer = ["train.epochs", "train.steps"].contains(&key);
+            let longer = ["train.epochs", "train.steps"].contains(&key.name);
+            let key_name = key.name;
             if longer && settings.train.schedule == Schedule::Cosine {
                 return Err(refused(format!(
-                    "{key} = {now}: the run's cosine schedule was laid out for {then}; leave it so, or train anew with another --out"
+                    "{key_name} = {now}: the run's cosine schedule was laid out for {then}; leave it so, or train anew with another --out"
                 )));
             }
-            if !FREE.contains(&key) {
+            if !key.rule.resumable {
                 return Err(refused(format!(
-                    "{key} = {now}: the run was started with {then}, and another value would change it; leave it so, or train anew with another --out"
+                    "{key_name} = {now}: the run was started with {then}, and another value would change it; leave it so, or train anew with another --out"
                 )));
             }
         }
@@ -87,6 +84,7 @@ pub(super) struct StepLine {
 /// A run's folder, open for writing.
 pub(super) struct RunFolder {
     path: PathBuf,
+    config: Config,
     metrics: File,
     events: EventFile,
     /// Step of the last checkpoint that was written.
@@ -97,14 +95,14 @@ pub(super) struct RunFolder {
 
 impl RunFolder {
     /// Begins a run, in a folder that holds none.
-    pub fn create(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<Self, TrainError> {
+    pub fn create(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
         if path.join(files::LAST).exists() {
             let reason = "holds a run already; choose another --out, go on with --resume, or remove it".into();
             return Err(TrainError::Run { path: path.into(), reason });
         }
         let denied = denied(path);
         std::fs::create_dir_all(path).map_err(&denied)?;
-        write_config(path, settings, device, data)?;
+        write_config(path, config, device, data)?;
         vocabulary::save(&path.join(vocabulary::FILE), data)?;
         let tensorboard = path.join(files::TENSORBOARD);
         if tensorboard.exists() {
@@ -113,14 +111,14 @@ impl RunFolder {
         }
         let metrics = File::create(path.join(files::METRICS)).map_err(&denied)?;
         let events = EventFile::create(&tensorboard, None).map_err(&denied)?;
-        Ok(Self { path: path.into(), metrics, events, kept_step: None, tiles: 0 })
+        Ok(Self { path: path.into(), config: config.clone(), metrics, events, kept_step: None, tiles: 0 })
     }
 
     /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
     /// before it too.
     pub fn resume(
         path: &Path,
-        settings: &Settings,
+        config: &Config,
         device: &str,
         data: &Dataset,
         kept: &Kept,
@@ -128,28 +126,27 @@ impl RunFolder {
     ) -> Result<(Self, Vec<f32>), TrainError> {
         let denied = denied(path);
         let step = kept.last.step;
-        write_config(path, settings, device, data)?;
-        let settings = Settings { run: RunSettings { tiles: Tiles::default(), ..settings.run.clone() }, ..settings.clone() };
-        if let Some(best) = kept.best.as_ref().filter(|best| best.settings != settings) {
+        write_config(path, config, device, data)?;
+        let device = &config.execution.device;
+        if let Some(best) = kept.best.as_ref().filter(|best| best.settings != config.settings || best.device != *device) {
             // A run that was made longer has the files of one that was started so.
-            Checkpoint { settings, ..best.clone() }.save(&path.join(files::BEST))?;
+            Checkpoint { settings: config.settings.clone(), device: device.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
         }
         let log = path.join(files::METRICS);
         let (lines, losses) = lines_before(&std::fs::read_to_string(&log).unwrap_or_default(), step, epochs);
         replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
         let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
         let events = EventFile::create(&path.join(files::TENSORBOARD), Some(step)).map_err(&denied)?;
-        Ok((Self { path: path.into(), metrics, events, kept_step: Some(step), tiles: 0 }, losses))
+        Ok((Self { path: path.into(), config: config.clone(), metrics, events, kept_step: Some(step), tiles: 0 }, losses))
     }
 
     /// Writes the settings anew where the device has found tiles since.
-    pub fn tiles<B: Backend>(&mut self, settings: &Settings, backend: &B, data: &Dataset) -> Result<(), TrainError> {
+    pub fn tiles<B: Backend>(&mut self, backend: &B, data: &Dataset) -> Result<(), TrainError> {
         let tiles = backend.tiles();
         if tiles.len() > self.tiles {
             self.tiles = tiles.len();
-            let mut settings = settings.clone();
-            settings.run.tiles = Tiles::Chosen(tiles);
-            write_config(&self.path, &settings, &backend.device_name(), data)?;
+            self.config.execution.tiles = Tiles::Chosen(tiles);
+            write_config(&self.path, &self.config, &backend.device_name(), data)?;
         }
         Ok(())
     }
@@ -246,10 +243,10 @@ fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
     }
 }
 
-fn write_config(path: &Path, settings: &Settings, device: &str, data: &Dataset) -> Result<(), TrainError> {
+fn write_config(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<(), TrainError> {
     let version = env!("CARGO_PKG_VERSION");
-    let config = format!("# mcsan {version} on {device}\n# corpus: {}\n\n{}", data.corpus, settings.to_toml());
-    replace_file(&path.join(files::CONFIG), |file| file.write_all(config.as_bytes())).map_err(denied(path))
+    let text = format!("# mcsan {version} on {device}\n# corpus: {}\n\n{}", data.corpus, config.to_toml());
+    replace_file(&path.join(files::CONFIG), |file| file.write_all(text.as_bytes())).map_err(denied(path))
 }
 
 /// The lines of a log that belong to steps before `step` and to the first `epochs` epochs, and the steps' losses.

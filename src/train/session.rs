@@ -32,7 +32,7 @@ pub enum Weights<'w> {
 impl<'w> Weights<'w> {
     /// What `run.weights` says.
     pub fn of(settings: &'w Settings) -> Self {
-        match settings.run.weights.as_str() {
+        match settings.start.weights.as_str() {
             "" => Self::Drawn,
             path => Self::File(Path::new(path)),
         }
@@ -66,6 +66,7 @@ impl<'s, B: Backend> Session<'s, B> {
         if utterances.is_empty() {
             return Err(TrainError::EmptySplit { split: Split::Train });
         }
+        settings.validate()?;
         settings.train.check_class_weights(data.classes.len())?;
         let dimensions = Dimensions::of(data, settings.model.word_width);
         let parameters = model::parameters(&settings.model, &dimensions);

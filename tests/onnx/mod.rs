@@ -10,8 +10,7 @@ use std::process::Command;
 use mcsan::backend::Backend;
 use mcsan::backend::cpu::Cpu;
 use mcsan::base::words::OUT_OF_VOCABULARY;
-use mcsan::config::Normalise;
-use mcsan::config::Settings;
+use mcsan::config::{Config, Normalise};
 use mcsan::dataset::store::{self, Tensor};
 use mcsan::dataset::{Dataset, Normalisation};
 use mcsan::model::{self, Dimensions};
@@ -71,7 +70,7 @@ fn data() -> Dataset {
 fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     let mut assignments: Vec<String> = ["model.hidden=16", "model.heads=2", "model.feed_forward=32"].map(str::to_owned).into();
     assignments.extend(case.iter().filter(|setting| **setting != "learned").map(|setting| (*setting).to_owned()));
-    let settings = Settings::default().load(None, &assignments).unwrap();
+    let settings = Config::default().load(None, &assignments).unwrap().settings;
     if case.contains(&"learned") {
         data.vectors = None;
     }
@@ -79,7 +78,20 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], settings.data.max_frames).unwrap();
     let parameters = model::parameters(&settings.model, &dimensions).initial_values(3);
     let classes = data.classes.clone();
-    Checkpoint { settings, dimensions, classes, normalisation, parameters, moments: None, step: 0, epoch: 0, best: None, progress: None }
+    let device = "auto".into();
+    Checkpoint {
+        settings,
+        device,
+        dimensions,
+        classes,
+        normalisation,
+        parameters,
+        moments: None,
+        step: 0,
+        epoch: 0,
+        best: None,
+        progress: None,
+    }
 }
 
 /// Our logits `[utterances, classes]`.

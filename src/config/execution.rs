@@ -1,0 +1,45 @@
+//! Where and how fast a run computes: settings that decide none of its results.
+
+use serde::{Deserialize, Serialize};
+
+use super::key::{Kind, SettingType, settings};
+use crate::base::choice::choices;
+use crate::base::tiles::TileChoice;
+
+choices! {
+    /// What chooses tiles.
+    pub enum TileRule {
+        /// Timed on graphics hardware, fixed on software adapters.
+        Auto = "auto",
+        /// Each is timed where its product first comes.
+        Timed = "timed",
+        /// By the sizes of the product alone.
+        Fixed = "fixed",
+    }
+}
+
+/// How the tiles of matrix products are chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Tiles {
+    /// By a rule.
+    By(TileRule),
+    /// These, and the others as by [`TileRule::Auto`].
+    Chosen(Vec<TileChoice>),
+}
+
+impl SettingType for Tiles {
+    const KIND: Kind = Kind::Text;
+}
+
+settings! {
+    /// Where and how fast a run computes.
+    pub struct Execution in "run" {
+        /// where to compute, where --device is not given
+        device: String = "auto".into(); words("auto, cpu, an index or a part of a name in quotes"), resumable;
+        /// how the tiles of matrix products on graphics hardware are chosen, where --tiles is not given; a run lists here what was
+        /// timed (speed alone, results are the same)
+        tiles: Tiles = Tiles::By(TileRule::Auto);
+            words("auto, timed, fixed or a list of choices like [\"forward 8192x128x512 128x64\"]"), resumable;
+    }
+}
