@@ -21,6 +21,7 @@ adapter:
 	fi
 
 check:
-	cargo fmt --check
+	@# Macros declare modules, which `cargo fmt` does not follow.
+	rustfmt --edition 2024 --check $$(git ls-files '*.rs')
 	cargo clippy --release --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps

@@ -4,7 +4,7 @@ mod common;
 
 use common::scaled;
 use divan::Bencher;
-use mcsan::backend::Backend;
+use mcsan::backend::{Backend, Storage};
 use mcsan::config::{Normalise, Settings};
 use mcsan::dataset::BatchShape;
 use mcsan::dataset::Dataset;

@@ -23,8 +23,9 @@
 //!                cost: parameters and FLOP
 //! tape.rs        records kernels on the way forward, runs their gradients on the way back
 //! demo.rs prepare.rs   the embedded corpus; a corpus → features on the device → a data set, nothing held whole
-//! backend/       trait Backend: the kernels, each with its equation and shapes
-//!     cpu/           the reference: one file per kernel, in f32 or f64
+//! backend/       trait Backend: memory and every kernel of the one list (list.rs); Counting, a backend without numbers
+//!     ops/           one file per kernel: equation, operands, what the way back needs, its work
+//!     cpu/           the reference: one file per kernel, same names, in f32 or f64; an observer of its calls
 //!     gpu/           adapter, device, buffers, dispatch, pipelines, recording, readback; kernels/: one launch file per kernel
 //! dataset/       the prepared file, normalisation, batches on the host
 //! text/ corpus/ audio/ config/   tokens, word vectors; a corpus → utterances; decoding, resampling, MFCC settings; every setting
@@ -36,8 +37,9 @@
 //! `peaks/` what shows a device's roofs. `build/` expands, validates and reflects them into typed launches and variants, and finds
 //! barriers that not all reach and the features that a variant requires.
 //!
-//! A kernel `name` is [`backend::Backend`]`::name` (equation, shapes), `backend/cpu/name.rs`,
+//! A kernel `name` is a line in `backend/list.rs`, `backend/ops/name.rs` (equation, operands, work), `backend/cpu/name.rs`,
 //! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/` and its cases in [`check`]; forgetting one does not compile.
+//! A kernel that a model uses is a method of [`tape::Tape`], too.
 //!
 //! # Where the paper's equations are
 //!

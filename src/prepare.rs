@@ -13,8 +13,8 @@ use thiserror::Error;
 
 use crate::audio::mfcc::{MfccError, MfccSettings};
 use crate::audio::{AudioError, decode};
-use crate::backend::MfccTables;
-use crate::backend::{Backend, BackendError, Matrix, Ragged, as_f32};
+use crate::backend::ops::{Deltas, Mfcc};
+use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
 use crate::corpus::{Corpus, LeftOut};
 use crate::dataset::{Dataset, FeatureRows, UtteranceInfo};
 use crate::text::TextTable;
@@ -306,10 +306,10 @@ pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[V
     let frame_rows = Ragged::new(backend, &lengths(&mut frames.iter().copied()));
     let samples = clips.concat();
     let samples = backend.upload(&samples, [samples.len(), 1]);
-    let coefficients = backend.mfcc(&samples, &utterance_rows, &frame_rows, tables);
-    debug_assert_eq!(coefficients.rows(), frame_rows.rows());
+    let mfcc = Mfcc { samples, utterances: utterance_rows, frames: frame_rows.clone(), tables: tables.clone() };
+    let coefficients = backend.run(&mfcc);
     let matrix = match &tables.deltas {
-        Some(filter) => backend.deltas(&coefficients, &frame_rows, filter),
+        Some(filter) => backend.run(&Deltas { x: coefficients, frames: frame_rows, filter: filter.clone() }),
         None => coefficients,
     };
     let values = backend.read(&matrix).await?;

@@ -1,13 +1,15 @@
 //! Records kernels on the way forward and runs their gradients on the way back.
 //!
-//! The grain is the fused kernel: one method here is one entry of [`Backend`] with its gradient beside it. What the
-//! gradient needs is captured when the kernel is recorded and freed as soon as it has run.
+//! The grain is the fused kernel: one method here is one operation of [`crate::backend::ops`]. What its gradient needs is captured when the kernel is
+//! recorded and freed as soon as it has run.
 
 use std::fmt;
 
-use crate::backend::{
-    AttentionInputs, Backend, ConvPoolSaved, ConvPoolSinks, LstmWeights, Matrix, NormSinks, Ragged, Sink, Tokens, Write, ZScore,
+use crate::backend::ops::{
+    Accumulate, Attention, Bilstm, ConvPool, CrossEntropy, Differentiable, Differentiate, Dropout, Embedding, GlobalMax, GroupStatistics,
+    Linear, LstmWeights, Operation, PositionEmbedding, ResidualNorm, Tokens, ZScore,
 };
+use crate::backend::{Backend, Matrix, Ragged, Sink, Storage, Write};
 use crate::base::numbers::{Activation, Precision};
 use crate::base::philox::Stream;
 
@@ -35,7 +37,7 @@ impl<B: Backend> Clone for Var<B> {
 
 type Step<'a, B> = Box<dyn FnOnce(&mut Gradients<'a, B>) + 'a>;
 
-/// The recording of one forward pass. `'a` is the life of the backend and of the batch's layouts.
+/// The recording of one forward pass. `'a` is the life of the backend.
 pub struct Tape<'a, B: Backend> {
     backend: &'a B,
     mode: Mode,
@@ -113,11 +115,6 @@ impl<'a, B: Backend> Gradients<'a, B> {
         Some(Sink { tensor, write })
     }
 
-    /// A sink for `var`, or one that is thrown away where no gradient is wanted.
-    fn sink_or_discard(&mut self, var: &Var<B>) -> Sink<B::Tensor> {
-        self.sink(var).unwrap_or_else(|| Sink { tensor: self.backend.uninitialised(var.value.shape()), write: Write::Set })
-    }
-
     /// Hands over a contribution that no one else uses.
     fn give(&mut self, var: &Var<B>, contribution: B::Tensor) {
         let Some(index) = var.gradient else { return };
@@ -125,7 +122,7 @@ impl<'a, B: Backend> Gradients<'a, B> {
         if slot.tensor.is_none() {
             *slot = Slot { tensor: Some(contribution), written: true };
         } else if let Some(sink) = self.sink(var) {
-            self.backend.accumulate(&contribution, &sink);
+            self.backend.run(&Accumulate { x: contribution, sum: sink.tensor, write: sink.write });
         }
     }
 }
@@ -202,7 +199,7 @@ impl<'a, B: Backend> Tape<'a, B> {
     }
 
     /// Makes the output of a kernel and keeps its gradient step, which gets the output's finished gradient.
-    fn record(&mut self, value: B::Tensor, inputs: &[&Var<B>], step: impl FnOnce(&mut Gradients<'a, B>, B::Tensor) + 'a) -> Var<B> {
+    fn record(&mut self, value: B::Tensor, inputs: &[Var<B>], step: impl FnOnce(&mut Gradients<'a, B>, B::Tensor) + 'a) -> Var<B> {
         let output = self.var(value, inputs.iter().any(|input| input.gradient.is_some()));
         if let Some(index) = output.gradient {
             self.steps.push(Box::new(move |gradients| {
@@ -212,6 +209,28 @@ impl<'a, B: Backend> Tape<'a, B> {
             }));
         }
         output
+    }
+
+    /// Runs an operation and keeps its way back.
+    fn apply<O>(&mut self, operation: &O) -> Var<B>
+    where
+        O: Operation<B, Operand = Var<B>>,
+        O::On<<B as Storage>::Tensor>: Differentiable<B> + 'a,
+        O::Kept: 'a,
+        B: Differentiate<O::On<<B as Storage>::Tensor>>,
+    {
+        let backend = self.backend;
+        let mut inputs = Vec::new();
+        let values = operation.map(|var| {
+            inputs.push(var.clone());
+            var.value.clone()
+        });
+        let (y, kept) = backend.run_keeping(&values);
+        self.record(y, &inputs.clone(), move |gradients, dy| {
+            let mut inputs = inputs.iter();
+            let sinks = values.map(|_| inputs.next().and_then(|var| gradients.sink(var)));
+            backend.run_back(&values, &kept, &dy, &sinks);
+        })
     }
 
     /// Runs the way back from the given gradients of outputs.
@@ -226,154 +245,85 @@ impl<'a, B: Backend> Tape<'a, B> {
         gradients
     }
 
-    /// See [`Backend::z_score`]; features are constants, so there is no way back.
-    pub fn z_score(&mut self, x: &B::Tensor, rows: &Ragged<B>, statistics: &ZScore<B>) -> Var<B> {
-        self.constant(self.backend.z_score(x, rows, statistics))
+    /// [`ZScore`]; features are constants, so there is no way back.
+    pub fn z_score(&mut self, x: &B::Tensor, rows: &Ragged<B>, statistics: &GroupStatistics<B>) -> Var<B> {
+        let scores = ZScore { x: x.clone(), rows: rows.clone(), statistics: statistics.clone() };
+        self.constant(self.backend.run(&scores))
     }
 
-    /// See [`Backend::embedding`].
-    pub fn embedding(&mut self, table: &Var<B>, tokens: &'a Tokens<B>) -> Var<B> {
-        let (backend, table) = (self.backend, table.clone());
-        let y = backend.embedding(&table.value, tokens);
-        self.record(y, &[&table.clone()], move |gradients, dy| {
-            if let Some(sink) = gradients.sink(&table) {
-                backend.embedding_backward(&dy, tokens, &sink);
-            }
-        })
+    /// [`Embedding`].
+    pub fn embedding(&mut self, table: &Var<B>, tokens: &Tokens<B>) -> Var<B> {
+        self.apply(&Embedding { table: table.clone(), tokens: tokens.clone() })
     }
 
-    /// See [`Backend::position_embedding`].
-    pub fn position_embedding(&mut self, x: &Var<B>, rows: &'a Ragged<B>) -> Var<B> {
+    /// [`PositionEmbedding`].
+    pub fn position_embedding(&mut self, x: &Var<B>, rows: &Ragged<B>) -> Var<B> {
         let x = x.clone();
-        let y = self.backend.position_embedding(&x.value, rows);
-        self.record(y, &[&x.clone()], move |gradients, dy| gradients.give(&x, dy))
+        let y = self.backend.run(&PositionEmbedding { x: x.value.clone(), rows: rows.clone() });
+        self.record(y, &[x.clone()], move |gradients, dy| gradients.give(&x, dy))
     }
 
-    /// See [`Backend::conv_pool`].
+    /// [`ConvPool`].
     pub fn conv_pool(
         &mut self,
         x: &Var<B>,
-        input: &'a Ragged<B>,
-        output: &'a Ragged<B>,
+        input: &Ragged<B>,
+        output: &Ragged<B>,
         weight: &Var<B>,
         bias: &Var<B>,
         activation: Activation,
     ) -> Var<B> {
-        let backend = self.backend;
-        let (x, weight, bias) = (x.clone(), weight.clone(), bias.clone());
-        let (y, winners) = backend.conv_pool(&x.value, input, output, &weight.value, &bias.value, activation);
-        let result = y.clone();
-        self.record(y, &[&x.clone(), &weight.clone(), &bias.clone()], move |gradients, dy| {
-            let sinks =
-                ConvPoolSinks { x: gradients.sink(&x), weight: gradients.sink_or_discard(&weight), bias: gradients.sink_or_discard(&bias) };
-            let saved = ConvPoolSaved { x: &x.value, y: &result, winners: &winners, input, output, weight: &weight.value, activation };
-            backend.conv_pool_backward(&dy, &saved, &sinks);
-        })
+        let [x, weight, bias] = [x, weight, bias].map(Clone::clone);
+        self.apply(&ConvPool { x, weight, bias, input: input.clone(), output: output.clone(), activation })
     }
 
-    /// See [`Backend::linear`].
+    /// [`Linear`].
     pub fn linear(&mut self, x: &Var<B>, weight: &Var<B>, bias: Option<&Var<B>>, activation: Activation) -> Var<B> {
-        let (backend, precision) = (self.backend, self.precision);
-        let (x, weight, bias) = (x.clone(), weight.clone(), bias.cloned());
-        let y = backend.linear(&x.value, &weight.value, bias.as_ref().map(|bias| &bias.value), activation, precision);
-        let gate = (activation == Activation::Relu).then(|| y.clone());
-        let inputs = [Some(&x), Some(&weight), bias.as_ref()].map(|input| input.cloned());
-        let inputs: Vec<&Var<B>> = inputs.iter().flatten().collect();
-        self.record(y, &inputs, move |gradients, dy| {
-            let bias_sink = bias.as_ref().and_then(|bias| gradients.sink(bias));
-            if weight.gradient.is_some() || bias_sink.is_some() {
-                let sink = gradients.sink_or_discard(&weight);
-                backend.linear_backward_weight(&dy, gate.as_ref(), &x.value, &sink, bias_sink.as_ref(), precision);
-            }
-            if let Some(sink) = gradients.sink(&x) {
-                backend.linear_backward_input(&dy, gate.as_ref(), &weight.value, &sink, precision);
-            }
-        })
+        let precision = self.precision;
+        self.apply(&Linear { x: x.clone(), weight: weight.clone(), bias: bias.cloned(), activation, precision })
     }
 
-    /// See [`Backend::bilstm`].
-    pub fn bilstm(&mut self, x: &Var<B>, rows: &'a Ragged<B>, weights: &LstmWeights<Var<B>>) -> Var<B> {
-        let (backend, precision, x, weights) = (self.backend, self.precision, x.clone(), weights.clone());
-        let values = weights.map(|weight| weight.value.clone());
-        let (y, saved) = backend.bilstm(&x.value, rows, &values, precision);
-        let inputs = [&x, &weights.input, &weights.recurrent, &weights.bias_input, &weights.bias_recurrent].map(Clone::clone);
-        self.record(y, &inputs.each_ref(), move |gradients, dy| {
-            let sinks = weights.map(|weight| gradients.sink_or_discard(weight));
-            let dx = gradients.sink(&x);
-            backend.bilstm_backward(&dy, &x.value, rows, &values, &saved, dx.as_ref(), &sinks, precision);
-        })
+    /// [`Bilstm`].
+    pub fn bilstm(&mut self, x: &Var<B>, rows: &Ragged<B>, weights: &LstmWeights<Var<B>>) -> Var<B> {
+        let precision = self.precision;
+        self.apply(&Bilstm { x: x.clone(), weights: weights.clone(), rows: rows.clone(), precision })
     }
 
-    /// See [`Backend::attention`].
+    /// [`Attention`].
     #[allow(clippy::too_many_arguments, reason = "an attention has three operands, two layouts and two numbers")]
     pub fn attention(
         &mut self,
         queries: &Var<B>,
         keys: &Var<B>,
         values: &Var<B>,
-        query_rows: &'a Ragged<B>,
-        key_rows: &'a Ragged<B>,
+        query_rows: &Ragged<B>,
+        key_rows: &Ragged<B>,
         heads: usize,
         scale: f32,
     ) -> Var<B> {
-        let backend = self.backend;
         let [queries, keys, values] = [queries, keys, values].map(Clone::clone);
-        let inputs =
-            AttentionInputs { queries: &queries.value, keys: &keys.value, values: &values.value, query_rows, key_rows, heads, scale };
-        let saved = backend.attention(&inputs);
-        let output = saved.output.clone();
-        let vars = [&queries, &keys, &values].map(Clone::clone);
-        self.record(output, &vars.each_ref(), move |gradients, dy| {
-            let inputs =
-                AttentionInputs { queries: &queries.value, keys: &keys.value, values: &values.value, query_rows, key_rows, heads, scale };
-            let sinks = [&queries, &keys, &values].map(|var| gradients.sink_or_discard(var));
-            backend.attention_backward(&dy, &inputs, &saved, sinks.each_ref());
-        })
+        self.apply(&Attention { queries, keys, values, query_rows: query_rows.clone(), key_rows: key_rows.clone(), heads, scale })
     }
 
-    /// See [`Backend::residual_norm`].
+    /// [`ResidualNorm`].
     pub fn residual_norm(&mut self, x: &Var<B>, residual: &Var<B>, scale: &Var<B>, shift: &Var<B>) -> Var<B> {
-        let backend = self.backend;
         let [x, residual, scale, shift] = [x, residual, scale, shift].map(Clone::clone);
-        let (y, saved) = backend.residual_norm(&x.value, &residual.value, &scale.value, &shift.value);
-        let inputs = [&x, &residual, &scale, &shift].map(Clone::clone);
-        self.record(y, &inputs.each_ref(), move |gradients, dy| {
-            let sinks = NormSinks {
-                x: gradients.sink_or_discard(&x),
-                residual: gradients.sink_or_discard(&residual),
-                scale: gradients.sink_or_discard(&scale),
-                shift: gradients.sink_or_discard(&shift),
-            };
-            backend.residual_norm_backward(&dy, &scale.value, &saved, &sinks);
-        })
+        self.apply(&ResidualNorm { x, residual, scale, shift })
     }
 
-    /// See [`Backend::global_max`].
-    pub fn global_max(&mut self, streams: &[(Var<B>, &'a Ragged<B>)]) -> Var<B> {
-        let backend = self.backend;
-        let streams = streams.to_vec();
-        let values: Vec<_> = streams.iter().map(|(x, rows)| (&x.value, *rows)).collect();
-        let (y, winners) = backend.global_max(&values);
-        let inputs: Vec<_> = streams.iter().map(|(x, _)| x.clone()).collect();
-        self.record(y, &inputs.iter().collect::<Vec<_>>(), move |gradients, dy| {
-            let mut column = 0;
-            for (x, rows) in &streams {
-                if let Some(sink) = gradients.sink(x) {
-                    backend.global_max_backward(&dy, &winners, rows, column, &sink);
-                }
-                column += x.value.columns();
-            }
-        })
+    /// [`GlobalMax`].
+    pub fn global_max(&mut self, streams: &[(Var<B>, &Ragged<B>)]) -> Var<B> {
+        self.apply(&GlobalMax { streams: streams.iter().map(|(x, rows)| (x.clone(), (*rows).clone())).collect() })
     }
 
-    /// See [`Backend::dropout`].
+    /// [`Dropout`], its own gradient.
     pub fn dropout(&mut self, x: &Var<B>, rate: f32, stream: Stream, first: usize) -> Var<B> {
         let (backend, x) = (self.backend, x.clone());
-        let y = backend.dropout(&x.value, rate, stream, first);
-        self.record(y, &[&x.clone()], move |gradients, dy| gradients.give(&x, backend.dropout(&dy, rate, stream, first)))
+        let kept = move |x: B::Tensor| backend.run(&Dropout { x, rate, stream, first });
+        self.record(kept(x.value.clone()), &[x.clone()], move |gradients, dy| gradients.give(&x, kept(dy)))
     }
 
-    /// See [`Backend::cross_entropy`]. Returns the loss and the gradient that starts the way back at `logits`.
+    /// [`CrossEntropy`]. Returns the loss and the gradient that starts the way back at `logits`.
     pub fn cross_entropy(
         &mut self,
         logits: &Var<B>,
@@ -383,6 +333,7 @@ impl<'a, B: Backend> Tape<'a, B> {
         total_weight: Option<f32>,
         scaling: &B::Tensor,
     ) -> (B::Tensor, B::Tensor) {
-        self.backend.cross_entropy(&logits.value, labels, class_weights, smoothing, total_weight, scaling)
+        let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
+        self.backend.run(&CrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
     }
 }

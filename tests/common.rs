@@ -1,6 +1,6 @@
 //! Which devices the tests run on: the CPU reference and every adapter found, with and without run-time checks.
 
-use mcsan::backend::Backend;
+use mcsan::backend::Storage;
 use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
 
 /// Every adapter opened, and once more without any optional feature where a kernel uses one that it has; none where there is

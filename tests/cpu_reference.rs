@@ -2,7 +2,10 @@
 //! equal maxima, NaN that stays NaN, and answers where there is nothing to attend to or look up.
 
 use mcsan::backend::cpu::{Cpu, CpuTensor};
-use mcsan::backend::{AttentionInputs, Backend, LstmWeights, Matrix, Ragged, Tokens};
+use mcsan::backend::ops::{
+    Attention, Bilstm, ConvPool, Dropout, Embedding, GlobalMax, Linear, LstmWeights, PositionEmbedding, ResidualNorm, Tokens,
+};
+use mcsan::backend::{Matrix, Ragged, Storage};
 use mcsan::base::numbers::{Activation, POOL, Precision};
 use mcsan::base::philox::Stream;
 use mcsan::base::words::OUT_OF_VOCABULARY;
@@ -38,26 +41,31 @@ fn matrix(backend: &Cpu<f32>, stream: u64, shape: [usize; 2]) -> CpuTensor<f32> 
     backend.upload(&values, shape)
 }
 
+fn linear(x: &CpuTensor<f32>, weight: &CpuTensor<f32>, bias: Option<&CpuTensor<f32>>, activation: Activation) -> Linear<CpuTensor<f32>> {
+    Linear { x: x.clone(), weight: weight.clone(), bias: bias.cloned(), activation, precision: Precision::F32 }
+}
+
 /// Every kernel that sees rows of utterances, one after another, and the maximum over time.
 fn encode(backend: &Cpu<f32>, weights: &Weights, frames: &[f32], lengths: &[u32]) -> Vec<f32> {
     let input = Ragged::new(backend, lengths);
     let output = input.pooled(backend, POOL);
     let x = backend.upload(frames, [input.rows(), CHANNELS]);
-    let (x, _) = backend.conv_pool(&x, &input, &output, &weights.convolution, &weights.bias, Activation::Relu);
-    let (x, _) = backend.bilstm(&x, &output, &weights.lstm, Precision::F32);
-    let x = backend.position_embedding(&x, &output);
-    let queries = backend.linear(&x, &weights.projection, Some(&weights.bias), Activation::None, Precision::F32);
-    let attended = backend.attention(&AttentionInputs {
-        queries: &queries,
-        keys: &x,
-        values: &x,
-        query_rows: &output,
-        key_rows: &output,
+    let (weight, bias, activation) = (weights.convolution.clone(), weights.bias.clone(), Activation::Relu);
+    let x = backend.run(&ConvPool { x, weight, bias: bias.clone(), input, output: output.clone(), activation });
+    let x = backend.run(&Bilstm { x, weights: weights.lstm.clone(), rows: output.clone(), precision: Precision::F32 });
+    let x = backend.run(&PositionEmbedding { x, rows: output.clone() });
+    let queries = backend.run(&linear(&x, &weights.projection, Some(&bias), Activation::None));
+    let attended = backend.run(&Attention {
+        queries,
+        keys: x.clone(),
+        values: x.clone(),
+        query_rows: output.clone(),
+        key_rows: output.clone(),
         heads: 4,
         scale: 0.4,
     });
-    let (x, _) = backend.residual_norm(&attended.output, &x, &weights.bias, &weights.bias);
-    let (x, _) = backend.global_max(&[(&x, &output)]);
+    let x = backend.run(&ResidualNorm { x: attended, residual: x, scale: bias.clone(), shift: bias });
+    let x = backend.run(&GlobalMax { streams: vec![(x, output)] });
     assert_eq!(x.shape(), [lengths.len(), CHANNELS]);
     pollster::block_on(backend.read(&x)).unwrap()
 }
@@ -107,7 +115,7 @@ fn maxima_take_the_earliest_of_equals_and_any_nan() {
         3.0, 7.0,
         0.0, f32::NAN,
     ], [6, 2]);
-    let (y, winners) = backend.global_max(&[(&x, &rows)]);
+    let (y, winners) = backend.run_keeping(&GlobalMax { streams: vec![(x, rows)] });
     let y = pollster::block_on(backend.read(&y)).unwrap();
     assert_eq!(winners[..], [0, 1, 3, 5]);
     assert_eq!((y[0], y[2]), (1.0, 3.0));
@@ -122,19 +130,14 @@ fn nan_passes_through_relu_the_lstm_and_attention() {
     let weight = |rows| backend.upload(&vec![0.1; rows * 2], [rows, 2]);
     let bias = |columns| backend.zeros([1, columns]);
     let lstm = LstmWeights { input: weight(16), recurrent: weight(16), bias_input: bias(16), bias_recurrent: bias(16) };
-    let operands = AttentionInputs {
-        queries: &poisoned,
-        keys: &poisoned,
-        values: &poisoned,
-        query_rows: &rows,
-        key_rows: &rows,
-        heads: 1,
-        scale: 1.0,
-    };
+    let [queries, keys, values] = [(); 3].map(|()| poisoned.clone());
+    let [query_rows, key_rows] = [(); 2].map(|()| rows.clone());
+    let attention = Attention { queries, keys, values, query_rows, key_rows, heads: 1, scale: 1.0 };
+    let bilstm = Bilstm { x: poisoned.clone(), weights: lstm, rows, precision: Precision::F32 };
     let results = [
-        ("linear", backend.linear(&poisoned, &weight(2), None, Activation::Relu, Precision::F32), vec![true, false, false, false]),
-        ("bilstm", backend.bilstm(&poisoned, &rows, &lstm, Precision::F32).0, vec![true, true, false, false]),
-        ("attention", backend.attention(&operands).output, vec![true, true, false, false]),
+        ("linear", backend.run(&linear(&poisoned, &weight(2), None, Activation::Relu)), vec![true, false, false, false]),
+        ("bilstm", backend.run(&bilstm), vec![true, true, false, false]),
+        ("attention", backend.run(&attention), vec![true, true, false, false]),
     ];
     for (kernel, y, nan_rows) in results {
         let y = pollster::block_on(backend.read(&y)).unwrap();
@@ -146,12 +149,12 @@ fn nan_passes_through_relu_the_lstm_and_attention() {
 #[test]
 fn a_query_without_keys_gives_a_zero_row() {
     let backend = Cpu::<f32>::new();
-    let (query_rows, key_rows) = (&Ragged::new(&backend, &[2, 1]), &Ragged::new(&backend, &[0, 1]));
+    let [query_rows, key_rows] = [[2, 1], [0, 1]].map(|lengths| Ragged::new(&backend, &lengths));
     let (queries, keys) = (matrix(&backend, 1, [3, 4]), matrix(&backend, 2, [1, 4]));
-    let saved =
-        backend.attention(&AttentionInputs { queries: &queries, keys: &keys, values: &keys, query_rows, key_rows, heads: 2, scale: 1.0 });
-    let output = pollster::block_on(backend.read(&saved.output)).unwrap();
-    let log_sum_exp = pollster::block_on(backend.read(&saved.log_sum_exp)).unwrap();
+    let values = keys.clone();
+    let (_, kept) = backend.run_keeping(&Attention { queries, keys, values, query_rows, key_rows, heads: 2, scale: 1.0 });
+    let output = pollster::block_on(backend.read(&kept.output)).unwrap();
+    let log_sum_exp = pollster::block_on(backend.read(&kept.log_sum_exp)).unwrap();
     assert_eq!(output[..8], [0.0; 8]);
     assert!(output[8..].iter().all(|&value| value != 0.0));
     assert_eq!(log_sum_exp[..4], [f32::NEG_INFINITY; 4]);
@@ -163,7 +166,7 @@ fn a_word_without_a_vector_is_a_row_of_zeros() {
     let backend = Cpu::<f32>::new();
     let table = backend.upload(&[1.0, 2.0, 3.0, 4.0], [2, 2]);
     let tokens = Tokens::new(&backend, &[1, OUT_OF_VOCABULARY, 0, 1], 2);
-    let y = pollster::block_on(backend.read(&backend.embedding(&table, &tokens))).unwrap();
+    let y = pollster::block_on(backend.read(&backend.run(&Embedding { table, tokens }))).unwrap();
     assert_eq!(y, [3.0, 4.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
 }
 
@@ -173,7 +176,7 @@ fn dropout_keeps_the_numbers_that_philox_says() {
     let stream = Stream { seed: 7, stream: 3 };
     let x = backend.upload(&[1.0; 103], [1, 103]);
     for first in [0, 6, 8] {
-        let y = pollster::block_on(backend.read(&backend.dropout(&x, 0.25, stream, first))).unwrap();
+        let y = pollster::block_on(backend.read(&backend.run(&Dropout { x: x.clone(), rate: 0.25, stream, first }))).unwrap();
         for (i, &value) in y.iter().enumerate() {
             let kept = stream.uniform((first + i) as u64) >= 0.25;
             assert_eq!(value, if kept { 1.0 / 0.75 } else { 0.0 }, "element {i} after {first}");

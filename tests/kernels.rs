@@ -3,7 +3,7 @@
 
 use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, shader};
-use mcsan::backend::{Backend, BackendError};
+use mcsan::backend::{BackendError, Storage};
 use mcsan::check::model::check_model;
 use mcsan::check::{Case, Kernel, Report, check, select};
 use mcsan::config::{Config, Settings};

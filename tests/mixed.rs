@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mcsan::backend::{Backend, as_f32};
+use mcsan::backend::{Backend, Storage, as_f32};
 use mcsan::config::{Config, Settings};
 use mcsan::dataset::Dataset;
 use mcsan::model::{self, Dimensions};

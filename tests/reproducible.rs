@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use mcsan::backend::{Backend, Matrix, Sink, Write, as_f32};
-use mcsan::base::numbers::Precision;
+use mcsan::backend::ops::Linear;
+use mcsan::backend::{Matrix, Sink, Storage, Write, as_f32};
+use mcsan::base::numbers::{Activation, Precision};
 use mcsan::config::{Config, Settings};
 use mcsan::dataset::Dataset;
 use mcsan::train::{Session, Weights, run};
@@ -77,6 +78,18 @@ fn gradients_that_lie_one_after_the_other_are_those_that_lie_apart() {
     on_every_device!("gradients in place", |backend, name| {
         let dy = backend.upload(&values(rows * outputs, 37), [rows, outputs]);
         let x = backend.upload(&values(rows * inputs, 53), [rows, inputs]);
+        let product = Linear {
+            x,
+            weight: backend.zeros([outputs, inputs]),
+            bias: Some(backend.zeros([1, outputs])),
+            activation: Activation::None,
+            precision: Precision::F32,
+        };
+        let differentiate = |weight: &Sink<_>, bias: &Sink<_>| {
+            let (weight, bias) = (Some(weight.clone()), Some(Some(bias.clone())));
+            let sinks = Linear { x: None, weight, bias, activation: product.activation, precision: product.precision };
+            backend.run_back(&product, &None, &dy, &sinks);
+        };
         let read = |tensor: &_| as_f32(pollster::block_on(backend.read(tensor)).unwrap());
         let before = values(weights + outputs + 64, 29);
         for write in [Write::Set, Write::Add] {
@@ -84,12 +97,12 @@ fn gradients_that_lie_one_after_the_other_are_those_that_lie_apart() {
             let together = backend.upload(&before, [1, before.len()]);
             let weight = Sink { tensor: together.slice(0, [outputs, inputs]), write };
             let bias = Sink { tensor: together.slice(weights, [1, outputs]), write };
-            backend.linear_backward_weight(&dy, None, &x, &weight, Some(&bias), Precision::F32);
+            differentiate(&weight, &bias);
             let together = read(&together);
 
             let weight = Sink { tensor: backend.upload(&before[..weights], [outputs, inputs]), write };
             let bias = Sink { tensor: backend.upload(&before[weights..weights + outputs], [1, outputs]), write };
-            backend.linear_backward_weight(&dy, None, &x, &weight, Some(&bias), Precision::F32);
+            differentiate(&weight, &bias);
             let apart = [read(&weight.tensor), read(&bias.tensor), before[weights + outputs..].to_vec()].concat();
             assert!(together == apart, "{name}: {write:?}");
             assert_ne!(together[..weights], before[..weights], "{name}: {write:?}");

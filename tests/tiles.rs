@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu};
-use mcsan::backend::{Backend, Clock};
+use mcsan::backend::{Clock, Storage};
 use mcsan::base::tiles::{Form, Tile, TileChoice};
 use mcsan::check::{Case, Kernel, Output};
 

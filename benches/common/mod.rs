@@ -5,7 +5,7 @@
 
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-use mcsan::backend::Backend;
+use mcsan::backend::Storage;
 use mcsan::backend::cpu::Cpu;
 use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
 

@@ -1,28 +1,5 @@
 //! What is known of one run of a kernel: for profiles.
 
-/// Arithmetic and memory traffic that a launch declares.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Work {
-    /// Floating-point operations; a multiplication with its addition counts as two.
-    pub flop: f64,
-    /// Compulsory traffic: each byte that has to be read or written at all, once. Where none is given it is what is bound.
-    pub bytes: Option<f64>,
-}
-
-impl Work {
-    /// For launches that touch only a part of what they bind.
-    pub fn touching(flop: f64, bytes: f64) -> Self {
-        Self { flop, bytes: Some(bytes) }
-    }
-}
-
-impl From<f64> for Work {
-    /// So many FLOP, and all that is bound.
-    fn from(flop: f64) -> Self {
-        Self { flop, bytes: None }
-    }
-}
-
 /// A kernel that ran.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Execution {

@@ -1,10 +1,11 @@
 //! The constant tables that the MFCC front-end's kernels read, on a backend.
 
-use super::{Backend, DeltaFilter, Edges};
+use super::Storage;
+use super::ops::{DeltaFilter, Edges};
 use crate::audio::mfcc::{Convention, MfccError, MfccSettings};
 
 /// The front-end's constants on a backend.
-pub struct MfccTables<B: Backend> {
+pub struct MfccTables<B: Storage> {
     pub settings: MfccSettings,
     /// `[1, transform]`: the periodic window, centred, zeros around it.
     pub window: B::Tensor,
@@ -17,7 +18,7 @@ pub struct MfccTables<B: Backend> {
     /// `[coefficients, mel_bands]`: orthonormal DCT-II.
     pub dct: B::Tensor,
     /// Makes the differences over time, where they are wanted.
-    pub deltas: Option<DeltaFilter<B>>,
+    pub deltas: Option<DeltaFilter<B::Tensor>>,
 }
 
 /// Taps of librosa's deltas: a line or a parabola is fitted to nine frames (Savitzky and Golay 1964).
@@ -42,9 +43,9 @@ fn curvature_taps(width: usize) -> Vec<f64> {
     squares.map(|square| 2.0 * (square - mean) / norm).collect()
 }
 
-impl<B: Backend> DeltaFilter<B> {
+impl<T> DeltaFilter<T> {
     /// The filter of the differences over time; `None` where none are wanted.
-    fn of(settings: &MfccSettings, upload: impl Fn(Vec<f64>, usize) -> B::Tensor) -> Option<Self> {
+    fn of(settings: &MfccSettings, upload: impl Fn(Vec<f64>, usize) -> T) -> Option<Self> {
         let orders = (settings.deltas > 0).then_some(settings.deltas)?;
         Some(match settings.convention {
             Convention::Librosa | Convention::Htk => {
@@ -61,7 +62,22 @@ impl<B: Backend> DeltaFilter<B> {
     }
 }
 
-impl<B: Backend> MfccTables<B> {
+impl<B: Storage> Clone for MfccTables<B> {
+    fn clone(&self) -> Self {
+        let Self { settings, window, twiddles, mel, mel_ranges, dct, deltas } = self;
+        Self {
+            settings: settings.clone(),
+            window: window.clone(),
+            twiddles: twiddles.clone(),
+            mel: mel.clone(),
+            mel_ranges: mel_ranges.clone(),
+            dct: dct.clone(),
+            deltas: deltas.clone(),
+        }
+    }
+}
+
+impl<B: Storage> MfccTables<B> {
     /// Computes the tables in float64 and uploads them.
     ///
     /// # Errors

@@ -1,13 +1,15 @@
 //! Where each utterance's rows lie in a ragged matrix.
 
-use super::Backend;
+use std::rc::Rc;
+
+use super::Storage;
 
 /// Layout of a ragged matrix `[rows, channels]`: the sequences of a batch lie one after another, without padding.
 ///
-/// Sequence `u` is the rows `offsets[u]..offsets[u + 1]`. The device's copies are what kernels read.
-pub struct Ragged<B: Backend> {
+/// Sequence `u` is the rows `offsets[u]..offsets[u + 1]`. The device's copies are what kernels read. A clone shares them.
+pub struct Ragged<B: Storage> {
     /// `[batch + 1]`, rising from 0 to `rows`.
-    pub offsets: Vec<u32>,
+    pub offsets: Rc<[u32]>,
     /// The same, on the device.
     pub device_offsets: B::Words,
     /// `[rows]`: which sequence a row belongs to.
@@ -25,7 +27,20 @@ pub struct Preceding {
     pub sequences: usize,
 }
 
-impl<B: Backend> Ragged<B> {
+impl<B: Storage> Clone for Ragged<B> {
+    fn clone(&self) -> Self {
+        let Self { offsets, device_offsets, owners, by_length, preceding } = self;
+        Self {
+            offsets: offsets.clone(),
+            device_offsets: device_offsets.clone(),
+            owners: owners.clone(),
+            by_length: by_length.clone(),
+            preceding: *preceding,
+        }
+    }
+}
+
+impl<B: Storage> Ragged<B> {
     /// Lays out sequences of the given lengths, in rows.
     pub fn new(backend: &B, lengths: &[u32]) -> Self {
         let mut offsets = Vec::with_capacity(lengths.len() + 1);
@@ -41,7 +56,7 @@ impl<B: Backend> Ragged<B> {
             device_offsets: backend.upload_words(&offsets),
             owners: backend.upload_words(&owners),
             by_length: backend.upload_words(&by_length),
-            offsets,
+            offsets: offsets.into(),
             preceding: Preceding::default(),
         }
     }

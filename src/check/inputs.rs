@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use crate::backend::{Backend, Ragged, Tokens};
+use crate::backend::ops::Tokens;
+use crate::backend::{Backend, Ragged};
 
 /// An input of a case on the host.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::compare::{Agreement, Silence, Tolerance, compare};
 use super::{Output, Source};
 use crate::backend::cpu::Cpu;
-use crate::backend::{Backend, Ragged, Result, Tokens, Write, ZScore, loss_scaling};
+use crate::backend::ops::{GroupStatistics, Tokens, loss_scaling};
+use crate::backend::{Backend, Ragged, Result, Write};
 use crate::base::numbers::Precision;
 use crate::base::real::Real;
 use crate::base::words::OUT_OF_VOCABULARY;
@@ -144,7 +145,7 @@ fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, source: &mut Source) -
     Batch {
         features,
         frames: acoustic_rows(backend, &frame_lengths),
-        normalisation: ZScore { groups: backend.upload_words(&vec![0; shape.batch]), mean, reciprocal_deviation },
+        normalisation: GroupStatistics { groups: backend.upload_words(&vec![0; shape.batch]), mean, reciprocal_deviation },
         tokens: Tokens::new(backend, &ids, WORDS),
         words: Ragged::new(backend, &token_lengths),
         vectors: backend.upload(&[], [0, 0]),

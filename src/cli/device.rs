@@ -113,7 +113,7 @@ impl Device {
 
     /// The device in one line.
     pub fn name(&self) -> String {
-        use crate::backend::Backend;
+        use crate::backend::Storage;
         on_device!(*self, |backend| backend.device_name())
     }
 }

@@ -21,8 +21,7 @@ use crate::dataset::sizes::SizeError;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, ProfileError};
 use crate::profile::{
-    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, Timed, compare, kernel, measure_peaks, roofline, sweep, sweep_plot,
-    trace,
+    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, compare, kernel, measure_peaks, roofline, sweep, sweep_plot, trace,
 };
 use crate::tape::Mode;
 
@@ -131,7 +130,7 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
     let described = device.to_json();
     let tuning = device.tune(common, &execution.tiles);
     let (reports, last) = match device {
-        Device::Cpu(cpu) => pollster::block_on(profile(&Timed::new(cpu), described, plan, &subjects, &settings, arguments.each)),
+        Device::Cpu(cpu) => pollster::block_on(profile(&cpu, described, plan, &subjects, &settings, arguments.each)),
         Device::Gpu(gpu) => {
             let profiled = pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each));
             tuning.keep(&*gpu);
@@ -158,7 +157,7 @@ fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, executi
     let plan = Plan { warmup, steps, kernels: false, timing: Timing::Timestamps };
     let described = device.to_json();
     let report = match device {
-        Device::Cpu(cpu) => pollster::block_on(sweep(&Timed::new(cpu), described, plan, (what, mode), shape, over, settings)),
+        Device::Cpu(cpu) => pollster::block_on(sweep(&cpu, described, plan, (what, mode), shape, over, settings)),
         Device::Gpu(gpu) => pollster::block_on(sweep(&*gpu, described, plan, (what, mode), shape, over, settings)),
     }?;
     if let Some(path) = &arguments.plot {

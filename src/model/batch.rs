@@ -1,6 +1,7 @@
 //! A batch on a device.
 
-use crate::backend::{Backend, Ragged, Tokens, ZScore};
+use crate::backend::ops::{GroupStatistics, Tokens};
+use crate::backend::{Backend, Ragged};
 use crate::base::numbers::POOL;
 
 /// Some utterances, one after the other, as the network reads them.
@@ -9,7 +10,7 @@ pub struct Batch<B: Backend> {
     pub features: B::Tensor,
     /// Rows of the features, after the first pool, after the second.
     pub frames: [Ragged<B>; 3],
-    pub normalisation: ZScore<B>,
+    pub normalisation: GroupStatistics<B>,
     pub tokens: Tokens<B>,
     /// Rows of the tokens.
     pub words: Ragged<B>,

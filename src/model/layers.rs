@@ -1,7 +1,8 @@
 //! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
 
 use super::parameters::{Block, Bound, Initial, Parameters};
-use crate::backend::{AttentionInputs, Backend, LstmWeights, Matrix, Ragged};
+use crate::backend::ops::{Attention, AttentionWeights, LstmWeights};
+use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::numbers::Activation;
 use crate::base::philox::Stream;
 use crate::tape::{Tape, Var};
@@ -15,7 +16,7 @@ pub struct Pass<'t, 'a, B: Backend> {
     pub watched: Option<Vec<CrossWeights<B>>>,
 }
 
-/// Attention weights of a cross layer, laid out as [`Backend::attention_weights`] says.
+/// Attention weights of a cross layer, laid out as [`AttentionWeights`] says.
 pub struct CrossWeights<B: Backend> {
     /// The text's queries over the audio's rows.
     pub text_to_audio: B::Tensor,
@@ -241,15 +242,15 @@ impl AttentionLayer {
 
     /// With which weights the queries of `own` attend to the rows of `source`.
     pub fn weights<'a, B: Backend>(&self, backend: &B, own: &Projected<'a, B>, source: &Projected<'a, B>) -> B::Tensor {
-        backend.attention_weights(&AttentionInputs {
-            queries: &own.queries.value,
-            keys: &source.keys.value,
-            values: &source.values.value,
-            query_rows: own.rows,
-            key_rows: source.rows,
+        backend.run(&AttentionWeights(Attention {
+            queries: own.queries.value.clone(),
+            keys: source.keys.value.clone(),
+            values: source.values.value.clone(),
+            query_rows: own.rows.clone(),
+            key_rows: source.rows.clone(),
             heads: self.sizes.heads,
             scale: self.sizes.scale,
-        })
+        }))
     }
 
     /// What `sequence` becomes when its queries attend to `source`, its own projection or the other modality's.

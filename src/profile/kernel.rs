@@ -1,7 +1,7 @@
 //! One kernel's work from typed sizes: `rows=14400,inputs=128,outputs=512`. Inputs are drawn as those of its cases.
 
 use crate::audio::mfcc::MfccSettings;
-use crate::backend::{Edges, FIRST_SCALE, StepSize};
+use crate::backend::ops::{Edges, FIRST_SCALE, StepSize};
 use crate::base::numbers::{Activation, MAX_HEAD_SIZE, MAX_LSTM_HIDDEN, Precision};
 use crate::base::philox::Stream;
 use crate::check::cases::*;

@@ -1,10 +1,11 @@
 //! Runs a piece of work again and again: first untouched, for its wall time, then with every kernel timed.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{Counters, Gpu, Timing};
 use crate::backend::{Backend, Clock, Executions, Result};
 
@@ -31,6 +32,33 @@ pub trait Profiled: Backend {
 
 /// Numbers of a copy: 128 MiB, more than caches hold.
 pub const COPIED: usize = 1 << 25;
+
+/// By the caller's clock: each call once, whatever `timing` says.
+impl Profiled for Cpu<f32> {
+    fn has_timestamps(&self) -> bool {
+        false
+    }
+
+    fn start(&self, _: Timing, clock: Clock) {
+        self.start_profile(clock);
+    }
+
+    fn finish(&self) -> impl Future<Output = Result<Executions>> {
+        ready(Ok(self.finish_profile()))
+    }
+
+    fn counters(&self) -> Option<Counters> {
+        None
+    }
+
+    fn record_arithmetic(&self, rounds: u32) {
+        self.record_multiply_adds(rounds);
+    }
+
+    fn record_copy(&self) {
+        Cpu::record_copy(self, COPIED);
+    }
+}
 
 impl Profiled for Gpu {
     fn has_timestamps(&self) -> bool {

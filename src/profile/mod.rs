@@ -13,7 +13,6 @@ mod report;
 mod roofline;
 mod sweep;
 mod sweep_plot;
-mod timed;
 mod trace;
 pub mod work;
 
@@ -24,5 +23,4 @@ pub use report::{Dispatch, Figures, Report, ReportError, Row, Spread};
 pub use roofline::roofline;
 pub use sweep::{Line, Point, Size, Sweep, SweepReport, sweep};
 pub use sweep_plot::sweep_plot;
-pub use timed::Timed;
 pub use trace::trace;

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::backend::{Backend, Preceding, Ragged, Tokens, ZScore};
+use crate::backend::ops::{GroupStatistics, Tokens};
+use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
 use crate::base::philox::Stream;
 use crate::base::words::WordTable;
@@ -81,7 +82,7 @@ impl<'a, B: Backend> Batches<'a, B> {
         Batch {
             features: backend.upload(&features, [features.len() / coefficients, coefficients]),
             frames: acoustic_rows(backend, &frame_lengths),
-            normalisation: ZScore {
+            normalisation: GroupStatistics {
                 groups: backend.upload_words(&statistics.groups),
                 mean: backend.upload(&statistics.mean, [groups, coefficients]),
                 reciprocal_deviation: backend.upload(&statistics.reciprocal_deviation, [groups, coefficients]),

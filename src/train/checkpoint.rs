@@ -57,7 +57,7 @@ pub struct Progress {
     pub parts: usize,
     /// The training predictions of the epoch that is under way.
     pub tally: Tally,
-    /// The loss scale's state, see [`crate::backend::Backend::loss_scale`]; only in mixed precision.
+    /// The loss scale's state, see [`crate::backend::ops::LossScale`]; only in mixed precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<[f32; 3]>,
     /// Which data the run learns from, see [`fingerprint`].

@@ -1,7 +1,8 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
 use super::batches::Batches;
-use crate::backend::{AdamStep, Backend, Matrix, Result, StepSize, Write, as_f32, loss_scaling};
+use crate::backend::ops::{Adam, AdamStep, GradientNorm, LossScale, Sgd, StepSize, loss_scaling};
+use crate::backend::{Backend, Matrix, Result, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{Dropout, Pass};
@@ -22,7 +23,7 @@ pub struct Trainer<'b, B: Backend> {
     weights_of_classes: Vec<f32>,
     /// Stands for the gradients' norm where nothing is clipped.
     no_norm: B::Tensor,
-    /// See [`Backend::loss_scale`].
+    /// See [`LossScale`].
     scaling: B::Tensor,
     /// It after the last step, on its way to the host.
     last_scaling: Option<B::Readback>,
@@ -122,7 +123,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// batch to rounding, dropout included.
     ///
     /// # Errors
-    /// What went wrong on the device; then nothing was updated, and after [`Backend::recover`] the step may be tried again.
+    /// What went wrong on the device; then nothing was updated, and after [`crate::backend::Storage::recover`] the step may be tried again.
     pub async fn train_in_parts(&mut self, batches: &Batches<'_, B>, utterances: &[usize], parts: usize) -> Result<Pending<B>> {
         let size = utterances.len().div_ceil(parts.max(1)).max(1);
         let is_whole = size >= utterances.len();
@@ -219,15 +220,18 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let learning_rate = train.learning_rate(updates, self.planned_steps);
         let size =
             StepSize { learning_rate, weight_decay: train.weight_decay, clip_norm: if clips { train.clip_norm } else { f64::INFINITY } };
-        let norm = if clips || is_mixed { self.backend.gradient_norm(&self.gradients) } else { self.no_norm.clone() };
+        let norm =
+            if clips || is_mixed { self.backend.run(&GradientNorm { gradients: self.gradients.clone() }) } else { self.no_norm.clone() };
         if is_mixed {
-            self.backend.loss_scale(&norm, &self.scaling);
+            self.backend.run(&LossScale { norm: norm.clone(), scaling: self.scaling.clone() });
         }
+        let [parameters, gradients] = [&self.network.weights, &self.gradients].map(Clone::clone);
         match train.optimizer {
-            Optimizer::Sgd => self.backend.sgd(&self.network.weights, &self.gradients, &norm, size),
+            Optimizer::Sgd => self.backend.run(&Sgd { parameters, gradients, norm, size }),
             Optimizer::Adam => {
                 let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: (updates + 1) as u32 };
-                self.backend.adam(&self.network.weights, &self.gradients, self.moments.each_ref(), &norm, step);
+                let [first_moment, second_moment] = self.moments.clone();
+                self.backend.run(&Adam { parameters, gradients, first_moment, second_moment, norm, step });
             }
         }
         self.steps += 1;
@@ -238,7 +242,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         Ok(Pending { parts, learning_rate, scaling })
     }
 
-    /// Copies the loss scale's state to the host, see [`Backend::loss_scale`].
+    /// Copies the loss scale's state to the host, see [`LossScale`].
     ///
     /// # Errors
     /// Whatever went wrong on the device.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mcsan::backend::Backend;
+use mcsan::backend::Storage;
 use mcsan::backend::cpu::Cpu;
 use mcsan::base::words::OUT_OF_VOCABULARY;
 use mcsan::config::{Config, Normalise};

@@ -1,9 +1,13 @@
-//! `sink (+)= x`: the one kernel whose result is its input; what it does is said by the [`Sink`] alone.
+//! `sum (+)= x`: the one kernel whose result is its input; what it does is said by the [`Sink`] alone.
 
-use super::{CpuTensor, Real};
+use super::{Cpu, CpuTensor, Real};
 use crate::backend::Sink;
+use crate::backend::ops::{Accumulate, Run};
 
-/// `x` has the shape of the sink.
-pub fn accumulate<T: Real>(x: &CpuTensor<T>, sink: &Sink<CpuTensor<T>>) {
-    sink.store(x.values().to_vec());
+impl<T: Real> Run<Accumulate<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Accumulate<CpuTensor<T>>) -> ((), ()) {
+        let values = of.x.values().to_vec();
+        Sink { tensor: of.sum.clone(), write: of.write }.store(values);
+        ((), ())
+    }
 }

@@ -1,10 +1,18 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) in PyTorch's form, with decoupled weight decay λ (Loshchilov & Hutter 2019):
 //! `p -= lr λ p`; `m = β₁ m + (1-β₁) g`; `v = β₂ v + (1-β₂) g²`; `p -= lr/(1-β₁ᵗ) · m / (√v/√(1-β₂ᵗ) + ε)`.
 
-use super::Real;
 use super::gradient_norm::clip_factor;
-use crate::backend::AdamStep;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Adam, AdamStep, Run};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<Adam<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Adam<CpuTensor<T>>) -> ((), ()) {
+        let moments = [&mut *of.first_moment.values_mut(), &mut *of.second_moment.values_mut()];
+        update(&mut of.parameters.values_mut(), &of.gradients.values(), moments, &of.norm.values(), of.step);
+        ((), ())
+    }
+}
 
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;

@@ -5,10 +5,42 @@
 
 use std::ops::Range;
 
-use super::Real;
 use super::product::{View, product};
 use super::wide::{sum, wide};
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Attention, AttentionKept, Differentiate, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<Attention<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Attention<Self, CpuTensor<T>>) -> (CpuTensor<T>, AttentionKept<CpuTensor<T>>) {
+        let (queries, keys, values) = (of.queries.values(), of.keys.values(), of.values.values());
+        let operands = Operands { queries: &queries, keys: &keys, values: &values };
+        let (output, log_sum_exp) = forward(operands, Layout::of(of));
+        let output = CpuTensor::new(output, of.queries.shape());
+        let log_sum_exp = CpuTensor::new(log_sum_exp, [of.queries.rows(), of.heads]);
+        (output.clone(), AttentionKept { output, log_sum_exp })
+    }
+}
+
+impl<T: Real> Differentiate<Attention<Self, CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &Attention<Self, CpuTensor<T>>,
+        kept: &AttentionKept<CpuTensor<T>>,
+        dy: &CpuTensor<T>,
+        sinks: &Attention<Self, Option<Sink<CpuTensor<T>>>>,
+    ) {
+        let gradients = {
+            let (queries, keys, values) = (of.queries.values(), of.keys.values(), of.values.values());
+            let operands = Operands { queries: &queries, keys: &keys, values: &values };
+            backward(&dy.values(), operands, &kept.output.values(), &kept.log_sum_exp.values(), Layout::of(of))
+        };
+        for (sink, gradient) in [&sinks.queries, &sinks.keys, &sinks.values].into_iter().zip(gradients) {
+            Sink::store_in(sink, gradient);
+        }
+    }
+}
 
 /// Which rows attend to which, and how.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +161,18 @@ wide! {
 fn scatter<T: Real>(block: &[T], target: &mut [T], width: usize, first: usize, columns: Range<usize>) {
     for (row, values) in block.chunks_exact(columns.len()).enumerate() {
         target[(first + row) * width..][columns.clone()].copy_from_slice(values);
+    }
+}
+
+impl<'a> Layout<'a> {
+    pub(super) fn of<T: Real>(of: &'a Attention<Cpu<T>, CpuTensor<T>>) -> Self {
+        Self {
+            query_offsets: &of.query_rows.offsets,
+            key_offsets: &of.key_rows.offsets,
+            heads: of.heads,
+            width: of.queries.columns(),
+            scale: f64::from(of.scale),
+        }
     }
 }
 

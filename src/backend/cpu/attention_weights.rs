@@ -1,7 +1,16 @@
 //! The weights of multi-head attention by themselves: `p = softmax(scale · q kᵀ)` for each utterance and head.
 
-use super::Real;
 use super::attention::{Layout, log_sum_exp};
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{AttentionWeights, Run};
+
+impl<T: Real> Run<AttentionWeights<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, AttentionWeights(of): &AttentionWeights<Self, CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let weights = forward(&of.queries.values(), &of.keys.values(), Layout::of(of));
+        let count = weights.len();
+        (CpuTensor::new(weights, [count, 1]), ())
+    }
+}
 
 /// `queries: [query rows, d]`, `keys: [key rows, d]` → utterance after utterance `[heads, queries, keys]`.
 pub fn forward<T: Real>(queries: &[T], keys: &[T], layout: Layout) -> Vec<T> {

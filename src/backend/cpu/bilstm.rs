@@ -10,13 +10,55 @@
 
 use std::cmp::Reverse;
 
-use super::Real;
 use super::linear::rounded;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
-use crate::backend::LstmWeights;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Bilstm, Differentiate, LstmKept, LstmWeights, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::numbers::Precision;
 use crate::base::parallel::*;
+
+impl<T: Real> Run<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Bilstm<Self, CpuTensor<T>>) -> (CpuTensor<T>, LstmKept<CpuTensor<T>>) {
+        let layout = layout(of);
+        let weights = of.weights.map(CpuTensor::values);
+        let computed = forward(&of.x.values(), layout, &weights.map(|values| &**values));
+        let matrix = |values: Vec<T>, width: usize| CpuTensor::new(values, [of.x.rows(), width * layout.hidden]);
+        let kept = LstmKept { gates: matrix(computed.gates, 8), cells: matrix(computed.cells, 2), previous: matrix(computed.previous, 2) };
+        (matrix(computed.y, 1), kept)
+    }
+}
+
+impl<T: Real> Differentiate<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &Bilstm<Self, CpuTensor<T>>,
+        kept: &LstmKept<CpuTensor<T>>,
+        dy: &CpuTensor<T>,
+        sinks: &Bilstm<Self, Option<Sink<CpuTensor<T>>>>,
+    ) {
+        let computed = {
+            let weights = of.weights.map(CpuTensor::values);
+            let (gates, cells, previous) = (kept.gates.values(), kept.cells.values(), kept.previous.values());
+            let saved = Saved { gates: &gates, cells: &cells, previous: &previous };
+            backward(&dy.values(), &of.x.values(), layout(of), &weights.map(|values| &**values), saved, sinks.x.is_some())
+        };
+        let LstmWeights { input, recurrent, bias_input, bias_recurrent } = computed.weights;
+        Sink::store_in(&sinks.weights.input, input);
+        Sink::store_in(&sinks.weights.recurrent, recurrent);
+        Sink::store_in(&sinks.weights.bias_input, bias_input);
+        Sink::store_in(&sinks.weights.bias_recurrent, bias_recurrent);
+        if let Some(dx) = computed.x {
+            Sink::store_in(&sinks.x, dx);
+        }
+    }
+}
+
+fn layout<T: Real>(of: &Bilstm<Cpu<T>, CpuTensor<T>>) -> Layout<'_> {
+    let hidden = of.weights.recurrent.columns();
+    Layout { inputs: of.x.columns(), hidden, offsets: &of.rows.offsets, precision: of.precision }
+}
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;

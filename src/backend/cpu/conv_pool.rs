@@ -8,12 +8,49 @@
 
 use std::ops::Range;
 
-use super::Real;
 use super::linear::{activate, gated};
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::{add, wide};
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::numbers::{Activation, POOL};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<ConvPool<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &ConvPool<Self, CpuTensor<T>>) -> (CpuTensor<T>, ConvPoolKept<Self>) {
+        let ConvPool { x, weight, bias, input, output, activation } = of;
+        let layout = Layout { input: &input.offsets, output: &output.offsets };
+        let (y, winners) = forward(&x.values(), layout, &weight.values(), &bias.values(), x.columns(), *activation);
+        let y = CpuTensor::new(y, [output.rows(), bias.len()]);
+        (y.clone(), ConvPoolKept { y, winners: winners.into() })
+    }
+}
+
+impl<T: Real> Differentiate<ConvPool<Self, CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &ConvPool<Self, CpuTensor<T>>,
+        kept: &ConvPoolKept<Self>,
+        dy: &CpuTensor<T>,
+        sinks: &ConvPool<Self, Option<Sink<CpuTensor<T>>>>,
+    ) {
+        let gradients = backward(
+            &dy.values(),
+            Saved { x: &of.x.values(), y: &kept.y.values(), winners: &kept.winners },
+            Layout { input: &of.input.offsets, output: &of.output.offsets },
+            &of.weight.values(),
+            [of.x.columns(), dy.columns()],
+            of.activation,
+            sinks.x.is_some(),
+        );
+        Sink::store_in(&sinks.weight, gradients.weight);
+        Sink::store_in(&sinks.bias, gradients.bias);
+        if let Some(dx) = gradients.x {
+            Sink::store_in(&sinks.x, dx);
+        }
+    }
+}
 
 const WINDOW: usize = POOL as usize;
 const TAPS: usize = 3;

@@ -2,8 +2,19 @@
 //! `loss = Σ_u Σ_c t_uc (-log p_uc) / Σ_u w_y` with the targets `t_uc = (1-s) w_y [c = y] + s/C w_c`, and its gradient
 //! `(p Σ_c t_uc - t_uc) / Σ_u w_y`; of a part of a batch the divisor is the whole batch's.
 
-use super::Real;
 use super::attention::log_sum_exp;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::Matrix;
+use crate::backend::ops::{CrossEntropy, Run};
+
+impl<T: Real> Run<CrossEntropy<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &CrossEntropy<Self, CpuTensor<T>>) -> ((CpuTensor<T>, CpuTensor<T>), ()) {
+        let CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight } = of;
+        let scale = scaling.values()[0];
+        let (loss, gradient) = forward(&logits.values(), labels, &class_weights.values(), *smoothing, *total_weight, scale);
+        ((CpuTensor::new(vec![loss], [1, 1]), CpuTensor::new(gradient, logits.shape())), ())
+    }
+}
 
 /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [classes]` → the loss and, times `scale`, its gradient
 /// `[batch, classes]`.

@@ -1,10 +1,19 @@
 //! Differences over time: `(D x)_t = Σ_k taps_k · x_{t + k - width / 2}` for each column, within the utterance.
 
-use super::{Cpu, Real};
-use crate::backend::{DeltaFilter, Edges, Matrix};
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::Matrix;
+use crate::backend::ops::{DeltaFilter, Deltas, Edges, Run};
+
+impl<T: Real> Run<Deltas<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Deltas<Self, CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let Deltas { x, frames, filter } = of;
+        let y = forward(&x.values(), &frames.offsets, x.columns(), &filter.taps.values(), filter);
+        (CpuTensor::new(y, [x.rows(), (1 + filter.orders) * x.columns()]), ())
+    }
+}
 
 /// `x: [frames, columns]`, `offsets: [batch + 1]`, `taps: [filters, width]`; returns `[frames, (1 + orders) · columns]`.
-pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize, taps: &[T], filter: &DeltaFilter<Cpu<T>>) -> Vec<T> {
+pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize, taps: &[T], filter: &DeltaFilter<CpuTensor<T>>) -> Vec<T> {
     let width = filter.taps.columns();
     let filters: Vec<&[T]> = taps.chunks_exact(width).collect();
     let utterances = offsets.windows(2).map(|range| &x[range[0] as usize * columns..range[1] as usize * columns]);

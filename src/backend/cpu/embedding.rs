@@ -1,8 +1,33 @@
 //! Word vectors: row r is `table[ids[r]]`, zeros where the word has none. The gradient of a table's row is the sum of
 //! the gradients of the rows that used it, in their order.
 
-use super::Real;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Differentiate, Embedding, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::words::OUT_OF_VOCABULARY;
+
+impl<T: Real> Run<Embedding<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Embedding<Self, CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let Embedding { table, tokens } = of;
+        let y = forward(&table.values(), &tokens.ids, table.columns());
+        (CpuTensor::new(y, [tokens.rows, table.columns()]), ())
+    }
+}
+
+impl<T: Real> Differentiate<Embedding<Self, CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &Embedding<Self, CpuTensor<T>>,
+        (): &(),
+        dy: &CpuTensor<T>,
+        sinks: &Embedding<Self, Option<Sink<CpuTensor<T>>>>,
+    ) {
+        if let Some(sink) = &sinks.table {
+            let dtable = backward(&dy.values(), &of.tokens.occurrence_offsets, &of.tokens.occurrences, dy.columns());
+            sink.store(dtable);
+        }
+    }
+}
 
 /// `table: [words, width]`, `ids: [rows]` → `[rows, width]`.
 pub fn forward<T: Real>(table: &[T], ids: &[u32], width: usize) -> Vec<T> {

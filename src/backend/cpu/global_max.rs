@@ -1,9 +1,42 @@
 //! Global maximum over time (18): `y[u, c] = max over the rows of utterance u of x[row, c]`, the earliest row on ties, a
 //! NaN before all; the gradient goes to that row alone. Utterances have at least one row.
 
-use super::Real;
+use std::rc::Rc;
+
 use super::conv_pool::raise;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Differentiate, GlobalMax, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<GlobalMax<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &GlobalMax<Self, CpuTensor<T>>) -> (CpuTensor<T>, Rc<[u32]>) {
+        let maxima: Vec<_> = of.streams.iter().map(|(x, rows)| forward(&x.values(), &rows.offsets, x.columns())).collect();
+        let widths: Vec<usize> = of.streams.iter().map(|(x, _)| x.columns()).collect();
+        let (y, winners): (Vec<_>, Vec<_>) = maxima.iter().map(|(y, winners)| (y.as_slice(), winners.as_slice())).unzip();
+        let y = CpuTensor::new(concatenate(&y, &widths, of.batch()), [of.batch(), of.columns()]);
+        (y, concatenate(&winners, &widths, of.batch()).into())
+    }
+}
+
+impl<T: Real> Differentiate<GlobalMax<Self, CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &GlobalMax<Self, CpuTensor<T>>,
+        winners: &Rc<[u32]>,
+        dy: &CpuTensor<T>,
+        sinks: &GlobalMax<Self, Option<Sink<CpuTensor<T>>>>,
+    ) {
+        let mut column = 0;
+        for ((x, _), (sink, _)) in of.streams.iter().zip(&sinks.streams) {
+            if let Some(sink) = sink {
+                let dx = backward(&dy.values(), winners, dy.columns(), column, x.shape());
+                sink.store(dx);
+            }
+            column += x.columns();
+        }
+    }
+}
 
 /// `x: [rows, columns]` → the maxima and their rows, `[batch, columns]` each.
 pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec<T>, Vec<u32>) {

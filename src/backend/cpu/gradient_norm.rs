@@ -1,7 +1,14 @@
 //! Euclidean norm of all gradients, and the factor by which clipping scales them.
 
-use super::Real;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{GradientNorm, Run};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<GradientNorm<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &GradientNorm<CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        (CpuTensor::new(vec![forward(&of.gradients.values()), T::one()], [1, 2]), ())
+    }
+}
 
 /// Elements summed by one task; fixed, so that the order of the sum is.
 const CHUNK: usize = 4096;

@@ -5,11 +5,48 @@
 
 use std::borrow::Cow;
 
-use super::Real;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::wide::wide;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Differentiate, Linear, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::numbers::{Activation, Precision};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<Linear<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Linear<CpuTensor<T>>) -> (CpuTensor<T>, Option<CpuTensor<T>>) {
+        let Linear { x, weight, bias, activation, precision } = of;
+        let bias = bias.as_ref().map(CpuTensor::values);
+        let y = forward(&x.values(), &weight.values(), bias.as_deref(), x.columns(), *activation, *precision);
+        let y = CpuTensor::new(y, [x.rows(), weight.rows()]);
+        (y.clone(), (*activation == Activation::Relu).then_some(y))
+    }
+}
+
+impl<T: Real> Differentiate<Linear<CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &Linear<CpuTensor<T>>,
+        kept: &Option<CpuTensor<T>>,
+        dy: &CpuTensor<T>,
+        sinks: &Linear<Option<Sink<CpuTensor<T>>>>,
+    ) {
+        let gate = kept.as_ref().map(CpuTensor::values);
+        let sizes = [of.weight.columns(), of.weight.rows()];
+        if let Some(sink) = &sinks.x {
+            let dx = backward_input(&dy.values(), gate.as_deref(), &of.weight.values(), sizes, of.precision);
+            sink.store(dx);
+        }
+        let bias = sinks.bias.as_ref().and_then(Option::as_ref);
+        if sinks.weight.is_some() || bias.is_some() {
+            let (dweight, dbias) = backward_weight(&dy.values(), gate.as_deref(), &of.x.values(), sizes, of.precision);
+            Sink::store_in(&sinks.weight, dweight);
+            if let Some(bias) = bias {
+                bias.store(dbias);
+            }
+        }
+    }
+}
 
 /// Elements of one task: enough to outweigh handing it out.
 const CHUNK: usize = 16_384;

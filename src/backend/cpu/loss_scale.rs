@@ -1,8 +1,15 @@
 //! Dynamic loss scaling: gradients that are S times too large become true again, or, where they overflowed, the step is
 //! left out; S follows.
 
-use super::Real;
-use crate::backend::SCALE_PATIENCE;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{LossScale, Run, SCALE_PATIENCE};
+
+impl<T: Real> Run<LossScale<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &LossScale<CpuTensor<T>>) -> ((), ()) {
+        update(&mut of.norm.values_mut(), &mut of.scaling.values_mut());
+        ((), ())
+    }
+}
 
 /// `norm`: of the gradients and the factor on them; `scaling`: S, good steps since it changed, steps skipped.
 pub fn update<T: Real>(norm: &mut [T], scaling: &mut [T]) {

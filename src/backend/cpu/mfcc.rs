@@ -5,10 +5,22 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
-use super::Real;
 use super::product::{View, product};
+use super::{Cpu, CpuTensor, Real};
 use crate::audio::mfcc::{MfccSettings, Padding, SMALLEST_POWER};
+use crate::backend::ops::{Mfcc, Run};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<Mfcc<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Mfcc<Self, CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let Mfcc { samples, utterances, frames, tables } = of;
+        let (window, mel, dct) = (tables.window.values(), tables.mel.values(), tables.dct.values());
+        let settings = &tables.settings;
+        let tables = Tables { settings, window: &window, mel: &mel, mel_ranges: &tables.mel_ranges, dct: &dct };
+        let y = forward(&samples.values(), &utterances.offsets, &frames.offsets, tables);
+        (CpuTensor::new(y, [frames.rows(), settings.coefficients]), ())
+    }
+}
 
 /// The front-end's constants, see [`crate::audio::mfcc::MfccTables`].
 #[derive(Debug, Clone, Copy)]

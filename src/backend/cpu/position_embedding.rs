@@ -1,8 +1,17 @@
 //! Sinusoidal position embedding (Vaswani et al. 2017, 3.5), added: at row t of its sequence column 2i gets
 //! `sin(t / 10000^(2i/d))` and column 2i + 1 the cosine. The gradient passes unchanged.
 
-use super::Real;
 use super::wide::add;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::Matrix;
+use crate::backend::ops::{PositionEmbedding, Run};
+
+impl<T: Real> Run<PositionEmbedding<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &PositionEmbedding<Self, CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let PositionEmbedding { x, rows } = of;
+        (CpuTensor::new(forward(&x.values(), &rows.offsets, x.columns()), x.shape()), ())
+    }
+}
 
 const BASE: f64 = 10_000.0;
 

@@ -4,10 +4,40 @@
 //! The way back, with `a = dy · scale`: `ds = r (a - mean a - x̂ mean(a x̂))`, which x and the residual both get;
 //! `dscale = Σ_rows dy x̂`, `dshift = Σ_rows dy`.
 
-use super::Real;
 use super::product::column_sums;
 use super::wide::{sum, wide};
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Differentiate, NormKept, ResidualNorm, Run};
+use crate::backend::{Matrix, Sink};
 use crate::base::parallel::*;
+
+impl<T: Real> Run<ResidualNorm<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &ResidualNorm<CpuTensor<T>>) -> (CpuTensor<T>, NormKept<CpuTensor<T>>) {
+        let computed = forward(&of.x.values(), &of.residual.values(), &of.scale.values(), &of.shift.values());
+        let kept = NormKept {
+            normalised: CpuTensor::new(computed.normalised, of.x.shape()),
+            reciprocal_deviation: CpuTensor::new(computed.reciprocal_deviation, [of.x.rows(), 1]),
+        };
+        (CpuTensor::new(computed.y, of.x.shape()), kept)
+    }
+}
+
+impl<T: Real> Differentiate<ResidualNorm<CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &ResidualNorm<CpuTensor<T>>,
+        kept: &NormKept<CpuTensor<T>>,
+        dy: &CpuTensor<T>,
+        sinks: &ResidualNorm<Option<Sink<CpuTensor<T>>>>,
+    ) {
+        let (normalised, reciprocal) = (kept.normalised.values(), kept.reciprocal_deviation.values());
+        let gradients = backward(&dy.values(), &of.scale.values(), &normalised, &reciprocal);
+        Sink::store_in(&sinks.x, gradients.sum.clone());
+        Sink::store_in(&sinks.residual, gradients.sum);
+        Sink::store_in(&sinks.scale, gradients.scale);
+        Sink::store_in(&sinks.shift, gradients.shift);
+    }
+}
 
 /// PyTorch's default.
 const EPSILON: f64 = 1e-5;

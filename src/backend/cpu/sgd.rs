@@ -1,8 +1,15 @@
 //! Stochastic gradient descent with decoupled weight decay λ: `p = (1 - lr λ) p - lr g`.
 
-use super::Real;
 use super::gradient_norm::clip_factor;
-use crate::backend::StepSize;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Run, Sgd, StepSize};
+
+impl<T: Real> Run<Sgd<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Sgd<CpuTensor<T>>) -> ((), ()) {
+        update(&mut of.parameters.values_mut(), &of.gradients.values(), &of.norm.values(), of.size);
+        ((), ())
+    }
+}
 
 /// One step in place; `norm` is that of all gradients and the factor on them.
 pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], norm: &[T], size: StepSize) {

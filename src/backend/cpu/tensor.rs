@@ -44,6 +44,13 @@ impl<T: Real> Matrix for CpuTensor<T> {
 }
 
 impl<T: Real> Sink<CpuTensor<T>> {
+    /// Leaves a gradient in a sink, where it is wanted.
+    pub(super) fn store_in(sink: &Option<Self>, gradient: Vec<T>) {
+        if let Some(sink) = sink {
+            sink.store(gradient);
+        }
+    }
+
     /// Leaves a gradient where the sink says, and how it says.
     pub(super) fn store(&self, gradient: Vec<T>) {
         let CpuTensor { memory, shape: [rows, columns], .. } = &self.tensor;

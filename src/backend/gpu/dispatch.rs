@@ -10,9 +10,9 @@ use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result, Work};
 
 impl Gpu {
-    /// Records one dispatch of a shader that has one variant, over `groups` workgroups; `work` is its FLOP, with its bytes where
-    /// it touches only a part of what it binds.
-    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Work>)
+    /// Records one dispatch of a shader that has one variant, over `groups` workgroups; `work` is its part of an operation's,
+    /// none for an auxiliary dispatch, which counts for the bytes that it binds.
+    pub(super) fn dispatch<L: Launch>(&self, launch: &L, args: L::Args, groups: [u32; 3], work: impl Into<Option<Work>>)
     where
         L::Variant: Default,
     {
@@ -26,7 +26,7 @@ impl Gpu {
         launch: &L,
         args: L::Args,
         groups: [u32; 3],
-        work: impl Into<Work>,
+        work: impl Into<Option<Work>>,
     ) {
         let (named, work) = (variant.into(), work.into());
         let (variant, footprint) = L::variant(named);
@@ -62,7 +62,7 @@ impl Gpu {
         let mut recording = self.recording.borrow_mut();
         recording.arguments.resize(offset, 0);
         recording.arguments.extend_from_slice(bytes);
-        recording.flop += work.flop;
+        recording.flop += work.as_ref().map_or(0.0, Work::flop);
         let full = recording.flop > self.work_per_submission();
         drop(recording);
         let point = EntryPoint { shader: L::SHADER, entry: L::ENTRY, variant };

@@ -107,7 +107,7 @@ impl Gpu {
     }
 
     /// Records a dispatch between two timestamps, or runs it at once by the clock.
-    pub(super) fn record_timed<L: Launch>(&self, launch: &L, args: &L::Args, dispatch: Dispatch, work: Work) {
+    pub(super) fn record_timed<L: Launch>(&self, launch: &L, args: &L::Args, dispatch: Dispatch, work: Option<Work>) {
         let (variant, groups) = (dispatch.point.variant, dispatch.groups);
         let span = match self.clocked_repeats() {
             Some(repeats) => self.run_clocked(&dispatch, repeats),
@@ -123,8 +123,8 @@ impl Gpu {
             variant: (L::SHADER.variants.len() > 1).then_some(variant.name),
             grid: Some(groups),
             sizes: args.whole_numbers(),
-            flop: work.flop,
-            bytes: work.bytes.unwrap_or_else(|| bound_bytes(launch, args)),
+            flop: work.as_ref().map_or(0.0, Work::flop),
+            bytes: work.map_or_else(|| bound_bytes(launch, args), |work| work.bytes),
             span,
         };
         if let Some(profiler) = self.profiler.borrow_mut().as_mut() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Attention, Scores};
-use crate::backend::{AttentionInputs, Backend};
+use crate::backend::{Backend, ops};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::Differentiable;
 use crate::check::{Inputs, Recorded, Source, Subject};
@@ -44,17 +44,18 @@ impl Subject for AttentionWeights {
     }
 
     fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
-        let [query_rows, key_rows] = &self.0.layout(inputs);
-        let operands: Vec<_> = self.0.leaves(source).iter().map(|leaf| inputs.matrix(&leaf.name, leaf.shape, &leaf.values)).collect();
-        let attention = AttentionInputs {
-            queries: &operands[0],
-            keys: &operands[1],
-            values: &operands[2],
+        let [query_rows, key_rows] = self.0.layout(inputs);
+        let operands: Vec<B::Tensor> =
+            self.0.leaves(source).iter().map(|leaf| inputs.matrix(&leaf.name, leaf.shape, &leaf.values)).collect();
+        let attention = ops::Attention {
+            queries: operands[0].clone(),
+            keys: operands[1].clone(),
+            values: operands[2].clone(),
             query_rows,
             key_rows,
             heads: self.0.heads,
             scale: self.0.scale(),
         };
-        vec![Recorded::new("weights", inputs.backend.attention_weights(&attention))]
+        vec![Recorded::new("weights", inputs.backend.run(&ops::AttentionWeights(attention)))]
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::products::precision_suffix;
 use super::{Lengths, total};
-use crate::backend::{Backend, LstmWeights, Ragged};
+use crate::backend::ops::LstmWeights;
+use crate::backend::{Backend, Ragged};
 use crate::base::numbers::Precision;
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::{Differentiable, Leaf, Trial};

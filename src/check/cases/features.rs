@@ -5,8 +5,9 @@ use std::fmt;
 
 use super::{Lengths, total};
 use crate::audio::mfcc::{Convention, MfccSettings, SAMPLE_RATE, Window};
+use crate::backend::Backend;
 use crate::backend::MfccTables;
-use crate::backend::{self, Backend, DeltaFilter, Edges};
+use crate::backend::ops::{self, DeltaFilter, Edges, GroupStatistics};
 use crate::check::compare::Tolerance;
 use crate::check::{Inputs, Recorded, Source, Subject};
 
@@ -88,7 +89,8 @@ impl Subject for Mfcc {
         let samples = inputs.matrix("samples", [waveform.len(), 1], &waveform);
         let frames: Vec<u32> = self.samples.iter().map(|&samples| self.settings.frames(samples as usize) as u32).collect();
         let (utterances, frames) = (inputs.rows("sample lengths", &self.samples), inputs.rows("frame lengths", &frames));
-        vec![Recorded::new("cepstra", inputs.backend.mfcc(&samples, &utterances, &frames, &tables))]
+        let mfcc = ops::Mfcc { samples, utterances, frames, tables };
+        vec![Recorded::new("cepstra", inputs.backend.run(&mfcc))]
     }
 }
 
@@ -154,7 +156,8 @@ impl Subject for Deltas {
         let taps = source.uniform(self.filters * self.width, 0.5);
         let filter = DeltaFilter { orders: self.orders, edges: self.edges, taps: inputs.matrix("taps", [self.filters, self.width], &taps) };
         let x = inputs.matrix("x", [frames, columns], &source.uniform(frames * columns, 3.0));
-        vec![Recorded::new("output", inputs.backend.deltas(&x, &inputs.rows("lengths", &self.lengths), &filter))]
+        let deltas = ops::Deltas { x, frames: inputs.rows("lengths", &self.lengths), filter };
+        vec![Recorded::new("output", inputs.backend.run(&deltas))]
     }
 }
 
@@ -199,12 +202,13 @@ impl Subject for ZScore {
         let (rows, columns, groups) = (total(&self.lengths), self.columns, self.groups);
         let statistics_shape = [groups, columns];
         let reciprocals = source.uniform(groups * columns, 0.5).into_iter().map(|value| 1.0 + value).collect::<Vec<_>>();
-        let statistics = backend::ZScore {
+        let statistics = GroupStatistics {
             groups: inputs.words("groups", &source.below(self.lengths.len(), groups as u32)),
             mean: inputs.matrix("mean", statistics_shape, &source.uniform(groups * columns, 1.0)),
             reciprocal_deviation: inputs.matrix("reciprocal deviation", statistics_shape, &reciprocals),
         };
         let x = inputs.matrix("x", [rows, columns], &source.uniform(rows * columns, 3.0));
-        vec![Recorded::new("output", inputs.backend.z_score(&x, &inputs.rows("lengths", &self.lengths), &statistics))]
+        let scores = ops::ZScore { x, rows: inputs.rows("lengths", &self.lengths), statistics };
+        vec![Recorded::new("output", inputs.backend.run(&scores))]
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::{Lengths, total};
-use crate::backend::{Backend, Ragged, Tokens};
+use crate::backend::ops::Tokens;
+use crate::backend::{Backend, Ragged};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::check::compare::Tolerance;
 use crate::check::differentiable::{Differentiable, Leaf, Trial};

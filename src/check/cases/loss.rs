@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, ops};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::Leaf;
 use crate::check::{Inputs, Recorded, Source, Subject};
@@ -58,10 +58,12 @@ impl CrossEntropy {
             ClassWeights::Equal => vec![1.0; self.classes],
             ClassWeights::Uneven => source.uniform(self.classes, 0.9).into_iter().map(|value| 1.0 + value).collect(),
         };
-        let weights = inputs.matrix("class weights", [1, self.classes], &weights);
+        let class_weights = inputs.matrix("class weights", [1, self.classes], &weights);
         let scaling = inputs.matrix("loss scale", [1, 3], &[self.scale, 0.0, 0.0]);
         let logits = inputs.matrix(&logits.name, logits.shape, &logits.values);
-        let (loss, gradient) = inputs.backend.cross_entropy(&logits, &labels, &weights, self.smoothing, self.total_weight, &scaling);
+        let &Self { smoothing, total_weight, .. } = self;
+        let entropy = ops::CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight };
+        let (loss, gradient) = inputs.backend.run(&entropy);
         vec![Recorded::new("loss", loss), Recorded::new("gradient of logits", gradient)]
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::backend::{AdamStep, Backend, SCALE_PATIENCE, Sink, StepSize, Write};
+use crate::backend::ops::{self, AdamStep, SCALE_PATIENCE, StepSize};
+use crate::backend::{Backend, Write};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::{Inputs, Recorded, Source, Subject};
 
@@ -40,12 +41,11 @@ impl Subject for Accumulate {
         let backend = inputs.backend;
         let mut drawn = |name| inputs.matrix(name, shape, &source.uniform(self.count, 1.0));
         let x = drawn("x");
-        let set = Sink { tensor: backend.uninitialised(shape), write: Write::Set };
-        let added = Sink { tensor: drawn("sink"), write: Write::Add };
-        for sink in [&set, &added] {
-            backend.accumulate(&x, sink);
+        let (set, added) = (backend.uninitialised(shape), drawn("sink"));
+        for (sum, write) in [(&set, Write::Set), (&added, Write::Add)] {
+            backend.run(&ops::Accumulate { x: x.clone(), sum: sum.clone(), write });
         }
-        vec![Recorded::new("set", set.tensor), Recorded::new("added", added.tensor)]
+        vec![Recorded::new("set", set), Recorded::new("added", added)]
     }
 }
 
@@ -93,7 +93,7 @@ impl Subject for GradientNorm {
             gradients[self.count / 2] = -self.amplitude;
         }
         let gradients = inputs.matrix("gradients", [1, self.count], &gradients);
-        vec![Recorded::new("norm", inputs.backend.gradient_norm(&gradients))]
+        vec![Recorded::new("norm", inputs.backend.run(&ops::GradientNorm { gradients }))]
     }
 }
 
@@ -133,7 +133,7 @@ impl Subject for LossScale {
     fn record<B: Backend>(&self, _: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
         let norm = inputs.matrix("norm", [1, 2], &[self.norm, 1.0]);
         let scaling = inputs.matrix("scaling", [1, 3], &[self.scale, self.good as f32, 4.0]);
-        inputs.backend.loss_scale(&norm, &scaling);
+        inputs.backend.run(&ops::LossScale { norm: norm.clone(), scaling: scaling.clone() });
         vec![Recorded::new("norm", norm), Recorded::new("scaling", scaling)]
     }
 
@@ -158,9 +158,9 @@ fn write_size(f: &mut fmt::Formatter<'_>, count: usize, size: &StepSize, last: L
 
 /// The gradients' norm as the optimiser takes it; where the last step is to be skipped, of scaled gradients.
 fn norm<B: Backend>(backend: &B, gradients: &B::Tensor, scaling: Option<&B::Tensor>) -> B::Tensor {
-    let norm = backend.gradient_norm(gradients);
+    let norm = backend.run(&ops::GradientNorm { gradients: gradients.clone() });
     if let Some(scaling) = scaling {
-        backend.loss_scale(&norm, scaling);
+        backend.run(&ops::LossScale { norm: norm.clone(), scaling: scaling.clone() });
     }
     norm
 }
@@ -239,7 +239,8 @@ impl Subject for Adam {
             let gradients = gradients(source, inputs, self.count, step, self.last);
             let norm = norm(backend, &gradients, scaling.as_ref());
             let step = AdamStep { size: self.size, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step };
-            backend.adam(&parameters, &gradients, moments.each_ref(), &norm, step);
+            let [first_moment, second_moment] = moments.clone();
+            backend.run(&ops::Adam { parameters: parameters.clone(), gradients, first_moment, second_moment, norm, step });
         }
         let [first, second] = moments;
         vec![Recorded::new("parameters", parameters), Recorded::new("first moment", first), Recorded::new("second moment", second)]
@@ -283,7 +284,7 @@ impl Subject for Sgd {
         for step in 1..=STEPS {
             let gradients = gradients(source, inputs, self.count, step, self.last);
             let norm = norm(backend, &gradients, scaling.as_ref());
-            backend.sgd(&parameters, &gradients, &norm, self.size);
+            backend.run(&ops::Sgd { parameters: parameters.clone(), gradients, norm, size: self.size });
         }
         vec![Recorded::new("parameters", parameters)]
     }

@@ -1,9 +1,13 @@
-//! Launch of [`crate::backend::Backend::accumulate`].
+//! Launch of [`Accumulate`].
 
 use super::*;
-use shader::accumulate::{Accumulate, Args, WORKGROUP};
+use crate::backend::ops::Accumulate;
+use shader::accumulate::{self, Args, WORKGROUP};
 
-pub(in super::super) fn accumulate(gpu: &Gpu, x: &Tensor, sink: &Sink<Tensor>) {
-    let args = Args { count: x.len() as u32, accumulate: sink.accumulates() };
-    gpu.dispatch(&Accumulate { x, out: &sink.tensor }, args, flat_grid(x.len(), WORKGROUP), x.len() as f64);
+impl Run<Accumulate<Tensor>> for Gpu {
+    fn forward(&self, of: &Accumulate<Tensor>) -> ((), ()) {
+        let args = Args { count: of.x.len() as u32, accumulate: flag(of.write == Write::Add) };
+        self.dispatch(&accumulate::Accumulate { x: &of.x, out: &of.sum }, args, flat_grid(of.x.len(), WORKGROUP), work(of));
+        ((), ())
+    }
 }

@@ -1,7 +1,8 @@
-//! Launches of [`crate::backend::Backend::attention`] and its gradients.
+//! Launches of [`Attention`] and its gradients.
 
 use super::*;
-use crate::backend::{AttentionInputs, AttentionSaved, BackendError};
+use crate::backend::BackendError;
+use crate::backend::ops::{Attention, AttentionKept, Differentiate};
 use crate::base::numbers::MAX_HEAD_SIZE;
 use shader::attention::{Args, BackwardKeys, BackwardQueries, Forward, Statistics, Variant};
 
@@ -24,23 +25,17 @@ fn variant_for(gpu: &Gpu, head_size: usize) -> Variant {
     })
 }
 
-fn arguments(inputs: &AttentionInputs<'_, Gpu>) -> Args {
-    let width = inputs.queries.columns();
+fn arguments(of: &Attention<Gpu, Tensor>) -> Args {
+    let width = of.queries.columns();
     Args {
-        query_rows: inputs.queries.rows() as u32,
-        heads: inputs.heads as u32,
-        head_size: (width / inputs.heads) as u32,
+        query_rows: of.queries.rows() as u32,
+        heads: of.heads as u32,
+        head_size: (width / of.heads) as u32,
         width: width as u32,
-        scale: inputs.scale,
+        scale: of.scale,
         accumulate_first: 0,
         accumulate_second: 0,
     }
-}
-
-/// Multiply-adds of one pass over all pairs of queries and keys, times two.
-fn flop(inputs: &AttentionInputs<'_, Gpu>) -> f64 {
-    let pairs: f64 = inputs.query_rows.lengths().zip(inputs.key_rows.lengths()).map(|(q, k)| f64::from(q) * f64::from(k)).sum();
-    2.0 * pairs * inputs.queries.columns() as f64
 }
 
 /// Whose rows a kernel's blocks are made of.
@@ -52,11 +47,11 @@ enum Side {
 
 /// The blocks of one side's rows, each with the rows of the other side that it meets, and the grid: a workgroup for each head of
 /// each block.
-fn blocks_of(side: Side, gpu: &Gpu, variant: Variant, inputs: &AttentionInputs<'_, Gpu>) -> (Words, [u32; 3]) {
+fn blocks_of(side: Side, gpu: &Gpu, variant: Variant, of: &Attention<Gpu, Tensor>) -> (Words, [u32; 3]) {
     let block = variant.block();
     let (name, rows, others) = match side {
-        Side::Queries => ("blocks of queries", inputs.query_rows, inputs.key_rows),
-        Side::Keys => ("blocks of keys", inputs.key_rows, inputs.query_rows),
+        Side::Queries => ("blocks of queries", &of.query_rows, &of.key_rows),
+        Side::Keys => ("blocks of keys", &of.key_rows, &of.query_rows),
     };
     let ranges = gpu.derive_list(name, [&rows.device_offsets, &others.device_offsets], || {
         let mut ranges = Vec::new();
@@ -72,52 +67,58 @@ fn blocks_of(side: Side, gpu: &Gpu, variant: Variant, inputs: &AttentionInputs<'
         ranges
     });
     let count = rows.lengths().map(|length| length.div_ceil(block)).sum();
-    (ranges, [inputs.heads as u32, count, 1])
+    (ranges, [of.heads as u32, count, 1])
 }
 
-pub(in super::super) fn forward(gpu: &Gpu, inputs: &AttentionInputs<'_, Gpu>) -> AttentionSaved<Tensor> {
-    let rows = inputs.queries.rows();
-    let output = gpu.new_tensor(inputs.queries.shape());
-    let log_sum_exp = gpu.new_tensor([rows, inputs.heads]);
-    let args = arguments(inputs);
-    let variant = variant_for(gpu, args.head_size as usize);
-    let (ranges, grid) = blocks_of(Side::Queries, gpu, variant, inputs);
-    let launch = Forward { q: inputs.queries, k: inputs.keys, v: inputs.values, ranges: &ranges, o: &output, log_sum_exp: &log_sum_exp };
-    gpu.dispatch_variant(variant, &launch, args, grid, 2.0 * flop(inputs));
-    AttentionSaved { output, log_sum_exp }
+impl Run<Attention<Self, Tensor>> for Gpu {
+    fn forward(&self, of: &Attention<Self, Tensor>) -> (Tensor, AttentionKept<Tensor>) {
+        let (output, kept) = self.results(of);
+        let args = arguments(of);
+        let variant = variant_for(self, args.head_size as usize);
+        let (ranges, grid) = blocks_of(Side::Queries, self, variant, of);
+        let launch = Forward { q: &of.queries, k: &of.keys, v: &of.values, ranges: &ranges, o: &output, log_sum_exp: &kept.log_sum_exp };
+        self.dispatch_variant(variant, &launch, args, grid, work(of));
+        (output, kept)
+    }
 }
 
-pub(in super::super) fn backward(
-    gpu: &Gpu,
-    dy: &Tensor,
-    inputs: &AttentionInputs<'_, Gpu>,
-    saved: &AttentionSaved<Tensor>,
-    [dq, dk, dv]: [&Sink<Tensor>; 3],
-) {
-    let args = arguments(inputs);
-    let variant = variant_for(gpu, args.head_size as usize);
-    let (q, k, v) = (inputs.queries, inputs.keys, inputs.values);
-    let rows = saved.log_sum_exp.len();
-    let statistics = gpu.new_tensor([rows, 2]);
-    let launch = Statistics { y_gradient: dy, saved_o: &saved.output, saved_log_sum_exp: &saved.log_sum_exp, statistics_out: &statistics };
-    gpu.dispatch_variant(variant, &launch, args, flat_grid(rows, variant.workgroup()), 2.0 * dy.len() as f64);
+impl Differentiate<Attention<Self, Tensor>> for Gpu {
+    fn backward(
+        &self,
+        of: &Attention<Self, Tensor>,
+        kept: &AttentionKept<Tensor>,
+        dy: &Tensor,
+        sinks: &Attention<Self, Option<Sink<Tensor>>>,
+    ) {
+        let args = arguments(of);
+        let variant = variant_for(self, args.head_size as usize);
+        let (q, k, v) = (&of.queries, &of.keys, &of.values);
+        let [dq, dk, dv] = [(&sinks.queries, q), (&sinks.keys, k), (&sinks.values, v)].map(|(sink, like)| self.sink(sink, like));
+        let rows = kept.log_sum_exp.len();
+        let statistics = self.new_tensor([rows, 2]);
+        let launch =
+            Statistics { y_gradient: dy, saved_o: &kept.output, saved_log_sum_exp: &kept.log_sum_exp, statistics_out: &statistics };
+        self.dispatch_variant(variant, &launch, args, flat_grid(rows, variant.workgroup()), None);
 
-    let (ranges, grid) = blocks_of(Side::Queries, gpu, variant, inputs);
-    let launch = BackwardQueries { q, k, v, ranges: &ranges, y_gradient: dy, statistics_in: &statistics, q_gradient: &dq.tensor };
-    let accumulating = Args { accumulate_first: dq.accumulates(), ..args };
-    gpu.dispatch_variant(variant, &launch, accumulating, grid, 3.0 * flop(inputs));
+        // Each side's dispatch makes two of the four products, and the scores again.
+        let half = ops::backward_work(of, sinks).share(0.5);
+        let (ranges, grid) = blocks_of(Side::Queries, self, variant, of);
+        let launch = BackwardQueries { q, k, v, ranges: &ranges, y_gradient: dy, statistics_in: &statistics, q_gradient: &dq.tensor };
+        let accumulating = Args { accumulate_first: dq.accumulates(), ..args };
+        self.dispatch_variant(variant, &launch, accumulating, grid, half);
 
-    let (ranges, grid) = blocks_of(Side::Keys, gpu, variant, inputs);
-    let launch = BackwardKeys {
-        q,
-        k,
-        v,
-        ranges: &ranges,
-        y_gradient: dy,
-        statistics_in: &statistics,
-        k_gradient: &dk.tensor,
-        v_gradient: &dv.tensor,
-    };
-    let accumulating = Args { accumulate_first: dk.accumulates(), accumulate_second: dv.accumulates(), ..args };
-    gpu.dispatch_variant(variant, &launch, accumulating, grid, 4.0 * flop(inputs));
+        let (ranges, grid) = blocks_of(Side::Keys, self, variant, of);
+        let launch = BackwardKeys {
+            q,
+            k,
+            v,
+            ranges: &ranges,
+            y_gradient: dy,
+            statistics_in: &statistics,
+            k_gradient: &dk.tensor,
+            v_gradient: &dv.tensor,
+        };
+        let accumulating = Args { accumulate_first: dk.accumulates(), accumulate_second: dv.accumulates(), ..args };
+        self.dispatch_variant(variant, &launch, accumulating, grid, half);
+    }
 }

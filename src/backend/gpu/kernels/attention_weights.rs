@@ -1,31 +1,32 @@
-//! Launch of [`crate::backend::Backend::attention_weights`].
+//! Launch of [`AttentionWeights`].
 
 use super::*;
-use crate::backend::AttentionInputs;
+use crate::backend::ops::AttentionWeights;
 use shader::attention_weights::{Args, Forward};
 
-pub(in super::super) fn forward(gpu: &Gpu, inputs: &AttentionInputs<'_, Gpu>) -> Tensor {
-    let (width, offsets) = (inputs.queries.columns(), inputs.weight_offsets());
-    let count = offsets[offsets.len() - 1];
-    let weights = gpu.new_tensor([count, 1]);
-    let args = Args {
-        query_rows: inputs.queries.rows() as u32,
-        heads: inputs.heads as u32,
-        head_size: (width / inputs.heads) as u32,
-        width: width as u32,
-        scale: inputs.scale,
-    };
-    let starts: Vec<u32> = offsets.iter().map(|&offset| offset as u32).collect();
-    let launch = Forward {
-        q: inputs.queries,
-        k: inputs.keys,
-        ranges: &paired_ranges(gpu, inputs.query_rows, inputs.key_rows),
-        owners: &inputs.query_rows.owners,
-        starts: &gpu.upload_list(&starts),
-        weights: &weights,
-    };
-    // One workgroup for each query row and head.
-    let flop = 2.0 * count as f64 * args.head_size as f64;
-    gpu.dispatch(&launch, args, flat_grid(inputs.queries.rows() * inputs.heads, 1), flop);
-    weights
+impl Run<AttentionWeights<Self, Tensor>> for Gpu {
+    fn forward(&self, of: &AttentionWeights<Self, Tensor>) -> (Tensor, ()) {
+        let AttentionWeights(attention) = of;
+        let width = attention.queries.columns();
+        let (weights, ()) = self.results(of);
+        let args = Args {
+            query_rows: attention.queries.rows() as u32,
+            heads: attention.heads as u32,
+            head_size: (width / attention.heads) as u32,
+            width: width as u32,
+            scale: attention.scale,
+        };
+        let starts: Vec<u32> = attention.weight_offsets().iter().map(|&offset| offset as u32).collect();
+        let launch = Forward {
+            q: &attention.queries,
+            k: &attention.keys,
+            ranges: &paired_ranges(self, &attention.query_rows, &attention.key_rows),
+            owners: &attention.query_rows.owners,
+            starts: &self.upload_list(&starts),
+            weights: &weights,
+        };
+        // One workgroup for each query row and head.
+        self.dispatch(&launch, args, flat_grid(attention.queries.rows() * attention.heads, 1), work(of));
+        (weights, ())
+    }
 }

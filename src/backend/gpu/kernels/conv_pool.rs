@@ -1,8 +1,8 @@
-//! Launches of [`crate::backend::Backend::conv_pool`] and its gradients: as products over rows.
+//! Launches of [`ConvPool`] and its gradients: as products over rows.
 
 use super::slabs::Slabs;
 use super::*;
-use crate::backend::{ConvPoolSaved, ConvPoolSinks};
+use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate};
 use crate::base::numbers::Activation;
 use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, Variant};
 use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, Pack, SPREAD_WORKGROUP, Spread, WORKGROUP};
@@ -26,13 +26,13 @@ fn grid(variant: Variant, rows: usize, columns: usize) -> [u32; 3] {
     [blocks(columns, variant.tile_columns()), blocks(rows, variant.tile_rows()), 1]
 }
 
-fn arguments(input: &Ragged<Gpu>, output: &Ragged<Gpu>, weight: &Tensor, activation: Activation) -> Args {
+fn arguments(of: &ConvPool<Gpu, Tensor>) -> Args {
     Args {
-        input_rows: input.rows() as u32,
-        output_rows: output.rows() as u32,
-        inputs: weight.columns() as u32 / TAPS,
-        outputs: weight.rows() as u32,
-        relu: flag(activation == Activation::Relu),
+        input_rows: of.input.rows() as u32,
+        output_rows: of.output.rows() as u32,
+        inputs: of.weight.columns() as u32 / TAPS,
+        outputs: of.weight.rows() as u32,
+        relu: flag(of.activation == Activation::Relu),
         accumulate: 0,
         slab_rows: 0,
     }
@@ -46,73 +46,73 @@ fn edge_arguments(args: Args) -> EdgeArgs {
 fn pack(gpu: &Gpu, weight: &Tensor, args: Args) -> Tensor {
     let packed = gpu.new_tensor(weight.shape());
     // Both variants pack alike.
-    gpu.dispatch_variant(Width::Vec4, &Pack { weight, packed: &packed }, edge_arguments(args), flat_grid(weight.len(), WORKGROUP), 0.0);
+    gpu.dispatch_variant(Width::Vec4, &Pack { weight, packed: &packed }, edge_arguments(args), flat_grid(weight.len(), WORKGROUP), None);
     packed
 }
 
-pub(in super::super) fn forward(
-    gpu: &Gpu,
-    x: &Tensor,
-    input: &Ragged<Gpu>,
-    output: &Ragged<Gpu>,
-    weight: &Tensor,
-    bias: &Tensor,
-    activation: Activation,
-) -> (Tensor, Words) {
-    let outputs = weight.rows();
-    let args = arguments(input, output, weight, activation);
-    let y = gpu.new_tensor([output.rows(), outputs]);
-    let winners = gpu.new_words(output.rows() * outputs.div_ceil(16));
-    let launch = Forward {
-        x,
-        packed_weight: &pack(gpu, weight, args),
-        bias,
-        input_offsets: &input.device_offsets,
-        output_offsets: &output.device_offsets,
-        output_owners: &output.owners,
-        y: &y,
-        winners: &winners,
-    };
-    let variant = variant_for(gpu, input.rows(), weight);
-    let grid = [blocks(outputs, variant.tile_columns()), blocks(output.rows(), variant.windows()), 1];
-    gpu.dispatch_variant(variant, &launch, args, grid, product_flop(input.rows(), weight));
-    (y, winners)
+impl Run<ConvPool<Self, Tensor>> for Gpu {
+    fn forward(&self, of: &ConvPool<Self, Tensor>) -> (Tensor, ConvPoolKept<Self>) {
+        let ConvPool { x, weight, bias, input, output, .. } = of;
+        let args = arguments(of);
+        let (y, kept) = self.results(of);
+        let launch = Forward {
+            x,
+            packed_weight: &pack(self, weight, args),
+            bias,
+            input_offsets: &input.device_offsets,
+            output_offsets: &output.device_offsets,
+            output_owners: &output.owners,
+            y: &y,
+            winners: &kept.winners,
+        };
+        let variant = variant_for(self, input.rows(), weight);
+        let grid = [blocks(weight.rows(), variant.tile_columns()), blocks(output.rows(), variant.windows()), 1];
+        self.dispatch_variant(variant, &launch, args, grid, work(of));
+        (y, kept)
+    }
 }
 
-pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, saved: &ConvPoolSaved<'_, Gpu>, sinks: &ConvPoolSinks<Tensor>) {
-    let args = arguments(saved.input, saved.output, saved.weight, saved.activation);
-    let rows = saved.input.rows();
-    let [outputs, fan_in] = saved.weight.shape();
-    let gradients = gpu.new_tensor([rows, outputs]);
-    let edges = gpu.new_words(rows);
-    let launch = Spread {
-        y_gradient: dy,
-        gate: saved.y,
-        won: saved.winners,
-        input_offsets: &saved.input.device_offsets,
-        output_offsets: &saved.output.device_offsets,
-        input_owners: &saved.input.owners,
-        gradients: &gradients,
-        edges: &edges,
-    };
-    let width = Width::of(&[outputs]);
-    let grid_of_rows = row_grid(outputs / width.numbers(), SPREAD_WORKGROUP, rows, BLOCK_ROWS);
-    gpu.dispatch_variant(width, &launch, edge_arguments(args), grid_of_rows, 0.0);
+impl Differentiate<ConvPool<Self, Tensor>> for Gpu {
+    fn backward(&self, of: &ConvPool<Self, Tensor>, kept: &ConvPoolKept<Self>, dy: &Tensor, sinks: &ConvPool<Self, Option<Sink<Tensor>>>) {
+        let args = arguments(of);
+        let rows = of.input.rows();
+        let [outputs, fan_in] = of.weight.shape();
+        let gradients = self.new_tensor([rows, outputs]);
+        let edges = self.new_words(rows);
+        let launch = Spread {
+            y_gradient: dy,
+            gate: &kept.y,
+            won: &kept.winners,
+            input_offsets: &of.input.device_offsets,
+            output_offsets: &of.output.device_offsets,
+            input_owners: &of.input.owners,
+            gradients: &gradients,
+            edges: &edges,
+        };
+        let width = Width::of(&[outputs]);
+        let spread_grid = row_grid(outputs / width.numbers(), SPREAD_WORKGROUP, rows, BLOCK_ROWS);
+        self.dispatch_variant(width, &launch, edge_arguments(args), spread_grid, None);
 
-    // The rows of this product are outputs.
-    let variant = variant_for(gpu, outputs, saved.weight);
-    let tiles = grid(variant, outputs, fan_in);
-    let slabs = if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
-    let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
-    slabs.sum_of(gpu, &sinks.weight, Some(&sinks.bias), outputs * (fan_in + 1), |partial| {
-        let launch = BackwardWeight { x: saved.x, gradients: &gradients, edges: &edges, partial };
-        gpu.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product_flop(rows, saved.weight));
-    });
-    if let Some(dx) = &sinks.x {
-        let packed = pack(gpu, saved.weight, args);
-        let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, x_gradient: &dx.tensor };
-        let variant = variant_for(gpu, rows, saved.weight);
-        let grid = grid(variant, rows, fan_in / TAPS as usize);
-        gpu.dispatch_variant(variant, &launch, Args { accumulate: dx.accumulates(), ..args }, grid, product_flop(rows, saved.weight));
+        let product = shapes(of).one_gradient();
+        if sinks.weight.is_some() || sinks.bias.is_some() {
+            // The rows of this product are outputs.
+            let variant = variant_for(self, outputs, &of.weight);
+            let tiles = grid(variant, outputs, fan_in);
+            let slabs =
+                if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
+            let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
+            let [dweight, dbias] = [(&sinks.weight, &of.weight), (&sinks.bias, &of.bias)].map(|(sink, like)| self.sink(sink, like));
+            slabs.sum_of(self, &dweight, Some(&dbias), outputs * (fan_in + 1), |partial| {
+                let launch = BackwardWeight { x: &of.x, gradients: &gradients, edges: &edges, partial };
+                self.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product);
+            });
+        }
+        if let Some(dx) = &sinks.x {
+            let packed = pack(self, &of.weight, args);
+            let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, x_gradient: &dx.tensor };
+            let variant = variant_for(self, rows, &of.weight);
+            let grid = grid(variant, rows, fan_in / TAPS as usize);
+            self.dispatch_variant(variant, &launch, Args { accumulate: dx.accumulates(), ..args }, grid, product);
+        }
     }
 }

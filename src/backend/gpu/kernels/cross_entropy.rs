@@ -1,21 +1,21 @@
-//! Launch of [`crate::backend::Backend::cross_entropy`].
+//! Launch of [`CrossEntropy`].
 
 use super::*;
+use crate::backend::ops::CrossEntropy;
 use shader::cross_entropy::{Args, Forward};
 
-pub(in super::super) fn forward(
-    gpu: &Gpu,
-    logits: &Tensor,
-    labels: &Words,
-    class_weights: &Tensor,
-    smoothing: f32,
-    total_weight: Option<f32>,
-    scaling: &Tensor,
-) -> (Tensor, Tensor) {
-    let loss = gpu.new_tensor([1, 1]);
-    let gradient = gpu.new_tensor(logits.shape());
-    let args = Args { batch: logits.rows() as u32, classes: logits.columns() as u32, smoothing, total_weight: total_weight.unwrap_or(0.0) };
-    let launch = Forward { logits, labels, class_weights, loss: &loss, gradient: &gradient, scaling };
-    gpu.dispatch(&launch, args, [1, 1, 1], 20.0 * logits.len() as f64);
-    (loss, gradient)
+impl Run<CrossEntropy<Self, Tensor>> for Gpu {
+    fn forward(&self, of: &CrossEntropy<Self, Tensor>) -> ((Tensor, Tensor), ()) {
+        let CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight } = of;
+        let ((loss, gradient), ()) = self.results(of);
+        let args = Args {
+            batch: logits.rows() as u32,
+            classes: logits.columns() as u32,
+            smoothing: *smoothing,
+            total_weight: total_weight.unwrap_or(0.0),
+        };
+        let launch = Forward { logits, labels, class_weights, loss: &loss, gradient: &gradient, scaling };
+        self.dispatch(&launch, args, [1, 1, 1], work(of));
+        ((loss, gradient), ())
+    }
 }

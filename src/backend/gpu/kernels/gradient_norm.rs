@@ -1,14 +1,18 @@
-//! Launches of [`crate::backend::Backend::gradient_norm`].
+//! Launches of [`GradientNorm`].
 
 use super::*;
+use crate::backend::ops::GradientNorm;
 use shader::gradient_norm::{Args, CHUNK, Finish, Squares};
 
-pub(in super::super) fn forward(gpu: &Gpu, gradients: &Tensor) -> Tensor {
-    let chunks = blocks(gradients.len(), CHUNK);
-    let args = Args { count: gradients.len() as u32, chunks };
-    let partial = gpu.new_tensor([1, chunks as usize]);
-    let norm = gpu.new_tensor([1, 2]);
-    gpu.dispatch(&Squares { gradients, partial: &partial }, args, [chunks, 1, 1], 2.0 * gradients.len() as f64);
-    gpu.dispatch(&Finish { chunk_sums: &partial, norm: &norm }, args, [1, 1, 1], f64::from(chunks));
-    norm
+impl Run<GradientNorm<Tensor>> for Gpu {
+    fn forward(&self, of: &GradientNorm<Tensor>) -> (Tensor, ()) {
+        let gradients = &of.gradients;
+        let chunks = blocks(gradients.len(), CHUNK);
+        let args = Args { count: gradients.len() as u32, chunks };
+        let partial = self.new_tensor([1, chunks as usize]);
+        let (norm, ()) = self.results(of);
+        self.dispatch(&Squares { gradients, partial: &partial }, args, [chunks, 1, 1], work(of));
+        self.dispatch(&Finish { chunk_sums: &partial, norm: &norm }, args, [1, 1, 1], None);
+        (norm, ())
+    }
 }

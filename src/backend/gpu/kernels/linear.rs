@@ -1,10 +1,10 @@
-//! Launches of [`crate::backend::Backend::linear`] and its gradients.
+//! Launches of [`Linear`] and its gradients.
 
 use super::super::Requirement;
 use super::product::{Product, Shape};
 use super::*;
-use crate::backend::LstmWeights;
-use crate::base::numbers::{Activation, Precision};
+use crate::backend::ops::{Bilstm, Differentiate, Linear};
+use crate::base::numbers::Activation;
 use crate::base::tiles::Form;
 use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
 
@@ -33,67 +33,60 @@ fn arguments(rows: usize, weight: &Tensor) -> Args {
     }
 }
 
-pub(in super::super) fn forward(
-    gpu: &Gpu,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    activation: Activation,
-    precision: Precision,
-) -> Tensor {
-    let rows = x.rows();
-    let y = gpu.new_tensor([rows, weight.rows()]);
-    let args = Args { has_bias: flag(bias.is_some()), relu: flag(activation == Activation::Relu), ..arguments(rows, weight) };
-    let launch = Forward { x, weight, bias: bias.unwrap_or(weight), y: &y };
-    let shape = Shape::new(Form::Forward, rows, weight);
-    let product = Product::of(gpu, precision, shape);
-    let record = |product: Product| {
-        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), product_flop(rows, weight));
-    };
-    record(product.tuned(gpu, shape, record));
-    y
+impl Run<Linear<Tensor>> for Gpu {
+    fn forward(&self, of: &Linear<Tensor>) -> (Tensor, Option<Tensor>) {
+        let Linear { x, weight, bias, activation, precision } = of;
+        let (y, kept) = self.results(of);
+        let args = Args { has_bias: flag(bias.is_some()), relu: flag(*activation == Activation::Relu), ..arguments(x.rows(), weight) };
+        let launch = Forward { x, weight, bias: bias.as_ref().unwrap_or(weight), y: &y };
+        let shape = Shape::new(Form::Forward, x.rows(), weight);
+        let product = Product::of(self, *precision, shape);
+        let work = work(of);
+        let record = |product: Product| self.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
+        record(product.tuned(self, shape, record));
+        (y, kept)
+    }
 }
 
-pub(in super::super) fn backward_input(
-    gpu: &Gpu,
-    dy: &Tensor,
-    gate: Option<&Tensor>,
-    weight: &Tensor,
-    dx: &Sink<Tensor>,
-    precision: Precision,
-) {
+impl Differentiate<Linear<Tensor>> for Gpu {
+    fn backward(&self, of: &Linear<Tensor>, gate: &Option<Tensor>, dy: &Tensor, sinks: &Linear<Option<Sink<Tensor>>>) {
+        if let Some(dx) = &sinks.x {
+            backward_input(self, of, gate.as_ref(), dy, dx);
+        }
+        let bias = sinks.bias.as_ref().and_then(Option::as_ref);
+        if sinks.weight.is_some() || bias.is_some() {
+            backward_weight(self, of, gate.as_ref(), dy, &self.sink(&sinks.weight, &of.weight), bias);
+        }
+    }
+}
+
+fn backward_input(gpu: &Gpu, of: &Linear<Tensor>, gate: Option<&Tensor>, dy: &Tensor, dx: &Sink<Tensor>) {
+    let weight = &of.weight;
     let rows = dy.rows();
     let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
     let shape = Shape::new(Form::BackwardInput, rows, weight);
-    let product = Product::of(gpu, precision, shape);
+    let product = Product::of(gpu, of.precision, shape);
+    let work = shapes(of).one_gradient();
     let record = |product: Product, dx: &Tensor| {
         let launch = BackwardInput { weight, y_gradient: dy, gate: gate.unwrap_or(dy), x_gradient: dx };
-        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), product_flop(rows, weight));
+        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
     };
     // A trial must not add to what is there.
     let product = product.tuned(gpu, shape, |product| record(product, &gpu.new_tensor(dx.tensor.shape())));
     record(product, &dx.tensor);
 }
 
-pub(in super::super) fn backward_weight(
-    gpu: &Gpu,
-    dy: &Tensor,
-    gate: Option<&Tensor>,
-    x: &Tensor,
-    weight: &Sink<Tensor>,
-    bias: Option<&Sink<Tensor>>,
-    precision: Precision,
-) {
+fn backward_weight(gpu: &Gpu, of: &Linear<Tensor>, gate: Option<&Tensor>, dy: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
     let rows = dy.rows();
     let shape = Shape::new(Form::BackwardWeight, rows, &weight.tensor);
-    let product = Product::of(gpu, precision, shape);
+    let product = Product::of(gpu, of.precision, shape);
     let slabs = product.slabs(shape);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
+    let work = shapes(of).one_gradient();
     slabs.sum_of(gpu, weight, bias, shape.outputs * (shape.inputs + 1), |partial| {
-        let launch = BackwardWeight { x, y_gradient: dy, gate: gate.unwrap_or(dy), partial };
+        let launch = BackwardWeight { x: &of.x, y_gradient: dy, gate: gate.unwrap_or(dy), partial };
         let record = |product: Product| {
-            let grid = product.grid(shape, slabs.count);
-            gpu.dispatch_variant(product.variant(), &launch, args, grid, product_flop(rows, &weight.tensor));
+            gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work);
         };
         record(product.tuned(gpu, shape, record));
     });
@@ -103,17 +96,19 @@ pub(in super::super) fn backward_weight(
 /// direction's gates and states are columns of `dgates: [rows, 2 · 4H]` and `previous: [rows, 2H]`.
 pub(super) fn backward_recurrent(
     gpu: &Gpu,
+    of: &Bilstm<Gpu, Tensor>,
     dgates: &Tensor,
     previous: &Tensor,
-    gradients: &LstmWeights<Sink<Tensor>>,
-    precision: Precision,
+    weight: &Sink<Tensor>,
+    bias: &Sink<Tensor>,
 ) {
     let rows = dgates.rows();
     let hidden = previous.columns() / 2;
     let gates = 4 * hidden;
     let shape = Shape { form: Form::BackwardWeight, rows, inputs: hidden, outputs: gates };
-    let product = Product::of(gpu, precision, shape);
+    let product = Product::of(gpu, of.precision, shape);
     let slabs = product.slabs(shape);
+    let work_of_direction = shapes(of).recurrent_gradient().share(0.5);
     for direction in 0..2 {
         let partial = gpu.new_tensor([slabs.count as usize, gates * (hidden + 1)]);
         let args = Args {
@@ -123,16 +118,15 @@ pub(super) fn backward_recurrent(
             x_column: (direction * hidden) as u32,
             y_gradient_pitch: dgates.columns() as u32,
             y_gradient_column: (direction * gates) as u32,
-            ..arguments(rows, &gradients.recurrent.tensor)
+            ..arguments(rows, &weight.tensor)
         };
         let launch = BackwardWeight { x: previous, y_gradient: dgates, gate: dgates, partial: &partial };
-        let flop = 2.0 * (rows * gates * hidden) as f64;
         let record = |product: Product| {
-            gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), flop);
+            gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work_of_direction);
         };
         record(product.tuned(gpu, shape, record));
         let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
         let biases = direction * gates..(direction + 1) * gates;
-        slabs.sum_parts(gpu, &partial, (&gradients.recurrent, weights), Some((&gradients.bias_recurrent, biases)));
+        slabs.sum_parts(gpu, &partial, (weight, weights), Some((bias, biases)));
     }
 }

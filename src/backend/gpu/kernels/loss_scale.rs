@@ -1,9 +1,13 @@
-//! Launch of [`crate::backend::Backend::loss_scale`].
+//! Launch of [`LossScale`].
 
 use super::*;
-use crate::backend::SCALE_PATIENCE;
+use crate::backend::ops::{LossScale, SCALE_PATIENCE};
 use shader::loss_scale::{Args, Update};
 
-pub(in super::super) fn update(gpu: &Gpu, norm: &Tensor, scaling: &Tensor) {
-    gpu.dispatch(&Update { norm, scaling }, Args { patience: SCALE_PATIENCE }, [1, 1, 1], 4.0);
+impl Run<LossScale<Tensor>> for Gpu {
+    fn forward(&self, of: &LossScale<Tensor>) -> ((), ()) {
+        let LossScale { norm, scaling } = of;
+        self.dispatch(&Update { norm, scaling }, Args { patience: SCALE_PATIENCE }, [1, 1, 1], work(of));
+        ((), ())
+    }
 }

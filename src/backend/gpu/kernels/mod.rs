@@ -1,34 +1,21 @@
 //! Launches: for each kernel, which buffers and numbers its shader gets and over how many workgroups it runs.
 //!
-//! A file here is named as its shader in `shaders/` and its reference in `backend/cpu/`.
+//! A file here is named as its operation in `backend/ops/`, its reference in `backend/cpu/` and its shader in `shaders/`. The dispatches
+//! that do an operation's work declare it as the operation states it; auxiliary ones (packing, partial sums) declare none, and count
+//! for the bytes that they bind.
 
-pub(super) mod accumulate;
-pub(super) mod adam;
-pub(super) mod attention;
-pub(super) mod attention_weights;
-pub(super) mod bilstm;
-pub(super) mod conv_pool;
-pub(super) mod cross_entropy;
-pub(super) mod deltas;
-pub(super) mod dropout;
-pub(super) mod embedding;
-pub(super) mod global_max;
-pub(super) mod gradient_norm;
-pub(super) mod linear;
-pub(super) mod loss_scale;
-pub(super) mod mfcc;
 mod peaks;
-pub(super) mod position_embedding;
 mod product;
-pub(super) mod residual_norm;
-pub(super) mod sgd;
 mod slabs;
-pub(super) mod z_score;
 
 use super::device::Gpu;
 use super::memory::{Tensor, Words};
 use super::shader::{self, Width};
-use crate::backend::{Matrix, Ragged, Sink, Write};
+use crate::backend::list::{kernels, modules};
+use crate::backend::ops::{self, Operation, Run};
+use crate::backend::{Matrix, Ragged, Sink, Work, Write};
+
+kernels!(modules);
 
 /// Workgroups of one dimension before a grid is folded into two.
 const FOLD: usize = 32768;
@@ -55,9 +42,26 @@ fn suits_software(gpu: &Gpu, widths: &[usize]) -> bool {
     gpu.is_software() && Width::of(widths) == Width::Vec4
 }
 
-/// FLOP of a product of `rows` rows with every element of a weight.
-fn product_flop(rows: usize, weight: &Tensor) -> f64 {
-    2.0 * rows as f64 * weight.len() as f64
+/// The shapes of an operation's matrices.
+fn shapes<O: Operation<Gpu, Operand = Tensor>>(of: &O) -> O::On<ops::Shape> {
+    ops::shapes(of)
+}
+
+/// Its work on the way forward.
+fn work<O: Operation<Gpu, Operand = Tensor>>(of: &O) -> Work {
+    O::work(&shapes(of))
+}
+
+impl Gpu {
+    /// Memory for what an operation makes.
+    fn results<O: Operation<Self, Operand = Tensor>>(&self, of: &O) -> (O::Output, O::Kept) {
+        O::results(&shapes(of), self)
+    }
+
+    /// Where a gradient goes that a kernel makes together with others, whether it is wanted or not; `like` has its shape.
+    fn sink(&self, wanted: &Option<Sink<Tensor>>, like: &Tensor) -> Sink<Tensor> {
+        wanted.clone().unwrap_or_else(|| Sink { tensor: self.new_tensor(like.shape()), write: Write::Set })
+    }
 }
 
 /// A switch of a shader's arguments.

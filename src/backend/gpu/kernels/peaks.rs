@@ -15,7 +15,8 @@ impl Gpu {
         let args = multiply_add::Args { rounds, factor: 0.999, summand: 0.001 };
         let flop = INVOCATIONS as f64 * f64::from(rounds) * ROUND_FLOP;
         let grid = [blocks(INVOCATIONS, multiply_add::WORKGROUP), 1, 1];
-        self.dispatch(&multiply_add::MultiplyAdd { results: &results }, args, grid, flop);
+        let work = Work::products(flop, INVOCATIONS);
+        self.dispatch(&multiply_add::MultiplyAdd { results: &results }, args, grid, work);
     }
 
     /// Records a copy of `count` numbers, which must be a multiple of four.
@@ -23,6 +24,6 @@ impl Gpu {
         let [source, copied] = [(); 2].map(|()| self.new_tensor([1, count]));
         let args = copy::Args { vectors: (count / 4) as u32 };
         let grid = flat_grid(count / 4, copy::WORKGROUP * copy::ROUNDS);
-        self.dispatch(&copy::Copy { source: &source, copied: &copied }, args, grid, 0.0);
+        self.dispatch(&copy::Copy { source: &source, copied: &copied }, args, grid, None);
     }
 }

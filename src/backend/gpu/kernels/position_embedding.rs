@@ -1,17 +1,20 @@
-//! Launch of [`crate::backend::Backend::position_embedding`].
+//! Launch of [`PositionEmbedding`].
 
 use super::*;
-use crate::backend::position_table;
+use crate::backend::ops::{PositionEmbedding, position_table};
 use shader::position_embedding::{Args, BLOCK_ROWS, Forward, WORKGROUP};
 
-pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, rows: &Ragged<Gpu>) -> Tensor {
-    let y = gpu.new_tensor(x.shape());
-    let table = table(gpu, rows.longest(), x.columns());
-    let launch = Forward { x, owners: &rows.owners, offsets: &rows.device_offsets, table: &table, y: &y };
-    let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
-    let width = Width::of(&[x.columns()]);
-    gpu.dispatch_variant(width, &launch, args, row_grid(x.columns() / width.numbers(), WORKGROUP, x.rows(), BLOCK_ROWS), x.len() as f64);
-    y
+impl Run<PositionEmbedding<Self, Tensor>> for Gpu {
+    fn forward(&self, of: &PositionEmbedding<Self, Tensor>) -> (Tensor, ()) {
+        let PositionEmbedding { x, rows } = of;
+        let (y, ()) = self.results(of);
+        let table = table(self, rows.longest(), x.columns());
+        let launch = Forward { x, owners: &rows.owners, offsets: &rows.device_offsets, table: &table, y: &y };
+        let args = Args { rows: x.rows() as u32, columns: x.columns() as u32 };
+        let width = Width::of(&[x.columns()]);
+        self.dispatch_variant(width, &launch, args, row_grid(x.columns() / width.numbers(), WORKGROUP, x.rows(), BLOCK_ROWS), work(of));
+        (y, ())
+    }
 }
 
 /// The table on the device, made anew (twice as long) when a longer sequence comes.

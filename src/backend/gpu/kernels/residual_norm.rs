@@ -1,8 +1,8 @@
-//! Launches of [`crate::backend::Backend::residual_norm`] and its gradients.
+//! Launches of [`ResidualNorm`] and its gradients.
 
 use super::slabs::Slabs;
 use super::*;
-use crate::backend::{NormSaved, NormSinks};
+use crate::backend::ops::{Differentiate, NormKept, ResidualNorm};
 use shader::residual_norm::{Args, Backward, BackwardParameters, Forward, Variant, WORKGROUP};
 
 /// The variant for a width.
@@ -14,44 +14,45 @@ fn arguments(x: &Tensor) -> Args {
     Args { rows: x.rows() as u32, width: x.columns() as u32, accumulate_x: 0, accumulate_residual: 0, slab_rows: 0 }
 }
 
-pub(in super::super) fn forward(gpu: &Gpu, x: &Tensor, residual: &Tensor, scale: &Tensor, shift: &Tensor) -> (Tensor, NormSaved<Tensor>) {
-    let variant = variant_for(gpu, x.columns());
-    let y = gpu.new_tensor(x.shape());
-    let saved = NormSaved { normalised: gpu.new_tensor(x.shape()), reciprocal_deviation: gpu.new_tensor([x.rows(), 1]) };
-    let launch =
-        Forward { x, residual, scale, shift, y: &y, normalised: &saved.normalised, reciprocal_deviation: &saved.reciprocal_deviation };
-    gpu.dispatch_variant(variant, &launch, arguments(x), flat_grid(x.rows(), variant.rows()), 9.0 * x.len() as f64);
-    (y, saved)
+impl Run<ResidualNorm<Tensor>> for Gpu {
+    fn forward(&self, of: &ResidualNorm<Tensor>) -> (Tensor, NormKept<Tensor>) {
+        let ResidualNorm { x, residual, scale, shift } = of;
+        let variant = variant_for(self, x.columns());
+        let (y, kept) = self.results(of);
+        let NormKept { normalised, reciprocal_deviation } = &kept;
+        let launch = Forward { x, residual, scale, shift, y: &y, normalised, reciprocal_deviation };
+        self.dispatch_variant(variant, &launch, arguments(x), flat_grid(x.rows(), variant.rows()), work(of));
+        (y, kept)
+    }
 }
 
-pub(in super::super) fn backward(gpu: &Gpu, dy: &Tensor, scale: &Tensor, saved: &NormSaved<Tensor>, sinks: &NormSinks<Tensor>) {
-    let variant = variant_for(gpu, dy.columns());
-    let slabs = Slabs::of(dy.rows());
-    let args = Args {
-        accumulate_x: sinks.x.accumulates(),
-        accumulate_residual: sinks.residual.accumulates(),
-        slab_rows: slabs.rows,
-        ..arguments(dy)
-    };
-    let launch = Backward {
-        scale,
-        y_gradient: dy,
-        saved_normalised: &saved.normalised,
-        saved_reciprocal: &saved.reciprocal_deviation,
-        x_gradient: &sinks.x.tensor,
-        residual_gradient: &sinks.residual.tensor,
-    };
-    gpu.dispatch_variant(variant, &launch, args, flat_grid(dy.rows(), variant.rows()), 10.0 * dy.len() as f64);
+impl Differentiate<ResidualNorm<Tensor>> for Gpu {
+    fn backward(&self, of: &ResidualNorm<Tensor>, kept: &NormKept<Tensor>, dy: &Tensor, sinks: &ResidualNorm<Option<Sink<Tensor>>>) {
+        let variant = variant_for(self, dy.columns());
+        let slabs = Slabs::of(dy.rows());
+        let [dx, dresidual] = [(&sinks.x, &of.x), (&sinks.residual, &of.residual)].map(|(sink, like)| self.sink(sink, like));
+        let args =
+            Args { accumulate_x: dx.accumulates(), accumulate_residual: dresidual.accumulates(), slab_rows: slabs.rows, ..arguments(dy) };
+        let launch = Backward {
+            scale: &of.scale,
+            y_gradient: dy,
+            saved_normalised: &kept.normalised,
+            saved_reciprocal: &kept.reciprocal_deviation,
+            x_gradient: &dx.tensor,
+            residual_gradient: &dresidual.tensor,
+        };
+        let shapes = shapes(of);
+        self.dispatch_variant(variant, &launch, args, flat_grid(dy.rows(), variant.rows()), shapes.sum_gradients());
 
-    let width = dy.columns();
-    slabs.sum_of(gpu, &sinks.scale, Some(&sinks.shift), 2 * width, |partial| {
-        let launch = BackwardParameters { y_gradient: dy, saved_normalised: &saved.normalised, partial };
-        gpu.dispatch_variant(
-            variant,
-            &launch,
-            args,
-            [blocks(width / variant.columns() as usize, WORKGROUP), slabs.count, 1],
-            3.0 * dy.len() as f64,
-        );
-    });
+        if sinks.scale.is_none() && sinks.shift.is_none() {
+            return;
+        }
+        let [dscale, dshift] = [(&sinks.scale, &of.scale), (&sinks.shift, &of.shift)].map(|(sink, like)| self.sink(sink, like));
+        let width = dy.columns();
+        slabs.sum_of(self, &dscale, Some(&dshift), 2 * width, |partial| {
+            let launch = BackwardParameters { y_gradient: dy, saved_normalised: &kept.normalised, partial };
+            let grid = [blocks(width / variant.columns() as usize, WORKGROUP), slabs.count, 1];
+            self.dispatch_variant(variant, &launch, args, grid, shapes.parameter_gradients());
+        });
+    }
 }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::*;
-use crate::backend::Work;
 use shader::slabs::{Args, Sum, WORKGROUP};
 
 /// Most slabs of a sum, which bounds the memory of the partial sums.
@@ -80,8 +79,8 @@ impl Slabs {
             accumulate: sink.accumulates(),
             accumulate_more: more_sink.accumulates(),
         };
-        let flop = sums as f64 * f64::from(self.count);
-        let work = Work::touching(flop, 4.0 * sums as f64 * f64::from(self.count + 1 + sink.accumulates()));
+        // Of the sinks only these elements.
+        let work = Work::elementwise(0.0, 0, sums * (self.count + 1 + sink.accumulates()) as usize);
         let launch = Sum { partial, out: &sink.tensor, more_out: &more_sink.tensor };
         gpu.dispatch_variant(width, &launch, args, flat_grid(sums / width.numbers(), WORKGROUP), work);
     }

@@ -1,0 +1,52 @@
+//! `(x - mean) / deviation` for each column, statistics chosen by the utterance's group. Each element by itself, as IEEE 754 has it.
+
+use super::{Operation, Shape, Sizes};
+use crate::backend::{Matrix, Ragged, Storage, Work};
+
+/// `[rows, columns]` → the same shape.
+pub struct ZScore<B: Storage, T> {
+    pub x: T,
+    pub rows: Ragged<B>,
+    pub statistics: GroupStatistics<B>,
+}
+
+/// Mean and deviation of each column, for each group of utterances.
+pub struct GroupStatistics<B: Storage> {
+    /// `[batch]`: which row of the statistics an utterance uses.
+    pub groups: B::Words,
+    /// `[groups, columns]`
+    pub mean: B::Tensor,
+    /// `[groups, columns]`: 1 / standard deviation.
+    pub reciprocal_deviation: B::Tensor,
+}
+
+impl<B: Storage> Clone for GroupStatistics<B> {
+    fn clone(&self) -> Self {
+        let Self { groups, mean, reciprocal_deviation } = self;
+        Self { groups: groups.clone(), mean: mean.clone(), reciprocal_deviation: reciprocal_deviation.clone() }
+    }
+}
+
+impl<B: Storage, T> Operation<B> for ZScore<B, T> {
+    const KERNEL: &'static str = "z_score";
+    type Operand = T;
+    type On<U> = ZScore<B, U>;
+    type Output = B::Tensor;
+    type Kept = ();
+
+    fn map<U>(&self, mut form: impl FnMut(&T) -> U) -> ZScore<B, U> {
+        ZScore { x: form(&self.x), rows: self.rows.clone(), statistics: self.statistics.clone() }
+    }
+
+    fn results(of: &ZScore<B, Shape>, on: &B) -> (B::Tensor, ()) {
+        (on.uninitialised(of.x.shape()), ())
+    }
+
+    fn sizes(of: &ZScore<B, Shape>) -> Sizes {
+        vec![("count", of.x.len())]
+    }
+
+    fn work(of: &ZScore<B, Shape>) -> Work {
+        Work::elementwise(2.0, of.x.len(), 2 * of.x.len())
+    }
+}
