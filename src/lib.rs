@@ -70,32 +70,33 @@
 //!
 //! # Example
 //!
-//! Prepares the embedded corpus, trains for an epoch and predicts a clip, on the CPU reference; with
-//! [`backend::gpu::Gpu::open`] in place of `Cpu` the same runs on a graphics adapter.
+//! Prepares the embedded corpus, trains for an epoch and predicts a clip, on the best device that there is.
 //!
 //! ```
-//! use mcsan::{audio, backend::cpu::Cpu, config::Settings, corpus::manifest, prepare::prepare_held, text::TextTable, train};
+//! use mcsan::train::{Predictor, Training};
+//! use mcsan::{Device, audio, config::Settings, corpus::manifest, on_device, prepare::prepare_held, text::TextTable};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # pollster::block_on(example())
+//! # }
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let device = Device::open("auto").await?;
+//!
 //! let folder = tempfile::tempdir()?;
 //! mcsan::demo::unpack(folder.path())?;
 //! let mut corpus = manifest::read(&folder.path().join("manifest.csv"), None)?;
-//! corpus.utterances.retain(|utterance| utterance.id.contains("01"));
+//! # corpus.utterances.retain(|utterance| utterance.id.contains("01"));
 //! let text = TextTable::build(&corpus.utterances, None, Default::default())?;
-//!
-//! let backend = Cpu::<f32>::default();
-//! let data = pollster::block_on(prepare_held(&backend, corpus.clone(), text, &Default::default()))?;
+//! let data = on_device!(device, |backend| prepare_held(backend, corpus.clone(), text, &Default::default()).await)?;
 //!
 //! let mut settings = Settings::default();
 //! settings.train.epochs = 1;
-//! settings.model.word_width = 32;
 //! let run = folder.path().join("run");
-//! pollster::block_on(train::run::train(&backend, &settings, &data, Some(&run), None, &mut |_| ()))?;
+//! Training { settings, out: Some(run.clone()), ..Training::of(&data) }.run(&device).await?;
 //!
 //! let clip = &corpus.utterances[0];
-//! let predictor = train::Predictor::load(&run)?;
-//! let probabilities = pollster::block_on(predictor.predict(&backend, &audio::decode(&clip.audio)?, &clip.text))?;
-//! println!("{:?}", predictor.checkpoint.classes.iter().zip(&probabilities).collect::<Vec<_>>());
+//! let probabilities = Predictor::load(&run)?.predict(&device, &audio::decode(&clip.audio)?, &clip.text).await?;
+//! println!("{:?}", corpus.classes.iter().zip(&probabilities).collect::<Vec<_>>());
 //! # assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-9);
 //! # Ok(())
 //! # }
@@ -130,3 +131,5 @@ pub mod tape;
 #[cfg(feature = "files")]
 pub mod text;
 pub mod train;
+
+pub use backend::Device;

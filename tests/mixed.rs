@@ -8,8 +8,8 @@ use mcsan::dataset::Dataset;
 use mcsan::model::{self, Dimensions};
 use mcsan::train::batches::Batches;
 use mcsan::train::checkpoint::Checkpoint;
-use mcsan::train::run::{self, Event, Options, Start, files};
-use mcsan::train::{Outcome, Session, Trainer, Weights};
+use mcsan::train::run::{Event, Start, files};
+use mcsan::train::{Outcome, Session, Trainer, Training, Weights};
 
 fn small(more: &[&str]) -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
@@ -33,7 +33,7 @@ fn a_training_in_mixed_precision_ends_near_one_in_f32() {
     on_every_device!("mixed training", |backend, name| {
         let losses = |more: &[&str]| {
             let (data, settings) = small(&[&["train.epochs=10", "train.lr=0.01"], more].concat());
-            pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap().losses
+            pollster::block_on(Training { settings, ..Training::of(&data) }.run_on(backend, &mut |_| ())).unwrap().losses
         };
         let (full, mixed) = (losses(&[]), losses(&[MIXED]));
         assert_ne!(full, mixed, "{name}: f16 leaves its trace");
@@ -140,10 +140,10 @@ fn a_run_in_mixed_precision_goes_on_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         let [alone, run] = ["alone", "run"].map(|run| folder.path().join(run));
         let train = |settings: &Settings, folder: &std::path::Path, start| {
-            let options = Options { folder: Some(folder), start, ..Default::default() };
+            let training = Training { settings: settings.clone(), out: Some(folder.to_owned()), start, ..Training::of(&data) };
             let mut skipped = 0;
             let mut count = |event: Event<'_>| skipped += u32::from(matches!(event, Event::Skipped { .. }));
-            let finished = pollster::block_on(run::train_with(backend, settings, &data, &options, &mut count)).unwrap();
+            let finished = pollster::block_on(training.run_on(backend, &mut count)).unwrap();
             (finished.losses, finished.best.parameters, skipped)
         };
         let whole = train(&settings, &alone, Start::New);

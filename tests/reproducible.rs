@@ -7,7 +7,7 @@ use mcsan::backend::{Matrix, Sink, Storage, Write, as_f32};
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::config::{Config, Settings};
 use mcsan::dataset::Dataset;
-use mcsan::train::{Session, Weights, run};
+use mcsan::train::{Session, Training, Weights};
 
 fn small() -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
@@ -43,14 +43,15 @@ fn training_twice_gives_the_same_bits_with_dropout_clipping_and_shuffling() {
     let settings = Config::from(settings).load(None, &more.map(String::from)).unwrap().settings;
     on_every_device!("training twice", |backend, name| {
         let [first, second] = [0, 1].map(|_| {
-            let finished = pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap();
+            let finished =
+                pollster::block_on(Training { settings: settings.clone(), ..Training::of(&data) }.run_on(backend, &mut |_| ())).unwrap();
             (finished.losses, finished.best.parameters)
         });
         assert_eq!(first.0.len(), 6);
         assert_eq!(first, second, "{name}");
         let mut other = settings.clone();
         other.train.seed = 1;
-        let third = pollster::block_on(run::train(backend, &other, &data, None, None, &mut |_| ())).unwrap();
+        let third = pollster::block_on(Training { settings: other, ..Training::of(&data) }.run_on(backend, &mut |_| ())).unwrap();
         assert_ne!(first.0, third.losses, "{name}: another seed");
     });
 }
@@ -61,7 +62,8 @@ fn the_cpu_reference_and_every_adapter_give_the_same_loss_curve_to_rounding() {
     (settings.train.epochs, settings.train.batch_size, settings.model.dropout) = (5, 3, 0.1);
     let mut reference: Option<Vec<f32>> = None;
     on_every_device!("loss curves", |backend, name| {
-        let losses = pollster::block_on(run::train(backend, &settings, &data, None, None, &mut |_| ())).unwrap().losses;
+        let losses =
+            pollster::block_on(Training { settings: settings.clone(), ..Training::of(&data) }.run_on(backend, &mut |_| ())).unwrap().losses;
         let reference = reference.get_or_insert_with(|| losses.clone());
         let apart = losses.iter().zip(reference.iter()).map(|(a, b)| ((a - b) / b).abs()).fold(0.0, f32::max);
         println!("{name}: {apart:.1e} from the CPU reference over {} steps", losses.len());

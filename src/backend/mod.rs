@@ -11,6 +11,7 @@
 
 mod counting;
 pub mod cpu;
+mod device;
 pub mod error;
 mod execution;
 mod front_end;
@@ -23,6 +24,7 @@ mod storage;
 mod work;
 
 pub use counting::Counting;
+pub use device::Device;
 pub use error::{BackendError, Result};
 pub use execution::{Clock, Execution, Executions};
 pub use front_end::MfccTables;

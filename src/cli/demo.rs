@@ -16,7 +16,7 @@ use crate::corpus::{Split, manifest};
 use crate::prepare::prepare_held;
 use crate::report;
 use crate::text::{OutOfVocabulary, TextTable};
-use crate::train::{Predictor, run};
+use crate::train::{Predictor, Training};
 
 /// Settings of the demonstration: short clips, few of them, so small batches.
 fn settings() -> Settings {
@@ -48,14 +48,15 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
         let data = prepare_held(backend, corpus.clone(), text, &MfccSettings::default()).await?;
         data.save(&folder.join("data.safetensors"))?;
         eprintln!("2. training MCSAN on them: audio and words, cross- and self-attention");
-        let finished = run::train(backend, &settings, &data, Some(&run_folder), None, &mut |event| progress.show(&event)).await?;
+        let training = Training { settings, out: Some(run_folder.clone()), ..Training::of(&data) };
+        let finished = training.run_on(backend, &mut |event| progress.show(&event)).await?;
         progress.finish();
         report::write_run(&run_folder, Some(&data))?;
         eprintln!("3. predicting one clip that it has never heard");
         let clip = corpus.utterances.iter().find(|utterance| utterance.split == Some(Split::Test));
         let clip = clip.ok_or_else(|| Failure("the embedded corpus has no test split".into()))?;
         let predictor = Predictor::load(&run_folder)?;
-        let probabilities = predictor.predict(backend, &decode(&clip.audio)?, &clip.text).await?;
+        let probabilities = predictor.predict(&device, &decode(&clip.audio)?, &clip.text).await?;
         Ok::<_, Failure>((finished, probabilities, clip))
     }))?;
     let test = finished.test.ok_or_else(|| Failure("the embedded corpus has no test split".into()))?;

@@ -6,25 +6,8 @@ use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{self, AdapterChoice, Checking, Feature, Gpu, Opening};
 use crate::base::numbers::Precision;
 
-/// An open device.
-pub enum Device {
-    Cpu(Cpu<f32>),
-    Gpu(Box<Gpu>),
-}
-
-/// Runs an expression with `backend` bound to whichever backend a [`Device`] is.
-macro_rules! on_device {
-    ($device:expr, |$backend:ident| $body:expr) => {
-        match &$device {
-            $crate::cli::device::Device::Cpu($backend) => $body,
-            $crate::cli::device::Device::Gpu(gpu) => {
-                let $backend = &**gpu;
-                $body
-            }
-        }
-    };
-}
-pub(super) use on_device;
+pub(super) use crate::backend::Device;
+pub(super) use crate::on_device;
 
 impl Interface {
     pub fn backends(self) -> wgpu::Backends {
@@ -77,13 +60,13 @@ pub fn open_fast(common: &Common) -> Result<Device, Failure> {
 
 impl Device {
     /// Opens an adapter, without what `--without` says.
-    pub fn on(common: &Common, adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
+    pub(super) fn on(common: &Common, adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
         let opening = Opening { checking, limits: None, without: common.without.clone() };
         Ok(Self::Gpu(Box::new(pollster::block_on(Gpu::open(adapter, opening))?)))
     }
 
     /// Says where mixed precision brings no speed.
-    pub fn explain(&self, precision: Precision) {
+    pub(super) fn explain(&self, precision: Precision) {
         let lacks = match self {
             Self::Cpu(_) => Some("the CPU reference has no matrix units".to_owned()),
             Self::Gpu(gpu) => gpu.lacks_for_mixed().map(|need| format!("the device lacks {need}")),
@@ -94,7 +77,7 @@ impl Device {
     }
 
     /// What is shown and stored of the device.
-    pub fn to_json(&self) -> serde_json::Value {
+    pub(super) fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Cpu(_) => serde_json::json!({ "name": "cpu", "backend": "reference", "driver": "" }),
             Self::Gpu(gpu) => {
@@ -109,11 +92,5 @@ impl Device {
                 })
             }
         }
-    }
-
-    /// The device in one line.
-    pub fn name(&self) -> String {
-        use crate::backend::Storage;
-        on_device!(*self, |backend| backend.device_name())
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigError, Settings};
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::overfit;
-use crate::train::run::{self, Event, Options, Start, files};
+use crate::train::run::{Event, Start, Training, files};
 
 pub fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
@@ -33,8 +33,9 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     let mut progress = Progress::new();
     let tuning = device.tune(common, &execution.tiles);
     let start = if arguments.resume { Start::Resume } else { Start::New };
-    let options = Options { folder: Some(out), start, execution: execution.clone(), ..Default::default() };
-    let finished = on_device!(*device, |backend| pollster::block_on(run::train_with(backend, settings, data, &options, &mut |event| {
+    let execution = execution.clone();
+    let training = Training { settings: settings.clone(), out: Some(out.to_owned()), start, execution, ..Training::of(data) };
+    let finished = on_device!(*device, |backend| pollster::block_on(training.run_on(backend, &mut |event| {
         if let Event::Epoch { .. } = event {
             tuning.keep(backend);
         }

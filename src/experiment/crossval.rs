@@ -15,7 +15,7 @@ use crate::backend::Backend;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
-use crate::train::run::{self, Options, Start, files};
+use crate::train::run::{self, Start, Training, files};
 use crate::train::{Evaluation, Metrics};
 
 /// What a cross-validation tells while it goes on.
@@ -115,9 +115,9 @@ impl<'c> CrossValidation<'c> {
         let data = self.folds.dataset(self.data, fold);
         let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
         observe(Event::Begin { fold, train, validation, test });
-        let Config { settings, execution } = &self.config;
-        let options = Options { folder: Some(folder), start: Start::Resume, execution: execution.clone(), ..Default::default() };
-        let finished = run::train_with(backend, settings, &data, &options, &mut |event| observe(Event::Run(event))).await;
+        let Config { settings, execution } = self.config.clone();
+        let training = Training { settings, execution, out: Some(folder.to_owned()), start: Start::Resume, ..Training::of(&data) };
+        let finished = training.run_on(backend, &mut |event| observe(Event::Run(event))).await;
         let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
         report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {

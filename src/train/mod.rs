@@ -27,6 +27,8 @@ pub use evaluate::Evaluation;
 pub use metrics::Metrics;
 #[cfg(feature = "files")]
 pub use predict::{CrossAttention, Inference, Predictor, Spoken};
+#[cfg(feature = "files")]
+pub use run::Training;
 pub use session::{Session, Weights};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};
 

@@ -7,9 +7,10 @@ use super::metrics::softmax;
 use super::vocabulary::{self, Vocabulary};
 use super::{Checkpoint, TrainError, run};
 use crate::backend::MfccTables;
-use crate::backend::{Backend, as_f32};
+use crate::backend::{Backend, Device, as_f32};
 use crate::dataset::{Dataset, UtteranceInfo};
 use crate::model::Network;
+use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
 
@@ -102,9 +103,9 @@ impl Predictor {
     ///
     /// # Errors
     /// Whatever went wrong on the device.
-    pub async fn predict<B: Backend>(&self, backend: &B, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
+    pub async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
         let utterance = Spoken { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
-        Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0))
+        on_device!(*device, |backend| Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0)))
     }
 }
 

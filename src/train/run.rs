@@ -1,7 +1,7 @@
-//! A whole training and its options: epochs of steps, validation, the best epoch kept, everything written to a run folder;
+//! A whole training: epochs of steps, validation, the best epoch kept, everything written to a run folder;
 //! and taken up again where it was stopped.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::TrainError;
 use super::checkpoint::Checkpoint;
@@ -9,10 +9,11 @@ use super::epoch::Run;
 use super::evaluate::Evaluation;
 use super::metrics::Metrics;
 use super::run_folder::{Kept, RunFolder};
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Device};
 use crate::config::{Config, Execution, Settings};
 use crate::dataset::Dataset;
 use crate::model::cost::{self, ModuleCost};
+use crate::on_device;
 
 /// What a run tells while it goes on.
 pub enum Event<'e> {
@@ -87,80 +88,74 @@ pub enum Start {
     Resume,
 }
 
-/// How a run is made, besides its settings and data.
-#[derive(Debug, Clone, Default)]
-pub struct Options<'o> {
-    /// Where its files go; nowhere if not given.
-    pub folder: Option<&'o Path>,
-    /// Starting values in PyTorch's layout, over those of `run.weights`; without either they follow from the seed.
-    pub weights: Option<&'o Path>,
+/// A training: what it learns from, by which settings, and where its files go.
+///
+/// `Training { settings, out: Some(folder), ..Training::of(&data) }.run(&device)` is a whole one.
+#[derive(Debug, Clone)]
+pub struct Training<'t> {
+    /// What it learns from.
+    pub data: &'t Dataset,
+    /// By default the paper's.
+    pub settings: Settings,
+    /// The run folder; without one everything stays in memory.
+    pub out: Option<PathBuf>,
+    /// What becomes of a run that is in the folder already.
     pub start: Start,
     /// What the run folder says of where and how fast the run computes; the backend is what does.
     pub execution: Execution,
 }
 
-/// Trains on `data` and writes a run folder, if one is given.
-///
-/// `weights` are starting values in PyTorch's layout; without them they follow from the seed.
-///
-/// # Errors
-/// [`TrainError`]; what the run folder held before stays whole.
-pub async fn train<B: Backend>(
-    backend: &B,
-    settings: &Settings,
-    data: &Dataset,
-    folder: Option<&Path>,
-    weights: Option<&Path>,
-    observe: &mut dyn FnMut(Event<'_>),
-) -> Result<Finished, TrainError> {
-    train_with(backend, settings, data, &Options { folder, weights, ..Default::default() }, observe).await
-}
+impl<'t> Training<'t> {
+    /// A training on `data` by the default settings, in memory.
+    pub fn of(data: &'t Dataset) -> Self {
+        Self { data, settings: Settings::default(), out: None, start: Start::New, execution: Execution::default() }
+    }
 
-/// As [`train`], with all that can be chosen.
-///
-/// # Errors
-/// [`TrainError`]; what the run folder held before stays whole. On [`Start::Resume`] also settings or data that would
-/// change the run.
-pub async fn train_with<B: Backend>(
-    backend: &B,
-    settings: &Settings,
-    data: &Dataset,
-    options: &Options<'_>,
-    observe: &mut dyn FnMut(Event<'_>),
-) -> Result<Finished, TrainError> {
-    let mut config = Config { settings: settings.clone(), execution: options.execution.clone() };
-    if let Some(weights) = options.weights {
-        config.settings.start.weights = weights.display().to_string();
+    /// Trains on a device.
+    ///
+    /// # Errors
+    /// Those of [`Training::run_on`].
+    pub async fn run(&self, device: &Device) -> Result<Finished, TrainError> {
+        on_device!(*device, |backend| self.run_on(backend, &mut |_| ()).await)
     }
-    let settings = &config.settings;
-    let kept = match (options.start, options.folder) {
-        (Start::Resume, Some(folder)) => Kept::load(folder, settings, data)?,
-        _ => None,
-    };
-    let mut run = Run::start(backend, &config, data, kept.as_ref())?;
-    let device = backend.device_name();
-    let mut log = match (options.folder, &kept) {
-        (None, _) => None,
-        (Some(folder), None) => Some(RunFolder::create(folder, &config, &device, data)?),
-        (Some(folder), Some(kept)) => {
-            let (log, losses) = RunFolder::resume(folder, &config, &device, data, kept, run.closed_epochs(kept))?;
-            run.losses = losses;
-            Some(log)
+
+    /// Trains on a backend; `observe` is told how it goes on.
+    ///
+    /// # Errors
+    /// [`TrainError`]; what the run folder held before stays whole. On [`Start::Resume`] also settings or data that would
+    /// change the run.
+    pub async fn run_on<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
+        let Self { data, settings, .. } = self;
+        let config = Config { settings: settings.clone(), execution: self.execution.clone() };
+        let kept = match (self.start, &self.out) {
+            (Start::Resume, Some(folder)) => Kept::load(folder, settings, data)?,
+            _ => None,
+        };
+        let mut run = Run::start(backend, &config, data, kept.as_ref())?;
+        let device = backend.device_name();
+        let mut log = match (&self.out, &kept) {
+            (None, _) => None,
+            (Some(folder), None) => Some(RunFolder::create(folder, &config, &device, data)?),
+            (Some(folder), Some(kept)) => {
+                let (log, losses) = RunFolder::resume(folder, &config, &device, data, kept, run.closed_epochs(kept))?;
+                run.losses = losses;
+                Some(log)
+            }
+        };
+        let [frames, tokens] = run.session.batches.mean_lengths(&run.train);
+        observe(Event::Start {
+            modules: &cost::modules(&settings.model, &run.session.dimensions, frames, tokens),
+            frames,
+            tokens,
+            epochs: settings.train.epochs,
+            steps: run.planned_steps,
+            done: run.trainer.steps(),
+            train: run.train.len(),
+            validation: run.validation.len(),
+        });
+        while !run.is_over(observe) {
+            run.epoch(log.as_mut(), observe).await?;
         }
-    };
-    let [frames, tokens] = run.session.batches.mean_lengths(&run.train);
-    observe(Event::Start {
-        modules: &cost::modules(&settings.model, &run.session.dimensions, frames, tokens),
-        frames,
-        tokens,
-        epochs: settings.train.epochs,
-        steps: run.planned_steps,
-        done: run.trainer.steps(),
-        train: run.train.len(),
-        validation: run.validation.len(),
-    });
-    while !run.is_over(observe) {
-        run.epoch(log.as_mut(), observe).await?;
+        run.finish(log.as_mut()).await
     }
-    run.finish(log.as_mut()).await
 }

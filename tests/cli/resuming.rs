@@ -247,7 +247,7 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
         return;
     }
     use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
-    use mcsan::train::run::{self, Event};
+    use mcsan::train::run::{Event, Training};
     let folder = prepared();
     let data = mcsan::dataset::Dataset::load(&folder.path().join("data.safetensors")).unwrap();
     let settings = ["model.hidden=8", "model.heads=2", "model.feed_forward=8", "train.epochs=2", "train.batch_size=9", "model.dropout=0.2"];
@@ -264,7 +264,7 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
                 splits.push((step, parts));
             }
         };
-        let finished = pollster::block_on(run::train(&gpu, &settings, &data, None, None, &mut observe));
+        let finished = pollster::block_on(Training { settings: settings.clone(), ..Training::of(&data) }.run_on(&gpu, &mut observe));
         (finished.map(|finished| finished.losses.iter().map(|&loss| loss.into()).collect::<Vec<f64>>()), splits)
     };
     let (expected, splits) = run(None);
