@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon et al., SC 2011); `src/backend/philox.rs` is the same function.
+// Philox4x32-10 (Salmon et al., SC 2011); `src/base/philox.rs` is the same function.
 
 /// High and low word of a 64-bit product, by 16-bit parts.
 fn wide_product(a: u32, b: u32) -> vec2<u32> {

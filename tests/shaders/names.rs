@@ -49,7 +49,7 @@ const CPP: &str = "
     continue decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int
     long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast return
     short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try typedef typeid typename
-    union unsigned using virtual void volatile wchar_t while xor xor_eq main std assert NULL
+    union unsigned using virtual void volatile wchar_t while xor xor_eq std assert NULL
     int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t";
 
 const HLSL_SCALARS: &str = "bool int uint dword half float double min10float min12int min16float min16int min16uint
@@ -94,7 +94,7 @@ const MSL_SCALARS: &str = "bool char uchar short ushort int uint long ulong half
 
 /// Functions lie in the namespace `metal`, by which naga calls them: their names are free.
 const MSL: &str = "
-    metal simd raytracing mesh visible_function_table intersection_function_table
+    main metal simd raytracing mesh visible_function_table intersection_function_table
     kernel vertex fragment device constant thread threadgroup threadgroup_imageblock ray_data object_data restrict patch access as_type
     uchar ushort uint ulong half bfloat llong ullong quad complex imaginary vec matrix packed_vec atomic atomic_bool atomic_int atomic_uint
     atomic_ulong atomic_float texture1d texture2d texture3d texturecube depth2d depthcube sampler array imageblock
