@@ -36,19 +36,20 @@ impl Texts {
         Ok(found)
     }
 
-    /// The WGSL of a variant, one of `all`. The parts of its name, which + joins, turn on the conditions of these names; those of the
-    /// other variants are off.
+    /// The WGSL of a variant. The parts of its name, which + joins, turn on the conditions of these names; the others of `conditions`,
+    /// which are all that there are, are off.
     ///
     /// # Errors
-    /// What WESL refuses.
-    pub fn expand(&self, variant: &str, all: &[String]) -> Result<String, Failure> {
+    /// What WESL refuses, an unknown condition too.
+    pub fn expand<'a>(&self, variant: &str, conditions: impl Iterator<Item = &'a str>) -> Result<String, Failure> {
         let mut compiler = wesl::Wesl::new(&self.root);
         // naga knows more extensions than WESL, and validates the result.
         compiler.set_options(wesl::CompileOptions { validate: false, ..Default::default() });
         // What is imported keeps its name, by which bindings and constants are known to Rust; naga refuses two of one name.
         compiler.set_mangler(wesl::ManglerKind::None);
-        for part in all.iter().flat_map(|variant| variant.split('+')) {
-            compiler.set_feature(part, variant.split('+').any(|own| own == part));
+        compiler.set_missing_feature_behavior(wesl::Feature::Error);
+        for condition in conditions {
+            compiler.set_feature(condition, variant.split('+').any(|own| own == condition));
         }
         let module = format!("package::{}{}", self.module, self.own_text(variant));
         Ok(compiler.compile(&module.parse()?).map_err(|failure| failure.to_string())?.to_string())

@@ -33,8 +33,8 @@ fn make_table() -> Result<(), Failure> {
     let root = Path::new("shaders");
     let kernels = Texts::all(root, None)?;
     let peaks = Texts::all(root, Some("peaks"))?;
-    let listed =
-        Variants::read(&fs::read_to_string(root.join("variants.toml"))?, kernels.iter().chain(&peaks).map(|texts| &*texts.shader))?;
+    let shaders = kernels.iter().chain(&peaks).map(|texts| &*texts.shader);
+    let listed = Variants::read(&fs::read_to_string(root.join("variants.toml"))?, shaders)?;
     let mut code = String::from("// Made by build/main.rs from shaders/.\n\n");
     for (table, meaning, shaders) in [
         ("SHADERS", "Every kernel's shader, by name.", &kernels),
@@ -42,7 +42,7 @@ fn make_table() -> Result<(), Failure> {
     ] {
         let mut list = String::new();
         for texts in shaders {
-            let shader = compile(texts, listed.of(&texts.shader)).map_err(|failure| format!("{}: {failure}", texts.shader))?;
+            let shader = compile(texts, &listed).map_err(|failure| format!("{}: {failure}", texts.shader))?;
             code += &shader;
             write!(list, "&{}::SHADER, ", texts.shader)?;
         }
@@ -53,10 +53,10 @@ fn make_table() -> Result<(), Failure> {
 }
 
 /// Expands, validates and reflects every variant of a shader; returns its Rust.
-fn compile(texts: &Texts, variants: &[String]) -> Result<String, Failure> {
+fn compile(texts: &Texts, listed: &Variants) -> Result<String, Failure> {
     let one = |name: &String| -> Result<_, Failure> {
-        let source = texts.expand(name, variants)?;
+        let source = texts.expand(name, listed.conditions())?;
         generate::Variant::new(name, source).map_err(|failure| format!("variant {name}: {failure}").into())
     };
-    Shader { name: texts.shader.clone(), variants: variants.iter().map(one).collect::<Result<_, _>>()? }.generate()
+    Shader { name: texts.shader.clone(), variants: listed.of(&texts.shader).iter().map(one).collect::<Result<_, _>>()? }.generate()
 }

@@ -36,6 +36,11 @@ impl Variants {
         Ok(Self { listed, default: DEFAULT.map(String::from).into() })
     }
 
+    /// Every condition that some variant turns on; one may come twice.
+    pub fn conditions(&self) -> impl Iterator<Item = &str> {
+        self.listed.values().flatten().flat_map(|variant| variant.split('+'))
+    }
+
     /// The variants of a shader.
     pub fn of(&self, shader: &str) -> &[String] {
         self.listed.get(shader).unwrap_or(&self.default)

@@ -73,6 +73,7 @@ fn lists_of_no_shader_empty_lists_and_doubled_variants_are_refused() {
     let read = |text: &str| Variants::read(text, ["linear", "sgd"].into_iter());
     let listed = read("linear = ['plain', 'software']").unwrap();
     assert_eq!((listed.of("linear"), listed.of("sgd")), (&["plain".into(), "software".into()][..], &["default".into()][..]));
+    assert_eq!(read("linear = ['a+b', 'b+c']").unwrap().conditions().collect::<Vec<_>>(), ["a", "b", "b", "c"]);
     for (text, reason) in [
         ("linaer = ['plain']", "there is no shader linaer"),
         ("linear = []", "linear has no variant"),
