@@ -1,13 +1,19 @@
 # make test   the whole suite; installs a software Vulkan driver first where no graphics adapter exists
 # make check  formatting, lints, documentation
+# Both say after each part how long it took.
 
 .PHONY: test check adapter
 
+# $(call timed,name,command)
+timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
+
 test: adapter
-	MCSAN_REQUIRE_ADAPTER=1 cargo test --release
+	$(call timed,tests of modules,MCSAN_REQUIRE_ADAPTER=1 cargo test --release --lib --bins)
+	$(call timed,the suite,MCSAN_REQUIRE_ADAPTER=1 cargo test --release --test house --test suite)
+	$(call timed,examples in the documentation,MCSAN_REQUIRE_ADAPTER=1 cargo test --release --doc)
 
 adapter:
-	@cargo test --release --no-run
+	$(call timed,building,cargo test --release --no-run)
 	@if ./target/release/mcsan devices --json 2>/dev/null | grep -q '"index"'; then \
 		echo "graphics adapter found"; \
 	elif ! command -v apt-get >/dev/null; then \
@@ -22,6 +28,6 @@ adapter:
 
 check:
 	@# Macros declare modules, which `cargo fmt` does not follow.
-	rustfmt --edition 2024 --check $$(git ls-files '*.rs')
-	cargo clippy --release --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
+	$(call timed,formatting,rustfmt --edition 2024 --check $$(git ls-files '*.rs'))
+	$(call timed,lints,cargo clippy --release --all-targets -- -D warnings)
+	$(call timed,documentation,RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps)

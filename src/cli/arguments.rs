@@ -105,7 +105,7 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = "Example: mcsan demo --out demo")]
 pub struct Demo {
-    /// Keep the prepared corpus and the run in this folder
+    /// Folder for the corpus, the prepared data and the run with its report [default: a new one, mcsan-demo]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 }

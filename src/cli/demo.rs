@@ -1,6 +1,7 @@
 //! `mcsan demo`
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -26,16 +27,31 @@ fn settings() -> Settings {
     settings
 }
 
+/// Makes `mcsan-demo` in a folder or, where that exists, `mcsan-demo-2` and so on: what is there stays as it is.
+fn new_folder(place: &Path) -> Result<PathBuf, Failure> {
+    let mut number = 1;
+    loop {
+        let folder = place.join(if number == 1 { "mcsan-demo".into() } else { format!("mcsan-demo-{number}") });
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(cannot_write(&folder)(error)),
+        }
+    }
+}
+
 pub fn run(common: &Common, arguments: &Demo) -> Done {
     let started = Instant::now();
-    let temporary = tempfile::tempdir()?;
-    let folder: PathBuf = arguments.out.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let device = device::open_fast(common)?;
+    let folder = match &arguments.out {
+        Some(out) => out.clone(),
+        None => new_folder(Path::new(""))?,
+    };
     let corpus_folder = folder.join("corpus");
     let run_folder = folder.join("run");
     crate::demo::unpack(&corpus_folder).map_err(cannot_write(&corpus_folder))?;
     let corpus = manifest::read(&corpus_folder.join("manifest.csv"), None)?;
     let text = TextTable::build(&corpus.utterances, None, OutOfVocabulary::Zero)?;
-    let device = device::open_fast(common)?;
     eprintln!(
         "1. preparing {} clips of synthetic speech in {} emotions on {}",
         corpus.utterances.len(),
@@ -60,6 +76,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
         Ok::<_, Failure>((finished, probabilities, clip))
     }))?;
     let test = finished.test.ok_or_else(|| Failure("the embedded corpus has no test split".into()))?;
+    let report_file = run_folder.join(report::FILE);
     let seconds = started.elapsed().as_secs_f64();
     if common.json {
         let named: serde_json::Map<_, _> = corpus.classes.iter().cloned().zip(probabilities.iter().map(|&p| json!(p))).collect();
@@ -68,6 +85,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
             "seconds": seconds,
             "best_epoch": finished.best.epoch,
             "test": test.metrics,
+            "report": report_file,
             "prediction": { "id": clip.id, "text": clip.text, "label": clip.label, "probabilities": named },
         }));
         return Ok(ExitCode::SUCCESS);
@@ -78,14 +96,10 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     println!("Done in {seconds:.0} s on {}. The speech is synthetic and made to be learnt: text alone or sound alone", device.name());
     println!("leaves two or three emotions open, only both together decide (assets/demo/README.md).\n");
     println!("What to try next:");
-    match &arguments.out {
-        Some(out) => {
-            println!("  mcsan inspect {0}/data.safetensors; mcsan evaluate --run {0}/run --data {0}/data.safetensors", out.display())
-        }
-        None => println!("  mcsan demo --out demo        keeps the corpus, the prepared data and the run"),
-    }
+    println!("  mcsan inspect {0}/data.safetensors; mcsan evaluate --run {0}/run --data {0}/data.safetensors", folder.display());
     println!("  mcsan devices                what this machine computes on");
     println!("  mcsan prepare manifest my.csv --out my.safetensors    a corpus of your own (columns audio, text, label)");
-    println!("  mcsan train --data my.safetensors --out runs/first");
+    println!("  mcsan train --data my.safetensors --out runs/first\n");
+    println!("Report: {}", report_file.display());
     Ok(ExitCode::SUCCESS)
 }

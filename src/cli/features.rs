@@ -1,8 +1,8 @@
 //! `mcsan features`
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use npyz::WriterBuilder;
 use serde_json::json;
 
 use super::arguments::{Common, Features};
@@ -25,9 +25,8 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     }))?;
     let shape = [frames[0], settings.columns()];
     replace_file(&arguments.out, |file| {
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape.map(|size| size as u64)).writer(file).begin_nd()?;
-        writer.extend(values.iter().copied())?;
-        writer.finish()
+        file.write_all(&npy_header(shape))?;
+        values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))
     })
     .map_err(cannot_write(&arguments.out))?;
     if common.json {
@@ -36,4 +35,16 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
         println!("{}: {} frames of {} columns", arguments.out.display(), shape[0], shape[1]);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The head of a NumPy file of version 1.0 with a matrix of little-endian float32 in rows; the values begin at a multiple of
+/// 64 bytes.
+fn npy_header(shape: [usize; 2]) -> Vec<u8> {
+    let [rows, columns] = shape;
+    let dictionary = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}, ), }}");
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    let length = (header.len() + 2 + dictionary.len() + 1).next_multiple_of(64) - header.len() - 2;
+    header.extend((length as u16).to_le_bytes());
+    header.extend(format!("{dictionary:<width$}\n", width = length - 1).into_bytes());
+    header
 }

@@ -245,7 +245,7 @@ fn the_listed_settings_are_a_file_that_config_takes() {
 
 #[test]
 fn a_reader_who_leaves_early_is_no_error() {
-    let program = assert_cmd::cargo::cargo_bin!("mcsan");
+    let program = env!("CARGO_BIN_EXE_mcsan");
     for arguments in [&["config"][..], &["config", "--json"]] {
         let mut child = std::process::Command::new(program)
             .args(arguments)
@@ -264,7 +264,7 @@ fn a_reader_who_leaves_early_is_no_error() {
 #[test]
 fn a_report_that_cannot_be_written_is_a_failure() {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let program = assert_cmd::cargo::cargo_bin!("mcsan");
+    let program = env!("CARGO_BIN_EXE_mcsan");
     let output = std::process::Command::new(program).arg("config").stdout(full).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");

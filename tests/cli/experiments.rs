@@ -156,7 +156,7 @@ fn two_calls_at_once_divide_the_folds() {
     let folder = prepared();
     mcsan(folder.path(), &crossval("plain", "")).succeeds();
     let start = || -> Child {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("mcsan"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcsan"));
         command.args(crossval("both", "").split_whitespace()).current_dir(folder.path());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };

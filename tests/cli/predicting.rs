@@ -22,7 +22,7 @@ fn predict(folder: &Path, arguments: &[&str]) -> Outcome {
 /// As [`predict`], with bytes on standard input.
 fn predict_pipe(folder: &Path, arguments: &[&str], bytes: &[u8]) -> Outcome {
     let fixed = ["predict", "--device", "cpu", "--run", "run", "--text", "go", "--json", "--audio", "-"];
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("mcsan"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mcsan"));
     command.current_dir(folder).args(fixed).args(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The program may refuse what it gets before it has read all of it.

@@ -145,7 +145,7 @@ fn a_killed_preparation_leaves_nothing_half_made() {
     let folder = long_corpus();
     let before = names(folder.path());
     for moment in 0..12 {
-        let mut program = Command::new(assert_cmd::cargo::cargo_bin!("mcsan"))
+        let mut program = Command::new(env!("CARGO_BIN_EXE_mcsan"))
             .current_dir(folder.path())
             .args(PREPARE.split_whitespace())
             .stdout(Stdio::null())
@@ -169,7 +169,7 @@ fn a_killed_preparation_leaves_nothing_half_made() {
 /// Files may grow to so many KiB and no further, as on a disk that is full.
 #[cfg(unix)]
 fn prepare_within(folder: &TempDir, kibibytes: usize) -> std::process::Output {
-    let program = assert_cmd::cargo::cargo_bin!("mcsan").display().to_string();
+    let program = env!("CARGO_BIN_EXE_mcsan");
     let script = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec '{program}' {PREPARE}");
     Command::new("bash").current_dir(folder.path()).args(["-c", &script]).output().unwrap()
 }

@@ -39,7 +39,7 @@ fn assert_same_run(folder: &Path, a: &str, b: &str) {
 
 /// Starts the program and kills it at a moment.
 fn killed_when(folder: &Path, arguments: &str, now: impl Fn() -> bool) {
-    let mut program = Command::new(assert_cmd::cargo::cargo_bin!("mcsan"))
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mcsan"))
         .current_dir(folder)
         .args(arguments.split_whitespace())
         .stdout(Stdio::null())
@@ -183,7 +183,7 @@ fn a_disk_that_fills_during_a_run_leaves_its_last_checkpoint_whole() {
     let last = fs::read(&checkpoint).unwrap();
     assert_ne!(Store::open(&checkpoint).unwrap().metadata("epoch"), Some("60"), "it was done before it was killed");
     let best = fs::metadata(here.join("run/best.safetensors")).unwrap().len() as usize;
-    let program = assert_cmd::cargo::cargo_bin!("mcsan").display().to_string();
+    let program = env!("CARGO_BIN_EXE_mcsan");
     for (kibibytes, file) in
         [(pad_log(&here.join("run")), "metrics.jsonl"), (best / 1024 - 1, ""), (last.len() / 1024 - 1, "last.safetensors")]
     {
