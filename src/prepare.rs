@@ -15,6 +15,7 @@ use crate::audio::mfcc::{MfccError, MfccSettings};
 use crate::audio::{AudioError, decode};
 use crate::backend::ops::{Deltas, Mfcc};
 use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
+use crate::base::remedy::{self, Remedied, Remedy};
 use crate::corpus::{Corpus, LeftOut};
 use crate::dataset::{Dataset, FeatureRows, UtteranceInfo};
 use crate::text::TextTable;
@@ -26,19 +27,32 @@ pub enum PrepareError {
     FrontEnd(#[from] MfccError),
     #[error(transparent)]
     Backend(#[from] BackendError),
-    #[error("{first} ({missing} of {listed} utterances cannot be used; --allow-missing {allowed} leaves out at most {most})")]
-    TooManyMissing { first: String, missing: usize, listed: usize, allowed: Allowance, most: usize },
+    #[error("{first} ({missing} of {listed} utterances cannot be used, at most {most} may be)")]
+    TooManyMissing { first: String, missing: usize, listed: usize, most: usize },
     #[error("no utterance is left to prepare; {}", first.as_deref().unwrap_or("the corpus is empty"))]
     NothingLeft { first: Option<String> },
-    #[error("{}: its features are not finite, which is a fault of the device; try --device cpu", path.display())]
+    #[error("{}: its features are not finite, which is a fault of the device", path.display())]
     NotFinite { path: PathBuf },
     #[error(
-        "{}: its features do not fit the device ({what} needs {needed}, {limit} are allowed); choose a longer --hop or fewer --mel-bands, cut \
-         the recording, or use --device cpu", path.display()
+        "{}: its features do not fit the device ({what} needs {needed}, {limit} are allowed)", path.display()
     )]
     TooLarge { path: PathBuf, what: &'static str, needed: u64, limit: u64 },
-    #[error("the features cannot be written ({0}); check that the folder of --out exists, may be written to and has room")]
+    #[error("the features cannot be written ({0})")]
     Write(#[source] io::Error),
+}
+
+impl Remedied for PrepareError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::FrontEnd(error) => error.remedies(),
+            Self::Backend(error) => error.remedies(),
+            Self::TooManyMissing { .. } => vec![Remedy::AllowMissing],
+            Self::NothingLeft { .. } => Vec::new(),
+            Self::NotFinite { .. } => vec![Remedy::UseCpu],
+            Self::TooLarge { .. } => vec![Remedy::FewerFrames, Remedy::UseCpu],
+            Self::Write(_) => vec![Remedy::CheckFolder],
+        }
+    }
 }
 
 /// How many of the utterances that a corpus lists may be left out.
@@ -136,7 +150,7 @@ pub async fn prepare<B: Backend>(
             }
             Err(error) => {
                 kept.push(false);
-                missing.add(LeftOut { id: utterance.id.clone(), reason: error.to_string() }, observe)?;
+                missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, observe)?;
             }
         }
         if waiting.samples >= DEVICE_SAMPLES || kept.len() == corpus.utterances.len() {
@@ -214,7 +228,7 @@ impl Missing {
         if self.left_out.len() == most {
             let first = self.left_out.first().unwrap_or(&left_out).reason.clone();
             let missing = self.left_out.len() + 1;
-            return Err(PrepareError::TooManyMissing { first, missing, listed: self.listed, allowed: self.allowed, most });
+            return Err(PrepareError::TooManyMissing { first, missing, listed: self.listed, most });
         }
         observe(Event::LeftOut(&left_out));
         self.left_out.push(left_out);

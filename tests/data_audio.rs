@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcsan::audio::{AudioError, decode};
+use mcsan::base::remedy::line;
 
 /// A folder of the shared data; says so where it is absent.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -176,7 +177,7 @@ fn each_oddity_gives_samples_or_one_clear_error() {
         ("missing.wav", "cannot be read"),
     ];
     for (name, expected) in errors {
-        let error = decode(&folder.join(name)).unwrap_err().to_string();
+        let error = line(&decode(&folder.join(name)).unwrap_err());
         println!("{error}");
         assert!(error.contains(expected) && error.contains(name) && !error.contains('\n'), "{error}");
     }
@@ -244,7 +245,7 @@ fn a_broken_frame_of_six_channels_is_one_clear_error() {
 
 #[test]
 fn a_coding_that_is_not_read_is_named() {
-    let error = decode(&tones("opus.ogg")).unwrap_err().to_string();
+    let error = line(&decode(&tones("opus.ogg")).unwrap_err());
     assert!(error.contains("opus.ogg") && error.contains("Opus") && error.contains("convert it"), "{error}");
 }
 
@@ -260,5 +261,5 @@ fn a_recording_of_more_than_twenty_minutes_is_refused() {
     writer.finalize().unwrap();
     let error = decode(&path).unwrap_err();
     assert!(matches!(error, AudioError::TooLong { .. }), "{error}");
-    assert!(error.to_string().contains("lasts longer than 20 minutes; cut it"), "{error}");
+    assert!(line(&error).contains("lasts longer than 20 minutes; cut it"), "{error}");
 }

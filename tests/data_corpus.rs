@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use mcsan::base::remedy::line;
 use mcsan::corpus::{Corpus, CorpusError, Split, manifest};
 
 fn read(content: impl AsRef<[u8]>) -> Result<Corpus, CorpusError> {
@@ -14,7 +15,7 @@ fn read(content: impl AsRef<[u8]>) -> Result<Corpus, CorpusError> {
 
 /// The one line that a manifest is refused with.
 fn refusal(content: impl AsRef<[u8]>) -> String {
-    let message = read(content).unwrap_err().to_string();
+    let message = line(&read(content).unwrap_err());
     assert!(message.contains("talk.csv") && !message.contains('\n'), "{message}");
     message
 }
@@ -63,7 +64,7 @@ fn a_faulty_file_is_named() {
     assert!(refusal("audio,label\na.wav,n\n").contains("no column 'text' (found: audio, label)"));
     assert!(refusal("").contains("no column 'audio'"));
     assert!(refusal("audio,text,label\n").contains("holds no utterances"));
-    let missing = manifest::read(Path::new("nowhere/talk.csv"), None).unwrap_err().to_string();
+    let missing = line(&manifest::read(Path::new("nowhere/talk.csv"), None).unwrap_err());
     assert!(missing.contains("nowhere/talk.csv") && missing.contains("cannot be read"), "{missing}");
 }
 

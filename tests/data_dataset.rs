@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mcsan::base::remedy::line;
 use mcsan::base::words::OUT_OF_VOCABULARY;
 use mcsan::base::words::WordTable;
 use mcsan::config::Normalise;
@@ -51,7 +52,7 @@ fn refusal(change: impl FnOnce(&mut Dataset)) -> String {
     let mut faulty = dataset();
     change(&mut faulty);
     let path = folder.path().join("talk.safetensors");
-    let message = faulty.save(&path).unwrap_err().to_string();
+    let message = line(&faulty.save(&path).unwrap_err());
     assert!(message.contains("talk.safetensors") && !message.contains('\n'), "{message}");
     assert!(!path.exists(), "nothing is left of a refused file");
     message
@@ -137,7 +138,7 @@ fn a_file_that_is_no_data_set_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("talk.safetensors");
     let refusal = || {
-        let message = Dataset::load(&path).unwrap_err().to_string();
+        let message = line(&Dataset::load(&path).unwrap_err());
         assert!(message.contains("talk.safetensors") && !message.contains('\n'), "{message}");
         message
     };
@@ -174,7 +175,7 @@ fn a_missing_misshapen_or_mistyped_tensor_is_named() {
     ];
     let load = |metadata: &BTreeMap<String, String>, tensors: &[Tensor<'_>]| {
         store::write(&path, metadata, tensors).unwrap();
-        Dataset::load(&path).map_err(|error| error.to_string())
+        Dataset::load(&path).map_err(|error| line(&error))
     };
     assert!(load(&metadata(&[]), &tensors).is_ok());
     for missing in 0..tensors.len() {

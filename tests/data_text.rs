@@ -6,6 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
+use mcsan::base::remedy::line;
 use mcsan::base::words::WordTable;
 use mcsan::corpus::{Split, Utterance, manifest};
 use mcsan::text::{OutOfVocabulary, TextError, TextTable, tokenise, vectors};
@@ -93,7 +94,7 @@ fn read(content: impl AsRef<[u8]>, words: &[&str]) -> Vectors {
 
 /// The one line that reading was refused with.
 fn line(outcome: Vectors) -> String {
-    let message = outcome.unwrap_err().to_string();
+    let message = line(&outcome.unwrap_err());
     println!("{message}");
     assert!(message.contains("vectors") && !message.contains('\n'), "{message}");
     message

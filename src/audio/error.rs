@@ -6,28 +6,46 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::mono::LONGEST_MINUTES;
+use crate::base::remedy::{Remedied, Remedy};
 
-/// Failure of a recording; each names the file and the remedy.
+/// Failure of a recording; each names the file.
 #[derive(Debug, Error)]
 pub enum AudioError {
-    #[error("{}: cannot be read ({source}); check the path and its permissions", path.display())]
+    #[error("{}: cannot be read ({source})", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("{}: the file is empty; fetch it again from its source", path.display())]
+    #[error("{}: the file is empty", path.display())]
     Empty { path: PathBuf },
-    #[error("{}: the file ends within its header; fetch it again from its source", path.display())]
+    #[error("{}: the file ends within its header", path.display())]
     HeaderCutShort { path: PathBuf },
-    #[error("{}: holds no samples; leave it out or record it again", path.display())]
+    #[error("{}: holds no samples", path.display())]
     NoSamples { path: PathBuf },
-    #[error("{}: holds {frames} of {promised} frames, the file is cut short or damaged; fetch it again from its source", path.display())]
+    #[error("{}: holds {frames} of {promised} frames, the file is cut short or damaged", path.display())]
     CutShort { path: PathBuf, frames: u64, promised: u64 },
-    #[error("{}: {format} is not supported; convert it to WAV or FLAC", path.display())]
+    #[error("{}: {format} is not supported", path.display())]
     Unsupported { path: PathBuf, format: String },
-    #[error("{}: cannot be decoded ({reason}); convert it to WAV or FLAC anew, or fetch it again", path.display())]
+    #[error("{}: cannot be decoded ({reason})", path.display())]
     Damaged { path: PathBuf, reason: String },
-    #[error("{}: is no stream of raw samples ({reason}); see --pcm-format, or give a file to --audio", path.display())]
+    #[error("{}: is no stream of raw samples ({reason})", path.display())]
     RawDamaged { path: PathBuf, reason: String },
-    #[error("{}: the sample of frame {frame}, channel {channel} is {value}; repair the recording or leave it out", path.display())]
+    #[error("{}: the sample of frame {frame}, channel {channel} is {value}", path.display())]
     NotFinite { path: PathBuf, frame: u64, channel: usize, value: f32 },
-    #[error("{}: lasts longer than {LONGEST_MINUTES} minutes; cut it into utterances", path.display())]
+    #[error("{}: lasts longer than {LONGEST_MINUTES} minutes", path.display())]
     TooLong { path: PathBuf },
+}
+
+impl Remedied for AudioError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Open { .. } => vec![Remedy::CheckPath],
+            Self::Empty { .. } | Self::HeaderCutShort { .. } | Self::CutShort { .. } => {
+                vec![Remedy::advice("fetch it again from its source")]
+            }
+            Self::NoSamples { .. } => vec![Remedy::advice("leave it out or record it again")],
+            Self::Unsupported { .. } => vec![Remedy::advice("convert it to WAV or FLAC")],
+            Self::Damaged { .. } => vec![Remedy::advice("convert it to WAV or FLAC anew, or fetch it again")],
+            Self::RawDamaged { .. } => vec![Remedy::OtherSamples],
+            Self::NotFinite { .. } => vec![Remedy::advice("repair the recording or leave it out")],
+            Self::TooLong { .. } => vec![Remedy::advice("cut it into utterances")],
+        }
+    }
 }

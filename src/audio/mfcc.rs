@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::mel::MelScale;
+use crate::base::remedy::{Remedied, Remedy};
 
 /// Sampling rate of the features; other rates are resampled.
 pub const SAMPLE_RATE: u32 = 16_000;
@@ -141,22 +142,37 @@ impl MfccSettings {
 /// Settings that no front-end can have.
 #[derive(Debug, Clone, Error, PartialEq)]
 pub enum MfccError {
-    #[error("features: a transform of {transform} samples is no power of two between 2 and {MAX_TRANSFORM}; choose one (default 512)")]
+    #[error("features: a transform of {transform} samples is no power of two between 2 and {MAX_TRANSFORM}")]
     Transform { transform: usize },
-    #[error("features: the window of {window} samples does not fit the transform of {transform}; choose 1 to {transform}")]
+    #[error("features: the window of {window} samples does not fit the transform of {transform}")]
     Window { window: usize, transform: usize },
-    #[error("features: a hop of 0 samples never ends; choose at least 1 (default 160)")]
+    #[error("features: a hop of 0 samples never ends")]
     Hop,
-    #[error("features: {mel_bands} mel bands; choose 1 to {MAX_MEL_BANDS} (default 128)")]
+    #[error("features: {mel_bands} mel bands")]
     MelBands { mel_bands: usize },
-    #[error("features: {coefficients} coefficients of {mel_bands} mel bands; choose 1 to {mel_bands}")]
+    #[error("features: {coefficients} coefficients of {mel_bands} mel bands")]
     Coefficients { coefficients: usize, mel_bands: usize },
-    #[error("features: top_db is {top_db}; choose more than 0 (default 80)")]
+    #[error("features: top_db is {top_db}")]
     TopDb { top_db: f32 },
-    #[error("features: a pre-emphasis of {pre_emphasis}; choose 0 (none) to below 1, usually 0.97")]
+    #[error("features: a pre-emphasis of {pre_emphasis}")]
     PreEmphasis { pre_emphasis: f32 },
-    #[error("features: {deltas} orders of deltas; choose 0, 1 or {MAX_DELTAS}")]
+    #[error("features: {deltas} orders of deltas")]
     Deltas { deltas: usize },
+}
+
+impl Remedied for MfccError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Transform { .. } => vec![Remedy::advice("choose one (default 512)")],
+            Self::Window { transform, .. } => vec![Remedy::advice(format!("choose 1 to {transform}"))],
+            Self::Hop => vec![Remedy::advice("choose at least 1 (default 160)")],
+            Self::MelBands { .. } => vec![Remedy::advice(format!("choose 1 to {MAX_MEL_BANDS} (default 128)"))],
+            Self::Coefficients { mel_bands, .. } => vec![Remedy::advice(format!("choose 1 to {mel_bands}"))],
+            Self::TopDb { .. } => vec![Remedy::advice("choose more than 0 (default 80)")],
+            Self::PreEmphasis { .. } => vec![Remedy::advice("choose 0 (none) to below 1, usually 0.97")],
+            Self::Deltas { .. } => vec![Remedy::advice(format!("choose 0, 1 or {MAX_DELTAS}"))],
+        }
+    }
 }
 
 impl MfccSettings {

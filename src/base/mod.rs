@@ -8,6 +8,7 @@
 //! | [`parallel`] | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
 //! | [`choice`] | types of a few named values |
+//! | [`remedy`] | what may help against a failure |
 //! | [`tiles`] | tile choices of matrix products |
 //! | [`utterances`] | splits |
 //! | [`words`] | word vectors |
@@ -19,6 +20,7 @@ pub mod numbers;
 pub mod parallel;
 pub mod philox;
 pub mod real;
+pub mod remedy;
 pub mod tiles;
 pub mod utterances;
 pub mod words;

@@ -4,14 +4,21 @@ use thiserror::Error;
 
 use super::{Case, Kernel};
 use crate::base::philox::Stream;
+use crate::base::remedy::{Remedied, Remedy};
 
 /// Kernels or cases that do not exist.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SelectionError {
-    #[error("--kernel '{name}': there is no such kernel; nearest is '{nearest}', and mcsan check --list names all")]
+    #[error("there is no kernel '{name}', the nearest is '{nearest}'")]
     UnknownKernel { name: String, nearest: &'static str },
-    #[error("--case '{text}': no case of {kernels} has that in its name; mcsan check --list names all")]
+    #[error("no case of {kernels} has '{text}' in its name")]
     NoCase { text: String, kernels: String },
+}
+
+impl Remedied for SelectionError {
+    fn remedies(&self) -> Vec<Remedy> {
+        vec![Remedy::ListCases]
+    }
 }
 
 /// The kernels of the given names, in the order of the model; without a name all.

@@ -9,7 +9,7 @@ use super::arguments::Common;
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::settings::Training;
-use super::{Done, Failure, print_json};
+use super::{Done, Failure, print_json, remedy};
 use crate::backend::gpu::Checking;
 use crate::config::{Config, Tiles};
 use crate::dataset::Dataset;
@@ -64,7 +64,7 @@ impl Experiment {
         settings.check_class_weights(data.classes.len())?;
         let folds = Folds::assign(&data, self.by, self.folds, settings.seed)
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
-            .map_err(|error| Failure(format!("{}: {error}", self.data.display())))?;
+            .map_err(|error| Failure::of(self.data.display(), error))?;
         Ok(Prepared { config, identity: Identity::of(&data), data, folds })
     }
 
@@ -88,7 +88,7 @@ impl Experiment {
             on_device!(*device, |backend| tuning.keep(backend));
             let results = Gathered::write(validation);
             // Where a fold fails, what the others say is written all the same.
-            done.map_err(|error| Failure(format!("{name}{error}")))?;
+            done.map_err(|error| Failure(format!("{name}{}", remedy::line(&error))))?;
             gathered.push(results?);
         }
         Ok(gathered)

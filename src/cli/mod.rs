@@ -24,6 +24,7 @@ mod predict;
 mod prepare;
 mod profile;
 mod progress;
+mod remedy;
 mod report;
 mod settings;
 mod shaders;
@@ -32,21 +33,30 @@ mod tiles;
 mod tokens;
 mod train;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::base::remedy::Remedied;
 use crate::train::TrainError;
 use arguments::{Command, Options};
 
 /// Why a command failed, in one line.
 pub struct Failure(String);
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: Remedied> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+        Self(remedy::line(&error))
+    }
+}
+
+impl Failure {
+    /// An error that does not say what it is of.
+    fn of(what: impl Display, error: impl Remedied) -> Self {
+        Self(format!("{what}: {}", remedy::line(&error)))
     }
 }
 
@@ -99,7 +109,7 @@ fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure {
 /// Names the data set in those failures that know only what it holds.
 fn in_data(path: &Path) -> impl Fn(TrainError) -> Failure {
     move |error| match error {
-        TrainError::EmptySplit { .. } | TrainError::Misfit { .. } => Failure(format!("{}: {error}", path.display())),
+        TrainError::EmptySplit { .. } | TrainError::Misfit { .. } => Failure::of(path.display(), error),
         error => error.into(),
     }
 }

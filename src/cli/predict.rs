@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{Common, Options};
 use super::device::{self, Device, on_device};
-use super::{Done, Failure, cannot_write, print_json};
+use super::{Done, Failure, cannot_write, print_json, remedy};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::backend::Backend;
@@ -156,9 +156,7 @@ fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &
 
 fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), Failure> {
     let bytes = match picture::Format::of(path) {
-        Some(picture::Format::Png) => {
-            picture::png(&picture.svg()).map_err(|error: PictureError| Failure(format!("{}: {error}", path.display())))?
-        }
+        Some(picture::Format::Png) => picture::png(&picture.svg()).map_err(|error: PictureError| Failure::of(path.display(), error))?,
         _ => picture.svg().into_bytes(),
     };
     replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))
@@ -217,9 +215,9 @@ fn predict_lines<B: Backend>(
 ) -> Result<Vec<(Listed, Vec<f64>)>, Failure> {
     let has_audio = predictor.checkpoint.settings.model.variant.has_audio();
     let read = |line: Result<Listed, crate::corpus::CorpusError>| {
-        let listed = line.map_err(|error| error.to_string())?;
+        let listed = line.map_err(|error| remedy::line(&error))?;
         let path = listed.path.as_deref().filter(|_| has_audio);
-        let samples = path.map(decode).transpose().map_err(|error| format!("line {}: {error}", listed.line))?;
+        let samples = path.map(decode).transpose().map_err(|error| format!("line {}: {}", listed.line, remedy::line(&error)))?;
         let utterance = Spoken { samples, text: Some(listed.text.clone().unwrap_or_default()) };
         Ok::<_, String>((listed, utterance))
     };
@@ -233,7 +231,7 @@ fn predict_lines<B: Backend>(
             }
             Err(reason) => {
                 *failed += 1;
-                eprintln!("mcsan: {}", reason.split_whitespace().collect::<Vec<_>>().join(" "));
+                eprintln!("mcsan: {reason}");
             }
         }
     }

@@ -28,7 +28,7 @@ pub struct Report {
 pub fn run(common: &Common, arguments: &Report) -> Done {
     let data = arguments.data.as_deref().map(Dataset::load).transpose()?;
     let html = report::run_html(&arguments.run, data.as_ref()).map_err(|error| match (&error, &arguments.data) {
-        (ReportError::Misfit { .. }, Some(path)) => Failure(format!("{}: {error}", path.display())),
+        (ReportError::Misfit { .. }, Some(path)) => Failure::of(path.display(), error),
         _ => error.into(),
     })?;
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join(report::FILE));

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::{Execution, Key, Settings, keys};
+use crate::base::remedy::{Remedied, Remedy};
 
 /// What a `config.toml` says: what decides a run's results, and where and how fast it computes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,20 +20,31 @@ pub struct Config {
 /// What is wrong with a setting.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    #[error("{}: {reason}; see 'mcsan config' for a file to start from", path.display())]
+    #[error("{}: {reason}", path.display())]
     File { path: PathBuf, reason: String },
     #[error("{}, line {line}: {error}", path.display())]
     Line { path: PathBuf, line: usize, error: Box<ConfigError> },
-    #[error("{reason}; see 'mcsan config' for a file to start from")]
+    #[error("{reason}")]
     Syntax { reason: String },
-    #[error("unknown setting '{key}'; did you mean {nearest}? ('mcsan config' lists all)")]
+    #[error("unknown setting '{key}'; did you mean {nearest}?")]
     UnknownKey { key: String, nearest: String },
-    #[error("'{argument}' is not KEY=VALUE; write for example --set model.layers=2")]
+    #[error("'{argument}' is not KEY=VALUE")]
     NoAssignment { argument: String },
     #[error("{key} = {value}: expected {allowed}")]
     Value { key: String, value: String, allowed: String },
     #[error("an integer is larger than TOML's largest, {}", i64::MAX)]
     TooLarge,
+}
+
+impl Remedied for ConfigError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::File { .. } | Self::Syntax { .. } | Self::UnknownKey { .. } => vec![Remedy::ListSettings],
+            Self::Line { error, .. } => error.remedies(),
+            Self::NoAssignment { .. } => vec![Remedy::advice("write for example model.layers=2")],
+            Self::Value { .. } | Self::TooLarge => Vec::new(),
+        }
+    }
 }
 
 impl From<Settings> for Config {

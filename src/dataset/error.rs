@@ -6,25 +6,43 @@ use thiserror::Error;
 
 #[cfg(feature = "files")]
 use super::store::StoreError;
+use crate::base::remedy::{Remedied, Remedy};
 
-/// Failure of a prepared data set; each names the file, the tensor and utterance, and the remedy.
+/// Failure of a prepared data set; each names the file, the tensor and utterance.
 #[derive(Debug, Error)]
 pub enum DatasetError {
     #[cfg(feature = "files")]
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("{}: is of format '{found}', not '{expected}'; make it with 'mcsan prepare'", path.display())]
+    #[error("{}: is of format '{found}', not '{expected}'", path.display())]
     Format { path: PathBuf, found: String, expected: &'static str },
-    #[error("{}: metadata '{key}' {problem}; correct it, or make the file with 'mcsan prepare'", path.display())]
+    #[error("{}: metadata '{key}' {problem}", path.display())]
     Metadata { path: PathBuf, key: &'static str, problem: String },
-    #[error("{}: {tensor}{}: {problem}; {remedy}", path.display(), at(utterance))]
+    #[error("{}: {tensor}{}: {problem}", path.display(), at(utterance))]
     Invalid { path: PathBuf, tensor: &'static str, utterance: Option<String>, problem: String, remedy: &'static str },
-    #[error("utterance {utterance} names no speaker; use data.normalise=corpus, or prepare the data set with a speaker column")]
+    #[error("utterance {utterance} names no speaker")]
     NoSpeaker { utterance: String },
-    #[error("no utterance to take statistics of; use data.normalise=utterance, or a data set that has a training split")]
+    #[error("no utterance to take statistics of")]
     NoTraining,
-    #[error("the normalisation is for {expected} coefficients, the data set has {found}; prepare it with the run's feature settings")]
+    #[error("the normalisation is for {expected} coefficients, the data set has {found}")]
     Coefficients { found: usize, expected: usize },
+}
+
+impl Remedied for DatasetError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            #[cfg(feature = "files")]
+            Self::Store(error) => error.remedies(),
+            Self::Format { .. } => vec![Remedy::Prepare],
+            Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
+            Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],
+            Self::NoSpeaker { .. } => {
+                vec![Remedy::Set("data.normalise=corpus"), Remedy::advice("prepare the data set with a speaker column")]
+            }
+            Self::NoTraining => vec![Remedy::Set("data.normalise=utterance"), Remedy::advice("use a data set that has a training split")],
+            Self::Coefficients { .. } => vec![Remedy::advice("prepare it with the run's feature settings")],
+        }
+    }
 }
 
 fn at(utterance: &Option<String>) -> String {

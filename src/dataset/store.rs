@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::features::FeatureRows;
 use super::replace::replace_file;
+use crate::base::remedy::{Remedied, Remedy};
 
 /// The format is little-endian, and tensors are copied to it as they lie in memory.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -28,18 +29,30 @@ const LENGTH_BYTES: usize = 8;
 /// Why a safetensors file cannot be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("{}: cannot be read ({source}); check the path and its permissions", path.display())]
+    #[error("{}: cannot be read ({source})", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{}: cannot be written ({source}); check that its folder exists, may be written to and has room", path.display())]
+    #[error("{}: cannot be written ({source})", path.display())]
     Write { path: PathBuf, source: io::Error },
-    #[error("{}: is not a whole safetensors file ({reason}); make it again", path.display())]
+    #[error("{}: is not a whole safetensors file ({reason})", path.display())]
     NotSafetensors { path: PathBuf, reason: String },
-    #[error("{}: has no tensor '{tensor}' (found: {found}); check that this is the file that was meant", path.display())]
+    #[error("{}: has no tensor '{tensor}' (found: {found})", path.display())]
     MissingTensor { path: PathBuf, tensor: String, found: String },
-    #[error("{}: tensor '{tensor}' is of type {found}, not {expected}; convert it before it is saved", path.display())]
+    #[error("{}: tensor '{tensor}' is of type {found}, not {expected}", path.display())]
     WrongType { path: PathBuf, tensor: String, found: Dtype, expected: &'static str },
-    #[error("{}: tensor '{tensor}' has the shape {found:?}, not {expected}; check that this is the file that was meant", path.display())]
+    #[error("{}: tensor '{tensor}' has the shape {found:?}, not {expected}", path.display())]
     WrongShape { path: PathBuf, tensor: String, found: Vec<usize>, expected: String },
+}
+
+impl Remedied for StoreError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Read { .. } => vec![Remedy::CheckPath],
+            Self::Write { .. } => vec![Remedy::CheckFolder],
+            Self::NotSafetensors { .. } => vec![Remedy::advice("make it again")],
+            Self::MissingTensor { .. } | Self::WrongShape { .. } => vec![Remedy::advice("check that this is the file that was meant")],
+            Self::WrongType { .. } => vec![Remedy::advice("convert it before it is saved")],
+        }
+    }
 }
 
 /// A tensor to be written.

@@ -12,6 +12,7 @@ use super::claim::{self, Claim};
 use super::folds::Folds;
 use super::spec::{Identity, Spec, fold_folder, settings_difference};
 use crate::backend::Backend;
+use crate::base::remedy::Remedy;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
@@ -136,8 +137,8 @@ impl<'c> CrossValidation<'c> {
         if !path.exists() {
             return Ok(None);
         }
-        let remedy = "remove the fold's folder to train it anew, or choose another --out";
-        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy };
+        let remedy = || Remedy::advice("remove the fold's folder to train it anew");
+        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: remedy() };
         let read = |path: &Path| fs::read_to_string(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
         let path_of_config = folder.join(files::CONFIG);

@@ -15,7 +15,7 @@ use crate::dataset::{Dataset, UtteranceInfo};
 const FOLD_STREAMS: u64 = 1 << 59;
 
 /// Fewest folds: training, validation and test need a part each.
-const FEWEST: usize = 3;
+pub(super) const FEWEST: usize = 3;
 
 /// Folds where nobody says how many, by random.
 const USUAL: usize = 10;
@@ -175,6 +175,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::remedy;
 
     /// Utterances of a label and a speaker each, without a number in them.
     fn data(utterances: &[(u32, usize)]) -> Dataset {
@@ -276,15 +277,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_divided_is_named_with_the_mend() {
-        let refused = |data: &Dataset, by, count| Folds::assign(data, by, count, 0).unwrap_err().to_string();
+    fn what_cannot_be_divided_is_named_with_the_remedy() {
+        let refused = |data: &Dataset, by, count| remedy::line(&Folds::assign(data, by, count, 0).unwrap_err());
         let mut data = data(&[(0, 0), (0, 1), (1, 2), (1, 3), (1, 3)]);
         assert!(refused(&data, By::Random, Some(6)).contains("6 folds cannot be made of 5"));
-        assert!(refused(&data, By::Random, Some(2)).contains("from 3 to 5"));
+        assert!(refused(&data, By::Random, Some(2)).contains("take 3 to 5 folds"));
         assert!(refused(&data, By::Session, None).contains("2 (sessions: session0, session1) are too few"));
         assert!(refused(&data, By::Speaker, Some(5)).contains("5 folds cannot be made of 4 (speakers: speaker00,"));
         data.utterances[3].speaker = None;
         let line = refused(&data, By::Speaker, None);
-        assert!(line.contains("utterance 'u3' names no speaker") && line.contains("--by random"), "{line}");
+        assert!(line.contains("utterance 'u3' names no speaker") && line.contains("divide at random"), "{line}");
     }
 }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::base::remedy::{Remedied, Remedy};
 use crate::report::ReportError;
 use crate::train::TrainError;
 use folds::By;
@@ -24,24 +25,42 @@ use folds::By;
 /// What can stop an experiment.
 #[derive(Debug, Error)]
 pub enum ExperimentError {
-    #[error("fold {fold}: {source}; the finished folds are kept")]
+    #[error("fold {fold}: {source} (the finished folds are kept)")]
     Train { fold: usize, source: TrainError },
-    #[error("{}: cannot be written ({source}); check that its folder exists, may be written to and has room", path.display())]
+    #[error("{}: cannot be written ({source})", path.display())]
     Write { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Report(#[from] ReportError),
-    #[error("{}: {problem}; {remedy}", path.display())]
-    Folder { path: PathBuf, problem: String, remedy: &'static str },
-    #[error("utterance '{utterance}' names no {by}; prepare the data with one for each utterance, or use --by random")]
+    #[error("{}: {problem}", path.display())]
+    Folder { path: PathBuf, problem: String, remedy: Remedy },
+    #[error("utterance '{utterance}' names no {by}")]
     NoGroup { utterance: String, by: By },
-    #[error("{asked} folds cannot be made of {found} ({names}); give --folds a number from 3 to {found}, or another --by")]
+    #[error("{asked} folds cannot be made of {found} ({names})")]
     FoldCount { asked: usize, found: usize, names: String },
-    #[error("{found} ({names}) are too few for training, validation and test apart; use another --by, or data with 3 at least")]
+    #[error("{found} ({names}) are too few for training, validation and test apart")]
     TooFew { found: usize, names: String },
-    #[error("there is no fold {fold}; --fold takes 1 to {folds}")]
+    #[error("there is no fold {fold}")]
     NoSuchFold { fold: usize, folds: usize },
-    #[error("{}: is being trained by another process; wait for it, or give --fold another number", path.display())]
+    #[error("{}: is being trained by another process", path.display())]
     Busy { path: PathBuf },
-    #[error("{key} is what the rows differ in; leave it out of the settings and choose with --rows")]
+    #[error("{key} is what the rows differ in")]
     RowSetting { key: &'static str },
+}
+
+impl Remedied for ExperimentError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Train { source, .. } => source.remedies(),
+            Self::Write { .. } => vec![Remedy::CheckFolder],
+            Self::Report(error) => error.remedies(),
+            Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],
+            Self::Folder { remedy, .. } => vec![remedy.clone(), Remedy::OtherFolder],
+            Self::NoGroup { .. } => vec![Remedy::advice("prepare the data with one for each utterance"), Remedy::RandomGroups],
+            Self::FoldCount { found, .. } => vec![Remedy::Folds { least: folds::FEWEST, most: *found }, Remedy::OtherGrouping],
+            Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],
+            Self::NoSuchFold { folds, .. } => vec![Remedy::OtherFold { folds: *folds }],
+            Self::Busy { .. } => vec![Remedy::advice("wait for it"), Remedy::AnotherFold],
+            Self::RowSetting { .. } => vec![Remedy::ChooseRows],
+        }
+    }
 }

@@ -14,6 +14,7 @@ use super::ExperimentError;
 use super::folds::{By, Folds};
 use super::table::write_text;
 use crate::base::hash::fnv1a;
+use crate::base::remedy::Remedy;
 use crate::config::{Config, Execution, Settings};
 use crate::dataset::Dataset;
 
@@ -22,9 +23,6 @@ pub const FILE: &str = "folds.json";
 
 /// What the file's `format` must say.
 const FORMAT: &str = "mcsan-folds/1";
-
-/// What to do about a folder that belongs to something else.
-const MEND: &str = "repeat what it was begun with, or choose another --out";
 
 /// Which data set, wherever its file lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +129,7 @@ impl Spec {
         }
         if has_folds {
             let problem = format!("holds folders of folds but no {FILE}, so they belong to something else");
-            return Err(ExperimentError::Folder { path: folder.into(), problem, remedy: "choose another --out" });
+            return Err(ExperimentError::Folder { path: folder.into(), problem, remedy: Remedy::OtherFolder });
         }
         let failed = |source| ExperimentError::Write { path: folder.into(), source };
         fs::create_dir_all(folder).map_err(failed)?;
@@ -140,7 +138,11 @@ impl Spec {
     }
 
     fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
-        let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: MEND };
+        let refused = |problem: String| ExperimentError::Folder {
+            path: path.into(),
+            problem,
+            remedy: Remedy::advice("repeat what it was begun with"),
+        };
         let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
         let there: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
         self.difference(&there).map_or(Ok(()), |difference| Err(refused(difference)))
@@ -161,10 +163,10 @@ impl Spec {
             return named("the data set", &data(there), &data(self));
         }
         if self.by != there.by {
-            return named("--by", &there.by, &self.by);
+            return named("the grouping", &there.by, &self.by);
         }
         if self.folds.len() != there.folds.len() {
-            return named("--folds", &there.folds.len(), &self.folds.len());
+            return named("the number of folds", &there.folds.len(), &self.folds.len());
         }
         if let Some(difference) = settings_difference(&there.settings, &self.settings) {
             return Some(format!("belongs to another experiment: {difference}"));
@@ -191,6 +193,7 @@ pub fn settings_difference(there: &Settings, here: &Settings) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::remedy::Remedied;
     use crate::base::words::WordTable;
     use crate::dataset::UtteranceInfo;
 
@@ -247,10 +250,12 @@ mod tests {
         spec(&data(), &settings, 3).agree(folder.path()).unwrap();
 
         let refused = |spec: Spec, part: &str| {
-            let line = spec.agree(folder.path()).unwrap_err().to_string();
-            assert!(line.contains(part) && line.contains("folds.json") && line.contains("another --out"), "{line}");
+            let error = spec.agree(folder.path()).unwrap_err();
+            let line = error.to_string();
+            assert!(line.contains(part) && line.contains("folds.json"), "{line}");
+            assert!(error.remedies().contains(&Remedy::OtherFolder), "{error:?}");
         };
-        refused(spec(&data(), &settings, 4), "--folds is 3 there and 4 now");
+        refused(spec(&data(), &settings, 4), "the number of folds is 3 there and 4 now");
         let mut other = settings.clone();
         other.train.lr = 0.25;
         refused(spec(&data(), &other, 3), "train.lr is 0.001 there and 0.25 now");

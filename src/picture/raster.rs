@@ -6,13 +6,23 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 use thiserror::Error;
 
+use crate::base::remedy::{Remedied, Remedy};
+
 /// Why there is no PNG.
 #[derive(Debug, Error)]
 pub enum PictureError {
-    #[error("the picture cannot be drawn ({0}); write it as .svg")]
+    #[error("the picture cannot be drawn ({0})")]
     Draw(String),
-    #[error("a picture of {width} x {height} pixels is too large to draw; write it as .svg")]
+    #[error("a picture of {width} x {height} pixels is too large to draw")]
     Size { width: u32, height: u32 },
+}
+
+impl Remedied for PictureError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Draw(..) | Self::Size { .. } => vec![Remedy::DrawSvg],
+        }
+    }
 }
 
 /// Pixels for one of the SVG's.

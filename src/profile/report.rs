@@ -7,6 +7,7 @@ use super::measure::{Measurement, Step};
 use super::peaks::{Bound, Peaks};
 use crate::backend::Execution;
 use crate::backend::gpu::{Counters, Timing};
+use crate::base::remedy::{Remedied, Remedy};
 
 /// Milliseconds of several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -138,8 +139,14 @@ pub struct Report {
 /// What a report cannot be made of.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ReportError {
-    #[error("step {step} ran {found} kernels where the first ran {expected}; profile a batch that is the same every time")]
+    #[error("step {step} ran {found} kernels where the first ran {expected}")]
     Unequal { step: usize, found: usize, expected: usize },
+}
+
+impl Remedied for ReportError {
+    fn remedies(&self) -> Vec<Remedy> {
+        vec![Remedy::advice("profile a batch that is the same every time")]
+    }
 }
 
 impl Report {

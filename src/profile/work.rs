@@ -10,6 +10,7 @@ use crate::audio::mfcc::{MfccError, MfccSettings, SAMPLE_RATE};
 use crate::audio::{AudioError, decode};
 use crate::backend::{Backend, BackendError, MfccTables};
 use crate::base::philox::Stream;
+use crate::base::remedy::{Remedied, Remedy};
 use crate::check::Case;
 use crate::config::Settings;
 use crate::dataset::{BatchShape, Dataset};
@@ -32,6 +33,18 @@ pub enum ProfileError {
     FrontEnd(#[from] MfccError),
     #[error(transparent)]
     Audio(#[from] AudioError),
+}
+
+impl Remedied for ProfileError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Backend(error) => error.remedies(),
+            Self::Train(error) => error.remedies(),
+            Self::Report(error) => error.remedies(),
+            Self::FrontEnd(error) => error.remedies(),
+            Self::Audio(error) => error.remedies(),
+        }
+    }
 }
 
 impl ProfileError {

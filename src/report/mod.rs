@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::base::remedy::{Remedied, Remedy};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
@@ -41,16 +42,28 @@ pub const FILE: &str = "report.html";
 /// Why there is no report.
 #[derive(Debug, Error)]
 pub enum ReportError {
-    #[error("{}: cannot be read ({reason}); a report needs a folder that 'mcsan train' wrote", path.display())]
+    #[error("{}: cannot be read ({reason})", path.display())]
     Unreadable { path: PathBuf, reason: String },
-    #[error("{}: {reason}; it is not as 'mcsan train' wrote it: restore it, or train again", path.display())]
+    #[error("{}: {reason}; it is not as it was written", path.display())]
     Broken { path: PathBuf, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the tested utterance '{id}' ({label}) is not in the data; give the data that the run was trained on, or none")]
+    #[error("the tested utterance '{id}' ({label}) is not in the data")]
     Misfit { id: String, label: String },
-    #[error("{}: cannot be written ({reason}); check that its folder exists, may be written to and has room", path.display())]
+    #[error("{}: cannot be written ({reason})", path.display())]
     Write { path: PathBuf, reason: String },
+}
+
+impl Remedied for ReportError {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Unreadable { .. } => vec![Remedy::Data("a folder that a training wrote")],
+            Self::Broken { .. } => vec![Remedy::advice("restore it"), Remedy::advice("train again")],
+            Self::Store(error) => error.remedies(),
+            Self::Misfit { .. } => vec![Remedy::Data("the data that the run was trained on"), Remedy::advice("give none")],
+            Self::Write { .. } => vec![Remedy::CheckFolder],
+        }
+    }
 }
 
 /// Writes `report.html` into a run folder; with the data set also texts, speakers and lengths.

@@ -145,7 +145,7 @@ impl Checkpoint {
     /// [`TrainError`], naming the file and what is wrong with it.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
-        let broken = |reason: String| TrainError::Run { path: path.into(), reason };
+        let broken = |reason: String| TrainError::Run { path: path.into(), reason, remedies: Vec::new() };
         let text =
             |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| broken(format!("is no checkpoint of mcsan (no '{key}')")));
         if text("format")? != FORMAT {

@@ -15,6 +15,7 @@ use super::session::{Session, Weights};
 use super::{Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::base::numbers::Precision;
+use crate::base::remedy::Remedy;
 use crate::base::utterances::Split;
 use crate::config::{Config, Selection, Settings};
 use crate::dataset::Dataset;
@@ -92,10 +93,7 @@ impl<'r, B: Backend> Run<'r, B> {
     fn resume(&mut self, kept: &Kept) -> Result<(), TrainError> {
         let Kept { last, best } = kept;
         if last.step > self.planned_steps {
-            let reason = format!(
-                "the run has done {} steps already, more than the {} asked for; raise --epochs or --steps, or leave them out",
-                last.step, self.planned_steps
-            );
+            let reason = format!("the run has done {} steps already, more than the {} asked for", last.step, self.planned_steps);
             return Err(TrainError::Resume { reason });
         }
         if let Some(moments) = &last.moments {
@@ -331,8 +329,8 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 }
 
-fn kept(log: Option<&RunFolder>) -> String {
-    log.map_or_else(|| "no checkpoint was asked for".into(), RunFolder::kept)
+fn kept(log: Option<&RunFolder>) -> Option<Remedy> {
+    log.and_then(RunFolder::kept)
 }
 
 /// How fast an epoch goes, waiting for the device and preparing batches included.

@@ -12,6 +12,7 @@ use super::metrics::{largest, softmax};
 #[cfg(feature = "files")]
 use super::session::Session;
 use crate::backend::{Backend, as_f32};
+use crate::base::remedy::Remedy;
 use crate::dataset::Dataset;
 #[cfg(feature = "files")]
 use crate::model;
@@ -116,24 +117,20 @@ impl Checkpoint {
 
     /// Compares a data set's classes and widths with the model's.
     pub(super) fn check_fit(&self, data: &Dataset) -> Result<(), TrainError> {
-        let misfit = |reason: String| Err(TrainError::Misfit { reason });
+        let misfit = |reason: String, remedy| Err(TrainError::Misfit { reason, remedies: vec![Remedy::advice(remedy)] });
         let word_width = data.vectors.as_ref().map(|vectors| vectors.width);
         if data.classes != self.classes {
-            return misfit(format!(
-                "its classes are {:?}, the model's {:?}; prepare data with the same labels",
-                data.classes, self.classes
-            ));
+            let reason = format!("its classes are {:?}, the model's {:?}", data.classes, self.classes);
+            return misfit(reason, "prepare data with the same labels");
         }
         if data.coefficients != self.dimensions.coefficients {
-            return misfit(format!(
-                "it has {} coefficients a frame, the model takes {}; prepare with the same front-end",
-                data.coefficients, self.dimensions.coefficients
-            ));
+            let reason = format!("it has {} coefficients a frame, the model takes {}", data.coefficients, self.dimensions.coefficients);
+            return misfit(reason, "prepare with the same front-end");
         }
         match (word_width, self.dimensions.learned_words) {
             (Some(width), None) if width == self.dimensions.word_width => Ok(()),
             (None, Some(words)) if data.words() <= words => Ok(()),
-            _ => misfit("its words are not represented as the model's; prepare with the same vectors (or none, as there)".into()),
+            _ => misfit("its words are not represented as the model's".into(), "prepare with the same vectors (or none, as there)"),
         }
     }
 }

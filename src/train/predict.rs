@@ -8,6 +8,7 @@ use super::vocabulary::{self, Vocabulary};
 use super::{Checkpoint, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device, as_f32};
+use crate::base::remedy::Remedy;
 use crate::dataset::{Dataset, UtteranceInfo};
 use crate::model::Network;
 use crate::on_device;
@@ -69,8 +70,8 @@ impl Predictor {
         let variant = checkpoint.settings.model.variant;
         let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(checkpoint.dimensions.learned_words);
         if variant.has_text() && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
-            let reason = "the data that the run was trained on do not name their words; prepare them with 'mcsan prepare'";
-            return Err(TrainError::Run { path, reason: reason.into() });
+            let reason = "the data that the run was trained on do not name their words";
+            return Err(TrainError::Run { path, reason: reason.into(), remedies: vec![Remedy::Prepare] });
         }
         Ok(Self { checkpoint, vocabulary })
     }

@@ -17,6 +17,7 @@ use super::run::files;
 use super::tensorboard::EventFile;
 use super::{Scaling, TrainError, vocabulary};
 use crate::backend::Backend;
+use crate::base::remedy::Remedy;
 use crate::config::{Config, Schedule, Settings, Tiles};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
@@ -39,28 +40,27 @@ impl Kept {
             return Ok(None);
         }
         let last = Checkpoint::load(&path)?;
-        let refused = |reason: String| TrainError::Run { path: path.clone(), reason };
+        let refused = |reason: String, remedies: &[Remedy]| TrainError::Run { path: path.clone(), reason, remedies: remedies.to_vec() };
         let (Some(progress), Some(_)) = (&last.progress, &last.moments) else {
-            return Err(refused("does not say where the run stood; train anew, with another --out".into()));
+            return Err(refused("does not say where the run stood".into(), &[Remedy::TrainAnew]));
         };
         for (key, now, then) in settings.differences(&last.settings) {
             let longer = ["train.epochs", "train.steps"].contains(&key.name);
             let key_name = key.name;
+            let remedies = [Remedy::LeaveOut(key.name), Remedy::TrainAnew];
             if longer && settings.train.schedule == Schedule::Cosine {
-                return Err(refused(format!(
-                    "{key_name} = {now}: the run's cosine schedule was laid out for {then}; leave it so, or train anew with another --out"
-                )));
+                return Err(refused(format!("{key_name} = {now}: the run's cosine schedule was laid out for {then}"), &remedies));
             }
             if !key.rule.resumable {
-                return Err(refused(format!(
-                    "{key_name} = {now}: the run was started with {then}, and another value would change it; leave it so, or train anew with another --out"
-                )));
+                return Err(refused(
+                    format!("{key_name} = {now}: the run was started with {then}, and another value would change it"),
+                    &remedies,
+                ));
             }
         }
         if progress.data != fingerprint(data) {
-            let reason =
-                format!("{} was started with other data; give those with --data, or train anew with another --out", folder.display());
-            return Err(TrainError::Misfit { reason });
+            let reason = format!("{} was started with other data", folder.display());
+            return Err(TrainError::Misfit { reason, remedies: vec![Remedy::Data("those"), Remedy::TrainAnew] });
         }
         let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };
         Ok(Some(Self { last, best }))
@@ -97,8 +97,8 @@ impl RunFolder {
     /// Begins a run, in a folder that holds none.
     pub fn create(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
         if path.join(files::LAST).exists() {
-            let reason = "holds a run already; choose another --out, go on with --resume, or remove it".into();
-            return Err(TrainError::Run { path: path.into(), reason });
+            let remedies = vec![Remedy::OtherFolder, Remedy::Resume, Remedy::RemoveFolder];
+            return Err(TrainError::Run { path: path.into(), reason: "holds a run already".into(), remedies });
         }
         let denied = denied(path);
         std::fs::create_dir_all(path).map_err(&denied)?;
@@ -151,25 +151,26 @@ impl RunFolder {
         Ok(())
     }
 
-    /// What there is to go on from, in words.
-    pub fn kept(&self) -> String {
-        match self.kept_step {
-            Some(step) => format!("{} is whole, of step {step} (--resume goes on from it)", self.path.join(files::LAST).display()),
-            None => "no checkpoint was written yet".into(),
-        }
+    /// What there is to go on from.
+    pub fn kept(&self) -> Option<Remedy> {
+        Some(Remedy::ResumeFrom { path: self.path.join(files::LAST), step: self.kept_step? })
     }
 
-    fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError {
-        let (path, kept) = (self.path.join(file), self.kept());
-        move |error| TrainError::Run { path: path.clone(), reason: format!("cannot be written ({error}); free some space; {kept}") }
+    /// A file for which there is no room, with what there is instead.
+    fn unwritten(&self, path: PathBuf, error: &io::Error) -> TrainError {
+        let remedies = std::iter::once(Remedy::FreeSpace).chain(self.kept()).collect();
+        TrainError::Run { path, reason: format!("cannot be written ({error})"), remedies }
+    }
+
+    fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError + '_ {
+        let path = self.path.join(file);
+        move |error| self.unwritten(path.clone(), &error)
     }
 
     /// A checkpoint's failure, with what there is instead.
     fn not_saved(&self, error: StoreError) -> TrainError {
         match error {
-            StoreError::Write { path, source } => {
-                TrainError::Run { path, reason: format!("cannot be written ({source}); free some space; {}", self.kept()) }
-            }
+            StoreError::Write { path, source } => self.unwritten(path, &source),
             error => error.into(),
         }
     }
@@ -239,7 +240,8 @@ impl RunFolder {
 fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
     move |error| TrainError::Run {
         path: path.into(),
-        reason: format!("cannot be written ({error}); choose another --out, or free some space"),
+        reason: format!("cannot be written ({error})"),
+        remedies: vec![Remedy::OtherFolder, Remedy::FreeSpace],
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::TrainError;
 use crate::audio::mfcc::MfccSettings;
+use crate::base::remedy::Remedy;
 use crate::base::words::WordTable;
 use crate::dataset::Dataset;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
@@ -45,13 +46,14 @@ pub fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
     if store.contains("text.vectors") || data.vectors.is_some() || words(&store, path)? == data.vocabulary {
         return Ok(());
     }
-    let reason = "its vocabulary is not the one that the model was trained with; prepare both as one manifest, or with word vectors";
-    Err(TrainError::Misfit { reason: reason.into() })
+    let reason = "its vocabulary is not the one that the model was trained with";
+    let remedies = vec![Remedy::advice("prepare both as one manifest"), Remedy::advice("prepare both with word vectors")];
+    Err(TrainError::Misfit { reason: reason.into(), remedies })
 }
 
 fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
     let text = store.metadata("vocabulary").unwrap_or_default();
-    serde_json::from_str(text).map_err(|error| TrainError::Run { path: path.into(), reason: error.to_string() })
+    serde_json::from_str(text).map_err(|error| TrainError::Run { path: path.into(), reason: error.to_string(), remedies: Vec::new() })
 }
 
 impl Vocabulary {
@@ -61,11 +63,10 @@ impl Vocabulary {
     /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
-        let broken = |reason: String| TrainError::Run { path: path.into(), reason };
+        let broken = |reason: String| TrainError::Run { path: path.into(), reason, remedies: vec![Remedy::Prepare] };
         let words = words(&store, path)?;
-        let front_end = serde_json::from_str(store.metadata("features").unwrap_or_default()).map_err(|_| {
-            broken("the data that the run was trained on do not say how their features were made; prepare them with 'mcsan prepare'".into())
-        })?;
+        let front_end = serde_json::from_str(store.metadata("features").unwrap_or_default())
+            .map_err(|_| broken("the data that the run was trained on do not say how their features were made".into()))?;
         let vectors = match store.contains("text.vectors") {
             false => None,
             true => {

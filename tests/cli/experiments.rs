@@ -221,8 +221,8 @@ fn another_experiment_is_never_mixed_in() {
     differs("--set train.lr=0.25", "train.lr is 0.001 there and 0.25 now");
     differs("--set train.batch_size=3", "train.batch_size is 4 there and 3 now");
     differs("--seed 7", "train.seed is 0 there and 7 now");
-    differs("--by speaker", "--by is random there and speaker now");
-    refused(&folder, &crossval("out", "").replace("--folds 3", "--folds 4"), &["--folds is 3 there and 4 now"]);
+    differs("--by speaker", "the grouping is random there and speaker now");
+    refused(&folder, &crossval("out", "").replace("--folds 3", "--folds 4"), &["the number of folds is 3 there and 4 now"]);
     mcsan(folder.path(), "prepare manifest manifest.csv --vectors vectors.txt --limit 14 --out data.safetensors --device cpu").succeeds();
     differs("", "the data set is 'manifest' with 15 utterances");
 }

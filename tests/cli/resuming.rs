@@ -247,6 +247,7 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
         return;
     }
     use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
+    use mcsan::base::remedy::{Remedied, Remedy};
     use mcsan::train::run::{Event, Training};
     let folder = prepared();
     let data = mcsan::dataset::Dataset::load(&folder.path().join("data.safetensors")).unwrap();
@@ -278,8 +279,8 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
     assert_same_losses(&losses.unwrap(), &expected.unwrap());
     // Where the model itself does not fit, no part is small enough.
     let (failed, _) = run(Some(4_000));
-    let message = failed.unwrap_err().to_string();
-    assert!(message.contains("lower train.batch_size or data.max_frames"), "{message}");
+    let remedies = failed.unwrap_err().remedies();
+    assert!(remedies.contains(&Remedy::SmallerBatch), "{remedies:?}");
 }
 
 #[test]

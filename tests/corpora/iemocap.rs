@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mcsan::base::remedy::line;
 use mcsan::corpus::iemocap::{IemocapClasses, read};
 
 use super::{Tree, ids, left_out, recordings, refusal};
@@ -222,7 +223,7 @@ fn another_folder_is_refused() {
     let tree = Tree::new();
     tree.empty("Session6/dialog/EmoEvaluation/x.txt");
     assert_eq!(refusal(&tree, read(tree.path(), IemocapClasses::Seven)), "no Session1..5 under PATH; is it IEMOCAP_full_release?");
-    let missing = read(Path::new("nowhere/at/all"), IemocapClasses::Seven).unwrap_err().to_string();
+    let missing = line(&read(Path::new("nowhere/at/all"), IemocapClasses::Seven).unwrap_err());
     assert!(
         missing.starts_with("nowhere/at/all: cannot be read ") && missing.ends_with("; check the path and its permissions"),
         "{missing}"

@@ -25,6 +25,6 @@ fn a_label_that_is_no_class_is_named_with_the_nearest() {
     tree.file("talk.csv", "audio,text,label\na.wav,Hi.,joy\n\nb.wav,Hi.,Angry\n");
     assert_eq!(
         refusal(&tree, read(&tree.path().join("talk.csv"), Some(&names("neutral joy anger")))),
-        "talk.csv, line 4: the label 'Angry' is none of the classes, the nearest is 'anger'; correct it or add it to --classes"
+        "talk.csv, line 4: the label 'Angry' is none of the classes, the nearest is 'anger'; correct it, or add it to the classes"
     );
 }

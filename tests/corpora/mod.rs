@@ -14,6 +14,7 @@ mod split;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mcsan::base::remedy::line;
 use mcsan::corpus::{Corpus, CorpusError};
 
 /// A folder with files, removed at the end of the test.
@@ -77,7 +78,7 @@ fn left_out<'a>(tree: &Tree, corpus: &'a Corpus) -> Vec<(&'a str, String)> {
 
 /// The one line that a corpus is refused with, without the tree's own path.
 fn refusal(tree: &Tree, result: Result<Corpus, CorpusError>) -> String {
-    let message = result.unwrap_err().to_string();
+    let message = line(&result.unwrap_err());
     let place = tree.path().display().to_string();
     assert!(message.contains(&place) && !message.contains('\n'), "names the file in one line: {message}");
     message.replace(&format!("{place}/"), "").replace(&place, "PATH")

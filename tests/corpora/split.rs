@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mcsan::base::remedy::line;
 use mcsan::corpus::split::by_speaker;
 use mcsan::corpus::{Corpus, Split, Utterance};
 
@@ -98,13 +99,13 @@ fn large_speakers_do_not_swell_the_small_splits() {
 fn too_few_speakers_or_an_unknown_one_are_refused_by_name() {
     let mut two = corpus(&[("Ann", 3), ("Bob", 3)]);
     assert_eq!(
-        by_speaker(&mut two, 0).unwrap_err().to_string(),
+        line(&by_speaker(&mut two, 0).unwrap_err()),
         "/data/talk: speakers are too few for three splits, which need 3 at least (found: Ann, Bob); add some or keep the corpus' own split"
     );
     let mut unknown = corpus(&[("Ann", 3), ("Bob", 3), ("Cas", 3)]);
     unknown.utterances[4].speaker = None;
     assert_eq!(
-        by_speaker(&mut unknown, 0).unwrap_err().to_string(),
+        line(&by_speaker(&mut unknown, 0).unwrap_err()),
         "/data/talk: the utterance 'Bob-1' has no speaker; name one for each utterance or keep the corpus' own split"
     );
     assert!(unknown.utterances.iter().all(|utterance| utterance.split == Some(Split::Test)), "nothing is half divided");

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::device::Gpu;
 use super::memory::{GUARD_WORDS, Lists, POISON, Pool, Storage, Tensor, Words, WrittenBy, binding_size};
 use super::recording::Command;
-use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result};
+use crate::base::remedy::Remedy;
 
 impl Gpu {
     /// Bytes of the largest buffer that a kernel can bind whole.
@@ -24,7 +24,7 @@ impl Gpu {
                 what: "one buffer's size in bytes",
                 needed: bytes,
                 limit,
-                remedy: SMALLER_BATCH,
+                remedy: Remedy::SmallerBatch,
             });
             bytes = 256;
         }

@@ -6,8 +6,8 @@ use super::pipelines::EntryPoint;
 use super::recording::{ARGUMENT_BYTES, Command, Dispatch};
 use super::requirements::check_requirements;
 use super::shader::{Entry, Footprint, Launch};
-use crate::backend::error::SMALLER_BATCH;
 use crate::backend::{BackendError, Result, Work};
+use crate::base::remedy::Remedy;
 
 impl Gpu {
     /// Records one dispatch of a shader that has one variant, over `groups` workgroups; `work` is its part of an operation's,
@@ -39,7 +39,7 @@ impl Gpu {
                 what: "workgroups in one dimension",
                 needed: needed.into(),
                 limit: self.limits.max_compute_workgroups_per_dimension.into(),
-                remedy: SMALLER_BATCH,
+                remedy: Remedy::SmallerBatch,
             });
         }
         let checked = check_requirements(L::SHADER, variant, &self.capabilities);
@@ -113,12 +113,8 @@ pub fn check_limits(footprint: &Footprint, limits: &wgpu::Limits) -> Result<()> 
     ];
     match needs.into_iter().find(|&(_, needed, limit)| needed > limit) {
         None => Ok(()),
-        Some((what, needed, limit)) => Err(BackendError::Limit {
-            kernel: entry.shader,
-            what,
-            needed: needed.into(),
-            limit: limit.into(),
-            remedy: "use another --device, or --device cpu",
-        }),
+        Some((what, needed, limit)) => {
+            Err(BackendError::Limit { kernel: entry.shader, what, needed: needed.into(), limit: limit.into(), remedy: Remedy::OtherDevice })
+        }
     }
 }

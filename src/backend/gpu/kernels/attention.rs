@@ -4,6 +4,7 @@ use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Attention, AttentionKept, Differentiate};
 use crate::base::numbers::MAX_HEAD_SIZE;
+use crate::base::remedy::Remedy;
 use shader::attention::{Args, BackwardKeys, BackwardQueries, Forward, Statistics, Variant};
 
 /// By the most columns of a head, from the smallest: the variants for graphics hardware and those for software adapters.
@@ -19,7 +20,7 @@ fn variant_for(gpu: &Gpu, head_size: usize) -> Variant {
             what: "the head size",
             needed: head_size as u64,
             limit: MAX_HEAD_SIZE as u64,
-            remedy: "raise model.heads",
+            remedy: Remedy::Raise("model.heads"),
         });
         Variant::Head64
     })

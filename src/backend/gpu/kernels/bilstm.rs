@@ -5,6 +5,7 @@ use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Bilstm, Differentiate, Linear, LstmKept};
 use crate::base::numbers::MAX_LSTM_HIDDEN;
+use crate::base::remedy::Remedy;
 use shader::bilstm::{Args, Backward, Forward, Variant};
 use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
 
@@ -37,7 +38,7 @@ impl Run<Bilstm<Self, Tensor>> for Gpu {
                 what: "the hidden size",
                 needed: hidden as u64,
                 limit: MAX_LSTM_HIDDEN as u64,
-                remedy: "lower model.hidden",
+                remedy: Remedy::Lower("model.hidden"),
             });
         }
         let args = arguments(rows, hidden);

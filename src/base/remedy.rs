@@ -1,0 +1,156 @@
+//! What may help against a failure, as values: an error says what is wrong, its remedies what to do about it.
+//!
+//! The words here fit every caller; a program that has options and commands of its own names those instead, as `cli` does.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
+
+/// Something to do about a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Fewer utterances at a time, or shorter ones.
+    SmallerBatch,
+    /// Fewer or shorter frames of the acoustic front-end, or a shorter recording.
+    FewerFrames,
+    /// Lower a setting.
+    Lower(&'static str),
+    /// Raise a setting.
+    Raise(&'static str),
+    /// Give a setting another value, or one at all.
+    Set(&'static str),
+    /// Leave a setting out, or as it was.
+    LeaveOut(&'static str),
+    /// See which settings there are.
+    ListSettings,
+    /// See which devices there are.
+    ListDevices,
+    /// Compute on another device.
+    OtherDevice,
+    /// Compute with the CPU reference.
+    UseCpu,
+    /// Do the same again.
+    StartAgain,
+    /// Tell those who make the program.
+    Report,
+    /// Look whether a path is right and may be read.
+    CheckPath,
+    /// Look whether a folder exists and can be written to.
+    CheckFolder,
+    /// Free some space on the disk.
+    FreeSpace,
+    /// Write to another folder.
+    OtherFolder,
+    /// Remove what is in the folder.
+    RemoveFolder,
+    /// Train another run from the beginning, in another folder.
+    TrainAnew,
+    /// Go on with the run that is there.
+    Resume,
+    /// Go on from this checkpoint, which is whole.
+    ResumeFrom { path: PathBuf, step: u64 },
+    /// Let a run go on for longer than it did, or for as long.
+    GoOnLonger,
+    /// Prepare the data anew.
+    Prepare,
+    /// Give other data: these.
+    Data(&'static str),
+    /// Allow more utterances to be left out.
+    AllowMissing,
+    /// Take this number of folds.
+    Folds { least: usize, most: usize },
+    /// Take a fold out of as many.
+    OtherFold { folds: usize },
+    /// Divide the folds by something else, by utterances at random where nothing is known.
+    OtherGrouping,
+    /// Divide by utterances at random.
+    RandomGroups,
+    /// Train another fold.
+    AnotherFold,
+    /// Choose rows of the ablation instead.
+    ChooseRows,
+    /// See which cases there are.
+    ListCases,
+    /// Name a label as a class too.
+    AddClass,
+    /// Say otherwise how raw samples are coded, or give a file.
+    OtherSamples,
+    /// Draw as SVG.
+    DrawSvg,
+    /// What is to be done with files and figures of one's own, in words.
+    Advice(Cow<'static, str>),
+}
+
+impl Remedy {
+    /// Advice in words.
+    pub fn advice(words: impl Into<Cow<'static, str>>) -> Self {
+        Self::Advice(words.into())
+    }
+}
+
+impl Display for Remedy {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Self::SmallerBatch => "take fewer or shorter utterances at a time",
+            Self::FewerFrames => "choose a longer hop or fewer mel bands, or cut the recording",
+            Self::Lower(setting) => return write!(formatter, "lower {setting}"),
+            Self::Raise(setting) => return write!(formatter, "raise {setting}"),
+            Self::Set(setting) => return write!(formatter, "set {setting}"),
+            Self::LeaveOut(setting) => return write!(formatter, "leave {setting} out"),
+            Self::ListSettings => "see which settings there are",
+            Self::ListDevices => "see which devices there are",
+            Self::OtherDevice => "choose another device",
+            Self::UseCpu => "use the CPU reference",
+            Self::StartAgain => "start again",
+            Self::Report => "please report this",
+            Self::CheckPath => "check the path and its permissions",
+            Self::CheckFolder => "check that its folder exists, may be written to and has room",
+            Self::FreeSpace => "free some space",
+            Self::OtherFolder => "choose another folder",
+            Self::RemoveFolder => "remove it",
+            Self::TrainAnew => "train anew, in another folder",
+            Self::Resume => "resume the run",
+            Self::ResumeFrom { path, step } => return write!(formatter, "resume from {}, which is whole, of step {step}", path.display()),
+            Self::GoOnLonger => "let it go on for longer",
+            Self::Prepare => "prepare the data anew",
+            Self::Data(which) => return write!(formatter, "give {which}"),
+            Self::AllowMissing => "allow more to be left out",
+            Self::Folds { least, most } => return write!(formatter, "take {least} to {most} folds"),
+            Self::OtherFold { folds } => return write!(formatter, "choose a fold from 1 to {folds}"),
+            Self::OtherGrouping => "divide by something else",
+            Self::RandomGroups => "divide at random",
+            Self::AnotherFold => "train another fold",
+            Self::ChooseRows => "choose rows instead",
+            Self::ListCases => "see which cases there are",
+            Self::AddClass => "add it to the classes",
+            Self::OtherSamples => "say how the samples are coded, or give a file",
+            Self::DrawSvg => "draw it as SVG",
+            Self::Advice(words) => words,
+        };
+        formatter.write_str(words)
+    }
+}
+
+/// An error that knows what may help.
+pub trait Remedied: Error {
+    /// What may help, the likeliest first; the words join them by "or".
+    fn remedies(&self) -> Vec<Remedy> {
+        Vec::new()
+    }
+}
+
+/// An error and its remedies in one line, for example for a file that lists them; `words` may word a remedy otherwise.
+pub fn line_in_words(error: &(impl Remedied + ?Sized), words: impl Fn(&Remedy) -> String) -> String {
+    let mut line = error.to_string();
+    for (place, remedy) in error.remedies().iter().enumerate() {
+        line += if place == 0 { "; " } else { ", or " };
+        line += &words(remedy);
+    }
+    line
+}
+
+/// The same in the words that fit every caller.
+pub fn line(error: &(impl Remedied + ?Sized)) -> String {
+    line_in_words(error, Remedy::to_string)
+}

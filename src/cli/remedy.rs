@@ -1,0 +1,46 @@
+//! Remedies in the words of the command line: what the library knows of, by the options and commands that do it.
+
+use crate::base::remedy::{Remedied, Remedy, line_in_words};
+
+// Errors of libraries, which know of no remedy.
+impl Remedied for std::io::Error {}
+impl Remedied for serde_json::Error {}
+impl Remedied for csv::Error {}
+
+/// What to type, or what to do.
+fn words(remedy: &Remedy) -> String {
+    let words = match remedy {
+        Remedy::SmallerBatch => "lower train.batch_size or data.max_frames",
+        Remedy::FewerFrames => "choose a longer --hop or fewer --mel-bands, or cut the recording",
+        Remedy::ListSettings => "see 'mcsan config' for all settings and a file to start from",
+        Remedy::ListDevices => "run 'mcsan devices'",
+        Remedy::OtherDevice => "choose another with --device",
+        Remedy::UseCpu => "use --device cpu",
+        Remedy::OtherFolder => "choose another --out",
+        Remedy::TrainAnew => "train anew with another --out",
+        Remedy::Resume => "go on with --resume",
+        Remedy::ResumeFrom { path, step } => return format!("go on with --resume ({} is whole, of step {step})", path.display()),
+        Remedy::GoOnLonger => "raise --epochs or --steps, or leave them out",
+        Remedy::Prepare => "make it with 'mcsan prepare'",
+        Remedy::AllowMissing => "allow more with --allow-missing",
+        Remedy::Folds { least, most } => return format!("give --folds a number from {least} to {most}"),
+        Remedy::OtherFold { folds } => return format!("give --fold a number from 1 to {folds}"),
+        Remedy::OtherGrouping => "use another --by",
+        Remedy::RandomGroups => "use --by random",
+        Remedy::AnotherFold => "give --fold another number",
+        Remedy::ChooseRows => "leave it out of the settings and choose with --rows",
+        Remedy::ListCases => "see 'mcsan check --list' for all",
+        Remedy::AddClass => "add it to --classes",
+        Remedy::OtherSamples => "see --pcm-format, or give a file to --audio",
+        Remedy::DrawSvg => "write it as .svg",
+        Remedy::Set("train.precision=f32") => "train with --precision f32",
+        Remedy::Raise("train.steps") => "allow more --steps",
+        remedy => return remedy.to_string(),
+    };
+    words.into()
+}
+
+/// What is wrong and what may help, in one line.
+pub fn line(error: &impl Remedied) -> String {
+    line_in_words(error, words).split_whitespace().collect::<Vec<_>>().join(" ")
+}
