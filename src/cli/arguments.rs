@@ -13,6 +13,7 @@ use crate::corpus::{Layout, Split};
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
+use super::notes::Notes;
 use super::settings::{Configuration, Training};
 use super::tiles::TileSource;
 
@@ -46,6 +47,9 @@ pub struct Common {
     /// Report as one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,
+    /// What was said besides the result.
+    #[arg(skip)]
+    pub notes: Notes,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::arguments::Common;
 use super::device::{self, Device, on_device};
+use super::notes::Note;
 use super::settings::Configuration;
-use super::{Done, Failure, print_json};
+use super::{Done, Failure};
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
 use crate::base::numbers::Precision;
@@ -117,7 +118,7 @@ fn list(common: &Common, cases: &[Case]) {
     let kernels = Kernel::ALL.iter().filter(|kernel| of(**kernel).next().is_some());
     if common.json {
         let kernels = kernels.map(|&kernel| json!({ "name": kernel.name(), "cases": of(kernel).collect::<Vec<_>>() }));
-        print_json(&json!({ "kernels": kernels.collect::<Vec<_>>() }));
+        common.print_json(json!({ "kernels": kernels.collect::<Vec<_>>() }));
     } else {
         for &kernel in kernels {
             println!("{kernel}");
@@ -131,7 +132,7 @@ fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<
     let Some(adapter) = device::adapter(common, setting)? else { return Ok(vec![("none", Device::Cpu(Cpu::default()))]) };
     let is_gl = adapter.get_info().backend == wgpu::Backend::Gl;
     if shaders.is_none() && is_gl {
-        eprintln!("GL takes minutes to compile run-time checks: only unchecked shaders (--shaders both for all)");
+        common.note(Note::UncheckedOnly);
     }
     let default = if is_gl { Shaders::Unchecked } else { Shaders::Both };
     let (unchecked, checked) = (("unchecked", Checking::Off), ("checked", Checking::All));
@@ -183,7 +184,7 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
         if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
             document.extend(more);
         }
-        print_json(&document);
+        common.print_json(document);
     } else {
         println!("{passed} passed, {failed} failed on {}", device.name());
     }
@@ -246,8 +247,8 @@ fn run_model(common: &Common, arguments: &Check) -> Done {
     }
     let device = &devices[0].1;
     if common.json {
-        print_json(
-            &json!({ "device": device.to_json(), "shape": arguments.shape.to_string(), "seed": seed, "points": entries, "first": departed }),
+        common.print_json(
+            json!({ "device": device.to_json(), "shape": arguments.shape.to_string(), "seed": seed, "points": entries, "first": departed }),
         );
     } else if departed.is_empty() {
         println!("no layer departs on {}", device.name());

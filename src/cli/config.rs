@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::Done;
 use super::arguments::Common;
-use super::{Done, print_json};
 use crate::config::{Config, keys};
 
 pub fn run(common: &Common) -> Done {
@@ -14,7 +14,7 @@ pub fn run(common: &Common) -> Done {
         let settings: Vec<_> = keys()
             .map(|key| json!({ "key": key.name, "default": defaults.value(key), "allowed": key.allowed(), "meaning": key.meaning }))
             .collect();
-        print_json(&json!({ "settings": settings }));
+        common.print_json(json!({ "settings": settings }));
         return Ok(ExitCode::SUCCESS);
     }
     println!("# Every setting with its default: a file for --config, or KEY=VALUE for --set.");

@@ -9,7 +9,7 @@ use super::arguments::Common;
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::settings::Training;
-use super::{Done, Failure, print_json, remedy};
+use super::{Done, Failure, remedy};
 use crate::backend::gpu::Checking;
 use crate::config::{Config, Tiles};
 use crate::dataset::Dataset;
@@ -81,7 +81,7 @@ impl Experiment {
         let tuning = device.tune(common, tiles);
         let mut gathered = Vec::new();
         for (name, validation) in of {
-            let mut show = Show { name, folds: validation.folds.count(), progress: Progress::new() };
+            let mut show = Show { common, name, folds: validation.folds.count(), progress: Progress::new(common) };
             let done =
                 on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
             show.progress.finish();
@@ -97,9 +97,10 @@ impl Experiment {
 
 /// Shows the events of a cross-validation.
 struct Show<'n> {
+    common: &'n Common,
     name: &'n str,
     folds: usize,
-    progress: Progress,
+    progress: Progress<'n>,
 }
 
 impl Show<'_> {
@@ -108,7 +109,7 @@ impl Show<'_> {
         match event {
             Event::Begin { fold, train, validation, test } => {
                 eprintln!("{name}fold {fold} of {folds}: trains on {train}, validates on {validation}, tests on {test} utterances");
-                self.progress = Progress::new();
+                self.progress = Progress::new(self.common);
             }
             Event::Run(event) => self.progress.show(&event),
             Event::End { fold, test } => {
@@ -126,7 +127,7 @@ pub fn report(common: &Common, results: Option<&Results>) -> Done {
     let nothing = "no fold is done yet; call again when the processes that train them have ended";
     let results = results.ok_or_else(|| Failure(nothing.into()))?;
     if common.json {
-        print_json(&results.document);
+        common.print_json(results.document.clone());
     } else {
         println!("{}", results.markdown().trim_end());
     }

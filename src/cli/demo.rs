@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{Common, Demo};
 use super::device::{self, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, cannot_write, predict, print_json, tables};
+use super::{Done, Failure, cannot_write, predict, tables};
 use crate::audio::{decode, mfcc::MfccSettings};
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
@@ -58,7 +58,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
         corpus.classes.len(),
         device.name()
     );
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(common);
     let settings = settings();
     let (finished, probabilities, clip) = on_device!(device, |backend| pollster::block_on(async {
         let data = prepare_held(backend, corpus.clone(), text, &MfccSettings::default()).await?;
@@ -80,7 +80,7 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     let seconds = started.elapsed().as_secs_f64();
     if common.json {
         let named: serde_json::Map<_, _> = corpus.classes.iter().cloned().zip(probabilities.iter().map(|&p| json!(p))).collect();
-        print_json(&json!({
+        common.print_json(json!({
             "device": device.to_json(),
             "seconds": seconds,
             "best_epoch": finished.best.epoch,

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::arguments::{Common, Interface};
+use super::notes::Note;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{self, AdapterChoice, Checking, Feature, Gpu, Opening};
 use crate::base::numbers::Precision;
@@ -37,9 +38,9 @@ pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, 
     let choice = AdapterChoice { device: Some(wanted.into()), backends: common.backend.map(Interface::backends) };
     let found = pollster::block_on(gpu::find(&choice))?;
     match found.as_ref().map(wgpu::Adapter::get_info) {
-        None => eprintln!("no graphics adapter found: computing with the CPU reference"),
+        None => common.note(Note::NoAdapter),
         Some(info) if info.device_type == wgpu::DeviceType::Cpu => {
-            eprintln!("only a software adapter found: {}", gpu::describe(&info));
+            common.note(Note::SoftwareAdapter { adapter: gpu::describe(&info) });
         }
         Some(_) => {}
     }
@@ -51,7 +52,7 @@ pub fn open_fast(common: &Common) -> Result<Device, Failure> {
     let device = open(common, "auto", Checking::Off)?;
     match &device {
         Device::Gpu(gpu) if common.device.is_none() && gpu.info().device_type == wgpu::DeviceType::Cpu => {
-            eprintln!("the CPU reference is faster than that and is used (--device 0 takes the adapter)");
+            common.note(Note::ReferenceIsFaster);
             Ok(Device::Cpu(Cpu::default()))
         }
         _ => Ok(device),
@@ -66,13 +67,13 @@ impl Device {
     }
 
     /// Says where mixed precision brings no speed.
-    pub(super) fn explain(&self, precision: Precision) {
+    pub(super) fn explain(&self, common: &Common, precision: Precision) {
         let lacks = match self {
             Self::Cpu(_) => Some("the CPU reference has no matrix units".to_owned()),
             Self::Gpu(gpu) => gpu.lacks_for_mixed().map(|need| format!("the device lacks {need}")),
         };
         if let Some(lacks) = lacks.filter(|_| precision == Precision::Mixed) {
-            eprintln!("mixed precision: {lacks}; factors are rounded to f16 all the same, which is no faster than f32");
+            common.note(Note::MixedIsNotFaster { lacks });
         }
     }
 

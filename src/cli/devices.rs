@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use super::Done;
 use super::arguments::{Common, Interface};
-use super::{Done, print_json};
 use crate::backend::gpu::{self, Capabilities, Feature, check_limits, check_requirements, shader};
 
 /// Optional features that a shader or the program may use, and their names.
@@ -23,7 +23,7 @@ pub fn run(common: &Common) -> Done {
     let adapters = pollster::block_on(gpu::adapters(common.backend.map(Interface::backends)));
     let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter, &common.without)).collect();
     if common.json {
-        print_json(&json!({ "devices": described, "fallback": "cpu" }));
+        common.print_json(json!({ "devices": described, "fallback": "cpu" }));
         return Ok(ExitCode::SUCCESS);
     }
     for (device, adapter) in described.iter().zip(&adapters) {

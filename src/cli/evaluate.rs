@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Evaluate};
 use super::device::{self, on_device};
-use super::{Done, in_data, print_json, tables};
+use super::{Done, in_data, tables};
 use crate::backend::gpu::Checking;
 use crate::dataset::Dataset;
 use crate::train::{Checkpoint, TrainError, run, vocabulary};
@@ -25,7 +25,7 @@ pub fn run(common: &Common, arguments: &Evaluate) -> Done {
     if common.json {
         let mut document = json!(evaluation.metrics);
         document["split"] = json!(arguments.split);
-        print_json(&document);
+        common.print_json(document);
     } else {
         println!("{} split   {}\n\n{}", arguments.split, tables::headline(&evaluation.metrics), tables::details(&evaluation.metrics));
     }

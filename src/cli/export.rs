@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use super::arguments::Common;
-use super::{Done, cannot_write, print_json};
+use super::{Done, cannot_write};
 use crate::dataset::replace_file;
 use crate::onnx;
 use crate::train::{Checkpoint, run};
@@ -42,7 +42,7 @@ pub fn run(common: &Common, arguments: &Export) -> Done {
     }
     let parameters = checkpoint.count();
     if common.json {
-        print_json(&json!({ "parameters": parameters, "out": arguments.out, "onnx": arguments.onnx }));
+        common.print_json(json!({ "parameters": parameters, "out": arguments.out, "onnx": arguments.onnx }));
     } else {
         written.iter().for_each(|path| println!("{}: {parameters} parameters", path.display()));
     }

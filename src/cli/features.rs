@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Features};
 use super::device::{self, on_device};
-use super::{Done, Failure, cannot_write, print_json};
+use super::{Done, Failure, cannot_write};
 use crate::audio::decode;
 use crate::backend::MfccTables;
 use crate::backend::gpu::Checking;
@@ -30,7 +30,7 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     })
     .map_err(cannot_write(&arguments.out))?;
     if common.json {
-        print_json(&json!({ "out": arguments.out, "shape": shape, "samples": samples.len() }));
+        common.print_json(json!({ "out": arguments.out, "shape": shape, "samples": samples.len() }));
     } else {
         println!("{}: {} frames of {} columns", arguments.out.display(), shape[0], shape[1]);
     }

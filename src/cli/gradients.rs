@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Gradients};
 use super::device::{self, on_device};
-use super::{Done, Failure, print_json};
+use super::{Done, Failure};
 use crate::backend::gpu::Checking;
 use crate::config::{Config, Normalise};
 use crate::dataset::Dataset;
@@ -39,7 +39,9 @@ pub fn run(common: &Common, arguments: &Gradients) -> Done {
     entries.push(Tensor::f32("loss", &[1], &loss));
     store::write(&arguments.out, &BTreeMap::new(), &entries)?;
     if common.json {
-        print_json(&json!({ "loss": report.loss, "utterances": utterances.len(), "parameters": parameters.count(), "out": arguments.out }));
+        common.print_json(
+            json!({ "loss": report.loss, "utterances": utterances.len(), "parameters": parameters.count(), "out": arguments.out }),
+        );
     } else {
         println!(
             "loss {} over {} utterances; {} gradients in {}",

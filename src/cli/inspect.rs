@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::Done;
 use super::arguments::{Common, Inspect};
-use super::{Done, print_json};
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
 use crate::dataset::Dataset;
@@ -25,7 +25,7 @@ pub fn run(common: &Common, arguments: &Inspect) -> Done {
     let data = Dataset::load(&arguments.data)?;
     let summary = Summary::of(&data);
     if common.json {
-        print_json(&summary.to_json(&data));
+        common.print_json(summary.to_json(&data));
         return Ok(ExitCode::SUCCESS);
     }
     println!("{}: corpus '{}', {} utterances, {} classes", arguments.data.display(), data.corpus, data.len(), data.classes.len());

@@ -20,6 +20,7 @@ mod features;
 mod gradients;
 mod inspect;
 mod manual;
+mod notes;
 mod predict;
 mod prepare;
 mod profile;
@@ -123,9 +124,4 @@ fn print_line(line: std::fmt::Arguments<'_>) {
         }
         std::process::exit(i32::from(!closed));
     }
-}
-
-/// Prints one JSON document on standard output.
-fn print_json(value: &serde_json::Value) {
-    println!("{value:#}");
 }

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{Common, Options};
 use super::device::{self, Device, on_device};
-use super::{Done, Failure, cannot_write, print_json, remedy};
+use super::notes::Note;
+use super::{Done, Failure, cannot_write, remedy};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::backend::Backend;
@@ -86,8 +87,8 @@ pub fn run(common: &Common, arguments: &Predict) -> Done {
             on_device!(device()?, |backend| predict_list(common.json, &predictor, backend, lines))
         }
         None => {
-            let utterance = read_utterance(arguments, &predictor)?;
-            predict_one(common.json, arguments, &predictor, &device()?, utterance)
+            let utterance = read_utterance(common, arguments, &predictor)?;
+            predict_one(common, arguments, &predictor, &device()?, utterance)
         }
     }
 }
@@ -98,7 +99,7 @@ fn required(variant: Variant) -> Vec<&'static str> {
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.
-fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
+fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
     let variant = predictor.checkpoint.settings.model.variant;
     let needs = match (variant.has_audio(), variant.has_text()) {
         (true, true) => "both --audio and --text",
@@ -113,7 +114,7 @@ fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Spoken, 
             return Err(Failure(format!("{model}: its model needs {needs}; give {option} too")));
         }
         if given && !needed {
-            eprintln!("{option} is not used: the model of {model} needs {needs}");
+            common.note(Note::NotUsed { option, model: model.to_string(), needs });
         }
     }
     let samples = match &arguments.audio {
@@ -128,7 +129,7 @@ fn read_utterance(arguments: &Predict, predictor: &Predictor) -> Result<Spoken, 
     Ok(Spoken { samples, text: arguments.text.clone() })
 }
 
-fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Spoken) -> Done {
+fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Spoken) -> Done {
     let classes = &predictor.checkpoint.classes;
     let probabilities = match &arguments.attention {
         None => on_device!(*device, |backend| pollster::block_on(async {
@@ -146,8 +147,8 @@ fn predict_one(json: bool, arguments: &Predict, predictor: &Predictor, device: &
             probabilities
         }
     };
-    if json {
-        print_json(&json!({ "label": classes[likeliest(&probabilities)], "probabilities": named(classes, &probabilities) }));
+    if common.json {
+        common.print_json(json!({ "label": classes[likeliest(&probabilities)], "probabilities": named(classes, &probabilities) }));
     } else {
         println!("{}", lines(classes, &probabilities));
     }

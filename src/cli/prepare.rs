@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Prepare, vectors};
 use super::device::{self, on_device};
-use super::{Done, Failure, cannot_write, print_json};
+use super::{Done, Failure, cannot_write};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::backend::gpu::Checking;
 use crate::corpus::{Corpus, split};
@@ -54,7 +54,7 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
     let seconds = started.elapsed().as_secs_f64();
     let commonest: Vec<&String> = missing.commonest.iter().map(|(word, _)| word).take(SHOWN_WORDS).collect();
     if common.json {
-        print_json(&json!({
+        common.print_json(json!({
             "out": arguments.out,
             "utterances": data.len(),
             "classes": data.classes,

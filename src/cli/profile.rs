@@ -12,7 +12,7 @@ use serde_json::json;
 use super::arguments::{Common, Options};
 use super::device::{self, Device};
 use super::settings::Configuration;
-use super::{Done, Failure, cannot_write, print_json, tables};
+use super::{Done, Failure, cannot_write, tables};
 use crate::backend::gpu::{Checking, Timing};
 use crate::check::{Case, Kernel};
 use crate::config::{Config, Execution, Settings};
@@ -164,7 +164,7 @@ fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, executi
         write(path, &sweep_plot(&report))?;
     }
     if common.json {
-        print_json(&json!(report));
+        common.print_json(json!(report));
     } else {
         println!("{}", tables::sweep(&report));
     }
@@ -278,8 +278,8 @@ fn show(common: &Common, arguments: &Profile, reports: Vec<Report>) -> Done {
     }
     if common.json {
         match documents.as_slice() {
-            [document] => print_json(document),
-            _ => print_json(&json!({ "profiles": documents })),
+            [document] => common.print_json(document.clone()),
+            _ => common.print_json(json!({ "profiles": documents })),
         }
     }
     Ok(ExitCode::SUCCESS)

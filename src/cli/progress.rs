@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-use super::tables;
+use super::arguments::Common;
+use super::notes::Note;
+use super::{remedy, tables};
 use crate::train::run::Event;
 
 /// Shows the events of a run.
-pub struct Progress {
+pub struct Progress<'c> {
+    common: &'c Common,
     bar: ProgressBar,
     plain: bool,
     /// WA and UA of the last validation.
@@ -37,10 +40,10 @@ impl Pace {
     }
 }
 
-impl Progress {
-    pub fn new() -> Self {
+impl<'c> Progress<'c> {
+    pub fn new(common: &'c Common) -> Self {
         let plain = !std::io::stderr().is_terminal();
-        Self { bar: ProgressBar::hidden(), plain, validation: None, rate: 0.0, pace: None }
+        Self { common, bar: ProgressBar::hidden(), plain, validation: None, rate: 0.0, pace: None }
     }
 
     pub fn show(&mut self, event: &Event<'_>) {
@@ -85,13 +88,13 @@ impl Progress {
                 ));
             }
             Event::Split { step, parts, error } => {
-                self.say(&format!("step {step}: {error}: from here on each batch is computed in {parts} parts"));
+                self.note(Note::Split { step: *step, parts: *parts, error: remedy::line(*error) });
             }
             Event::Skipped { step, scale } => {
-                self.say(&format!("step {step}: skipped, a gradient overflowed f16; the loss scale is now {scale}"));
+                self.note(Note::Skipped { step: *step, scale: *scale });
             }
             Event::Stopped { epochs } => {
-                self.say(&format!("stopped: {epochs} epochs without a better validation figure (train.patience)"));
+                self.note(Note::Stopped { epochs: *epochs });
             }
         }
     }
@@ -100,6 +103,11 @@ impl Progress {
     fn time_left(&self) -> String {
         let left = self.pace.as_ref().and_then(Pace::left).filter(|left| !left.is_zero());
         left.map(|left| format!("   {} left", HumanDuration(left))).unwrap_or_default()
+    }
+
+    fn note(&self, note: Note) {
+        self.say(&note.to_string());
+        self.common.keep_note(note);
     }
 
     fn say(&self, line: &str) {

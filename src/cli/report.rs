@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::{Done, Failure, print_json};
+use super::{Done, Failure};
 use crate::dataset::Dataset;
 use crate::report::{self, ReportError};
 
@@ -34,7 +34,7 @@ pub fn run(common: &Common, arguments: &Report) -> Done {
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join(report::FILE));
     report::write(&out, &html)?;
     if common.json {
-        print_json(&json!({ "report": out }));
+        common.print_json(json!({ "report": out }));
     } else {
         println!("{}", out.display());
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::arguments::{Common, Shaders};
-use super::{Done, cannot_write, print_json};
+use super::{Done, cannot_write};
 use crate::backend::gpu::shader;
 use crate::dataset::replace_file;
 
@@ -23,7 +23,7 @@ pub fn run(common: &Common, arguments: &Shaders) -> Done {
         }
     }
     if common.json {
-        print_json(&json!({ "shaders": written }));
+        common.print_json(json!({ "shaders": written }));
     } else {
         println!("{} shaders written to {}", written.len(), arguments.out.display());
     }

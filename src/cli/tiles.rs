@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::Common;
 use super::device::Device;
+use super::notes::Note;
 use crate::backend::Backend;
 use crate::backend::gpu::{self, shader};
 use crate::base::hash::fnv1a;
@@ -52,7 +53,8 @@ struct Kept {
 }
 
 /// Where the choices of a device under way are kept; nowhere where nothing is timed.
-pub struct Tuning {
+pub struct Tuning<'c> {
+    common: &'c Common,
     path: Option<PathBuf>,
     device: String,
     /// Choices that the file holds.
@@ -61,8 +63,8 @@ pub struct Tuning {
 
 impl Device {
     /// Takes the tiles that are known, and has the others timed where `--tiles`, else the setting says so.
-    pub fn tune(&self, common: &Common, setting: &Tiles) -> Tuning {
-        let mut tuning = Tuning { path: None, device: String::new(), kept: Cell::new(0) };
+    pub fn tune<'c>(&self, common: &'c Common, setting: &Tiles) -> Tuning<'c> {
+        let mut tuning = Tuning { common, path: None, device: String::new(), kept: Cell::new(0) };
         let Self::Gpu(gpu) = self else { return tuning };
         let (rule, listed) = match setting {
             Tiles::By(rule) => (*rule, &[][..]),
@@ -90,7 +92,7 @@ impl Device {
     }
 }
 
-impl Tuning {
+impl Tuning<'_> {
     /// Writes the choices where there are more than the file holds. It is no failure where that cannot be: they are timed again.
     pub fn keep<B: Backend>(&self, backend: &B) {
         let tiles = backend.tiles();
@@ -100,7 +102,7 @@ impl Tuning {
         if let Err(error) = write(path, &kept) {
             // Said once.
             self.kept.set(usize::MAX);
-            eprintln!("{}: tiles cannot be kept ({error}) and are timed again next time; --tiles names another file", path.display());
+            self.common.note(Note::TilesNotKept { path: path.display().to_string(), error: error.to_string() });
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::arguments::{Common, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
-use super::{Done, in_data, print_json, tables};
+use super::{Done, in_data, tables};
 use crate::backend::gpu::Checking;
 use crate::config::{Config, ConfigError, Settings};
 use crate::dataset::Dataset;
@@ -21,7 +21,7 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
     let data = Dataset::load(&arguments.data)?;
     let device = device::open(common, &config.execution.device, Checking::Off)?;
     eprintln!("training on {}", device.name());
-    device.explain(config.settings.train.precision);
+    device.explain(common, config.settings.train.precision);
     match &arguments.out {
         Some(out) => train(common, arguments, &config, &data, &device, out),
         None => overfit_one_batch(common, arguments, &config.settings, &data, &device),
@@ -30,7 +30,7 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
 
 fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, device: &Device, out: &Path) -> Done {
     let Config { settings, execution } = config;
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(common);
     let tuning = device.tune(common, &execution.tiles);
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let execution = execution.clone();
@@ -45,8 +45,7 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     let finished = finished.map_err(in_data(&arguments.data))?;
     report::write_run(out, Some(data))?;
     if common.json {
-        print_json(
-            &json!({ "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }),
+        common.print_json(json!({ "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }),
         );
     } else {
         println!("best epoch: {}; run folder: {}", finished.best.epoch, out.display());
@@ -69,7 +68,7 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
     let learned = on_device!(*device, |backend| pollster::block_on(overfit::one_batch(backend, settings, data, &mut tell)));
     let learned = learned.map_err(in_data(&arguments.data))?;
     if common.json {
-        print_json(&json!({ "utterances": learned.utterances, "steps": learned.steps, "loss": learned.loss }));
+        common.print_json(json!({ "utterances": learned.utterances, "steps": learned.steps, "loss": learned.loss }));
     } else {
         println!("one batch of {} utterances is learned: loss {:.5} after {} steps", learned.utterances, learned.loss, learned.steps);
     }
