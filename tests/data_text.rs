@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
-use mcsan::base::remedy::line;
+use mcsan::base::remedy;
 use mcsan::base::words::WordTable;
 use mcsan::corpus::{Split, Utterance, manifest};
 use mcsan::text::{OutOfVocabulary, TextError, TextTable, tokenise, vectors};
@@ -94,7 +94,7 @@ fn read(content: impl AsRef<[u8]>, words: &[&str]) -> Vectors {
 
 /// The one line that reading was refused with.
 fn line(outcome: Vectors) -> String {
-    let message = line(&outcome.unwrap_err());
+    let message = remedy::line(&outcome.unwrap_err());
     println!("{message}");
     assert!(message.contains("vectors") && !message.contains('\n'), "{message}");
     message

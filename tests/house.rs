@@ -123,3 +123,17 @@ fn an_import_that_climbs_is_seen() {
     assert!(against_the_drawing(&drawn, "cli", climbing).is_empty());
     assert_eq!(against_the_drawing(&drawn, "attic", climbing), ["attic is not drawn"]);
 }
+
+#[test]
+fn errors_of_the_library_name_no_option_and_no_command() {
+    let mut found = Vec::new();
+    for file in rust_files(Path::new("src")).into_iter().filter(|file| module_of(file) != "cli") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for message in text.split("#[error(").skip(1).filter_map(|rest| rest.split(")]").next()) {
+            if message.contains(" --") || message.contains("mcsan ") {
+                found.push(format!("{}: {message}", file.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "say it in src/cli/remedy.rs: {found:#?}");
+}

@@ -1,7 +1,7 @@
 //! Everything but plain WAV, by symphonia: FLAC, MP3, Ogg (Vorbis), AAC and ALAC in MP4, bare AAC, AIFF, Matroska.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::catch_unwind;
 use std::path::Path;
 
@@ -123,12 +123,36 @@ impl Decoder {
     }
 }
 
+/// Whether a file is MP4 by its boxes (ISO/IEC 14496-12, 4.2) and none of them is `moov`, the index, which encoders write last.
+fn lacks_index(path: &Path) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    let (mut at, mut kinds) = (0, Vec::new());
+    let mut head = [[0_u8; 4]; 2];
+    while file.seek(SeekFrom::Start(at)).is_ok() && file.read_exact(head.as_flattened_mut()).is_ok() {
+        let [size, kind] = head;
+        kinds.push(kind);
+        let size = match u32::from_be_bytes(size) {
+            1 => {
+                let mut wide = [0; 8];
+                file.read_exact(&mut wide).map_or(0, |()| u64::from_be_bytes(wide))
+            }
+            size => size.into(),
+        };
+        // 0: the last box, to the end of the file.
+        match at.checked_add(size) {
+            Some(next) if size >= 8 => at = next,
+            _ => break,
+        }
+    }
+    kinds.first() == Some(b"ftyp") && !kinds.contains(b"moov")
+}
+
 fn refusal(path: &Path, error: SymphoniaError) -> AudioError {
     let path = path.to_path_buf();
     match error {
         SymphoniaError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => AudioError::HeaderCutShort { path },
         SymphoniaError::IoError(source) => AudioError::Open { path, source },
-        SymphoniaError::Unsupported(what) if what.contains("moov") => {
+        SymphoniaError::Unsupported(_) if lacks_index(&path) => {
             AudioError::Damaged { path, reason: "its index, the moov atom, is missing".into() }
         }
         SymphoniaError::Unsupported(what) => AudioError::Unsupported { path, format: format!("this coding ({what})") },

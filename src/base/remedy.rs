@@ -126,7 +126,7 @@ impl Display for Remedy {
             Self::AddClass => "add it to the classes",
             Self::OtherSamples => "say how the samples are coded, or give a file",
             Self::DrawSvg => "draw it as SVG",
-            Self::Advice(words) => words,
+            Self::Advice(words) => return formatter.write_str(words),
         };
         formatter.write_str(words)
     }

@@ -44,3 +44,21 @@ fn words(remedy: &Remedy) -> String {
 pub fn line(error: &impl Remedied) -> String {
     line_in_words(error, words).split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::BackendError;
+    use crate::train::TrainError;
+
+    #[test]
+    fn a_line_says_what_is_wrong_and_what_to_type() {
+        let absent = BackendError::NoAdapter { wanted: "Voodoo".into(), found: "none".into() };
+        assert_eq!(line(&absent), "no adapter matches 'Voodoo' (found: none); run 'mcsan devices', or use --device cpu");
+        let kept = Some(Remedy::ResumeFrom { path: "run/last.safetensors".into(), step: 7 });
+        let overflow = TrainError::GradientNotFinite { step: 9, kept };
+        let told = "step 9: the gradients overflow float16 even unscaled; lower train.lr, or train with --precision f32, or go on with \
+                    --resume (run/last.safetensors is whole, of step 7)";
+        assert_eq!(line(&overflow), told);
+    }
+}

@@ -2,10 +2,16 @@
 //!
 //! [`Settings`] decide what a run's results are, [`Execution`] where and how fast they are computed; both are plain structs with
 //! defaults. [`Config`] is the two together as `config.toml` has them, and what sets them by words, for files and the command line.
+//!
+//! To add a setting, write a field into its section's `settings!`: its meaning is the doc comment, its default stands behind its
+//! type, and behind that what else holds of it, see [`Rule`]. `mcsan config`, files, `--set`, the flag where `flag(…)` names one,
+//! what a resumed run may change and what tells experiments apart follow from it.
 
 mod document;
 mod execution;
 mod key;
+#[cfg(feature = "files")]
+mod load;
 mod model;
 mod train;
 

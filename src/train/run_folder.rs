@@ -162,7 +162,7 @@ impl RunFolder {
         TrainError::Run { path, reason: format!("cannot be written ({error})"), remedies }
     }
 
-    fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError + '_ {
+    fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError {
         let path = self.path.join(file);
         move |error| self.unwritten(path.clone(), &error)
     }

@@ -142,7 +142,11 @@ fn a_model_of_text_alone_takes_text_alone() {
     assert_ne!(alone["probabilities"], other["probabilities"]);
     let both = predict(folder.path(), &["--run", "run", "--text", "Go away!", "--audio", "absent.wav", "--json"]);
     assert!(both.stderr.contains("--audio is not used: the model of run needs --text alone"), "{}", both.stderr);
-    assert_eq!(both.json(), alone);
+    let both = both.json();
+    assert_eq!(both["probabilities"], alone["probabilities"]);
+    let notes: Vec<_> = both["notes"].as_array().unwrap().iter().filter(|note| note["kind"] == "not_used").collect();
+    assert!(notes.len() == 1 && notes[0]["option"] == "--audio" && notes[0]["needs"] == "--text alone", "{both}");
+    assert_eq!(notes[0]["text"], "--audio is not used: the model of run needs --text alone");
     let missing = predict(folder.path(), &["--run", "run", "--audio", "audio/calm4.wav"]);
     assert!(missing.stderr.contains("run: its model needs --text alone; give --text too"), "{}", missing.stderr);
     assert_eq!(missing.code, Some(1));
