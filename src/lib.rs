@@ -39,7 +39,7 @@
 //!
 //! A kernel `name` is a line in `backend/list.rs`, `backend/ops/name.rs` (equation, operands, work), `backend/cpu/name.rs`,
 //! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/` and its cases in [`check`]; forgetting one does not compile.
-//! A kernel that a model uses is a method of [`tape::Tape`], too.
+//! A layer runs it by [`tape::Tape::apply`].
 //!
 //! # Where the paper's equations are
 //!

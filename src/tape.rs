@@ -1,7 +1,7 @@
 //! Records kernels on the way forward and runs their gradients on the way back.
 //!
-//! The grain is the fused kernel: one method here is one operation of [`crate::backend::ops`]. What its gradient needs is captured when the kernel is
-//! recorded and freed as soon as it has run.
+//! The grain is the fused kernel: one entry is one operation of [`crate::backend::ops`]. What its gradient needs is captured when the
+//! kernel is recorded and freed as soon as it has run.
 
 use std::fmt;
 
@@ -211,8 +211,8 @@ impl<'a, B: Backend> Tape<'a, B> {
         output
     }
 
-    /// Runs an operation and keeps its way back.
-    fn apply<O>(&mut self, operation: &O) -> Var<B>
+    /// Runs an operation and keeps its way back. The kernels of the layers have a method each, as a shorter way to write this.
+    pub fn apply<O>(&mut self, operation: &O) -> Var<B>
     where
         O: Operation<B, Operand = Var<B>>,
         O::On<<B as Storage>::Tensor>: Differentiable<B> + 'a,

@@ -26,3 +26,4 @@ mod reproducible;
 mod shaders;
 mod tiles;
 mod validation;
+mod work;

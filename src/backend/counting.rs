@@ -77,3 +77,32 @@ impl<O: Differentiable<Self, Operand = Shape>> Differentiate<O> for Counting {
 }
 
 impl Backend for Counting {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Ragged;
+    use crate::backend::ops::{Bilstm, LstmWeights};
+    use crate::base::numbers::Precision;
+
+    #[test]
+    fn a_recurrence_costs_its_rows_not_the_longest_sequence_times_the_batch() {
+        let backend = Counting::default();
+        let (inputs, hidden) = (5, 4);
+        let weights = LstmWeights {
+            input: Shape([8 * hidden, inputs]),
+            recurrent: Shape([8 * hidden, hidden]),
+            bias_input: Shape([1, 8 * hidden]),
+            bias_recurrent: Shape([1, 8 * hidden]),
+        };
+        let of = |lengths: &[u32]| {
+            let rows = Ragged::new(&backend, lengths);
+            Bilstm { x: Shape([rows.rows(), inputs]), weights: weights.clone(), rows, precision: Precision::F32 }
+        };
+        let (y, kept) = backend.run_keeping(&of(&[300, 1, 0]));
+        assert_eq!((y, kept.gates), (Shape([301, hidden]), Shape([301, 8 * hidden])));
+        assert_eq!(backend.work().products, (2 * 301 * 8 * hidden * (inputs + hidden)) as f64);
+        let parts: f64 = [0..128, 128..256, 256..300].map(|steps| of(&[300, 1, 0]).recurrence(steps).products).iter().sum();
+        assert_eq!(parts, (2 * 301 * 8 * hidden * hidden) as f64);
+    }
+}

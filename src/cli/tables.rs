@@ -13,7 +13,7 @@ pub fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
     };
     let mut text = format!("{:14}  parameters  MFLOP forward  MFLOP a step\n", "module");
     for module in modules {
-        text += &line(module.name, module.parameters, module.forward, module.step);
+        text += &line(&module.name, module.parameters, module.forward, module.step);
     }
     let sum = |part: fn(&ModuleCost) -> f64| modules.iter().map(part).sum();
     let parameters = modules.iter().map(|module| module.parameters).sum();

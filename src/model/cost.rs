@@ -1,18 +1,22 @@
-//! What a model costs: parameters and arithmetic of each module.
+//! What a model costs: parameters and arithmetic of each module, counted by running the model on a backend without numbers.
 //!
-//! Counted is the matrix work, a multiplication with its addition as two FLOP: convolutions, LSTMs, projections, attention,
-//! feed-forward, classifier. The way back costs each product twice, for its input and for its weights; once where the
-//! input needs no gradient (acoustic features, frozen word vectors).
+//! Counted are matrix products, a multiplication with its addition as two FLOP, as the operations state them
+//! ([`crate::backend::Work::products`]): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
 
-use super::Dimensions;
-use crate::base::numbers::POOL;
+use super::batch::acoustic_rows;
+use super::layers::Pass;
+use super::{Batch, Dimensions};
+use crate::backend::ops::{GroupStatistics, Shape, Tokens};
+use crate::backend::{Counting, Ragged, Work, Write};
+use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::ModelSettings;
+use crate::tape::{Tape, Way};
 
 /// Parameters and work of one module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModuleCost {
-    /// How its parameters' names begin.
-    pub name: &'static str,
+    /// How the names of its parameters and values begin.
+    pub name: String,
     pub parameters: usize,
     /// FLOP of the way forward for one utterance.
     pub forward: f64,
@@ -22,40 +26,66 @@ pub struct ModuleCost {
 
 /// Costs of the modules that a model has, for an utterance of so many acoustic frames and tokens.
 pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
-    let all = super::parameters(settings, dimensions);
-    let variant = settings.variant;
-    let width = settings.hidden as f64;
-    let pooled = frames / POOL as usize;
-    let [audio, text] = [(pooled / POOL as usize) as f64, tokens as f64];
-    let product = |rows: f64, inputs: f64, outputs: f64| 2.0 * rows * inputs * outputs;
-    // Input and recurrent products of four gates in two directions.
-    let lstm = |rows: f64, inputs: f64| product(rows, inputs + width, 8.0 * width);
-    // Four projections and the feed-forward of one stream.
-    let stream = |rows: f64| 4.0 * product(rows, width, width) + 2.0 * product(rows, width, settings.feed_forward as f64);
-    // Scores and weighted sum.
-    let attention = |queries: f64, keys: f64| 2.0 * product(queries, keys, width);
-    let first_convolution = product(frames as f64, 3.0 * dimensions.coefficients as f64, width);
-    let audio_encoder = first_convolution + product(pooled as f64, 3.0 * width, width) + lstm(audio, width);
-    let text_encoder = lstm(text, dimensions.word_width as f64);
-    let frozen = if dimensions.learned_words.is_none() { product(text, dimensions.word_width as f64, 8.0 * width) } else { 0.0 };
-    let layers = settings.layers as f64;
-    let cross = layers * (stream(audio) + stream(text) + 2.0 * attention(audio, text));
-    let [self_audio, self_text] = [audio, text].map(|rows| layers * (stream(rows) + attention(rows, rows)));
-    let classifier = product(1.0, variant.pooled() as f64 * width, width) + product(1.0, width, dimensions.classes as f64);
-    // Name, FLOP forward, FLOP that the way back saves.
-    let modules = [
-        ("audio_encoder", audio_encoder, first_convolution),
-        ("text_encoder", text_encoder, frozen),
-        ("cross", cross, 0.0),
-        ("self_audio", self_audio, 0.0),
-        ("self_text", self_text, 0.0),
-        ("classifier", classifier, 0.0),
-    ];
-    let cost = |(name, forward, saved): (&'static str, f64, f64)| {
-        let own = all.iter().filter(|parameter| parameter.name.split('.').next() == Some(name));
-        ModuleCost { name, parameters: own.map(|parameter| parameter.len()).sum(), forward, step: 3.0 * forward - saved }
+    let model = super::build::<Counting>(settings, dimensions);
+    let mut modules: Vec<ModuleCost> = Vec::new();
+    for parameter in model.parameters() {
+        let name = module_of(&parameter.name);
+        if modules.last().is_none_or(|module| module.name != name) {
+            modules.push(ModuleCost { name: name.into(), parameters: 0, forward: 0.0, step: 0.0 });
+        }
+        if let Some(module) = modules.last_mut() {
+            module.parameters += parameter.len();
+        }
+    }
+
+    let backend = Counting::default();
+    let parameters = Shape([1, model.parameters().len()]);
+    let batch = batch(&backend, dimensions, frames, tokens);
+    let mut tape = Tape::watched(&backend);
+    let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
+    let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
+    let forward = backend.work();
+    let seen = tape.backward(vec![(&logits, logits.value)]).into_seen();
+    let mut add = |name: &str, way: Way, work: Work| {
+        // What no module owns, as position embeddings, has no product.
+        if let Some(module) = modules.iter_mut().find(|module| module.name == module_of(name)) {
+            module.forward += if way == Way::Forward { work.products } else { 0.0 };
+            module.step += work.products;
+        }
     };
-    modules.into_iter().map(cost).filter(|module| module.parameters > 0).collect()
+    // A value is seen when it is computed, its gradient before the way back goes on from it.
+    let mut before = Work::default();
+    for value in seen.iter().filter(|value| value.way == Way::Forward) {
+        add(&value.name, Way::Forward, value.readback - before);
+        before = value.readback;
+    }
+    debug_assert_eq!(before, forward, "the last value of the way forward has a name");
+    let mut after = backend.work();
+    for gradient in seen.iter().rev().filter(|gradient| gradient.way == Way::Back) {
+        add(&gradient.name, Way::Back, after - gradient.readback);
+        after = gradient.readback;
+    }
+    modules
+}
+
+/// The module that a parameter or a value belongs to.
+fn module_of(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+/// One utterance, as the network reads it.
+fn batch(backend: &Counting, dimensions: &Dimensions, frames: usize, tokens: usize) -> Batch<Counting> {
+    let &Dimensions { coefficients, word_width, learned_words, .. } = dimensions;
+    let statistics = Shape([1, coefficients]);
+    Batch {
+        features: Shape([frames, coefficients]),
+        frames: acoustic_rows(backend, &[frames as u32]),
+        normalisation: GroupStatistics { groups: (), mean: statistics, reciprocal_deviation: statistics },
+        tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; tokens], 0),
+        words: Ragged::new(backend, &[tokens as u32]),
+        vectors: Shape(if learned_words.is_none() { [1, word_width] } else { [0, 0] }),
+        labels: (),
+    }
 }
 
 #[cfg(test)]
@@ -76,10 +106,18 @@ mod tests {
     }
 
     #[test]
+    fn a_module_costs_its_products_three_times_but_for_gradients_that_nobody_wants() {
+        let modules = modules(&ModelSettings::default(), &IEMOCAP, 450, 15);
+        let saved: Vec<f64> = modules.iter().map(|module| 3.0 * module.forward - module.step).collect();
+        let [convolution, frozen] = [2.0 * 450.0 * 120.0 * 128.0, 2.0 * 15.0 * 300.0 * 1024.0];
+        assert_eq!(saved, [convolution, frozen, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
     fn every_parameter_belongs_to_a_module_and_a_variant_has_no_others() {
         let of = |variant| modules(&ModelSettings { variant, ..Default::default() }, &IEMOCAP, 450, 15);
         assert_eq!(of(Variant::Full).iter().map(|module| module.parameters).sum::<usize>(), 1_628_935);
-        let names = |variant| of(variant).iter().map(|module| module.name).collect::<Vec<_>>();
+        let names = |variant| of(variant).into_iter().map(|module| module.name).collect::<Vec<_>>();
         assert_eq!(names(Variant::NoText), ["audio_encoder", "self_audio", "classifier"]);
         assert_eq!(names(Variant::NoSelf), ["audio_encoder", "text_encoder", "cross", "classifier"]);
     }

@@ -1,0 +1,63 @@
+//! The work that an operation states is what each backend says it has done.
+
+use mcsan::backend::cpu::Cpu;
+use mcsan::backend::gpu::{Checking, Timing};
+use mcsan::backend::{Clock, Counting, Executions, Storage};
+use mcsan::check::{Case, Kernel};
+
+use crate::common::gpus;
+
+/// The kernels' first cases, forward and back.
+fn cases() -> impl Iterator<Item = Case> {
+    Kernel::ALL.iter().filter_map(|kernel| kernel.cases().into_iter().next())
+}
+
+/// FLOP and bytes of all that ran.
+fn sums(executions: &Executions) -> [f64; 2] {
+    [executions.runs.iter().map(|run| run.flop).sum(), executions.runs.iter().map(|run| run.bytes).sum()]
+}
+
+/// What the operations of a case state.
+fn stated(case: &Case) -> [f64; 2] {
+    let counting = Counting::default();
+    case.record(&counting);
+    [counting.work().flop(), counting.work().bytes]
+}
+
+fn is_near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-12 * a.abs()
+}
+
+/// No test here asks when something was.
+fn clock() -> Clock {
+    Box::new(|| 0.0)
+}
+
+#[test]
+fn the_observer_of_the_reference_is_told_the_work_of_every_call() {
+    let cpu = Cpu::<f32>::new();
+    for case in cases() {
+        cpu.start_profile(clock());
+        case.record(&cpu);
+        let executions = cpu.finish_profile();
+        let ([flop, bytes], [told_flop, told_bytes]) = (stated(&case), sums(&executions));
+        assert!(is_near(flop, told_flop) && is_near(bytes, told_bytes) && bytes > 0.0, "{case}: {executions:?}");
+        assert!(executions.runs.iter().any(|run| run.kernel == case.kernel().name()), "{case}: {executions:?}");
+    }
+}
+
+/// Bytes are more than stated: dispatches move numbers between them.
+#[test]
+fn the_dispatches_of_a_kernel_declare_the_flop_that_its_operation_states() {
+    for (name, gpu) in &gpus("work", &[Checking::Off]) {
+        for case in cases() {
+            gpu.start_profile(Timing::Clock { repeats: 1 }, clock());
+            case.record(gpu);
+            gpu.submit();
+            let executions = pollster::block_on(gpu.finish_profile()).unwrap();
+            let ([flop, bytes], [declared, moved]) = (stated(&case), sums(&executions));
+            assert!(is_near(flop, declared), "{name}, {case}: {flop} FLOP stated, {declared} declared by {executions:?}");
+            assert!(moved >= bytes, "{name}, {case}: {bytes} bytes stated, {moved} declared by {executions:?}");
+        }
+    }
+}
