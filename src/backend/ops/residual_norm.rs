@@ -31,9 +31,9 @@ impl ResidualNorm<Shape> {
         Work::elementwise(10.0, self.x.len(), 4 * self.x.len())
     }
 
-    /// Those of scale and shift, on top of them.
+    /// Those of scale and shift, by themselves.
     pub fn parameter_gradients(&self) -> Work {
-        Work::elementwise(3.0, self.x.len(), 0)
+        Work::elementwise(3.0, self.x.len(), 2 * self.x.len())
     }
 }
 
@@ -66,7 +66,10 @@ impl<B: Storage, T> Operation<B> for ResidualNorm<T> {
 
 impl<B: Storage, T> Differentiable<B> for ResidualNorm<T> {
     fn backward_work(of: &ResidualNorm<Shape>, wanted: &ResidualNorm<bool>) -> Work {
-        let parameters = if wanted.scale || wanted.shift { of.parameter_gradients() } else { Work::default() };
-        of.sum_gradients() + parameters
+        if !wanted.scale && !wanted.shift {
+            return of.sum_gradients();
+        }
+        // Both read the same.
+        of.sum_gradients() + of.parameter_gradients() - Work::elementwise(0.0, 0, 2 * of.x.len())
     }
 }
