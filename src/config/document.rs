@@ -11,25 +11,34 @@ use crate::base::remedy::{Remedied, Remedy};
 /// What a `config.toml` says: what decides a run's results, and where and how fast it computes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
+    /// What decides the results.
     pub settings: Settings,
+    /// Where and how fast they are computed.
     pub execution: Execution,
 }
 
 /// What is wrong with a setting.
 #[derive(Debug, Error)]
 pub enum ConfigError {
+    /// The file cannot be read.
     #[error("{}: {reason}", path.display())]
     File { path: PathBuf, reason: String },
+    /// A line of a file is at fault.
     #[error("{}, line {line}: {error}", path.display())]
     Line { path: PathBuf, line: usize, error: Box<ConfigError> },
+    /// It is no TOML.
     #[error("{reason}")]
     Syntax { reason: String },
-    #[error("unknown setting '{key}'; did you mean {nearest}?")]
+    /// There is no such key.
+    #[error("unknown setting '{key}' (nearest: {nearest})")]
     UnknownKey { key: String, nearest: String },
+    /// An assignment without `=`.
     #[error("'{argument}' is not KEY=VALUE")]
     NoAssignment { argument: String },
+    /// A value that the key does not take.
     #[error("{key} = {value}: expected {allowed}")]
     Value { key: String, value: String, allowed: String },
+    /// A number that no document can hold.
     #[error("an integer is larger than TOML's largest, {}", i64::MAX)]
     TooLarge,
 }

@@ -8,25 +8,32 @@ use crate::base::choice::Choice;
 pub struct Key {
     /// `section.name`
     pub name: &'static str,
+    /// What it is, in a phrase.
     pub meaning: &'static str,
+    /// What kind of value it takes.
     pub kind: Kind,
+    /// What holds of it besides.
     pub rule: Rule,
 }
 
 /// What kind of value a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// A whole number.
     Integer,
+    /// Any number.
     Number,
+    /// True or false.
     Switch,
     /// One of these words, each with its meaning.
     Word(&'static [(&'static str, &'static str)]),
-    /// What [`Rule::words`] say.
+    /// What the setting's words say.
     Text,
 }
 
 /// A type that a setting can have.
 pub trait SettingType {
+    /// What kind of value that is.
     const KIND: Kind;
 }
 

@@ -30,9 +30,13 @@ use crate::base::numbers::MAX_HEAD_SIZE;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// The network.
     pub model: ModelSettings,
+    /// What is taken of the data, and how.
     pub data: DataSettings,
+    /// The training.
     pub train: TrainSettings,
+    /// What it starts from.
     #[serde(rename = "run")]
     pub start: StartSettings,
 }
