@@ -221,7 +221,7 @@ impl Shader {
             let variant: &super::Variant = variant.into();
             (variant, &variant.footprints[{place}])
         }}
-        fn buffers(&self) -> Vec<BufferRange<'_>> {{ vec![{buffers}] }}
+        fn buffers(&self) -> Vec<BufferRange> {{ vec![{buffers}] }}
     }}"
         )?;
         Ok(())

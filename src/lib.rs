@@ -26,7 +26,8 @@
 //! backend/       trait Backend: memory and every kernel of the one list (list.rs); Counting, a backend without numbers
 //!     ops/           one file per kernel: equation, operands, what the way back needs, its work
 //!     cpu/           the reference: one file per kernel, same names, in f32 or f64; an observer of its calls
-//!     gpu/           adapter, device, buffers, dispatch, pipelines, recording, readback; kernels/: one launch file per kernel
+//!     gpu/           layers with private state: device, memory, recording, pipelines, timing; engine/ puts them together;
+//!                    kernels/: one launch file per kernel
 //! dataset/       the prepared file, normalisation, batches on the host
 //! text/ corpus/ audio/ config/   tokens, word vectors; a corpus → utterances; decoding, resampling, MFCC settings; every setting
 //! base/          random numbers, hashes, number types, word tables, tile choices, remedies: imports nothing

@@ -6,13 +6,26 @@ use std::rc::Rc;
 use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu};
 use mcsan::backend::{Clock, Storage};
-use mcsan::base::tiles::{Form, Tile, TileChoice};
+use mcsan::base::tiles::{Form, ProductShape, Tile, TileChoice};
 use mcsan::check::{Case, Kernel, Output};
 
 /// The cases of the kernels that are products, in f32.
 fn products() -> Vec<Case> {
     let kernels = [Kernel::Linear, Kernel::Bilstm];
     kernels.iter().flat_map(|kernel| kernel.cases()).filter(|case| !case.name().contains("mixed")).collect()
+}
+
+/// The products of a case that no tile is chosen for.
+fn rehearse(gpu: &Gpu, case: &Case) -> Vec<ProductShape> {
+    let (outputs, products) = pollster::block_on(gpu.rehearse(case.run(gpu)));
+    let outputs = outputs.expect("a rehearsal does nothing that could fail");
+    assert!(outputs.iter().flat_map(|output| &output.values).all(|&value| value == 0.0), "{case}: a rehearsal computes nothing");
+    products
+}
+
+/// Has the tiles of a case's products timed.
+fn tune(gpu: &Gpu, case: &Case, clock: &Clock) {
+    pollster::block_on(gpu.tune(&rehearse(gpu, case), clock)).expect("the device does its work");
 }
 
 fn run(gpu: &Gpu, case: &Case) -> Vec<Output> {
@@ -53,7 +66,8 @@ fn every_tile_gives_the_same_bits() {
         }
         let again = || gpus("tiles", &checkings).swap_remove(number).1;
         let timed = again();
-        timed.time_tiles(steady_clock(&Rc::default()));
+        let clock = steady_clock(&Rc::default());
+        products().iter().for_each(|case| tune(&timed, case, &clock));
         for (case, expected) in products().iter().zip(&expected) {
             assert_same(&run(&timed, case), expected, &format!("{name}: {case}, timed"));
         }
@@ -70,21 +84,28 @@ fn every_tile_gives_the_same_bits() {
 }
 
 #[test]
-fn a_choice_is_timed_once() {
+fn a_rehearsal_asks_nothing_of_the_device_and_a_choice_is_timed_once() {
     let case = &Kernel::Linear.cases()[0];
     for (name, gpu) in gpus("timed once", &[Checking::Off]) {
-        run(&gpu, case);
-        assert_eq!(gpu.tiles(), [], "{name}: nothing is timed without a clock");
+        let before = gpu.counters();
+        let products = rehearse(&gpu, case);
+        assert_eq!(gpu.counters(), before, "{name}");
+        let expected = run(&gpu, case);
+        assert_eq!(gpu.tiles(), [], "{name}: nothing is timed unless it is asked for");
         if variants_of_linear(&gpu).contains(&"software") {
-            println!("skipped: {name} has nothing to choose");
+            assert_eq!(products, [], "{name}: there is nothing to choose");
             continue;
         }
+        let forms: Vec<Form> = products.iter().map(|product| product.form).collect();
+        assert_eq!(forms, Form::ALL, "{name}: {products:?}");
         let asked = Rc::default();
-        gpu.time_tiles(steady_clock(&asked));
-        run(&gpu, case);
+        let clock = steady_clock(&asked);
+        tune(&gpu, case, &clock);
         let (first, times) = (gpu.tiles(), asked.get());
         assert_eq!((first.len(), times > 0), (3, true), "{name}: {first:?}");
-        run(&gpu, case);
+        assert_eq!(rehearse(&gpu, case), [], "{name}: all is known");
+        pollster::block_on(gpu.tune(&products, &clock)).unwrap();
+        assert_same(&run(&gpu, case), &expected, &name);
         assert_eq!((gpu.tiles(), asked.get()), (first, times), "{name}");
     }
 }
@@ -95,29 +116,38 @@ fn the_fastest_tile_is_chosen_and_a_known_one_is_not_timed() {
     for (name, gpu) in gpus("fastest", &[Checking::Off]) {
         // A clock by which all tiles but the third are slow: it is asked at the begin and at the end of every try.
         gpu.take_tiles([TileChoice::new(Form::Forward, 200, 128, 128, Tile::Small)]);
-        let asked = Rc::new(Cell::new(0usize));
-        let clock = asked.clone();
-        let now = Rc::new(Cell::new(0.0));
-        gpu.time_tiles(Box::new(move || {
-            let call = clock.get();
-            clock.set(call + 1);
+        let asked = Cell::new(0usize);
+        let now = Cell::new(0.0);
+        let clock: Clock = Box::new(move || {
+            let call = asked.replace(asked.get() + 1);
             // Five tries a tile, two calls a try, five tiles a product.
             let tile = call / 10 % 5;
             if call % 2 == 1 {
                 now.set(now.get() + if tile == 2 { 1e6 } else { 2e6 });
             }
             now.get()
-        }));
-        run(&gpu, case);
-        if variants_of_linear(&gpu).contains(&"software") {
+        });
+        if rehearse(&gpu, case).is_empty() {
             println!("skipped: {name} has nothing to choose");
             continue;
         }
+        tune(&gpu, case, &clock);
         let expected = [
             TileChoice::new(Form::Forward, 200, 128, 128, Tile::Small),
             TileChoice::new(Form::BackwardInput, 200, 128, 128, Tile::Square),
             TileChoice::new(Form::BackwardWeight, 200, 128, 128, Tile::Square),
         ];
         assert_eq!(gpu.tiles(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_product_that_is_too_large_to_be_timed_is_left_to_the_rule() {
+    for (name, mut gpu) in gpus("too large to time", &[Checking::Off]) {
+        gpu.restrict_buffers(1 << 20);
+        let product = |rows| ProductShape { form: Form::Forward, rows, inputs: 64, outputs: 64 };
+        pollster::block_on(gpu.tune(&[product(1 << 13), product(64)], &steady_clock(&Rc::default()))).unwrap();
+        let classes: Vec<_> = gpu.tiles().into_iter().map(|choice| choice.class).collect();
+        assert_eq!((classes, gpu.failure()), (vec![product(64).class()], None), "{name}");
     }
 }

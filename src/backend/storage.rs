@@ -93,7 +93,9 @@ pub trait Storage: Sized {
 
     /// Forgets the failure and the recorded work that was not sent yet, and gives unused memory back. What that work was to
     /// write is undefined.
-    fn recover(&self) {}
+    fn recover(&self) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
 
     /// Fails if a kernel is known to have written where it must not (guard words); does nothing where that is not watched.
     fn verify(&self) -> impl Future<Output = Result<()>> {

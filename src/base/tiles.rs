@@ -57,6 +57,27 @@ impl Form {
     }
 }
 
+/// A product of `linear`: of `rows` rows of `inputs` numbers with a weight `[outputs, inputs]`, or a gradient of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProductShape {
+    /// Which product.
+    pub form: Form,
+    /// Rows of x and y.
+    pub rows: usize,
+    /// Columns of x.
+    pub inputs: usize,
+    /// Columns of y.
+    pub outputs: usize,
+}
+
+impl ProductShape {
+    /// The products that it is computed like.
+    pub fn class(self) -> ProductClass {
+        let Self { form, rows, inputs, outputs } = self;
+        ProductClass { form, rows: rows.next_power_of_two(), inputs, outputs }
+    }
+}
+
 /// Products that are computed alike: rows count up to the next power of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProductClass {
@@ -77,7 +98,7 @@ pub struct TileChoice {
 impl TileChoice {
     /// For products of about so many rows.
     pub fn new(form: Form, rows: usize, inputs: usize, outputs: usize, tile: Tile) -> Self {
-        Self { class: ProductClass { form, rows: rows.next_power_of_two(), inputs, outputs }, tile }
+        Self { class: ProductShape { form, rows, inputs, outputs }.class(), tile }
     }
 
     /// The same products by another tile.

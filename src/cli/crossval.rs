@@ -78,14 +78,18 @@ impl Experiment {
         of: &[(String, CrossValidation<'_>)],
     ) -> Result<Vec<Option<Gathered>>, Failure> {
         eprintln!("training on {}", device.name());
-        let tuning = device.tune(common, tiles);
+        device.tune(common, tiles, async |gpu| {
+            for (_, validation) in of {
+                // What goes wrong here goes wrong again in earnest.
+                let _ = validation.rehearse(gpu).await;
+            }
+        })?;
         let mut gathered = Vec::new();
         for (name, validation) in of {
             let mut show = Show { common, name, folds: validation.folds.count(), progress: Progress::new(common) };
             let done =
                 on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
             show.progress.finish();
-            on_device!(*device, |backend| tuning.keep(backend));
             let results = Gathered::write(validation);
             // Where a fold fails, what the others say is written all the same.
             done.map_err(|error| Failure(format!("{name}{}", remedy::line(&error))))?;

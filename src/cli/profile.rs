@@ -128,14 +128,12 @@ pub fn run(common: &Common, arguments: &Profile) -> Done {
     let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, kernels: true, timing };
     eprintln!("profiling {}", device.name());
     let described = device.to_json();
-    let tuning = device.tune(common, &execution.tiles);
+    let once = Plan { warmup: 0, steps: 1, kernels: false, timing };
+    // What goes wrong in a rehearsal goes wrong again in earnest.
+    device.tune(common, &execution.tiles, async |gpu| drop(measure(gpu, once, &subjects, &settings).await))?;
     let (reports, last) = match device {
         Device::Cpu(cpu) => pollster::block_on(profile(&cpu, described, plan, &subjects, &settings, arguments.each)),
-        Device::Gpu(gpu) => {
-            let profiled = pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each));
-            tuning.keep(&*gpu);
-            profiled
-        }
+        Device::Gpu(gpu) => pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each)),
     }?;
     if let (Some(path), Some(measured)) = (&arguments.trace, &last) {
         write(path, &trace(measured).to_string())?;
@@ -227,15 +225,13 @@ fn wrong(error: &SizeError) -> ! {
     Options::command().error(ErrorKind::ValueValidation, error).exit()
 }
 
-/// Measures everything; returns the reports and the last measurement.
-async fn profile<B: Profiled>(
+/// Measures everything.
+async fn measure<B: Profiled>(
     backend: &B,
-    device: serde_json::Value,
     plan: Plan,
     subjects: &[([String; 2], Subject)],
     settings: &Settings,
-    each: bool,
-) -> Result<(Vec<Report>, Option<Measurement>), ProfileError> {
+) -> Result<Vec<Measurement>, ProfileError> {
     let mut measurements = Vec::new();
     for (_, subject) in subjects {
         measurements.push(match subject {
@@ -244,6 +240,19 @@ async fn profile<B: Profiled>(
             Subject::Kernel(case) => work::kernel(backend, plan, case).await?,
         });
     }
+    Ok(measurements)
+}
+
+/// Measures everything and the device's roofs; returns the reports and the last measurement.
+async fn profile<B: Profiled>(
+    backend: &B,
+    device: serde_json::Value,
+    plan: Plan,
+    subjects: &[([String; 2], Subject)],
+    settings: &Settings,
+    each: bool,
+) -> Result<(Vec<Report>, Option<Measurement>), ProfileError> {
+    let mut measurements = measure(backend, plan, subjects, settings).await?;
     // Last, so that the memory it takes does not count.
     let timing = measurements.first().map_or(plan.timing, |measured| measured.timing);
     let peaks = measure_peaks(backend, timing, &Stopwatch::start()).await?;

@@ -1,6 +1,5 @@
 //! `--tiles`: which tiles matrix products are computed with on graphics hardware, and the file that timed choices are kept in.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,11 +8,12 @@ use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 
+use super::Failure;
 use super::arguments::Common;
 use super::device::Device;
 use super::notes::Note;
-use crate::backend::Backend;
-use crate::backend::gpu::{self, shader};
+use crate::backend::Storage;
+use crate::backend::gpu::{self, Gpu, shader};
 use crate::base::hash::fnv1a;
 use crate::base::tiles::TileChoice;
 use crate::config::{TileRule, Tiles};
@@ -44,7 +44,7 @@ impl FromStr for TileSource {
 /// The file of a device's choices.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct TileFile {
     /// Adapter, interface and driver.
     device: String,
     /// Of the text of the shaders that were timed.
@@ -52,20 +52,11 @@ struct Kept {
     tiles: Vec<TileChoice>,
 }
 
-/// Where the choices of a device under way are kept; nowhere where nothing is timed.
-pub struct Tuning<'c> {
-    common: &'c Common,
-    path: Option<PathBuf>,
-    device: String,
-    /// Choices that the file holds.
-    kept: Cell<usize>,
-}
-
 impl Device {
-    /// Takes the tiles that are known, and has the others timed where `--tiles`, else the setting says so.
-    pub fn tune<'c>(&self, common: &'c Common, setting: &Tiles) -> Tuning<'c> {
-        let mut tuning = Tuning { common, path: None, device: String::new(), kept: Cell::new(0) };
-        let Self::Gpu(gpu) = self else { return tuning };
+    /// Chooses the tiles for some work that is to come, where `--tiles`, else the setting says so: takes those that are known,
+    /// goes through the work without doing it, and times the others that it needs. New choices are kept in the file.
+    pub fn tune(&self, common: &Common, setting: &Tiles, work: impl AsyncFnOnce(&Gpu)) -> Result<(), Failure> {
+        let Self::Gpu(gpu) = self else { return Ok(()) };
         let (rule, listed) = match setting {
             Tiles::By(rule) => (*rule, &[][..]),
             Tiles::Chosen(choices) => (TileRule::Auto, &choices[..]),
@@ -75,49 +66,45 @@ impl Device {
             Some(TileSource::By(rule)) => (*rule, None),
             Some(TileSource::File(path)) => (TileRule::Timed, Some(path.clone())),
         };
-        let software = gpu.info().device_type == wgpu::DeviceType::Cpu;
         if rule == TileRule::Fixed {
-            return tuning;
+            return Ok(());
         }
-        if rule == TileRule::Timed || !software {
-            tuning.device = gpu::describe(gpu.info());
-            tuning.path = file.or_else(|| Some(cache_folder()?.join("mcsan").join(file_name(&tuning.device))));
-            let kept = tuning.path.as_deref().and_then(|path| read(path, &tuning.device)).unwrap_or_default();
-            tuning.kept.set(kept.len());
-            gpu.take_tiles(kept);
-            gpu.time_tiles(Stopwatch::start().clock());
+        let is_software = gpu.info().device_type == wgpu::DeviceType::Cpu;
+        if rule == TileRule::Auto && is_software {
+            gpu.take_tiles(listed.iter().copied());
+            return Ok(());
         }
+        let device = gpu::describe(gpu.info());
+        let path = file.or_else(|| Some(cache_folder()?.join("mcsan").join(file_name(&device))));
+        let known = path.as_deref().and_then(|path| read(path, &device)).unwrap_or_default();
+        let kept = known.len();
+        gpu.take_tiles(known);
         gpu.take_tiles(listed.iter().copied());
-        tuning
-    }
-}
-
-impl Tuning<'_> {
-    /// Writes the choices where there are more than the file holds. It is no failure where that cannot be: they are timed again.
-    pub fn keep<B: Backend>(&self, backend: &B) {
-        let tiles = backend.tiles();
-        let Some(path) = self.path.as_deref().filter(|_| tiles.len() > self.kept.get()) else { return };
-        self.kept.set(tiles.len());
-        let kept = Kept { device: self.device.clone(), shaders: shaders(), tiles };
-        if let Err(error) = write(path, &kept) {
-            // Said once.
-            self.kept.set(usize::MAX);
-            self.common.note(Note::TilesNotKept { path: path.display().to_string(), error: error.to_string() });
+        pollster::block_on(async {
+            let ((), products) = gpu.rehearse(work(gpu)).await;
+            gpu.tune(&products, &Stopwatch::start().clock()).await
+        })?;
+        let tiles = gpu.tiles();
+        if let Some(path) = path.filter(|_| tiles.len() > kept)
+            && let Err(error) = write(&path, &TileFile { device, shaders: shaders(), tiles })
+        {
+            common.note(Note::TilesNotKept { path: path.display().to_string(), error: error.to_string() });
         }
+        Ok(())
     }
 }
 
 /// What the file holds; nothing where it is none, or of another device or other shaders.
 fn read(path: &Path, device: &str) -> Option<Vec<TileChoice>> {
-    let kept: Kept = toml::from_str(&fs::read_to_string(path).ok()?).ok()?;
-    (kept.device == device && kept.shaders == shaders()).then_some(kept.tiles)
+    let file: TileFile = toml::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    (file.device == device && file.shaders == shaders()).then_some(file.tiles)
 }
 
-fn write(path: &Path, kept: &Kept) -> io::Result<()> {
+fn write(path: &Path, content: &TileFile) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let text = toml::to_string_pretty(kept).map_err(io::Error::other)?;
+    let text = toml::to_string_pretty(content).map_err(io::Error::other)?;
     let head = "# The tiles that this device computes matrix products with the fastest. mcsan makes this file; it may be deleted.\n";
     replace_file(path, |file| write!(file, "{head}{text}"))
 }
@@ -154,11 +141,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new").join("tiles.toml");
         let tiles = vec!["forward 1024x128x512 128x64".parse().unwrap(), "backward_weight 64x4x8 64x64-narrow".parse().unwrap()];
-        let kept = Kept { device: "one".into(), shaders: shaders(), tiles };
+        let kept = TileFile { device: "one".into(), shaders: shaders(), tiles };
         write(&path, &kept).unwrap();
         assert_eq!(read(&path, "one").as_ref(), Some(&kept.tiles));
         assert_eq!(read(&path, "other"), None);
-        write(&path, &Kept { shaders: "other".into(), ..kept }).unwrap();
+        write(&path, &TileFile { shaders: "other".into(), ..kept }).unwrap();
         assert_eq!(read(&path, "one"), None);
         for text in ["", "tiles = 3", "device = \"one\"\nshaders = \"\"\ntiles = [\"forward\"]", "\u{0}"] {
             fs::write(&path, text).unwrap();

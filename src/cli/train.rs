@@ -13,8 +13,8 @@ use crate::backend::gpu::Checking;
 use crate::config::{Config, ConfigError, Settings};
 use crate::dataset::Dataset;
 use crate::report;
-use crate::train::overfit;
-use crate::train::run::{Event, Start, Training, files};
+use crate::train::run::{Start, Training, files};
+use crate::train::{overfit, rehearse};
 
 pub fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
@@ -31,16 +31,12 @@ pub fn run(common: &Common, arguments: &Train) -> Done {
 fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, device: &Device, out: &Path) -> Done {
     let Config { settings, execution } = config;
     let mut progress = Progress::new(common);
-    let tuning = device.tune(common, &execution.tiles);
+    // What goes wrong in a rehearsal goes wrong again in earnest.
+    device.tune(common, &execution.tiles, async |gpu| drop(rehearse(gpu, settings, data).await))?;
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let execution = execution.clone();
     let training = Training { settings: settings.clone(), out: Some(out.to_owned()), start, execution, ..Training::of(data) };
-    let finished = on_device!(*device, |backend| pollster::block_on(training.run_on(backend, &mut |event| {
-        if let Event::Epoch { .. } = event {
-            tuning.keep(backend);
-        }
-        progress.show(&event)
-    })));
+    let finished = on_device!(*device, |backend| pollster::block_on(training.run_on(backend, &mut |event| { progress.show(&event) })));
     progress.finish();
     let finished = finished.map_err(in_data(&arguments.data))?;
     report::write_run(out, Some(data))?;

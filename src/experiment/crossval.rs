@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::run::{self, Start, Training, files};
-use crate::train::{Evaluation, Metrics};
+use crate::train::{Evaluation, Metrics, TrainError, rehearse};
 
 /// What a cross-validation tells while it goes on.
 pub enum Event<'e> {
@@ -100,6 +100,14 @@ impl<'c> CrossValidation<'c> {
             claim.finish();
         }
         Ok(())
+    }
+
+    /// Rehearses the training of a fold (see [`rehearse`]); the others' batches are of about the same sizes.
+    ///
+    /// # Errors
+    /// Those of the training.
+    pub async fn rehearse<B: Backend>(&self, backend: &B) -> Result<(), TrainError> {
+        rehearse(backend, &self.config.settings, &self.folds.dataset(self.data, 1)).await
     }
 
     /// Trains a fold, from where an interrupted run left a checkpoint, and writes its report. The one place that starts a run.

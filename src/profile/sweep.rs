@@ -171,7 +171,7 @@ pub async fn sweep<B: Profiled>(
             // What fits is worth showing.
             Err(error) if error.smaller_batch_helps() && points.len() >= LEAST_VALUES => {
                 ended = Some(format!("{}={value}: {error}", sweep.size.name()));
-                backend.recover();
+                backend.recover().await;
                 break;
             }
             measured => measured?,
@@ -185,7 +185,7 @@ pub async fn sweep<B: Profiled>(
             first_step_ms: measured.first / 1e6,
             held_bytes: measured.counters.map(|counters| counters.held_bytes),
         });
-        backend.recover();
+        backend.recover().await;
     }
     let line = |figure: &dyn Fn(&Point) -> Option<f64>| {
         let points: Option<Vec<[f64; 2]>> = points.iter().map(|point| Some([point.value as f64, figure(point)?])).collect();

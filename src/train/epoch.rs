@@ -203,7 +203,7 @@ impl<'r, B: Backend> Run<'r, B> {
                 }
                 Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() => {
                     // Nothing was updated: the step is done anew.
-                    self.backend.recover();
+                    self.backend.recover().await;
                     self.parts = (2 * self.parts).min(utterances.len());
                     observe(Event::Split { step, parts: self.parts, error: &error });
                 }
@@ -292,10 +292,9 @@ impl<'r, B: Backend> Run<'r, B> {
         })
     }
 
-    /// Writes where the run stands, and the best model where that is `new`; before them the tiles that it goes on with.
+    /// Writes where the run stands, and the best model where that is `new`.
     async fn keep(&self, log: &mut RunFolder, new: bool) -> Result<(), TrainError> {
         let last = self.snapshot(log).await?;
-        log.tiles(self.backend, self.data)?;
         log.checkpoints(self.best.as_ref().filter(|_| new), &last)
     }
 

@@ -57,7 +57,7 @@ pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, 
         // Results do not depend on what else is in a batch, so where the device has no room for one, fewer at a time do.
         match backend.failure() {
             Some(error) if error.smaller_batch_helps() && part.len() > 1 => {
-                backend.recover();
+                backend.recover().await;
                 size = part.len() / 2;
                 continue;
             }

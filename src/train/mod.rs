@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod overfit;
 #[cfg(feature = "files")]
 pub mod predict;
+mod rehearsal;
 #[cfg(feature = "files")]
 pub mod run;
 #[cfg(feature = "files")]
@@ -27,6 +28,7 @@ pub use evaluate::Evaluation;
 pub use metrics::Metrics;
 #[cfg(feature = "files")]
 pub use predict::{CrossAttention, Inference, Predictor, Spoken};
+pub use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;
 pub use session::{Session, Weights};

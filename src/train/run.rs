@@ -10,7 +10,7 @@ use super::evaluate::Evaluation;
 use super::metrics::Metrics;
 use super::run_folder::{Kept, RunFolder};
 use crate::backend::{Backend, BackendError, Device};
-use crate::config::{Config, Execution, Settings};
+use crate::config::{Config, Execution, Settings, Tiles};
 use crate::dataset::Dataset;
 use crate::model::cost::{self, ModuleCost};
 use crate::on_device;
@@ -126,7 +126,11 @@ impl<'t> Training<'t> {
     /// change the run.
     pub async fn run_on<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
         let Self { data, settings, .. } = self;
-        let config = Config { settings: settings.clone(), execution: self.execution.clone() };
+        let mut config = Config { settings: settings.clone(), execution: self.execution.clone() };
+        let tiles = backend.tiles();
+        if !tiles.is_empty() {
+            config.execution.tiles = Tiles::Chosen(tiles);
+        }
         let kept = match (self.start, &self.out) {
             (Start::Resume, Some(folder)) => Kept::load(folder, settings, data)?,
             _ => None,

@@ -16,9 +16,8 @@ use super::metrics::Metrics;
 use super::run::files;
 use super::tensorboard::EventFile;
 use super::{Scaling, TrainError, vocabulary};
-use crate::backend::Backend;
 use crate::base::remedy::Remedy;
-use crate::config::{Config, Schedule, Settings, Tiles};
+use crate::config::{Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
@@ -84,13 +83,10 @@ pub(super) struct StepLine {
 /// A run's folder, open for writing.
 pub(super) struct RunFolder {
     path: PathBuf,
-    config: Config,
     metrics: File,
     events: EventFile,
     /// Step of the last checkpoint that was written.
     pub kept_step: Option<u64>,
-    /// Choices of tiles that stand in the settings.
-    tiles: usize,
 }
 
 impl RunFolder {
@@ -111,7 +107,7 @@ impl RunFolder {
         }
         let metrics = File::create(path.join(files::METRICS)).map_err(&denied)?;
         let events = EventFile::create(&tensorboard, None).map_err(&denied)?;
-        Ok(Self { path: path.into(), config: config.clone(), metrics, events, kept_step: None, tiles: 0 })
+        Ok(Self { path: path.into(), metrics, events, kept_step: None })
     }
 
     /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
@@ -137,18 +133,7 @@ impl RunFolder {
         replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
         let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
         let events = EventFile::create(&path.join(files::TENSORBOARD), Some(step)).map_err(&denied)?;
-        Ok((Self { path: path.into(), config: config.clone(), metrics, events, kept_step: Some(step), tiles: 0 }, losses))
-    }
-
-    /// Writes the settings anew where the device has found tiles since.
-    pub fn tiles<B: Backend>(&mut self, backend: &B, data: &Dataset) -> Result<(), TrainError> {
-        let tiles = backend.tiles();
-        if tiles.len() > self.tiles {
-            self.tiles = tiles.len();
-            self.config.execution.tiles = Tiles::Chosen(tiles);
-            write_config(&self.path, &self.config, &backend.device_name(), data)?;
-        }
-        Ok(())
+        Ok((Self { path: path.into(), metrics, events, kept_step: Some(step) }, losses))
     }
 
     /// What there is to go on from.

@@ -1,119 +1,38 @@
-//! An open device: how it is opened, what it offers, how its failures are kept.
+//! An open device: its queue, what it offers and allows, what it was asked for, and its first failure.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashMap};
-use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::Cell;
 
 use super::adapter::describe;
 use super::counters::Counters;
-use super::memory::{Pool, Storage, Tensor};
-use super::pipelines::Pipelines;
-use super::profiler::Profiler;
-use super::recording::{ARGUMENT_BYTES, Recording};
-use super::requirements::{Capabilities, Feature};
-use super::shader::{Shader, Variant};
-use super::tiles::Tiles;
+use super::fault::{Fault, one_line};
+use super::requirements::{Capabilities, Feature, check_requirements};
+use super::shader::{Footprint, Shader, Variant};
 use crate::backend::{BackendError, Result};
+use crate::base::remedy::Remedy;
 
-/// How shaders are compiled and buffers laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Checking {
-    /// As users run: no run-time checks in shaders, pooled buffers.
-    #[default]
-    Off,
-    /// naga's loop bounds and index checks in every shader.
-    Shaders,
-    /// Outputs filled with NaN beforehand, and guard words after each of them.
-    Guards,
-    /// Both.
-    All,
-}
-
-impl Checking {
-    pub(super) fn shaders(self) -> bool {
-        matches!(self, Self::Shaders | Self::All)
-    }
-
-    pub(super) fn guards(self) -> bool {
-        matches!(self, Self::Guards | Self::All)
-    }
-}
-
-/// How a device is opened.
-#[derive(Debug, Clone, Default)]
-pub struct Opening {
-    pub checking: Checking,
-    /// Allows just these, whatever the adapter offers; else all that it offers of the limits used here.
-    pub limits: Option<wgpu::Limits>,
-    /// Opens the device as if its adapter lacked these.
-    pub without: Vec<Feature>,
-}
-
-impl From<Checking> for Opening {
-    fn from(checking: Checking) -> Self {
-        Self { checking, ..Self::default() }
-    }
-}
-
-/// The first failure of a device, shared with its callbacks.
-#[derive(Clone, Default)]
-pub(super) struct Fault(Arc<Mutex<Option<BackendError>>>);
-
-impl Fault {
-    fn set(&self, error: BackendError) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-    }
-
-    pub(super) fn get(&self) -> Option<BackendError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-/// A device with its queue, pipelines, free buffers and the work recorded since the last submission.
-pub struct Gpu {
-    pub(super) device: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
-    pub(super) info: wgpu::AdapterInfo,
-    pub(super) limits: wgpu::Limits,
-    pub(super) capabilities: Capabilities,
+/// The lowest layer of a [`Gpu`](super::Gpu).
+pub(super) struct OpenDevice {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    capabilities: Capabilities,
     /// Features that the device was opened without though its adapter has them.
     without: Vec<Feature>,
-    pub(super) checking: Checking,
-    pub(super) fault: Fault,
-    pub(super) pool: Rc<Pool>,
-    /// Free buffers that results are copied to for the host.
-    pub(super) staging: Pool,
-    pub(super) pipelines: RefCell<Pipelines>,
-    pub(super) recording: RefCell<Recording>,
-    /// Arguments of the dispatches of one submission, at multiples of the device's alignment.
-    pub(super) arguments: wgpu::Buffer,
-    /// Every guarded buffer and the words of it that kernels may touch.
-    pub(super) guarded: RefCell<Vec<(Rc<Storage>, usize)>>,
-    /// Sources that stand in for the built-in ones, by shader and variant.
-    pub(super) substitutes: HashMap<(&'static str, &'static str), String>,
-    /// Tables that kernels read, by name and number of columns.
-    pub(super) tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
+    fault: Fault,
     counters: Cell<Counters>,
-    /// There while a profile is made.
-    pub(super) profiler: RefCell<Option<Profiler>>,
-    pub(super) tiles: RefCell<Tiles>,
 }
 
 /// Invocations of a subgroup that the variants `software` are made for.
 const SUBGROUP: u32 = 8;
 
-impl Gpu {
-    /// Opens a device.
+impl OpenDevice {
+    /// Opens a device with the limits given, else with all that the adapter offers of those used here, as if it lacked the
+    /// features `without`.
     ///
     /// # Errors
     /// [`BackendError::NoDevice`], also where the adapter offers less than the limits asked for.
-    pub async fn open(adapter: &wgpu::Adapter, opening: impl Into<Opening>) -> Result<Self> {
-        let Opening { checking, limits, mut without } = opening.into();
+    pub async fn open(adapter: &wgpu::Adapter, limits: Option<wgpu::Limits>, mut without: Vec<Feature>) -> Result<Self> {
         let info = adapter.get_info();
         let limits = limits.unwrap_or_else(|| usual_limits(adapter));
         without.retain(|feature| adapter.features().intersects(feature.features()));
@@ -135,60 +54,28 @@ impl Gpu {
             .request_device(&descriptor)
             .await
             .map_err(|error| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&error.to_string()) })?;
-        let fault = Fault::default();
-        let uncaptured = fault.clone();
-        device.on_uncaptured_error(Arc::new(move |error| {
-            uncaptured.set(match &error {
-                wgpu::Error::OutOfMemory { .. } => BackendError::OutOfMemory { detail: one_line(&error.to_string()) },
-                _ => BackendError::Refused { detail: one_line(&error.to_string()) },
-            });
-        }));
-        let lost = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                lost.set(BackendError::DeviceLost { detail: one_line(&message) });
-            }
-        });
-        let arguments = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("arguments"),
-            size: ARGUMENT_BYTES,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Ok(Self {
-            device,
-            queue,
-            info,
-            limits,
-            capabilities,
-            without,
-            checking,
-            fault,
-            pool: Rc::default(),
-            staging: Pool::default(),
-            pipelines: RefCell::default(),
-            recording: RefCell::default(),
-            arguments,
-            guarded: RefCell::default(),
-            substitutes: HashMap::new(),
-            tables: RefCell::default(),
-            counters: Cell::default(),
-            profiler: RefCell::default(),
-            tiles: RefCell::default(),
-        })
+        let fault = Fault::of(&device);
+        Ok(Self { device, queue, info, limits, capabilities, without, fault, counters: Cell::default() })
     }
 
-    /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants
-    /// `software` are made for.
-    pub(super) fn is_software(&self) -> bool {
-        self.info.device_type == wgpu::DeviceType::Cpu
-            && self.capabilities.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
-            && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [SUBGROUP; 2]
+    pub fn wgpu(&self) -> &wgpu::Device {
+        &self.device
     }
 
-    /// The optional features that a kernel may use here.
-    pub fn fast_paths(&self) -> Vec<Feature> {
-        Feature::ALL.into_iter().filter(|feature| self.capabilities.features.contains(feature.features())).collect()
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.info
+    }
+
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// Features that the device was opened without though its adapter has them.
@@ -196,13 +83,8 @@ impl Gpu {
         &self.without
     }
 
-    /// The variants (names of shader and variant) that were compiled so far, which is those that were asked to run.
-    pub fn variants_run(&self) -> BTreeSet<(&'static str, &'static str)> {
-        self.pipelines.borrow().variants()
-    }
-
     /// One line that names the adapter with its interface and driver, and the features that it is used without.
-    pub(super) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let adapter = describe(&self.info);
         match &self.without[..] {
             [] => adapter,
@@ -210,55 +92,68 @@ impl Gpu {
         }
     }
 
-    /// The adapter's own description.
-    pub fn info(&self) -> &wgpu::AdapterInfo {
-        &self.info
+    /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants
+    /// `software` are made for.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+            && self.capabilities.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
+            && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [SUBGROUP; 2]
     }
 
-    /// What the device was asked for so far.
+    /// Bytes of the largest buffer that a kernel can bind whole.
+    pub fn largest_buffer(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
+    /// Allows no buffer larger than so many bytes.
+    pub fn restrict_buffers(&mut self, bytes: u64) {
+        self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
+    }
+
+    /// FLOP after which work is sent, so that no submission runs into a driver's watchdog (about two seconds).
+    pub fn work_per_submission(&self) -> f64 {
+        match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 100e9,
+            _ => 10e9,
+        }
+    }
+
+    /// Whether it can run an entry point of a variant.
+    ///
+    /// # Errors
+    /// [`BackendError::Feature`] or [`BackendError::Limit`].
+    pub fn check(&self, shader: &Shader, variant: &Variant, footprint: &Footprint) -> Result<()> {
+        check_requirements(shader, variant, &self.capabilities)?;
+        check_limits(footprint, &self.limits)
+    }
+
     pub fn counters(&self) -> Counters {
         self.counters.get()
     }
 
-    pub(super) fn count(&self, add: impl FnOnce(&mut Counters)) {
+    pub fn count(&self, add: impl FnOnce(&mut Counters)) {
         let mut counters = self.counters.get();
         add(&mut counters);
         self.counters.set(counters);
     }
 
-    /// Compiles `source` in place of a variant of a shader: to try a change to a kernel, or to prove that a check sees a wrong
-    /// one. Its bindings must be the variant's.
-    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static Variant, source: String) {
-        self.substitutes.insert((shader.name, variant.name), source);
-        self.pipelines.get_mut().forget(shader, variant);
-    }
-
-    /// Allows no buffer larger than so many bytes, as a smaller device would: to see what a program does there.
-    pub fn restrict_buffers(&mut self, bytes: u64) {
-        self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
-    }
-
-    /// Forgets the failure, and all that it may have left unfinished.
-    pub(super) fn forget_failure(&self) {
-        // Lists may belong to what outlives the failure.
-        self.upload_lists();
-        *self.recording.borrow_mut() = Recording::default();
-        self.tables.borrow_mut().clear();
-        let freed = self.pool.clear() + self.staging.clear();
-        self.count(|counters| counters.held_bytes -= freed);
-        // Memory is given back when the work that uses it is done.
-        self.wait();
-        self.fault.clear();
-    }
-
-    /// Waits for all that was sent; a failure of this wait shows in the next read.
-    pub(super) fn wait(&self) {
-        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+    /// Writes to a buffer before all work that is sent from here on.
+    pub fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, 0, bytes);
+        self.count(|counters| counters.uploaded(bytes.len()));
     }
 
     /// Keeps the first failure; the next read returns it.
-    pub(super) fn fail(&self, error: BackendError) {
+    pub fn fail(&self, error: BackendError) {
         self.fault.set(error);
+    }
+
+    pub fn failure(&self) -> Option<BackendError> {
+        self.fault.get()
+    }
+
+    pub fn forget_failure(&self) {
+        self.fault.clear();
     }
 }
 
@@ -275,7 +170,21 @@ fn usual_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     }
 }
 
-/// An error's text without its line breaks.
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Compares what an entry point takes with what a device offers.
+///
+/// # Errors
+/// [`BackendError::Limit`]: beyond it, dispatches would silently do nothing.
+pub fn check_limits(footprint: &Footprint, limits: &wgpu::Limits) -> Result<()> {
+    let Footprint { entry, workgroup_size, workgroup_memory } = *footprint;
+    let needs = [
+        ("workgroup memory in bytes", workgroup_memory, limits.max_compute_workgroup_storage_size),
+        ("invocations in a workgroup", workgroup_size.iter().product(), limits.max_compute_invocations_per_workgroup),
+        ("storage buffers", entry.bindings.len() as u32, limits.max_storage_buffers_per_shader_stage),
+    ];
+    match needs.into_iter().find(|&(_, needed, limit)| needed > limit) {
+        None => Ok(()),
+        Some((what, needed, limit)) => {
+            Err(BackendError::Limit { kernel: entry.shader, what, needed: needed.into(), limit: limit.into(), remedy: Remedy::OtherDevice })
+        }
+    }
 }

@@ -1,32 +1,37 @@
 //! The kernels as WGSL shaders on wgpu: Vulkan, Metal, DX12 or GL.
 //!
-//! [`Gpu`] allocates, records and submits; `kernels/` decides what each shader gets; [`shader`] is the table of shaders
-//! that `build/` reads from `shaders/`. Work is recorded as commands and sent when that is asked for, when a
-//! result is waited for, or when it grows large.
+//! [`Gpu`] is layers, each with state of its own, put together in [`engine`]: the open device, its limits and its first
+//! failure ([`device`]); its memory ([`memory`]); what it is to do, as names, ranges and numbers ([`recording`]); compiled
+//! variants ([`pipelines`]); times ([`timing`]); chosen tiles ([`tiles`]). `kernels/` decides what each shader gets; [`shader`]
+//! is the table of shaders that `build/` reads from `shaders/`.
+//!
+//! Work is recorded and sent when that is asked for, when a result is waited for, or when it grows large. Nothing here blocks,
+//! reads a clock or a file: one waits in async functions alone ([`waiting`]).
 
 mod adapter;
-mod buffers;
 mod counters;
 mod device;
-mod dispatch;
+mod engine;
+mod fault;
 mod kernels;
 mod memory;
+mod opening;
 mod pipelines;
-mod profiler;
-mod readback;
 mod recording;
 mod requirements;
 pub mod shader;
 mod tiles;
+mod timing;
+mod waiting;
 
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
-pub use device::{Checking, Gpu, Opening};
-pub use dispatch::check_limits;
-pub use memory::{BufferRange, Tensor, Words};
-pub use profiler::Timing;
-pub use readback::Readback;
+pub use device::check_limits;
+pub use engine::{Gpu, Readback};
+pub use memory::{BufferId, BufferRange, Tensor, Words};
+pub use opening::{Checking, Opening};
 pub use requirements::{Capabilities, Feature, Requirement, check_requirements};
+pub use timing::Timing;
 
 use super::{Backend, BackendError, Result, Storage};
 use crate::base::tiles::TileChoice;
@@ -80,11 +85,11 @@ impl Storage for Gpu {
     }
 
     fn failure(&self) -> Option<BackendError> {
-        self.fault.get()
+        self.first_failure()
     }
 
-    fn recover(&self) {
-        self.forget_failure();
+    async fn recover(&self) {
+        self.forget_failure().await;
     }
 
     async fn verify(&self) -> Result<()> {

@@ -1,9 +1,9 @@
 //! Pipelines: those that a submission is the first to need are compiled together, when it is sent.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
-use super::device::Gpu;
-use super::recording::Command;
+use super::device::OpenDevice;
 use super::shader::{Entry, Shader, Variant};
 
 /// An entry point of a shader's variant.
@@ -16,6 +16,8 @@ pub(super) struct EntryPoint {
 
 /// Shader and variant.
 type ModuleKey = (&'static str, &'static str);
+/// Shader and entry point: variants bind the same.
+type LayoutKey = (&'static str, &'static str);
 /// Shader, entry point, variant.
 type PipelineKey = (&'static str, &'static str, &'static str);
 
@@ -24,81 +26,82 @@ impl EntryPoint {
         (self.shader.name, self.variant.name)
     }
 
+    fn layout_key(&self) -> LayoutKey {
+        (self.shader.name, self.entry.name)
+    }
+
     fn key(&self) -> PipelineKey {
         (self.shader.name, self.entry.name, self.variant.name)
     }
 }
 
+/// The pipelines of a device.
+pub(super) struct Pipelines {
+    /// Whether shaders check their indices and loops as they run.
+    checks: bool,
+    compiled: RefCell<Compiled>,
+    /// Sources that stand in for the built-in ones.
+    substitutes: HashMap<ModuleKey, String>,
+}
+
 /// What was compiled so far.
 #[derive(Default)]
-pub(super) struct Pipelines {
-    /// By shader and entry point: variants bind the same.
-    layouts: HashMap<(&'static str, &'static str), wgpu::BindGroupLayout>,
+struct Compiled {
+    layouts: HashMap<LayoutKey, wgpu::BindGroupLayout>,
     /// WGSL that is parsed and validated.
     modules: HashMap<ModuleKey, wgpu::ShaderModule>,
     pipelines: HashMap<PipelineKey, wgpu::ComputePipeline>,
 }
 
 impl Pipelines {
-    /// The pipeline of an entry point that was compiled.
-    pub fn get(&self, point: &EntryPoint) -> Option<&wgpu::ComputePipeline> {
-        self.pipelines.get(&point.key())
+    pub fn new(checks: bool) -> Self {
+        Self { checks, compiled: RefCell::default(), substitutes: HashMap::new() }
     }
 
-    /// Forgets what was made from a variant.
-    pub fn forget(&mut self, shader: &Shader, variant: &Variant) {
-        let forgotten = (shader.name, variant.name);
-        self.modules.remove(&forgotten);
-        self.pipelines.retain(|&(shader, _, variant), _| (shader, variant) != forgotten);
+    /// The pipeline of an entry point that was compiled, and the layout of what it binds.
+    pub fn get(&self, point: &EntryPoint) -> Option<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
+        let compiled = self.compiled.borrow();
+        Some((compiled.pipelines.get(&point.key())?.clone(), compiled.layouts.get(&point.layout_key())?.clone()))
+    }
+
+    /// Compiles `source` in place of a variant.
+    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static Variant, source: String) {
+        let module = (shader.name, variant.name);
+        self.substitutes.insert(module, source);
+        let compiled = self.compiled.get_mut();
+        compiled.modules.remove(&module);
+        compiled.pipelines.retain(|&(shader, _, variant), _| (shader, variant) != module);
     }
 
     /// The variants that pipelines were made from.
     pub fn variants(&self) -> BTreeSet<ModuleKey> {
-        self.pipelines.keys().map(|&(shader, _, variant)| (shader, variant)).collect()
-    }
-}
-
-impl Gpu {
-    /// The layout of what an entry point binds.
-    pub(super) fn layout(&self, shader: &Shader, entry: &Entry) -> wgpu::BindGroupLayout {
-        let make = || {
-            let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
-            let layout_entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
-                count: None,
-            };
-            let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, true)];
-            entries.extend(entry.bindings.iter().map(|binding| layout_entry(binding.index, storage(!binding.writable), false)));
-            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(entry.name), entries: &entries })
-        };
-        self.pipelines.borrow_mut().layouts.entry((shader.name, entry.name)).or_insert_with(make).clone()
+        self.compiled.borrow().pipelines.keys().map(|&(shader, _, variant)| (shader, variant)).collect()
     }
 
-    /// Compiles what some commands need and no command before them did.
-    pub(super) fn compile_for(&self, commands: &[Command]) {
-        let mut pipelines = self.pipelines.borrow_mut();
-        let Pipelines { layouts, modules, pipelines } = &mut *pipelines;
-        let mut missing: Vec<EntryPoint> = commands.iter().filter_map(Command::dispatch).map(|dispatch| dispatch.point).collect();
-        missing.retain(|point| !pipelines.contains_key(&point.key()));
+    /// Compiles what was not compiled before.
+    pub fn compile(&self, device: &OpenDevice, needed: impl Iterator<Item = EntryPoint>) {
+        let Compiled { layouts, modules, pipelines } = &mut *self.compiled.borrow_mut();
+        let mut missing: Vec<EntryPoint> = needed.filter(|point| !pipelines.contains_key(&point.key())).collect();
         missing.sort_by_key(EntryPoint::key);
         missing.dedup_by_key(|point| point.key());
+        for point in &missing {
+            layouts.entry(point.layout_key()).or_insert_with(|| layout(device.wgpu(), point.entry));
+        }
         let mut unread = missing.clone();
         unread.retain(|point| !modules.contains_key(&point.module_key()));
         unread.sort_by_key(EntryPoint::module_key);
         unread.dedup_by_key(|point| point.module_key());
-        let checks = self.checking.shaders();
-        let (device, substitutes) = (&self.device, &self.substitutes);
         // A GL context is one thread's at a time.
-        let make_at_once = self.info.backend != wgpu::Backend::Gl;
-        let made = make_all(make_at_once, &unread, |point| module(device, point, substitutes.get(&point.module_key()), checks));
+        let make_at_once = device.info().backend != wgpu::Backend::Gl;
+        let (checks, substitutes) = (self.checks, &self.substitutes);
+        let device_of_all = device.wgpu();
+        let made = make_all(make_at_once, &unread, |point| module(device_of_all, point, substitutes.get(&point.module_key()), checks));
         modules.extend(unread.iter().map(EntryPoint::module_key).zip(made));
         let made = make_all(make_at_once, &missing, |point| {
-            let layout = layouts.get(&(point.shader.name, point.entry.name));
-            modules.get(&point.module_key()).map(|module| pipeline(device, point, layout, module, checks))
+            let layout = layouts.get(&point.layout_key());
+            modules.get(&point.module_key()).map(|module| pipeline(device_of_all, point, layout, module, checks))
         });
-        self.count(|counters| counters.pipelines += missing.len() as u64);
+        device.count(|counters| counters.pipelines += missing.len() as u64);
         pipelines.extend(missing.iter().map(EntryPoint::key).zip(made).filter_map(|(key, made)| Some((key, made?))));
     }
 }
@@ -114,6 +117,20 @@ fn make_all<T: Sync, M: Send>(at_once: bool, of: &[T], make: impl Fn(&T) -> M + 
 #[cfg(not(feature = "threads"))]
 fn make_all<T, M>(_: bool, of: &[T], make: impl Fn(&T) -> M) -> Vec<M> {
     of.iter().map(make).collect()
+}
+
+/// The layout of what an entry point binds: its arguments at 0, then its storage buffers.
+fn layout(device: &wgpu::Device, entry: &Entry) -> wgpu::BindGroupLayout {
+    let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
+    let layout_entry = |binding, ty, has_dynamic_offset| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+        count: None,
+    };
+    let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, true)];
+    entries.extend(entry.bindings.iter().map(|binding| layout_entry(binding.index, storage(!binding.writable), false)));
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(entry.name), entries: &entries })
 }
 
 /// Parses and validates a variant, or what stands in for it.

@@ -92,7 +92,7 @@ pub trait Launch {
     fn variant(variant: Self::Variant) -> (&'static Variant, &'static Footprint);
 
     /// What is bound, in the order of [`Entry::bindings`].
-    fn buffers(&self) -> Vec<BufferRange<'_>>;
+    fn buffers(&self) -> Vec<BufferRange>;
 }
 
 #[allow(missing_docs, reason = "documented in the WGSL that they are made from")]

@@ -1,22 +1,22 @@
 //! Launches of [`Linear`] and its gradients.
 
 use super::super::Requirement;
-use super::product::{Product, Shape};
+use super::product::Product;
 use super::*;
 use crate::backend::ops::{Bilstm, Differentiate, Linear};
 use crate::base::numbers::Activation;
-use crate::base::tiles::Form;
+use crate::base::tiles::{Form, ProductShape};
 use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
 
 impl Gpu {
     /// What the device lacks of cooperative matrices for products in mixed precision, which it then computes as fast as in
     /// f32; none where it has them.
     pub fn lacks_for_mixed(&self) -> Option<Requirement> {
-        if Product::matrices(self).is_some() { None } else { self.capabilities.lacks(Product::Matrices16.variant().into()) }
+        if Product::matrices(self).is_some() { None } else { self.capabilities().lacks(Product::Matrices16.variant().into()) }
     }
 }
 
-fn arguments(rows: usize, weight: &Tensor) -> Args {
+pub(super) fn arguments(rows: usize, weight: &Tensor) -> Args {
     let [outputs, inputs] = weight.shape().map(|size| size as u32);
     Args {
         rows: rows as u32,
@@ -39,11 +39,10 @@ impl Run<Linear<Tensor>> for Gpu {
         let (y, kept) = self.results(of);
         let args = Args { has_bias: flag(bias.is_some()), relu: flag(*activation == Activation::Relu), ..arguments(x.rows(), weight) };
         let launch = Forward { x, weight, bias: bias.as_ref().unwrap_or(weight), y: &y };
-        let shape = Shape::new(Form::Forward, x.rows(), weight);
+        let shape = ProductShape::of(Form::Forward, x.rows(), weight);
         let product = Product::of(self, *precision, shape);
         let work = work(of);
-        let record = |product: Product| self.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
-        record(product.tuned(self, shape, record));
+        self.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
         (y, kept)
     }
 }
@@ -64,31 +63,23 @@ fn backward_input(gpu: &Gpu, of: &Linear<Tensor>, gate: Option<&Tensor>, dy: &Te
     let weight = &of.weight;
     let rows = dy.rows();
     let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
-    let shape = Shape::new(Form::BackwardInput, rows, weight);
+    let shape = ProductShape::of(Form::BackwardInput, rows, weight);
     let product = Product::of(gpu, of.precision, shape);
     let work = shapes(of).one_gradient();
-    let record = |product: Product, dx: &Tensor| {
-        let launch = BackwardInput { weight, y_gradient: dy, gate: gate.unwrap_or(dy), x_gradient: dx };
-        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
-    };
-    // A trial must not add to what is there.
-    let product = product.tuned(gpu, shape, |product| record(product, &gpu.new_tensor(dx.tensor.shape())));
-    record(product, &dx.tensor);
+    let launch = BackwardInput { weight, y_gradient: dy, gate: gate.unwrap_or(dy), x_gradient: &dx.tensor };
+    gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
 }
 
 fn backward_weight(gpu: &Gpu, of: &Linear<Tensor>, gate: Option<&Tensor>, dy: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
     let rows = dy.rows();
-    let shape = Shape::new(Form::BackwardWeight, rows, &weight.tensor);
+    let shape = ProductShape::of(Form::BackwardWeight, rows, &weight.tensor);
     let product = Product::of(gpu, of.precision, shape);
     let slabs = product.slabs(shape);
     let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
     let work = shapes(of).one_gradient();
     slabs.sum_of(gpu, weight, bias, shape.outputs * (shape.inputs + 1), |partial| {
         let launch = BackwardWeight { x: &of.x, y_gradient: dy, gate: gate.unwrap_or(dy), partial };
-        let record = |product: Product| {
-            gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work);
-        };
-        record(product.tuned(gpu, shape, record));
+        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work);
     });
 }
 
@@ -105,7 +96,7 @@ pub(super) fn backward_recurrent(
     let rows = dgates.rows();
     let hidden = previous.columns() / 2;
     let gates = 4 * hidden;
-    let shape = Shape { form: Form::BackwardWeight, rows, inputs: hidden, outputs: gates };
+    let shape = ProductShape { form: Form::BackwardWeight, rows, inputs: hidden, outputs: gates };
     let product = Product::of(gpu, of.precision, shape);
     let slabs = product.slabs(shape);
     let work_of_direction = shapes(of).recurrent_gradient().share(0.5);
@@ -121,10 +112,7 @@ pub(super) fn backward_recurrent(
             ..arguments(rows, &weight.tensor)
         };
         let launch = BackwardWeight { x: previous, y_gradient: dgates, gate: dgates, partial: &partial };
-        let record = |product: Product| {
-            gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work_of_direction);
-        };
-        record(product.tuned(gpu, shape, record));
+        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work_of_direction);
         let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
         let biases = direction * gates..(direction + 1) * gates;
         slabs.sum_parts(gpu, &partial, (weight, weights), Some((bias, biases)));

@@ -7,8 +7,11 @@
 mod peaks;
 mod product;
 mod slabs;
+mod trial;
 
-use super::device::Gpu;
+pub(super) use trial::Trial;
+
+use super::engine::Gpu;
 use super::memory::{Tensor, Words};
 use super::shader::{self, Width};
 use crate::backend::list::{kernels, modules};

@@ -3,7 +3,7 @@
 use super::slabs::Slabs;
 use super::*;
 use crate::base::numbers::Precision;
-use crate::base::tiles::{Form, Tile, TileChoice};
+use crate::base::tiles::{Form, ProductShape, Tile};
 use shader::linear::Variant;
 
 /// How a product is computed.
@@ -33,17 +33,8 @@ const ENOUGH: u64 = 1 << 14;
 /// Fewest columns that are worth a tile.
 const FEWEST_COLUMNS: usize = 16;
 
-/// A product of `linear`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub form: Form,
-    pub rows: usize,
-    pub inputs: usize,
-    pub outputs: usize,
-}
-
-impl Shape {
-    pub(super) fn new(form: Form, rows: usize, weight: &Tensor) -> Self {
+impl ProductShape {
+    pub(super) fn of(form: Form, rows: usize, weight: &Tensor) -> Self {
         Self { form, rows, inputs: weight.columns(), outputs: weight.rows() }
     }
 
@@ -57,7 +48,7 @@ impl Shape {
     }
 
     /// How the gradient of its weight is cut, the same for all tiles.
-    fn slabs(self) -> Slabs {
+    pub(super) fn slabs(self) -> Slabs {
         Slabs::of_product(self.rows, self.outputs * self.inputs)
     }
 
@@ -73,28 +64,21 @@ impl Shape {
 }
 
 impl Product {
-    /// Its kind by the precision, the widths and the device, its tile by the rule.
-    pub(super) fn of(gpu: &Gpu, precision: Precision, shape: Shape) -> Self {
+    /// Its kind by the precision, the widths and the device, its tile as it was chosen, else by the rule.
+    pub(super) fn of(gpu: &Gpu, precision: Precision, shape: ProductShape) -> Self {
         match precision {
             Precision::Mixed => Self::matrices(gpu).unwrap_or(Self::Rounded),
             Precision::F32 if Width::of(&[shape.inputs, shape.outputs]) == Width::Scalar => {
                 if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS { Self::Plain } else { Self::Scalar }
             }
             Precision::F32 if gpu.is_software() => Self::Software,
-            Precision::F32 => Self::Tiles(shape.fixed_tile()),
+            Precision::F32 => Self::Tiles(gpu.tile_for(shape, shape.fixed_tile())),
         }
-    }
-
-    /// Itself, or with the tile that was chosen for the shape or is found now, with `record` as in [`Gpu::tile_for`].
-    pub(super) fn tuned(self, gpu: &Gpu, shape: Shape, record: impl Fn(Self)) -> Self {
-        let Self::Tiles(tile) = self else { return self };
-        let ruled = TileChoice::new(shape.form, shape.rows, shape.inputs, shape.outputs, tile);
-        Self::Tiles(gpu.tile_for(ruled, |tile| record(Self::Tiles(tile))))
     }
 
     /// The cooperative matrices that the device has.
     pub(super) fn matrices(gpu: &Gpu) -> Option<Self> {
-        MATRICES.into_iter().find(|product| gpu.capabilities.lacks(product.variant().into()).is_none())
+        MATRICES.into_iter().find(|product| gpu.capabilities().lacks(product.variant().into()).is_none())
     }
 
     /// Its variant.
@@ -115,13 +99,13 @@ impl Product {
     }
 
     /// Its workgroups.
-    pub(super) fn grid(self, shape: Shape, slabs: u32) -> [u32; 3] {
+    pub(super) fn grid(self, shape: ProductShape, slabs: u32) -> [u32; 3] {
         let [rows, columns] = shape.sums();
         [blocks(columns, self.variant().tile_columns()), blocks(rows, self.variant().tile_rows()), slabs]
     }
 
     /// How it cuts the gradient of a weight.
-    pub(super) fn slabs(self, shape: Shape) -> Slabs {
+    pub(super) fn slabs(self, shape: ProductShape) -> Slabs {
         match self {
             Self::Software => Slabs::of_software(shape.rows, self.grid(shape, 1)),
             _ => shape.slabs(),

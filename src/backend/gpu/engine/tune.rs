@@ -1,0 +1,117 @@
+//! Which tiles compute the matrix products: a rehearsal of the work tells which products come, and each is timed once.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use super::Gpu;
+use crate::backend::gpu::kernels::Trial;
+use crate::backend::{Clock, Result};
+use crate::base::tiles::{ProductClass, ProductShape, Tile, TileChoice};
+
+/// Nanoseconds that a try is to take, so that what a submission costs does not decide.
+const SPAN: f64 = 1e6;
+const MOST_REPEATS: usize = 32;
+const TRIES: usize = 3;
+
+/// Products of a rehearsal that no tile is chosen for, the first of each class.
+pub(super) type Rehearsed = BTreeMap<ProductClass, ProductShape>;
+
+/// A rehearsal under way, which ends when it is dropped.
+struct Rehearsal<'g>(&'g Gpu);
+
+impl Drop for Rehearsal<'_> {
+    fn drop(&mut self) {
+        self.0.rehearsed.take();
+    }
+}
+
+impl Gpu {
+    /// Goes through `work` without doing it: kernels are launched and nothing is recorded, uploaded or allocated, and reads
+    /// give zeros. Returns what it returns, and the products that came and could be tuned (see [`Gpu::tune`]). Nothing that it
+    /// makes on the device may be used afterwards.
+    pub async fn rehearse<T>(&self, work: impl Future<Output = T>) -> (T, Vec<ProductShape>) {
+        *self.rehearsed.borrow_mut() = Some(Rehearsed::new());
+        let rehearsal = Rehearsal(self);
+        let result = work.await;
+        let products = self.rehearsed.take().unwrap_or_default();
+        drop(rehearsal);
+        (result, products.into_values().collect())
+    }
+
+    pub(super) fn is_rehearsing(&self) -> bool {
+        self.rehearsed.borrow().is_some()
+    }
+
+    /// Times all tiles for each of some products that no choice is known for, on memory of its own, and keeps the fastest. A
+    /// product that the device has no memory for stays with the rule.
+    ///
+    /// All tiles give the same bits, so this decides how fast later work is and nothing else.
+    ///
+    /// # Errors
+    /// Whatever else went wrong on the device.
+    pub async fn tune(&self, products: &[ProductShape], clock: &Clock) -> Result<()> {
+        let mut has_timed = false;
+        for &shape in products.iter().filter(|shape| self.tiles.get(shape.class()).is_none()) {
+            let fastest = self.fastest(shape, clock).await;
+            has_timed = true;
+            match self.device.failure() {
+                None => self.tiles.take([TileChoice { class: shape.class(), tile: fastest }]),
+                Some(error) if error.smaller_batch_helps() => self.forget_failure().await,
+                Some(error) => return Err(error),
+            }
+        }
+        if has_timed {
+            // What it took serves better what comes.
+            self.device.idle().await;
+            self.memory.clear(&self.device);
+        }
+        Ok(())
+    }
+
+    /// Takes choices that were made before, over those that it has.
+    pub fn take_tiles(&self, choices: impl IntoIterator<Item = TileChoice>) {
+        self.tiles.take(choices);
+    }
+
+    /// The choices so far.
+    pub(in super::super) fn chosen_tiles(&self) -> Vec<TileChoice> {
+        self.tiles.all()
+    }
+
+    /// The tile of a product: the one that was chosen, else that of the rule.
+    pub(in super::super) fn tile_for(&self, shape: ProductShape, ruled: Tile) -> Tile {
+        let chosen = self.tiles.get(shape.class());
+        if let (Some(rehearsed), None) = (self.rehearsed.borrow_mut().as_mut(), chosen) {
+            rehearsed.entry(shape.class()).or_insert(shape);
+        }
+        chosen.unwrap_or(ruled)
+    }
+
+    async fn fastest(&self, shape: ProductShape, clock: &Clock) -> Tile {
+        let trial = Trial::new(self, shape);
+        self.send();
+        self.device.idle().await;
+        let mut fastest = (f64::INFINITY, Tile::Large);
+        for tile in Tile::ALL {
+            self.time(&trial, tile, 1, clock).await;
+            let once = self.time(&trial, tile, 1, clock).await;
+            let repeats = ((SPAN / once) as usize).clamp(1, MOST_REPEATS);
+            for _ in 0..TRIES {
+                let time = self.time(&trial, tile, repeats, clock).await;
+                if time < fastest.0 {
+                    fastest = (time, tile);
+                }
+            }
+        }
+        fastest.1
+    }
+
+    /// Nanoseconds of one of `repeats` runs of a product.
+    async fn time(&self, trial: &Trial, tile: Tile, repeats: usize, clock: &Clock) -> f64 {
+        let begin = clock();
+        (0..repeats).for_each(|_| trial.record(self, tile));
+        self.send();
+        self.device.idle().await;
+        (clock() - begin) / repeats as f64
+    }
+}

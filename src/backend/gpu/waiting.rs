@@ -1,0 +1,111 @@
+//! Waiting for the device: a future for its callbacks.
+//!
+//! Natively someone must look after a device for its callbacks to be called. The future does so itself whenever it is polled,
+//! for [`SLICE`] at most, and asks to be polled again: an executor gets on with other work in between, and one that has
+//! nothing else to do sleeps in the driver all the same and learns of the result as soon as it is there. In a browser the page
+//! looks after its devices, so there the callback alone wakes the future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::device::OpenDevice;
+
+/// How long a poll may look after the device: far shorter than anyone notices, far longer than a poll costs.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// What a callback of the device brings.
+pub(super) struct Signal<T>(Arc<Mutex<State<T>>>);
+
+struct State<T> {
+    value: Option<T>,
+    waker: Option<Waker>,
+}
+
+impl<T> Signal<T> {
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State { value: None, waker: None })))
+    }
+
+    /// Brings the value, for a callback.
+    pub fn set(&self, value: T) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.value = Some(value);
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The value where it is there; else `waker` is woken when it comes.
+    fn take(&self, waker: &Waker) -> Option<T> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.value.is_none() {
+            state.waker = Some(waker.clone());
+        }
+        state.value.take()
+    }
+}
+
+impl Signal<Result<(), String>> {
+    /// Asks for the first `bytes` of a buffer to be mapped for reading.
+    pub fn map(buffer: &wgpu::Buffer, bytes: u64) -> Self {
+        let mapped = Self::new();
+        let callback = mapped.clone();
+        buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| callback.set(result.map_err(|error| error.to_string())));
+        mapped
+    }
+}
+
+impl<T> Clone for Signal<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Resolves to what a callback brings once a submission is done.
+struct Waiting<'d, T> {
+    device: &'d wgpu::Device,
+    signal: Signal<T>,
+    /// The last one where none is named.
+    submission: Option<wgpu::SubmissionIndex>,
+}
+
+impl<T> Future for Waiting<'_, T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        if let Some(value) = self.signal.take(context.waker()) {
+            return Poll::Ready(value);
+        }
+        if cfg!(target_family = "wasm") {
+            return Poll::Pending;
+        }
+        let wait = wgpu::PollType::Wait { submission_index: self.submission.clone(), timeout: Some(SLICE) };
+        // That it is not done yet is no failure, and of others the callback tells.
+        let _ = self.device.poll(wait);
+        match self.signal.take(context.waker()) {
+            Some(value) => Poll::Ready(value),
+            None => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl OpenDevice {
+    /// Waits for a callback that comes when a submission is done, the last one where none is named.
+    pub async fn wait_for<T>(&self, signal: &Signal<T>, submission: Option<wgpu::SubmissionIndex>) -> T {
+        Waiting { device: self.wgpu(), signal: signal.clone(), submission }.await
+    }
+
+    /// Waits for all that was sent.
+    pub async fn idle(&self) {
+        let done = Signal::new();
+        let callback = done.clone();
+        self.queue().on_submitted_work_done(move || callback.set(()));
+        self.wait_for(&done, None).await;
+    }
+}
