@@ -6,6 +6,7 @@ use crate::audio::mfcc::{Convention, MfccError, MfccSettings};
 
 /// The front-end's constants on a backend.
 pub struct MfccTables<B: Storage> {
+    /// What they are made from.
     pub settings: MfccSettings,
     /// `[1, transform]`: the periodic window, centred, zeros around it.
     pub window: B::Tensor,

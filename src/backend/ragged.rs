@@ -23,7 +23,9 @@ pub struct Ragged<B: Storage> {
 /// Where a part begins within its batch; random numbers are counted from there, so that parts draw what the whole would.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Preceding {
+    /// Rows before it.
     pub rows: usize,
+    /// Sequences before it.
     pub sequences: usize,
 }
 

@@ -12,6 +12,8 @@ pub enum Write {
 /// Where a gradient goes, and how.
 #[derive(Debug, Clone)]
 pub struct Sink<T> {
+    /// Of the operand's shape.
     pub tensor: T,
+    /// Whether this is the first contribution.
     pub write: Write,
 }

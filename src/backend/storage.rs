@@ -17,18 +17,22 @@ pub trait Matrix: Clone {
     /// `start` must be a multiple of [`SLICE_ALIGNMENT`], which devices ask of a binding's offset.
     fn slice(&self, start: usize, shape: [usize; 2]) -> Self;
 
+    /// The first of the shape.
     fn rows(&self) -> usize {
         self.shape()[0]
     }
 
+    /// The second of the shape.
     fn columns(&self) -> usize {
         self.shape()[1]
     }
 
+    /// Number of elements.
     fn len(&self) -> usize {
         self.rows() * self.columns()
     }
 
+    /// Whether it has no element.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -43,6 +47,7 @@ pub const SLICE_ALIGNMENT: usize = 64;
 pub trait Storage: Sized {
     /// Number type of the matrices.
     type Element: Real;
+    /// A matrix, or a part of one.
     type Tensor: Matrix;
     /// A list of 32-bit words: offsets, indices, labels; a cheap handle.
     type Words: Clone;

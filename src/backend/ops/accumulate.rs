@@ -5,9 +5,11 @@ use crate::backend::{Matrix, Storage, Work, Write};
 
 /// Changes `sum` in place.
 pub struct Accumulate<T> {
+    /// Any shape.
     pub x: T,
     /// Of the same shape.
     pub sum: T,
+    /// Whether `sum` is overwritten or added to.
     pub write: Write,
 }
 

@@ -6,21 +6,30 @@ use crate::backend::{Matrix, Storage, Work};
 
 /// Changes parameters and both moments, all of one shape, in place.
 pub struct Adam<T> {
+    /// Any shape.
     pub parameters: T,
+    /// As they come from the way back.
     pub gradients: T,
+    /// m
     pub first_moment: T,
+    /// v
     pub second_moment: T,
     /// `[1, 2]`, as [`super::GradientNorm`] gives it.
     pub norm: T,
+    /// Its numbers.
     pub step: AdamStep,
 }
 
 /// Adam's numbers; float64, because `1 - β₂` of a float32 β₂ is off by 1e-5.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
+    /// Learning rate, weight decay and clipping.
     pub size: StepSize,
+    /// Of the mean of the gradients.
     pub beta1: f64,
+    /// Of the mean of their squares.
     pub beta2: f64,
+    /// Added to the root of the second moment.
     pub epsilon: f64,
     /// 1 for the first step.
     pub step: u32,

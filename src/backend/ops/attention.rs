@@ -14,7 +14,9 @@ pub struct Attention<B: Storage, T> {
     pub keys: T,
     /// `[key rows, d]`
     pub values: T,
+    /// Whose the queries are.
     pub query_rows: Ragged<B>,
+    /// Whose the keys and values are.
     pub key_rows: Ragged<B>,
     /// Number of heads; d_k = d / heads.
     pub heads: usize,

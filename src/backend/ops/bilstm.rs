@@ -16,7 +16,9 @@ use crate::base::numbers::{Activation, Precision};
 pub struct Bilstm<B: Storage, T> {
     /// `[rows, in]`
     pub x: T,
+    /// Of both directions.
     pub weights: LstmWeights<T>,
+    /// The sequences.
     pub rows: Ragged<B>,
     /// That of the products over all rows, `x · W_ihᵀ` and those that make gradients; the recurrence is f32 in any case.
     pub precision: Precision,

@@ -15,9 +15,11 @@ pub struct ConvPool<B: Storage, T> {
     pub weight: T,
     /// `[1, out]`
     pub bias: T,
+    /// Layout of x.
     pub input: Ragged<B>,
     /// `input.pooled(3)`
     pub output: Ragged<B>,
+    /// After the maximum.
     pub activation: Activation,
 }
 

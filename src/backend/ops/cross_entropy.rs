@@ -16,6 +16,7 @@ pub struct CrossEntropy<B: Storage, T> {
     pub scaling: T,
     /// `[batch]`
     pub labels: B::Words,
+    /// s
     pub smoothing: f32,
     /// Where these are a part of a batch, the `Σ_u w_y` of the whole batch: the parts' losses and gradients sum up to the whole's.
     pub total_weight: Option<f32>,

@@ -6,8 +6,11 @@ use crate::backend::{Matrix, Ragged, Storage, Work};
 
 /// `[frames, columns]` → `[frames, (1 + orders) · columns]`.
 pub struct Deltas<B: Storage, T> {
+    /// `[frames, columns]`
     pub x: T,
+    /// Layout of x.
     pub frames: Ragged<B>,
+    /// What makes the differences.
     pub filter: DeltaFilter<T>,
 }
 
@@ -16,6 +19,7 @@ pub struct Deltas<B: Storage, T> {
 pub struct DeltaFilter<T> {
     /// How many differences are made, 1 or 2.
     pub orders: usize,
+    /// What is read beyond an utterance's ends.
     pub edges: Edges,
     /// `[filters, width]`, width odd: a filter for each order, or one filter that makes the second from the first.
     pub taps: T,

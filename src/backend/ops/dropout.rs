@@ -7,8 +7,11 @@ use crate::base::philox::Stream;
 
 /// Any shape → the same shape.
 pub struct Dropout<T> {
+    /// Any shape.
     pub x: T,
+    /// Share of the elements that become 0.
     pub rate: f32,
+    /// Where the random numbers come from.
     pub stream: Stream,
     /// Number of the first element in the stream.
     pub first: usize,

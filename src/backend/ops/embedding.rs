@@ -9,6 +9,7 @@ use crate::base::words::OUT_OF_VOCABULARY;
 pub struct Embedding<B: Storage, T> {
     /// `[words, width]`
     pub table: T,
+    /// Which rows of it.
     pub tokens: Tokens<B>,
 }
 
@@ -20,6 +21,7 @@ pub struct Tokens<B: Storage> {
     pub occurrence_offsets: B::Words,
     /// Rows of the batch that use a table row, in rising order.
     pub occurrences: B::Words,
+    /// How many tokens there are.
     pub rows: usize,
 }
 

@@ -6,6 +6,7 @@ use crate::backend::{Matrix, Storage, Work};
 
 /// → `[1, 2]`.
 pub struct GradientNorm<T> {
+    /// Any shape.
     pub gradients: T,
 }
 

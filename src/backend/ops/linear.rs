@@ -16,6 +16,7 @@ pub struct Linear<T> {
     pub weight: T,
     /// `[1, out]`
     pub bias: Option<T>,
+    /// act
     pub activation: Activation,
     /// That of x and W on the way forward, of g, x and W on the way back.
     pub precision: Precision,

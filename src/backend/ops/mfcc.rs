@@ -8,9 +8,11 @@ use crate::backend::{Matrix, MfccTables, Ragged, Storage, Work};
 pub struct Mfcc<B: Storage, T> {
     /// `[total samples, 1]`, laid out by `utterances`.
     pub samples: T,
+    /// Layout of the samples.
     pub utterances: Ragged<B>,
     /// Lays out the result.
     pub frames: Ragged<B>,
+    /// The front-end's constants.
     pub tables: MfccTables<B>,
 }
 

@@ -93,9 +93,13 @@ pub fn shapes<B: Storage, O: Operation<B, Operand = B::Tensor>>(operation: &O) -
 /// A call of a kernel as an observer sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
+    /// Its name.
     pub kernel: &'static str,
+    /// Which way: `forward`, `backward`, or what else the kernel does.
     pub entry: &'static str,
+    /// What tells it from others.
     pub sizes: Sizes,
+    /// What the equation asks for.
     pub work: Work,
 }
 

@@ -6,7 +6,9 @@ use crate::backend::{Matrix, Ragged, Storage, Work};
 
 /// `[rows, d]` → the same shape.
 pub struct PositionEmbedding<B: Storage, T> {
+    /// `[rows, d]`
     pub x: T,
+    /// The sequences.
     pub rows: Ragged<B>,
 }
 

@@ -5,16 +5,20 @@ use crate::backend::{Matrix, Storage, Work};
 
 /// Changes the parameters in place.
 pub struct Sgd<T> {
+    /// Any shape.
     pub parameters: T,
+    /// As they come from the way back.
     pub gradients: T,
     /// `[1, 2]`, as [`super::GradientNorm`] gives it.
     pub norm: T,
+    /// Learning rate, weight decay and clipping.
     pub size: StepSize,
 }
 
 /// One optimiser step's numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepSize {
+    /// lr
     pub learning_rate: f64,
     /// Decoupled: weights shrink by `learning_rate · weight_decay` before the step.
     pub weight_decay: f64,

@@ -5,8 +5,11 @@ use crate::backend::{Matrix, Ragged, Storage, Work};
 
 /// `[rows, columns]` → the same shape.
 pub struct ZScore<B: Storage, T> {
+    /// `[rows, columns]`
     pub x: T,
+    /// Layout of x.
     pub rows: Ragged<B>,
+    /// What is taken away and divided by.
     pub statistics: GroupStatistics<B>,
 }
 
