@@ -17,7 +17,7 @@ use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::philox::Stream;
 use mcsan::check::Source;
 use mcsan::dataset::BatchShape;
-use mcsan::model::batch::acoustic_rows;
+use mcsan::model::batch::pooled_rows;
 
 const WIDTH: usize = 128;
 const FEED_FORWARD: usize = 512;
@@ -38,7 +38,7 @@ fn main() {
 struct Inputs<'b, B: Backend> {
     backend: &'b B,
     batch: usize,
-    frames: [Ragged<B>; 3],
+    frames: Vec<Ragged<B>>,
     words: Ragged<B>,
     source: RefCell<Source>,
 }
@@ -49,7 +49,7 @@ impl<'b, B: Backend> Inputs<'b, B> {
         Self {
             backend,
             batch: shape.batch,
-            frames: acoustic_rows(backend, &shape.frame_lengths()),
+            frames: pooled_rows(backend, &shape.frame_lengths(), 2),
             words: Ragged::new(backend, &shape.word_lengths()),
             source: RefCell::new(Source::new(1)),
         }

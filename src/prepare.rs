@@ -16,8 +16,9 @@ use crate::audio::{AudioError, decode};
 use crate::backend::ops::{Deltas, Mfcc};
 use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
 use crate::base::remedy::{self, Remedied, Remedy};
+use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::{Corpus, LeftOut};
-use crate::dataset::{Dataset, FeatureRows, UtteranceInfo};
+use crate::dataset::{DataStream, Dataset, FeatureRows, Frames, TokenLists, UtteranceInfo};
 use crate::text::TextTable;
 
 /// What can stop a preparation.
@@ -104,7 +105,7 @@ impl fmt::Display for Allowance {
 
 /// What a preparation tells while it works.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum RecordingEvent<'a> {
     /// So many recordings have been dealt with.
     Done(usize),
     /// A recording cannot be used.
@@ -120,7 +121,7 @@ pub(crate) const GROUP_CLIPS: usize = 64;
 
 /// Reads every recording and puts tokens, labels and what is known of the utterances together.
 ///
-/// The features' rows go to `features` in order, and the data set's own are empty; [`prepare_held`] keeps them. Recordings
+/// The features' rows go to `features` in order, and those of the data set's [`AUDIO`] are empty; [`prepare_held`] keeps them. Recordings
 /// that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows.
 ///
 /// # Errors
@@ -132,7 +133,7 @@ pub async fn prepare<B: Backend>(
     settings: &MfccSettings,
     allowed: Allowance,
     features: &mut dyn FnMut(&[f32]) -> io::Result<()>,
-    observe: &mut dyn FnMut(Event<'_>),
+    observe: &mut dyn FnMut(RecordingEvent<'_>),
 ) -> Result<Dataset, PrepareError> {
     let tables = MfccTables::new(backend, settings)?;
     let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
@@ -158,7 +159,7 @@ pub async fn prepare<B: Backend>(
                 frame_offsets.push(frame_offsets[frame_offsets.len() - 1] + count);
             }
         }
-        observe(Event::Done(kept.len()));
+        observe(RecordingEvent::Done(kept.len()));
     }
     if frame_offsets.len() == 1 {
         return Err(PrepareError::NothingLeft { first: missing.left_out.into_iter().next().map(|first| first.reason) });
@@ -167,19 +168,15 @@ pub async fn prepare<B: Backend>(
     let mut keep = kept.iter();
     corpus.utterances.retain(|_| keep.next() == Some(&true));
     text.retain(&kept);
+    let audio = Frames { columns: settings.columns(), values: FeatureRows::default(), offsets: frame_offsets };
+    let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
     Ok(Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),
         corpus: corpus.name,
         classes: corpus.classes,
         feature_settings: serde_json::json!(settings),
-        coefficients: settings.columns(),
-        features: FeatureRows::default(),
-        frame_offsets,
-        vocabulary: text.vocabulary,
-        tokens: text.tokens,
-        token_offsets: text.offsets,
-        vectors: text.vectors,
+        streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(tokens))].into(),
         drawn: text.drawn,
         left_out: missing.left_out,
         other_labels: corpus.other_labels,
@@ -201,8 +198,11 @@ pub async fn prepare_held<B: Backend>(
         values.extend_from_slice(rows);
         Ok(())
     };
-    let data = prepare(backend, corpus, text, settings, Allowance::Utterances(0), &mut keep, &mut |_| ()).await?;
-    Ok(Dataset { features: values.into(), ..data })
+    let mut data = prepare(backend, corpus, text, settings, Allowance::Utterances(0), &mut keep, &mut |_| ()).await?;
+    if let Some(DataStream::Frames(audio)) = data.streams.get_mut(AUDIO) {
+        audio.values = values.into();
+    }
+    Ok(data)
 }
 
 impl PrepareError {
@@ -223,14 +223,14 @@ struct Missing {
 }
 
 impl Missing {
-    fn add(&mut self, left_out: LeftOut, observe: &mut dyn FnMut(Event<'_>)) -> Result<(), PrepareError> {
+    fn add(&mut self, left_out: LeftOut, observe: &mut dyn FnMut(RecordingEvent<'_>)) -> Result<(), PrepareError> {
         let most = self.allowed.of(self.listed);
         if self.left_out.len() == most {
             let first = self.left_out.first().unwrap_or(&left_out).reason.clone();
             let missing = self.left_out.len() + 1;
             return Err(PrepareError::TooManyMissing { first, missing, listed: self.listed, most });
         }
-        observe(Event::LeftOut(&left_out));
+        observe(RecordingEvent::LeftOut(&left_out));
         self.left_out.push(left_out);
         Ok(())
     }

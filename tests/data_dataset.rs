@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcsan::base::remedy::line;
+use mcsan::base::streams::{AUDIO, Reading, Readings, TEXT};
 use mcsan::base::words::OUT_OF_VOCABULARY;
 use mcsan::base::words::WordTable;
 use mcsan::config::Normalise;
 use mcsan::corpus::{LeftOut, Split};
 use mcsan::dataset::store::{self, Content, Dtype, Store, StoreError, Tensor};
-use mcsan::dataset::{Batcher, Dataset, DatasetError, Normalisation, Spool, UtteranceInfo};
+use mcsan::dataset::{
+    Batcher, DataStream, Dataset, DatasetError, Fitted, Frames, HostStream, Normalisation, Spool, TokenLists, UtteranceInfo,
+};
 
 /// Three utterances of 10, 2 and 0 frames of two coefficients, and of 2, 0 and 1 words.
 fn dataset() -> Dataset {
@@ -21,15 +24,20 @@ fn dataset() -> Dataset {
         text: "Oh, \u{2018}no\u{2019}.".into(),
         ..UtteranceInfo::default()
     };
-    Dataset {
-        classes: vec!["glad".into(), "sad".into()],
-        coefficients: 2,
-        features: (0..24).map(|value| value as f32 * value as f32).collect::<Vec<_>>().into(),
-        frame_offsets: vec![0, 10, 12, 12],
+    let audio = Frames {
+        columns: 2,
+        values: (0..24).map(|value| value as f32 * value as f32).collect::<Vec<_>>().into(),
+        offsets: vec![0, 10, 12, 12],
+    };
+    let text = TokenLists {
         tokens: vec![1, -1, 0],
-        token_offsets: vec![0, 2, 2, 3],
+        offsets: vec![0, 2, 2, 3],
         vectors: Some(WordTable { width: 3, values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] }),
         vocabulary: vec!["no".into(), "oh".into()],
+    };
+    Dataset {
+        classes: vec!["glad".into(), "sad".into()],
+        streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
         labels: vec![1, 0, 1],
         utterances: vec![info("a", Some(Split::Train), "x"), info("b", Some(Split::Test), "y"), info("c", None, "x")],
         corpus: "talk".into(),
@@ -38,6 +46,25 @@ fn dataset() -> Dataset {
         other_labels: BTreeMap::from([("disgust".into(), 3)]),
         drawn: vec!["oh".into()],
     }
+}
+
+fn audio(dataset: &mut Dataset) -> &mut Frames {
+    match dataset.streams.get_mut(AUDIO) {
+        Some(DataStream::Frames(frames)) => frames,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn text(dataset: &mut Dataset) -> &mut TokenLists {
+    match dataset.streams.get_mut(TEXT) {
+        Some(DataStream::Tokens(tokens)) => tokens,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What MCSAN reads.
+fn readings(max_frames: usize) -> Readings {
+    Readings::new(&[Reading::frames(AUDIO, 2), Reading::tokens(TEXT)], max_frames)
 }
 
 fn saved(folder: &Path, name: &str, dataset: &Dataset) -> PathBuf {
@@ -63,9 +90,10 @@ fn what_is_saved_is_loaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let with_vectors = dataset();
     assert_eq!(Dataset::load(&saved(folder.path(), "a", &with_vectors)).unwrap(), with_vectors);
-    let learned = Dataset { vectors: None, ..with_vectors };
+    let mut learned = with_vectors;
+    text(&mut learned).vectors = None;
     assert_eq!(Dataset::load(&saved(folder.path(), "b", &learned)).unwrap(), learned);
-    assert_eq!(learned.words(), 2);
+    assert_eq!(learned.text().unwrap().words(), 2);
 }
 
 #[test]
@@ -74,10 +102,12 @@ fn spooled_features_give_the_file_that_held_ones_give() {
     let held = fs::read(saved(folder.path(), "held", &dataset())).unwrap();
     let path = folder.path().join("spooled");
     let mut spool = Spool::beside(&path).unwrap();
-    for rows in dataset().features.chunks(6) {
+    for rows in dataset().audio().unwrap().values.chunks(6) {
         spool.push(rows).unwrap();
     }
-    Dataset { features: Default::default(), ..dataset() }.save_spooled(&path, spool).unwrap();
+    let mut without = dataset();
+    audio(&mut without).values = Default::default();
+    without.save_spooled(&path, spool).unwrap();
     assert_eq!(fs::read(&path).unwrap(), held);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
 }
@@ -128,9 +158,9 @@ fn a_file_of_another_program_needs_only_the_required_entries() {
     let metadata = BTreeMap::from([("format".into(), "mcsan-dataset/1".into()), ("classes".into(), "[\"n\"]".into())]);
     store::write(&path, &metadata, &tensors).unwrap();
     let dataset = Dataset::load(&path).unwrap();
-    assert_eq!(dataset.features[..], [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(dataset.audio().unwrap().values[..], [1.0, 2.0, 3.0, 4.0]);
     assert_eq!((dataset.utterances[1].id.as_str(), dataset.utterances[1].split), ("1", None));
-    assert_eq!((dataset.words(), dataset.training()), (5, vec![0, 1]));
+    assert_eq!((dataset.text().unwrap().words(), dataset.training()), (5, vec![0, 1]));
 }
 
 #[test]
@@ -202,18 +232,18 @@ fn a_missing_misshapen_or_mistyped_tensor_is_named() {
 #[test]
 fn numbers_that_would_mislead_a_kernel_name_their_utterance() {
     assert!(
-        refusal(|d| d.features = (0..24).map(|place| if place == 21 { f32::NAN } else { 0.5 }).collect::<Vec<_>>().into())
+        refusal(|d| audio(d).values = (0..24).map(|place| if place == 21 { f32::NAN } else { 0.5 }).collect::<Vec<_>>().into())
             .contains("audio.features, utterance b: coefficient 1 of frame 0 is NaN")
     );
-    assert!(refusal(|d| d.tokens[2] = 2).contains("text.tokens, utterance c: token 2"));
-    assert!(refusal(|d| d.tokens[0] = -2).contains("text.tokens, utterance a: token -2"));
+    assert!(refusal(|d| text(d).tokens[2] = 2).contains("text.tokens, utterance c: token 2"));
+    assert!(refusal(|d| text(d).tokens[0] = -2).contains("text.tokens, utterance a: token -2"));
     assert!(refusal(|d| d.labels[1] = 2).contains("labels, utterance b: label 2"));
-    assert!(refusal(|d| d.frame_offsets = vec![0, 12, 10, 12]).contains("audio.offsets, utterance b: starts at row 12 and ends at 10"));
-    assert!(refusal(|d| d.frame_offsets[0] = 1).contains("utterance a: starts at row 1"));
-    assert!(refusal(|d| d.token_offsets[3] = 4).contains("text.offsets: the last offset is 4, there are 3 rows"));
-    assert!(refusal(|d| d.vectors.as_mut().unwrap().values[4] = f32::INFINITY).contains("the vector of the word 'oh' holds inf"));
-    assert!(refusal(|d| d.vocabulary.push("x".into())).contains("2 rows for a vocabulary of 3"));
-    assert!(refusal(|d| *d = Dataset { coefficients: 2, ..Dataset::default() }).contains("there are no utterances"));
+    assert!(refusal(|d| audio(d).offsets = vec![0, 12, 10, 12]).contains("audio.offsets, utterance b: starts at row 12 and ends at 10"));
+    assert!(refusal(|d| audio(d).offsets[0] = 1).contains("utterance a: starts at row 1"));
+    assert!(refusal(|d| text(d).offsets[3] = 4).contains("text.offsets: the last offset is 4, there are 3 rows"));
+    assert!(refusal(|d| text(d).vectors.as_mut().unwrap().values[4] = f32::INFINITY).contains("the vector of the word 'oh' holds inf"));
+    assert!(refusal(|d| text(d).vocabulary.push("x".into())).contains("2 rows for a vocabulary of 3"));
+    assert!(refusal(|d| *d = Dataset::default()).contains("there are no utterances"));
 }
 
 #[test]
@@ -227,12 +257,14 @@ fn each_group_is_normalised_to_zero_mean_and_unit_deviation() {
     let dataset = dataset();
     for (by, max_frames) in [(Normalise::Corpus, 1000), (Normalise::Utterance, 7), (Normalise::Speaker, 7)] {
         let all: Vec<usize> = (0..dataset.len()).collect();
-        let normalisation = Normalisation::fit(by, &dataset, &all, max_frames).unwrap();
-        let groups = normalisation.groups(&dataset, max_frames).unwrap();
+        let readings = readings(max_frames);
+        let normalisation = Normalisation::fit(by, &dataset, &all, &readings).unwrap();
+        let groups = normalisation.groups(&dataset, AUDIO, &readings).unwrap();
+        let audio = dataset.audio().unwrap();
         for group in 0..groups.mean.len() / 2 {
             let (mean, reciprocal) = groups.statistics(group);
             let members = all.iter().filter(|&&utterance| groups.members[utterance] == group);
-            let frames: Vec<&[f32]> = members.flat_map(|&u| dataset.rows(dataset.frames(u, max_frames)).chunks(2)).collect();
+            let frames: Vec<&[f32]> = members.flat_map(|&u| audio.rows(audio.of(u, max_frames)).chunks(2)).collect();
             for column in 0..2 {
                 let scores: Vec<f32> = frames.iter().map(|frame| (frame[column] - mean[column]) * reciprocal[column]).collect();
                 let count = scores.len() as f32;
@@ -247,18 +279,19 @@ fn each_group_is_normalised_to_zero_mean_and_unit_deviation() {
 #[test]
 fn corpus_statistics_see_the_training_split_alone_and_survive_a_checkpoint() {
     let dataset = dataset();
-    let normalisation = Normalisation::fit(Normalise::Corpus, &dataset, &dataset.training(), 3).unwrap();
-    let Normalisation::Corpus(statistics) = &normalisation else { panic!("{normalisation:?}") };
-    assert_eq!(statistics.mean, [20.0 / 3.0, 35.0 / 3.0]);
+    let normalisation = Normalisation::fit(Normalise::Corpus, &dataset, &dataset.training(), &readings(3)).unwrap();
+    let Normalisation::Corpus(fitted) = &normalisation else { panic!("{normalisation:?}") };
+    assert_eq!(fitted.get(AUDIO).unwrap().mean, [20.0 / 3.0, 35.0 / 3.0]);
     let json = serde_json::to_string(&normalisation).unwrap();
     assert_eq!(serde_json::from_str::<Normalisation>(&json).unwrap(), normalisation);
-    assert!(matches!(Normalisation::fit(Normalise::Corpus, &dataset, &[], 3), Err(DatasetError::NoTraining)));
+    assert!(matches!(Normalisation::fit(Normalise::Corpus, &dataset, &[], &readings(3)), Err(DatasetError::NoTraining)));
 }
 
 #[test]
 fn a_coefficient_that_does_not_vary_is_only_centred() {
-    let dataset = Dataset { features: vec![3.0; 24].into(), ..dataset() };
-    let groups = Normalisation::Utterance.groups(&dataset, 1000).unwrap();
+    let mut dataset = dataset();
+    audio(&mut dataset).values = vec![3.0; 24].into();
+    let groups = Normalisation::Utterance(Fitted::default()).groups(&dataset, AUDIO, &readings(1000)).unwrap();
     assert_eq!(groups.statistics(0), (&[3.0, 3.0][..], &[1.0, 1.0][..]));
     assert_eq!(groups.statistics(2), (&[0.0, 0.0][..], &[1.0, 1.0][..]));
 }
@@ -267,27 +300,31 @@ fn a_coefficient_that_does_not_vary_is_only_centred() {
 fn a_speaker_that_is_not_named_cannot_be_normalised_by() {
     let mut dataset = dataset();
     dataset.utterances[1].speaker = None;
-    let error = Normalisation::Speaker.groups(&dataset, 1000).unwrap_err();
+    let error = Normalisation::Speaker.groups(&dataset, AUDIO, &readings(1000)).unwrap_err();
     assert!(error.to_string().contains("utterance b names no speaker"), "{error}");
 }
 
 #[test]
 fn a_batch_is_cut_padded_to_an_exact_zero_score_and_keeps_its_order() {
     let dataset = dataset();
-    let normalisation = Normalisation::fit(Normalise::Speaker, &dataset, &[], 9).unwrap();
-    let batch = Batcher::new(&dataset, &normalisation, 9).unwrap().batch(&[2, 1, 0]);
-    assert_eq!(batch.frame_lengths, [9, 9, 9]);
-    assert_eq!(batch.tokens, [0, OUT_OF_VOCABULARY, 1, OUT_OF_VOCABULARY]);
-    assert_eq!(batch.token_lengths, [1, 1, 2]);
+    let normalisation = Normalisation::fit(Normalise::Speaker, &dataset, &[], &readings(9)).unwrap();
+    let batch = Batcher::new(&dataset, &normalisation, readings(9)).unwrap().batch(&[2, 1, 0]);
+    let [HostStream::Frames(frames), HostStream::Tokens(tokens)] = [AUDIO, TEXT].map(|name| &batch.streams[name]) else {
+        panic!("{:?}", batch.streams)
+    };
+    assert_eq!(frames.lengths, [9, 9, 9]);
+    assert_eq!(tokens.tokens, [0, OUT_OF_VOCABULARY, 1, OUT_OF_VOCABULARY]);
+    assert_eq!(tokens.lengths, [1, 1, 2]);
     assert_eq!(batch.labels, [1, 0, 1]);
-    assert_eq!(batch.statistics.groups, [0, 1, 0]);
-    assert_eq!(batch.statistics.mean.len(), 4);
-    assert_eq!(batch.features[36..], dataset.features[..18], "the longest is cut to nine frames");
-    assert_eq!(batch.features[18..22], dataset.features[20..24]);
+    assert_eq!(frames.statistics.groups, [0, 1, 0]);
+    assert_eq!(frames.statistics.mean.len(), 4);
+    let features = &dataset.audio().unwrap().values;
+    assert_eq!(frames.values[36..], features[..18], "the longest is cut to nine frames");
+    assert_eq!(frames.values[18..22], features[20..24]);
     let score = |row: usize, column: usize| {
-        let group = batch.statistics.groups[row / 9] as usize;
+        let group = frames.statistics.groups[row / 9] as usize;
         let of = |values: &[f32]| values[group * 2 + column];
-        (batch.features[row * 2 + column] - of(&batch.statistics.mean)) * of(&batch.statistics.reciprocal_deviation)
+        (frames.values[row * 2 + column] - of(&frames.statistics.mean)) * of(&frames.statistics.reciprocal_deviation)
     };
     for row in (0..9).chain(11..18) {
         assert_eq!((score(row, 0), score(row, 1)), (0.0, 0.0), "padding row {row}");

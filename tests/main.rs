@@ -24,6 +24,7 @@ mod reference_gradients;
 mod report;
 mod reproducible;
 mod shaders;
+mod streams;
 mod tiles;
 mod validation;
 mod work;

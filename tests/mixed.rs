@@ -8,8 +8,8 @@ use mcsan::dataset::Dataset;
 use mcsan::model::{self, Dimensions};
 use mcsan::train::batches::Batches;
 use mcsan::train::checkpoint::Checkpoint;
-use mcsan::train::run::{Event, Start, files};
-use mcsan::train::{Outcome, Session, Trainer, Training, Weights};
+use mcsan::train::run::{Start, files};
+use mcsan::train::{Event, Outcome, Session, Trainer, Training, Weights};
 
 fn small(more: &[&str]) -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");

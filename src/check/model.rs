@@ -14,10 +14,11 @@ use crate::backend::ops::{GroupStatistics, Tokens, loss_scaling};
 use crate::backend::{Backend, Ragged, Result, Write};
 use crate::base::numbers::Precision;
 use crate::base::real::Real;
+use crate::base::streams::{AUDIO, Reading, StreamShape, TEXT};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::Settings;
 use crate::dataset::BatchShape;
-use crate::model::batch::{Batch, acoustic_rows};
+use crate::model::batch::{Batch, FrameInput, Input, TokenInput, pooled_rows};
 use crate::model::layers::{Dropout, Pass};
 use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
@@ -78,7 +79,9 @@ const GRADIENT: &str = "gradient of ";
 /// All named values of a pass in the order of computation, each parameter's gradient after that of its layer's result.
 async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
     let word_width = settings.model.word_width;
-    let dimensions = Dimensions { coefficients: COEFFICIENTS, word_width, learned_words: Some(WORDS), classes: CLASSES };
+    let audio = (AUDIO.to_owned(), StreamShape::Frames { columns: COEFFICIENTS });
+    let text = (TEXT.to_owned(), StreamShape::Tokens { width: word_width, learned: Some(WORDS) });
+    let dimensions = Dimensions { streams: [audio, text].into(), classes: CLASSES };
     let model = model::build(&settings.model, &dimensions);
     let layout = model.parameters();
     let mut source = Source::new(seed);
@@ -86,7 +89,7 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let values: Vec<f32> = layout.initial_values(seed).into_iter().zip(nudges).map(|(value, nudge)| value + nudge).collect();
     let parameters = backend.upload(&values, [1, layout.len()]);
     let gradients = backend.zeros([1, layout.len()]);
-    let batch = draw_batch(backend, shape, &mut source);
+    let batch = draw_batch(backend, shape, &model.reads(), &mut source);
     let class_weights = backend.upload(&[1.0; CLASSES], [1, CLASSES]);
 
     let scaling = backend.upload(&loss_scaling(Precision::F32), [1, 3]);
@@ -131,7 +134,8 @@ fn gradient_of(parameter: &Parameter, gradients: &[f64]) -> Output {
     }
 }
 
-fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, source: &mut Source) -> Batch<B> {
+/// Audio and text, whichever of them is read.
+fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, reads: &[Reading], source: &mut Source) -> Batch<B> {
     let (frame_lengths, token_lengths) = (shape.frame_lengths(), shape.word_lengths());
     let [rows, tokens] = [&frame_lengths, &token_lengths].map(|lengths| lengths.iter().sum::<u32>() as usize);
     let mut matrix = |rows: usize, middle: f32, amplitude: f32| {
@@ -142,13 +146,19 @@ fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, source: &mut Source) -
     let (mean, reciprocal_deviation) = (matrix(1, 0.0, 1.0), matrix(1, 1.0, 0.5));
     let ids = source.below(tokens, WORDS as u32 + 1);
     let ids: Vec<u32> = ids.into_iter().map(|id| if id == WORDS as u32 { OUT_OF_VOCABULARY } else { id }).collect();
-    Batch {
-        features,
-        frames: acoustic_rows(backend, &frame_lengths),
+    let pools = reads.iter().find(|reading| reading.stream == AUDIO).map_or(0, Reading::pools);
+    let audio = FrameInput {
+        values: features,
+        rows: pooled_rows(backend, &frame_lengths, pools),
         normalisation: GroupStatistics { groups: backend.upload_words(&vec![0; shape.batch]), mean, reciprocal_deviation },
+    };
+    let text = TokenInput {
         tokens: Tokens::new(backend, &ids, WORDS),
-        words: Ragged::new(backend, &token_lengths),
+        rows: Ragged::new(backend, &token_lengths),
         vectors: backend.upload(&[], [0, 0]),
+    };
+    Batch {
+        streams: [(AUDIO, Input::Frames(audio)), (TEXT, Input::Tokens(text))].into(),
         labels: backend.upload_words(&source.below(shape.batch, CLASSES as u32)),
     }
 }

@@ -13,7 +13,7 @@ use super::{Done, Failure, remedy};
 use crate::backend::gpu::Checking;
 use crate::config::{Config, Tiles};
 use crate::dataset::Dataset;
-use crate::experiment::crossval::{CrossValidation, Event, check_fold};
+use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
 use crate::experiment::folds::{By, Folds};
 use crate::experiment::gather::Gathered;
 use crate::experiment::spec::Identity;
@@ -108,20 +108,20 @@ struct Show<'n> {
 }
 
 impl Show<'_> {
-    fn event(&mut self, event: Event<'_>) {
+    fn event(&mut self, event: FoldEvent<'_>) {
         let Self { name, folds, .. } = self;
         match event {
-            Event::Begin { fold, train, validation, test } => {
+            FoldEvent::Begin { fold, train, validation, test } => {
                 eprintln!("{name}fold {fold} of {folds}: trains on {train}, validates on {validation}, tests on {test} utterances");
                 self.progress = Progress::new(self.common);
             }
-            Event::Run(event) => self.progress.show(&event),
-            Event::End { fold, test } => {
+            FoldEvent::Run(event) => self.progress.show(&event),
+            FoldEvent::End { fold, test } => {
                 self.progress.finish();
                 eprintln!("{name}fold {fold} of {folds}: {}", super::tables::headline(test));
             }
-            Event::Kept { fold } => eprintln!("{name}fold {fold} of {folds}: done before"),
-            Event::Elsewhere { fold } => eprintln!("{name}fold {fold} of {folds}: another process trains it"),
+            FoldEvent::Kept { fold } => eprintln!("{name}fold {fold} of {folds}: done before"),
+            FoldEvent::Elsewhere { fold } => eprintln!("{name}fold {fold} of {folds}: another process trains it"),
         }
     }
 }

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::arguments::{Common, Inspect};
+use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
-use crate::dataset::Dataset;
+use crate::dataset::{DataStream, Dataset, TokenLists};
 use crate::text::tokenise;
 
 /// Bars of a histogram, and the widest of them in characters.
@@ -58,8 +59,8 @@ impl Summary {
             label: label as usize,
         });
         Self {
-            frames: lengths(&|utterance| data.frames(utterance, usize::MAX).len()),
-            tokens: lengths(&|utterance| data.tokens_of(utterance).len()),
+            frames: lengths(&|utterance| data.audio().map_or(0, |audio| audio.of(utterance, usize::MAX).len())),
+            tokens: lengths(&|utterance| data.text().map_or(0, |text| text.of(utterance).len())),
             words: Words::of(data),
             splits,
             published: compare(&data.corpus, &data.classes, counted),
@@ -78,9 +79,9 @@ impl Summary {
             "splits": self.splits.iter().map(of_split).collect::<serde_json::Map<_, _>>(),
             "frames": self.frames.to_json(),
             "tokens": self.tokens.to_json(),
-            "coefficients": data.coefficients,
-            "word_width": data.vectors.as_ref().map(|vectors| vectors.width),
-            "vocabulary": data.vocabulary.len(),
+            "coefficients": data.audio().map_or(0, |audio| audio.columns),
+            "word_width": data.text().and_then(|text| Some(text.vectors.as_ref()?.width)),
+            "vocabulary": data.text().map_or(0, |text| text.vocabulary.len()),
             "drawn": data.drawn.len(),
             "out_of_vocabulary": self.words.share(),
             "commonest_missing": self.words.commonest.iter().take(SHOWN_WORDS).collect::<Vec<_>>(),
@@ -96,9 +97,17 @@ impl Summary {
     }
 
     fn print(&self, data: &Dataset) {
-        let vectors = data.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
-        println!("features        {} a frame; {}", data.coefficients, settings(&data.feature_settings));
-        println!("vocabulary      {} words, vectors {vectors}", data.vocabulary.len());
+        if let Some(audio) = data.audio() {
+            println!("features        {} a frame; {}", audio.columns, settings(&data.feature_settings));
+        }
+        if let Some(text) = data.text() {
+            let vectors =
+                text.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
+            println!("vocabulary      {} words, vectors {vectors}", text.vocabulary.len());
+        }
+        for (name, stream) in data.streams.iter().filter(|(name, _)| ![AUDIO, TEXT].contains(name)) {
+            println!("{name:15} {}", described(stream));
+        }
         println!("out of it       {:.2} % of the tokens{}", 100.0 * self.words.share(), self.words.commonest());
         if !data.drawn.is_empty() {
             println!("drawn           {} words have a vector drawn at random", data.drawn.len());
@@ -127,6 +136,15 @@ impl Summary {
             line(name, &|counts| counts[class]);
         }
         line("all", &|counts| counts.iter().sum());
+    }
+}
+
+/// A stream that a file brings besides ours, in a line.
+fn described(stream: &DataStream) -> String {
+    match stream {
+        DataStream::Frames(frames) => format!("{} frames of {} columns", frames.count(), frames.columns),
+        DataStream::Tokens(tokens) => format!("{} tokens of {} words", tokens.tokens.len(), tokens.words()),
+        DataStream::Vector(vectors) => format!("a vector of {} columns an utterance", vectors.columns),
     }
 }
 
@@ -188,11 +206,13 @@ struct Words {
 impl Words {
     fn of(data: &Dataset) -> Self {
         let drawn: HashSet<&str> = data.drawn.iter().map(String::as_str).collect();
-        let is_drawn = |row: i32| data.vocabulary.get(row as usize).is_some_and(|word| drawn.contains(word.as_str()));
+        let none = TokenLists::default();
+        let text = data.text().unwrap_or(&none);
+        let is_drawn = |row: i32| text.vocabulary.get(row as usize).is_some_and(|word| drawn.contains(word.as_str()));
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut missing = 0;
         for (utterance, info) in data.utterances.iter().enumerate() {
-            let rows = data.tokens_of(utterance);
+            let rows = data.text().map_or(&[][..], |text| text.of(utterance));
             let without: Vec<usize> = (0..rows.len()).filter(|&token| rows[token] < 0 || is_drawn(rows[token])).collect();
             missing += without.len();
             // Another program may tokenise otherwise: then the words are not known.
@@ -203,7 +223,7 @@ impl Words {
         }
         let mut commonest: Vec<(String, usize)> = counts.into_iter().collect();
         commonest.sort_by_key(|&(_, count)| Reverse(count));
-        Self { tokens: data.tokens.len(), missing, commonest }
+        Self { tokens: text.tokens.len(), missing, commonest }
     }
 
     fn share(&self) -> f64 {

@@ -16,7 +16,7 @@ use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::backend::Backend;
 use crate::backend::gpu::Checking;
-use crate::config::Variant;
+use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
 use crate::picture::{self, Heads, Picture, PictureError};
@@ -82,7 +82,7 @@ pub fn run(common: &Common, arguments: &Predict) -> Done {
     let device = || device::open(common, &predictor.checkpoint.device, Checking::Off);
     match &arguments.list {
         Some(path) => {
-            let required = required(predictor.checkpoint.settings.model.variant);
+            let required = required(&predictor);
             let lines = list::read(path, &required)?;
             on_device!(device()?, |backend| predict_list(common.json, &predictor, backend, lines))
         }
@@ -94,22 +94,20 @@ pub fn run(common: &Common, arguments: &Predict) -> Done {
 }
 
 /// The columns that a model needs of a list.
-fn required(variant: Variant) -> Vec<&'static str> {
-    [("audio", variant.has_audio()), ("text", variant.has_text())].into_iter().filter_map(|(name, needed)| needed.then_some(name)).collect()
+fn required(predictor: &Predictor) -> Vec<&'static str> {
+    [("audio", AUDIO), ("text", TEXT)].into_iter().filter_map(|(column, stream)| predictor.reads(stream).then_some(column)).collect()
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.
 fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
-    let variant = predictor.checkpoint.settings.model.variant;
-    let needs = match (variant.has_audio(), variant.has_text()) {
+    let [reads_audio, reads_text] = [AUDIO, TEXT].map(|stream| predictor.reads(stream));
+    let needs = match (reads_audio, reads_text) {
         (true, true) => "both --audio and --text",
         (true, false) => "--audio alone",
         _ => "--text alone",
     };
     let model = arguments.run.display();
-    for (option, needed, given) in
-        [("--audio", variant.has_audio(), arguments.audio.is_some()), ("--text", variant.has_text(), arguments.text.is_some())]
-    {
+    for (option, needed, given) in [("--audio", reads_audio, arguments.audio.is_some()), ("--text", reads_text, arguments.text.is_some())] {
         if needed && !given {
             return Err(Failure(format!("{model}: its model needs {needs}; give {option} too")));
         }
@@ -118,7 +116,7 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         }
     }
     let samples = match &arguments.audio {
-        Some(path) if variant.has_audio() => Some(if path == Path::new("-") {
+        Some(path) if reads_audio => Some(if path == Path::new("-") {
             let rate = arguments.pcm_rate.unwrap_or(SAMPLE_RATE);
             read_pcm(std::io::stdin().lock(), "standard input", arguments.pcm_format.unwrap_or_default(), rate)?
         } else {
@@ -214,7 +212,7 @@ fn predict_lines<B: Backend>(
     lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
     failed: &mut usize,
 ) -> Result<Vec<(Listed, Vec<f64>)>, Failure> {
-    let has_audio = predictor.checkpoint.settings.model.variant.has_audio();
+    let has_audio = predictor.reads(AUDIO);
     let read = |line: Result<Listed, crate::corpus::CorpusError>| {
         let listed = line.map_err(|error| remedy::line(&error))?;
         let path = listed.path.as_deref().filter(|_| has_audio);

@@ -12,8 +12,8 @@ use super::{Done, Failure, cannot_write};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::backend::gpu::Checking;
 use crate::corpus::{Corpus, split};
-use crate::dataset::Spool;
-use crate::prepare::{Event, prepare};
+use crate::dataset::{Frames, Spool};
+use crate::prepare::{RecordingEvent, prepare};
 use crate::text::TextTable;
 
 /// Commonest missing words that are shown.
@@ -33,9 +33,9 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
 
     let bar = progress_bar(corpus.utterances.len());
     let mut left_out = 0;
-    let mut observe = |event: Event<'_>| match event {
-        Event::Done(done) => bar.set_position(done as u64),
-        Event::LeftOut(utterance) => {
+    let mut observe = |event: RecordingEvent<'_>| match event {
+        RecordingEvent::Done(done) => bar.set_position(done as u64),
+        RecordingEvent::LeftOut(utterance) => {
             left_out += 1;
             if left_out <= SHOWN_LEFT_OUT {
                 bar.suspend(|| eprintln!("left out: {}: {}", utterance.id, utterance.reason));
@@ -49,7 +49,8 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
     bar.finish_and_clear();
     data.save_spooled(&arguments.out, spool)?;
 
-    let frames = data.frame_offsets[data.len()];
+    let frames = data.audio().map_or(0, Frames::count);
+    let (tokens, vocabulary) = data.text().map_or((0, 0), |text| (text.tokens.len(), text.vocabulary.len()));
     let speech_s = (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE);
     let seconds = started.elapsed().as_secs_f64();
     let commonest: Vec<&String> = missing.commonest.iter().map(|(word, _)| word).take(SHOWN_WORDS).collect();
@@ -59,8 +60,8 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
             "utterances": data.len(),
             "classes": data.classes,
             "frames": frames,
-            "tokens": data.tokens.len(),
-            "vocabulary": data.vocabulary.len(),
+            "tokens": tokens,
+            "vocabulary": vocabulary,
             "out_of_vocabulary": missing.share(),
             "commonest_missing": commonest,
             "left_out": data.left_out,
@@ -71,7 +72,7 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     println!("{}: {} utterances, {frames} frames, classes {}", arguments.out.display(), data.len(), data.classes.join(", "));
-    println!("{} tokens, {:.2} % out of vocabulary {commonest:?}", data.tokens.len(), 100.0 * missing.share());
+    println!("{tokens} tokens, {:.2} % out of vocabulary {commonest:?}", 100.0 * missing.share());
     if !data.other_labels.is_empty() {
         let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
         println!("of no chosen class, passed over: {}", labels.join(", "));

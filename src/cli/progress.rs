@@ -8,7 +8,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use super::arguments::Common;
 use super::notes::Note;
 use super::{remedy, tables};
-use crate::train::run::Event;
+use crate::train::Event;
 
 /// Shows the events of a run.
 pub struct Progress<'c> {
@@ -71,7 +71,7 @@ impl<'c> Progress<'c> {
                 self.bar.set_message(format!("loss {loss:.3}{validation}  {:.0} utterances/s{}", self.rate, self.time_left()));
                 self.bar.set_position(step + 1);
             }
-            Event::Epoch { epoch, train, validation, best } => {
+            Event::Epoch { epoch, train, validation, best, .. } => {
                 self.validation = validation.map(|metrics| [100.0 * metrics.wa, 100.0 * metrics.ua]);
                 let seen = validation.map(|metrics| {
                     format!("   validation loss {:.3}  WA {:.1} %  UA {:.1} %", metrics.loss, 100.0 * metrics.wa, 100.0 * metrics.ua)
@@ -96,6 +96,7 @@ impl<'c> Progress<'c> {
             Event::Stopped { epochs } => {
                 self.note(Note::Stopped { epochs: *epochs });
             }
+            Event::Checkpoint { .. } | Event::Test { .. } => {}
         }
     }
 

@@ -1,12 +1,16 @@
-//! The host's side of a batch: chosen utterances, cut and laid out one after another.
+//! The host's side of a batch: chosen utterances, cut and laid out one after another, stream by stream.
+
+use std::collections::BTreeMap;
 
 use super::error::DatasetError;
 use super::normalise::{Groups, Normalisation};
 use super::prepared::Dataset;
+use super::streams::DataStream;
 use crate::base::numbers::POOL;
+use crate::base::streams::{Reading, Readings};
 use crate::base::words::OUT_OF_VOCABULARY;
 
-/// Fewest frames of an utterance in a batch: two pools must leave one row.
+/// Fewest acoustic frames of an utterance in a batch of MCSAN's: two pools must leave one row.
 pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
 
 /// Utterances laid out for the device; their order is that of `utterances`.
@@ -14,19 +18,51 @@ pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
 pub struct HostBatch {
     /// `[batch]`: which utterances of the data set these are.
     pub utterances: Vec<usize>,
-    /// Columns of `features`.
-    pub coefficients: usize,
-    /// `[Σ frame_lengths, coefficients]`: before the z-score, cut at `max_frames`. An utterance of fewer than
-    /// [`SHORTEST_UTTERANCE`] frames is padded with its group's mean, which the z-score turns into exact zeros.
-    pub features: Vec<f32>,
-    /// `[batch]`, each at least [`SHORTEST_UTTERANCE`].
-    pub frame_lengths: Vec<u32>,
-    /// `[Σ token_lengths]`: rows of the word table or [`OUT_OF_VOCABULARY`], whose vector is zero.
-    pub tokens: Vec<u32>,
-    /// `[batch]`, each at least 1: an utterance without words gets one [`OUT_OF_VOCABULARY`].
-    pub token_lengths: Vec<u32>,
     /// `[batch]`
     pub labels: Vec<u32>,
+    /// Those that the model reads.
+    pub streams: BTreeMap<&'static str, HostStream>,
+}
+
+/// A stream of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HostStream {
+    Frames(HostFrames),
+    Tokens(HostTokens),
+    Vector(HostVectors),
+}
+
+/// Frames of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostFrames {
+    pub columns: usize,
+    /// `[Σ lengths, columns]`: before the z-score, cut. An utterance of fewer rows than the model needs is padded with its
+    /// group's mean, which the z-score turns into exact zeros.
+    pub values: Vec<f32>,
+    /// `[batch]`
+    pub lengths: Vec<u32>,
+    pub statistics: BatchStatistics,
+    /// How often the model pools the rows.
+    pub pools: u32,
+}
+
+/// Tokens of a batch.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HostTokens {
+    /// `[Σ lengths]`: rows of the word table or [`OUT_OF_VOCABULARY`], whose vector is zero.
+    pub tokens: Vec<u32>,
+    /// `[batch]`, each at least 1: an utterance without words gets one [`OUT_OF_VOCABULARY`].
+    pub lengths: Vec<u32>,
+    /// Rows of the table.
+    pub words: usize,
+}
+
+/// A vector of each utterance of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostVectors {
+    pub columns: usize,
+    /// `[batch, columns]`: before the z-score.
+    pub values: Vec<f32>,
     pub statistics: BatchStatistics,
 }
 
@@ -35,9 +71,9 @@ pub struct HostBatch {
 pub struct BatchStatistics {
     /// `[batch]`: row of the statistics.
     pub groups: Vec<u32>,
-    /// `[groups, coefficients]`
+    /// `[groups, columns]`
     pub mean: Vec<f32>,
-    /// `[groups, coefficients]`
+    /// `[groups, columns]`
     pub reciprocal_deviation: Vec<f32>,
 }
 
@@ -45,17 +81,25 @@ pub struct BatchStatistics {
 #[derive(Debug, Clone)]
 pub struct Batcher<'a> {
     dataset: &'a Dataset,
-    groups: Groups,
-    max_frames: usize,
+    readings: Readings,
+    /// Of each stream that is read and normalised.
+    groups: BTreeMap<&'static str, Groups>,
 }
 
 impl<'a> Batcher<'a> {
-    /// Batches of `dataset`, utterances cut at `max_frames`.
+    /// Batches of `dataset` for a model that reads `readings` of it.
     ///
     /// # Errors
-    /// Those of [`Normalisation::groups`].
-    pub fn new(dataset: &'a Dataset, normalisation: &Normalisation, max_frames: usize) -> Result<Self, DatasetError> {
-        Ok(Self { dataset, groups: normalisation.groups(dataset, max_frames)?, max_frames })
+    /// [`DatasetError::NoStream`] where the data set lacks one; those of [`Normalisation::groups`].
+    pub fn new(dataset: &'a Dataset, normalisation: &Normalisation, readings: Readings) -> Result<Self, DatasetError> {
+        let mut groups = BTreeMap::new();
+        for reading in readings.iter() {
+            let stream = dataset.stream(reading)?;
+            if stream.columns().is_some() {
+                groups.insert(reading.stream, normalisation.groups(dataset, reading.stream, &readings)?);
+            }
+        }
+        Ok(Self { dataset, readings, groups })
     }
 
     /// The data set that batches are made of.
@@ -63,66 +107,62 @@ impl<'a> Batcher<'a> {
         self.dataset
     }
 
+    /// What the model reads of it.
+    pub fn readings(&self) -> &Readings {
+        &self.readings
+    }
+
     /// Lays out `utterances`, indices into the data set, in their order.
     pub fn batch(&self, utterances: &[usize]) -> HostBatch {
-        let mut batch = HostBatch {
+        let lay_out = |reading: &Reading| Some((reading.stream, self.lay_out(reading, utterances)?));
+        HostBatch {
             utterances: utterances.to_vec(),
-            coefficients: self.dataset.coefficients,
-            features: Vec::new(),
-            frame_lengths: Vec::with_capacity(utterances.len()),
-            tokens: Vec::new(),
-            token_lengths: Vec::with_capacity(utterances.len()),
             labels: utterances.iter().map(|&utterance| self.dataset.labels[utterance]).collect(),
-            statistics: self.statistics(utterances),
-        };
-        for &utterance in utterances {
-            self.append_frames(utterance, &mut batch);
-            self.append_tokens(utterance, &mut batch);
+            streams: self.readings.iter().filter_map(lay_out).collect(),
         }
-        batch
     }
 
-    /// Frames and tokens of an utterance as they are laid out, padding included.
-    pub fn lengths(&self, utterance: usize) -> (usize, usize) {
-        let frames = self.dataset.frames(utterance, self.max_frames).len().max(SHORTEST_UTTERANCE);
-        (frames, self.dataset.tokens_of(utterance).len().max(1))
+    /// Rows of an utterance as they are laid out, padding included.
+    pub fn length(&self, stream: &str, utterance: usize) -> usize {
+        let rows = self.dataset.streams.get(stream).map_or(0, |data| data.length(utterance, self.readings.most(stream)));
+        rows.max(self.readings.least(stream))
     }
 
-    fn append_frames(&self, utterance: usize, batch: &mut HostBatch) {
-        let frames = self.dataset.frames(utterance, self.max_frames);
-        let length = frames.len().max(SHORTEST_UTTERANCE);
-        let padding = length - frames.len();
-        batch.features.extend_from_slice(self.dataset.rows(frames));
-        let (mean, _) = self.groups.statistics(self.groups.members[utterance]);
-        for _ in 0..padding {
-            batch.features.extend_from_slice(mean);
-        }
-        batch.frame_lengths.push(length as u32);
+    fn lay_out(&self, reading: &Reading, utterances: &[usize]) -> Option<HostStream> {
+        Some(match self.dataset.streams.get(reading.stream)? {
+            DataStream::Tokens(tokens) => HostStream::Tokens(HostTokens {
+                tokens: utterances.iter().flat_map(|&utterance| token_rows(tokens.of(utterance))).collect(),
+                lengths: utterances.iter().map(|&utterance| self.length(reading.stream, utterance) as u32).collect(),
+                words: tokens.words(),
+            }),
+            data @ DataStream::Frames(frames) => {
+                let groups = self.groups.get(reading.stream)?;
+                let (least, most) = (reading.least(), self.readings.most(reading.stream));
+                let mut values = Vec::new();
+                let mut lengths = Vec::with_capacity(utterances.len());
+                for &utterance in utterances {
+                    let count = frames.of(utterance, most).len();
+                    values.extend_from_slice(data.rows(utterance, most));
+                    let (mean, _) = groups.statistics(groups.members[utterance]);
+                    (count..least).for_each(|_| values.extend_from_slice(mean));
+                    lengths.push(count.max(least) as u32);
+                }
+                let pools = reading.pools();
+                HostStream::Frames(HostFrames { columns: frames.columns, values, lengths, statistics: groups.of_batch(utterances), pools })
+            }
+            DataStream::Vector(vectors) => HostStream::Vector(HostVectors {
+                columns: vectors.columns,
+                values: utterances.iter().flat_map(|&utterance| vectors.of(utterance).iter().copied()).collect(),
+                statistics: self.groups.get(reading.stream)?.of_batch(utterances),
+            }),
+        })
     }
+}
 
-    fn append_tokens(&self, utterance: usize, batch: &mut HostBatch) {
-        let tokens = self.dataset.tokens_of(utterance);
-        if tokens.is_empty() {
-            batch.tokens.push(OUT_OF_VOCABULARY);
-        }
-        batch.tokens.extend(tokens.iter().map(|&token| u32::try_from(token).unwrap_or(OUT_OF_VOCABULARY)));
-        batch.token_lengths.push(tokens.len().max(1) as u32);
+/// Tokens as the device takes them, at least one.
+fn token_rows(tokens: &[i32]) -> Vec<u32> {
+    if tokens.is_empty() {
+        return vec![OUT_OF_VOCABULARY];
     }
-
-    fn statistics(&self, utterances: &[usize]) -> BatchStatistics {
-        let mut present: Vec<usize> = Vec::new();
-        let mut statistics = BatchStatistics::default();
-        for &utterance in utterances {
-            let group = self.groups.members[utterance];
-            let row = present.iter().position(|&other| other == group).unwrap_or_else(|| {
-                let (mean, reciprocal_deviation) = self.groups.statistics(group);
-                statistics.mean.extend_from_slice(mean);
-                statistics.reciprocal_deviation.extend_from_slice(reciprocal_deviation);
-                present.push(group);
-                present.len() - 1
-            });
-            statistics.groups.push(row as u32);
-        }
-        statistics
-    }
+    tokens.iter().map(|&token| u32::try_from(token).unwrap_or(OUT_OF_VOCABULARY)).collect()
 }

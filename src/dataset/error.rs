@@ -17,15 +17,17 @@ pub enum DatasetError {
     #[error("{}: is of format '{found}', not '{expected}'", path.display())]
     Format { path: PathBuf, found: String, expected: &'static str },
     #[error("{}: metadata '{key}' {problem}", path.display())]
-    Metadata { path: PathBuf, key: &'static str, problem: String },
+    Metadata { path: PathBuf, key: String, problem: String },
     #[error("{}: {tensor}{}: {problem}", path.display(), at(utterance))]
-    Invalid { path: PathBuf, tensor: &'static str, utterance: Option<String>, problem: String, remedy: &'static str },
+    Invalid { path: PathBuf, tensor: String, utterance: Option<String>, problem: String, remedy: &'static str },
     #[error("utterance {utterance} names no speaker")]
     NoSpeaker { utterance: String },
     #[error("no utterance to take statistics of")]
     NoTraining,
-    #[error("the normalisation is for {expected} coefficients, the data set has {found}")]
-    Coefficients { found: usize, expected: usize },
+    #[error("the normalisation is for {expected} columns of '{stream}', the data set has {found}")]
+    Columns { stream: String, found: usize, expected: usize },
+    #[error("the data set has no stream '{stream}' of {kind}, which the model reads")]
+    NoStream { stream: String, kind: &'static str },
 }
 
 impl Remedied for DatasetError {
@@ -40,7 +42,8 @@ impl Remedied for DatasetError {
                 vec![Remedy::Set("data.normalise=corpus"), Remedy::advice("prepare the data set with a speaker column")]
             }
             Self::NoTraining => vec![Remedy::Set("data.normalise=utterance"), Remedy::advice("use a data set that has a training split")],
-            Self::Coefficients { .. } => vec![Remedy::advice("prepare it with the run's feature settings")],
+            Self::Columns { .. } => vec![Remedy::advice("prepare it with the run's feature settings")],
+            Self::NoStream { .. } => vec![Remedy::advice("prepare one that has it")],
         }
     }
 }

@@ -1,11 +1,17 @@
 //! The prepared file, format `mcsan-dataset/1`.
 //!
-//! Tensors: `audio.features` F32 or F16 `[frames, coefficients]`, `audio.offsets` I64 `[U + 1]`, `text.tokens` I32
-//! `[tokens]`, `text.offsets` I64 `[U + 1]`, `text.vectors` F32 `[words, width]` (absent where vectors are learned),
-//! `labels` I32 `[U]`. Metadata: `format`, `classes`, and as far as known `corpus`, `vocabulary`, `utterances`, `features`,
-//! `left_out`, `other_labels`, `drawn`.
+//! Tensors: `labels` I32 `[U]`, and of every stream, under its NAME,
+//! - frames: `NAME.features` F32 or F16 `[frames, columns]`, `NAME.offsets` I64 `[U + 1]`;
+//! - tokens: `NAME.tokens` I32 `[tokens]`, `NAME.offsets` I64 `[U + 1]`, `NAME.vectors` F32 `[words, width]` (absent where vectors
+//!   are learned);
+//! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`.
+//!
+//! `mcsan prepare` makes the frames `audio` and the tokens `text`. Metadata: `format`, `classes`, and as far as known `corpus`,
+//! `vocabulary` (of `text`; of other tokens `NAME.vocabulary`), `utterances`, `features` (how `audio` was made), `left_out`,
+//! `other_labels`, `drawn`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +20,9 @@ use super::error::DatasetError;
 use super::prepared::{Dataset, UtteranceInfo};
 use super::spool::Spool;
 use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
+use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate;
+use crate::base::streams::{AUDIO, TEXT};
 use crate::base::words::WordTable;
 
 /// What the metadata `format` must say.
@@ -24,7 +32,7 @@ impl Dataset {
     /// Reads the file at `path` and checks all of it.
     ///
     /// # Errors
-    /// [`DatasetError`]: not a safetensors file, another format, a tensor that is missing or of the wrong type or shape,
+    /// [`DatasetError`]: not a safetensors file, another format, no stream, a tensor that is missing or of the wrong type or shape,
     /// offsets that do not rise from 0 to the end, a label, token or number out of range.
     pub fn load(path: &Path) -> Result<Self, DatasetError> {
         let store = Store::open(path)?;
@@ -34,46 +42,25 @@ impl Dataset {
         }
         let classes: Vec<String> = metadata(&store, "classes")?.ok_or_else(|| DatasetError::Metadata {
             path: path.to_path_buf(),
-            key: "classes",
+            key: "classes".into(),
             problem: "is missing".into(),
         })?;
 
         let labels = store.tensor("labels")?;
         let [count] = labels.dimensions()?;
-        let features = store.tensor("audio.features")?;
-        let [frames, coefficients] = features.dimensions()?;
-        let tokens = store.tensor("text.tokens")?;
-        let [token_count] = tokens.dimensions()?;
-        let vectors = match store.contains("text.vectors") {
-            true => {
-                let table = store.tensor("text.vectors")?;
-                let [_, width] = table.dimensions()?;
-                Some(WordTable { width, values: table.floats()? })
-            }
-            false => None,
-        };
-
-        let offsets = |tensor| store.tensor(tensor)?.shaped(&[count + 1])?.integers();
         let utterances = utterances(&store, count)?;
         let check = validate::Checks { path, utterances: &utterances };
         let dataset = Self {
-            frame_offsets: check.offsets("audio.offsets", &offsets("audio.offsets")?, frames)?,
-            token_offsets: check.offsets("text.offsets", &offsets("text.offsets")?, token_count)?,
-            tokens: check.tokens(&tokens.integers()?)?,
             labels: check.labels(&labels.integers()?, &classes)?,
-            features: features.into_rows()?,
-            vocabulary: metadata(&store, "vocabulary")?.unwrap_or_default(),
+            streams: streams(&store, &check)?,
             corpus: store.metadata("corpus").unwrap_or_default().into(),
             feature_settings: metadata(&store, "features")?.unwrap_or_default(),
             left_out: metadata(&store, "left_out")?.unwrap_or_default(),
             other_labels: metadata(&store, "other_labels")?.unwrap_or_default(),
             drawn: metadata(&store, "drawn")?.unwrap_or_default(),
-            coefficients,
-            vectors,
             classes,
             utterances: Vec::new(),
         };
-        check.numbers(&dataset)?;
         Ok(Self { utterances, ..dataset })
     }
 
@@ -83,71 +70,171 @@ impl Dataset {
     /// [`DatasetError::Invalid`] for a data set that [`Dataset::load`] would refuse, [`DatasetError::Store`] where the file
     /// cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DatasetError> {
-        self.write(path, self.features.len(), Content::Bytes(bytemuck::cast_slice(&self.features)))
+        self.write(path, None)
     }
 
-    /// As [`Dataset::save`], with the features that lie in `spool`; `features` is empty.
+    /// As [`Dataset::save`], with the values of [`AUDIO`] that lie in `spool`; its own are empty.
     ///
     /// # Errors
     /// Those of [`Dataset::save`].
     pub fn save_spooled(&self, path: &Path, spool: Spool) -> Result<(), DatasetError> {
         let count = spool.values();
         let file = spool.into_file().map_err(|source| StoreError::Write { path: path.to_path_buf(), source })?;
-        self.write(path, count, Content::File(&file))
+        self.write(path, Some((count, &file)))
     }
 
-    fn write(&self, path: &Path, feature_values: usize, features: Content<'_>) -> Result<(), DatasetError> {
-        let wide = |offsets: &[usize]| offsets.iter().map(|&offset| offset as i64).collect::<Vec<i64>>();
-        let (frame_offsets, token_offsets) = (wide(&self.frame_offsets), wide(&self.token_offsets));
+    /// `spooled`: how many values of [`AUDIO`] lie in which file.
+    fn write(&self, path: &Path, spooled: Option<(usize, &File)>) -> Result<(), DatasetError> {
         let labels: Vec<i64> = self.labels.iter().map(|&label| label.into()).collect();
-
         let check = validate::Checks { path, utterances: &self.utterances };
-        let rows = feature_values / self.coefficients.max(1);
-        check.offsets("audio.offsets", &frame_offsets, rows)?;
-        check.offsets("text.offsets", &token_offsets, self.tokens.len())?;
         check.labels(&labels, &self.classes)?;
-        check.numbers(self)?;
-
-        let count = self.len();
-        let shape = vec![rows, self.coefficients];
-        let mut tensors = vec![
-            Tensor { name: "audio.features".into(), dtype: Dtype::F32, shape, content: features },
-            Tensor::i64("audio.offsets", &[count + 1], &frame_offsets),
-            Tensor::i32("text.tokens", &[self.tokens.len()], &self.tokens),
-            Tensor::i64("text.offsets", &[count + 1], &token_offsets),
-            Tensor::i32("labels", &[count], bytemuck::cast_slice(&self.labels)),
-        ];
-        if let Some(table) = &self.vectors {
-            tensors.push(Tensor::f32("text.vectors", &[self.words(), table.width], &table.values));
+        let spooled = |name: &str| spooled.filter(|_| name == AUDIO);
+        let mut offsets = Vec::new();
+        for (name, stream) in self.streams.iter() {
+            let own: Vec<i64> = stream.offsets().iter().map(|&offset| offset as i64).collect();
+            match stream {
+                DataStream::Frames(frames) => {
+                    let values = spooled(name).map_or(frames.values.len(), |(values, _)| values);
+                    check.offsets(&format!("{name}.offsets"), &own, values / frames.columns.max(1))?;
+                }
+                DataStream::Tokens(tokens) => {
+                    check.offsets(&format!("{name}.offsets"), &own, tokens.tokens.len())?;
+                }
+                DataStream::Vector(_) => {}
+            }
+            check.stream(name, stream)?;
+            offsets.push((format!("{name}.offsets"), own));
         }
+        offsets.retain(|(_, own)| !own.is_empty());
+        let mut tensors = vec![Tensor::i32("labels", &[self.len()], bytemuck::cast_slice(&self.labels))];
+        tensors.extend(offsets.iter().map(|(name, own)| Tensor::i64(name, &[own.len()], own)));
+        tensors.extend(self.streams.iter().flat_map(|(name, stream)| content(name, stream, spooled(name))));
         Ok(store::write(path, &self.metadata(path)?, &tensors)?)
     }
 
     fn metadata(&self, path: &Path) -> Result<BTreeMap<String, String>, DatasetError> {
-        fn json(path: &Path, key: &'static str, value: impl Serialize) -> Result<(String, String), DatasetError> {
-            let failed = |error| DatasetError::Metadata { path: path.to_path_buf(), key, problem: format!("cannot be written ({error})") };
-            Ok((key.into(), serde_json::to_string(&value).map_err(failed)?))
+        fn json(path: &Path, key: String, value: impl Serialize) -> Result<(String, String), DatasetError> {
+            match serde_json::to_string(&value) {
+                Ok(text) => Ok((key, text)),
+                Err(error) => {
+                    Err(DatasetError::Metadata { path: path.to_path_buf(), key, problem: format!("cannot be written ({error})") })
+                }
+            }
         }
-        Ok(BTreeMap::from([
+        let mut metadata = BTreeMap::from([
             ("format".into(), FORMAT.into()),
             ("corpus".into(), self.corpus.clone()),
-            json(path, "classes", &self.classes)?,
-            json(path, "vocabulary", &self.vocabulary)?,
-            json(path, "utterances", &self.utterances)?,
-            json(path, "features", &self.feature_settings)?,
-            json(path, "left_out", &self.left_out)?,
-            json(path, "other_labels", &self.other_labels)?,
-            json(path, "drawn", &self.drawn)?,
-        ]))
+            json(path, "classes".into(), &self.classes)?,
+            json(path, vocabulary_key(TEXT), Vec::<String>::new())?,
+            json(path, "utterances".into(), &self.utterances)?,
+            json(path, "features".into(), &self.feature_settings)?,
+            json(path, "left_out".into(), &self.left_out)?,
+            json(path, "other_labels".into(), &self.other_labels)?,
+            json(path, "drawn".into(), &self.drawn)?,
+        ]);
+        for (name, stream) in self.streams.iter() {
+            if let DataStream::Tokens(tokens) = stream {
+                metadata.extend([json(path, vocabulary_key(name), &tokens.vocabulary)?]);
+            }
+        }
+        Ok(metadata)
     }
 }
 
+/// The tensors of a stream but for its offsets.
+fn content<'t>(name: &str, stream: &'t DataStream, spooled: Option<(usize, &'t File)>) -> Vec<Tensor<'t>> {
+    let matrix = |part: &str, columns: usize, values: &'t [f32]| {
+        let (count, content) = match spooled {
+            Some((count, file)) => (count, Content::File(file)),
+            None => (values.len(), Content::Bytes(bytemuck::cast_slice(values))),
+        };
+        Tensor { name: format!("{name}.{part}"), dtype: Dtype::F32, shape: vec![count / columns.max(1), columns], content }
+    };
+    match stream {
+        DataStream::Frames(frames) => vec![matrix("features", frames.columns, &frames.values)],
+        DataStream::Vector(vectors) => vec![matrix("values", vectors.columns, &vectors.values)],
+        DataStream::Tokens(tokens) => {
+            let table = tokens.vectors.as_ref().map(|table| matrix("vectors", table.width, &table.values));
+            let ids = Tensor::i32(format!("{name}.tokens"), &[tokens.tokens.len()], &tokens.tokens);
+            std::iter::once(ids).chain(table).collect()
+        }
+    }
+}
+
+/// Where the words of a stream of tokens stand in the metadata.
+fn vocabulary_key(stream: &str) -> String {
+    if stream == TEXT { "vocabulary".into() } else { format!("{stream}.vocabulary") }
+}
+
+/// Every stream of a file, checked.
+fn streams(store: &Store, check: &validate::Checks<'_>) -> Result<Streams, DatasetError> {
+    let count = check.utterances.len();
+    let offsets = |name: &str, rows: usize| {
+        let tensor = format!("{name}.offsets");
+        let values = store.tensor(&tensor)?.shaped(&[count + 1])?.integers()?;
+        check.offsets(&tensor, &values, rows)
+    };
+    let mut streams = Streams::default();
+    for tensor in store.names() {
+        let Some((name, part)) = tensor.rsplit_once('.') else { continue };
+        let stream = match part {
+            "features" => {
+                let values = store.tensor(&tensor)?;
+                let [rows, columns] = values.dimensions()?;
+                DataStream::Frames(Frames { offsets: offsets(name, rows)?, values: values.into_rows()?, columns })
+            }
+            "tokens" => {
+                let tokens = store.tensor(&tensor)?;
+                let [rows] = tokens.dimensions()?;
+                DataStream::Tokens(TokenLists {
+                    offsets: offsets(name, rows)?,
+                    tokens: check.tokens(&tensor, &tokens.integers()?)?,
+                    vectors: word_table(store, &format!("{name}.vectors"))?,
+                    vocabulary: metadata(store, &vocabulary_key(name))?.unwrap_or_default(),
+                })
+            }
+            "values" => {
+                let values = store.tensor(&tensor)?;
+                let [_, columns] = values.dimensions()?;
+                DataStream::Vector(Vectors { values: values.shaped(&[count, columns])?.into_rows()?, columns })
+            }
+            "offsets" => {
+                // Of nothing, they are half of a stream.
+                let rows = ["features", "tokens"].map(|part| format!("{name}.{part}"));
+                if !rows.iter().any(|tensor| store.contains(tensor)) {
+                    store.tensor(&rows[usize::from(name == TEXT)])?;
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        if streams.get(name).is_some() {
+            return Err(check.twice(&tensor));
+        }
+        check.stream(name, &stream)?;
+        streams.insert(name, stream);
+    }
+    if streams.is_empty() {
+        store.tensor(&format!("{AUDIO}.features"))?;
+    }
+    Ok(streams)
+}
+
+fn word_table(store: &Store, tensor: &str) -> Result<Option<WordTable>, DatasetError> {
+    if !store.contains(tensor) {
+        return Ok(None);
+    }
+    let table = store.tensor(tensor)?;
+    let [_, width] = table.dimensions()?;
+    Ok(Some(WordTable { width, values: table.floats()? }))
+}
+
 /// The JSON under a metadata key, where the key is there.
-fn metadata<T: for<'de> Deserialize<'de>>(store: &Store, key: &'static str) -> Result<Option<T>, DatasetError> {
+fn metadata<T: for<'de> Deserialize<'de>>(store: &Store, key: &str) -> Result<Option<T>, DatasetError> {
     let parse = |text| {
         serde_json::from_str(text).map_err(|error| DatasetError::Metadata {
             path: store.path().to_path_buf(),
-            key,
+            key: key.into(),
             problem: format!("is not the JSON that it should be ({error})"),
         })
     };
@@ -160,7 +247,7 @@ fn utterances(store: &Store, count: usize) -> Result<Vec<UtteranceInfo>, Dataset
     let Some(entries) = metadata::<Vec<serde_json::Value>>(store, "utterances")? else {
         return Ok((0..count).map(named).collect());
     };
-    let failed = |problem| DatasetError::Metadata { path: store.path().to_path_buf(), key: "utterances", problem };
+    let failed = |problem| DatasetError::Metadata { path: store.path().to_path_buf(), key: "utterances".into(), problem };
     if entries.len() != count {
         return Err(failed(format!("has {} entries for {count} utterances", entries.len())));
     }

@@ -1,13 +1,15 @@
 //! The prepared data set: one safetensors file, its normalisation, and ragged batches of it.
 //!
 //! [`store`] reads and writes safetensors files of any content (checkpoints too), [`Dataset`] is the file that
-//! `mcsan prepare` makes, [`Normalisation`] its z-score statistics and [`Batcher`] lays utterances out for the device.
+//! `mcsan prepare` makes, with any [`Streams`], [`Normalisation`] its z-score statistics and [`Batcher`] lays utterances out for
+//! the device.
 
 mod batch;
 mod error;
 mod features;
 #[cfg(feature = "files")]
 mod file;
+mod fingerprint;
 mod normalise;
 mod order;
 mod prepared;
@@ -19,15 +21,16 @@ pub mod sizes;
 mod spool;
 #[cfg(feature = "files")]
 pub mod store;
+mod streams;
 #[cfg(feature = "files")]
 mod validate;
 
-pub use batch::{BatchStatistics, Batcher, HostBatch, SHORTEST_UTTERANCE};
+pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors, SHORTEST_UTTERANCE};
 pub use error::DatasetError;
 pub use features::FeatureRows;
 #[cfg(feature = "files")]
 pub use file::FORMAT;
-pub use normalise::{Groups, Normalisation, Statistics};
+pub use normalise::{Fitted, Groups, Normalisation, Statistics};
 pub use order::epoch_batches;
 pub use prepared::{Dataset, UtteranceInfo};
 #[cfg(feature = "files")]
@@ -35,3 +38,4 @@ pub use replace::replace_file;
 pub use shape::{BatchShape, lengths};
 #[cfg(feature = "files")]
 pub use spool::Spool;
+pub use streams::{DataStream, Frames, Streams, TokenLists, Vectors};

@@ -1,52 +1,54 @@
-//! Z-score per coefficient: whose frames the mean and the deviation are taken over.
+//! Z-score per column of every stream of frames or vectors: whose rows the mean and the deviation are taken over.
 //!
-//! Statistics see the frames that remain after the cut at `data.max_frames` and are taken in f64, in two passes:
-//! mean = Σ x / n, deviation = √(Σ (x - mean)² / n). A coefficient that does not vary (deviation below 1e-8) is
-//! divided by 1.
+//! Statistics see the frames that remain after the cut and are taken in f64, in two passes: mean = Σ x / n,
+//! deviation = √(Σ (x - mean)² / n). A column that does not vary (deviation below 1e-8) is divided by 1.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::BatchStatistics;
 use super::error::DatasetError;
 use super::prepared::Dataset;
+use super::streams::DataStream;
+use crate::base::streams::{AUDIO, Readings};
 use crate::config::Normalise;
 
-/// Deviation below which a coefficient counts as constant.
+/// Deviation below which a column counts as constant.
 const SMALLEST_DEVIATION: f64 = 1e-8;
 
-/// Mean and population standard deviation of each coefficient.
+/// Mean and population standard deviation of each column of a stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// `[coefficients]`
+    /// `[columns]`
     pub mean: Vec<f64>,
-    /// `[coefficients]`, never 0.
+    /// `[columns]`, never 0.
     pub deviation: Vec<f64>,
 }
 
 impl Statistics {
     /// Those that change nothing.
-    fn identity(coefficients: usize) -> Self {
-        Self { mean: vec![0.0; coefficients], deviation: vec![1.0; coefficients] }
+    fn identity(columns: usize) -> Self {
+        Self { mean: vec![0.0; columns], deviation: vec![1.0; columns] }
     }
 
-    /// Those of the given utterances' frames; [`Statistics::identity`] where there are no frames.
-    fn of(dataset: &Dataset, utterances: &[usize], max_frames: usize) -> Self {
-        let coefficients = dataset.coefficients;
-        let frames = || utterances.iter().flat_map(|&u| dataset.rows(dataset.frames(u, max_frames)).chunks_exact(coefficients));
-        let count = frames().count();
+    /// Those of the given utterances' rows; [`Statistics::identity`] where there are none.
+    fn of(stream: &DataStream, utterances: &[usize], most: usize) -> Self {
+        let columns = stream.columns().unwrap_or(0);
+        let rows = || utterances.iter().flat_map(|&utterance| stream.rows(utterance, most).chunks_exact(columns.max(1)));
+        let count = rows().count();
         if count == 0 {
-            return Self::identity(coefficients);
+            return Self::identity(columns);
         }
-        let mut mean = vec![0.0; coefficients];
-        for frame in frames() {
-            mean.iter_mut().zip(frame).for_each(|(sum, &x)| *sum += f64::from(x));
+        let mut mean = vec![0.0; columns];
+        for row in rows() {
+            mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
         }
         mean.iter_mut().for_each(|sum| *sum /= count as f64);
 
-        let mut deviation = vec![0.0; coefficients];
-        for frame in frames() {
-            deviation.iter_mut().zip(frame).zip(&mean).for_each(|((sum, &x), mean)| *sum += (f64::from(x) - mean).powi(2));
+        let mut deviation = vec![0.0; columns];
+        for row in rows() {
+            deviation.iter_mut().zip(row).zip(&mean).for_each(|((sum, &x), mean)| *sum += (f64::from(x) - mean).powi(2));
         }
         for sum in &mut deviation {
             let root = (*sum / count as f64).sqrt();
@@ -56,14 +58,51 @@ impl Statistics {
     }
 }
 
-/// How a trained model wants its features: what a checkpoint keeps of the normalisation.
+/// Statistics that were taken of some streams, by name.
 ///
-/// Only `corpus` has statistics to keep; the others are taken from the data set at hand.
+/// On disk those of [`AUDIO`] stand by themselves, `{"mean", "deviation"}`, and others under `streams`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(from = "Recorded", into = "Recorded")]
+pub struct Fitted(BTreeMap<String, Statistics>);
+
+impl Fitted {
+    /// Of the stream of that name.
+    pub fn get(&self, stream: &str) -> Option<&Statistics> {
+        self.0.get(stream)
+    }
+}
+
+/// [`Fitted`] as it is written.
+#[derive(Serialize, Deserialize)]
+struct Recorded {
+    #[serde(flatten)]
+    audio: Option<Statistics>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    streams: BTreeMap<String, Statistics>,
+}
+
+impl From<Fitted> for Recorded {
+    fn from(Fitted(mut streams): Fitted) -> Self {
+        Self { audio: streams.remove(AUDIO), streams }
+    }
+}
+
+impl From<Recorded> for Fitted {
+    fn from(Recorded { audio, mut streams }: Recorded) -> Self {
+        streams.extend(audio.map(|audio| (AUDIO.to_owned(), audio)));
+        Self(streams)
+    }
+}
+
+/// How a trained model wants its streams: what a checkpoint keeps of the normalisation.
+///
+/// An utterance has frames enough for statistics of its own, but one vector: by utterance, vectors are normalised as by corpus.
+/// What is not kept is taken from the data set at hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Normalisation {
-    Corpus(Statistics),
-    Utterance,
+    Corpus(Fitted),
+    Utterance(Fitted),
     Speaker,
     None,
 }
@@ -73,41 +112,52 @@ impl Normalisation {
     ///
     /// # Errors
     /// [`DatasetError::NoTraining`] where `corpus` has no utterance to take its statistics of.
-    pub fn fit(by: Normalise, dataset: &Dataset, training: &[usize], max_frames: usize) -> Result<Self, DatasetError> {
+    pub fn fit(by: Normalise, dataset: &Dataset, training: &[usize], readings: &Readings) -> Result<Self, DatasetError> {
+        let fitted = |wanted: fn(&DataStream) -> bool| {
+            let wanted = dataset.streams.iter().filter(|(_, stream)| wanted(stream));
+            let statistics = wanted.map(|(name, stream)| (name.to_owned(), Statistics::of(stream, training, readings.most(name))));
+            Fitted(statistics.collect())
+        };
         Ok(match by {
             Normalise::Corpus if training.is_empty() => return Err(DatasetError::NoTraining),
-            Normalise::Corpus => Self::Corpus(Statistics::of(dataset, training, max_frames)),
-            Normalise::Utterance => Self::Utterance,
+            Normalise::Corpus => Self::Corpus(fitted(|stream| stream.columns().is_some())),
+            Normalise::Utterance => Self::Utterance(fitted(|stream| matches!(stream, DataStream::Vector(_)))),
             Normalise::Speaker => Self::Speaker,
             Normalise::None => Self::None,
         })
     }
 
-    /// The statistics of every group of `dataset`.
+    /// The statistics of every group of `dataset`, of the stream `name`, which has columns.
     ///
     /// # Errors
-    /// [`DatasetError::NoSpeaker`], or [`DatasetError::Coefficients`] where the features are not those learnt from.
-    pub fn groups(&self, dataset: &Dataset, max_frames: usize) -> Result<Groups, DatasetError> {
-        let (members, statistics): (Vec<usize>, Vec<Statistics>) = match self {
-            Self::None => (vec![0; dataset.len()], vec![Statistics::identity(dataset.coefficients)]),
-            Self::Corpus(statistics) if statistics.mean.len() != dataset.coefficients => {
-                return Err(DatasetError::Coefficients { found: dataset.coefficients, expected: statistics.mean.len() });
-            }
-            Self::Corpus(statistics) => (vec![0; dataset.len()], vec![statistics.clone()]),
-            Self::Utterance => {
-                let own = |utterance| Statistics::of(dataset, &[utterance], max_frames);
+    /// [`DatasetError::NoSpeaker`], or [`DatasetError::Columns`] where the stream is not the one learnt from.
+    pub fn groups(&self, dataset: &Dataset, name: &str, readings: &Readings) -> Result<Groups, DatasetError> {
+        let no_stream = || DatasetError::NoStream { stream: name.into(), kind: "frames or vectors" };
+        let stream = dataset.streams.get(name).ok_or_else(no_stream)?;
+        let columns = stream.columns().ok_or_else(no_stream)?;
+        let most = readings.most(name);
+        let all_alike = |statistics: Statistics| (vec![0; dataset.len()], vec![statistics]);
+        let kept = |fitted: &Fitted| {
+            let statistics = fitted.get(name).filter(|statistics| statistics.mean.len() == columns).cloned();
+            let expected = fitted.get(name).map_or(0, |statistics| statistics.mean.len());
+            statistics.ok_or_else(|| DatasetError::Columns { stream: name.into(), found: columns, expected })
+        };
+        let (members, statistics): (Vec<usize>, Vec<Statistics>) = match (self, stream) {
+            (Self::None, _) => all_alike(Statistics::identity(columns)),
+            (Self::Corpus(fitted), _) | (Self::Utterance(fitted), DataStream::Vector(_)) => all_alike(kept(fitted)?),
+            (Self::Utterance(_), _) => {
+                let own = |utterance| Statistics::of(stream, &[utterance], most);
                 ((0..dataset.len()).collect(), (0..dataset.len()).map(own).collect())
             }
-            Self::Speaker => {
+            (Self::Speaker, _) => {
                 let (members, speakers) = by_speaker(dataset)?;
-                (members, speakers.iter().map(|utterances| Statistics::of(dataset, utterances, max_frames)).collect())
+                (members, speakers.iter().map(|utterances| Statistics::of(stream, utterances, most)).collect())
             }
         };
-        let coefficients = dataset.coefficients;
         let mean = statistics.iter().flat_map(|group| group.mean.iter().map(|&mean| mean as f32)).collect();
         let reciprocal_deviation =
             statistics.iter().flat_map(|group| group.deviation.iter().map(|deviation| deviation.recip() as f32)).collect();
-        Ok(Groups { members, coefficients, mean, reciprocal_deviation })
+        Ok(Groups { members, columns, mean, reciprocal_deviation })
     }
 }
 
@@ -128,22 +178,63 @@ fn by_speaker(dataset: &Dataset) -> Result<(Vec<usize>, Vec<Vec<usize>>), Datase
     Ok((members, speakers))
 }
 
-/// The groups of a data set, in the numbers that the kernel reads.
+/// The groups of a stream, in the numbers that the kernel reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Groups {
     /// `[utterances]`: each one's group.
     pub members: Vec<usize>,
-    pub coefficients: usize,
-    /// `[groups, coefficients]`
+    pub columns: usize,
+    /// `[groups, columns]`
     pub mean: Vec<f32>,
-    /// `[groups, coefficients]`: 1 / deviation.
+    /// `[groups, columns]`: 1 / deviation.
     pub reciprocal_deviation: Vec<f32>,
 }
 
 impl Groups {
-    /// Mean and reciprocal deviation of a group, `[coefficients]` each.
+    /// Mean and reciprocal deviation of a group, `[columns]` each.
     pub fn statistics(&self, group: usize) -> (&[f32], &[f32]) {
-        let columns = group * self.coefficients..(group + 1) * self.coefficients;
+        let columns = group * self.columns..(group + 1) * self.columns;
         (&self.mean[columns.clone()], &self.reciprocal_deviation[columns])
+    }
+
+    /// The statistics of the groups that occur in a batch.
+    pub(super) fn of_batch(&self, utterances: &[usize]) -> BatchStatistics {
+        let mut present: Vec<usize> = Vec::new();
+        let mut statistics = BatchStatistics::default();
+        for &utterance in utterances {
+            let group = self.members[utterance];
+            let row = present.iter().position(|&other| other == group).unwrap_or_else(|| {
+                let (mean, reciprocal_deviation) = self.statistics(group);
+                statistics.mean.extend_from_slice(mean);
+                statistics.reciprocal_deviation.extend_from_slice(reciprocal_deviation);
+                present.push(group);
+                present.len() - 1
+            });
+            statistics.groups.push(row as u32);
+        }
+        statistics
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_have_the_statistics_of_audio_as_they_always_had_them() {
+        let statistics = Statistics { mean: vec![0.1, 2.0], deviation: vec![1.5, 0.30000000000000004] };
+        let corpus = Normalisation::Corpus(Fitted([(AUDIO.to_owned(), statistics.clone())].into()));
+        for (normalisation, old) in [
+            (corpus, r#"{"by":"corpus","deviation":[1.5,0.30000000000000004],"mean":[0.1,2.0]}"#),
+            (Normalisation::Utterance(Fitted::default()), r#"{"by":"utterance"}"#),
+            (Normalisation::Speaker, r#"{"by":"speaker"}"#),
+            (Normalisation::None, r#"{"by":"none"}"#),
+        ] {
+            assert_eq!(serde_json::json!(normalisation).to_string(), old);
+            assert_eq!(serde_json::from_str::<Normalisation>(old).unwrap(), normalisation);
+        }
+        let both = Fitted([(AUDIO.to_owned(), statistics.clone()), ("visual".to_owned(), statistics)].into());
+        let normalisation = Normalisation::Corpus(both);
+        assert_eq!(serde_json::from_str::<Normalisation>(&serde_json::to_string(&normalisation).unwrap()).unwrap(), normalisation);
     }
 }

@@ -1,50 +1,38 @@
 //! What a prepared data set holds.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 #[cfg(feature = "files")]
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::features::FeatureRows;
+use super::error::DatasetError;
+use super::streams::{DataStream, Frames, Streams, TokenLists};
+use crate::base::streams::{AUDIO, Reading, Readings, TEXT};
 use crate::base::utterances::{LeftOut, Split};
-use crate::base::words::WordTable;
 #[cfg(feature = "files")]
 use crate::corpus::Utterance;
 
-/// Features, tokens and labels of a corpus, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
+/// Streams and labels of a corpus.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
     /// Names of the emotions.
     pub classes: Vec<String>,
-    /// Columns of `features`.
-    pub coefficients: usize,
-    /// `[frames, coefficients]`: MFCC before normalisation, all of every utterance.
-    pub features: FeatureRows,
-    /// `[utterances + 1]`
-    pub frame_offsets: Vec<usize>,
-    /// `[tokens]`: row of the word table, -1 for a word that is not in it.
-    pub tokens: Vec<i32>,
-    /// `[utterances + 1]`
-    pub token_offsets: Vec<usize>,
-    /// The words' vectors; `None` where they are to be learned.
-    pub vectors: Option<WordTable>,
-    /// The words of the table's rows; empty where the file does not name them.
-    pub vocabulary: Vec<String>,
+    /// [`AUDIO`] and [`TEXT`] of our front-ends, and what a file brings besides.
+    pub streams: Streams,
     /// `[utterances]`: index into `classes`.
     pub labels: Vec<u32>,
     /// `[utterances]`
     pub utterances: Vec<UtteranceInfo>,
     /// Name of the corpus; empty where unknown.
     pub corpus: String,
-    /// Settings of the front-end that made the features; null where unknown.
+    /// Settings of the front-end that made [`AUDIO`]; null where unknown.
     pub feature_settings: serde_json::Value,
     /// Utterances that the corpus lists and that could not be used.
     pub left_out: Vec<LeftOut>,
     /// Utterances of labels that are none of `classes`, by label: passed over on purpose.
     pub other_labels: BTreeMap<String, usize>,
-    /// Words of `vocabulary` that no file has a vector for and whose vector was drawn at random.
+    /// Words of [`TEXT`] that no file has a vector for and whose vector was drawn at random.
     pub drawn: Vec<String>,
 }
 
@@ -92,29 +80,37 @@ impl Dataset {
         self.labels.is_empty()
     }
 
-    /// Rows of `features` that utterance `utterance` has, at most `max_frames`.
-    pub fn frames(&self, utterance: usize, max_frames: usize) -> Range<usize> {
-        let start = self.frame_offsets[utterance];
-        start..self.frame_offsets[utterance + 1].min(start.saturating_add(max_frames))
+    /// The acoustic features, where there are any.
+    pub fn audio(&self) -> Option<&Frames> {
+        self.streams.frames(AUDIO)
     }
 
-    /// `[frames, coefficients]`: the features of those rows.
-    pub fn rows(&self, frames: Range<usize>) -> &[f32] {
-        &self.features[frames.start * self.coefficients..frames.end * self.coefficients]
+    /// The tokens of the transcripts, where there are any.
+    pub fn text(&self) -> Option<&TokenLists> {
+        self.streams.tokens(TEXT)
     }
 
-    /// The tokens of an utterance.
-    pub fn tokens_of(&self, utterance: usize) -> &[i32] {
-        &self.tokens[self.token_offsets[utterance]..self.token_offsets[utterance + 1]]
+    /// The stream that a model reads.
+    ///
+    /// # Errors
+    /// [`DatasetError::NoStream`] where there is none of that name and kind.
+    pub fn stream(&self, reading: &Reading) -> Result<&DataStream, DatasetError> {
+        let stream = self.streams.get(reading.stream).filter(|stream| reading.kind.suits(stream.shape(0)));
+        stream.ok_or_else(|| DatasetError::NoStream { stream: reading.stream.into(), kind: reading.kind.name() })
     }
 
-    /// Rows of the word table, given or to be learned.
-    pub fn words(&self) -> usize {
-        match &self.vectors {
-            Some(table) => table.values.len() / table.width.max(1),
-            None if self.vocabulary.is_empty() => self.tokens.iter().max().map_or(0, |&last| (last + 1) as usize),
-            None => self.vocabulary.len(),
-        }
+    /// Rows of an utterance of each stream, in the order of their names, at most `max_frames` frames: what tells how much work it
+    /// is.
+    pub fn lengths(&self, utterance: usize, max_frames: usize) -> Vec<usize> {
+        self.streams.iter().map(|(_, stream)| stream.length(utterance, max_frames)).collect()
+    }
+
+    /// Mean rows of some utterances of a stream as a model that reads it lays them out, rounded; 0 where there is none.
+    pub fn mean_length(&self, stream: &str, utterances: &[usize], readings: &Readings) -> usize {
+        let Some(data) = self.streams.get(stream) else { return 0 };
+        let (least, most) = (readings.least(stream), readings.most(stream));
+        let sum: usize = utterances.iter().map(|&utterance| data.length(utterance, most).max(least)).sum();
+        (sum as f64 / utterances.len().max(1) as f64).round() as usize
     }
 
     /// The utterances of a split, in the file's order.

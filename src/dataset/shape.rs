@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::sizes::{Keys, SizeError};
-use super::{Dataset, SHORTEST_UTTERANCE, UtteranceInfo};
+use super::{DataStream, Dataset, Frames, SHORTEST_UTTERANCE, TokenLists, UtteranceInfo};
 use crate::base::philox::Stream;
+use crate::base::streams::{AUDIO, TEXT};
 use crate::base::utterances::Split;
 use crate::base::words::WordTable;
 
@@ -84,14 +85,16 @@ impl BatchShape {
         let stream = |stream| Stream { seed: 0, stream };
         let numbers = |of, count: usize| (0..count as u64).map(|index| 2.0 * stream(of).uniform(index) - 1.0).collect::<Vec<f32>>();
         let below = |of, count: usize, bound: u32| (0..count as u64).map(move |index| stream(of).word(index) % bound);
+        let audio = Frames { columns: COEFFICIENTS, values: numbers(1, frames * COEFFICIENTS).into(), offsets: frame_offsets };
+        let text = TokenLists {
+            tokens: below(2, tokens, WORDS as u32).map(|token| token as i32).collect(),
+            offsets: token_offsets,
+            vectors: Some(WordTable { width: WORD_WIDTH, values: numbers(3, WORDS * WORD_WIDTH) }),
+            vocabulary: Vec::new(),
+        };
         Dataset {
             classes: (0..CLASSES).map(|class| format!("class {class}")).collect(),
-            coefficients: COEFFICIENTS,
-            features: numbers(1, frames * COEFFICIENTS).into(),
-            frame_offsets,
-            tokens: below(2, tokens, WORDS as u32).map(|token| token as i32).collect(),
-            token_offsets,
-            vectors: Some(WordTable { width: WORD_WIDTH, values: numbers(3, WORDS * WORD_WIDTH) }),
+            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
             labels: below(4, self.batch, CLASSES).collect(),
             utterances: vec![UtteranceInfo { split: Some(Split::Train), ..Default::default() }; self.batch],
             corpus: format!("drawn, {self}"),
@@ -158,11 +161,12 @@ mod tests {
     fn a_drawn_data_set_has_the_shape() {
         let shape = BatchShape { batch: 5, frames: 40, words: 6, ragged: true };
         let data = shape.dataset();
-        assert_eq!((0..5).map(|u| data.frames(u, usize::MAX).len() as u32).collect::<Vec<_>>(), shape.frame_lengths());
-        assert_eq!((0..5).map(|u| data.tokens_of(u).len() as u32).collect::<Vec<_>>(), shape.word_lengths());
-        assert_eq!(data.features.len(), data.frame_offsets[5] * 40);
+        let (audio, text) = (data.audio().unwrap(), data.text().unwrap());
+        assert_eq!((0..5).map(|u| audio.of(u, usize::MAX).len() as u32).collect::<Vec<_>>(), shape.frame_lengths());
+        assert_eq!((0..5).map(|u| text.of(u).len() as u32).collect::<Vec<_>>(), shape.word_lengths());
+        assert_eq!(audio.values.len(), audio.count() * 40);
         assert_eq!(data.training().len(), 5);
-        assert!(data.features.iter().all(|value| value.abs() <= 1.0) && data.features.iter().any(|value| value.abs() > 0.5));
+        assert!(audio.values.iter().all(|value| value.abs() <= 1.0) && audio.values.iter().any(|value| value.abs() > 0.5));
         assert_eq!(data, shape.dataset());
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::error::DatasetError;
-use super::prepared::{Dataset, UtteranceInfo};
+use super::prepared::UtteranceInfo;
+use super::streams::{DataStream, Frames, TokenLists, Vectors};
 
 /// Mend for a file whose numbers contradict one another.
 const MAKE_AGAIN: &str = "make the file again";
@@ -16,10 +17,7 @@ pub(super) struct Checks<'a> {
 
 impl Checks<'_> {
     /// Offsets that rise from 0 to `rows`.
-    pub fn offsets(&self, tensor: &'static str, offsets: &[i64], rows: usize) -> Result<Vec<usize>, DatasetError> {
-        if self.utterances.is_empty() {
-            return Err(self.invalid(tensor, None, "there are no utterances".into(), MAKE_AGAIN));
-        }
+    pub fn offsets(&self, tensor: &str, offsets: &[i64], rows: usize) -> Result<Vec<usize>, DatasetError> {
         if offsets.len() != self.utterances.len() + 1 {
             let problem = format!("{} offsets for {} utterances, not one more", offsets.len(), self.utterances.len());
             return Err(self.invalid(tensor, None, problem, MAKE_AGAIN));
@@ -40,6 +38,9 @@ impl Checks<'_> {
 
     /// Labels that index `classes`.
     pub fn labels(&self, labels: &[i64], classes: &[String]) -> Result<Vec<u32>, DatasetError> {
+        if self.utterances.is_empty() {
+            return Err(self.invalid("labels", None, "there are no utterances".into(), MAKE_AGAIN));
+        }
         if labels.len() != self.utterances.len() {
             let problem = format!("{} labels for {} utterances", labels.len(), self.utterances.len());
             return Err(self.invalid("labels", None, problem, MAKE_AGAIN));
@@ -52,50 +53,86 @@ impl Checks<'_> {
         Ok(labels.iter().map(|&label| label as u32).collect())
     }
 
-    /// Tokens that a 32-bit index holds; [`Checks::numbers`] compares them with the table.
-    pub fn tokens(&self, tokens: &[i64]) -> Result<Vec<i32>, DatasetError> {
+    /// Tokens that a 32-bit index holds; [`Checks::stream`] compares them with the table.
+    pub fn tokens(&self, tensor: &str, tokens: &[i64]) -> Result<Vec<i32>, DatasetError> {
         let narrow = |&token: &i64| i32::try_from(token).map_err(|_| format!("token {token} is not a row of a table"));
         let tokens: Result<Vec<i32>, String> = tokens.iter().map(narrow).collect();
-        tokens.map_err(|problem| self.invalid("text.tokens", None, problem, MAKE_AGAIN))
+        tokens.map_err(|problem| self.invalid(tensor, None, problem, MAKE_AGAIN))
     }
 
-    /// Features and vectors that are finite, and tokens that have a row in the word table.
-    pub fn numbers(&self, dataset: &Dataset) -> Result<(), DatasetError> {
-        if dataset.coefficients == 0 {
-            return Err(self.invalid("audio.features", None, "a frame has no coefficients".into(), MAKE_AGAIN));
+    /// A second stream under the name of one.
+    pub fn twice(&self, tensor: &str) -> DatasetError {
+        self.invalid(tensor, None, "its name has another stream already".into(), "give it a name of its own")
+    }
+
+    /// Numbers that are finite, and tokens that have a row in the word table; offsets have been checked.
+    pub fn stream(&self, name: &str, stream: &DataStream) -> Result<(), DatasetError> {
+        match stream {
+            DataStream::Frames(frames) => self.frames(&format!("{name}.features"), frames),
+            DataStream::Tokens(tokens) => self.token_lists(name, tokens),
+            DataStream::Vector(vectors) => self.vectors(&format!("{name}.values"), vectors),
         }
-        if let Some(place) = dataset.features.iter().position(|value| !value.is_finite()) {
-            let (row, coefficient) = (place / dataset.coefficients, place % dataset.coefficients);
-            let utterance = owner(&dataset.frame_offsets, row);
-            let frame = row - dataset.frame_offsets[utterance];
-            let problem = format!("coefficient {coefficient} of frame {frame} is {}", dataset.features[place]);
-            return Err(self.invalid("audio.features", Some(utterance), problem, "repair its recording or leave it out"));
+    }
+
+    fn frames(&self, tensor: &str, frames: &Frames) -> Result<(), DatasetError> {
+        if frames.columns == 0 {
+            return Err(self.invalid(tensor, None, "a frame has no coefficients".into(), MAKE_AGAIN));
         }
-        let words = dataset.words();
-        if let Some(table) = &dataset.vectors {
-            if let Some(place) = table.values.iter().position(|value| !value.is_finite()) {
-                let row = place / table.width;
-                let word = dataset.vocabulary.get(row).map_or_else(|| format!("row {row}"), |word| format!("the word '{word}'"));
-                let problem = format!("the vector of {word} holds {}", table.values[place]);
-                return Err(self.invalid("text.vectors", None, problem, "use another file of vectors"));
-            }
-            if !dataset.vocabulary.is_empty() && dataset.vocabulary.len() != words {
-                let problem = format!("{words} rows for a vocabulary of {}", dataset.vocabulary.len());
-                return Err(self.invalid("text.vectors", None, problem, MAKE_AGAIN));
-            }
-        }
-        let known = -1..words as i64;
-        if let Some(place) = dataset.tokens.iter().position(|&token| !known.contains(&token.into())) {
-            let utterance = owner(&dataset.token_offsets, place);
-            let problem = format!("token {} is neither -1 nor a row of the {words} words", dataset.tokens[place]);
-            return Err(self.invalid("text.tokens", Some(utterance), problem, MAKE_AGAIN));
+        if let Some(place) = frames.values.iter().position(|value| !value.is_finite()) {
+            let (row, coefficient) = (place / frames.columns, place % frames.columns);
+            let utterance = owner(&frames.offsets, row);
+            let frame = row - frames.offsets[utterance];
+            let problem = format!("coefficient {coefficient} of frame {frame} is {}", frames.values[place]);
+            return Err(self.invalid(tensor, Some(utterance), problem, "repair its recording or leave it out"));
         }
         Ok(())
     }
 
-    fn invalid(&self, tensor: &'static str, utterance: Option<usize>, problem: String, remedy: &'static str) -> DatasetError {
+    fn vectors(&self, tensor: &str, vectors: &Vectors) -> Result<(), DatasetError> {
+        let count = self.utterances.len();
+        if vectors.columns == 0 || vectors.values.len() != count * vectors.columns {
+            let problem = format!("{} numbers for {count} vectors of {} columns", vectors.values.len(), vectors.columns);
+            return Err(self.invalid(tensor, None, problem, MAKE_AGAIN));
+        }
+        match vectors.values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(place) => {
+                let (utterance, column) = (place / vectors.columns, place % vectors.columns);
+                let problem = format!("column {column} is {}", vectors.values[place]);
+                Err(self.invalid(tensor, Some(utterance), problem, "repair it or leave its utterance out"))
+            }
+        }
+    }
+
+    fn token_lists(&self, name: &str, lists: &TokenLists) -> Result<(), DatasetError> {
+        let words = lists.words();
+        if let Some(table) = &lists.vectors {
+            let tensor = format!("{name}.vectors");
+            if let Some(place) = table.values.iter().position(|value| !value.is_finite()) {
+                let row = place / table.width;
+                let word = lists.vocabulary.get(row).map_or_else(|| format!("row {row}"), |word| format!("the word '{word}'"));
+                let problem = format!("the vector of {word} holds {}", table.values[place]);
+                return Err(self.invalid(&tensor, None, problem, "use another file of vectors"));
+            }
+            if !lists.vocabulary.is_empty() && lists.vocabulary.len() != words {
+                let problem = format!("{words} rows for a vocabulary of {}", lists.vocabulary.len());
+                return Err(self.invalid(&tensor, None, problem, MAKE_AGAIN));
+            }
+        }
+        let known = -1..words as i64;
+        match lists.tokens.iter().position(|&token| !known.contains(&token.into())) {
+            None => Ok(()),
+            Some(place) => {
+                let utterance = owner(&lists.offsets, place);
+                let problem = format!("token {} is neither -1 nor a row of the {words} words", lists.tokens[place]);
+                Err(self.invalid(&format!("{name}.tokens"), Some(utterance), problem, MAKE_AGAIN))
+            }
+        }
+    }
+
+    fn invalid(&self, tensor: &str, utterance: Option<usize>, problem: String, remedy: &'static str) -> DatasetError {
         let utterance = utterance.and_then(|utterance| self.utterances.get(utterance)).map(|utterance| utterance.id.clone());
-        DatasetError::Invalid { path: self.path.to_path_buf(), tensor, utterance, problem, remedy }
+        DatasetError::Invalid { path: self.path.to_path_buf(), tensor: tensor.into(), utterance, problem, remedy }
     }
 }
 

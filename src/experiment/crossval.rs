@@ -16,11 +16,11 @@ use crate::base::remedy::Remedy;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
-use crate::train::run::{self, Start, Training, files};
-use crate::train::{Evaluation, Metrics, TrainError, rehearse};
+use crate::train::run::{Start, Training, files};
+use crate::train::{Evaluation, Event, Metrics, TrainError, rehearse};
 
 /// What a cross-validation tells while it goes on.
-pub enum Event<'e> {
+pub enum FoldEvent<'e> {
     /// A fold's training begins.
     Begin {
         fold: usize,
@@ -28,7 +28,7 @@ pub enum Event<'e> {
         validation: usize,
         test: usize,
     },
-    Run(run::Event<'e>),
+    Run(Event<'e>),
     /// A fold is done, with its result on the test part.
     End {
         fold: usize,
@@ -74,14 +74,14 @@ impl<'c> CrossValidation<'c> {
         &self,
         backend: &B,
         only: Option<usize>,
-        observe: &mut dyn FnMut(Event<'_>),
+        observe: &mut dyn FnMut(FoldEvent<'_>),
     ) -> Result<(), ExperimentError> {
         let all = 1..=self.folds.count();
         check_fold(only, self.folds)?;
         for fold in all.filter(|&fold| only.is_none_or(|only| only == fold)) {
             let folder = fold_folder(&self.folder, fold);
             if self.result(fold)?.is_some() {
-                observe(Event::Kept { fold });
+                observe(FoldEvent::Kept { fold });
                 continue;
             }
             let claim = Claim::take(&folder).map_err(|source| ExperimentError::Write { path: folder.clone(), source })?;
@@ -89,12 +89,12 @@ impl<'c> CrossValidation<'c> {
                 if only.is_some() {
                     return Err(ExperimentError::Busy { path: folder });
                 }
-                observe(Event::Elsewhere { fold });
+                observe(FoldEvent::Elsewhere { fold });
                 continue;
             };
             // It may have been finished between the look and the claim.
             match self.result(fold)? {
-                Some(_) => observe(Event::Kept { fold }),
+                Some(_) => observe(FoldEvent::Kept { fold }),
                 None => self.train_fold(backend, fold, &folder, observe).await?,
             }
             claim.finish();
@@ -116,21 +116,21 @@ impl<'c> CrossValidation<'c> {
         backend: &B,
         fold: usize,
         folder: &Path,
-        observe: &mut dyn FnMut(Event<'_>),
+        observe: &mut dyn FnMut(FoldEvent<'_>),
     ) -> Result<(), ExperimentError> {
         if !folder.join(files::LAST).exists() {
             clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
         }
         let data = self.folds.dataset(self.data, fold);
         let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
-        observe(Event::Begin { fold, train, validation, test });
+        observe(FoldEvent::Begin { fold, train, validation, test });
         let Config { settings, execution } = self.config.clone();
         let training = Training { settings, execution, out: Some(folder.to_owned()), start: Start::Resume, ..Training::of(&data) };
-        let finished = training.run_on(backend, &mut |event| observe(Event::Run(event))).await;
+        let finished = training.run_on(backend, &mut |event| observe(FoldEvent::Run(event))).await;
         let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
         report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {
-            observe(Event::End { fold, test: &test.metrics });
+            observe(FoldEvent::End { fold, test: &test.metrics });
         }
         Ok(())
     }

@@ -1,29 +1,181 @@
 //! A batch on a device.
 
+use std::collections::BTreeMap;
+
 use crate::backend::ops::{GroupStatistics, Tokens};
-use crate::backend::{Backend, Ragged};
+use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
+use crate::dataset::{BatchStatistics, HostBatch, HostFrames, HostStream, HostTokens, HostVectors};
+use crate::tape::{Tape, Var};
 
 /// Some utterances, one after the other, as the network reads them.
 pub struct Batch<B: Backend> {
-    /// `[frames, coefficients]`, before normalisation.
-    pub features: B::Tensor,
-    /// Rows of the features, after the first pool, after the second.
-    pub frames: [Ragged<B>; 3],
-    pub normalisation: GroupStatistics<B>,
-    pub tokens: Tokens<B>,
-    /// Rows of the tokens.
-    pub words: Ragged<B>,
-    /// The frozen word vectors, `[words, width]`; without a row where the table is trained.
-    pub vectors: B::Tensor,
+    /// Those that the model reads.
+    pub streams: BTreeMap<&'static str, Input<B>>,
     /// `[batch]`: index into the classes.
     pub labels: B::Words,
 }
 
-/// Layouts of the acoustic rows before, between and after the two pools.
-pub fn acoustic_rows<B: Backend>(backend: &B, frame_counts: &[u32]) -> [Ragged<B>; 3] {
-    let frames = Ragged::new(backend, frame_counts);
-    let pooled = frames.pooled(backend, POOL);
-    let rows = pooled.pooled(backend, POOL);
-    [frames, pooled, rows]
+/// A stream of a batch.
+pub enum Input<B: Backend> {
+    Frames(FrameInput<B>),
+    Tokens(TokenInput<B>),
+    Vector(VectorInput<B>),
+}
+
+/// Ragged frames.
+pub struct FrameInput<B: Backend> {
+    /// `[frames, columns]`, before normalisation.
+    pub values: B::Tensor,
+    /// Rows of the frames, after the first pool, after the second, …; as many pools as the model asked for.
+    pub rows: Vec<Ragged<B>>,
+    pub normalisation: GroupStatistics<B>,
+}
+
+/// Ragged tokens.
+pub struct TokenInput<B: Backend> {
+    pub tokens: Tokens<B>,
+    pub rows: Ragged<B>,
+    /// The frozen word vectors, `[words, width]`; without a row where the table is trained.
+    pub vectors: B::Tensor,
+}
+
+/// A vector an utterance.
+pub struct VectorInput<B: Backend> {
+    /// `[batch, columns]`, before normalisation.
+    pub values: B::Tensor,
+    /// One an utterance.
+    pub rows: Ragged<B>,
+    pub normalisation: GroupStatistics<B>,
+}
+
+impl<B: Backend> Batch<B> {
+    /// Uploads a batch; `vectors` has the frozen word vectors of each stream of tokens on the device.
+    pub fn upload(backend: &B, host: &HostBatch, vectors: &BTreeMap<&'static str, B::Tensor>) -> Self {
+        let input = |(&name, stream): (&&'static str, &HostStream)| {
+            let input = match stream {
+                HostStream::Frames(frames) => Input::Frames(FrameInput::upload(backend, frames)),
+                HostStream::Tokens(tokens) => {
+                    let vectors = vectors.get(name).cloned().unwrap_or_else(|| backend.upload(&[], [0, 0]));
+                    Input::Tokens(TokenInput::upload(backend, tokens, vectors))
+                }
+                HostStream::Vector(vectors) => Input::Vector(VectorInput::upload(backend, vectors)),
+            };
+            (name, input)
+        };
+        Self { streams: host.streams.iter().map(input).collect(), labels: backend.upload_words(&host.labels) }
+    }
+
+    /// The frames of that name.
+    ///
+    /// # Panics
+    /// Where the batch has none: the model did not say that it reads them.
+    pub fn frames(&self, name: &str) -> &FrameInput<B> {
+        match self.streams.get(name) {
+            Some(Input::Frames(frames)) => frames,
+            _ => panic!("the model reads frames '{name}' without saying so"),
+        }
+    }
+
+    /// The tokens of that name.
+    ///
+    /// # Panics
+    /// Where the batch has none: the model did not say that it reads them.
+    pub fn tokens(&self, name: &str) -> &TokenInput<B> {
+        match self.streams.get(name) {
+            Some(Input::Tokens(tokens)) => tokens,
+            _ => panic!("the model reads tokens '{name}' without saying so"),
+        }
+    }
+
+    /// The vectors of that name.
+    ///
+    /// # Panics
+    /// Where the batch has none: the model did not say that it reads them.
+    pub fn vectors(&self, name: &str) -> &VectorInput<B> {
+        match self.streams.get(name) {
+            Some(Input::Vector(vectors)) => vectors,
+            _ => panic!("the model reads vectors '{name}' without saying so"),
+        }
+    }
+
+    /// Says that this is a part of a batch and comes after utterances with so many rows of each stream: it then draws the random
+    /// numbers that it would in the whole.
+    pub fn follow(&mut self, sequences: usize, rows_before: impl Fn(&str) -> Vec<usize>) {
+        for (name, stream) in &mut self.streams {
+            let layouts: Vec<&mut Ragged<B>> = match stream {
+                Input::Frames(frames) => frames.rows.iter_mut().collect(),
+                Input::Tokens(tokens) => vec![&mut tokens.rows],
+                Input::Vector(vectors) => vec![&mut vectors.rows],
+            };
+            let lengths = rows_before(name);
+            for (pools, layout) in layouts.into_iter().enumerate() {
+                let window = (POOL as usize).pow(pools as u32);
+                layout.preceding = Preceding { rows: lengths.iter().map(|length| length / window).sum(), sequences };
+            }
+        }
+    }
+}
+
+impl<B: Backend> FrameInput<B> {
+    fn upload(backend: &B, host: &HostFrames) -> Self {
+        let HostFrames { columns, values, lengths, statistics, pools } = host;
+        Self {
+            values: backend.upload(values, [values.len() / columns, *columns]),
+            rows: pooled_rows(backend, lengths, *pools),
+            normalisation: z_score(backend, statistics, *columns),
+        }
+    }
+
+    /// The frames, normalised.
+    pub fn normalised(&self, tape: &mut Tape<'_, B>) -> Var<B> {
+        tape.z_score(&self.values, &self.rows[0], &self.normalisation)
+    }
+}
+
+impl<B: Backend> TokenInput<B> {
+    fn upload(backend: &B, host: &HostTokens, vectors: B::Tensor) -> Self {
+        Self { tokens: Tokens::new(backend, &host.tokens, host.words), rows: Ragged::new(backend, &host.lengths), vectors }
+    }
+
+    /// The tokens' vectors, of a table that is trained or, without one, of the frozen.
+    pub fn embedded<'a>(&'a self, tape: &mut Tape<'a, B>, table: Option<&Var<B>>) -> Var<B> {
+        let frozen = tape.constant(self.vectors.clone());
+        tape.embedding(table.unwrap_or(&frozen), &self.tokens)
+    }
+}
+
+impl<B: Backend> VectorInput<B> {
+    fn upload(backend: &B, host: &HostVectors) -> Self {
+        let HostVectors { columns, values, statistics } = host;
+        let batch = values.len() / columns;
+        Self {
+            values: backend.upload(values, [batch, *columns]),
+            rows: Ragged::new(backend, &vec![1; batch]),
+            normalisation: z_score(backend, statistics, *columns),
+        }
+    }
+
+    /// The vectors, normalised.
+    pub fn normalised(&self, tape: &mut Tape<'_, B>) -> Var<B> {
+        tape.z_score(&self.values, &self.rows, &self.normalisation)
+    }
+}
+
+/// Layouts of sequences before, between and after `pools` pools.
+pub fn pooled_rows<B: Backend>(backend: &B, lengths: &[u32], pools: u32) -> Vec<Ragged<B>> {
+    let mut layouts = vec![Ragged::new(backend, lengths)];
+    for pool in 0..pools as usize {
+        layouts.push(layouts[pool].pooled(backend, POOL));
+    }
+    layouts
+}
+
+fn z_score<B: Backend>(backend: &B, statistics: &BatchStatistics, columns: usize) -> GroupStatistics<B> {
+    let groups = statistics.mean.len() / columns;
+    GroupStatistics {
+        groups: backend.upload_words(&statistics.groups),
+        mean: backend.upload(&statistics.mean, [groups, columns]),
+        reciprocal_deviation: backend.upload(&statistics.reciprocal_deviation, [groups, columns]),
+    }
 }

@@ -3,11 +3,12 @@
 //! Counted are matrix products, a multiplication with its addition as two FLOP, as the operations state them
 //! ([`crate::backend::Work::products`]): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
 
-use super::batch::acoustic_rows;
+use super::batch::{FrameInput, Input, TokenInput, VectorInput, pooled_rows};
 use super::layers::Pass;
 use super::{Batch, Dimensions};
 use crate::backend::ops::{GroupStatistics, Shape, Tokens};
 use crate::backend::{Counting, Ragged, Work, Write};
+use crate::base::streams::{Kind, Reading};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::ModelSettings;
 use crate::tape::{Tape, Way};
@@ -40,7 +41,7 @@ pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize,
 
     let backend = Counting::default();
     let parameters = Shape([1, model.parameters().len()]);
-    let batch = batch(&backend, dimensions, frames, tokens);
+    let batch = batch(&backend, dimensions, &model.reads(), frames, tokens);
     let mut tape = Tape::watched(&backend);
     let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
@@ -73,33 +74,53 @@ fn module_of(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-/// One utterance, as the network reads it.
-fn batch(backend: &Counting, dimensions: &Dimensions, frames: usize, tokens: usize) -> Batch<Counting> {
-    let &Dimensions { coefficients, word_width, learned_words, .. } = dimensions;
-    let statistics = Shape([1, coefficients]);
-    Batch {
-        features: Shape([frames, coefficients]),
-        frames: acoustic_rows(backend, &[frames as u32]),
-        normalisation: GroupStatistics { groups: (), mean: statistics, reciprocal_deviation: statistics },
-        tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; tokens], 0),
-        words: Ragged::new(backend, &[tokens as u32]),
-        vectors: Shape(if learned_words.is_none() { [1, word_width] } else { [0, 0] }),
-        labels: (),
-    }
+/// One utterance, as the network reads it: of so many frames and tokens of each such stream.
+fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames: usize, tokens: usize) -> Batch<Counting> {
+    let normalisation = |columns| {
+        let statistics = Shape([1, columns]);
+        GroupStatistics { groups: (), mean: statistics, reciprocal_deviation: statistics }
+    };
+    let input = |reading: &Reading| {
+        let columns = dimensions.columns(reading.stream);
+        let (width, learned) = dimensions.words(reading.stream);
+        let input = match reading.kind {
+            Kind::Frames { pools, .. } => Input::Frames(FrameInput {
+                values: Shape([frames, columns]),
+                rows: pooled_rows(backend, &[frames as u32], pools),
+                normalisation: normalisation(columns),
+            }),
+            Kind::Tokens => Input::Tokens(TokenInput {
+                tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; tokens], 0),
+                rows: Ragged::new(backend, &[tokens as u32]),
+                vectors: Shape(if learned.is_none() { [1, width] } else { [0, 0] }),
+            }),
+            Kind::Vector => Input::Vector(VectorInput {
+                values: Shape([1, columns]),
+                rows: Ragged::new(backend, &[1]),
+                normalisation: normalisation(columns),
+            }),
+        };
+        (reading.stream, input)
+    };
+    Batch { streams: reads.iter().map(input).collect(), labels: () }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::streams::{AUDIO, StreamShape, TEXT};
     use crate::config::Variant;
 
-    const IEMOCAP: Dimensions = Dimensions { coefficients: 40, word_width: 300, learned_words: None, classes: 7 };
+    fn iemocap() -> Dimensions {
+        let (audio, text) = (StreamShape::Frames { columns: 40 }, StreamShape::Tokens { width: 300, learned: None });
+        Dimensions { streams: [(AUDIO.into(), audio), (TEXT.into(), text)].into(), classes: 7 }
+    }
 
     /// Frames, tokens; MFLOP forward and of a step, counted by hand for the paper's sizes.
     #[test]
     fn the_work_of_the_papers_network_is_the_hand_count() {
         for (frames, tokens, forward, step) in [(1000, 50, 305.0, 855.0), (450, 15, 121.0, 341.0), (300, 11, 82.0, 229.0)] {
-            let modules = modules(&ModelSettings::default(), &IEMOCAP, frames, tokens);
+            let modules = modules(&ModelSettings::default(), &iemocap(), frames, tokens);
             let sum = |part: fn(&ModuleCost) -> f64| (modules.iter().map(part).sum::<f64>() / 1e6).round();
             assert_eq!((sum(|module| module.forward), sum(|module| module.step)), (forward, step), "{frames} frames, {tokens} tokens");
         }
@@ -107,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_module_costs_its_products_three_times_but_for_gradients_that_nobody_wants() {
-        let modules = modules(&ModelSettings::default(), &IEMOCAP, 450, 15);
+        let modules = modules(&ModelSettings::default(), &iemocap(), 450, 15);
         let saved: Vec<f64> = modules.iter().map(|module| 3.0 * module.forward - module.step).collect();
         let [convolution, frozen] = [2.0 * 450.0 * 120.0 * 128.0, 2.0 * 15.0 * 300.0 * 1024.0];
         assert_eq!(saved, [convolution, frozen, 0.0, 0.0, 0.0, 0.0]);
@@ -115,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_parameter_belongs_to_a_module_and_a_variant_has_no_others() {
-        let of = |variant| modules(&ModelSettings { variant, ..Default::default() }, &IEMOCAP, 450, 15);
+        let of = |variant| modules(&ModelSettings { variant, ..Default::default() }, &iemocap(), 450, 15);
         assert_eq!(of(Variant::Full).iter().map(|module| module.parameters).sum::<usize>(), 1_628_935);
         let names = |variant| of(variant).into_iter().map(|module| module.name).collect::<Vec<_>>();
         assert_eq!(names(Variant::NoText), ["audio_encoder", "self_audio", "classifier"]);

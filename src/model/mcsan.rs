@@ -6,7 +6,8 @@ use super::batch::Batch;
 use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Pass, Sequence};
 use super::parameters::{Block, Initial, Parameters};
 use super::{Dimensions, Model};
-use crate::backend::{Backend, Ragged};
+use crate::backend::Backend;
+use crate::base::streams::{AUDIO, Reading, TEXT};
 use crate::config::{ModelSettings, Scale, Variant};
 use crate::tape::Var;
 
@@ -69,16 +70,17 @@ impl Mcsan {
         };
         let variant = settings.variant;
         let audio = variant.has_audio().then(|| AudioEncoder {
-            conv1: ConvBlock::new(&mut parameters, "audio_encoder.conv1", [width, dimensions.coefficients], settings.conv_activation),
+            conv1: ConvBlock::new(&mut parameters, "audio_encoder.conv1", [width, dimensions.columns(AUDIO)], settings.conv_activation),
             conv2: ConvBlock::new(&mut parameters, "audio_encoder.conv2", [width, width], settings.conv_activation),
             lstm: BiLstm::new(&mut parameters, "audio_encoder.lstm", width, width),
         });
+        let (word_width, learned_words) = dimensions.words(TEXT);
         let text = variant.has_text().then(|| TextEncoder {
-            table: dimensions.learned_words.map(|words| {
+            table: learned_words.map(|words| {
                 let initial = Initial::Normal { deviation: 0.1 };
-                parameters.add("text_encoder.embedding.weight".into(), &[words, dimensions.word_width], initial)
+                parameters.add("text_encoder.embedding.weight".into(), &[words, word_width], initial)
             }),
-            lstm: BiLstm::new(&mut parameters, "text_encoder.lstm", dimensions.word_width, width),
+            lstm: BiLstm::new(&mut parameters, "text_encoder.lstm", word_width, width),
         });
         let layers = |wanted: bool| 0..if wanted { settings.layers } else { 0 };
         let cross = layers(variant.has_cross())
@@ -100,6 +102,11 @@ impl Mcsan {
 impl<B: Backend> Model<B> for Mcsan {
     fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    fn reads(&self) -> Vec<Reading> {
+        let audio = self.audio.is_some().then(|| Reading::frames(AUDIO, 2));
+        audio.into_iter().chain(self.text.is_some().then(|| Reading::tokens(TEXT))).collect()
     }
 
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
@@ -206,8 +213,9 @@ impl<'a, B: Backend> Pair<'a, B> {
 
 impl AudioEncoder {
     fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
-        let [frames, pooled, rows]: [&Ragged<B>; 3] = batch.frames.each_ref();
-        let x = pass.tape.z_score(&batch.features, frames, &batch.normalisation);
+        let audio = batch.frames(AUDIO);
+        let [frames, pooled, rows] = [0, 1, 2].map(|pools| &audio.rows[pools]);
+        let x = audio.normalised(pass.tape);
         let x = pass.tape.named(x, format_args!("audio_encoder.z_score"));
         let x = self.conv1.forward(pass, &x, frames, pooled);
         let x = self.conv2.forward(pass, &x, pooled, rows);
@@ -217,13 +225,10 @@ impl AudioEncoder {
 
 impl TextEncoder {
     fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
-        let table = match self.table {
-            Some(block) => pass.parameters[block].clone(),
-            None => pass.tape.constant(batch.vectors.clone()),
-        };
-        let x = pass.tape.embedding(&table, &batch.tokens);
+        let text = batch.tokens(TEXT);
+        let x = text.embedded(pass.tape, self.table.map(|table| &pass.parameters[table]));
         let x = pass.tape.named(x, format_args!("text_encoder.embedding"));
-        Sequence { x: self.lstm.forward(pass, &x, &batch.words), rows: &batch.words }
+        Sequence { x: self.lstm.forward(pass, &x, &text.rows), rows: &text.rows }
     }
 }
 

@@ -17,15 +17,19 @@ pub use network::Network;
 
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
-use crate::config::ModelSettings;
+use crate::base::streams::{Reading, Readings};
+use crate::config::{ModelSettings, Settings};
 use crate::tape::Var;
 use layers::Pass;
 use parameters::Parameters;
 
-/// A system: its parameters, and its way from a batch to the logits.
+/// A system: its parameters, the streams that it reads, and its way from a batch of them to the logits.
 pub trait Model<B: Backend> {
     /// The parameters' names, shapes and places; the same on every backend.
     fn parameters(&self) -> &Parameters;
+
+    /// The streams that it reads.
+    fn reads(&self) -> Vec<Reading>;
 
     /// Logits `[batch, classes]` of a batch.
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B>;
@@ -39,4 +43,9 @@ pub fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> B
 /// The parameters of the model that the settings describe.
 pub fn parameters(settings: &ModelSettings, dimensions: &Dimensions) -> Parameters {
     build::<Cpu<f32>>(settings, dimensions).parameters().clone()
+}
+
+/// What the model that the settings describe reads of a data set.
+pub fn readings(settings: &Settings, dimensions: &Dimensions) -> Readings {
+    Readings::new(&build::<Cpu<f32>>(&settings.model, dimensions).reads(), settings.data.max_frames)
 }

@@ -2,7 +2,7 @@
 
 use super::layers::{CrossWeights, Pass};
 use super::{Batch, Model};
-use crate::backend::{Backend, Matrix, Result, as_f32};
+use crate::backend::{Backend, Result, as_f32};
 use crate::base::numbers::Precision;
 use crate::tape::{Mode, Tape};
 
@@ -30,16 +30,6 @@ impl<'b, B: Backend> Network<'b, B> {
     /// What it computes.
     pub fn model(&self) -> &dyn Model<B> {
         &*self.model
-    }
-
-    /// Elements of the weights' buffer.
-    pub fn len(&self) -> usize {
-        self.weights.len()
-    }
-
-    /// Whether there is no weight.
-    pub fn is_empty(&self) -> bool {
-        self.weights.is_empty()
     }
 
     /// A tape for a pass of it.

@@ -81,7 +81,7 @@ pub async fn steps<B: Profiled>(
     let utterances = utterances.ok_or(TrainError::EmptySplit { split: crate::corpus::Split::Train })?;
     let session = Session::new(backend, settings, data, &training, Weights::Drawn)?;
     let mut step = match mode {
-        Mode::Train => Step::Train(session.trainer()),
+        Mode::Train => Step::Train(Box::new(session.trainer())),
         Mode::Infer => Step::Infer(session.network()),
     };
     measure(backend, plan, async |watch: &Stopwatch| {
@@ -103,7 +103,7 @@ pub async fn steps<B: Profiled>(
 
 /// What takes a batch.
 enum Step<'s, B: Backend> {
-    Train(Trainer<'s, B>),
+    Train(Box<Trainer<'s, B>>),
     Infer(Network<'s, B>),
 }
 

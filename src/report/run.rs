@@ -11,7 +11,7 @@ use super::svg::Unit;
 use super::tested::Tested;
 use crate::config::{Config, keys};
 use crate::corpus::Split;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Frames, TokenLists};
 use crate::train::run::files;
 
 /// The page of a run.
@@ -250,9 +250,9 @@ fn provenance(page: &mut Page, run: &Run, data: Option<&Dataset>) {
         rows.push(vec!["parameters".into(), grouped(count)]);
     }
     if let Some(data) = data {
-        rows.push(vec!["frames".into(), grouped(data.frame_offsets.last().copied().unwrap_or(0))]);
-        rows.push(vec!["tokens".into(), grouped(data.tokens.len())]);
-        rows.push(vec!["words".into(), grouped(data.words())]);
+        rows.push(vec!["frames".into(), grouped(data.audio().map_or(0, Frames::count))]);
+        rows.push(vec!["tokens".into(), grouped(data.text().map_or(0, |text| text.tokens.len()))]);
+        rows.push(vec!["words".into(), grouped(data.text().map_or(0, TokenLists::words))]);
         rows.push(vec!["left out".into(), grouped(data.left_out.len())]);
     }
     let mut tables = vec![Table::new("The run", &["", "value"], rows)];

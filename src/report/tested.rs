@@ -62,7 +62,7 @@ impl<'t> Tested<'t> {
             page.paragraph("Lengths are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
             return;
         };
-        let frames = |place: usize| data.frames(place, usize::MAX).len();
+        let frames = |place: usize| data.audio().map_or(0, |audio| audio.of(place, usize::MAX).len());
         let utterances =
             test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
         let bins = bins(utterances.collect());

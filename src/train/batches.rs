@@ -1,15 +1,14 @@
 //! Batches of a prepared data set on a backend.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::backend::ops::{GroupStatistics, Tokens};
-use crate::backend::{Backend, Preceding, Ragged};
-use crate::base::numbers::POOL;
+use crate::backend::{Backend, Storage};
 use crate::base::philox::Stream;
-use crate::base::words::WordTable;
+use crate::base::streams::Readings;
 use crate::config::{Settings, TrainSettings};
-use crate::dataset::{self, Batcher, Dataset, DatasetError, HostBatch, Normalisation};
-use crate::model::batch::{Batch, acoustic_rows};
+use crate::dataset::{self, Batcher, Dataset, DatasetError, Normalisation};
+use crate::model::Batch;
 
 /// Random streams of the epochs' orders of utterances and of batches start here.
 const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
@@ -18,24 +17,29 @@ const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
 pub fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, epoch: u64) -> Vec<Vec<usize>> {
     let TrainSettings { seed, order, batch_size, .. } = settings.train;
     let streams = ORDER_STREAMS.map(|streams| Stream { seed, stream: streams | epoch });
-    let length = |utterance| (data.frames(utterance, settings.data.max_frames).len(), data.tokens_of(utterance).len());
+    let length = |utterance| data.lengths(utterance, settings.data.max_frames);
     dataset::epoch_batches(utterances, order, batch_size, streams, length)
 }
 
-/// The frozen word vectors `[words, width]`, without a row where the table is trained.
-pub fn upload_vectors<B: Backend>(backend: &B, data: &Dataset) -> B::Tensor {
-    match &data.vectors {
-        Some(WordTable { width, values }) => backend.upload(values, [data.words(), *width]),
-        None => backend.upload(&[], [0, 0]),
-    }
+/// Frozen word vectors on a device, `[words, width]`, by the name of their stream.
+pub type FrozenVectors<B> = BTreeMap<&'static str, <B as Storage>::Tensor>;
+
+/// Uploads the frozen word vectors of the streams that are read.
+pub fn upload_vectors<B: Backend>(backend: &B, data: &Dataset, readings: &Readings) -> FrozenVectors<B> {
+    let upload = |stream: &'static str| {
+        let tokens = data.streams.tokens(stream)?;
+        let table = tokens.vectors.as_ref()?;
+        Some((stream, backend.upload(&table.values, [tokens.words(), table.width])))
+    };
+    readings.iter().filter_map(|reading| upload(reading.stream)).collect()
 }
 
 /// Makes batches of a data set on a backend.
 pub struct Batches<'a, B: Backend> {
     backend: &'a B,
     batcher: Batcher<'a>,
-    /// The frozen word vectors, uploaded once.
-    vectors: B::Tensor,
+    /// Uploaded once.
+    vectors: FrozenVectors<B>,
 }
 
 impl<'a, B: Backend> Batches<'a, B> {
@@ -43,8 +47,9 @@ impl<'a, B: Backend> Batches<'a, B> {
     ///
     /// # Errors
     /// Those of [`Batcher::new`].
-    pub fn new(backend: &'a B, data: &'a Dataset, normalisation: &Normalisation, max_frames: usize) -> Result<Self, DatasetError> {
-        Self::with_vectors(backend, data, normalisation, max_frames, upload_vectors(backend, data))
+    pub fn new(backend: &'a B, data: &'a Dataset, normalisation: &Normalisation, readings: Readings) -> Result<Self, DatasetError> {
+        let vectors = upload_vectors(backend, data, &readings);
+        Self::with_vectors(backend, data, normalisation, readings, vectors)
     }
 
     /// As [`Batches::new`], of a data set whose vectors are on the device already.
@@ -55,50 +60,28 @@ impl<'a, B: Backend> Batches<'a, B> {
         backend: &'a B,
         data: &'a Dataset,
         normalisation: &Normalisation,
-        max_frames: usize,
-        vectors: B::Tensor,
+        readings: Readings,
+        vectors: FrozenVectors<B>,
     ) -> Result<Self, DatasetError> {
-        Ok(Self { backend, batcher: Batcher::new(data, normalisation, max_frames)?, vectors })
+        Ok(Self { backend, batcher: Batcher::new(data, normalisation, readings)?, vectors })
     }
 
     /// Uploads the utterances `part` of a batch; they draw the random numbers that they would in the whole batch.
     pub fn part(&self, utterances: &[usize], part: Range<usize>) -> Batch<B> {
         let mut batch = self.batch(&utterances[part.clone()]);
-        let sequences = part.start;
-        let before = utterances[..sequences].iter().map(|&utterance| self.batcher.lengths(utterance));
-        let (frames, tokens): (Vec<usize>, Vec<usize>) = before.unzip();
-        let pools = (POOL * POOL) as usize;
-        batch.frames[2].preceding = Preceding { rows: frames.iter().map(|frames| frames / pools).sum(), sequences };
-        batch.words.preceding = Preceding { rows: tokens.iter().sum(), sequences };
+        let before = &utterances[..part.start];
+        batch.follow(before.len(), |stream| before.iter().map(|&utterance| self.batcher.length(stream, utterance)).collect());
         batch
     }
 
     /// Uploads some utterances.
     pub fn batch(&self, utterances: &[usize]) -> Batch<B> {
-        let backend = self.backend;
-        let HostBatch { coefficients, features, frame_lengths, tokens, token_lengths, labels, statistics, .. } =
-            self.batcher.batch(utterances);
-        let groups = statistics.mean.len() / coefficients;
-        Batch {
-            features: backend.upload(&features, [features.len() / coefficients, coefficients]),
-            frames: acoustic_rows(backend, &frame_lengths),
-            normalisation: GroupStatistics {
-                groups: backend.upload_words(&statistics.groups),
-                mean: backend.upload(&statistics.mean, [groups, coefficients]),
-                reciprocal_deviation: backend.upload(&statistics.reciprocal_deviation, [groups, coefficients]),
-            },
-            tokens: Tokens::new(backend, &tokens, self.batcher.dataset().words()),
-            words: Ragged::new(backend, &token_lengths),
-            vectors: self.vectors.clone(),
-            labels: backend.upload_words(&labels),
-        }
+        Batch::upload(self.backend, &self.batcher.batch(utterances), &self.vectors)
     }
 
-    /// Mean frames and tokens of some utterances, rounded.
-    pub fn mean_lengths(&self, utterances: &[usize]) -> [usize; 2] {
-        let lengths = utterances.iter().map(|&utterance| self.batcher.lengths(utterance));
-        let (frames, tokens) = lengths.fold((0, 0), |sums, lengths| (sums.0 + lengths.0, sums.1 + lengths.1));
-        [frames, tokens].map(|sum| (sum as f64 / utterances.len().max(1) as f64).round() as usize)
+    /// Mean rows of some utterances of a stream, rounded; 0 where there is none.
+    pub fn mean_length(&self, stream: &str, utterances: &[usize]) -> usize {
+        self.batcher.dataset().mean_length(stream, utterances, self.batcher.readings())
     }
 
     /// Labels of some utterances.
@@ -131,6 +114,6 @@ mod tests {
         assert_eq!(batches(&settings, 5).concat(), utterances);
         settings.train.order = Order::Grouped;
         assert_ne!(batches(&settings, 0), batches(&settings, 1));
-        assert!(batches(&settings, 0).iter().all(|batch| batch.is_sorted_by_key(|&utterance| data.frames(utterance, 1000).len())));
+        assert!(batches(&settings, 0).iter().all(|batch| batch.is_sorted_by_key(|&utterance| data.lengths(utterance, 1000)[0])));
     }
 }

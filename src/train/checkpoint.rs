@@ -13,6 +13,7 @@ use serde_json::json;
 use super::TrainError;
 use super::metrics::Tally;
 use crate::base::hash::fnv1a;
+use crate::base::streams::Readings;
 use crate::config::{Config, Execution, Settings};
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, Normalisation};
@@ -60,20 +61,28 @@ pub struct Progress {
     /// The loss scale's state, see [`crate::backend::ops::LossScale`]; only in mixed precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<[f32; 3]>,
-    /// Which data the run learns from, see [`fingerprint`].
+    /// Which data the run learns from, see [`Dataset::fingerprint_with_splits`].
     pub data: String,
 }
 
-/// Tells data sets apart: a hash of classes, utterances, splits, labels, lengths, tokens and each utterance's first frame.
-pub fn fingerprint(data: &Dataset) -> String {
-    let mut bytes =
-        json!([data.classes, data.coefficients, data.utterances, data.frame_offsets, data.token_offsets]).to_string().into_bytes();
+/// Whether a run that wrote `recorded` learned from `data`.
+pub fn is_of(recorded: &str, data: &Dataset) -> bool {
+    // A hyphen tells the form of today from that of earlier versions.
+    let found = if recorded.contains('-') { data.fingerprint_with_splits() } else { first_fingerprint(data) };
+    recorded == found
+}
+
+/// What earlier versions wrote: a hash of classes, utterances, splits, labels, lengths, tokens and each
+/// utterance's first frame.
+fn first_fingerprint(data: &Dataset) -> String {
+    let (Some(audio), Some(text)) = (data.audio(), data.text()) else { return String::new() };
+    let mut bytes = json!([data.classes, audio.columns, data.utterances, audio.offsets, text.offsets]).to_string().into_bytes();
     bytes.extend_from_slice(bytemuck::cast_slice(&data.labels));
-    bytes.extend_from_slice(bytemuck::cast_slice(&data.tokens));
+    bytes.extend_from_slice(bytemuck::cast_slice(&text.tokens));
     for utterance in 0..data.len() {
-        bytes.extend_from_slice(bytemuck::cast_slice(data.rows(data.frames(utterance, 1))));
+        bytes.extend_from_slice(bytemuck::cast_slice(audio.rows(audio.of(utterance, 1))));
     }
-    if let Some(table) = &data.vectors {
+    if let Some(table) = &text.vectors {
         bytes.extend_from_slice(bytemuck::cast_slice(&table.values));
     }
     format!("{:016x}", fnv1a(&bytes))
@@ -132,6 +141,11 @@ impl Checkpoint {
     /// Number of parameters.
     pub fn count(&self) -> usize {
         self.layout().count()
+    }
+
+    /// What the model reads of a data set.
+    pub fn readings(&self) -> Readings {
+        model::readings(&self.settings, &self.dimensions)
     }
 
     /// Where each parameter lies in the buffers.

@@ -6,33 +6,36 @@
 use std::time::Instant;
 
 use super::batches::epoch_batches;
-use super::checkpoint::{Checkpoint, Progress, fingerprint};
+use super::checkpoint::{Checkpoint, Progress};
 use super::evaluate::metrics;
 use super::metrics::{Metrics, Tally};
-use super::run::{Event, Finished};
-use super::run_folder::{Kept, RunFolder, StepLine};
+use super::observe::{Event, Observers};
+use super::run::Finished;
+use super::run_folder::SavedRun;
 use super::session::{Session, Weights};
 use super::{Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::base::numbers::Precision;
-use crate::base::remedy::Remedy;
+use crate::base::streams::{AUDIO, TEXT};
 use crate::base::utterances::Split;
 use crate::config::{Config, Selection, Settings};
 use crate::dataset::Dataset;
+use crate::model::cost;
 
 /// A training under way.
 pub(super) struct Run<'r, B: Backend> {
+    pub observers: Observers<'r>,
     backend: &'r B,
     settings: &'r Settings,
     /// The setting `run.device`, which checkpoints name.
     device: &'r str,
     data: &'r Dataset,
-    pub session: Session<'r, B>,
-    pub trainer: Trainer<'r, B>,
-    pub train: Vec<usize>,
-    pub validation: Vec<usize>,
+    session: Session<'r, B>,
+    trainer: Trainer<'r, B>,
+    train: Vec<usize>,
+    validation: Vec<usize>,
     steps_an_epoch: u64,
-    pub planned_steps: u64,
+    planned_steps: u64,
     pub losses: Vec<f32>,
     /// The best model so far.
     best: Option<Checkpoint>,
@@ -52,10 +55,10 @@ pub(super) struct Run<'r, B: Backend> {
 
 impl<'r, B: Backend> Run<'r, B> {
     /// A run at its beginning, or where it was stopped.
-    pub fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, kept: Option<&Kept>) -> Result<Self, TrainError> {
+    pub fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, saved: Option<&SavedRun>) -> Result<Self, TrainError> {
         let Config { settings, execution } = config;
         let train = data.training();
-        let weights = kept.map_or(Weights::of(settings), |kept| Weights::Given(&kept.last.parameters));
+        let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
         let session = Session::new(backend, settings, data, &train, weights)?;
         let mut trainer = session.trainer();
         let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
@@ -63,6 +66,7 @@ impl<'r, B: Backend> Run<'r, B> {
         let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
         trainer.plan(planned_steps);
         let mut run = Self {
+            observers: Observers::default(),
             backend,
             settings,
             device: &execution.device,
@@ -81,17 +85,17 @@ impl<'r, B: Backend> Run<'r, B> {
             parts: settings.train.accumulate,
             tally: Tally::new(data.classes.len()),
             skipped: 0,
-            fingerprint: fingerprint(data),
+            fingerprint: data.fingerprint_with_splits(),
         };
-        if let Some(kept) = kept {
-            run.resume(kept)?;
+        if let Some(saved) = saved {
+            run.resume(saved)?;
         }
         // Where there is no room for the model, no part of a batch is small enough.
         backend.failure().map_or(Ok(run), |error| Err(error.into()))
     }
 
-    fn resume(&mut self, kept: &Kept) -> Result<(), TrainError> {
-        let Kept { last, best } = kept;
+    fn resume(&mut self, saved: &SavedRun) -> Result<(), TrainError> {
+        let SavedRun { last, best } = saved;
         if last.step > self.planned_steps {
             let reason = format!("the run has done {} steps already, more than the {} asked for", last.step, self.planned_steps);
             return Err(TrainError::Resume { reason });
@@ -115,68 +119,75 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Epochs whose results stay in the log when a run goes on: one that `train.steps` cut short is taken up again.
-    pub fn closed_epochs(&self, kept: &Kept) -> u64 {
-        if kept.last.step < self.planned_steps { kept.last.step / self.steps_an_epoch } else { kept.last.epoch }
+    pub fn closed_epochs(&self, saved: &SavedRun) -> u64 {
+        if saved.last.step < self.planned_steps { saved.last.step / self.steps_an_epoch } else { saved.last.epoch }
     }
 
-    pub fn is_over(&self, observe: &mut dyn FnMut(Event<'_>)) -> bool {
+    /// Tells what the run will be.
+    pub fn begin(&mut self) -> Result<(), TrainError> {
+        let [frames, tokens] = [AUDIO, TEXT].map(|stream| self.session.batches.mean_length(stream, &self.train));
+        self.observers.tell(Event::Start {
+            modules: &cost::modules(&self.settings.model, &self.session.dimensions, frames, tokens),
+            frames,
+            tokens,
+            epochs: self.settings.train.epochs,
+            steps: self.planned_steps,
+            done: self.trainer.steps(),
+            train: self.train.len(),
+            validation: self.validation.len(),
+        })
+    }
+
+    pub fn is_over(&mut self) -> Result<bool, TrainError> {
         let patience = self.settings.train.patience;
         let waited = self.epochs - self.best_epoch;
         let in_vain = patience > 0 && waited >= patience && self.trainer.steps().is_multiple_of(self.steps_an_epoch);
         if in_vain && self.trainer.steps() < self.planned_steps {
-            observe(Event::Stopped { epochs: waited });
+            self.observers.tell(Event::Stopped { epochs: waited })?;
         }
-        in_vain || self.trainer.steps() >= self.planned_steps
+        Ok(in_vain || self.trainer.steps() >= self.planned_steps)
     }
 
     /// An epoch, or what is left of it: steps, validation, checkpoints.
-    pub async fn epoch(&mut self, mut log: Option<&mut RunFolder>, observe: &mut dyn FnMut(Event<'_>)) -> Result<(), TrainError> {
+    pub async fn epoch(&mut self) -> Result<(), TrainError> {
         let epoch = self.trainer.steps() / self.steps_an_epoch;
-        self.train_epoch(epoch, log.as_deref_mut(), observe).await?;
+        self.train_epoch(epoch).await?;
         let train = self.tally.clone().metrics(&self.data.classes);
         if self.trainer.steps().is_multiple_of(self.steps_an_epoch) {
             self.tally = Tally::new(self.data.classes.len());
         }
         self.epochs = epoch + 1;
         let validation = self.validate().await?;
-        let best = self.select_best(validation.as_ref(), log.as_deref()).await?;
-        observe(Event::Epoch { epoch, train: &train, validation: validation.as_ref(), best });
-        if let Some(log) = log {
-            log.epoch(epoch, self.trainer.steps(), &train, validation.as_ref())?;
-            self.keep(log, best).await?;
-        }
-        Ok(())
+        let best = self.select_best(validation.as_ref()).await?;
+        let steps = self.trainer.steps();
+        self.observers.tell(Event::Epoch { epoch, steps, train: &train, validation: validation.as_ref(), best })?;
+        self.keep(best).await
     }
 
     /// The steps of an epoch that are left; their predictions are counted in the tally.
-    async fn train_epoch(
-        &mut self,
-        epoch: u64,
-        mut log: Option<&mut RunFolder>,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), TrainError> {
+    async fn train_epoch(&mut self, epoch: u64) -> Result<(), TrainError> {
         let mut waiting: Option<(Pending<B>, StepInfo)> = None;
         let mut clock = Clock { started: Instant::now(), utterances: 0 };
         let done = (self.trainer.steps() % self.steps_an_epoch) as usize;
         let mut plan = epoch_batches(self.data, &self.train, self.settings, epoch).into_iter().skip(done);
         loop {
             let next = match plan.next().filter(|_| self.trainer.steps() < self.planned_steps) {
-                Some(utterances) => Some(self.send(epoch, utterances, observe).await?),
+                Some(utterances) => Some(self.send(epoch, utterances).await?),
                 None => None,
             };
             // The last step's result is waited for while the device works on the next.
             let going_on = next.is_some();
             if let Some((pending, info)) = std::mem::replace(&mut waiting, next) {
-                self.settle(pending, info, &mut clock, log.as_deref_mut(), observe).await?;
+                self.settle(pending, info, &mut clock).await?;
             }
             if !going_on {
                 return Ok(());
             }
-            if let Some(log) = log.as_deref_mut().filter(|_| self.is_checkpoint_due()) {
+            if self.is_checkpoint_due() {
                 if let Some((pending, info)) = waiting.take() {
-                    self.settle(pending, info, &mut clock, Some(log), observe).await?;
+                    self.settle(pending, info, &mut clock).await?;
                 }
-                self.keep(log, false).await?;
+                self.keep(false).await?;
             }
         }
     }
@@ -184,16 +195,15 @@ impl<'r, B: Backend> Run<'r, B> {
     /// Whether a checkpoint is to be written here, within an epoch; after its last step the epoch's own is.
     fn is_checkpoint_due(&self) -> bool {
         let (steps, every) = (self.trainer.steps(), self.settings.train.checkpoint_every);
-        every > 0 && steps.is_multiple_of(every) && !steps.is_multiple_of(self.steps_an_epoch) && steps < self.planned_steps
+        every > 0
+            && self.observers.keep()
+            && steps.is_multiple_of(every)
+            && !steps.is_multiple_of(self.steps_an_epoch)
+            && steps < self.planned_steps
     }
 
     /// Sends a step to the device; in more parts where the device has no room for it.
-    async fn send(
-        &mut self,
-        epoch: u64,
-        utterances: Vec<usize>,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(Pending<B>, StepInfo), TrainError> {
+    async fn send(&mut self, epoch: u64, utterances: Vec<usize>) -> Result<(Pending<B>, StepInfo), TrainError> {
         let step = self.trainer.steps();
         loop {
             match self.trainer.train_in_parts(&self.session.batches, &utterances, self.parts).await {
@@ -205,40 +215,31 @@ impl<'r, B: Backend> Run<'r, B> {
                     // Nothing was updated: the step is done anew.
                     self.backend.recover().await;
                     self.parts = (2 * self.parts).min(utterances.len());
-                    observe(Event::Split { step, parts: self.parts, error: &error });
+                    self.observers.tell(Event::Split { step, parts: self.parts, error: &error })?;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Waits for a step's results and logs them.
-    async fn settle(
-        &mut self,
-        pending: Pending<B>,
-        info: StepInfo,
-        clock: &mut Clock,
-        log: Option<&mut RunFolder>,
-        observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), TrainError> {
+    /// Waits for a step's results and tells them.
+    async fn settle(&mut self, pending: Pending<B>, info: StepInfo, clock: &mut Clock) -> Result<(), TrainError> {
         let outcome = self.trainer.outcome(pending).await?;
-        info.check(outcome.loss, self.data, log.as_deref())?;
+        info.check(outcome.loss, self.data, &self.observers)?;
         clock.utterances += info.utterances.len();
         let utterances_per_s = clock.rate();
         let skipped = outcome.scaling.is_some_and(|scaling| scaling.skipped > self.skipped);
         let StepInfo { step, epoch, rate, parts, utterances } = info;
-        observe(Event::Step { step, epoch, loss: outcome.loss, utterances_per_s });
-        if let Some(scaling) = outcome.scaling {
-            self.skipped = scaling.skipped;
-            if scaling.scale < 1.0 {
-                return Err(TrainError::GradientNotFinite { step, kept: kept(log.as_deref()) });
-            }
-            if skipped {
-                observe(Event::Skipped { step, scale: scaling.scale });
-            }
+        let (loss, scaling) = (outcome.loss, outcome.scaling);
+        if scaling.is_some_and(|scaling| scaling.scale < 1.0) {
+            return Err(TrainError::GradientNotFinite { step, kept: self.observers.kept() });
         }
-        if let Some(log) = log {
-            log.step(&StepLine { step, epoch, rate, loss: outcome.loss, utterances_per_s, parts, scaling: outcome.scaling, skipped })?;
+        self.observers.tell(Event::Step { step, epoch, learning_rate: rate, loss, utterances_per_s, parts, scaling, skipped })?;
+        if let Some(scaling) = scaling {
+            self.skipped = scaling.skipped;
+            if skipped {
+                self.observers.tell(Event::Skipped { step, scale: scaling.scale })?;
+            }
         }
         self.losses.push(outcome.loss);
         self.tally.add(&outcome.logits, &self.session.batches.labels(&utterances));
@@ -253,7 +254,7 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Keeps the model if this epoch is the best so far; without a validation split, the last one is.
-    async fn select_best(&mut self, validation: Option<&Metrics>, log: Option<&RunFolder>) -> Result<bool, TrainError> {
+    async fn select_best(&mut self, validation: Option<&Metrics>) -> Result<bool, TrainError> {
         let figure = validation.map(|metrics| match self.settings.train.selection {
             Selection::Ua => metrics.ua,
             Selection::Wa => metrics.wa,
@@ -266,21 +267,21 @@ impl<'r, B: Backend> Run<'r, B> {
         };
         if better {
             (self.best_figure, self.best_epoch) = (figure, self.epochs);
-            self.best = Some(self.checkpoint(log).await?);
+            self.best = Some(self.checkpoint().await?);
         }
         Ok(better)
     }
 
     /// The model as it is now.
-    async fn checkpoint(&self, log: Option<&RunFolder>) -> Result<Checkpoint, TrainError> {
+    async fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let parameters = self.trainer.network().read_weights().await?;
         if !parameters.iter().all(|value| value.is_finite()) {
-            return Err(TrainError::WeightNotFinite { step: self.trainer.steps(), kept: kept(log) });
+            return Err(TrainError::WeightNotFinite { step: self.trainer.steps(), kept: self.observers.kept() });
         }
         Ok(Checkpoint {
             settings: self.settings.clone(),
             device: self.device.into(),
-            dimensions: self.session.dimensions,
+            dimensions: self.session.dimensions.clone(),
             classes: self.data.classes.clone(),
             normalisation: self.session.normalisation.clone(),
             parameters,
@@ -292,15 +293,19 @@ impl<'r, B: Backend> Run<'r, B> {
         })
     }
 
-    /// Writes where the run stands, and the best model where that is `new`.
-    async fn keep(&self, log: &mut RunFolder, new: bool) -> Result<(), TrainError> {
-        let last = self.snapshot(log).await?;
-        log.checkpoints(self.best.as_ref().filter(|_| new), &last)
+    /// Tells those who keep it where the run stands, and the best model where that is `new`.
+    async fn keep(&mut self, new: bool) -> Result<(), TrainError> {
+        if !self.observers.keep() {
+            return Ok(());
+        }
+        let last = self.snapshot().await?;
+        let best = self.best.as_ref().filter(|_| new);
+        self.observers.tell(Event::Checkpoint { best, last: &last })
     }
 
     /// The model with all that is needed to go on.
-    async fn snapshot(&self, log: &RunFolder) -> Result<Checkpoint, TrainError> {
-        let mut last = self.checkpoint(Some(log)).await?;
+    async fn snapshot(&self) -> Result<Checkpoint, TrainError> {
+        let mut last = self.checkpoint().await?;
         last.moments = Some(self.trainer.read_moments().await?);
         let is_mixed = self.settings.train.precision == Precision::Mixed;
         last.progress = Some(Progress {
@@ -314,22 +319,18 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Evaluates the best model on the test split.
-    pub async fn finish(mut self, log: Option<&mut RunFolder>) -> Result<Finished, TrainError> {
+    pub async fn finish(mut self) -> Result<Finished, TrainError> {
         let best = match self.best.take() {
             Some(best) => best,
-            None => self.checkpoint(log.as_deref()).await?,
+            None => self.checkpoint().await?,
         };
         let utterances = self.data.split(Split::Test);
         let test = if utterances.is_empty() { None } else { Some(best.evaluate(self.backend, self.data, &utterances).await?) };
-        if let (Some(log), Some(test)) = (log, &test) {
-            log.test(self.trainer.steps(), test)?;
+        if let Some(test) = &test {
+            self.observers.tell(Event::Test { steps: self.trainer.steps(), test })?;
         }
         Ok(Finished { best, test, losses: self.losses })
     }
-}
-
-fn kept(log: Option<&RunFolder>) -> Option<Remedy> {
-    log.and_then(RunFolder::kept)
 }
 
 /// How fast an epoch goes, waiting for the device and preparing batches included.
@@ -355,13 +356,13 @@ struct StepInfo {
 }
 
 impl StepInfo {
-    fn check(&self, loss: f32, data: &Dataset, log: Option<&RunFolder>) -> Result<(), TrainError> {
+    fn check(&self, loss: f32, data: &Dataset, observers: &Observers<'_>) -> Result<(), TrainError> {
         if loss.is_finite() {
             return Ok(());
         }
         let shown: Vec<&str> = self.utterances.iter().take(8).map(|&index| data.utterances[index].id.as_str()).collect();
         let more = self.utterances.len().saturating_sub(shown.len());
         let utterances = shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
-        Err(TrainError::NotFinite { step: self.step, loss, utterances, kept: kept(log) })
+        Err(TrainError::NotFinite { step: self.step, loss, utterances, kept: observers.kept() })
     }
 }

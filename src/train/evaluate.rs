@@ -13,6 +13,8 @@ use super::metrics::{largest, softmax};
 use super::session::Session;
 use crate::backend::{Backend, as_f32};
 use crate::base::remedy::Remedy;
+#[cfg(feature = "files")]
+use crate::base::streams::StreamShape;
 use crate::dataset::Dataset;
 #[cfg(feature = "files")]
 use crate::model;
@@ -115,22 +117,38 @@ impl Checkpoint {
         })
     }
 
-    /// Compares a data set's classes and widths with the model's.
+    /// Compares a data set's classes, and the streams that the model reads, with the model's.
     pub(super) fn check_fit(&self, data: &Dataset) -> Result<(), TrainError> {
         let misfit = |reason: String, remedy| Err(TrainError::Misfit { reason, remedies: vec![Remedy::advice(remedy)] });
-        let word_width = data.vectors.as_ref().map(|vectors| vectors.width);
         if data.classes != self.classes {
             let reason = format!("its classes are {:?}, the model's {:?}", data.classes, self.classes);
             return misfit(reason, "prepare data with the same labels");
         }
-        if data.coefficients != self.dimensions.coefficients {
-            let reason = format!("it has {} coefficients a frame, the model takes {}", data.coefficients, self.dimensions.coefficients);
-            return misfit(reason, "prepare with the same front-end");
+        for reading in self.readings().iter() {
+            let name = reading.stream;
+            match (data.stream(reading)?.shape(0), self.dimensions.streams.get(name)) {
+                (StreamShape::Frames { columns }, Some(&StreamShape::Frames { columns: expected })) if columns != expected => {
+                    let reason = format!("'{name}' has {columns} coefficients a frame, the model takes {expected}");
+                    return misfit(reason, "prepare with the same front-end");
+                }
+                (StreamShape::Vector { columns }, Some(&StreamShape::Vector { columns: expected })) if columns != expected => {
+                    let reason = format!("'{name}' has {columns} columns, the model takes {expected}");
+                    return misfit(reason, "prepare with the same front-end");
+                }
+                (StreamShape::Tokens { width, learned }, Some(&StreamShape::Tokens { width: expected, learned: rows })) => {
+                    let fits = match (learned, rows) {
+                        (None, None) => width == expected,
+                        (Some(words), Some(rows)) => words <= rows,
+                        _ => false,
+                    };
+                    if !fits {
+                        let reason = "its words are not represented as the model's".into();
+                        return misfit(reason, "prepare with the same vectors (or none, as there)");
+                    }
+                }
+                _ => {}
+            }
         }
-        match (word_width, self.dimensions.learned_words) {
-            (Some(width), None) if width == self.dimensions.word_width => Ok(()),
-            (None, Some(words)) if data.words() <= words => Ok(()),
-            _ => misfit("its words are not represented as the model's".into(), "prepare with the same vectors (or none, as there)"),
-        }
+        Ok(())
     }
 }

@@ -7,6 +7,8 @@ pub mod checkpoint;
 mod epoch;
 pub mod evaluate;
 pub mod metrics;
+#[cfg(feature = "files")]
+mod observe;
 pub mod overfit;
 #[cfg(feature = "files")]
 pub mod predict;
@@ -26,6 +28,8 @@ pub mod vocabulary;
 pub use checkpoint::Checkpoint;
 pub use evaluate::Evaluation;
 pub use metrics::Metrics;
+#[cfg(feature = "files")]
+pub use observe::{Event, Listener, Observer};
 #[cfg(feature = "files")]
 pub use predict::{CrossAttention, Inference, Predictor, Spoken};
 pub use rehearsal::rehearse;

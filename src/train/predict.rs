@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use super::batches::{Batches, upload_vectors};
+use super::batches::{Batches, FrozenVectors, upload_vectors};
 use super::metrics::softmax;
 use super::vocabulary::{self, Vocabulary};
 use super::{Checkpoint, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device, as_f32};
 use crate::base::remedy::Remedy;
-use crate::dataset::{Dataset, UtteranceInfo};
+use crate::base::streams::{AUDIO, Readings, TEXT};
+use crate::dataset::{DataStream, Dataset, Frames, TokenLists, UtteranceInfo};
 use crate::model::Network;
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
@@ -26,6 +27,7 @@ pub struct Spoken {
 /// A model with what it needs to read audio and text.
 pub struct Predictor {
     pub checkpoint: Checkpoint,
+    readings: Readings,
     vocabulary: Vocabulary,
 }
 
@@ -67,26 +69,33 @@ impl Predictor {
         let checkpoint = Checkpoint::load(&folder.join(run::files::BEST))?;
         let path = folder.join(vocabulary::FILE);
         let vocabulary = Vocabulary::load(&path)?;
-        let variant = checkpoint.settings.model.variant;
-        let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(checkpoint.dimensions.learned_words);
-        if variant.has_text() && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
+        let readings = checkpoint.readings();
+        let (_, learned) = checkpoint.dimensions.words(TEXT);
+        let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(learned);
+        if readings.has(TEXT) && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
             let reason = "the data that the run was trained on do not name their words";
             return Err(TrainError::Run { path, reason: reason.into(), remedies: vec![Remedy::Prepare] });
         }
-        Ok(Self { checkpoint, vocabulary })
+        Ok(Self { checkpoint, readings, vocabulary })
+    }
+
+    /// Whether the model reads the stream of that name.
+    pub fn reads(&self, stream: &str) -> bool {
+        self.readings.has(stream)
     }
 
     /// Puts the model on a device.
     ///
     /// # Errors
-    /// Settings of the front-end that the device cannot have.
+    /// A model that reads more than audio and text; settings of the front-end that the device cannot have.
     pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Inference<'p, B>, TrainError> {
+        let audio = Frames { columns: self.vocabulary.front_end.columns(), ..Frames::default() };
+        let text =
+            TokenLists { vocabulary: self.vocabulary.words.clone(), vectors: self.vocabulary.vectors.clone(), ..TokenLists::default() };
         let data = Dataset {
             classes: self.checkpoint.classes.clone(),
-            vocabulary: self.vocabulary.words.clone(),
+            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
             feature_settings: serde_json::json!(self.vocabulary.front_end),
-            coefficients: self.vocabulary.front_end.columns(),
-            vectors: self.vocabulary.vectors.clone(),
             ..Dataset::default()
         };
         self.checkpoint.check_fit(&data)?;
@@ -95,7 +104,7 @@ impl Predictor {
             backend,
             network: self.checkpoint.network(backend),
             tables: MfccTables::new(backend, &self.vocabulary.front_end)?,
-            vectors: upload_vectors(backend, &data),
+            vectors: upload_vectors(backend, &data, &self.readings),
             data,
         })
     }
@@ -116,7 +125,7 @@ pub struct Inference<'p, B: Backend> {
     backend: &'p B,
     network: Network<'p, B>,
     tables: MfccTables<B>,
-    vectors: B::Tensor,
+    vectors: FrozenVectors<B>,
     /// The utterances at hand as a data set; classes, words and vectors stay from call to call.
     data: Dataset,
 }
@@ -146,19 +155,15 @@ impl<B: Backend> Inference<'_, B> {
     /// # Errors
     /// [`TrainError::NoCross`], and those of [`Inference::predict`].
     pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, CrossAttention), TrainError> {
-        let settings = &self.predictor.checkpoint.settings.model;
-        if !settings.variant.has_cross() {
-            return Err(TrainError::NoCross);
-        }
         self.lay_out(std::slice::from_ref(utterance)).await?;
         let (logits, layers) = self.network.infer_watched(&self.batches()?.batch(&self.all()));
         let last = layers.last().ok_or(TrainError::NoCross)?;
         let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| self.backend.start_read(weights));
         let logits = as_f32(self.backend.finish_read(logits).await?);
         let attention = CrossAttention {
-            heads: settings.heads,
+            heads: self.predictor.checkpoint.settings.model.heads,
             words: tokenise(utterance.text.as_deref().unwrap_or_default()),
-            known: self.data.tokens.iter().map(|&token| token >= 0).collect(),
+            known: self.data.text().map_or_else(Vec::new, |text| text.tokens.iter().map(|&token| token >= 0).collect()),
             hop: self.tables.settings.hop,
             text_to_audio: as_f32(self.backend.finish_read(text_to_audio).await?),
             audio_to_text: as_f32(self.backend.finish_read(audio_to_text).await?),
@@ -169,18 +174,18 @@ impl<B: Backend> Inference<'_, B> {
     /// Puts utterances into the data set: features on the device, tokens by the vocabulary; nothing of a modality that
     /// the model does not use.
     async fn lay_out(&mut self, utterances: &[Spoken]) -> Result<(), TrainError> {
-        let variant = self.predictor.checkpoint.settings.model.variant;
+        let predictor = self.predictor;
         let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
-        if variant.has_audio() {
+        if predictor.reads(AUDIO) {
             let clips: Option<Vec<Vec<f32>>> = utterances.iter().map(|utterance| utterance.samples.clone()).collect();
             let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
             (features, frames) = extract(self.backend, &self.tables, &clips).await?;
         }
         let (mut tokens, mut token_offsets) = (Vec::new(), vec![0]);
         for utterance in utterances {
-            if variant.has_text() {
+            if predictor.reads(TEXT) {
                 let text = utterance.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
-                tokens.extend(tokenise(text).iter().map(|token| self.predictor.vocabulary.row(token)));
+                tokens.extend(tokenise(text).iter().map(|token| predictor.vocabulary.row(token)));
             }
             token_offsets.push(tokens.len());
         }
@@ -192,16 +197,18 @@ impl<B: Backend> Inference<'_, B> {
         let unknown = |place: usize| UtteranceInfo { speaker: Some(place.to_string()), ..Default::default() };
         self.data.utterances = (0..utterances.len()).map(unknown).collect();
         self.data.labels = vec![0; utterances.len()];
-        self.data.features = features.into();
-        self.data.frame_offsets = frame_offsets;
-        self.data.tokens = tokens;
-        self.data.token_offsets = token_offsets;
+        if let Some(DataStream::Frames(audio)) = self.data.streams.get_mut(AUDIO) {
+            (audio.values, audio.offsets) = (features.into(), frame_offsets);
+        }
+        if let Some(DataStream::Tokens(text)) = self.data.streams.get_mut(TEXT) {
+            (text.tokens, text.offsets) = (tokens, token_offsets);
+        }
         Ok(())
     }
 
     fn batches(&self) -> Result<Batches<'_, B>, TrainError> {
-        let Checkpoint { normalisation, settings, .. } = &self.predictor.checkpoint;
-        Ok(Batches::with_vectors(self.backend, &self.data, normalisation, settings.data.max_frames, self.vectors.clone())?)
+        let Predictor { checkpoint, readings, .. } = self.predictor;
+        Ok(Batches::with_vectors(self.backend, &self.data, &checkpoint.normalisation, readings.clone(), self.vectors.clone())?)
     }
 
     fn all(&self) -> Vec<usize> {

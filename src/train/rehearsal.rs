@@ -21,8 +21,8 @@ pub async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data: &Datas
     let (batches, max_frames) = (&session.batches, settings.data.max_frames);
     let mut trainer = session.trainer();
     let rows = |utterances: &[usize]| {
-        let lengths = utterances.iter().map(|&utterance| [data.frames(utterance, max_frames).len(), data.tokens_of(utterance).len()]);
-        lengths.fold([0, 0], |sums, lengths| [sums[0] + lengths[0], sums[1] + lengths[1]])
+        let lengths = utterances.iter().map(|&utterance| data.lengths(utterance, max_frames));
+        lengths.reduce(|sums, lengths| sums.iter().zip(lengths).map(|(sum, length)| sum + length).collect()).unwrap_or_default()
     };
     for utterances in extremes(epoch_batches(data, &train, settings, 0), rows) {
         let pending = trainer.train_in_parts(batches, &utterances, settings.train.accumulate).await?;
@@ -39,15 +39,15 @@ pub async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data: &Datas
 
 /// Of all batches whose rows in a stream count up to the same power of two, the one that has the fewest and the one that has
 /// the most: whatever a model makes of its streams' rows, divided by a constant, passes at most one power of two between them.
-fn extremes<const STREAMS: usize>(batches: Vec<Vec<usize>>, rows: impl Fn(&[usize]) -> [usize; STREAMS]) -> Vec<Vec<usize>> {
-    let sizes: Vec<[usize; STREAMS]> = batches.iter().map(|utterances| rows(utterances)).collect();
+fn extremes<S: AsRef<[usize]>>(batches: Vec<Vec<usize>>, rows: impl Fn(&[usize]) -> S) -> Vec<Vec<usize>> {
+    let sizes: Vec<S> = batches.iter().map(|utterances| rows(utterances)).collect();
     let mut taken = BTreeSet::<usize>::new();
-    for stream in 0..STREAMS {
+    for stream in 0..sizes.first().map_or(0, |size| size.as_ref().len()) {
         let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (batch, size) in sizes.iter().enumerate() {
-            classes.entry(size[stream].next_power_of_two()).or_default().push(batch);
+            classes.entry(size.as_ref()[stream].next_power_of_two()).or_default().push(batch);
         }
-        let rows = |&&batch: &&usize| sizes[batch][stream];
+        let rows = |&&batch: &&usize| sizes[batch].as_ref()[stream];
         taken.extend(classes.values().flat_map(|class| [class.iter().min_by_key(rows), class.iter().max_by_key(rows)]).flatten());
     }
     batches.into_iter().enumerate().filter(|(batch, _)| taken.contains(batch)).map(|(_, utterances)| utterances).collect()

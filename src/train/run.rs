@@ -7,56 +7,12 @@ use super::TrainError;
 use super::checkpoint::Checkpoint;
 use super::epoch::Run;
 use super::evaluate::Evaluation;
-use super::metrics::Metrics;
-use super::run_folder::{Kept, RunFolder};
-use crate::backend::{Backend, BackendError, Device};
+use super::observe::{Event, Listener};
+use super::run_folder::{RunFolder, SavedRun};
+use crate::backend::{Backend, Device};
 use crate::config::{Config, Execution, Settings, Tiles};
 use crate::dataset::Dataset;
-use crate::model::cost::{self, ModuleCost};
 use crate::on_device;
-
-/// What a run tells while it goes on.
-pub enum Event<'e> {
-    /// The run begins, or goes on after `done` of its `steps` steps.
-    /// `modules` are counted for an utterance of the training split's mean length, `frames` and `tokens`.
-    Start {
-        modules: &'e [ModuleCost],
-        frames: usize,
-        tokens: usize,
-        epochs: usize,
-        steps: u64,
-        done: u64,
-        train: usize,
-        validation: usize,
-    },
-    Step {
-        step: u64,
-        epoch: u64,
-        loss: f32,
-        utterances_per_s: f64,
-    },
-    Epoch {
-        epoch: u64,
-        train: &'e Metrics,
-        validation: Option<&'e Metrics>,
-        best: bool,
-    },
-    /// The device had no room for a batch; from here on each is computed in `parts` parts.
-    Split {
-        step: u64,
-        parts: usize,
-        error: &'e BackendError,
-    },
-    /// A gradient overflowed f16 and the step was left out; from here on the loss scale is `scale`.
-    Skipped {
-        step: u64,
-        scale: f32,
-    },
-    /// `epochs` epochs have brought nothing better (`train.patience`).
-    Stopped {
-        epochs: u64,
-    },
-}
 
 /// What a finished run says.
 pub struct Finished {
@@ -131,35 +87,28 @@ impl<'t> Training<'t> {
         if !tiles.is_empty() {
             config.execution.tiles = Tiles::Chosen(tiles);
         }
-        let kept = match (self.start, &self.out) {
-            (Start::Resume, Some(folder)) => Kept::load(folder, settings, data)?,
+        let saved = match (self.start, &self.out) {
+            (Start::Resume, Some(folder)) => SavedRun::load(folder, settings, data)?,
             _ => None,
         };
-        let mut run = Run::start(backend, &config, data, kept.as_ref())?;
-        let device = backend.device_name();
-        let mut log = match (&self.out, &kept) {
-            (None, _) => None,
-            (Some(folder), None) => Some(RunFolder::create(folder, &config, &device, data)?),
-            (Some(folder), Some(kept)) => {
-                let (log, losses) = RunFolder::resume(folder, &config, &device, data, kept, run.closed_epochs(kept))?;
-                run.losses = losses;
-                Some(log)
-            }
-        };
-        let [frames, tokens] = run.session.batches.mean_lengths(&run.train);
-        observe(Event::Start {
-            modules: &cost::modules(&settings.model, &run.session.dimensions, frames, tokens),
-            frames,
-            tokens,
-            epochs: settings.train.epochs,
-            steps: run.planned_steps,
-            done: run.trainer.steps(),
-            train: run.train.len(),
-            validation: run.validation.len(),
-        });
-        while !run.is_over(observe) {
-            run.epoch(log.as_mut(), observe).await?;
+        let mut run = Run::start(backend, &config, data, saved.as_ref())?;
+        run.observers.add(Listener(observe));
+        if let Some(folder) = &self.out {
+            let device = backend.device_name();
+            let folder = match &saved {
+                None => RunFolder::create(folder, &config, &device, data)?,
+                Some(saved) => {
+                    let (folder, losses) = RunFolder::resume(folder, &config, &device, data, saved, run.closed_epochs(saved))?;
+                    run.losses = losses;
+                    folder
+                }
+            };
+            run.observers.add(folder);
         }
-        run.finish(log.as_mut()).await
+        run.begin()?;
+        while !run.is_over()? {
+            run.epoch().await?;
+        }
+        run.finish().await
     }
 }

@@ -10,25 +10,26 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::checkpoint::{Checkpoint, fingerprint};
+use super::checkpoint::{self, Checkpoint};
 use super::evaluate::Evaluation;
 use super::metrics::Metrics;
+use super::observe::{Event, Observer};
 use super::run::files;
 use super::tensorboard::EventFile;
-use super::{Scaling, TrainError, vocabulary};
+use super::{TrainError, vocabulary};
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
 /// What a stopped run left.
-pub(super) struct Kept {
+pub(super) struct SavedRun {
     pub last: Checkpoint,
     /// The best model; it may be of a later step than `last`, which is then reached again.
     pub best: Option<Checkpoint>,
 }
 
-impl Kept {
+impl SavedRun {
     /// Reads the checkpoints of a run; `None` where it was stopped before its first one.
     ///
     /// # Errors
@@ -57,7 +58,7 @@ impl Kept {
                 ));
             }
         }
-        if progress.data != fingerprint(data) {
+        if !checkpoint::is_of(&progress.data, data) {
             let reason = format!("{} was started with other data", folder.display());
             return Err(TrainError::Misfit { reason, remedies: vec![Remedy::Data("those"), Remedy::TrainAnew] });
         }
@@ -66,27 +67,13 @@ impl Kept {
     }
 }
 
-/// A step that was done.
-pub(super) struct StepLine {
-    pub step: u64,
-    pub epoch: u64,
-    pub rate: f64,
-    pub loss: f32,
-    pub utterances_per_s: f64,
-    pub parts: usize,
-    /// The loss scale after the step, in mixed precision.
-    pub scaling: Option<Scaling>,
-    /// Whether it was left out because a gradient overflowed.
-    pub skipped: bool,
-}
-
-/// A run's folder, open for writing.
+/// A run's folder, open for writing: it observes the run.
 pub(super) struct RunFolder {
     path: PathBuf,
     metrics: File,
     events: EventFile,
     /// Step of the last checkpoint that was written.
-    pub kept_step: Option<u64>,
+    kept_step: Option<u64>,
 }
 
 impl RunFolder {
@@ -98,7 +85,7 @@ impl RunFolder {
         }
         let denied = denied(path);
         std::fs::create_dir_all(path).map_err(&denied)?;
-        write_config(path, config, device, data)?;
+        write_config(path, config, device, &data.corpus)?;
         vocabulary::save(&path.join(vocabulary::FILE), data)?;
         let tensorboard = path.join(files::TENSORBOARD);
         if tensorboard.exists() {
@@ -117,16 +104,16 @@ impl RunFolder {
         config: &Config,
         device: &str,
         data: &Dataset,
-        kept: &Kept,
+        saved: &SavedRun,
         epochs: u64,
     ) -> Result<(Self, Vec<f32>), TrainError> {
         let denied = denied(path);
-        let step = kept.last.step;
-        write_config(path, config, device, data)?;
-        let device = &config.execution.device;
-        if let Some(best) = kept.best.as_ref().filter(|best| best.settings != config.settings || best.device != *device) {
+        let step = saved.last.step;
+        write_config(path, config, device, &data.corpus)?;
+        let asked = &config.execution.device;
+        if let Some(best) = saved.best.as_ref().filter(|best| best.settings != config.settings || best.device != *asked) {
             // A run that was made longer has the files of one that was started so.
-            Checkpoint { settings: config.settings.clone(), device: device.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
+            Checkpoint { settings: config.settings.clone(), device: asked.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
         }
         let log = path.join(files::METRICS);
         let (lines, losses) = lines_before(&std::fs::read_to_string(&log).unwrap_or_default(), step, epochs);
@@ -134,11 +121,6 @@ impl RunFolder {
         let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
         let events = EventFile::create(&path.join(files::TENSORBOARD), Some(step)).map_err(&denied)?;
         Ok((Self { path: path.into(), metrics, events, kept_step: Some(step) }, losses))
-    }
-
-    /// What there is to go on from.
-    pub fn kept(&self) -> Option<Remedy> {
-        Some(Remedy::ResumeFrom { path: self.path.join(files::LAST), step: self.kept_step? })
     }
 
     /// A file for which there is no room, with what there is instead.
@@ -171,9 +153,9 @@ impl RunFolder {
 
     /// Logs a step; how many parts it took only where they were several, the loss scale only in mixed precision, and that it was
     /// skipped only where it was.
-    pub fn step(&mut self, line: &StepLine) -> Result<(), TrainError> {
-        let StepLine { step, epoch, rate, loss, utterances_per_s, parts, scaling, skipped } = *line;
-        let mut value = json!({ "step": step, "epoch": epoch, "loss": loss, "lr": rate, "utterances_per_s": utterances_per_s });
+    fn step(&mut self, event: Event<'_>) -> Result<(), TrainError> {
+        let Event::Step { step, epoch, learning_rate, loss, utterances_per_s, parts, scaling, skipped } = event else { return Ok(()) };
+        let mut value = json!({ "step": step, "epoch": epoch, "loss": loss, "lr": learning_rate, "utterances_per_s": utterances_per_s });
         if parts > 1 {
             value["parts"] = json!(parts);
         }
@@ -184,11 +166,14 @@ impl RunFolder {
             value["skipped"] = json!(true);
         }
         self.line(&value)?;
-        self.scalars(step, &[("step/loss", loss.into()), ("step/learning_rate", rate), ("step/utterances_per_s", utterances_per_s)])
+        self.scalars(
+            step,
+            &[("step/loss", loss.into()), ("step/learning_rate", learning_rate), ("step/utterances_per_s", utterances_per_s)],
+        )
     }
 
     /// Logs an epoch that ended after `steps` steps of the run.
-    pub fn epoch(&mut self, epoch: u64, steps: u64, train: &Metrics, validation: Option<&Metrics>) -> Result<(), TrainError> {
+    fn epoch(&mut self, epoch: u64, steps: u64, train: &Metrics, validation: Option<&Metrics>) -> Result<(), TrainError> {
         let brief =
             |metrics: &Metrics| json!({ "wa": metrics.wa, "ua": metrics.ua, "weighted_f1": metrics.weighted_f1, "loss": metrics.loss });
         self.line(&json!({ "epoch": epoch, "train": brief(train), "validation": validation.map(brief) }))?;
@@ -205,7 +190,7 @@ impl RunFolder {
     }
 
     /// Writes the best model, where it is a new one, and then where the run stands.
-    pub fn checkpoints(&mut self, best: Option<&Checkpoint>, last: &Checkpoint) -> Result<(), TrainError> {
+    fn checkpoints(&mut self, best: Option<&Checkpoint>, last: &Checkpoint) -> Result<(), TrainError> {
         if let Some(best) = best {
             best.save(&self.path.join(files::BEST)).map_err(|error| self.not_saved(error))?;
         }
@@ -215,10 +200,30 @@ impl RunFolder {
     }
 
     /// Writes the results on the test split.
-    pub fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
+    fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
         let text = format!("{:#}\n", json!(test));
         replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(self.full(files::TEST))?;
         self.split("test", steps, &test.metrics)
+    }
+}
+
+impl Observer for RunFolder {
+    fn observe(&mut self, event: Event<'_>) -> Result<(), TrainError> {
+        match event {
+            Event::Step { .. } => self.step(event),
+            Event::Epoch { epoch, steps, train, validation, .. } => self.epoch(epoch, steps, train, validation),
+            Event::Checkpoint { best, last } => self.checkpoints(best, last),
+            Event::Test { steps, test } => self.test(steps, test),
+            Event::Start { .. } | Event::Split { .. } | Event::Skipped { .. } | Event::Stopped { .. } => Ok(()),
+        }
+    }
+
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn kept(&self) -> Option<Remedy> {
+        Some(Remedy::ResumeFrom { path: self.path.join(files::LAST), step: self.kept_step? })
     }
 }
 
@@ -230,9 +235,9 @@ fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
     }
 }
 
-fn write_config(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<(), TrainError> {
+fn write_config(path: &Path, config: &Config, device: &str, corpus: &str) -> Result<(), TrainError> {
     let version = env!("CARGO_PKG_VERSION");
-    let text = format!("# mcsan {version} on {device}\n# corpus: {}\n\n{}", data.corpus, config.to_toml());
+    let text = format!("# mcsan {version} on {device}\n# corpus: {corpus}\n\n{}", config.to_toml());
     replace_file(&path.join(files::CONFIG), |file| file.write_all(text.as_bytes())).map_err(denied(path))
 }
 

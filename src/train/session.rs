@@ -76,10 +76,10 @@ impl<'s, B: Backend> Session<'s, B> {
             Weights::File(path) => read_named(&Store::open(path)?, &parameters, "")?,
             Weights::Given(weights) => weights.to_vec(),
         };
-        let max_frames = settings.data.max_frames;
-        let normalisation = Normalisation::fit(settings.data.normalise, data, &data.training(), max_frames)?;
+        let readings = model::readings(settings, &dimensions);
+        let normalisation = Normalisation::fit(settings.data.normalise, data, &data.training(), &readings)?;
         Ok(Self {
-            batches: Batches::new(backend, data, &normalisation, max_frames)?,
+            batches: Batches::new(backend, data, &normalisation, readings)?,
             class_weights: settings.train.class_weights(&data.class_counts(utterances)),
             settings: settings.clone(),
             backend,
@@ -97,11 +97,11 @@ impl<'s, B: Backend> Session<'s, B> {
     pub fn trained(backend: &'s B, checkpoint: &Checkpoint, data: &'s Dataset) -> Result<Self, TrainError> {
         checkpoint.check_fit(data)?;
         Ok(Self {
-            batches: Batches::new(backend, data, &checkpoint.normalisation, checkpoint.settings.data.max_frames)?,
+            batches: Batches::new(backend, data, &checkpoint.normalisation, checkpoint.readings())?,
             class_weights: vec![1.0; checkpoint.classes.len()],
             settings: checkpoint.settings.clone(),
             backend,
-            dimensions: checkpoint.dimensions,
+            dimensions: checkpoint.dimensions.clone(),
             normalisation: checkpoint.normalisation.clone(),
             weights: checkpoint.parameters.clone(),
         })

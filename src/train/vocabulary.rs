@@ -9,8 +9,8 @@ use super::TrainError;
 use crate::audio::mfcc::MfccSettings;
 use crate::base::remedy::Remedy;
 use crate::base::words::WordTable;
-use crate::dataset::Dataset;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
+use crate::dataset::{Dataset, TokenLists};
 
 /// The file's name in a run folder.
 pub const FILE: &str = "vocabulary.safetensors";
@@ -28,11 +28,13 @@ pub struct Vocabulary {
 /// # Errors
 /// [`StoreError::Write`].
 pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
+    let none = TokenLists::default();
+    let text = data.text().unwrap_or(&none);
     let metadata = BTreeMap::from([
-        ("vocabulary".to_owned(), json!(data.vocabulary).to_string()),
+        ("vocabulary".to_owned(), json!(text.vocabulary).to_string()),
         ("features".to_owned(), data.feature_settings.to_string()),
     ]);
-    let vectors = data.vectors.iter().map(|table| Tensor::f32("text.vectors", &[data.words(), table.width], &table.values));
+    let vectors = text.vectors.iter().map(|table| Tensor::f32("text.vectors", &[text.words(), table.width], &table.values));
     store::write(path, &metadata, &vectors.collect::<Vec<_>>())
 }
 
@@ -43,7 +45,8 @@ pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
 /// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
 pub fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
     let store = Store::open(path)?;
-    if store.contains("text.vectors") || data.vectors.is_some() || words(&store, path)? == data.vocabulary {
+    let Some(text) = data.text() else { return Ok(()) };
+    if store.contains("text.vectors") || text.vectors.is_some() || words(&store, path)? == text.vocabulary {
         return Ok(());
     }
     let reason = "its vocabulary is not the one that the model was trained with";

@@ -52,7 +52,7 @@ fn a_recording_that_cannot_be_read_is_left_out_by_name_and_counted() {
     let whole = mcsan::dataset::Dataset::load(&folder.path().join("data.safetensors")).unwrap();
     mcsan(folder.path(), &PREPARE.replace("data.safetensors", "kept.safetensors")).succeeds();
     let kept = mcsan::dataset::Dataset::load(&folder.path().join("kept.safetensors")).unwrap();
-    assert_eq!((&whole.features, &whole.tokens, &whole.labels), (&kept.features, &kept.tokens, &kept.labels));
+    assert_eq!((&whole.streams, &whole.labels), (&kept.streams, &kept.labels));
     assert_eq!(whole.utterances, kept.utterances);
 }
 
@@ -240,13 +240,13 @@ fn pythons_safetensors_reads_a_prepared_file_and_writes_one_that_is_read() {
     let read: Value = serde_json::from_str(&python(&folder, READ_BY_PYTHON, &["data.safetensors"])).unwrap();
     let data = mcsan::dataset::Dataset::load(&folder.path().join("data.safetensors")).unwrap();
     assert_eq!(read["metadata"]["format"], "mcsan-dataset/1");
-    assert_eq!(read["shapes"]["audio.features"], json!([data.frame_offsets[UTTERANCES], 40]));
+    assert_eq!(read["shapes"]["audio.features"], json!([data.audio().unwrap().count(), 40]));
     let types = json!({
         "audio.features": "float32", "audio.offsets": "int64", "text.tokens": "int32", "text.offsets": "int64",
         "text.vectors": "float32", "labels": "int32",
     });
     assert_eq!(read["types"], types);
-    let sum: f64 = data.features.iter().map(|&value| f64::from(value)).sum();
+    let sum: f64 = data.audio().unwrap().values.iter().map(|&value| f64::from(value)).sum();
     assert!((read["sum"].as_f64().unwrap() - sum).abs() < 1e-6 * sum.abs());
 
     python(&folder, REWRITE_BY_PYTHON, &["data.safetensors", "python.safetensors"]);

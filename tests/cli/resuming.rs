@@ -248,7 +248,7 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
     }
     use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
     use mcsan::base::remedy::{Remedied, Remedy};
-    use mcsan::train::run::{Event, Training};
+    use mcsan::train::{Event, Training};
     let folder = prepared();
     let data = mcsan::dataset::Dataset::load(&folder.path().join("data.safetensors")).unwrap();
     let settings = ["model.hidden=8", "model.heads=2", "model.feed_forward=8", "train.epochs=2", "train.batch_size=9", "model.dropout=0.2"];

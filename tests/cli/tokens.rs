@@ -69,12 +69,13 @@ fn preparing_draws_vectors_for_missing_words_where_it_is_told_to() {
     let (report, random) = prepare("random.safetensors", "--vectors vectors.txt --oov random");
     assert_eq!(report["out_of_vocabulary"], zero_report["out_of_vocabulary"]);
     assert_eq!(report["commonest_missing"], json!(["Qwertzday"]));
-    assert_eq!(zero.tokens.iter().filter(|&&token| token < 0).count(), SPLITS.len());
-    assert!(random.tokens.iter().all(|&token| token >= 0));
-    let added: Vec<&String> = random.vocabulary.iter().filter(|word| !zero.vocabulary.contains(word)).collect();
+    assert_eq!(zero.text().unwrap().tokens.iter().filter(|&&token| token < 0).count(), SPLITS.len());
+    assert!(random.text().unwrap().tokens.iter().all(|&token| token >= 0));
+    let added: Vec<&String> =
+        random.text().unwrap().vocabulary.iter().filter(|word| !zero.text().unwrap().vocabulary.contains(word)).collect();
     assert_eq!(added, ["Qwertzday"]);
 
     let (_, learned) = prepare("none.safetensors", "--vectors none");
     let (_, left_out) = prepare("left-out.safetensors", "");
-    assert!(learned == left_out && learned.vectors.is_none());
+    assert!(learned == left_out && learned.text().unwrap().vectors.is_none());
 }

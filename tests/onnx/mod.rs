@@ -9,10 +9,11 @@ use std::process::Command;
 
 use mcsan::backend::Storage;
 use mcsan::backend::cpu::Cpu;
+use mcsan::base::streams::{AUDIO, TEXT};
 use mcsan::base::words::OUT_OF_VOCABULARY;
 use mcsan::config::{Config, Normalise};
 use mcsan::dataset::store::{self, Tensor};
-use mcsan::dataset::{Dataset, Normalisation};
+use mcsan::dataset::{DataStream, Dataset, Normalisation, TokenLists};
 use mcsan::model::{self, Dimensions};
 use mcsan::onnx;
 use mcsan::train::Checkpoint;
@@ -43,25 +44,28 @@ fn data() -> Dataset {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
     let mut data = Dataset::load(&path).unwrap();
     let given = data.len();
+    let (mut audio, mut text) = (data.audio().unwrap().clone(), data.text().unwrap().clone());
     // Utterances are repeated in part until there are enough: later frames, fewer words.
-    let last = (data.frame_offsets[given] - 4..data.frame_offsets[given], 0..0);
+    let last = (audio.offsets[given] - 4..audio.offsets[given], 0..0);
     let parts = (0..UTTERANCES - 1 - given).map(|utterance| {
-        let [frames, words] = [&data.frame_offsets, &data.token_offsets].map(|offsets| offsets[utterance]..offsets[utterance + 1]);
+        let [frames, words] = [&audio.offsets, &text.offsets].map(|offsets| offsets[utterance]..offsets[utterance + 1]);
         (frames.start + frames.len() / 3..frames.end, words.start..words.end.saturating_sub(1).max(words.start))
     });
     let parts: Vec<_> = parts.chain([last]).collect();
-    let mut features = data.rows(0..data.frame_offsets[given]).to_vec();
+    let mut features = audio.rows(0..audio.offsets[given]).to_vec();
     for (frames, words) in parts {
-        features.extend_from_slice(data.rows(frames.clone()));
-        data.frame_offsets.push(data.frame_offsets[data.frame_offsets.len() - 1] + frames.len());
-        let words = data.tokens[words].to_vec();
-        data.token_offsets.push(data.token_offsets[data.token_offsets.len() - 1] + words.len());
-        data.tokens.extend(words);
+        features.extend_from_slice(audio.rows(frames.clone()));
+        audio.offsets.push(audio.offsets[audio.offsets.len() - 1] + frames.len());
+        let words = text.tokens[words].to_vec();
+        text.offsets.push(text.offsets[text.offsets.len() - 1] + words.len());
+        text.tokens.extend(words);
         data.labels.push(0);
         data.utterances.push(Default::default());
     }
-    data.features = features.into();
-    data.tokens[1] = -1;
+    audio.values = features.into();
+    text.tokens[1] = -1;
+    data.streams.insert(AUDIO, DataStream::Frames(audio));
+    data.streams.insert(TEXT, DataStream::Tokens(text));
     assert_eq!(data.len(), UTTERANCES);
     data
 }
@@ -72,10 +76,11 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     assignments.extend(case.iter().filter(|setting| **setting != "learned").map(|setting| (*setting).to_owned()));
     let settings = Config::default().load(None, &assignments).unwrap().settings;
     if case.contains(&"learned") {
-        data.vectors = None;
+        let text = TokenLists { vectors: None, ..data.text().unwrap().clone() };
+        data.streams.insert(TEXT, DataStream::Tokens(text));
     }
     let dimensions = Dimensions::of(data, 12);
-    let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], settings.data.max_frames).unwrap();
+    let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], &model::readings(&settings, &dimensions)).unwrap();
     let parameters = model::parameters(&settings.model, &dimensions).initial_values(3);
     let classes = data.classes.clone();
     let device = "auto".into();
@@ -182,14 +187,15 @@ fn onnxruntime_gives_our_logits_for_every_variant() {
 
 /// The inputs of each utterance, as the exported models take them.
 fn write_utterances(path: &Path, data: &Dataset) {
-    let width = data.vectors.as_ref().map_or(0, |table| table.width);
+    let (audio, text) = (data.audio().unwrap(), data.text().unwrap());
+    let width = text.vectors.as_ref().map_or(0, |table| table.width);
     let mut floats: BTreeMap<String, (Vec<usize>, Vec<f32>)> = BTreeMap::new();
     let mut tokens: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for utterance in 0..data.len() {
-        let frames = data.frames(utterance, usize::MAX);
-        floats.insert(format!("features.{utterance}"), (vec![frames.len(), data.coefficients], data.rows(frames).to_vec()));
-        let rows = data.tokens_of(utterance);
-        match &data.vectors {
+        let frames = audio.of(utterance, usize::MAX);
+        floats.insert(format!("features.{utterance}"), (vec![frames.len(), audio.columns], audio.rows(frames).to_vec()));
+        let rows = text.of(utterance);
+        match &text.vectors {
             None => {
                 tokens.insert(format!("tokens.{utterance}"), rows.iter().map(|&row| row.into()).collect());
             }

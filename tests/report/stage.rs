@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use mcsan::base::streams::{AUDIO, TEXT};
 use mcsan::corpus::Split;
 use mcsan::dataset::store::{self, Tensor};
-use mcsan::dataset::{Dataset, UtteranceInfo};
+use mcsan::dataset::{DataStream, Dataset, Frames, TokenLists, UtteranceInfo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -153,6 +154,8 @@ impl Stage {
         for utterance in 0..count {
             frame_offsets.push(frame_offsets[utterance] + frames(utterance));
         }
+        let audio = Frames { columns: 1, values: vec![0.0; frame_offsets[count]].into(), offsets: frame_offsets };
+        let text = TokenLists { tokens: vec![0; count], offsets: (0..=count).collect(), vectors: None, vocabulary: vec!["word".into()] };
         let info = |utterance: usize| UtteranceInfo {
             id: format!("Ses05F_impro02_M{utterance:03}"),
             split: Some(if self.test_utterances > 0 && utterance.is_multiple_of(2) { Split::Test } else { Split::Train }),
@@ -162,12 +165,7 @@ impl Stage {
         };
         Dataset {
             classes: self.classes.clone(),
-            coefficients: 1,
-            features: vec![0.0; frame_offsets[count]].into(),
-            frame_offsets,
-            tokens: vec![0; count],
-            token_offsets: (0..=count).collect(),
-            vocabulary: vec!["word".into()],
+            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
             labels: (0..count).map(|utterance| (utterance * 31 % 101 % self.classes.len()) as u32).collect(),
             utterances: (0..count).map(info).collect(),
             corpus: self.corpus.clone(),

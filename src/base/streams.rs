@@ -1,0 +1,136 @@
+//! Streams: what a data set holds of every utterance, each under a name, and what a model reads of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::numbers::POOL;
+
+/// The acoustic features of our front-end.
+pub const AUDIO: &str = "audio";
+/// The tokens of the transcripts.
+pub const TEXT: &str = "text";
+
+/// Kind and width of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StreamShape {
+    /// A ragged matrix of frames, `[Σ frames, columns]`.
+    Frames { columns: usize },
+    /// A ragged list of tokens: rows of a table of vectors, `[words, width]`.
+    Tokens {
+        width: usize,
+        /// Rows of the table that is trained; none where vectors are given and frozen.
+        learned: Option<usize>,
+    },
+    /// A vector an utterance, `[utterances, columns]`.
+    Vector { columns: usize },
+}
+
+/// A stream that a model reads. An utterance that lacks it has one row of zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    pub stream: &'static str,
+    pub kind: Kind,
+}
+
+/// What kind of stream a model reads, and how it wants it laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Frames {
+        /// Frames after these are not read; `data.max_frames` may cut before.
+        most: usize,
+        /// How often the model pools the rows by [`POOL`]: the layouts after each pool lie in the batch, and shorter utterances
+        /// are padded so that one row is left.
+        pools: u32,
+    },
+    Tokens,
+    Vector,
+}
+
+impl Reading {
+    /// All frames of a stream, pooled `pools` times.
+    pub fn frames(stream: &'static str, pools: u32) -> Self {
+        Self { stream, kind: Kind::Frames { most: usize::MAX, pools } }
+    }
+
+    /// A stream of tokens.
+    pub fn tokens(stream: &'static str) -> Self {
+        Self { stream, kind: Kind::Tokens }
+    }
+
+    /// A vector an utterance.
+    pub fn vector(stream: &'static str) -> Self {
+        Self { stream, kind: Kind::Vector }
+    }
+
+    /// How often its rows are pooled.
+    pub fn pools(&self) -> u32 {
+        match self.kind {
+            Kind::Frames { pools, .. } => pools,
+            Kind::Tokens | Kind::Vector => 0,
+        }
+    }
+
+    /// Fewest rows that an utterance has in a batch.
+    pub fn least(&self) -> usize {
+        (POOL as usize).pow(self.pools())
+    }
+}
+
+impl Kind {
+    /// What an utterance has of it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Frames { .. } => "frames",
+            Self::Tokens => "tokens",
+            Self::Vector => "a vector an utterance",
+        }
+    }
+
+    /// Whether a stream of that shape is of this kind.
+    pub fn suits(&self, shape: StreamShape) -> bool {
+        matches!(
+            (self, shape),
+            (Self::Frames { .. }, StreamShape::Frames { .. })
+                | (Self::Tokens, StreamShape::Tokens { .. })
+                | (Self::Vector, StreamShape::Vector { .. })
+        )
+    }
+}
+
+/// What a model reads of a data set, and where utterances are cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readings {
+    streams: Vec<Reading>,
+    max_frames: usize,
+}
+
+impl Readings {
+    /// These streams, cut at `data.max_frames`.
+    pub fn new(streams: &[Reading], max_frames: usize) -> Self {
+        Self { streams: streams.to_vec(), max_frames }
+    }
+
+    /// Each stream that is read.
+    pub fn iter(&self) -> std::slice::Iter<'_, Reading> {
+        self.streams.iter()
+    }
+
+    /// Whether the stream of that name is read.
+    pub fn has(&self, stream: &str) -> bool {
+        self.iter().any(|reading| reading.stream == stream)
+    }
+
+    /// Most frames of an utterance of a stream, read or not.
+    pub fn most(&self, stream: &str) -> usize {
+        let own = self.iter().find(|reading| reading.stream == stream).and_then(|reading| match reading.kind {
+            Kind::Frames { most, .. } => Some(most),
+            Kind::Tokens | Kind::Vector => None,
+        });
+        own.map_or(self.max_frames, |most| most.min(self.max_frames))
+    }
+
+    /// Fewest rows that an utterance of a stream has in a batch.
+    pub fn least(&self, stream: &str) -> usize {
+        self.iter().find(|reading| reading.stream == stream).map_or(1, Reading::least)
+    }
+}

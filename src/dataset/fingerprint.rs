@@ -1,0 +1,133 @@
+//! Which data set: a hash that tells data sets apart, wherever their files lie.
+
+use super::prepared::Dataset;
+use super::streams::DataStream;
+use crate::base::hash::fnv1a;
+use crate::base::streams::{AUDIO, TEXT};
+
+/// FNV-1a's offset basis, 64 bits.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+
+impl Dataset {
+    /// Of everything that a run can depend on but the splits, features and all, in 16 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let numbers = |values: &[f32]| of_words(bytemuck::cast_slice(values));
+        let wide = |offsets: &[usize]| offsets.iter().fold(0, |hash: u64, &offset| mix(hash, offset as u64));
+        let mut names = String::new();
+        for info in &self.utterances {
+            for name in [Some(&info.id), info.speaker.as_ref(), info.session.as_ref()] {
+                names += name.map_or("", String::as_str);
+                names.push('\0');
+            }
+        }
+        let stream = |stream: &DataStream| match stream {
+            DataStream::Frames(frames) => vec![frames.columns as u64, numbers(&frames.values), wide(&frames.offsets)],
+            DataStream::Tokens(tokens) => vec![
+                of_words(bytemuck::cast_slice(&tokens.tokens)),
+                wide(&tokens.offsets),
+                tokens.vectors.as_ref().map_or(0, |table| numbers(&table.values)),
+                tokens.words() as u64,
+            ],
+            DataStream::Vector(vectors) => vec![vectors.columns as u64, numbers(&vectors.values)],
+        };
+        let mut parts = vec![fnv1a(self.classes.join("\0").as_bytes()), fnv1a(names.as_bytes())];
+        // The front-ends' streams stand without their names, as they did when there were no others.
+        parts.extend([AUDIO, TEXT].into_iter().filter_map(|name| self.streams.get(name)).flat_map(stream));
+        parts.push(of_words(&self.labels));
+        for (name, other) in self.streams.iter().filter(|(name, _)| ![AUDIO, TEXT].contains(name)) {
+            parts.push(fnv1a(name.as_bytes()));
+            parts.extend(stream(other));
+        }
+        format!("{:016x}", parts.into_iter().fold(BASIS, mix))
+    }
+
+    /// As [`Dataset::fingerprint`], with the splits: 16 digits of it, a hyphen, 16 digits of them.
+    pub fn fingerprint_with_splits(&self) -> String {
+        let splits = self.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
+        format!("{}-{splits:016x}", self.fingerprint())
+    }
+}
+
+/// FNV-1a, a word instead of a byte at a time.
+fn mix(hash: u64, word: u64) -> u64 {
+    // The rotation brings high bits down, which words would never reach otherwise.
+    (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
+}
+
+fn of_words(words: &[u32]) -> u64 {
+    words.iter().fold(words.len() as u64, |hash, &word| mix(hash, word.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::UtteranceInfo;
+    use super::super::streams::{Frames, TokenLists, Vectors};
+    use super::*;
+    use crate::base::words::WordTable;
+    use crate::corpus::Split;
+
+    fn data() -> Dataset {
+        let utterances = (0..6).map(|place| UtteranceInfo { id: format!("u{place}"), ..Default::default() });
+        let audio = Frames { columns: 1, values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0].into(), offsets: (0..=6).collect() };
+        let vectors = Some(WordTable { width: 1, values: vec![1.0] });
+        let text = TokenLists { tokens: vec![0; 6], offsets: (0..=6).collect(), vectors, vocabulary: Vec::new() };
+        Dataset {
+            corpus: "few".into(),
+            classes: vec!["a".into(), "b".into()],
+            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
+            labels: vec![0, 1, 0, 1, 0, 1],
+            utterances: utterances.collect(),
+            ..Default::default()
+        }
+    }
+
+    fn audio(data: &mut Dataset) -> &mut Frames {
+        match data.streams.get_mut(AUDIO) {
+            Some(DataStream::Frames(frames)) => frames,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn text(data: &mut Dataset) -> &mut TokenLists {
+        match data.streams.get_mut(TEXT) {
+            Some(DataStream::Tokens(tokens)) => tokens,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_change_of_the_data_changes_the_fingerprint_and_the_splits_do_not() {
+        let original = data().fingerprint();
+        let prosody = |first| DataStream::Vector(Vectors { columns: 1, values: vec![first, 1.0, 2.0, 3.0, 4.0, 5.0].into() });
+        let changes: [&dyn Fn(&mut Dataset); 11] = [
+            &|data| data.classes[1] = "c".into(),
+            &|data| audio(data).values = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.5].into(),
+            &|data| audio(data).offsets[3] = 2,
+            &|data| text(data).tokens[5] = -1,
+            &|data| data.labels[0] = 1,
+            &|data| text(data).vectors = None,
+            &|data| data.utterances[2].speaker = Some("anna".into()),
+            &|data| data.utterances[2].id = "v".into(),
+            &|data| data.streams.insert("prosody", prosody(0.0)),
+            &|data| data.streams.insert("prosody", prosody(0.5)),
+            &|data| data.streams.insert("functionals", prosody(0.5)),
+        ];
+        let mut seen = vec![original.clone()];
+        for (place, change) in changes.iter().enumerate() {
+            let mut changed = data();
+            change(&mut changed);
+            assert!(!seen.contains(&changed.fingerprint()), "change {place}");
+            seen.push(changed.fingerprint());
+        }
+        let mut divided = data();
+        divided.utterances[0].split = Some(Split::Test);
+        assert_eq!(divided.fingerprint(), original);
+        assert_ne!(divided.fingerprint_with_splits(), data().fingerprint_with_splits());
+    }
+
+    /// Computed by the version that wrote `folds.json` before other streams than audio and text were known.
+    #[test]
+    fn audio_and_text_have_the_fingerprint_that_they_always_had() {
+        assert_eq!(data().fingerprint(), "0485a00ad8c0c2d4");
+    }
+}

@@ -1,0 +1,191 @@
+//! The streams of a data set: ragged frames, ragged tokens, a vector an utterance, each under its name.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::features::FeatureRows;
+use crate::base::streams::StreamShape;
+use crate::base::words::WordTable;
+
+/// Frames, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Frames {
+    pub columns: usize,
+    /// `[frames, columns]`: before normalisation, all of every utterance.
+    pub values: FeatureRows,
+    /// `[utterances + 1]`
+    pub offsets: Vec<usize>,
+}
+
+impl Frames {
+    /// Frames of all utterances together.
+    pub fn count(&self) -> usize {
+        self.offsets.last().copied().unwrap_or(0)
+    }
+
+    /// The frames of an utterance, at most `most`.
+    pub fn of(&self, utterance: usize, most: usize) -> Range<usize> {
+        let start = self.offsets[utterance];
+        start..self.offsets[utterance + 1].min(start.saturating_add(most))
+    }
+
+    /// `[frames, columns]`: the values of those rows.
+    pub fn rows(&self, frames: Range<usize>) -> &[f32] {
+        &self.values[frames.start * self.columns..frames.end * self.columns]
+    }
+}
+
+/// Tokens, ragged: utterance u has those at `offsets[u]..offsets[u + 1]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TokenLists {
+    /// `[tokens]`: row of the word table, -1 for a word that is not in it.
+    pub tokens: Vec<i32>,
+    /// `[utterances + 1]`
+    pub offsets: Vec<usize>,
+    /// The words' vectors; `None` where they are to be learned.
+    pub vectors: Option<WordTable>,
+    /// The words of the table's rows; empty where the file does not name them.
+    pub vocabulary: Vec<String>,
+}
+
+impl TokenLists {
+    /// The tokens of an utterance.
+    pub fn of(&self, utterance: usize) -> &[i32] {
+        &self.tokens[self.offsets[utterance]..self.offsets[utterance + 1]]
+    }
+
+    /// Rows of the word table, given or to be learned.
+    pub fn words(&self) -> usize {
+        match &self.vectors {
+            Some(table) => table.values.len() / table.width.max(1),
+            None if self.vocabulary.is_empty() => self.tokens.iter().max().map_or(0, |&last| (last + 1) as usize),
+            None => self.vocabulary.len(),
+        }
+    }
+}
+
+/// A vector an utterance.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Vectors {
+    pub columns: usize,
+    /// `[utterances, columns]`, before normalisation.
+    pub values: FeatureRows,
+}
+
+impl Vectors {
+    /// The vector of an utterance.
+    pub fn of(&self, utterance: usize) -> &[f32] {
+        &self.values[utterance * self.columns..(utterance + 1) * self.columns]
+    }
+}
+
+/// What a data set holds under one name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DataStream {
+    Frames(Frames),
+    Tokens(TokenLists),
+    Vector(Vectors),
+}
+
+impl DataStream {
+    /// Kind and width; `width` is that of a word table that is trained.
+    pub fn shape(&self, width: usize) -> StreamShape {
+        match self {
+            Self::Frames(frames) => StreamShape::Frames { columns: frames.columns },
+            Self::Tokens(tokens) => StreamShape::Tokens {
+                width: tokens.vectors.as_ref().map_or(width, |vectors| vectors.width),
+                learned: tokens.vectors.is_none().then(|| tokens.words()),
+            },
+            Self::Vector(vectors) => StreamShape::Vector { columns: vectors.columns },
+        }
+    }
+
+    /// Rows of an utterance, at most `most` where they are frames.
+    pub fn length(&self, utterance: usize, most: usize) -> usize {
+        match self {
+            Self::Frames(frames) => frames.of(utterance, most).len(),
+            Self::Tokens(tokens) => tokens.of(utterance).len(),
+            Self::Vector(_) => 1,
+        }
+    }
+
+    /// Where each utterance's rows begin, and the end of the last; empty of vectors.
+    pub fn offsets(&self) -> &[usize] {
+        match self {
+            Self::Frames(frames) => &frames.offsets,
+            Self::Tokens(tokens) => &tokens.offsets,
+            Self::Vector(_) => &[],
+        }
+    }
+
+    /// Columns of what is normalised: of frames and vectors.
+    pub fn columns(&self) -> Option<usize> {
+        match self {
+            Self::Frames(frames) => Some(frames.columns),
+            Self::Vector(vectors) => Some(vectors.columns),
+            Self::Tokens(_) => None,
+        }
+    }
+
+    /// The rows of an utterance that are normalised, `[rows, columns]`, at most `most` frames.
+    pub fn rows(&self, utterance: usize, most: usize) -> &[f32] {
+        match self {
+            Self::Frames(frames) => frames.rows(frames.of(utterance, most)),
+            Self::Vector(vectors) => vectors.of(utterance),
+            Self::Tokens(_) => &[],
+        }
+    }
+}
+
+/// The streams of a data set by name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Streams(BTreeMap<String, DataStream>);
+
+impl Streams {
+    /// The stream of that name.
+    pub fn get(&self, name: &str) -> Option<&DataStream> {
+        self.0.get(name)
+    }
+
+    /// The stream of that name, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut DataStream> {
+        self.0.get_mut(name)
+    }
+
+    /// Adds a stream, or puts it in the place of another.
+    pub fn insert(&mut self, name: &str, stream: DataStream) {
+        self.0.insert(name.to_owned(), stream);
+    }
+
+    /// Frames of that name.
+    pub fn frames(&self, name: &str) -> Option<&Frames> {
+        match self.get(name)? {
+            DataStream::Frames(frames) => Some(frames),
+            _ => None,
+        }
+    }
+
+    /// Tokens of that name.
+    pub fn tokens(&self, name: &str) -> Option<&TokenLists> {
+        match self.get(name)? {
+            DataStream::Tokens(tokens) => Some(tokens),
+            _ => None,
+        }
+    }
+
+    /// Each stream, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &DataStream)> {
+        self.0.iter().map(|(name, stream)| (name.as_str(), stream))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<const N: usize> From<[(&str, DataStream); N]> for Streams {
+    fn from(streams: [(&str, DataStream); N]) -> Self {
+        Self(streams.into_iter().map(|(name, stream)| (name.to_owned(), stream)).collect())
+    }
+}

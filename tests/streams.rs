@@ -1,0 +1,197 @@
+//! Streams that a file brings besides audio and text: kept in the file, laid out in batches, and learned from by a model that
+//! is written here in a few lines.
+
+use mcsan::backend::Backend;
+use mcsan::base::numbers::{Activation, Precision};
+use mcsan::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
+use mcsan::config::{Normalise, Settings};
+use mcsan::dataset::{BatchShape, Batcher, DataStream, Dataset, Frames, HostStream, Normalisation, TokenLists, Vectors};
+use mcsan::model::layers::{Linear, Pass};
+use mcsan::model::parameters::{Block, Initial, Parameters};
+use mcsan::model::{Batch, Dimensions, Model, Network};
+use mcsan::tape::Var;
+use mcsan::train::Trainer;
+use mcsan::train::batches::Batches;
+
+const VISUAL: &str = "visual";
+const PHONES: &str = "phones";
+const PROSODY: &str = "prosody";
+const UTTERANCES: usize = 12;
+const CLASSES: usize = 3;
+/// The utterance without rows.
+const SILENT: usize = 7;
+
+/// Audio and text, and three streams more. Of those, the one that is `telling` follows the label; the others say nothing.
+fn dataset(telling: &str) -> Dataset {
+    let mut data = BatchShape { batch: UTTERANCES, frames: 20, words: 4, ragged: true }.dataset();
+    data.classes.truncate(CLASSES);
+    data.labels = (0..UTTERANCES).map(|utterance| (utterance * 5 % CLASSES) as u32).collect();
+    // A row of zeros is what the middle class says, once normalised.
+    data.labels[SILENT] = 1;
+    let said = |stream: &str, utterance: usize| if stream == telling { data.labels[utterance] as usize } else { 1 };
+    // Three rows an utterance, but one has none.
+    let lengths: Vec<usize> = (0..UTTERANCES).map(|utterance| if utterance == SILENT { 0 } else { 3 }).collect();
+    let offsets: Vec<usize> = (0..=UTTERANCES).map(|end| lengths[..end].iter().sum()).collect();
+    let rows = lengths.iter().enumerate().flat_map(|(utterance, &length)| vec![utterance; length]);
+    let visual = Frames {
+        columns: 2,
+        values: rows.clone().flat_map(|utterance| [said(VISUAL, utterance) as f32, 5.0]).collect::<Vec<f32>>().into(),
+        offsets: offsets.clone(),
+    };
+    let phones = TokenLists {
+        tokens: rows.map(|utterance| said(PHONES, utterance) as i32).collect(),
+        offsets,
+        vectors: None,
+        vocabulary: ["a", "e", "o"].map(String::from).into(),
+    };
+    let prosody = Vectors {
+        columns: 2,
+        values: (0..UTTERANCES).flat_map(|utterance| [7.0, 100.0 * said(PROSODY, utterance) as f32]).collect::<Vec<f32>>().into(),
+    };
+    data.streams.insert(VISUAL, DataStream::Frames(visual));
+    data.streams.insert(PHONES, DataStream::Tokens(phones));
+    data.streams.insert(PROSODY, DataStream::Vector(prosody));
+    data
+}
+
+/// What each stream says at most, through one layer or table each, and a layer over it.
+struct Listener {
+    parameters: Parameters,
+    visual: Linear,
+    phones: Block,
+    prosody: Linear,
+    output: Linear,
+}
+
+const WIDTH: usize = 8;
+
+impl Listener {
+    fn new(dimensions: &Dimensions) -> Self {
+        let mut parameters = Parameters::default();
+        let mut linear = |name, inputs, outputs| Linear::new(&mut parameters, name, [outputs, inputs], true, Activation::None);
+        let visual = linear("visual", dimensions.columns(VISUAL), WIDTH);
+        let prosody = linear("prosody", dimensions.columns(PROSODY), WIDTH);
+        let output = linear("output", 3 * WIDTH, dimensions.classes);
+        let (width, words) = dimensions.words(PHONES);
+        let phones = parameters.add("phones.weight".into(), &[words.unwrap(), width], Initial::Normal { deviation: 0.5 });
+        Self { parameters, visual, phones, prosody, output }
+    }
+}
+
+impl<B: Backend> Model<B> for Listener {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn reads(&self) -> Vec<Reading> {
+        vec![Reading::frames(VISUAL, 0), Reading::tokens(PHONES), Reading::vector(PROSODY)]
+    }
+
+    fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
+        let (visual, phones, prosody) = (batch.frames(VISUAL), batch.tokens(PHONES), batch.vectors(PROSODY));
+        let seen = visual.normalised(pass.tape);
+        let seen = self.visual.forward(pass, &seen);
+        let heard = phones.embedded(pass.tape, Some(&pass.parameters[self.phones]));
+        let felt = prosody.normalised(pass.tape);
+        let felt = self.prosody.forward(pass, &felt);
+        let pooled = pass.tape.global_max(&[(seen, &visual.rows[0]), (heard, &phones.rows), (felt, &prosody.rows)]);
+        self.output.forward(pass, &pooled)
+    }
+}
+
+fn readings() -> Readings {
+    Readings::new(&Model::<mcsan::backend::cpu::Cpu<f32>>::reads(&Listener::new(&dimensions(&dataset(VISUAL)))), 1000)
+}
+
+fn dimensions(data: &Dataset) -> Dimensions {
+    Dimensions::of(data, WIDTH)
+}
+
+#[test]
+fn a_file_keeps_every_stream_and_what_is_wrong_with_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(PROSODY);
+    let [path, again] = ["data", "again"].map(|name| folder.path().join(name));
+    data.save(&path).unwrap();
+    let loaded = Dataset::load(&path).unwrap();
+    assert_eq!(loaded, data);
+    loaded.save(&again).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap());
+    let names: Vec<&str> = loaded.streams.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [AUDIO, PHONES, PROSODY, TEXT, VISUAL]);
+    let mut faulty = data.clone();
+    let values = vec![f32::NAN; 2 * UTTERANCES].into();
+    faulty.streams.insert(PROSODY, DataStream::Vector(Vectors { columns: 2, values }));
+    let line = faulty.save(&path).unwrap_err().to_string();
+    assert!(line.contains("prosody.values, utterance") && line.contains("column 0 is NaN"), "{line}");
+}
+
+#[test]
+fn a_batch_has_the_streams_that_are_read_and_an_utterance_without_rows_has_one_of_zeros() {
+    let data = dataset(VISUAL);
+    let training = data.training();
+    for by in [Normalise::Corpus, Normalise::Utterance, Normalise::None] {
+        let normalisation = Normalisation::fit(by, &data, &training, &readings()).unwrap();
+        let kept: Normalisation = serde_json::from_str(&serde_json::to_string(&normalisation).unwrap()).unwrap();
+        assert_eq!(kept, normalisation);
+        let batch = Batcher::new(&data, &kept, readings()).unwrap().batch(&[SILENT, 0, 3]);
+        assert_eq!(batch.streams.keys().copied().collect::<Vec<_>>(), [PHONES, PROSODY, VISUAL]);
+        let HostStream::Frames(visual) = &batch.streams[VISUAL] else { panic!("{batch:?}") };
+        assert_eq!((visual.lengths.as_slice(), visual.values.len()), (&[1, 3, 3][..], 14));
+        let padded = visual.statistics.groups[0] as usize * 2;
+        assert_eq!(visual.values[..2], visual.statistics.mean[padded..padded + 2], "{by:?}: the z-score makes zeros of it");
+        let HostStream::Vector(prosody) = &batch.streams[PROSODY] else { panic!("{batch:?}") };
+        assert_eq!(prosody.values, [7.0, 100.0, 7.0, 100.0, 7.0, 100.0]);
+        let HostStream::Tokens(phones) = &batch.streams[PHONES] else { panic!("{batch:?}") };
+        assert_eq!((phones.lengths.as_slice(), phones.words), (&[1, 3, 3][..], 3));
+    }
+    let lacking = Readings::new(&[Reading::frames("gaze", 0)], 1000);
+    let line = Batcher::new(&data, &Normalisation::None, lacking).unwrap_err().to_string();
+    assert!(line.contains("no stream 'gaze' of frames"), "{line}");
+    let mistaken = Readings::new(&[Reading::vector(VISUAL)], 1000);
+    assert!(Batcher::new(&data, &Normalisation::None, mistaken).is_err(), "frames are no vector");
+}
+
+#[test]
+fn vectors_are_normalised_by_the_corpus_where_frames_are_by_the_utterance() {
+    let data = dataset(PROSODY);
+    let readings = readings();
+    let [corpus, utterance] = [Normalise::Corpus, Normalise::Utterance]
+        .map(|by| Normalisation::fit(by, &data, &data.training(), &readings).unwrap().groups(&data, PROSODY, &readings).unwrap());
+    assert_eq!(corpus, utterance);
+    assert_eq!(corpus.mean, [7.0, 100.0]);
+}
+
+#[test]
+fn a_model_learns_what_one_stream_alone_tells() {
+    for telling in [VISUAL, PHONES, PROSODY] {
+        let data = dataset(telling);
+        let dimensions = dimensions(&data);
+        assert_eq!(dimensions.streams[PROSODY], StreamShape::Vector { columns: 2 });
+        let mut settings = Settings::default();
+        settings.train.lr = 0.1;
+        let readings = readings();
+        let training = data.training();
+        let normalisation = Normalisation::fit(Normalise::Corpus, &data, &training, &readings).unwrap();
+        on_every_device!("a model of other streams", |backend, name| {
+            let model = Listener::new(&dimensions);
+            let parameters = model.parameters.clone();
+            let network = Network::new(backend, Box::new(model), &parameters.initial_values(1), Precision::F32);
+            let batches = Batches::new(backend, &data, &normalisation, readings.clone()).unwrap();
+            let mut trainer = Trainer::new(network, &settings, &[1.0; CLASSES]);
+            let batch = batches.batch(&training);
+            let first = pollster::block_on(trainer.gradients(&batch)).unwrap();
+            for parameter in parameters.iter().filter(|parameter| [telling, "output"].iter().any(|name| parameter.name.starts_with(name))) {
+                let own = &first.gradients[parameter.offset..parameter.offset + parameter.len()];
+                assert!(own.iter().any(|&gradient| gradient != 0.0), "{name}, {telling}: no gradient of {}", parameter.name);
+            }
+            let mut loss = first.loss;
+            for _ in 0..60 {
+                let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
+                loss = pollster::block_on(trainer.outcome(pending)).unwrap().loss;
+            }
+            println!("{name}, {telling}: loss from {} to {loss}", first.loss);
+            assert!(loss < 0.1 && first.loss > 0.8, "{name}, {telling}: {} to {loss}", first.loss);
+        });
+    }
+}
