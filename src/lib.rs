@@ -39,8 +39,8 @@
 //! barriers that not all reach and the features that a variant requires.
 //!
 //! A kernel `name` is a line in `backend/list.rs`, `backend/ops/name.rs` (equation, operands, work), `backend/cpu/name.rs`,
-//! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/` and its cases in [`check`]; forgetting one does not compile.
-//! A layer runs it by [`tape::Tape::apply`].
+//! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/`, and `check/cases/name.rs`; forgetting one does not
+//! compile. A layer runs it by [`tape::Tape::apply`].
 //!
 //! # Where the paper's equations are
 //!

@@ -1,11 +1,16 @@
 //! The comparator sees what it is there to see, and the reference in float32 agrees with itself in float64.
 
 use std::collections::HashMap;
+use std::fmt;
 
-use mcsan::backend::cpu::Cpu;
+use mcsan::backend::cpu::{Cpu, CpuTensor};
+use mcsan::base::real::Real;
 use mcsan::check::compare::{Agreement, Silence, Tolerance, compare};
 use mcsan::check::model::check_model;
-use mcsan::check::{Case, Evidence, Kernel, Output, SelectionError, Values, check, dump, examine, fuzz, kernels_named, select};
+use mcsan::check::{
+    Case, Evidence, Inputs, Kernel, Output, Prepared, Record, Recorded, SelectionError, Source, Subject, Values, check, dump, examine,
+    fuzz, kernels_named, select,
+};
 use mcsan::config::Config;
 use mcsan::dataset::BatchShape;
 use proptest::prelude::*;
@@ -145,8 +150,115 @@ fn cases_of_a_kernel_have_names_of_their_own() {
     }
 }
 
+#[test]
+fn every_name_reads_back_as_the_case_that_it_names() {
+    for kernel in Kernel::ALL {
+        let random = (0..200).map(|seed| kernel.random_case(seed));
+        for case in kernel.cases().into_iter().chain(random) {
+            let read = kernel.case(&case.name()).unwrap_or_else(|error| panic!("{case}: {error}"));
+            // By their words: NaN is no obstacle.
+            assert_eq!(format!("{:?}", read.shape), format!("{:?}", case.shape), "{case}");
+            assert_eq!(read.name(), case.name());
+        }
+        for case in kernel.cases() {
+            assert_eq!(kernel.case(&case.name()).unwrap().seed, case.seed, "{case}: other inputs than the list's");
+        }
+        let usual = kernel.case("").unwrap();
+        assert_eq!(kernel.case(&usual.name()).unwrap().name(), usual.name());
+    }
+}
+
+#[test]
+fn a_batch_is_typed_by_its_longest_or_by_every_length() {
+    let name = |kernel: Kernel, text: &str| kernel.case(text).unwrap().name();
+    assert_eq!(name(Kernel::Bilstm, "batch=3,rows=7,inputs=5,hidden=8"), "lengths=7+7+7,in=5,hidden=8");
+    assert_eq!(name(Kernel::Bilstm, "batch=5,lengths=20,ragged,in=5,hidden=8,mixed"), "lengths=2+12+5+20+8,in=5,hidden=8,mixed");
+    assert_eq!(name(Kernel::ZScore, "lengths=3+0,columns=2"), "lengths=3+0,columns=2,groups=1");
+    assert_eq!(name(Kernel::Attention, "batch=1,queries=2,keys=3"), "batch=1,queries=2,keys=3,width=128,heads=8");
+    assert_eq!(name(Kernel::GlobalMax, "lengths=2+1,columns=3,lengths=1+7,columns=65"), "lengths=2+1,columns=3,lengths=1+7,columns=65");
+    assert_eq!(name(Kernel::GradientNorm, "count=3,gradients=2"), "count=3,gradients=±2");
+}
+
+#[test]
+fn shapes_that_a_kernel_does_not_take_are_refused_with_what_it_takes() {
+    for (kernel, text, words) in [
+        (Kernel::Linear, "rows=0", "rows: '0' is no number from 1 to"),
+        (Kernel::Linear, "rows=1,rows=2", "'rows' is given twice"),
+        (Kernel::Linear, "relu=1", "relu is a switch"),
+        (Kernel::Linear, "ties", "'ties' is no size of linear, which has rows=N, in|inputs=N, out|outputs=N, relu, no_bias, not_finite"),
+        (Kernel::ConvPool, "ties,not_finite", "ties and not_finite exclude each other"),
+        (Kernel::Bilstm, "hidden=513", "hidden: '513' is no number from 1 to 512"),
+        (Kernel::Bilstm, "lengths=3+x", "lengths: '3+x' is no number from 0 to 16777216, nor several with + between them"),
+        (Kernel::Bilstm, "lengths=3+4,batch=3", "2 lengths for a batch of 3"),
+        (Kernel::Bilstm, "lengths=3+4,ragged", "ragged draws lengths"),
+        (Kernel::Bilstm, "lengths=0+0", "no sequence has a row"),
+        (Kernel::GlobalMax, "lengths=3+0", "'3+0' is no number from 1"),
+        (Kernel::Attention, "queries=3+4,keys=1+2+3", "3 lengths for a batch of 2"),
+        (Kernel::Attention, "width=130,heads=2", "width of a head is 65; kernels take at most 64"),
+        (Kernel::Attention, "batch=1,keys=9,infinite_scores", "the first utterance and of the last"),
+        (Kernel::Mfcc, "transform=500", "no power of two"),
+        (Kernel::Deltas, "orders=1,filters=2", "filters: '2' is no number from 1 to 1"),
+        (Kernel::Dropout, "rate=1", "rate: '1' is no number from 0 to below 1"),
+        (Kernel::LossScale, "good=2000", "good: '2000' is no number from 0 to 1999"),
+        (Kernel::Adam, "clip=0", "clip: '0' is no number above 0"),
+    ] {
+        let refused = kernel.case(text).map(|case| case.name()).expect_err(text).to_string();
+        assert!(refused.contains(words), "{kernel} {text}: {refused}");
+    }
+}
+
 fn examined(case: &Case) -> Evidence {
     pollster::block_on(examine(&Cpu::<f32>::new(), case)).unwrap().1
+}
+
+/// A kernel that this crate does not have: `y = x²`, on the reference and, wrongly by `off`, on another backend.
+struct Square {
+    count: usize,
+    off: f32,
+}
+
+impl fmt::Display for Square {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "count={}", self.count)
+    }
+}
+
+impl Subject for Square {
+    fn tolerance(&self) -> Tolerance {
+        Tolerance::ROUNDING
+    }
+}
+
+impl Square {
+    fn squared<'a, T: Real>(&self, source: &mut Source, inputs: &Inputs<'a, Cpu<T>>, factor: T) -> Prepared<'a, Cpu<T>> {
+        let shape = [1, self.count];
+        let x = inputs.matrix("x", shape, &source.uniform(self.count, 1.0));
+        Box::new(move || {
+            let y = x.values().iter().map(|&value| factor * value * value).collect();
+            vec![Recorded::new("y", CpuTensor::new(y, shape))]
+        })
+    }
+}
+
+impl Record<Cpu<f64>> for Square {
+    fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, Cpu<f64>>) -> Prepared<'a, Cpu<f64>> {
+        self.squared(source, inputs, 1.0)
+    }
+}
+
+impl Record<Cpu<f32>> for Square {
+    fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, Cpu<f32>>) -> Prepared<'a, Cpu<f32>> {
+        self.squared(source, inputs, 1.0 + self.off)
+    }
+}
+
+#[test]
+fn a_kernel_of_ones_own_is_compared_with_its_own_reference() {
+    let report = |off| pollster::block_on(check(&Cpu::<f32>::new(), &Case::of("square", Square { count: 100, off }, 3))).unwrap();
+    let right = report(0.0);
+    assert_eq!((right.name, right.case.as_str(), right.passed()), ("square", "count=100", true), "{right:?}");
+    let wrong = report(1e-3);
+    assert!(!wrong.passed() && wrong.agreement.worst.is_some_and(|worst| worst.output == "y"));
 }
 
 #[test]
@@ -161,7 +273,14 @@ fn kernels_and_cases_are_chosen_by_name() {
     assert_eq!(exact.iter().map(Case::name).collect::<Vec<_>>(), ["rows=200,in=128,out=128"]);
     assert!(select(&linear, Some("rows=200,in=128,out")).unwrap().len() > 1);
     assert_eq!(select(&linear, None).unwrap().len(), Kernel::Linear.cases().len());
-    assert!(matches!(select(&linear, Some("rows=7,")), Err(SelectionError::NoCase { .. })));
+    let named = |text| select(&linear, Some(text)).unwrap().iter().map(Case::name).collect::<Vec<_>>();
+    assert_eq!(named("rows=7,"), ["rows=7,in=128,out=128"]);
+    // A whole name means that case, though listed ones begin like it.
+    assert_eq!(named("rows=33,in=129,out=1"), ["rows=33,in=129,out=1"]);
+    assert_eq!(named("rows=33,in=1,out=12"), ["rows=33,in=1,out=12"]);
+    let refused = select(&linear, Some("row=7")).unwrap_err().to_string();
+    assert!(refused.contains("'row=7'") && refused.contains("rows=N, in|inputs=N"), "{refused}");
+    assert!(matches!(select(Kernel::ALL, Some("row=7")), Err(SelectionError::NoCase { .. })));
 }
 
 #[test]

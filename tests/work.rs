@@ -20,7 +20,7 @@ fn sums(executions: &Executions) -> [f64; 2] {
 /// What the operations of a case state.
 fn stated(case: &Case) -> [f64; 2] {
     let counting = Counting::default();
-    case.record(&counting);
+    case.prepare(&counting)();
     [counting.work().flop(), counting.work().bytes]
 }
 
@@ -38,7 +38,7 @@ fn the_observer_of_the_reference_is_told_the_work_of_every_call() {
     let cpu = Cpu::<f32>::new();
     for case in cases() {
         cpu.start_profile(clock());
-        case.record(&cpu);
+        case.prepare(&cpu)();
         let executions = cpu.finish_profile();
         let ([flop, bytes], [told_flop, told_bytes]) = (stated(&case), sums(&executions));
         assert!(is_near(flop, told_flop) && is_near(bytes, told_bytes) && bytes > 0.0, "{case}: {executions:?}");
@@ -52,7 +52,7 @@ fn the_dispatches_of_a_kernel_declare_the_flop_that_its_operation_states() {
     for (name, gpu) in &gpus("work", &[Checking::Off]) {
         for case in cases() {
             gpu.start_profile(Timing::Clock { repeats: 1 }, clock());
-            case.record(gpu);
+            case.prepare(gpu)();
             gpu.submit();
             let executions = pollster::block_on(gpu.finish_profile()).unwrap();
             let ([flop, bytes], [declared, moved]) = (stated(&case), sums(&executions));

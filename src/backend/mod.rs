@@ -33,7 +33,7 @@ pub use sink::{Sink, Write};
 pub use storage::{Matrix, SLICE_ALIGNMENT, Storage, as_f32};
 pub use work::Work;
 
-pub(crate) use list::kernels;
+pub(crate) use list::{kernels, modules};
 use ops::{Differentiate, Run};
 
 /// The kernels' operands as a backend holds them.

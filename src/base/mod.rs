@@ -9,6 +9,7 @@
 //! | [`numbers`] | number formats, activations, sizes |
 //! | [`choice`] | types of a few named values |
 //! | [`remedy`] | what may help against a failure |
+//! | [`sizes`] | sizes as they are typed |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
 //! | [`utterances`] | splits |
@@ -22,6 +23,7 @@ pub mod parallel;
 pub mod philox;
 pub mod real;
 pub mod remedy;
+pub mod sizes;
 pub mod streams;
 pub mod tiles;
 pub mod utterances;

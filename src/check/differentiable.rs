@@ -4,11 +4,10 @@
 //! back from the first then adds to what the way back from the second has set, so both modes of a
 //! [`crate::backend::Sink`] are proved. The leaves' gradients are those of `Σ seed₁ · y + Σ seed₂ · y`.
 
-use super::inputs::Inputs;
-use super::{Output, Recorded, Source};
-use crate::backend::{Backend, Matrix, Result};
+use super::{Inputs, Objective, Output, Prepared, Record, Recorded, Source, Subject, reference};
+use crate::backend::Backend;
+use crate::backend::cpu::Cpu;
 use crate::base::numbers::Precision;
-use crate::base::real::Real;
 use crate::tape::{Mode, Tape, Var};
 
 /// An input whose gradient is wanted.
@@ -27,7 +26,7 @@ impl Leaf {
 }
 
 /// An operation of [`Tape`] with one result.
-pub trait Differentiable {
+pub trait Differentiable: Clone + 'static {
     /// What it needs on the device beside the leaves: layouts, tokens.
     type Layout<B: Backend>;
 
@@ -36,6 +35,9 @@ pub trait Differentiable {
 
     /// Draws the inputs.
     fn leaves(&self, source: &mut Source) -> Vec<Leaf>;
+
+    /// Shape of the result.
+    fn output(&self) -> [usize; 2];
 
     /// That of its products.
     fn precision(&self) -> Precision {
@@ -47,65 +49,81 @@ pub trait Differentiable {
 }
 
 /// An operation on drawn inputs.
-pub struct Trial<'a, D> {
-    operation: &'a D,
-    /// The inputs; the tests change them.
-    pub leaves: Vec<Leaf>,
+pub struct Trial<D> {
+    operation: D,
+    /// The inputs.
+    leaves: Vec<Leaf>,
     seed: u64,
 }
 
-impl<'a, D: Differentiable> Trial<'a, D> {
+impl<D: Differentiable> Trial<D> {
     /// Draws the inputs.
-    pub fn new(operation: &'a D, source: &mut Source) -> Self {
+    pub fn new(operation: D, source: &mut Source) -> Self {
         let leaves = operation.leaves(source);
         Self { operation, leaves, seed: source.stream().word(0).into() }
     }
 
-    /// The gradients of the two results, of `count` elements each.
-    fn seeds(&self, count: usize) -> [Vec<f32>; 2] {
+    /// The gradients of the two results.
+    fn seeds(&self) -> [Vec<f32>; 2] {
         let mut source = Source::new(self.seed);
-        [(); 2].map(|()| source.uniform(count, 1.0))
+        let [rows, columns] = self.operation.output();
+        [(); 2].map(|()| source.uniform(rows * columns, 1.0))
     }
 
-    fn upload<B: Backend>(&self, tape: &mut Tape<'_, B>, inputs: &Inputs<'_, B>) -> Vec<Var<B>> {
-        self.leaves.iter().map(|leaf| tape.leaf(inputs.matrix(&leaf.name, leaf.shape, &leaf.values))).collect()
-    }
-
-    /// Records both results and the way back.
-    pub fn record<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
-        let layout = self.operation.layout(inputs);
-        let mut tape = Tape::new(inputs.backend, Mode::Train).with_precision(self.operation.precision());
-        let leaves = self.upload(&mut tape, inputs);
-        let [first, second] = [(); 2].map(|()| self.operation.forward(&mut tape, &leaves, &layout));
-        let shape = first.value.shape();
-        let [first_seed, second_seed] = self.seeds(first.value.len());
+    /// Puts the inputs on a backend; what is returned records both results and the way back.
+    fn prepare<'a, B: Backend>(self, inputs: &Inputs<'a, B>) -> impl Fn() -> Vec<Recorded<B>> + use<'a, B, D> {
+        let shape = self.operation.output();
+        let [first_seed, second_seed] = self.seeds();
+        let Self { operation, leaves, .. } = self;
+        let layout = operation.layout(inputs);
+        let names: Vec<String> = leaves.iter().map(|leaf| format!("gradient of {}", leaf.name)).collect();
+        let leaves: Vec<B::Tensor> = leaves.iter().map(|leaf| inputs.leaf(leaf)).collect();
         let first_seed = inputs.matrix("gradient of output", shape, &first_seed);
         let second_seed = inputs.matrix("gradient of output again", shape, &second_seed);
-        let gradients = tape.backward(vec![(&first, first_seed), (&second, second_seed)]);
-        let reached = self.leaves.iter().zip(&leaves).filter_map(|(leaf, var)| {
-            gradients.get(var).map(|gradient| Recorded::new(format!("gradient of {}", leaf.name), gradient.clone()))
-        });
-        [Recorded::new("output", first.value.clone()), Recorded::new("output again", second.value.clone())]
-            .into_iter()
-            .chain(reached)
-            .collect()
+        let backend = inputs.backend;
+        move || {
+            let mut tape = Tape::new(backend, Mode::Train).with_precision(operation.precision());
+            let leaves: Vec<Var<B>> = leaves.iter().map(|leaf| tape.leaf(leaf.clone())).collect();
+            let [first, second] = [(); 2].map(|()| operation.forward(&mut tape, &leaves, &layout));
+            let gradients = tape.backward(vec![(&first, first_seed.clone()), (&second, second_seed.clone())]);
+            let reached = names.iter().zip(&leaves);
+            let reached = reached.filter_map(|(name, leaf)| Some(Recorded::new(name, gradients.get(leaf)?.clone())));
+            let outputs = [Recorded::new("output", first.value.clone()), Recorded::new("output again", second.value.clone())];
+            outputs.into_iter().chain(reached).collect()
+        }
+    }
+}
+
+/// An operation of the tape is recorded forward and back.
+impl<D: Differentiable + Subject, B: Backend> Record<B> for D {
+    fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
+        Box::new(Trial::new(self.clone(), source).prepare(inputs))
+    }
+}
+
+/// `Σ (seed₁ + seed₂) · y`, which the gradients are the gradients of.
+impl<D: Differentiable> Objective for Trial<D> {
+    fn leaves(&mut self) -> &mut [Leaf] {
+        &mut self.leaves
     }
 
-    /// Results and gradients on the host.
-    pub async fn run<B: Backend>(&self, backend: &B) -> Result<Vec<Output>> {
-        super::read_all(backend, self.record(&Inputs::new(backend))).await
-    }
-
-    /// What the gradients are the gradients of: `Σ (seed₁ + seed₂) · y`.
-    pub async fn objective<B: Backend>(&self, backend: &B) -> Result<f64> {
-        let inputs = Inputs::new(backend);
+    fn value(&self) -> f64 {
+        let cpu = Cpu::<f64>::new();
+        let inputs = Inputs::new(&cpu);
         let layout = self.operation.layout(&inputs);
-        let mut tape = Tape::new(backend, Mode::Infer).with_precision(self.operation.precision());
-        let leaves = self.upload(&mut tape, &inputs);
+        let mut tape = Tape::new(&cpu, Mode::Infer).with_precision(self.operation.precision());
+        let leaves: Vec<_> = self.leaves.iter().map(|leaf| tape.leaf(inputs.leaf(leaf))).collect();
         let y = self.operation.forward(&mut tape, &leaves, &layout).value;
-        let [first, second] = self.seeds(y.len());
+        let [first, second] = self.seeds();
         let weights = first.into_iter().zip(second).map(|(first, second)| f64::from(first) + f64::from(second));
-        let values = backend.read(&y).await?;
-        Ok(values.into_iter().zip(weights).map(|(value, weight)| value.as_f64() * weight).sum())
+        y.values().iter().zip(weights).map(|(value, weight)| value * weight).sum()
+    }
+
+    fn gradients(&self) -> Vec<Output> {
+        let cpu = Cpu::<f64>::new();
+        let trial = Self { operation: self.operation.clone(), leaves: self.leaves.clone(), seed: self.seed };
+        let mut outputs = reference(trial.prepare(&Inputs::new(&cpu))());
+        outputs.retain(|output| output.name.starts_with("gradient"));
+        outputs
     }
 }

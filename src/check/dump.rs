@@ -6,30 +6,29 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Case, Evidence, Origin, Output, Values};
+use super::{Case, Evidence, Origin, Output, Subject, Values};
 use crate::dataset::store::{self, Content, Dtype, StoreError, Tensor};
 
 /// Name of a case's file, `linear.rows=200,in=128,out=128.safetensors`; `variant` tells several runs of a case apart.
-pub fn file_name(case: &Case, variant: &str) -> String {
+pub fn file_name<S: Subject>(case: &Case<S>, variant: &str) -> String {
     let case_name = match case.origin {
-        Origin::Listed => case.name(),
-        Origin::Reseeded => format!("{},seed={}", case.name(), case.seed),
-        Origin::Random => format!("fuzz={}", case.seed),
+        Origin::Named => case.name(),
+        Origin::Drawn => format!("{},seed={}", case.name(), case.seed),
     };
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "=,+-._".contains(letter);
     let safe: String = case_name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();
-    format!("{}.{safe}{variant}.safetensors", case.kernel())
+    format!("{}.{safe}{variant}.safetensors", case.kernel_name)
 }
 
 /// Writes a case's evidence; `device` and `shaders` say where `got` comes from.
 ///
 /// # Errors
 /// [`StoreError::Write`].
-pub fn write(path: &Path, case: &Case, evidence: &Evidence, device: &str, shaders: &str) -> Result<(), StoreError> {
-    let tolerance = case.tolerance();
+pub fn write<S: Subject>(path: &Path, case: &Case<S>, evidence: &Evidence, device: &str, shaders: &str) -> Result<(), StoreError> {
+    let tolerance = case.shape.tolerance();
     let metadata = [
         ("format", "mcsan-check/1".to_owned()),
-        ("kernel", case.kernel().to_string()),
+        ("kernel", case.kernel_name.to_owned()),
         ("case", case.name()),
         ("seed", case.seed.to_string()),
         ("options", case.options()),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::differentiable::Leaf;
 use crate::backend::ops::Tokens;
 use crate::backend::{Backend, Ragged};
 
@@ -37,6 +38,11 @@ impl<'b, B: Backend> Inputs<'b, B> {
     pub fn matrix(&self, name: impl Into<String>, shape: [usize; 2], values: &[f32]) -> B::Tensor {
         self.keep(name.into(), shape.to_vec(), Values::Numbers(values.to_vec()));
         self.backend.upload(values, shape)
+    }
+
+    /// Uploads an input whose gradient is wanted.
+    pub fn leaf(&self, leaf: &Leaf) -> B::Tensor {
+        self.matrix(&leaf.name, leaf.shape, &leaf.values)
     }
 
     /// Uploads a list of words.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::compare::{Agreement, compare};
-use super::{Case, Input, Output};
+use super::{Case, Input, Output, Record};
 use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, BackendError, Result};
 
@@ -39,19 +39,19 @@ pub struct Evidence {
 /// Runs a case on `backend` and on the reference in float64, compares, and looks at the guard words.
 ///
 /// Fails only where the backend cannot run the case at all.
-pub async fn check<B: Backend>(backend: &B, case: &Case) -> Result<Report> {
+pub async fn check<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, case: &Case<S>) -> Result<Report> {
     Ok(examine(backend, case).await?.0)
 }
 
 /// As [`check`], with what it looked at.
-pub async fn examine<B: Backend>(backend: &B, case: &Case) -> Result<(Report, Evidence)> {
+pub async fn examine<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, case: &Case<S>) -> Result<(Report, Evidence)> {
     let got = case.run(backend).await?;
     let (inputs, expected) = case.run_with_inputs(&Cpu::<f64>::new()).await?;
-    let mut agreement = compare(&expected, &got, case.tolerance(), case.silence());
+    let mut agreement = compare(&expected, &got, case.shape.tolerance(), case.shape.silence());
     match backend.verify().await {
         Err(overwritten @ BackendError::GuardOverwritten { .. }) => agreement.fail(overwritten.to_string()),
         verified => verified?,
     }
-    let report = Report { name: case.kernel().name(), case: case.name(), seed: case.seed, agreement };
+    let report = Report { name: case.kernel_name, case: case.name(), seed: case.seed, agreement };
     Ok((report, Evidence { inputs, expected, got }))
 }

@@ -1,10 +1,13 @@
-//! Which cases are run: some kernels' lists, a part of them, or random ones without end.
+//! Which cases are run: some kernels' lists, a part of them, any other of their shapes, or random ones without end.
+
+use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{Case, Kernel};
+use super::{Case, Kernel, Source, Suite};
 use crate::base::philox::Stream;
 use crate::base::remedy::{Remedied, Remedy};
+use crate::base::sizes::SizeError;
 
 /// Kernels or cases that do not exist.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -13,6 +16,21 @@ pub enum SelectionError {
     UnknownKernel { name: String, nearest: &'static str },
     #[error("no case of {kernels} has '{text}' in its name")]
     NoCase { text: String, kernels: String },
+    #[error("no case of {kernel} has '{text}' in its name, nor are these its sizes: {reason}")]
+    NoShape { text: String, kernel: &'static str, reason: SizeError },
+}
+
+impl FromStr for Kernel {
+    type Err = SelectionError;
+
+    fn from_str(name: &str) -> Result<Self, SelectionError> {
+        if let Some(kernel) = Self::ALL.iter().find(|kernel| kernel.name() == name) {
+            return Ok(*kernel);
+        }
+        let similarity = |kernel: &Self| strsim::jaro_winkler(kernel.name(), name);
+        let nearest = Self::ALL.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        Err(SelectionError::UnknownKernel { name: name.into(), nearest: nearest.map_or("", |kernel| kernel.name()) })
+    }
 }
 
 impl Remedied for SelectionError {
@@ -26,42 +44,57 @@ impl Remedied for SelectionError {
 /// # Errors
 /// [`SelectionError::UnknownKernel`] with the nearest name.
 pub fn kernels_named(names: &[String]) -> Result<Vec<Kernel>, SelectionError> {
-    for name in names {
-        let similarity = |kernel: &Kernel| strsim::jaro_winkler(kernel.name(), name);
-        if Kernel::ALL.iter().all(|kernel| kernel.name() != name) {
-            let nearest = Kernel::ALL.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-            return Err(SelectionError::UnknownKernel { name: name.clone(), nearest: nearest.map_or("", |kernel| kernel.name()) });
-        }
-    }
-    let is_named = |kernel: &&Kernel| names.is_empty() || names.iter().any(|name| kernel.name() == name);
-    Ok(Kernel::ALL.iter().filter(is_named).copied().collect())
+    let named = names.iter().map(|name| name.parse()).collect::<Result<Vec<Kernel>, _>>()?;
+    Ok(Kernel::ALL.iter().filter(|kernel| named.is_empty() || named.contains(kernel)).copied().collect())
 }
 
-/// The listed cases of some kernels; with `text` those of exactly that name, or else those that have it in their names.
+/// The listed cases of some kernels; with `text` the case of exactly that name, listed or not, or else the listed ones that
+/// have it in their names, or else the cases of these sizes and of what they leave out ([`Kernel::case`]).
 ///
 /// # Errors
-/// [`SelectionError::NoCase`] where there are none.
+/// [`SelectionError::NoCase`] where there are none, of a single kernel [`SelectionError::NoShape`].
 pub fn select(kernels: &[Kernel], text: Option<&str>) -> Result<Vec<Case>, SelectionError> {
-    let cases: Vec<Case> = kernels.iter().flat_map(|kernel| kernel.cases()).collect();
-    let Some(text) = text else { return Ok(cases) };
-    let (exact, others): (Vec<Case>, Vec<Case>) = cases.into_iter().partition(|case| case.name() == text);
-    if !exact.is_empty() {
-        return Ok(exact);
+    let listed = || kernels.iter().flat_map(|kernel| kernel.cases());
+    let Some(text) = text else { return Ok(listed().collect()) };
+    let (mut read, mut refused) = (Vec::new(), None);
+    for kernel in kernels {
+        match kernel.case(text) {
+            Ok(case) => read.push(case),
+            Err(reason) => refused = Some((kernel, reason)),
+        }
     }
-    let named: Vec<Case> = others.into_iter().filter(|case| case.name().contains(text)).collect();
-    if named.is_empty() {
-        let kernels = kernels.iter().map(|kernel| kernel.name()).collect::<Vec<_>>().join(", ");
-        return Err(SelectionError::NoCase { text: text.into(), kernels });
+    if read.iter().any(|case| case.name() == text) {
+        read.retain(|case| case.name() == text);
+        return Ok(read);
     }
-    Ok(named)
+    let partly: Vec<Case> = listed().filter(|case| case.name().contains(text)).collect();
+    if !partly.is_empty() {
+        return Ok(partly);
+    }
+    match refused {
+        _ if !read.is_empty() => Ok(read),
+        Some((kernel, reason)) if kernels.len() == 1 => Err(SelectionError::NoShape { text: text.into(), kernel: kernel.name(), reason }),
+        _ => {
+            let kernels = kernels.iter().map(|kernel| kernel.name()).collect::<Vec<_>>().join(", ");
+            Err(SelectionError::NoCase { text: text.into(), kernels })
+        }
+    }
 }
 
 /// Random cases of some kernels in turn, without end; each is [`Kernel::random_case`] of the seed that it carries.
 pub fn fuzz(kernels: &[Kernel], seed: u64) -> impl Iterator<Item = Case> {
+    kernels.iter().copied().cycle().zip(seeds(seed)).map(|(kernel, seed)| kernel.random_case(seed))
+}
+
+/// Random cases of one suite, without end.
+pub fn fuzz_suite<S: Suite>(kernel_name: &'static str, seed: u64) -> impl Iterator<Item = Case<S>> {
+    seeds(seed).map(move |seed| Case::of(kernel_name, S::random(&mut Source::new(!seed)), seed))
+}
+
+fn seeds(seed: u64) -> impl Iterator<Item = u64> {
     let stream = Stream { seed, stream: 0 };
-    let seeds = (0..).map(move |number| {
+    (0..).map(move |number| {
         let [high, low, ..] = stream.block(number);
         u64::from(high) << 32 | u64::from(low)
-    });
-    kernels.iter().copied().cycle().zip(seeds).map(|(kernel, seed)| kernel.random_case(seed))
+    })
 }

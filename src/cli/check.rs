@@ -24,13 +24,15 @@ use crate::dataset::BatchShape;
 #[command(after_help = "Examples:
   mcsan check
   mcsan check --kernel linear,attention --case rows=1 --dump evidence
+  mcsan check --kernel linear --case rows=1000,in=40,out=12,relu
   mcsan check --fuzz 60
   mcsan check --model --set model.layers=2 --shape batch=8,frames=300,words=20")]
 pub struct Check {
     /// Only these kernels; may be given many times, or names between commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     kernel: Vec<String>,
-    /// Only the case of this name, or else those with this text in their names
+    /// Only the case of this name, listed or not; or else the listed ones with this text in their names; or else the case of
+    /// these sizes, the others as in the paper's network: rows=14400,in=128
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["fuzz", "fuzz_seed"])]
     case: Option<String>,
     /// Draw the inputs anew from this seed; of --fuzz the shapes too, of --model the parameters

@@ -1,5 +1,6 @@
 //! `mcsan profile`
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,14 +15,14 @@ use super::device::{self, Device};
 use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, tables};
 use crate::backend::gpu::{Checking, Timing};
-use crate::check::{Case, Kernel};
+use crate::base::sizes::SizeError;
+use crate::check::{Case, Kernel, SelectionError};
 use crate::config::{Config, Execution, Settings};
 use crate::corpus::manifest;
-use crate::dataset::sizes::SizeError;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, ProfileError};
 use crate::profile::{
-    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, compare, kernel, measure_peaks, roofline, sweep, sweep_plot, trace,
+    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, compare, measure_peaks, roofline, sweep, sweep_plot, trace,
 };
 use crate::tape::Mode;
 
@@ -35,8 +36,8 @@ pub struct Profile {
     /// Profile a batch of this prepared file, the first of an epoch
     #[arg(long, value_name = "DATA", conflicts_with_all = ["shape", "kernel", "from"])]
     pub data: Option<PathBuf>,
-    /// Profile a drawn batch: batch=256,frames=1000,words=50[,ragged]; with --kernel the kernel's own sizes, and as many
-    /// --shape as wanted
+    /// Profile a drawn batch: batch=256,frames=1000,words=50[,ragged]; with --kernel the kernel's own sizes, as `mcsan check
+    /// --list` names its cases, and as many --shape as wanted
     #[arg(long, value_name = "SIZES")]
     pub shape: Vec<String>,
     /// Profile one kernel alone, forward and back
@@ -184,12 +185,12 @@ impl Profile {
 /// Names of what is profiled, with what it is.
 fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String; 2], Subject)>, Failure> {
     if let Some(name) = &arguments.kernel {
-        let kernel = kernel::find(name).unwrap_or_else(|error| wrong(&error));
+        let kernel: Kernel = name.parse().unwrap_or_else(|error: SelectionError| wrong(&error));
         let usual = [String::new()];
         let shapes = if arguments.shape.is_empty() { &usual[..] } else { &arguments.shape };
         let subject = |shape: &String| {
-            let case = kernel::case(kernel, shape).unwrap_or_else(|error| wrong(&error));
-            ([Kernel::name(kernel).to_owned(), shape_name(shape)], Subject::Kernel(Box::new(case)))
+            let case = kernel.case(shape).unwrap_or_else(|error| wrong(&error));
+            ([kernel.name().to_owned(), shape_name(shape)], Subject::Kernel(Box::new(case)))
         };
         return Ok(shapes.iter().map(subject).collect());
     }
@@ -221,7 +222,7 @@ fn shape_name(text: &str) -> String {
 }
 
 /// Ends the program as wrong usage does.
-fn wrong(error: &SizeError) -> ! {
+fn wrong(error: &impl Display) -> ! {
     Options::command().error(ErrorKind::ValueValidation, error).exit()
 }
 

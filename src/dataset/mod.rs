@@ -16,7 +16,6 @@ mod prepared;
 #[cfg(feature = "files")]
 mod replace;
 mod shape;
-pub mod sizes;
 #[cfg(feature = "files")]
 mod spool;
 #[cfg(feature = "files")]

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::sizes::{Keys, SizeError};
 use super::{DataStream, Dataset, Frames, SHORTEST_UTTERANCE, TokenLists, UtteranceInfo};
 use crate::base::philox::Stream;
+use crate::base::sizes::{Keys, SizeError};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::base::utterances::Split;
 use crate::base::words::WordTable;
@@ -40,7 +40,7 @@ impl FromStr for BatchShape {
     type Err = SizeError;
 
     fn from_str(text: &str) -> Result<Self, SizeError> {
-        let mut keys = Keys::parse(text, "a batch")?;
+        let mut keys = Keys::parse(text, "a batch");
         let usual = Self::default();
         let shape = Self {
             batch: keys.number("batch", 1, usual.batch)?,

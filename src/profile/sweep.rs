@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::measure::{Plan, Profiled};
 use super::report::Spread;
 use super::work::{self, ProfileError};
+use crate::base::sizes::SizeError;
 use crate::config::Settings;
 use crate::dataset::BatchShape;
-use crate::dataset::sizes::SizeError;
 use crate::tape::Mode;
 
 /// A size of a batch.

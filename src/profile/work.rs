@@ -144,8 +144,9 @@ pub fn recordings(paths: &[PathBuf]) -> Result<Vec<Vec<f32>>, ProfileError> {
 /// # Errors
 /// [`ProfileError`].
 pub async fn kernel<B: Profiled>(backend: &B, plan: Plan, case: &Case) -> Result<Measurement, ProfileError> {
+    let work = case.prepare(backend);
     measure(backend, plan, async |watch: &Stopwatch| {
-        let recorded = watch.time("record", || case.record(backend));
+        let recorded = watch.time("record", &work);
         let Some(last) = recorded.last() else { return Ok(()) };
         watch.wait("wait", backend.read(&last.tensor)).await?;
         Ok(())

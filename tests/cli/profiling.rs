@@ -195,8 +195,8 @@ fn inference_the_front_end_and_every_kernel_alone_can_be_profiled() {
 fn wrong_sizes_and_files_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     for (line, words) in [
-        ("profile --kernel linar", "'linar' is no kernel; there are mfcc"),
-        ("profile --kernel linear --shape row=3", "'row' is no size of linear, which has rows=N, inputs=N"),
+        ("profile --kernel linar", "there is no kernel 'linar', the nearest is 'linear'"),
+        ("profile --kernel linear --shape row=3", "'row' is no size of linear, which has rows=N, in|inputs=N"),
         ("profile --kernel attention --shape width=10,heads=3", "does not divide into 3 heads"),
         ("profile --shape batch=0", "batch: '0' is no number from 1"),
         ("profile --shape batch=2 --shape batch=3", "several --shape need --kernel"),

@@ -3,10 +3,12 @@
 use std::fmt;
 
 use super::{Attention, Scores};
+use crate::backend::gpu::shader;
 use crate::backend::{Backend, ops};
+use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
 use crate::check::differentiable::Differentiable;
-use crate::check::{Inputs, Recorded, Source, Subject};
+use crate::check::{Gradient, Inputs, Prepared, Record, Recorded, Sabotage, Source, Subject, Suite};
 
 /// The weights of an attention: its shapes and inputs, without the values.
 #[derive(Debug, Clone)]
@@ -19,15 +21,6 @@ impl fmt::Display for AttentionWeights {
 }
 
 impl Subject for AttentionWeights {
-    /// Those of `attention`.
-    fn cases() -> Vec<Self> {
-        Attention::cases().into_iter().map(Self).collect()
-    }
-
-    fn random(source: &mut Source) -> Self {
-        Self(Attention::random(source))
-    }
-
     /// A sum over d_k, an exp of about 1e-6 on some drivers and a sum over the keys; rounding of a score of 80 is 5e-6,
     /// and its exp is off by as much of itself.
     fn tolerance(&self) -> Tolerance {
@@ -42,20 +35,36 @@ impl Subject for AttentionWeights {
         let mut pairs = self.0.queries.iter().zip(&self.0.keys);
         if pairs.all(|(&queries, &keys)| queries * keys == 0) { Silence::Right } else { Silence::Wrong }
     }
+}
 
-    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
+impl Suite for AttentionWeights {
+    /// Those of `attention`.
+    fn cases() -> Vec<Self> {
+        Attention::cases().into_iter().map(Self).collect()
+    }
+
+    fn random(source: &mut Source) -> Self {
+        Self(Attention::random(source))
+    }
+
+    fn read(keys: &mut Keys<'_>) -> Result<Self, SizeError> {
+        Ok(Self(Attention::read(keys)?))
+    }
+
+    fn gradient() -> Gradient {
+        Gradient::None("the weights are for pictures; training never asks for them")
+    }
+
+    const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::attention_weights::SHADER, "/ total", "/ (1.001 * total)")];
+}
+
+impl<B: Backend> Record<B> for AttentionWeights {
+    fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
         let [query_rows, key_rows] = self.0.layout(inputs);
-        let operands: Vec<B::Tensor> =
-            self.0.leaves(source).iter().map(|leaf| inputs.matrix(&leaf.name, leaf.shape, &leaf.values)).collect();
-        let attention = ops::Attention {
-            queries: operands[0].clone(),
-            keys: operands[1].clone(),
-            values: operands[2].clone(),
-            query_rows,
-            key_rows,
-            heads: self.0.heads,
-            scale: self.0.scale(),
-        };
-        vec![Recorded::new("weights", inputs.backend.run(&ops::AttentionWeights(attention)))]
+        let operands: Vec<B::Tensor> = self.0.leaves(source).iter().map(|leaf| inputs.leaf(leaf)).collect();
+        let [queries, keys, values] = [0, 1, 2].map(|operand| operands[operand].clone());
+        let (heads, scale, backend) = (self.0.heads, self.0.scale(), inputs.backend);
+        let weights = ops::AttentionWeights(ops::Attention { queries, keys, values, query_rows, key_rows, heads, scale });
+        Box::new(move || vec![Recorded::new("weights", backend.run(&weights))])
     }
 }

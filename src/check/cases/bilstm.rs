@@ -2,14 +2,17 @@
 
 use std::fmt;
 
-use super::products::precision_suffix;
-use super::{Lengths, total};
+use super::lengths::{Lengths, batch_of_one, read_lengths, total};
+use super::products::PRECISIONS;
+use super::suffix;
+use crate::backend::gpu::shader;
 use crate::backend::ops::LstmWeights;
 use crate::backend::{Backend, Ragged};
-use crate::base::numbers::Precision;
+use crate::base::numbers::{MAX_LSTM_HIDDEN, Precision};
+use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf, Trial};
-use crate::check::{Inputs, Recorded, Source, Subject};
+use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
 /// How far the gates are driven.
@@ -35,6 +38,8 @@ impl Gates {
     }
 }
 
+const GATES: &[(&str, Gates)] = &[("saturated", Gates::Saturated), ("extreme", Gates::Extreme), ("not_finite", Gates::NotFinite)];
+
 /// One bidirectional layer (2–5).
 #[derive(Debug, Clone)]
 pub struct Bilstm {
@@ -45,65 +50,21 @@ pub struct Bilstm {
     pub precision: Precision,
 }
 
+impl Bilstm {
+    fn new(lengths: &[u32], inputs: usize, hidden: usize) -> Self {
+        Self { lengths: lengths.to_vec(), inputs, hidden, gates: Gates::Usual, precision: Precision::F32 }
+    }
+}
+
 impl fmt::Display for Bilstm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lengths={},in={},hidden={}", Lengths(&self.lengths), self.inputs, self.hidden)?;
-        f.write_str(match self.gates {
-            Gates::Usual => "",
-            Gates::Saturated => ",saturated",
-            Gates::Extreme => ",extreme",
-            Gates::NotFinite => ",not_finite",
-        })?;
-        f.write_str(precision_suffix(self.precision))
+        let Self { lengths, inputs, hidden, gates, precision } = self;
+        write!(f, "{}lengths={},in={inputs},hidden={hidden}", batch_of_one(lengths), Lengths(lengths))?;
+        write!(f, "{}{}", suffix(GATES, *gates), suffix(PRECISIONS, *precision))
     }
 }
 
 impl Subject for Bilstm {
-    fn cases() -> Vec<Self> {
-        let layer = |lengths: &[u32], inputs, hidden| Self {
-            lengths: lengths.to_vec(),
-            inputs,
-            hidden,
-            gates: Gates::Usual,
-            precision: Precision::F32,
-        };
-        let mixed = |layer| Self { precision: Precision::Mixed, ..layer };
-        vec![
-            layer(&[20, 13, 7, 1], 300, 128),
-            layer(&[11, 30], 128, 128),
-            layer(&[1], 300, 128),
-            layer(&[2], 5, 4),
-            layer(&[3, 0, 5, 0], 12, 20),
-            // More sequences than one workgroup takes, in no order of length.
-            layer(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20),
-            layer(&[2, 3, 1, 4, 2, 3, 1, 4, 2, 3, 1, 4, 2, 3, 1, 4, 5], 7, 16),
-            layer(&[15, 16, 17, 63, 64, 65], 16, 12),
-            // A dispatch ends after 128 steps.
-            layer(&[150, 3, 128, 129], 8, 16),
-            layer(&[9, 4], 16, 160),
-            layer(&[3, 2], 4, 260),
-            layer(&[6, 3], 3, 5),
-            mixed(layer(&[20, 13, 7, 1], 300, 128)),
-            mixed(layer(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20)),
-            mixed(layer(&[6, 3], 3, 5)),
-            Self { gates: Gates::Saturated, ..layer(&[12, 5, 9], 12, 20) },
-            Self { gates: Gates::Extreme, ..layer(&[12, 5, 9], 12, 20) },
-            Self { gates: Gates::NotFinite, ..layer(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
-        ]
-    }
-
-    fn random(source: &mut Source) -> Self {
-        let batch = source.between(1, 10);
-        let longest = source.size(1, 40) as u32;
-        Self {
-            lengths: source.lengths(batch, 0, longest),
-            inputs: source.size(1, 40),
-            hidden: source.size(1, 40),
-            gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
-            precision: Precision::F32,
-        }
-    }
-
     /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
     /// errors do not pile up. In mixed precision a gate's gradient that differs so may be rounded to the f16 beside it, which
     /// is 1.2e-4 away for gradients from 1/8 on; devices may take denormal ones for zero. Where gates are driven to 50,
@@ -128,10 +89,70 @@ impl Subject for Bilstm {
         };
         if is_shut || self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
     }
+}
 
-    fn record<B: Backend>(&self, source: &mut Source, inputs: &Inputs<'_, B>) -> Vec<Recorded<B>> {
-        Trial::new(self, source).record(inputs)
+impl Suite for Bilstm {
+    fn cases() -> Vec<Self> {
+        let mixed = |layer| Self { precision: Precision::Mixed, ..layer };
+        vec![
+            Self::new(&[20, 13, 7, 1], 300, 128),
+            Self::new(&[11, 30], 128, 128),
+            Self::new(&[1], 300, 128),
+            Self::new(&[2], 5, 4),
+            Self::new(&[3, 0, 5, 0], 12, 20),
+            // More sequences than one workgroup takes, in no order of length.
+            Self::new(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20),
+            Self::new(&[2, 3, 1, 4, 2, 3, 1, 4, 2, 3, 1, 4, 2, 3, 1, 4, 5], 7, 16),
+            Self::new(&[15, 16, 17, 63, 64, 65], 16, 12),
+            // A dispatch ends after 128 steps.
+            Self::new(&[150, 3, 128, 129], 8, 16),
+            Self::new(&[9, 4], 16, 160),
+            Self::new(&[3, 2], 4, 260),
+            Self::new(&[6, 3], 3, 5),
+            mixed(Self::new(&[20, 13, 7, 1], 300, 128)),
+            mixed(Self::new(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20)),
+            mixed(Self::new(&[6, 3], 3, 5)),
+            Self { gates: Gates::Saturated, ..Self::new(&[12, 5, 9], 12, 20) },
+            Self { gates: Gates::Extreme, ..Self::new(&[12, 5, 9], 12, 20) },
+            Self { gates: Gates::NotFinite, ..Self::new(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
+        ]
     }
+
+    fn random(source: &mut Source) -> Self {
+        let batch = source.between(1, 10);
+        let longest = source.size(1, 40) as u32;
+        Self {
+            lengths: source.lengths(batch, 0, longest),
+            inputs: source.size(1, 40),
+            hidden: source.size(1, 40),
+            gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
+            precision: Precision::F32,
+        }
+    }
+
+    fn read(keys: &mut Keys<'_>) -> Result<Self, SizeError> {
+        let wanted = format!("number from 1 to {MAX_LSTM_HIDDEN}");
+        let layer = Self {
+            lengths: read_lengths(keys, "lengths|rows", 0, 111)?,
+            inputs: keys.number("in|inputs", 1, 128)?,
+            hidden: keys.value("hidden", &wanted, 128, |hidden| (1..=MAX_LSTM_HIDDEN).contains(hidden))?,
+            gates: keys.choice(GATES, Gates::Usual)?,
+            precision: keys.choice(PRECISIONS, Precision::F32)?,
+        };
+        if layer.gates == Gates::NotFinite && total(&layer.lengths) < 2 {
+            return Err(SizeError::Misfit("not_finite spoils the second row; give at least two".into()));
+        }
+        Ok(layer)
+    }
+
+    fn gradient() -> Gradient {
+        Gradient::of([Self::new(&[4, 0, 7, 1], 5, 6)])
+    }
+
+    const SABOTAGE: &'static [Sabotage] = &[
+        Sabotage::new(&shader::bilstm::SHADER, "(1.0 - squashed * squashed)", "(1.001 - squashed * squashed)"),
+        Sabotage::new(&shader::bilstm_edges::SHADER, "= 0.5 * (hidden_states", "= 0.501 * (hidden_states"),
+    ];
 }
 
 impl Differentiable for Bilstm {
@@ -156,6 +177,10 @@ impl Differentiable for Bilstm {
             drawn("input bias", [1, gates], weight),
             drawn("recurrent bias", [1, gates], weight),
         ]
+    }
+
+    fn output(&self) -> [usize; 2] {
+        [total(&self.lengths), self.hidden]
     }
 
     fn precision(&self) -> Precision {
