@@ -19,6 +19,7 @@ mod features;
 mod kernels;
 mod mixed;
 mod onnx;
+mod own_kernel;
 mod pytorch;
 mod reference_gradients;
 mod report;

@@ -27,7 +27,7 @@ mod waiting;
 pub use adapter::{AdapterChoice, adapters, describe, find};
 pub use counters::Counters;
 pub use device::check_limits;
-pub use engine::{Gpu, Readback};
+pub use engine::{Gpu, OwnShader, Readback};
 pub use memory::{BufferId, BufferRange, Tensor, Words};
 pub use opening::{Checking, Opening};
 pub use requirements::{Capabilities, Feature, Requirement, check_requirements};

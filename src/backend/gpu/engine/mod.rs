@@ -4,6 +4,7 @@
 //! themselves, and kernels see only [`launch`].
 
 mod launch;
+mod own;
 mod profile;
 mod read;
 mod submit;
@@ -12,6 +13,7 @@ mod tune;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+pub use own::OwnShader;
 pub use read::Readback;
 
 use super::counters::Counters;
