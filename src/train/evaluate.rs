@@ -12,6 +12,7 @@ use super::metrics::{largest, softmax};
 #[cfg(feature = "files")]
 use super::session::Session;
 use crate::backend::{Backend, as_f32};
+#[cfg(feature = "files")]
 use crate::base::remedy::Remedy;
 #[cfg(feature = "files")]
 use crate::base::streams::StreamShape;
