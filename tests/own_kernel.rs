@@ -100,7 +100,7 @@ fn a_wrong_shader_of_ones_own_is_found_out_and_its_evidence_kept() {
     let mistakes = [
         ("exp(-x[id.x])", "exp(-1.001 * x[id.x])", "outside their bound"),
         ("id.x < size[0]", "id.x + 1 < size[0]", "got NaN"),
-        ("id.x < size[0]", "id.x < size[0] + 1", "guard"),
+        ("if id.x < size[0] {", "if id.x == size[0] { y[id.x] = 1.0; } else {", "guard"),
     ];
     let devices = gpus("a wrong shader of one's own", &[Checking::All]);
     for ((name, gpu), (mistake, instead, reason)) in devices.iter().flat_map(|device| mistakes.map(|mistake| (device, mistake))) {

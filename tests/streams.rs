@@ -25,6 +25,8 @@ const SILENT: usize = 7;
 fn dataset(telling: &str) -> Dataset {
     let mut data = BatchShape { batch: UTTERANCES, frames: 20, words: 4, ragged: true }.dataset();
     data.classes.truncate(CLASSES);
+    // A file names utterances without an id by their number.
+    data.utterances.iter_mut().enumerate().for_each(|(number, utterance)| utterance.id = number.to_string());
     data.labels = (0..UTTERANCES).map(|utterance| (utterance * 5 % CLASSES) as u32).collect();
     // A row of zeros is what the middle class says, once normalised.
     data.labels[SILENT] = 1;
@@ -159,7 +161,8 @@ fn vectors_are_normalised_by_the_corpus_where_frames_are_by_the_utterance() {
     let [corpus, utterance] = [Normalise::Corpus, Normalise::Utterance]
         .map(|by| Normalisation::fit(by, &data, &data.training(), &readings).unwrap().groups(&data, PROSODY, &readings).unwrap());
     assert_eq!(corpus, utterance);
-    assert_eq!(corpus.mean, [7.0, 100.0]);
+    let labels: u32 = data.labels.iter().sum();
+    assert_eq!(corpus.mean, [7.0, (100.0 * f64::from(labels) / UTTERANCES as f64) as f32]);
 }
 
 #[test]
