@@ -258,9 +258,9 @@ impl<'a, B: Backend> Tape<'a, B> {
 
     /// [`PositionEmbedding`].
     pub fn position_embedding(&mut self, x: &Var<B>, rows: &Ragged<B>) -> Var<B> {
-        let x = x.clone();
         let y = self.backend.run(&PositionEmbedding { x: x.value.clone(), rows: rows.clone() });
-        self.record(y, &[x.clone()], move |gradients, dy| gradients.give(&x, dy))
+        let input = x.clone();
+        self.record(y, std::slice::from_ref(x), move |gradients, dy| gradients.give(&input, dy))
     }
 
     /// [`ConvPool`].
@@ -318,9 +318,9 @@ impl<'a, B: Backend> Tape<'a, B> {
 
     /// [`Dropout`], its own gradient.
     pub fn dropout(&mut self, x: &Var<B>, rate: f32, stream: Stream, first: usize) -> Var<B> {
-        let (backend, x) = (self.backend, x.clone());
+        let (backend, input) = (self.backend, x.clone());
         let kept = move |x: B::Tensor| backend.run(&Dropout { x, rate, stream, first });
-        self.record(kept(x.value.clone()), &[x.clone()], move |gradients, dy| gradients.give(&x, kept(dy)))
+        self.record(kept(x.value.clone()), std::slice::from_ref(x), move |gradients, dy| gradients.give(&input, kept(dy)))
     }
 
     /// [`CrossEntropy`]. Returns the loss and the gradient that starts the way back at `logits`.

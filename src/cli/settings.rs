@@ -66,7 +66,7 @@ fn flag(key: &'static Key) -> Arg {
     let parser = match key.kind {
         Kind::Integer => clap::value_parser!(i64).range(0..).into(),
         Kind::Number => clap::value_parser!(f64).into(),
-        Kind::Switch => clap::value_parser!(bool).into(),
+        Kind::Switch => clap::value_parser!(bool),
         Kind::Word(words) => {
             ValueParser::from(PossibleValuesParser::new(words.iter().map(|(word, meaning)| PossibleValue::new(word).help(meaning))))
         }

@@ -105,7 +105,7 @@ impl Remedied for TrainError {
             Self::Resume { .. } => vec![Remedy::GoOnLonger],
             Self::EmptySplit { .. } => vec![Remedy::advice("choose another"), Remedy::advice("prepare data that have it")],
             Self::Misfit { remedies, .. } | Self::Run { remedies, .. } => remedies.clone(),
-            Self::Missing { what } => vec![Remedy::Data(*what)],
+            Self::Missing { what } => vec![Remedy::Data(what)],
             Self::NoCross => Vec::new(),
         }
     }
