@@ -1,12 +1,12 @@
 //! The kernels as WGSL shaders on wgpu: Vulkan, Metal, DX12 or GL.
 //!
-//! [`Gpu`] is layers, each with state of its own, put together in [`engine`]: the open device, its limits and its first
-//! failure ([`device`]); its memory ([`memory`]); what it is to do, as names, ranges and numbers ([`recording`]); compiled
-//! variants ([`pipelines`]); times ([`timing`]); chosen tiles ([`tiles`]). `kernels/` decides what each shader gets; [`shader`]
+//! [`Gpu`] is layers, each with state of its own, put together in `engine`: the open device, its limits and its first
+//! failure (`device`); its memory (`memory`); what it is to do, as names, ranges and numbers (`recording`); compiled
+//! variants (`pipelines`); times (`timing`); chosen tiles (`tiles`). `kernels/` decides what each shader gets; [`shader`]
 //! is the table of shaders that `build/` reads from `shaders/`.
 //!
 //! Work is recorded and sent when that is asked for, when a result is waited for, or when it grows large. Nothing here blocks,
-//! reads a clock or a file: one waits in async functions alone ([`waiting`]).
+//! reads a clock or a file: one waits in async functions alone (`waiting`).
 
 mod adapter;
 mod counters;

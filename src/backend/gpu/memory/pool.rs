@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-/// Name of a buffer of a [`Memory`](super::Memory).
+/// Name of a buffer of a `Memory`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BufferId(pub(super) u64);
 
