@@ -1,7 +1,10 @@
 //! Which devices the tests run on: the CPU reference and every adapter found, with and without run-time checks.
 
+use std::sync::OnceLock;
+
 use mcsan::backend::Storage;
 use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
+use mcsan::check::{Case, Expected, Kernel};
 
 /// Every adapter opened, and once more without any optional feature where a kernel uses one that it has; none where there is
 /// none, which is said by name, or is a failure where `MCSAN_REQUIRE_ADAPTER` is set (as CI does). `MCSAN_WITHOUT` names
@@ -38,6 +41,16 @@ pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
         }
     }
     opened
+}
+
+/// The listed cases of a kernel with what the reference makes of them, which all tests compare with.
+pub fn listed(kernel: Kernel) -> &'static [(Case, Expected)] {
+    static LISTED: [OnceLock<Vec<(Case, Expected)>>; Kernel::ALL.len()] = [const { OnceLock::new() }; Kernel::ALL.len()];
+    let expected = |case: Case| {
+        let expected = pollster::block_on(Expected::of(&case)).expect("the reference runs every case");
+        (case, expected)
+    };
+    LISTED[kernel as usize].get_or_init(|| kernel.cases().into_iter().map(expected).collect())
 }
 
 /// Runs a block with `$backend` bound to the CPU reference and then to every adapter, `$name` naming it.

@@ -37,7 +37,7 @@ pub use case::{Case, Origin, Output, read_all};
 pub use gradient::{Gradient, Objective, differences};
 pub use inputs::{Input, Inputs, Values};
 pub use kernels::{Kernel, Shape};
-pub use report::{Evidence, Report, check, examine};
+pub use report::{Evidence, Expected, Report, check, check_against, examine};
 pub use sabotage::Sabotage;
 pub use select::{SelectionError, fuzz, fuzz_suite, kernels_named, select};
 pub use source::{FINE, Source};
