@@ -137,8 +137,13 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
             let x_row = row * args.x_pitch / 4u;
-            left[i] = select(vec4<f32>(), gradients((row * args.y_gradient_pitch + args.y_gradient_column + output) / 4u), k + i < end);
-            right[i] = mat2x4<f32>(floats(x[x_row + first]), floats(x[x_row + second]));
+            // Both factors: zero times what is not finite would be NaN.
+            let is_row = k + i < end;
+            left[i] = select(vec4<f32>(), gradients((row * args.y_gradient_pitch + args.y_gradient_column + output) / 4u), is_row);
+            right[i] = mat2x4<f32>(
+                select(vec4<f32>(), floats(x[x_row + first]), is_row),
+                select(vec4<f32>(), floats(x[x_row + second]), is_row),
+            );
             bias_sums += left[i];
         }
         for (var e = 0u; e < EIGHTS; e++) {
