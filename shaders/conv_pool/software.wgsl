@@ -158,8 +158,13 @@ fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
         for (var i = 0u; i < DEPTH; i++) {
             let row = min(k + i, end - 1u);
             let row_edges = subgroupShuffle(own_edges, i);
-            left[i] = select(vec4<f32>(), floats(gradients[(row * args.outputs + output) / 4u]), k + i < end);
-            right[i] = mat2x4<f32>(input_at(row, first, row_edges), input_at(row, second, row_edges));
+            // Both factors: zero times what is not finite would be NaN.
+            let is_row = k + i < end;
+            left[i] = select(vec4<f32>(), floats(gradients[(row * args.outputs + output) / 4u]), is_row);
+            right[i] = mat2x4<f32>(
+                select(vec4<f32>(), input_at(row, first, row_edges), is_row),
+                select(vec4<f32>(), input_at(row, second, row_edges), is_row),
+            );
             bias_sums += left[i];
         }
         for (var e = 0u; e < EIGHTS; e++) {

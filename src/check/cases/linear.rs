@@ -81,6 +81,8 @@ impl Suite for Linear {
                 Self { bias: Bias::None, ..Self::new(77, 20, 60, Relu) },
                 Self::new(2500, 4, 6, Relu),
                 Self { spread: Spread::NotFinite, ..Self::new(70, 40, 33, None) },
+                // What is not finite is in the last row, which stands for those that a tile has beyond it.
+                Self { spread: Spread::NotFinite, ..Self::new(1, 40, 32, None) },
                 Self { spread: Spread::NotFinite, ..Self::new(70, 40, 33, Relu) },
                 Self { spread: Spread::Denormal, ..Self::new(70, 40, 33, Relu) },
             ])
