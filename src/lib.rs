@@ -85,9 +85,9 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! mcsan::demo::unpack(folder.path())?;
-//! let mut corpus = manifest::read(&folder.path().join("manifest.csv"), None)?;
+//! let mut corpus = manifest::read(&folder.path().join("manifest.csv"))?;
 //! # corpus.utterances.retain(|utterance| utterance.id.contains("01"));
-//! let text = TextTable::build(&corpus.utterances, None, Default::default())?;
+//! let text = TextTable::learned(&corpus.utterances);
 //! let data = on_device!(device, |backend| prepare_held(backend, corpus.clone(), text, &Default::default()).await)?;
 //!
 //! let mut settings = Settings::default();

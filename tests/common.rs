@@ -10,7 +10,7 @@ use mcsan::check::{Case, Expected, Kernel};
 /// none, which is said by name, or is a failure where `MCSAN_REQUIRE_ADAPTER` is set (as CI does). `MCSAN_WITHOUT` names
 /// features that are never used.
 pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
-    let adapters = pollster::block_on(gpu::adapters(None));
+    let adapters = pollster::block_on(gpu::adapters(wgpu::Backends::all()));
     if adapters.is_empty() {
         assert!(std::env::var_os("MCSAN_REQUIRE_ADAPTER").is_none(), "{test}: no graphics adapter, but MCSAN_REQUIRE_ADAPTER is set");
         println!("skipped: no adapter: {test}");

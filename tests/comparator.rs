@@ -269,18 +269,18 @@ fn kernels_and_cases_are_chosen_by_name() {
     let unknown = SelectionError::UnknownKernel { name: "atention".into(), nearest: "attention" };
     assert_eq!(kernels_named(&names(&["linear", "atention"])), Err(unknown));
     let linear = [Kernel::Linear];
-    let exact = select(&linear, Some("rows=200,in=128,out=128")).unwrap();
+    let exact = select(&linear, "rows=200,in=128,out=128").unwrap();
     assert_eq!(exact.iter().map(Case::name).collect::<Vec<_>>(), ["rows=200,in=128,out=128"]);
-    assert!(select(&linear, Some("rows=200,in=128,out")).unwrap().len() > 1);
-    assert_eq!(select(&linear, None).unwrap().len(), Kernel::Linear.cases().len());
-    let named = |text| select(&linear, Some(text)).unwrap().iter().map(Case::name).collect::<Vec<_>>();
+    assert!(select(&linear, "rows=200,in=128,out").unwrap().len() > 1);
+    assert_eq!(select(&linear, "").unwrap().len(), Kernel::Linear.cases().len());
+    let named = |text| select(&linear, text).unwrap().iter().map(Case::name).collect::<Vec<_>>();
     assert_eq!(named("rows=7,"), ["rows=7,in=128,out=128"]);
     // A whole name means that case, though listed ones begin like it.
     assert_eq!(named("rows=33,in=129,out=1"), ["rows=33,in=129,out=1"]);
     assert_eq!(named("rows=33,in=1,out=12"), ["rows=33,in=1,out=12"]);
-    let refused = select(&linear, Some("row=7")).unwrap_err().to_string();
+    let refused = select(&linear, "row=7").unwrap_err().to_string();
     assert!(refused.contains("'row=7'") && refused.contains("rows=N, in|inputs=N"), "{refused}");
-    assert!(matches!(select(Kernel::ALL, Some("row=7")), Err(SelectionError::NoCase { .. })));
+    assert!(matches!(select(Kernel::ALL, "row=7"), Err(SelectionError::NoCase { .. })));
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_dump_holds_all_that_went_in_and_came_out() {
 
 #[test]
 fn another_program_can_compute_from_a_dump_what_is_expected() {
-    let case = select(&[Kernel::Linear], Some("rows=33,in=5,out=20")).unwrap().swap_remove(0);
+    let case = select(&[Kernel::Linear], "rows=33,in=5,out=20").unwrap().swap_remove(0);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("linear.safetensors");
     dump::write(&path, &case, &examined(&case), "cpu", "none").unwrap();
@@ -361,7 +361,7 @@ fn another_program_can_compute_from_a_dump_what_is_expected() {
 fn a_pass_of_every_variant_in_float32_departs_nowhere() {
     for variant in ["full", "no_audio", "no_text", "no_self", "no_cross", "cross_self", "self_cross"] {
         let set = [format!("model.variant={variant}"), "model.hidden=32".into(), "model.heads=4".into(), "model.dropout=0.2".into()];
-        let settings = Config::default().load(None, &set).unwrap().settings;
+        let settings = Config::default().assign(&set).unwrap().settings;
         let shape: BatchShape = "batch=3,frames=40,words=5,ragged".parse().unwrap();
         let points = pollster::block_on(check_model(&Cpu::<f32>::new(), &settings, shape, 6)).unwrap();
         let wrong: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();

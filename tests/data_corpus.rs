@@ -10,7 +10,7 @@ fn read(content: impl AsRef<[u8]>) -> Result<Corpus, CorpusError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("talk.csv");
     fs::write(&path, content).unwrap();
-    manifest::read(&path, None)
+    manifest::read(&path)
 }
 
 /// The one line that a manifest is refused with.
@@ -64,7 +64,7 @@ fn a_faulty_file_is_named() {
     assert!(refusal("audio,label\na.wav,n\n").contains("no column 'text' (found: audio, label)"));
     assert!(refusal("").contains("no column 'audio'"));
     assert!(refusal("audio,text,label\n").contains("holds no utterances"));
-    let missing = line(&manifest::read(Path::new("nowhere/talk.csv"), None).unwrap_err());
+    let missing = line(&manifest::read(Path::new("nowhere/talk.csv")).unwrap_err());
     assert!(missing.contains("nowhere/talk.csv") && missing.contains("cannot be read"), "{missing}");
 }
 
@@ -75,7 +75,7 @@ fn the_shared_manifest_is_read() {
         println!("skipped: ../shared/data/ravdess_meld.csv is not here");
         return;
     }
-    let corpus = manifest::read(&path, None).unwrap();
+    let corpus = manifest::read(&path).unwrap();
     let of = |split| corpus.utterances.iter().filter(|utterance| utterance.split == Some(split)).count();
     assert_eq!((corpus.utterances.len(), corpus.classes.len()), (1248, 7));
     assert_eq!(Split::ALL.map(of), [936, 156, 156]);

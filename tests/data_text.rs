@@ -235,7 +235,7 @@ fn a_word_is_looked_up_as_written_and_then_in_lower_case() {
     let path = folder.path().join("vectors.txt");
     fs::write(&path, "Ross 1\nross 2\nno 3\n. 4\nunused 5\n").unwrap();
     let utterances = [utterance("Ross, NO.", None), utterance("", None), utterance("Xyzzy xyzzy Xyzzy.", None)];
-    let table = TextTable::build(&utterances, Some(&path), OutOfVocabulary::Zero).unwrap();
+    let table = TextTable::with_vectors(&utterances, &path, OutOfVocabulary::Zero).unwrap();
     assert_eq!(table.vocabulary, [".", "Ross", "no"]);
     assert_eq!(table.vectors, Some(WordTable { width: 1, values: vec![4.0, 1.0, 3.0] }));
     assert_eq!(table.tokens, [1, -1, 2, 0, -1, -1, -1, 0]);
@@ -248,7 +248,7 @@ fn a_word_is_looked_up_as_written_and_then_in_lower_case() {
 fn missing_words_are_drawn_a_row_each_and_still_counted() {
     let file = Download::new("vectors.txt", "Ross 1 5\nno 3 5\n. 4 5\nunused 5 5\n");
     let utterances = [utterance("Ross, NO.", None), utterance("Xyzzy xyzzy Xyzzy.", None)];
-    let build = |utterances: &[Utterance], oov| TextTable::build(utterances, Some(&file.path), oov).unwrap();
+    let build = |utterances: &[Utterance], oov| TextTable::with_vectors(utterances, &file.path, oov).unwrap();
     let (zero, random) = (build(&utterances, OutOfVocabulary::Zero), build(&utterances, OutOfVocabulary::Random));
     assert_eq!((&random.missing, zero.missing.missing, zero.drawn.len()), (&zero.missing, 4, 0));
     assert_eq!(random.vocabulary, [",", ".", "Ross", "Xyzzy", "no", "xyzzy"]);
@@ -265,14 +265,14 @@ fn missing_words_are_drawn_a_row_each_and_still_counted() {
     let other = build(&fewer, OutOfVocabulary::Random);
     assert_eq!(other.vocabulary, [".", "Ross", "no", "plugh", "xyzzy"]);
     assert_eq!(other.vectors.unwrap().values[8..], *row(5), "a word's vector does not depend on which others are missing");
-    let learned = TextTable::build(&utterances, None, OutOfVocabulary::Random).unwrap();
+    let learned = TextTable::learned(&utterances);
     assert!(learned.drawn.is_empty() && learned.vectors.is_none());
 }
 
 #[test]
 fn utterances_that_are_dropped_take_their_tokens_and_leave_the_vocabulary() {
     let utterances = ["a b", "c", "", "b d e"].map(|text| utterance(text, None));
-    let whole = TextTable::build(&utterances, None, OutOfVocabulary::Zero).unwrap();
+    let whole = TextTable::learned(&utterances);
     let mut kept = whole.clone();
     kept.retain(&[true, false, true, true]);
     assert_eq!((&kept.tokens[..], &kept.offsets[..]), (&[0, 1, 1, 3, 4][..], &[0, 2, 2, 5][..]));
@@ -284,16 +284,16 @@ fn utterances_that_are_dropped_take_their_tokens_and_leave_the_vocabulary() {
 #[test]
 fn words_to_be_learned_are_those_of_the_training_split() {
     let utterances = [utterance("Oh no", Some(Split::Train)), utterance("oh YES", Some(Split::Test))];
-    let table = TextTable::build(&utterances, None, OutOfVocabulary::Zero).unwrap();
+    let table = TextTable::learned(&utterances);
     assert_eq!((table.vocabulary, table.tokens, table.vectors), (vec!["no".into(), "oh".into()], vec![1, 0, 1, -1], None));
     let unsplit = utterances.map(|utterance| Utterance { split: None, ..utterance });
-    assert_eq!(TextTable::build(&unsplit, None, OutOfVocabulary::Zero).unwrap().vocabulary, ["no", "oh", "yes"]);
+    assert_eq!(TextTable::learned(&unsplit).vocabulary, ["no", "oh", "yes"]);
 }
 
 #[test]
 fn the_shared_vectors_cover_the_shared_corpus() {
     let (Some(corpus), Some(path)) = (shared("ravdess_meld.csv"), shared("glove/glove.6B.50d.meld.txt")) else { return };
-    let table = TextTable::build(&manifest::read(&corpus, None).unwrap().utterances, Some(&path), OutOfVocabulary::Zero).unwrap();
+    let table = TextTable::with_vectors(&manifest::read(&corpus).unwrap().utterances, &path, OutOfVocabulary::Zero).unwrap();
     println!("{:.2} % missing: {:?}", 100.0 * table.missing.share(), &table.missing.commonest[..10]);
     assert_eq!(table.vectors.unwrap().width, 50);
     assert!(table.missing.share() < 0.03, "{}", table.missing.share());

@@ -101,7 +101,7 @@ fn the_one_element_that_a_broken_shader_spoils_is_named() {
         let shader = &shader::position_embedding::SHADER;
         // The second of the four columns that number 9 of the case's variant, `vec4`, stands for.
         break_shader(&mut gpu, Sabotage::new(shader, "y[i] =", "y[i] = select(vec4<f32>(), vec4<f32>(0.0, 0.5, 0.0, 0.0), i == 9u) +"));
-        let case = select(&[Kernel::PositionEmbedding], Some("lengths=15+0+16+17,width=20")).unwrap().swap_remove(0);
+        let case = select(&[Kernel::PositionEmbedding], "lengths=15+0+16+17,width=20").unwrap().swap_remove(0);
         let report = checked(&gpu, &case);
         let worst = report.agreement.worst.clone().expect("something is wrong");
         assert_eq!((worst.output.as_str(), worst.index, worst.place), ("output", 37, Some([1, 17])), "{name}: {report:?}");
@@ -129,7 +129,7 @@ fn a_pass_of_the_model_names_the_first_layer_that_a_broken_shader_spoils() {
             "gradient of text_encoder.lstm.weight_ih_l0",
         ),
     ];
-    let settings = Config::default().load(None, &["model.hidden=32".into(), "model.heads=4".into()]).unwrap().settings;
+    let settings = Config::default().assign(&["model.hidden=32".into(), "model.heads=4".into()]).unwrap().settings;
     for (sabotage, layer) in sabotage {
         for (name, mut gpu) in gpus("first wrong layer", &[Checking::Off]) {
             break_shader(&mut gpu, sabotage);

@@ -15,7 +15,7 @@ fn small(more: &[&str]) -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
     let fixed = ["model.hidden=20", "model.heads=2", "model.feed_forward=32", "data.normalise=none", "train.batch_size=4"];
     let assignments: Vec<String> = fixed.iter().chain(more).map(|text| text.to_string()).collect();
-    (Dataset::load(&path).unwrap(), Config::default().load(None, &assignments).unwrap().settings)
+    (Dataset::load(&path).unwrap(), Config::default().assign(&assignments).unwrap().settings)
 }
 
 fn starting_weights(data: &Dataset, settings: &Settings) -> Vec<f32> {

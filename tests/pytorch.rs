@@ -60,7 +60,7 @@ impl Fixture {
         let data = folder.join(text("dataset"));
         Self {
             data: Dataset::load(&data).unwrap(),
-            settings: Config::from(settings).load(None, &assignments).unwrap().settings,
+            settings: Config::from(settings).assign(&assignments).unwrap().settings,
             utterances: (from..to).collect(),
             store,
         }

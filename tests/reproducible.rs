@@ -12,13 +12,13 @@ use mcsan::train::{Session, Training, Weights};
 fn small() -> (Dataset, Settings) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
     let assignments = ["model.hidden=20", "model.heads=2", "model.feed_forward=32", "data.normalise=none"].map(String::from);
-    (Dataset::load(&path).unwrap(), Config::default().load(None, &assignments).unwrap().settings)
+    (Dataset::load(&path).unwrap(), Config::default().assign(&assignments).unwrap().settings)
 }
 
 #[test]
 fn an_utterance_has_the_same_logits_alone_and_in_any_batch_bit_for_bit() {
     let (data, settings) = small();
-    let settings = Config::from(settings).load(None, &["train.seed=5".into()]).unwrap().settings;
+    let settings = Config::from(settings).assign(&["train.seed=5".into()]).unwrap().settings;
     on_every_device!("utterance independence", |backend, name| {
         let session = Session::new(backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
         let network = session.network();
@@ -40,7 +40,7 @@ fn an_utterance_has_the_same_logits_alone_and_in_any_batch_bit_for_bit() {
 fn training_twice_gives_the_same_bits_with_dropout_clipping_and_shuffling() {
     let (data, settings) = small();
     let more = ["model.dropout=0.2", "train.clip_norm=0.5", "train.batch_size=4", "train.epochs=3", "train.label_smoothing=0.1"];
-    let settings = Config::from(settings).load(None, &more.map(String::from)).unwrap().settings;
+    let settings = Config::from(settings).assign(&more.map(String::from)).unwrap().settings;
     on_every_device!("training twice", |backend, name| {
         let [first, second] = [0, 1].map(|_| {
             let finished =

@@ -48,14 +48,12 @@ pub fn kernels_named(names: &[String]) -> Result<Vec<Kernel>, SelectionError> {
     Ok(Kernel::ALL.iter().filter(|kernel| named.is_empty() || named.contains(kernel)).copied().collect())
 }
 
-/// The listed cases of some kernels; with `text` the case of exactly that name, listed or not, or else the listed ones that
-/// have it in their names, or else the cases of these sizes and of what they leave out ([`Kernel::case`]).
+/// The case of some kernels whose name is exactly `text`, listed or not, or else the listed ones that have it in their names (with
+/// an empty text all), or else the cases of these sizes and of what they leave out ([`Kernel::case`]).
 ///
 /// # Errors
 /// [`SelectionError::NoCase`] where there are none, of a single kernel [`SelectionError::NoShape`].
-pub fn select(kernels: &[Kernel], text: Option<&str>) -> Result<Vec<Case>, SelectionError> {
-    let listed = || kernels.iter().flat_map(|kernel| kernel.cases());
-    let Some(text) = text else { return Ok(listed().collect()) };
+pub fn select(kernels: &[Kernel], text: &str) -> Result<Vec<Case>, SelectionError> {
     let (mut read, mut refused) = (Vec::new(), None);
     for kernel in kernels {
         match kernel.case(text) {
@@ -67,7 +65,8 @@ pub fn select(kernels: &[Kernel], text: Option<&str>) -> Result<Vec<Case>, Selec
         read.retain(|case| case.name() == text);
         return Ok(read);
     }
-    let partly: Vec<Case> = listed().filter(|case| case.name().contains(text)).collect();
+    let listed = kernels.iter().flat_map(|kernel| kernel.cases());
+    let partly: Vec<Case> = listed.filter(|case| case.name().contains(text)).collect();
     if !partly.is_empty() {
         return Ok(partly);
     }

@@ -237,13 +237,13 @@ impl Prepare {
             (CorpusKind::Iemocap, Some(other)) => {
                 return Err(wrong(ErrorKind::InvalidValue, format!("--classes '{other}': IEMOCAP has 7 or 4")));
             }
-            (CorpusKind::Manifest, None) => Layout::Manifest(None),
+            (CorpusKind::Manifest, None) => Layout::Manifest { classes: None },
             (CorpusKind::Manifest, Some(names)) => {
                 let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
                 if names.iter().any(String::is_empty) {
                     return Err(wrong(ErrorKind::InvalidValue, "--classes: a name is empty; write them as anger,joy,neutral".into()));
                 }
-                Layout::Manifest(Some(names))
+                Layout::Manifest { classes: Some(names) }
             }
             (_, Some(_)) => {
                 let message = "--classes can be chosen for iemocap (7 or 4) and manifest (names); other corpora have their own";

@@ -85,7 +85,7 @@ pub fn run(common: &Common, arguments: &Check) -> Done {
     }
     let kernels = kernels_named(&arguments.kernel)?;
     let listed = || -> Result<Vec<Case>, Failure> {
-        let cases = select(&kernels, arguments.case.as_deref())?;
+        let cases = select(&kernels, arguments.case.as_deref().unwrap_or_default())?;
         Ok(cases.into_iter().map(|case| arguments.seed.map_or(case.clone(), |seed| case.reseeded(seed))).collect())
     };
     if arguments.list {

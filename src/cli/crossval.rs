@@ -62,7 +62,11 @@ impl Experiment {
         let settings = &config.settings.train;
         let data = Dataset::load(&self.data)?;
         settings.check_class_weights(data.classes.len())?;
-        let folds = Folds::assign(&data, self.by, self.folds, settings.seed)
+        let folds = match self.folds {
+            Some(count) => Folds::assign_count(&data, self.by, count, settings.seed),
+            None => Folds::assign(&data, self.by, settings.seed),
+        };
+        let folds = folds
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
             .map_err(|error| Failure::of(self.data.display(), error))?;
         Ok(Prepared { config, identity: Identity::of(&data), data, folds })

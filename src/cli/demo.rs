@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::corpus::{Split, manifest};
 use crate::prepare::prepare_held;
 use crate::report;
-use crate::text::{OutOfVocabulary, TextTable};
+use crate::text::TextTable;
 use crate::train::{Predictor, Training};
 
 /// Settings of the demonstration: short clips, few of them, so small batches.
@@ -50,8 +50,8 @@ pub fn run(common: &Common, arguments: &Demo) -> Done {
     let corpus_folder = folder.join("corpus");
     let run_folder = folder.join("run");
     crate::demo::unpack(&corpus_folder).map_err(cannot_write(&corpus_folder))?;
-    let corpus = manifest::read(&corpus_folder.join("manifest.csv"), None)?;
-    let text = TextTable::build(&corpus.utterances, None, OutOfVocabulary::Zero)?;
+    let corpus = manifest::read(&corpus_folder.join("manifest.csv"))?;
+    let text = TextTable::learned(&corpus.utterances);
     eprintln!(
         "1. preparing {} clips of synthetic speech in {} emotions on {}",
         corpus.utterances.len(),

@@ -20,7 +20,7 @@ const FEATURES: [(&str, wgpu::Features); 7] = [
 ];
 
 pub fn run(common: &Common) -> Done {
-    let adapters = pollster::block_on(gpu::adapters(common.backend.map(Interface::backends)));
+    let adapters = pollster::block_on(gpu::adapters(common.backend.map_or(wgpu::Backends::all(), Interface::backends)));
     let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter, &common.without)).collect();
     if common.json {
         common.print_json(json!({ "devices": described, "fallback": "cpu" }));

@@ -25,7 +25,10 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
     let started = Instant::now();
     let settings = arguments.front_end.settings()?;
     let corpus = read_corpus(arguments)?;
-    let text = TextTable::build(&corpus.utterances, vectors(&arguments.vectors), arguments.oov)?;
+    let text = match vectors(&arguments.vectors) {
+        Some(path) => TextTable::with_vectors(&corpus.utterances, path, arguments.oov)?,
+        None => TextTable::learned(&corpus.utterances),
+    };
     let missing = text.missing.clone();
     let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let device = device::open(common, "auto", Checking::Off)?;

@@ -198,7 +198,7 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
         let (on, clips) = match &arguments.manifest {
             None => (format!("{} s of noise", arguments.seconds), work::noise(arguments.seconds)),
             Some(path) => {
-                let paths: Vec<PathBuf> = manifest::read(path, None)?.utterances.into_iter().map(|utterance| utterance.audio).collect();
+                let paths: Vec<PathBuf> = manifest::read(path)?.utterances.into_iter().map(|utterance| utterance.audio).collect();
                 (path.display().to_string(), work::recordings(&paths)?)
             }
         };

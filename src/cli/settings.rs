@@ -32,7 +32,10 @@ pub struct Training {
 impl Configuration {
     /// The settings over some defaults.
     pub fn load(&self, defaults: Config) -> Result<Config, ConfigError> {
-        defaults.load(self.config.as_deref(), &self.set)
+        match &self.config {
+            Some(path) => defaults.load(path, &self.set),
+            None => defaults.assign(&self.set),
+        }
     }
 }
 

@@ -74,5 +74,6 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
 fn config(common: &Common, arguments: &Train) -> Result<Config, ConfigError> {
     // A run that goes on has its own settings; what is given besides is compared with them.
     let own = arguments.out.as_ref().map(|out| out.join(files::CONFIG)).filter(|path| arguments.resume && path.exists());
-    arguments.settings.load(common, Config::default().load(own.as_deref(), &[])?)
+    let defaults = own.map_or(Ok(Config::default()), |path| Config::default().load(&path, &[]))?;
+    arguments.settings.load(common, defaults)
 }

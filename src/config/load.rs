@@ -13,10 +13,16 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`], naming the file and its line, or the key.
-    pub fn load(mut self, file: Option<&Path>, assignments: &[String]) -> Result<Self, ConfigError> {
-        if let Some(path) = file {
-            self.take_file(path)?;
-        }
+    pub fn load(mut self, path: &Path, assignments: &[String]) -> Result<Self, ConfigError> {
+        self.take_file(path)?;
+        self.assign(assignments)
+    }
+
+    /// Starts from `self`, then takes assignments `KEY=VALUE`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the key.
+    pub fn assign(mut self, assignments: &[String]) -> Result<Self, ConfigError> {
         for assignment in assignments {
             let (key, value) = assignment.split_once('=').ok_or_else(|| ConfigError::NoAssignment { argument: assignment.clone() })?;
             self.set(key.trim(), parse_value(value.trim()))?;
@@ -87,7 +93,7 @@ mod tests {
     use crate::config::{ClassWeights, Variant, keys};
 
     fn load(assignments: &[&str]) -> Result<Config, ConfigError> {
-        Config::default().load(None, &assignments.iter().map(|text| text.to_string()).collect::<Vec<_>>())
+        Config::default().assign(&assignments.iter().map(|text| text.to_string()).collect::<Vec<_>>())
     }
 
     #[test]
@@ -131,7 +137,7 @@ mod tests {
         let config = config.unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), config.to_toml()).unwrap();
-        assert_eq!(Config::default().load(Some(file.path()), &[]).unwrap(), config);
+        assert_eq!(Config::default().load(file.path(), &[]).unwrap(), config);
         assert_eq!(Config::from_toml(&config.to_toml()).unwrap(), config);
     }
 
@@ -145,7 +151,7 @@ mod tests {
             ("layers = 2\n", 1, "unknown setting 'layers'"),
         ] {
             std::fs::write(file.path(), text).unwrap();
-            let error = Config::default().load(Some(file.path()), &[]).unwrap_err().to_string();
+            let error = Config::default().load(file.path(), &[]).unwrap_err().to_string();
             assert!(error.contains(&format!(", line {line}: ")) && error.contains(part), "{error}");
         }
     }

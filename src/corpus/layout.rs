@@ -13,8 +13,11 @@ pub enum Layout {
     Emodb,
     Ravdess,
     Cremad,
-    /// With the classes that labels must be of; `None` where the labels that occur are the classes.
-    Manifest(Option<Vec<String>>),
+    /// A CSV of one's own.
+    Manifest {
+        /// What labels must be of; without them the labels that occur are the classes.
+        classes: Option<Vec<String>>,
+    },
 }
 
 impl Layout {
@@ -29,7 +32,8 @@ impl Layout {
             Self::Emodb => emodb::read(path),
             Self::Ravdess => ravdess::read(path),
             Self::Cremad => cremad::read(path),
-            Self::Manifest(classes) => manifest::read(path, classes.as_deref()),
+            Self::Manifest { classes: None } => manifest::read(path),
+            Self::Manifest { classes: Some(classes) } => manifest::read_with_classes(path, classes),
         }
     }
 }

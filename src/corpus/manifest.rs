@@ -11,34 +11,51 @@ use super::{Corpus, CorpusError, Split, Utterance, folder};
 
 /// Reads the manifest at `path`; the corpus is named after the file. Recordings are not looked at.
 ///
-/// The classes are the labels that occur, or `classes`, of which each label must then be one; either way sorted. An
-/// utterance without an id is named after its recording, with a number where that name is taken.
+/// The classes are the labels that occur, sorted. An utterance without an id is named after its recording, with a number
+/// where that name is taken.
 ///
 /// # Errors
 /// [`CorpusError`]: a file or line that cannot be understood; the first one ends the reading.
-pub fn read(path: &Path, classes: Option<&[String]>) -> Result<Corpus, CorpusError> {
-    let table = Table::read(path, &["audio", "text", "label"])?;
-    let rows: Vec<Row<'_>> = table.rows().collect();
-    let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, classes)).collect::<Result<_, _>>()?;
-    name_utterances(&rows, &mut utterances)?;
-    let root = path.parent().unwrap_or(Path::new(""));
-    Ok(match classes {
-        Some(classes) => Corpus::with_classes(folder::stem(path), root, classes, utterances),
-        None => Corpus::new(folder::stem(path), root, utterances),
-    })
+pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
+    let utterances = utterances(path, |_, _| Ok(()))?;
+    Ok(Corpus::new(folder::stem(path), root(path), utterances))
 }
 
-fn utterance(row: Row<'_>, classes: Option<&[String]>) -> Result<Utterance, CorpusError> {
+/// As [`read`], with these classes, sorted, of which each label must be one.
+///
+/// # Errors
+/// Those of [`read`], and the first label that is none of the classes, with the nearest.
+pub fn read_with_classes(path: &Path, classes: &[String]) -> Result<Corpus, CorpusError> {
+    let check = |row: Row<'_>, label: &str| match nearest_unless_in(classes, label) {
+        Some(nearest) => Err(CorpusError::NoSuchClass { path: row.path().into(), line: row.line(), label: label.into(), nearest }),
+        None => Ok(()),
+    };
+    Ok(Corpus::with_classes(folder::stem(path), root(path), classes, utterances(path, check)?))
+}
+
+/// The folder that recordings are relative to.
+fn root(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+/// The utterances of the lines, each label checked in its turn.
+fn utterances(path: &Path, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Vec<Utterance>, CorpusError> {
+    let table = Table::read(path, &["audio", "text", "label"])?;
+    let rows: Vec<Row<'_>> = table.rows().collect();
+    let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, &check_label)).collect::<Result<_, _>>()?;
+    name_utterances(&rows, &mut utterances)?;
+    Ok(utterances)
+}
+
+fn utterance(row: Row<'_>, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Utterance, CorpusError> {
     let split = row.field("split")?;
     let unknown = |name: &str| CorpusError::UnknownSplit { path: row.path().into(), line: row.line(), value: name.into() };
     let split = split.map(|name| Split::from_name(&name).ok_or_else(|| unknown(&name))).transpose()?;
     let label = row.required("label")?;
-    if let Some(nearest) = classes.and_then(|classes| nearest_unless_in(classes, &label)) {
-        return Err(CorpusError::NoSuchClass { path: row.path().into(), line: row.line(), label, nearest });
-    }
+    check_label(row, &label)?;
     Ok(Utterance {
         id: row.field("id")?.unwrap_or_default(),
-        audio: row.path().parent().unwrap_or(Path::new("")).join(row.required("audio")?),
+        audio: root(row.path()).join(row.required("audio")?),
         text: row.field("text")?.unwrap_or_default(),
         label,
         split,

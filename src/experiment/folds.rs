@@ -66,27 +66,33 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// Divides a data set; the same data, seed and count give the same folds.
+    /// Divides a data set into ten, or so that every speaker or session is a part of its own, in the order of their names; the
+    /// same data and seed give the same folds.
+    ///
+    /// # Errors
+    /// Those of [`Folds::assign_count`].
+    pub fn assign(data: &Dataset, by: By, seed: u64) -> Result<Self, ExperimentError> {
+        let count = if by == By::Random { USUAL } else { members(data, by)?.len() };
+        Self::assign_count(data, by, count, seed)
+    }
+
+    /// Divides a data set into `count` parts; the same data, seed and count give the same folds.
     ///
     /// By random, each class is shuffled and dealt to the parts in turn, going on where the last class ended: no two parts
-    /// differ by more than one utterance, of any class or together. By speaker or session, without a count every one is a
-    /// part of its own, in the order of their names; with a count the shuffled groups are merged, the largest first, each
-    /// into the part with the fewest utterances.
+    /// differ by more than one utterance, of any class or together. By speaker or session, the shuffled groups are merged, the
+    /// largest first, each into the part with the fewest utterances; as many parts as groups are one each, in the order of
+    /// their names.
     ///
     /// # Errors
     /// An utterance without speaker or session, or a count that cannot be.
-    pub fn assign(data: &Dataset, by: By, count: Option<usize>, seed: u64) -> Result<Self, ExperimentError> {
+    pub fn assign_count(data: &Dataset, by: By, count: usize, seed: u64) -> Result<Self, ExperimentError> {
         if by == By::Random {
-            let count = check_count(count.unwrap_or(USUAL), data.len(), || format!("utterances of '{}'", data.corpus))?;
+            check_count(count, data.len(), || format!("utterances of '{}'", data.corpus))?;
             return Ok(Self { by, seed, parts: deal(data, count, seed), groups: vec![Vec::new(); count] });
         }
-        let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (utterance, info) in data.utterances.iter().enumerate() {
-            let group = by.group(info).ok_or_else(|| ExperimentError::NoGroup { utterance: info.id.clone(), by })?;
-            members.entry(group.to_owned()).or_default().push(utterance);
-        }
+        let members = members(data, by)?;
         let names = || members.keys().cloned().collect::<Vec<_>>().join(", ");
-        let count = check_count(count.unwrap_or(members.len()), members.len(), || format!("{by}s: {}", names()))?;
+        check_count(count, members.len(), || format!("{by}s: {}", names()))?;
         let members: Vec<(String, Vec<usize>)> = members.into_iter().collect();
         let merged = if count == members.len() { (0..count).map(|group| vec![group]).collect() } else { merge(&members, count, seed) };
         let mut folds = Self { by, seed, parts: Vec::new(), groups: Vec::new() };
@@ -130,11 +136,21 @@ impl Folds {
     }
 }
 
-/// A count that `found` things can be divided by.
-fn check_count(asked: usize, found: usize, names: impl Fn() -> String) -> Result<usize, ExperimentError> {
+/// The utterances of every speaker or session.
+fn members(data: &Dataset, by: By) -> Result<BTreeMap<String, Vec<usize>>, ExperimentError> {
+    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (utterance, info) in data.utterances.iter().enumerate() {
+        let group = by.group(info).ok_or_else(|| ExperimentError::NoGroup { utterance: info.id.clone(), by })?;
+        members.entry(group.to_owned()).or_default().push(utterance);
+    }
+    Ok(members)
+}
+
+/// Whether `found` things can be divided into so many parts.
+fn check_count(asked: usize, found: usize, names: impl Fn() -> String) -> Result<(), ExperimentError> {
     match asked {
         _ if found < FEWEST => Err(ExperimentError::TooFew { found, names: names() }),
-        _ if (FEWEST..=found).contains(&asked) => Ok(asked),
+        _ if (FEWEST..=found).contains(&asked) => Ok(()),
         _ => Err(ExperimentError::FoldCount { asked, found, names: names() }),
     }
 }
@@ -207,7 +223,7 @@ mod tests {
         #[test]
         fn every_utterance_is_tested_once_and_no_split_shares_one(utterances in utterances(), count in 3usize..12, seed: u64) {
             let data = data(&utterances);
-            let folds = Folds::assign(&data, By::Random, Some(count), seed).unwrap();
+            let folds = Folds::assign_count(&data, By::Random, count, seed).unwrap();
             let mut tested: Vec<usize> = (1..=count).flat_map(|fold| folds.test(fold).to_vec()).collect();
             tested.sort_unstable();
             prop_assert_eq!(tested, (0..data.len()).collect::<Vec<_>>());
@@ -224,7 +240,7 @@ mod tests {
         #[test]
         fn classes_and_sizes_are_even_within_one_utterance(utterances in utterances(), count in 3usize..12, seed: u64) {
             let data = data(&utterances);
-            let folds = Folds::assign(&data, By::Random, Some(count), seed).unwrap();
+            let folds = Folds::assign_count(&data, By::Random, count, seed).unwrap();
             let even = |counts: Vec<usize>| counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1;
             prop_assert!(even((1..=count).map(|fold| folds.test(fold).len()).collect()));
             for class in 0..data.classes.len() {
@@ -239,7 +255,7 @@ mod tests {
                 let group = |utterance: usize| by.group(&data.utterances[utterance]).unwrap();
                 let groups: BTreeSet<&str> = (0..data.len()).map(group).collect();
                 prop_assume!(groups.len() >= 4);
-                let folds = Folds::assign(&data, by, merged.then_some(3), seed).unwrap();
+                let folds = if merged { Folds::assign_count(&data, by, 3, seed) } else { Folds::assign(&data, by, seed) }.unwrap();
                 prop_assert_eq!(folds.count(), if merged { 3 } else { groups.len() });
                 for fold in 1..=folds.count() {
                     let parts = splits(&folds, &data, fold);
@@ -258,7 +274,7 @@ mod tests {
         let utterances: Vec<(u32, usize)> = (0..60).map(|i| (i % 5, i as usize % 9)).collect();
         let data = data(&utterances);
         for (by, count) in [(By::Random, 10), (By::Speaker, 4)] {
-            let assign = |seed| Folds::assign(&data, by, Some(count), seed).unwrap();
+            let assign = |seed| Folds::assign_count(&data, by, count, seed).unwrap();
             assert_eq!(assign(1), assign(1));
             assert_ne!(assign(1).parts, assign(2).parts, "{by}");
         }
@@ -268,24 +284,25 @@ mod tests {
     fn each_speaker_is_a_fold_in_the_order_of_names_and_merged_ones_are_even() {
         let utterances: Vec<(u32, usize)> = (0..60).map(|i| (0, 5 - i % 6)).collect();
         let data = data(&utterances);
-        let alone = Folds::assign(&data, By::Speaker, None, 7).unwrap();
+        let alone = Folds::assign(&data, By::Speaker, 7).unwrap();
         let names: Vec<&str> = (1..=6).map(|fold| alone.groups(fold)[0].as_str()).collect();
         assert_eq!(names, ["speaker00", "speaker01", "speaker02", "speaker03", "speaker04", "speaker05"]);
-        let merged = Folds::assign(&data, By::Speaker, Some(3), 7).unwrap();
+        let merged = Folds::assign_count(&data, By::Speaker, 3, 7).unwrap();
         assert_eq!((1..=3).map(|fold| merged.test(fold).len()).collect::<Vec<_>>(), [20, 20, 20]);
-        assert_eq!(Folds::assign(&data, By::Random, None, 7).unwrap().count(), 10);
+        assert_eq!(Folds::assign(&data, By::Random, 7).unwrap().count(), 10);
     }
 
     #[test]
     fn what_cannot_be_divided_is_named_with_the_remedy() {
-        let refused = |data: &Dataset, by, count| remedy::line(&Folds::assign(data, by, count, 0).unwrap_err());
+        let refused = |data: &Dataset, by, count| remedy::line(&Folds::assign_count(data, by, count, 0).unwrap_err());
+        let refused_alone = |data: &Dataset, by| remedy::line(&Folds::assign(data, by, 0).unwrap_err());
         let mut data = data(&[(0, 0), (0, 1), (1, 2), (1, 3), (1, 3)]);
-        assert!(refused(&data, By::Random, Some(6)).contains("6 folds cannot be made of 5"));
-        assert!(refused(&data, By::Random, Some(2)).contains("take 3 to 5 folds"));
-        assert!(refused(&data, By::Session, None).contains("2 (sessions: session0, session1) are too few"));
-        assert!(refused(&data, By::Speaker, Some(5)).contains("5 folds cannot be made of 4 (speakers: speaker00,"));
+        assert!(refused(&data, By::Random, 6).contains("6 folds cannot be made of 5"));
+        assert!(refused(&data, By::Random, 2).contains("take 3 to 5 folds"));
+        assert!(refused_alone(&data, By::Session).contains("2 (sessions: session0, session1) are too few"));
+        assert!(refused(&data, By::Speaker, 5).contains("5 folds cannot be made of 4 (speakers: speaker00,"));
         data.utterances[3].speaker = None;
-        let line = refused(&data, By::Speaker, None);
+        let line = refused_alone(&data, By::Speaker);
         assert!(line.contains("utterance 'u3' names no speaker") && line.contains("divide at random"), "{line}");
     }
 }

@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn spec(data: &Dataset, settings: &Settings, count: usize) -> Spec {
-        let folds = Folds::assign(data, By::Random, Some(count), settings.train.seed).unwrap();
+        let folds = Folds::assign_count(data, By::Random, count, settings.train.seed).unwrap();
         Spec::of(data, &Identity::of(data), settings, &folds)
     }
 

@@ -55,40 +55,46 @@ impl Missing {
 }
 
 impl TextTable {
-    /// Tokenises the transcripts and finds each word's row.
+    /// Tokenises the transcripts; the table holds the lower-cased words of the training utterances (of all, where no utterance
+    /// is of any split), whose vectors are to be learned.
+    pub fn learned(utterances: &[Utterance]) -> Self {
+        let tokens = tokenised(utterances);
+        let vocabulary = training_words(utterances, &tokens);
+        let missing = Missing::count(&tokens, &Rows::new(&vocabulary));
+        Self::of(&tokens, vocabulary, missing)
+    }
+
+    /// Tokenises the transcripts; the table holds the words that occur of a file of vectors.
     ///
-    /// With a file of vectors, the table holds its words that occur: a word is looked up as it is written, then in lower
-    /// case. A word that it lacks has no row, or with [`OutOfVocabulary::Random`] one of its own, as it is written, whose
-    /// vector is drawn. Without a file, the table holds the lower-cased words of the training utterances (of all, where no
-    /// utterance is of any split), whose vectors are to be learned; nothing is drawn.
+    /// A word is looked up as it is written, then in lower case. One that the file lacks has no row, or with
+    /// [`OutOfVocabulary::Random`] one of its own, as it is written, whose vector is drawn.
     ///
     /// # Errors
     /// Those of [`vectors::read`].
-    pub fn build(utterances: &[Utterance], vectors: Option<&Path>, oov: OutOfVocabulary) -> Result<Self, TextError> {
-        let tokens: Vec<Vec<String>> = utterances.iter().map(|utterance| tokenise(&utterance.text)).collect();
-        let (mut vocabulary, mut vectors) = match vectors {
-            Some(path) => {
-                let (found, table) = vectors::read(path, &forms(tokens.iter().flatten()))?;
-                let (vocabulary, table) = keep_used(found, &table, &tokens);
-                (vocabulary, Some(table))
-            }
-            None => (training_words(utterances, &tokens), None),
-        };
+    pub fn with_vectors(utterances: &[Utterance], path: &Path, oov: OutOfVocabulary) -> Result<Self, TextError> {
+        let tokens = tokenised(utterances);
+        let (found, table) = vectors::read(path, &forms(tokens.iter().flatten()))?;
+        let (mut vocabulary, mut table) = keep_used(found, &table, &tokens);
         let missing = Missing::count(&tokens, &Rows::new(&vocabulary));
         let mut drawn = Vec::new();
-        if let (OutOfVocabulary::Random, Some(table)) = (oov, &mut vectors) {
+        if oov == OutOfVocabulary::Random {
             drawn.extend(missing.commonest.iter().map(|(word, _)| word.clone()));
             drawn.sort();
-            (vocabulary, *table) = with_drawn(vocabulary, table, &drawn);
+            (vocabulary, table) = with_drawn(vocabulary, &table, &drawn);
         }
+        Ok(Self { vectors: Some(table), drawn, ..Self::of(&tokens, vocabulary, missing) })
+    }
+
+    /// The tokens as rows of a vocabulary that has no vectors yet.
+    fn of(tokens: &[Vec<String>], vocabulary: Vec<String>, missing: Missing) -> Self {
         let rows = Rows::new(&vocabulary);
         let mut offsets = vec![0];
         let mut indices = Vec::new();
-        for utterance in &tokens {
+        for utterance in tokens {
             indices.extend(utterance.iter().map(|word| rows.of(word).map_or(-1, |row| row as i32)));
             offsets.push(indices.len());
         }
-        Ok(Self { vocabulary, tokens: indices, offsets, vectors, drawn, missing })
+        Self { vocabulary, tokens: indices, offsets, vectors: None, drawn: Vec::new(), missing }
     }
 
     /// Leaves out the utterances that are not to be kept, such as those whose recordings turn out to be unreadable.
@@ -155,6 +161,10 @@ fn with_drawn(found: Vec<String>, table: &WordTable, drawn: &[String]) -> (Vec<S
     let rows: BTreeMap<String, Vec<f32>> = given.chain(drawn.iter().map(|word| (word.clone(), distribution.draw(word)))).collect();
     let (vocabulary, values): (Vec<String>, Vec<Vec<f32>>) = rows.into_iter().unzip();
     (vocabulary, WordTable { width: table.width, values: values.concat() })
+}
+
+fn tokenised(utterances: &[Utterance]) -> Vec<Vec<String>> {
+    utterances.iter().map(|utterance| tokenise(&utterance.text)).collect()
 }
 
 fn training_words(utterances: &[Utterance], tokens: &[Vec<String>]) -> Vec<String> {

@@ -93,7 +93,7 @@ impl RunFolder {
             std::fs::remove_dir_all(&tensorboard).map_err(&denied)?;
         }
         let metrics = File::create(path.join(files::METRICS)).map_err(&denied)?;
-        let events = EventFile::create(&tensorboard, None).map_err(&denied)?;
+        let events = EventFile::create(&tensorboard).map_err(&denied)?;
         Ok(Self { path: path.into(), metrics, events, kept_step: None })
     }
 
@@ -119,7 +119,7 @@ impl RunFolder {
         let (lines, losses) = lines_before(&std::fs::read_to_string(&log).unwrap_or_default(), step, epochs);
         replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
         let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
-        let events = EventFile::create(&path.join(files::TENSORBOARD), Some(step)).map_err(&denied)?;
+        let events = EventFile::resume(&path.join(files::TENSORBOARD), step).map_err(&denied)?;
         Ok((Self { path: path.into(), metrics, events, kept_step: Some(step) }, losses))
     }
 

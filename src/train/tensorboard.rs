@@ -20,8 +20,8 @@ pub(super) struct EventFile {
 }
 
 impl EventFile {
-    /// Makes a new event file in `folder`; `resumed` is the step from which a run goes on.
-    pub fn create(folder: &Path, resumed: Option<u64>) -> io::Result<Self> {
+    /// Makes a new event file in `folder`.
+    pub fn create(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let seconds = now() as u64;
         // TensorBoard reads the files in the order of their names; two may be of the same second.
@@ -29,10 +29,14 @@ impl EventFile {
             (0..).map(|number| folder.join(format!("events.out.tfevents.{seconds:010}.mcsan.{number:03}"))).find(|path| !path.exists());
         let mut file = Self { file: File::create_new(fresh.unwrap_or_else(|| folder.into()))? };
         file.file.write_all(&record(&event(now(), 0, &text(3, VERSION.as_bytes()))))?;
-        if let Some(step) = resumed {
-            const START: u64 = 1;
-            file.file.write_all(&record(&event(now(), step, &text(7, &varint_field(1, START)))))?;
-        }
+        Ok(file)
+    }
+
+    /// As [`EventFile::create`], of a run that goes on from `step`.
+    pub fn resume(folder: &Path, step: u64) -> io::Result<Self> {
+        const START: u64 = 1;
+        let mut file = Self::create(folder)?;
+        file.file.write_all(&record(&event(now(), step, &text(7, &varint_field(1, START)))))?;
         Ok(file)
     }
 
@@ -112,9 +116,9 @@ mod tests {
     #[test]
     fn records_of_a_file_have_their_lengths_checksums_and_contents() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = EventFile::create(folder.path(), Some(300)).unwrap();
+        let mut file = EventFile::resume(folder.path(), 300).unwrap();
         file.scalars(300, &[("loss", 0.5), ("validation/ua", 0.25)]).unwrap();
-        EventFile::create(folder.path(), None).unwrap();
+        EventFile::create(folder.path()).unwrap();
         let mut paths: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         assert_eq!(paths.len(), 2, "a second file of the same second has a name of its own");

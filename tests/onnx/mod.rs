@@ -74,7 +74,7 @@ fn data() -> Dataset {
 fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     let mut assignments: Vec<String> = ["model.hidden=16", "model.heads=2", "model.feed_forward=32"].map(str::to_owned).into();
     assignments.extend(case.iter().filter(|setting| **setting != "learned").map(|setting| (*setting).to_owned()));
-    let settings = Config::default().load(None, &assignments).unwrap().settings;
+    let settings = Config::default().assign(&assignments).unwrap().settings;
     if case.contains(&"learned") {
         let text = TokenLists { vectors: None, ..data.text().unwrap().clone() };
         data.streams.insert(TEXT, DataStream::Tokens(text));

@@ -13,14 +13,18 @@ pub struct AdapterChoice {
 
 /// All adapters that can run compute shaders, best first: discrete GPUs before integrated ones before software, and
 /// each interface of the platform before GL.
-pub async fn adapters(backends: Option<wgpu::Backends>) -> Vec<wgpu::Adapter> {
+///
+/// `backends` are the graphics interfaces to look at; of all of them, those that the environment (`WGPU_BACKEND`) leaves.
+pub async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
-    descriptor.backends = backends.unwrap_or(descriptor.backends);
+    if !backends.is_all() {
+        descriptor.backends = backends;
+    }
     if cfg!(not(debug_assertions)) && std::env::var_os("WGPU_VALIDATION").is_none() {
         descriptor.flags = wgpu::InstanceFlags::empty();
     }
     let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = instance.enumerate_adapters(backends.unwrap_or(wgpu::Backends::all())).await;
+    let mut adapters = instance.enumerate_adapters(backends).await;
     adapters.retain(can_run);
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     adapters
@@ -51,7 +55,7 @@ fn rank(info: &wgpu::AdapterInfo) -> (u8, bool) {
 /// # Errors
 /// [`BackendError::NoAdapter`] where a named adapter does not exist.
 pub async fn find(choice: &AdapterChoice) -> Result<Option<wgpu::Adapter>> {
-    let mut adapters = adapters(choice.backends).await;
+    let mut adapters = adapters(choice.backends.unwrap_or(wgpu::Backends::all())).await;
     let wanted = choice.device.as_deref().unwrap_or("auto");
     let place = if wanted == "auto" {
         if adapters.is_empty() {
