@@ -16,11 +16,11 @@ type Failure = Box<dyn std::error::Error>;
 /// A shader with all its variants.
 pub struct Shader {
     pub name: String,
-    pub variants: Vec<Variant>,
+    pub variants: Vec<VariantModule>,
 }
 
 /// A variant, validated.
-pub struct Variant {
+pub struct VariantModule {
     name: String,
     source: String,
     module: Module,
@@ -29,7 +29,7 @@ pub struct Variant {
     requirements: Vec<String>,
 }
 
-impl Variant {
+impl VariantModule {
     /// # Errors
     /// WGSL that naga refuses, and barriers that not all invocations reach.
     pub fn new(name: &str, source: String) -> Result<Self, Failure> {
@@ -61,13 +61,15 @@ impl Variant {
             write!(footprints, "Footprint {{ entry: &{entry}::ENTRY, workgroup_size: {size:?}, workgroup_memory: {memory} }}, ")?;
         }
         let requirements = requirements.join(", ");
-        Ok(format!("super::Variant {{ name: {name:?}, source: {source:?}, requirements: &[{requirements}], footprints: &[{footprints}] }}"))
+        Ok(format!(
+            "super::ShaderVariant {{ name: {name:?}, source: {source:?}, requirements: &[{requirements}], footprints: &[{footprints}] }}"
+        ))
     }
 }
 
 impl Shader {
     /// The variant whose bindings and entry points stand for all: they may differ in constants and code alone.
-    fn first(&self) -> &Variant {
+    fn first(&self) -> &VariantModule {
         &self.variants[0]
     }
 
@@ -113,7 +115,7 @@ impl Shader {
         }
         code.push_str(
             "    }
-    impl From<Variant> for &'static super::Variant {
+    impl From<Variant> for &'static super::ShaderVariant {
         fn from(variant: Variant) -> Self {
             &SHADER.variants[variant as usize]
         }
@@ -217,8 +219,8 @@ impl Shader {
         type Variant = Variant;
         const SHADER: &'static Shader = &SHADER;
         const ENTRY: &'static Entry = &{name}::ENTRY;
-        fn variant(variant: Variant) -> (&'static super::Variant, &'static Footprint) {{
-            let variant: &super::Variant = variant.into();
+        fn variant(variant: Variant) -> (&'static super::ShaderVariant, &'static Footprint) {{
+            let variant: &super::ShaderVariant = variant.into();
             (variant, &variant.footprints[{place}])
         }}
         fn buffers(&self) -> Vec<BufferRange> {{ vec![{buffers}] }}

@@ -56,7 +56,7 @@ fn make_table() -> Result<(), Failure> {
 fn compile(texts: &Texts, listed: &Variants) -> Result<String, Failure> {
     let one = |name: &String| -> Result<_, Failure> {
         let source = texts.expand(name, listed.conditions())?;
-        generate::Variant::new(name, source).map_err(|failure| format!("variant {name}: {failure}").into())
+        generate::VariantModule::new(name, source).map_err(|failure| format!("variant {name}: {failure}").into())
     };
     Shader { name: texts.shader.clone(), variants: listed.of(&texts.shader).iter().map(one).collect::<Result<_, _>>()? }.generate()
 }

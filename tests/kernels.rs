@@ -6,16 +6,16 @@ use mcsan::backend::gpu::{Checking, Gpu, shader};
 use mcsan::backend::{BackendError, Storage};
 use mcsan::base::remedy::{Remedied, Remedy};
 use mcsan::check::model::check_model;
-use mcsan::check::{Case, Expected, Kernel, Report, Sabotage, check, check_against, select};
+use mcsan::check::{Case, CaseReport, Expected, Kernel, Sabotage, check, check_against, select};
 use mcsan::config::{Config, Settings};
 use mcsan::dataset::BatchShape;
 use proptest::prelude::*;
 
-fn checked(gpu: &Gpu, case: &Case) -> Report {
+fn checked(gpu: &Gpu, case: &Case) -> CaseReport {
     pollster::block_on(check(gpu, case)).expect("the device does its work")
 }
 
-fn checked_against(gpu: &Gpu, (case, expected): &(Case, Expected)) -> Report {
+fn checked_against(gpu: &Gpu, (case, expected): &(Case, Expected)) -> CaseReport {
     pollster::block_on(check_against(gpu, case, expected)).expect("the device does its work").0
 }
 

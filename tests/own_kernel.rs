@@ -7,7 +7,7 @@ use mcsan::backend::Storage;
 use mcsan::backend::cpu::{Cpu, CpuTensor};
 use mcsan::backend::gpu::{Checking, Gpu};
 use mcsan::check::compare::Tolerance;
-use mcsan::check::{Case, Inputs, Prepared, Record, Recorded, Report, Source, Subject, check, dump, examine};
+use mcsan::check::{Case, CaseReport, Inputs, Prepared, Record, Recorded, Source, Subject, check, dump, examine};
 
 use crate::common::gpus;
 
@@ -75,7 +75,7 @@ fn case(wgsl: &str, count: usize, seed: u64) -> Case<Swish> {
     Case::of("swish", Swish { count, wgsl: wgsl.into() }, seed)
 }
 
-fn checked(gpu: &Gpu, case: &Case<Swish>) -> Report {
+fn checked(gpu: &Gpu, case: &Case<Swish>) -> CaseReport {
     pollster::block_on(check(gpu, case)).unwrap()
 }
 

@@ -3,7 +3,7 @@
 //! Inputs are multiples of 2⁻¹⁶ and small, so the step of 2⁻¹⁶ is exact in the float32 that a backend takes. The
 //! difference's own error is h²/6 of the third derivative, 4e-11, and rounding of the objective over h, 1e-10.
 
-use super::differentiable::{Differentiable, Leaf, Trial};
+use super::tape_operation::{Leaf, TapeOperation, Trial};
 use super::{FINE as STEP, Output, Source};
 
 /// How a kernel's gradient is proved.
@@ -16,7 +16,7 @@ pub enum Gradient {
 
 impl Gradient {
     /// Proved on small shapes of an operation.
-    pub fn of<D: Differentiable>(shapes: impl IntoIterator<Item = D>) -> Self {
+    pub fn of<D: TapeOperation>(shapes: impl IntoIterator<Item = D>) -> Self {
         let trial = |shape| Box::new(Trial::new(shape, &mut Source::new(17))) as Box<dyn Objective>;
         Self::Proved(shapes.into_iter().map(trial).collect())
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::differentiable::Leaf;
+use super::tape_operation::Leaf;
 use crate::backend::ops::Tokens;
 use crate::backend::{Backend, Ragged};
 

@@ -2,7 +2,7 @@
 //!
 //! A kernel's [`Suite`] lies in [`cases`], one file a kernel: its shapes, how a shape is typed, random shapes, tolerance, gradient,
 //! and what to break in its shaders. [`check`] runs a [`Case`] on the backend in question and on the reference in float64 and
-//! compares ([`compare`]). Kernels with a gradient are described once, as [`differentiable::Differentiable`]: cases run them
+//! compares ([`compare`]). Kernels with a gradient are described once, as [`tape_operation::TapeOperation`]: cases run them
 //! forward and back through a [`crate::tape::Tape`], and the same gradients are held against central differences ([`Gradient`]).
 //!
 //! Checks, fuzzing, `mcsan profile --kernel`, benches and tests walk [`Kernel::ALL`], so that a case which one of them prints
@@ -19,7 +19,6 @@
 mod case;
 pub mod cases;
 pub mod compare;
-pub mod differentiable;
 #[cfg(feature = "files")]
 #[cfg(feature = "files")]
 pub mod dump;
@@ -32,12 +31,13 @@ mod sabotage;
 mod select;
 mod source;
 mod subject;
+pub mod tape_operation;
 
 pub use case::{Case, Origin, Output, read_all};
 pub use gradient::{Gradient, Objective, differences};
 pub use inputs::{Input, Inputs, Values};
 pub use kernels::{Kernel, Shape};
-pub use report::{Evidence, Expected, Report, check, check_against, examine};
+pub use report::{CaseReport, Evidence, Expected, check, check_against, examine};
 pub use sabotage::Sabotage;
 pub use select::{SelectionError, fuzz, fuzz_suite, kernels_named, select};
 pub use source::{FINE, Source};

@@ -9,7 +9,7 @@ use crate::backend::{Backend, BackendError, Result};
 
 /// One entry of `mcsan check`: `{"name","case","max_abs","rel_l2","bound","pass",…}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct CaseReport {
     /// Of the kernel.
     pub name: &'static str,
     pub case: String,
@@ -19,7 +19,7 @@ pub struct Report {
     pub agreement: Agreement,
 }
 
-impl Report {
+impl CaseReport {
     /// Whether the backend computed what the reference does.
     pub fn passed(&self) -> bool {
         self.agreement.pass
@@ -57,12 +57,12 @@ pub struct Evidence {
 /// Runs a case on `backend` and on the reference in float64, compares, and looks at the guard words.
 ///
 /// Fails only where the backend cannot run the case at all.
-pub async fn check<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, case: &Case<S>) -> Result<Report> {
+pub async fn check<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, case: &Case<S>) -> Result<CaseReport> {
     Ok(examine(backend, case).await?.0)
 }
 
 /// As [`check`], with what it looked at.
-pub async fn examine<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, case: &Case<S>) -> Result<(Report, Evidence)> {
+pub async fn examine<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, case: &Case<S>) -> Result<(CaseReport, Evidence)> {
     let expected = Expected::of(case).await?;
     let (report, got) = check_against(backend, case, &expected).await?;
     let Expected { inputs, outputs: expected } = expected;
@@ -73,13 +73,17 @@ pub async fn examine<B: Backend, S: Record<B> + Record<Cpu<f64>>>(backend: &B, c
 ///
 /// # Errors
 /// Those of [`check`].
-pub async fn check_against<B: Backend, S: Record<B>>(backend: &B, case: &Case<S>, expected: &Expected) -> Result<(Report, Vec<Output>)> {
+pub async fn check_against<B: Backend, S: Record<B>>(
+    backend: &B,
+    case: &Case<S>,
+    expected: &Expected,
+) -> Result<(CaseReport, Vec<Output>)> {
     let got = case.run(backend).await?;
     let mut agreement = compare(&expected.outputs, &got, case.shape.tolerance(), case.shape.silence());
     match backend.verify().await {
         Err(overwritten @ BackendError::GuardOverwritten { .. }) => agreement.fail(overwritten.to_string()),
         verified => verified?,
     }
-    let report = Report { name: case.kernel_name, case: case.name(), seed: case.seed, agreement };
+    let report = CaseReport { name: case.kernel_name, case: case.name(), seed: case.seed, agreement };
     Ok((report, got))
 }

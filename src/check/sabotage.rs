@@ -1,6 +1,6 @@
 //! Shaders broken on purpose: a comparison proves something only if it can fail.
 
-use crate::backend::gpu::shader::{Shader, Variant};
+use crate::backend::gpu::shader::{Shader, ShaderVariant};
 
 /// A small change of a shader that its kernel's comparison must see in every variant that runs.
 #[derive(Clone, Copy)]
@@ -19,7 +19,7 @@ impl Sabotage {
     }
 
     /// The variants that hold the part, each with its broken source.
-    pub fn broken(&self) -> Vec<(&'static Variant, String)> {
+    pub fn broken(&self) -> Vec<(&'static ShaderVariant, String)> {
         let variants = self.shader.variants.iter().filter(|variant| variant.source.contains(self.part));
         variants.map(|variant| (variant, variant.source.replace(self.part, self.instead))).collect()
     }

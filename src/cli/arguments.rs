@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
 use crate::backend::gpu::Feature;
 use crate::corpus::iemocap::IemocapClasses;
-use crate::corpus::{Layout, Split};
+use crate::corpus::{CorpusLayout, Split};
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
@@ -229,30 +229,30 @@ impl Prepare {
     ///
     /// # Errors
     /// Wrong usage: classes that the corpus does not have.
-    pub fn layout(&self) -> Result<Layout, clap::Error> {
+    pub fn layout(&self) -> Result<CorpusLayout, clap::Error> {
         let wrong = |kind, message: String| Options::command().error(kind, message);
         let layout = match (self.corpus, self.classes.as_deref()) {
-            (CorpusKind::Iemocap, None | Some("7")) => Layout::Iemocap(IemocapClasses::Seven),
-            (CorpusKind::Iemocap, Some("4")) => Layout::Iemocap(IemocapClasses::Four),
+            (CorpusKind::Iemocap, None | Some("7")) => CorpusLayout::Iemocap(IemocapClasses::Seven),
+            (CorpusKind::Iemocap, Some("4")) => CorpusLayout::Iemocap(IemocapClasses::Four),
             (CorpusKind::Iemocap, Some(other)) => {
                 return Err(wrong(ErrorKind::InvalidValue, format!("--classes '{other}': IEMOCAP has 7 or 4")));
             }
-            (CorpusKind::Manifest, None) => Layout::Manifest { classes: None },
+            (CorpusKind::Manifest, None) => CorpusLayout::Manifest { classes: None },
             (CorpusKind::Manifest, Some(names)) => {
                 let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
                 if names.iter().any(String::is_empty) {
                     return Err(wrong(ErrorKind::InvalidValue, "--classes: a name is empty; write them as anger,joy,neutral".into()));
                 }
-                Layout::Manifest { classes: Some(names) }
+                CorpusLayout::Manifest { classes: Some(names) }
             }
             (_, Some(_)) => {
                 let message = "--classes can be chosen for iemocap (7 or 4) and manifest (names); other corpora have their own";
                 return Err(wrong(ErrorKind::ArgumentConflict, message.into()));
             }
-            (CorpusKind::Meld, None) => Layout::Meld,
-            (CorpusKind::Emodb, None) => Layout::Emodb,
-            (CorpusKind::Ravdess, None) => Layout::Ravdess,
-            (CorpusKind::Cremad, None) => Layout::Cremad,
+            (CorpusKind::Meld, None) => CorpusLayout::Meld,
+            (CorpusKind::Emodb, None) => CorpusLayout::Emodb,
+            (CorpusKind::Ravdess, None) => CorpusLayout::Ravdess,
+            (CorpusKind::Cremad, None) => CorpusLayout::Cremad,
         };
         Ok(layout)
     }

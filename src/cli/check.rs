@@ -16,7 +16,7 @@ use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
 use crate::base::numbers::Precision;
 use crate::check::model::{Point, check_model};
-use crate::check::{Case, Kernel, Report, dump, examine, fuzz, kernels_named, select};
+use crate::check::{Case, CaseReport, Kernel, dump, examine, fuzz, kernels_named, select};
 use crate::config::Config;
 use crate::dataset::BatchShape;
 
@@ -208,8 +208,8 @@ fn verdict(pass: bool) -> &'static str {
     if pass { "ok    " } else { "FAILED" }
 }
 
-fn show(report: &Report, shaders: &str) {
-    let Report { name, case, agreement, .. } = report;
+fn show(report: &CaseReport, shaders: &str) {
+    let CaseReport { name, case, agreement, .. } = report;
     let verdict = verdict(report.passed());
     println!("{verdict} {name:18} {case:50} {shaders:9} max abs {:.2e}  rel L2 {:.2e}", agreement.max_abs, agreement.rel_l2);
     if let Some(reason) = &agreement.reason {

@@ -68,12 +68,12 @@ fn show(device: &Value, adapter: &wgpu::Adapter, without: &[Feature]) {
     }
 }
 
-fn variants() -> impl Iterator<Item = (&'static shader::Shader, &'static shader::Variant)> {
+fn variants() -> impl Iterator<Item = (&'static shader::Shader, &'static shader::ShaderVariant)> {
     shader::SHADERS.into_iter().flat_map(|shader| shader.variants.iter().map(move |variant| (shader, variant)))
 }
 
 /// Why a variant cannot run; `None` where it can.
-fn reason(shader: &shader::Shader, variant: &shader::Variant, limits: &wgpu::Limits, capabilities: &Capabilities) -> Option<String> {
+fn reason(shader: &shader::Shader, variant: &shader::ShaderVariant, limits: &wgpu::Limits, capabilities: &Capabilities) -> Option<String> {
     let fits = variant.footprints.iter().try_for_each(|footprint| check_limits(footprint, limits));
     check_requirements(shader, variant, capabilities).and(fits).err().map(|error| error.to_string())
 }

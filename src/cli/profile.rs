@@ -22,7 +22,7 @@ use crate::corpus::manifest;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, ProfileError};
 use crate::profile::{
-    Measurement, Plan, Profiled, REPEATS, Report, Stopwatch, Sweep, compare, measure_peaks, roofline, sweep, sweep_plot, trace,
+    Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, measure_peaks, roofline, sweep, sweep_plot, trace,
 };
 use crate::tape::Mode;
 
@@ -252,17 +252,18 @@ async fn profile<B: Profiled>(
     subjects: &[([String; 2], Subject)],
     settings: &Settings,
     each: bool,
-) -> Result<(Vec<Report>, Option<Measurement>), ProfileError> {
+) -> Result<(Vec<ProfileReport>, Option<Measurement>), ProfileError> {
     let mut measurements = measure(backend, plan, subjects, settings).await?;
     // Last, so that the memory it takes does not count.
     let timing = measurements.first().map_or(plan.timing, |measured| measured.timing);
     let peaks = measure_peaks(backend, timing, &Stopwatch::start()).await?;
     let reports = subjects.iter().zip(&measurements);
-    let reports = reports.map(|((names, _), measured)| Report::new(names.clone(), device.clone(), plan.warmup, measured, peaks, each));
+    let reports =
+        reports.map(|((names, _), measured)| ProfileReport::new(names.clone(), device.clone(), plan.warmup, measured, peaks, each));
     Ok((reports.collect::<Result<_, _>>()?, measurements.pop()))
 }
 
-fn show(common: &Common, arguments: &Profile, reports: Vec<Report>) -> Done {
+fn show(common: &Common, arguments: &Profile, reports: Vec<ProfileReport>) -> Done {
     let base = arguments.compare.as_deref().map(load).transpose()?;
     if let (Some(path), Some(report)) = (&arguments.roofline, reports.last()) {
         write(path, &roofline(report))?;
@@ -295,7 +296,7 @@ fn show(common: &Common, arguments: &Profile, reports: Vec<Report>) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(path: &Path) -> Result<Report, Failure> {
+fn load(path: &Path) -> Result<ProfileReport, Failure> {
     let failure = |reason: String| Failure(format!("{}: {reason}; give what 'mcsan profile --json' has written", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| failure(format!("is no profile ({error})")))

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::cost::ModuleCost;
-use crate::profile::{Bound, Figures, Line, Report, SweepReport};
+use crate::profile::{Bound, Figures, Line, ProfileReport, SweepReport};
 use crate::train::Metrics;
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
@@ -54,7 +54,7 @@ pub fn details(metrics: &Metrics) -> String {
 }
 
 /// A profile: a line a kernel, slowest first, then where the rest of a step's time is; with each dispatch where it was kept.
-pub fn profile(report: &Report) -> String {
+pub fn profile(report: &ProfileReport) -> String {
     let mut text = String::new();
     let clock = if report.clock == "wall" { "the wall clock" } else { "the device's timestamps" };
     // Writing to a string cannot fail.

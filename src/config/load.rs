@@ -90,7 +90,7 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ClassWeights, Variant, keys};
+    use crate::config::{ClassWeights, ModelVariant, keys};
 
     fn load(assignments: &[&str]) -> Result<Config, ConfigError> {
         Config::default().assign(&assignments.iter().map(|text| text.to_string()).collect::<Vec<_>>())
@@ -102,7 +102,7 @@ mod tests {
             ["model.layers=3", "model.variant=no_self", "model.attention_bias=false", "train.class_weights=[1, 2.5]", "train.lr=1"];
         let settings = load(&assignments).unwrap().settings;
         assert_eq!(settings.model.layers, 3);
-        assert_eq!(settings.model.variant, Variant::NoSelf);
+        assert_eq!(settings.model.variant, ModelVariant::NoSelf);
         assert!(!settings.model.attention_bias);
         assert_eq!(settings.train.class_weights, ClassWeights::List(vec![1.0, 2.5]));
         assert_eq!(settings.train.lr, 1.0);

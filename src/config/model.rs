@@ -6,7 +6,7 @@ use crate::base::numbers::{Activation, MAX_LSTM_HIDDEN};
 
 choices! {
     /// Which modules the network has: the rows of the paper's Table 3.
-    pub enum Variant {
+    pub enum ModelVariant {
         /// Cross and self modules in parallel.
         Full = "full",
         /// Without the acoustic modality.
@@ -38,7 +38,7 @@ settings! {
     /// Settings of the network.
     pub struct ModelSettings in "model" {
         /// which modules the network has (the paper's Table 3)
-        variant: Variant = Variant::Full;
+        variant: ModelVariant = ModelVariant::Full;
         /// layers of every cross and self module, the paper's N
         layers: usize = 1; at_least(1);
         /// width d of the network and hidden size of each LSTM direction

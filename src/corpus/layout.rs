@@ -7,7 +7,7 @@ use super::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess
 
 /// A corpus layout with what can be chosen about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Layout {
+pub enum CorpusLayout {
     Iemocap(IemocapClasses),
     Meld,
     Emodb,
@@ -20,7 +20,7 @@ pub enum Layout {
     },
 }
 
-impl Layout {
+impl CorpusLayout {
     /// Reads the corpus of this layout at `path`.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 //! | [`manifest`] | a CSV with a line for each utterance |
 //! | [`list`] | a CSV of utterances without labels, to be predicted |
 //!
-//! [`Layout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
+//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub mod split;
 mod table;
 
 pub use error::CorpusError;
-pub use layout::Layout;
+pub use layout::CorpusLayout;
 
 pub use crate::base::utterances::{LeftOut, Split};
 

@@ -16,7 +16,7 @@ use super::page;
 use super::spec::{self, Identity};
 use super::statistics::{PairedT, Spread, mcnemar, paired_t};
 use super::table::{Cell, Column, Results, Table};
-use crate::config::{Config, Settings, Variant};
+use crate::config::{Config, ModelVariant, Settings};
 use crate::dataset::Dataset;
 use crate::report::{Confusion, Intervals};
 use crate::train::{Evaluation, Metrics};
@@ -85,17 +85,17 @@ impl Row {
     }
 
     /// What the row changes.
-    fn network(self) -> (Variant, usize) {
+    fn network(self) -> (ModelVariant, usize) {
         match self {
-            Self::Full => (Variant::Full, 1),
-            Self::NoAudio => (Variant::NoAudio, 1),
-            Self::NoText => (Variant::NoText, 1),
-            Self::NoSelf => (Variant::NoSelf, 1),
-            Self::NoCross => (Variant::NoCross, 1),
-            Self::CrossSelf => (Variant::CrossSelf, 1),
-            Self::SelfCross => (Variant::SelfCross, 1),
-            Self::N2 => (Variant::Full, 2),
-            Self::N3 => (Variant::Full, 3),
+            Self::Full => (ModelVariant::Full, 1),
+            Self::NoAudio => (ModelVariant::NoAudio, 1),
+            Self::NoText => (ModelVariant::NoText, 1),
+            Self::NoSelf => (ModelVariant::NoSelf, 1),
+            Self::NoCross => (ModelVariant::NoCross, 1),
+            Self::CrossSelf => (ModelVariant::CrossSelf, 1),
+            Self::SelfCross => (ModelVariant::SelfCross, 1),
+            Self::N2 => (ModelVariant::Full, 2),
+            Self::N3 => (ModelVariant::Full, 3),
         }
     }
 

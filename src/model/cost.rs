@@ -109,7 +109,7 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
 mod tests {
     use super::*;
     use crate::base::streams::{AUDIO, StreamShape, TEXT};
-    use crate::config::Variant;
+    use crate::config::ModelVariant;
 
     fn iemocap() -> Dimensions {
         let (audio, text) = (StreamShape::Frames { columns: 40 }, StreamShape::Tokens { width: 300, learned: None });
@@ -137,9 +137,9 @@ mod tests {
     #[test]
     fn every_parameter_belongs_to_a_module_and_a_variant_has_no_others() {
         let of = |variant| modules(&ModelSettings { variant, ..Default::default() }, &iemocap(), 450, 15);
-        assert_eq!(of(Variant::Full).iter().map(|module| module.parameters).sum::<usize>(), 1_628_935);
+        assert_eq!(of(ModelVariant::Full).iter().map(|module| module.parameters).sum::<usize>(), 1_628_935);
         let names = |variant| of(variant).into_iter().map(|module| module.name).collect::<Vec<_>>();
-        assert_eq!(names(Variant::NoText), ["audio_encoder", "self_audio", "classifier"]);
-        assert_eq!(names(Variant::NoSelf), ["audio_encoder", "text_encoder", "cross", "classifier"]);
+        assert_eq!(names(ModelVariant::NoText), ["audio_encoder", "self_audio", "classifier"]);
+        assert_eq!(names(ModelVariant::NoSelf), ["audio_encoder", "text_encoder", "cross", "classifier"]);
     }
 }

@@ -8,14 +8,14 @@ use super::parameters::{Block, Initial, Parameters};
 use super::{Dimensions, Model};
 use crate::backend::Backend;
 use crate::base::streams::{AUDIO, Reading, TEXT};
-use crate::config::{ModelSettings, Scale, Variant};
+use crate::config::{ModelSettings, ModelVariant, Scale};
 use crate::tape::Var;
 
 /// MCSAN: encoders, cross and self modules, classifier.
 #[derive(Debug, Clone)]
 pub struct Mcsan {
     parameters: Parameters,
-    variant: Variant,
+    variant: ModelVariant,
     audio: Option<AudioEncoder>,
     text: Option<TextEncoder>,
     cross: Vec<CrossLayer>,
@@ -128,18 +128,18 @@ impl Mcsan {
     /// The sequences that are pooled (18), in the order of the classifier's input.
     fn fuse<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Vec<Sequence<'a, B>> {
         let pairs = match self.variant {
-            Variant::Full | Variant::NoAudio | Variant::NoText => {
+            ModelVariant::Full | ModelVariant::NoAudio | ModelVariant::NoText => {
                 // Both modules take the encoders' outputs with the same position embedding.
                 let positioned = pair.positioned(pass, "positions");
                 vec![self.cross_layers(pass, &positioned), self.self_layers(pass, &positioned)]
             }
-            Variant::NoSelf => vec![self.cross_module(pass, pair)],
-            Variant::NoCross => vec![self.self_modules(pass, pair)],
-            Variant::CrossSelf => {
+            ModelVariant::NoSelf => vec![self.cross_module(pass, pair)],
+            ModelVariant::NoCross => vec![self.self_modules(pass, pair)],
+            ModelVariant::CrossSelf => {
                 let crossed = self.cross_module(pass, pair);
                 vec![self.self_modules(pass, crossed)]
             }
-            Variant::SelfCross => {
+            ModelVariant::SelfCross => {
                 let reflected = self.self_modules(pass, pair);
                 vec![self.cross_module(pass, reflected)]
             }
@@ -233,7 +233,7 @@ impl TextEncoder {
 }
 
 /// Which modules a variant has.
-impl Variant {
+impl ModelVariant {
     /// Whether it has the audio encoder.
     pub fn has_audio(self) -> bool {
         self != Self::NoAudio

@@ -6,7 +6,7 @@ use super::proto::Attribute::{Integer, Integers};
 use super::proto::{Element, Size};
 use crate::base::numbers::Activation;
 use crate::base::streams::{AUDIO, TEXT};
-use crate::config::Variant;
+use crate::config::ModelVariant;
 use crate::dataset::SHORTEST_UTTERANCE;
 
 /// Audio and text, `[rows, hidden]` each.
@@ -48,18 +48,18 @@ impl Writer<'_> {
     /// The sequences that are pooled (18), in the order of the classifier's input.
     fn fuse(&mut self, pair: Pair) -> Vec<Value> {
         let pairs = match self.settings.variant {
-            Variant::Full | Variant::NoAudio | Variant::NoText => {
+            ModelVariant::Full | ModelVariant::NoAudio | ModelVariant::NoText => {
                 let positioned = self.both_positioned(pair);
                 let crossed = self.cross_layers(Pair { audio: positioned.audio.clone(), text: positioned.text.clone() });
                 vec![crossed, self.self_layers(positioned)]
             }
-            Variant::NoSelf => vec![self.cross_module(pair)],
-            Variant::NoCross => vec![self.self_modules(pair)],
-            Variant::CrossSelf => {
+            ModelVariant::NoSelf => vec![self.cross_module(pair)],
+            ModelVariant::NoCross => vec![self.self_modules(pair)],
+            ModelVariant::CrossSelf => {
                 let crossed = self.cross_module(pair);
                 vec![self.self_modules(crossed)]
             }
-            Variant::SelfCross => {
+            ModelVariant::SelfCross => {
                 let reflected = self.self_modules(pair);
                 vec![self.cross_module(reflected)]
             }

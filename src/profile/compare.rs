@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::report::{Report, Row, Spread};
+use super::report::{ProfileReport, Row, Spread};
 
 /// A kernel, or the step as a whole, then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,8 +18,8 @@ pub struct Change {
 }
 
 /// The step, then every kernel of either profile, by its larger time.
-pub fn compare(base: &Report, now: &Report) -> Vec<Change> {
-    let spread = |report: &Report, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
+pub fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
+    let spread = |report: &ProfileReport, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
     let gone = base.kernels.iter().filter(|row| spread(now, &row.name).is_none());
     let name = |row: &Row| row.name.clone();
     let names = now.kernels.iter().map(name).chain(gone.map(name));

@@ -2,7 +2,7 @@
 //!
 //! A piece of work ([`work`]: a training step, inference, the front-end, one kernel alone) runs on a [`Profiled`] backend,
 //! first untouched for its wall time and then with its kernels timed ([`measure()`]): by the device's timestamps, or by the wall
-//! clock where there are none. A [`Report`] groups the dispatches and compares their FLOP and bytes with the device's own
+//! clock where there are none. A [`ProfileReport`] groups the dispatches and compares their FLOP and bytes with the device's own
 //! [`Peaks`]; a [`Sweep`] shows how a step's cost grows with a size of its batch. All wall clocks of this crate's profiles are here; the backends only carry them.
 
 mod compare;
@@ -18,7 +18,7 @@ pub mod work;
 pub use compare::{Change, compare};
 pub use measure::{Measurement, Phase, Plan, Profiled, REPEATS, Step, Stopwatch, measure};
 pub use peaks::{Bound, Peaks, measure_peaks};
-pub use report::{Dispatch, Figures, Report, ReportError, Row, Spread};
+pub use report::{Dispatch, Figures, ProfileReport, Row, Spread};
 pub use roofline::roofline;
 pub use sweep::{Line, Point, Size, Sweep, SweepReport, sweep};
 pub use sweep_plot::sweep_plot;

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::measure::{Measurement, Step};
 use super::peaks::{Bound, Peaks};
+use super::work::ProfileError;
 use crate::backend::Execution;
 use crate::backend::gpu::{Counters, Timing};
-use crate::base::remedy::{Remedied, Remedy};
 
 /// Milliseconds of several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -100,9 +100,9 @@ pub struct Dispatch {
     pub figures: Figures,
 }
 
-/// A profile.
+/// A profile: its kernels, the slowest first, against the device's peaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct ProfileReport {
     pub device: Value,
     /// What was done: `train`, `inference`, `prepare` or a kernel's name.
     pub what: String,
@@ -136,24 +136,11 @@ pub struct Report {
     pub each: Vec<Dispatch>,
 }
 
-/// What a report cannot be made of.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ReportError {
-    #[error("step {step} ran {found} kernels where the first ran {expected}")]
-    Unequal { step: usize, found: usize, expected: usize },
-}
-
-impl Remedied for ReportError {
-    fn remedies(&self) -> Vec<Remedy> {
-        vec![Remedy::advice("profile a batch that is the same every time")]
-    }
-}
-
-impl Report {
+impl ProfileReport {
     /// Sums a measurement up; `each` keeps every dispatch.
     ///
     /// # Errors
-    /// [`ReportError`].
+    /// [`ProfileError::UnequalSteps`].
     pub fn new(
         [what, on]: [String; 2],
         device: Value,
@@ -161,12 +148,12 @@ impl Report {
         measured: &Measurement,
         peaks: Peaks,
         each: bool,
-    ) -> Result<Self, ReportError> {
+    ) -> Result<Self, ProfileError> {
         let first: &[Execution] = measured.steps.first().map_or(&[], |step| &step.executions.runs);
         for (place, step) in measured.steps.iter().enumerate() {
             let found = step.executions.runs.len();
             if found != first.len() {
-                return Err(ReportError::Unequal { step: place + 1, found, expected: first.len() });
+                return Err(ProfileError::UnequalSteps { step: place + 1, found, expected: first.len() });
             }
         }
         let mut groups: Vec<(String, Vec<usize>)> = Vec::new();

@@ -1,7 +1,7 @@
 //! The roofline: each kernel's GFLOP/s over its FLOP a byte, under the two roofs, both axes logarithmic.
 
 use super::peaks::Bound;
-use super::report::Report;
+use super::report::ProfileReport;
 use crate::picture::svg::{Anchor, Svg};
 
 const SIZE: [f64; 2] = [900.0, 560.0];
@@ -47,7 +47,7 @@ impl Axis {
 }
 
 /// The picture as SVG. A dot's area is the kernel's share of the time.
-pub fn roofline(report: &Report) -> String {
+pub fn roofline(report: &ProfileReport) -> String {
     let [left, top, right, bottom] = PLOT;
     let peaks = report.peaks;
     let ridge = peaks.gflops / peaks.gbytes_per_s;

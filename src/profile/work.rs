@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::measure::{Measurement, Plan, Profiled, Stopwatch, measure};
-use super::report::ReportError;
 use crate::audio::mfcc::{MfccError, MfccSettings, SAMPLE_RATE};
 use crate::audio::{AudioError, decode};
 use crate::backend::{Backend, BackendError, MfccTables};
@@ -27,8 +26,16 @@ pub enum ProfileError {
     Backend(#[from] BackendError),
     #[error(transparent)]
     Train(#[from] TrainError),
-    #[error(transparent)]
-    Report(#[from] ReportError),
+    /// The dispatches of its steps cannot be laid over one another.
+    #[error("step {step} ran {found} kernels where the first ran {expected}")]
+    UnequalSteps {
+        /// From 1.
+        step: usize,
+        /// Kernels that it ran.
+        found: usize,
+        /// Those that the first step ran.
+        expected: usize,
+    },
     #[error(transparent)]
     FrontEnd(#[from] MfccError),
     #[error(transparent)]
@@ -40,7 +47,7 @@ impl Remedied for ProfileError {
         match self {
             Self::Backend(error) => error.remedies(),
             Self::Train(error) => error.remedies(),
-            Self::Report(error) => error.remedies(),
+            Self::UnequalSteps { .. } => vec![Remedy::advice("profile a batch that is the same every time")],
             Self::FrontEnd(error) => error.remedies(),
             Self::Audio(error) => error.remedies(),
         }

@@ -14,12 +14,12 @@ mod variants;
 
 use mcsan::backend::gpu::shader::{self, SHADERS};
 
-use generate::{Shader, Variant};
+use generate::{Shader, VariantModule};
 use variants::{Variants, rust_name};
 
 /// Rust of a shader made of texts by their variants' names.
 fn generated<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Result<String, String> {
-    let variants = texts.map(|(name, source)| Variant::new(name, source.into())).collect::<Result<Vec<_>, _>>();
+    let variants = texts.map(|(name, source)| VariantModule::new(name, source.into())).collect::<Result<Vec<_>, _>>();
     let shader = variants.map(|variants| Shader { name: "product".into(), variants });
     shader.and_then(|shader| shader.generate()).map_err(|failure| failure.to_string())
 }
@@ -55,7 +55,7 @@ fn a_variants_name_leads_to_its_text_and_to_its_tile() {
     ];
     assert_eq!(tiles.len(), shader::linear::SHADER.variants.len());
     for (variant, name, [rows, columns], workgroup) in tiles {
-        let record: &shader::Variant = variant.into();
+        let record: &shader::ShaderVariant = variant.into();
         assert_eq!((record.name, variant.tile_rows(), variant.tile_columns(), variant.workgroup()), (name, rows, columns, workgroup));
         let constants = reflect::constants(&super::parse(record.source).0);
         assert_eq!(["TILE_ROWS", "TILE_COLUMNS", "WORKGROUP"].map(|name| constants[name]), [rows, columns, workgroup], "{name}");

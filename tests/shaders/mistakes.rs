@@ -4,7 +4,7 @@
 //! where no case goes round a loop twice. On hardware nothing is promised, since more of a workgroup may run in step. A variant with
 //! a need is tried on the device as it is, one without on the device without optional features, where it is the one that runs.
 
-use mcsan::backend::gpu::shader::{SHADERS, Shader, Variant};
+use mcsan::backend::gpu::shader::{SHADERS, Shader, ShaderVariant};
 use mcsan::backend::gpu::{Checking, Gpu};
 use mcsan::check::{Case, Expected, Kernel, check_against};
 
@@ -19,7 +19,7 @@ const IN_STEP: [&str; 1] = ["residual_norm"];
 const BARRIER: &str = "workgroupBarrier();";
 
 /// A variant without its barrier of the given number.
-fn without(variant: &Variant, number: usize) -> String {
+fn without(variant: &ShaderVariant, number: usize) -> String {
     let (place, _) = variant.source.match_indices(BARRIER).nth(number).expect("the barrier is there");
     format!("{}{}", &variant.source[..place], &variant.source[place + BARRIER.len()..])
 }
@@ -29,7 +29,7 @@ fn passes(gpu: &Gpu, (case, expected): &(Case, Expected)) -> bool {
 }
 
 /// Which of a variant's barriers may go without a case noticing.
-fn unnoticed(gpu: &mut Gpu, shader: &'static Shader, variant: &'static Variant, cases: &[(Case, Expected)]) -> Vec<usize> {
+fn unnoticed(gpu: &mut Gpu, shader: &'static Shader, variant: &'static ShaderVariant, cases: &[(Case, Expected)]) -> Vec<usize> {
     let count = variant.source.matches(BARRIER).count();
     let missed = (0..count).filter(|&barrier| {
         gpu.substitute(shader, variant, without(variant, barrier));
@@ -41,7 +41,7 @@ fn unnoticed(gpu: &mut Gpu, shader: &'static Shader, variant: &'static Variant, 
 }
 
 /// Whether no workgroup of a variant is wider than a vector.
-fn is_one_vector(variant: &Variant) -> bool {
+fn is_one_vector(variant: &ShaderVariant) -> bool {
     variant.footprints.iter().all(|footprint| footprint.workgroup_size.iter().product::<u32>() <= VECTOR)
 }
 
@@ -75,6 +75,6 @@ fn a_missing_barrier_fails_its_kernels_comparison() {
 }
 
 /// Whether a case runs a variant.
-fn runs(gpu: &Gpu, case: &(Case, Expected), shader: &Shader, variant: &Variant) -> bool {
+fn runs(gpu: &Gpu, case: &(Case, Expected), shader: &Shader, variant: &ShaderVariant) -> bool {
     passes(gpu, case) && gpu.variants_run().contains(&(shader.name, variant.name))
 }

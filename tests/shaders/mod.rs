@@ -22,15 +22,15 @@ mod tint;
 mod tools;
 mod translation;
 
-use mcsan::backend::gpu::shader::{Entry, SHADERS, Shader, Variant};
+use mcsan::backend::gpu::shader::{Entry, SHADERS, Shader, ShaderVariant};
 
 /// Every variant of every shader.
-pub fn variants() -> impl Iterator<Item = (&'static Shader, &'static Variant)> {
+pub fn variants() -> impl Iterator<Item = (&'static Shader, &'static ShaderVariant)> {
     SHADERS.iter().flat_map(|shader| shader.variants.iter().map(move |variant| (*shader, variant)))
 }
 
 /// Every entry point of every variant of every shader, with the name that failures go by.
-pub fn entries() -> impl Iterator<Item = (String, &'static Variant, &'static Entry)> {
+pub fn entries() -> impl Iterator<Item = (String, &'static ShaderVariant, &'static Entry)> {
     variants().flat_map(|(shader, variant)| {
         shader.entries.iter().map(move |entry| (format!("{}.{} {}", shader.name, variant.name, entry.name), variant, *entry))
     })

@@ -1,7 +1,7 @@
 //! Optional features: found in the WGSL, compared with what an adapter offers, and a variant that lacks one refused.
 
 use mcsan::backend::BackendError;
-use mcsan::backend::gpu::shader::{Shader, Variant};
+use mcsan::backend::gpu::shader::{Shader, ShaderVariant};
 use mcsan::backend::gpu::{Capabilities, Requirement, check_requirements};
 use wgpu::CooperativeScalarType::{F16, F32};
 
@@ -58,8 +58,8 @@ fn a_variant_that_lacks_a_feature_is_refused_by_name() {
     static SHADER: Shader = Shader {
         name: "product",
         variants: &[
-            Variant { name: "matrices", source: "", requirements: &[Requirement::F16, MATRIX], footprints: &[] },
-            Variant { name: "portable", source: "", requirements: &[], footprints: &[] },
+            ShaderVariant { name: "matrices", source: "", requirements: &[Requirement::F16, MATRIX], footprints: &[] },
+            ShaderVariant { name: "portable", source: "", requirements: &[], footprints: &[] },
         ],
         entries: &[],
     };

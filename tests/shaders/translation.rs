@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use mcsan::backend::gpu::Requirement;
-use mcsan::backend::gpu::shader::{Entry, Variant};
+use mcsan::backend::gpu::shader::{Entry, ShaderVariant};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::ModuleInfo;
@@ -23,7 +23,7 @@ fn policies(checks: bool) -> BoundsCheckPolicies {
 }
 
 /// Calls a translator for every entry point, with its module specialised as wgpu does, with checks and without.
-fn each(mut translate: impl FnMut(&str, &Variant, &Entry, &Module, &ModuleInfo, bool)) {
+fn each(mut translate: impl FnMut(&str, &ShaderVariant, &Entry, &Module, &ModuleInfo, bool)) {
     for (name, variant, entry) in entries() {
         let (module, info) = parse(variant.source);
         let stage = Some((ShaderStage::Compute, entry.name));
@@ -36,17 +36,17 @@ fn each(mut translate: impl FnMut(&str, &Variant, &Entry, &Module, &ModuleInfo, 
 }
 
 /// Whether a variant works with cooperative matrices, which Vulkan has from SPIR-V 1.6 on, Metal from 2.3, and the others not.
-fn uses_matrices(variant: &Variant) -> bool {
+fn uses_matrices(variant: &ShaderVariant) -> bool {
     variant.requirements.iter().any(|need| matches!(need, Requirement::CooperativeMatrix { .. }))
 }
 
 /// Whether a variant works across subgroups, which the oldest Vulkan and DX12 have not.
-fn uses_subgroups(variant: &Variant) -> bool {
+fn uses_subgroups(variant: &ShaderVariant) -> bool {
     variant.requirements.contains(&Requirement::Subgroups)
 }
 
 /// Whether a variant works on 64-bit integers, which naga writes for no GL and glslang's HLSL does not know.
-fn uses_int64(variant: &Variant) -> bool {
+fn uses_int64(variant: &ShaderVariant) -> bool {
     variant.requirements.contains(&Requirement::Int64)
 }
 

@@ -16,7 +16,7 @@ impl<T: Real> Run<Attention<Self, CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &Attention<Self, CpuTensor<T>>) -> (CpuTensor<T>, AttentionKept<CpuTensor<T>>) {
         let (queries, keys, values) = (of.queries.values(), of.keys.values(), of.values.values());
         let operands = Operands { queries: &queries, keys: &keys, values: &values };
-        let (output, log_sum_exp) = forward(operands, Layout::of(of));
+        let (output, log_sum_exp) = forward(operands, AttentionShape::of(of));
         let output = CpuTensor::new(output, of.queries.shape());
         let log_sum_exp = CpuTensor::new(log_sum_exp, [of.queries.rows(), of.heads]);
         (output.clone(), AttentionKept { output, log_sum_exp })
@@ -34,7 +34,7 @@ impl<T: Real> Differentiate<Attention<Self, CpuTensor<T>>> for Cpu<T> {
         let gradients = {
             let (queries, keys, values) = (of.queries.values(), of.keys.values(), of.values.values());
             let operands = Operands { queries: &queries, keys: &keys, values: &values };
-            backward(&dy.values(), operands, &kept.output.values(), &kept.log_sum_exp.values(), Layout::of(of))
+            backward(&dy.values(), operands, &kept.output.values(), &kept.log_sum_exp.values(), AttentionShape::of(of))
         };
         for (sink, gradient) in [&sinks.queries, &sinks.keys, &sinks.values].into_iter().zip(gradients) {
             Sink::store_in(sink, gradient);
@@ -44,7 +44,7 @@ impl<T: Real> Differentiate<Attention<Self, CpuTensor<T>>> for Cpu<T> {
 
 /// Which rows attend to which, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Layout<'a> {
+pub struct AttentionShape<'a> {
     /// `[batch + 1]`
     pub query_offsets: &'a [u32],
     /// `[batch + 1]`
@@ -72,59 +72,66 @@ struct Head {
 }
 
 /// Returns `o: [query rows, d]` and the log-sum-exp `[query rows, heads]`.
-pub fn forward<T: Real>(operands: Operands<T>, layout: Layout) -> (Vec<T>, Vec<T>) {
-    let heads = layout.heads();
-    let results: Vec<_> = heads.par_iter().map(|head| head_forward(operands, layout, head)).collect();
+pub fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> (Vec<T>, Vec<T>) {
+    let heads = shape.heads();
+    let results: Vec<_> = heads.par_iter().map(|head| head_forward(operands, shape, head)).collect();
     let mut output = vec![T::zero(); operands.queries.len()];
-    let mut log_sum_exp = vec![T::zero(); operands.queries.len() / layout.width * layout.heads];
+    let mut log_sum_exp = vec![T::zero(); operands.queries.len() / shape.width * shape.heads];
     for (head, (block, sums)) in heads.iter().zip(&results) {
-        scatter(block, &mut output, layout.width, head.queries.start, head.columns.clone());
-        scatter(sums, &mut log_sum_exp, layout.heads, head.queries.start, head.index..head.index + 1);
+        scatter(block, &mut output, shape.width, head.queries.start, head.columns.clone());
+        scatter(sums, &mut log_sum_exp, shape.heads, head.queries.start, head.index..head.index + 1);
     }
     (output, log_sum_exp)
 }
 
 /// `dy, output: [query rows, d]`, `log_sum_exp: [query rows, heads]` → gradients of queries, keys and values.
-pub fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], layout: Layout) -> [Vec<T>; 3] {
-    let heads = layout.heads();
-    let results: Vec<_> = heads.par_iter().map(|head| head_backward(dy, operands, output, log_sum_exp, layout, head)).collect();
+pub fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], shape: AttentionShape) -> [Vec<T>; 3] {
+    let heads = shape.heads();
+    let results: Vec<_> = heads.par_iter().map(|head| head_backward(dy, operands, output, log_sum_exp, shape, head)).collect();
     let mut gradients = [operands.queries, operands.keys, operands.values].map(|operand| vec![T::zero(); operand.len()]);
     for (head, blocks) in heads.iter().zip(&results) {
         let first_rows = [head.queries.start, head.keys.start, head.keys.start];
         for ((gradient, block), first) in gradients.iter_mut().zip(blocks).zip(first_rows) {
-            scatter(block, gradient, layout.width, first, head.columns.clone());
+            scatter(block, gradient, shape.width, first, head.columns.clone());
         }
     }
     gradients
 }
 
-fn head_forward<T: Real>(operands: Operands<T>, layout: Layout, head: &Head) -> (Vec<T>, Vec<T>) {
-    let [q, k, v] = head.views(operands, layout.width);
+fn head_forward<T: Real>(operands: Operands<T>, shape: AttentionShape, head: &Head) -> (Vec<T>, Vec<T>) {
+    let [q, k, v] = head.views(operands, shape.width);
     let (queries, keys) = (head.queries.len(), head.keys.len());
     if keys == 0 {
         return (vec![T::zero(); queries * head.columns.len()], vec![T::neg_infinity(); queries]);
     }
     let mut weights = product(q, k.transposed());
-    let scale = T::of(layout.scale);
+    let scale = T::of(shape.scale);
     let sums = weights.chunks_exact_mut(keys).map(|row| softmax(row, scale));
     let sums = sums.collect();
     (product(View::new(&weights, keys), v), sums)
 }
 
-fn head_backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], layout: Layout, head: &Head) -> [Vec<T>; 3] {
-    let [q, k, v] = head.views(operands, layout.width);
+fn head_backward<T: Real>(
+    dy: &[T],
+    operands: Operands<T>,
+    output: &[T],
+    log_sum_exp: &[T],
+    shape: AttentionShape,
+    head: &Head,
+) -> [Vec<T>; 3] {
+    let [q, k, v] = head.views(operands, shape.width);
     let keys = head.keys.len();
     if keys == 0 {
         return [vec![T::zero(); head.queries.len() * head.columns.len()], Vec::new(), Vec::new()];
     }
-    let scale = T::of(layout.scale);
-    let block = |values| View::new(values, layout.width).rows(head.queries.clone()).columns(head.columns.clone());
+    let scale = T::of(shape.scale);
+    let block = |values| View::new(values, shape.width).rows(head.queries.clone()).columns(head.columns.clone());
     let mut weights = product(q, k.transposed());
     let mut dscores = product(block(dy), v.transposed());
     for ((row, weights), ds) in head.queries.clone().zip(weights.chunks_exact_mut(keys)).zip(dscores.chunks_exact_mut(keys)) {
-        let columns = row * layout.width + head.columns.start..row * layout.width + head.columns.end;
+        let columns = row * shape.width + head.columns.start..row * shape.width + head.columns.end;
         let delta = dy[columns.clone()].iter().zip(&output[columns]).map(|(&dy, &o)| dy * o).sum::<T>();
-        let log_sum_exp = log_sum_exp[row * layout.heads + head.index];
+        let log_sum_exp = log_sum_exp[row * shape.heads + head.index];
         scores_back(weights, ds, [scale, log_sum_exp, delta]);
     }
     let (p, ds) = (View::new(&weights, keys), View::new(&dscores, keys));
@@ -164,7 +171,7 @@ fn scatter<T: Real>(block: &[T], target: &mut [T], width: usize, first: usize, c
     }
 }
 
-impl<'a> Layout<'a> {
+impl<'a> AttentionShape<'a> {
     pub(super) fn of<T: Real>(of: &'a Attention<Cpu<T>, CpuTensor<T>>) -> Self {
         Self {
             query_offsets: &of.query_rows.offsets,
@@ -176,7 +183,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-impl Layout<'_> {
+impl AttentionShape<'_> {
     /// Every head of every utterance.
     fn heads(self) -> Vec<Head> {
         let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;

@@ -21,10 +21,10 @@ use crate::base::parallel::*;
 
 impl<T: Real> Run<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &Bilstm<Self, CpuTensor<T>>) -> (CpuTensor<T>, LstmKept<CpuTensor<T>>) {
-        let layout = layout(of);
+        let shape = shape(of);
         let weights = of.weights.map(CpuTensor::values);
-        let computed = forward(&of.x.values(), layout, &weights.map(|values| &**values));
-        let matrix = |values: Vec<T>, width: usize| CpuTensor::new(values, [of.x.rows(), width * layout.hidden]);
+        let computed = forward(&of.x.values(), shape, &weights.map(|values| &**values));
+        let matrix = |values: Vec<T>, width: usize| CpuTensor::new(values, [of.x.rows(), width * shape.hidden]);
         let kept = LstmKept { gates: matrix(computed.gates, 8), cells: matrix(computed.cells, 2), previous: matrix(computed.previous, 2) };
         (matrix(computed.y, 1), kept)
     }
@@ -41,8 +41,8 @@ impl<T: Real> Differentiate<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
         let computed = {
             let weights = of.weights.map(CpuTensor::values);
             let (gates, cells, previous) = (kept.gates.values(), kept.cells.values(), kept.previous.values());
-            let saved = Saved { gates: &gates, cells: &cells, previous: &previous };
-            backward(&dy.values(), &of.x.values(), layout(of), &weights.map(|values| &**values), saved, sinks.x.is_some())
+            let saved = LstmSaved { gates: &gates, cells: &cells, previous: &previous };
+            backward(&dy.values(), &of.x.values(), shape(of), &weights.map(|values| &**values), saved, sinks.x.is_some())
         };
         let LstmWeights { input, recurrent, bias_input, bias_recurrent } = computed.weights;
         Sink::store_in(&sinks.weights.input, input);
@@ -55,9 +55,9 @@ impl<T: Real> Differentiate<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
     }
 }
 
-fn layout<T: Real>(of: &Bilstm<Cpu<T>, CpuTensor<T>>) -> Layout<'_> {
+fn shape<T: Real>(of: &Bilstm<Cpu<T>, CpuTensor<T>>) -> LstmShape<'_> {
     let hidden = of.weights.recurrent.columns();
-    Layout { inputs: of.x.columns(), hidden, offsets: &of.rows.offsets, precision: of.precision }
+    LstmShape { inputs: of.x.columns(), hidden, offsets: &of.rows.offsets, precision: of.precision }
 }
 
 const DIRECTIONS: usize = 2;
@@ -67,7 +67,7 @@ const GROUP: usize = 8;
 
 /// What a layer computes with: sizes and the sequences' rows.
 #[derive(Debug, Clone, Copy)]
-pub struct Layout<'a> {
+pub struct LstmShape<'a> {
     pub inputs: usize,
     pub hidden: usize,
     /// `[batch + 1]`
@@ -77,7 +77,7 @@ pub struct Layout<'a> {
 }
 
 /// Results of the way forward; the last three are kept for the way back.
-pub struct Forward<T> {
+pub struct LstmForward<T> {
     /// `[rows, H]`
     pub y: Vec<T>,
     /// `[rows, 2 · 4H]`: after their sigmoid or tanh.
@@ -90,14 +90,14 @@ pub struct Forward<T> {
 
 /// What the way back reads of the way forward.
 #[derive(Debug, Clone, Copy)]
-pub struct Saved<'a, T> {
+pub struct LstmSaved<'a, T> {
     pub gates: &'a [T],
     pub cells: &'a [T],
     pub previous: &'a [T],
 }
 
 /// Gradients of a layer.
-pub struct Gradients<T> {
+pub struct LstmGradients<T> {
     /// `[rows, inputs]`
     pub x: Option<Vec<T>>,
     pub weights: LstmWeights<Vec<T>>,
@@ -130,8 +130,8 @@ struct RunningBack<'a, T> {
 }
 
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
-pub fn forward<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>) -> Forward<T> {
-    let Layout { inputs, hidden: h, offsets, precision } = layout;
+pub fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<&[T]>) -> LstmForward<T> {
+    let LstmShape { inputs, hidden: h, offsets, precision } = shape;
     let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
     let rows = offsets.last().map_or(0, |&rows| rows as usize);
     let bias: Vec<T> = weights.bias_input.iter().zip(weights.bias_recurrent).map(|(&a, &b)| a + b).collect();
@@ -151,12 +151,19 @@ pub fn forward<T: Real>(x: &[T], layout: Layout, weights: &LstmWeights<&[T]>) ->
             run(group, weight, h, direction);
         }
     });
-    Forward { y, gates, cells, previous }
+    LstmForward { y, gates, cells, previous }
 }
 
 /// `dy: [rows, H]`; `wants_x` says whether the gradient of x is asked for.
-pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeights<&[T]>, saved: Saved<T>, wants_x: bool) -> Gradients<T> {
-    let Layout { inputs, hidden: h, offsets, precision } = layout;
+pub fn backward<T: Real>(
+    dy: &[T],
+    x: &[T],
+    shape: LstmShape,
+    weights: &LstmWeights<&[T]>,
+    saved: LstmSaved<T>,
+    wants_x: bool,
+) -> LstmGradients<T> {
+    let LstmShape { inputs, hidden: h, offsets, precision } = shape;
     let width = DIRECTIONS * GATES * h;
     let mut dgates = vec![T::zero(); saved.gates.len()];
     let sequences = split(&mut dgates, offsets, width).zip(offsets.windows(2)).map(|(dgates, rows)| {
@@ -185,7 +192,7 @@ pub fn backward<T: Real>(dy: &[T], x: &[T], layout: Layout, weights: &LstmWeight
         product(g.columns(direction * GATES * h..(direction + 1) * GATES * h).transposed(), previous)
     });
     let bias = column_sums(&dgates, width);
-    Gradients {
+    LstmGradients {
         x: wants_x.then(|| product(g, View::new(&input, inputs))),
         weights: LstmWeights {
             input: product(g.transposed(), View::new(&x, inputs)),

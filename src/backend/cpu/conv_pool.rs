@@ -20,8 +20,8 @@ use crate::base::parallel::*;
 impl<T: Real> Run<ConvPool<Self, CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &ConvPool<Self, CpuTensor<T>>) -> (CpuTensor<T>, ConvPoolKept<Self>) {
         let ConvPool { x, weight, bias, input, output, activation } = of;
-        let layout = Layout { input: &input.offsets, output: &output.offsets };
-        let (y, winners) = forward(&x.values(), layout, &weight.values(), &bias.values(), x.columns(), *activation);
+        let offsets = PoolOffsets { input: &input.offsets, output: &output.offsets };
+        let (y, winners) = forward(&x.values(), offsets, &weight.values(), &bias.values(), x.columns(), *activation);
         let y = CpuTensor::new(y, [output.rows(), bias.len()]);
         (y.clone(), ConvPoolKept { y, winners: winners.into() })
     }
@@ -37,8 +37,8 @@ impl<T: Real> Differentiate<ConvPool<Self, CpuTensor<T>>> for Cpu<T> {
     ) {
         let gradients = backward(
             &dy.values(),
-            Saved { x: &of.x.values(), y: &kept.y.values(), winners: &kept.winners },
-            Layout { input: &of.input.offsets, output: &of.output.offsets },
+            ConvPoolSaved { x: &of.x.values(), y: &kept.y.values(), winners: &kept.winners },
+            PoolOffsets { input: &of.input.offsets, output: &of.output.offsets },
             &of.weight.values(),
             [of.x.columns(), dy.columns()],
             of.activation,
@@ -59,21 +59,21 @@ const WINNERS: usize = 16;
 
 /// Row offsets of the utterances before and after the pool, `[batch + 1]` each.
 #[derive(Debug, Clone, Copy)]
-pub struct Layout<'a> {
+pub struct PoolOffsets<'a> {
     pub input: &'a [u32],
     pub output: &'a [u32],
 }
 
 /// What the way back reads of the way forward: `x`, the result `y` and its winners.
 #[derive(Debug, Clone, Copy)]
-pub struct Saved<'a, T> {
+pub struct ConvPoolSaved<'a, T> {
     pub x: &'a [T],
     pub y: &'a [T],
     pub winners: &'a [u32],
 }
 
 /// Gradients of a ConvBlock.
-pub struct Gradients<T> {
+pub struct ConvPoolGradients<T> {
     /// `[input rows, inputs]`, where asked.
     pub x: Option<Vec<T>>,
     /// `[outputs, inputs · 3]`
@@ -84,9 +84,16 @@ pub struct Gradients<T> {
 
 /// `x: [input rows, inputs]`, `weight: [outputs, inputs · 3]`, `bias: [outputs]` → `y: [output rows, outputs]` and its
 /// winners.
-pub fn forward<T: Real>(x: &[T], layout: Layout, weight: &[T], bias: &[T], inputs: usize, activation: Activation) -> (Vec<T>, Vec<u32>) {
+pub fn forward<T: Real>(
+    x: &[T],
+    offsets: PoolOffsets,
+    weight: &[T],
+    bias: &[T],
+    inputs: usize,
+    activation: Activation,
+) -> (Vec<T>, Vec<u32>) {
     let outputs = bias.len();
-    let patches = patches(x, layout, inputs);
+    let patches = patches(x, offsets, inputs);
     let weight = turned(weight, [inputs, TAPS]);
     let mut convolved = bias.repeat(patches.len() / (inputs * TAPS));
     add_product(View::new(&patches, inputs * TAPS), &Packed::new(View::new(&weight, inputs * TAPS).transposed()), &mut convolved);
@@ -111,20 +118,20 @@ pub fn forward<T: Real>(x: &[T], layout: Layout, weight: &[T], bias: &[T], input
 /// `dy: [output rows, outputs]`; `wants_x` says whether the gradient of x is asked for.
 pub fn backward<T: Real>(
     dy: &[T],
-    saved: Saved<T>,
-    layout: Layout,
+    saved: ConvPoolSaved<T>,
+    offsets: PoolOffsets,
     weight: &[T],
     [inputs, outputs]: [usize; 2],
     activation: Activation,
     wants_x: bool,
-) -> Gradients<T> {
+) -> ConvPoolGradients<T> {
     let dy = gated(dy, (activation == Activation::Relu).then_some(saved.y));
     let g = unpool(&dy, saved.winners, outputs);
-    let patches = patches(saved.x, layout, inputs);
-    Gradients {
+    let patches = patches(saved.x, offsets, inputs);
+    ConvPoolGradients {
         x: wants_x.then(|| {
             let dpatches = product(View::new(&g, outputs), View::new(&turned(weight, [inputs, TAPS]), inputs * TAPS));
-            gather(&dpatches, layout, saved.x.len(), inputs)
+            gather(&dpatches, offsets, saved.x.len(), inputs)
         }),
         weight: turned(&product(View::new(&g, outputs).transposed(), View::new(&patches, inputs * TAPS)), [TAPS, inputs]),
         bias: column_sums(&g, outputs),
@@ -149,10 +156,10 @@ fn turned<T: Real>(weight: &[T], [rows, columns]: [usize; 2]) -> Vec<T> {
 }
 
 /// `[3 · output rows, 3 · inputs]`: what the taps see at each row of the convolution.
-fn patches<T: Real>(x: &[T], layout: Layout, inputs: usize) -> Vec<T> {
-    let [columns, windows] = [inputs * TAPS, layout.output.last().map_or(0, |&rows| rows as usize)];
+fn patches<T: Real>(x: &[T], offsets: PoolOffsets, inputs: usize) -> Vec<T> {
+    let [columns, windows] = [inputs * TAPS, offsets.output.last().map_or(0, |&rows| rows as usize)];
     let mut patches = vec![T::zero(); windows * WINDOW * columns];
-    for (input, output) in layout.utterances() {
+    for (input, output) in offsets.utterances() {
         let (source, target) =
             (&x[input.start * inputs..input.end * inputs], output.start * WINDOW * columns..output.end * WINDOW * columns);
         patches[target].par_chunks_exact_mut(columns).enumerate().for_each(|(row, patch)| {
@@ -180,10 +187,10 @@ fn unpool<T: Real>(dy: &[T], winners: &[u32], outputs: usize) -> Vec<T> {
 }
 
 /// `dx[t] = Σ_k dpatches[t + 1 - k, k]`, over the rows of the convolution that saw row t.
-fn gather<T: Real>(dpatches: &[T], layout: Layout, length: usize, inputs: usize) -> Vec<T> {
+fn gather<T: Real>(dpatches: &[T], offsets: PoolOffsets, length: usize, inputs: usize) -> Vec<T> {
     let columns = inputs * TAPS;
     let mut dx = vec![T::zero(); length];
-    for (input, output) in layout.utterances() {
+    for (input, output) in offsets.utterances() {
         let patches = &dpatches[output.start * WINDOW * columns..output.end * WINDOW * columns];
         dx[input.start * inputs..input.end * inputs].par_chunks_exact_mut(inputs).enumerate().for_each(|(row, dx)| {
             let rows = (0..TAPS).filter_map(|tap| Some((tap, (row + 1).checked_sub(tap)?)));
@@ -195,7 +202,7 @@ fn gather<T: Real>(dpatches: &[T], layout: Layout, length: usize, inputs: usize)
     dx
 }
 
-impl Layout<'_> {
+impl PoolOffsets<'_> {
     /// Rows of each utterance, before and after the pool.
     fn utterances(self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
         let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;

@@ -43,7 +43,7 @@ impl<T: Real> Differentiate<ResidualNorm<CpuTensor<T>>> for Cpu<T> {
 const EPSILON: f64 = 1e-5;
 
 /// Results of the way forward; the last two are kept for the way back.
-pub struct Forward<T> {
+pub struct NormForward<T> {
     /// `[rows, d]`
     pub y: Vec<T>,
     /// `[rows, d]`: x̂.
@@ -53,7 +53,7 @@ pub struct Forward<T> {
 }
 
 /// Gradients of a LayerNorm.
-pub struct Gradients<T> {
+pub struct NormGradients<T> {
     /// `[rows, d]`: of x and of the residual.
     pub sum: Vec<T>,
     /// `[d]`
@@ -63,18 +63,18 @@ pub struct Gradients<T> {
 }
 
 /// `x, residual: [rows, d]`, `scale, shift: [d]`.
-pub fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> Forward<T> {
+pub fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> NormForward<T> {
     let width = scale.len();
     let (mut y, mut normalised) = (vec![T::zero(); x.len()], vec![T::zero(); x.len()]);
     let inputs = x.par_chunks_exact(width).zip(residual.par_chunks_exact(width));
     let rows = y.par_chunks_exact_mut(width).zip(normalised.par_chunks_exact_mut(width)).zip(inputs);
     let reciprocals = rows.map(|((y, normalised), (x, residual))| row_forward(x, residual, scale, shift, normalised, y));
     let reciprocal_deviation = reciprocals.collect();
-    Forward { y, normalised, reciprocal_deviation }
+    NormForward { y, normalised, reciprocal_deviation }
 }
 
 /// `dy, normalised: [rows, d]`, `scale: [d]`, `reciprocal_deviation: [rows]`.
-pub fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_deviation: &[T]) -> Gradients<T> {
+pub fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_deviation: &[T]) -> NormGradients<T> {
     let width = scale.len();
     let (mut gradient, mut products) = (vec![T::zero(); dy.len()], vec![T::zero(); dy.len()]);
     let inputs = dy.par_chunks_exact(width).zip(normalised.par_chunks_exact(width)).zip(reciprocal_deviation);
@@ -82,7 +82,7 @@ pub fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_dev
     rows.for_each(|((gradient, products), ((dy, normalised), &reciprocal))| {
         row_back(dy, normalised, scale, reciprocal, gradient, products);
     });
-    Gradients { sum: gradient, scale: column_sums(&products, width), shift: column_sums(dy, width) }
+    NormGradients { sum: gradient, scale: column_sums(&products, width), shift: column_sums(dy, width) }
 }
 
 wide! {

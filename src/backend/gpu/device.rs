@@ -6,7 +6,7 @@ use super::adapter::describe;
 use super::counters::Counters;
 use super::fault::{Fault, one_line};
 use super::requirements::{Capabilities, Feature, check_requirements};
-use super::shader::{Footprint, Shader, Variant};
+use super::shader::{Footprint, Shader, ShaderVariant};
 use crate::backend::{BackendError, Result};
 use crate::base::remedy::Remedy;
 
@@ -122,7 +122,7 @@ impl OpenDevice {
     ///
     /// # Errors
     /// [`BackendError::Feature`] or [`BackendError::Limit`].
-    pub fn check(&self, shader: &Shader, variant: &Variant, footprint: &Footprint) -> Result<()> {
+    pub fn check(&self, shader: &Shader, variant: &ShaderVariant, footprint: &Footprint) -> Result<()> {
         check_requirements(shader, variant, &self.capabilities)?;
         check_limits(footprint, &self.limits)
     }

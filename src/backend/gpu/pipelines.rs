@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 
 use super::device::OpenDevice;
-use super::shader::{Entry, Shader, Variant};
+use super::shader::{Entry, Shader, ShaderVariant};
 
 /// An entry point of a shader's variant.
 #[derive(Clone, Copy)]
 pub(super) struct EntryPoint {
     pub shader: &'static Shader,
     pub entry: &'static Entry,
-    pub variant: &'static Variant,
+    pub variant: &'static ShaderVariant,
 }
 
 /// Shader and variant.
@@ -65,7 +65,7 @@ impl Pipelines {
     }
 
     /// Compiles `source` in place of a variant.
-    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static Variant, source: String) {
+    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static ShaderVariant, source: String) {
         let module = (shader.name, variant.name);
         self.substitutes.insert(module, source);
         let compiled = self.compiled.get_mut();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::shader::{SHADERS, Shader, Variant};
+use super::shader::{SHADERS, Shader, ShaderVariant};
 use crate::backend::{BackendError, Result};
 
 /// An optional feature of a device: it makes the work faster or its profile finer, and a device can be opened without it.
@@ -136,7 +136,7 @@ impl Capabilities {
     }
 
     /// What a variant needs and this lacks.
-    pub fn lacks(&self, variant: &Variant) -> Option<Requirement> {
+    pub fn lacks(&self, variant: &ShaderVariant) -> Option<Requirement> {
         variant.requirements.iter().copied().find(|&requirement| !self.meets(requirement))
     }
 }
@@ -145,7 +145,7 @@ impl Capabilities {
 ///
 /// # Errors
 /// [`BackendError::Feature`].
-pub fn check_requirements(shader: &Shader, variant: &Variant, capabilities: &Capabilities) -> Result<()> {
+pub fn check_requirements(shader: &Shader, variant: &ShaderVariant, capabilities: &Capabilities) -> Result<()> {
     match capabilities.lacks(variant) {
         None => Ok(()),
         Some(need) => Err(BackendError::Feature { kernel: shader.name, variant: variant.name, feature: need.to_string() }),

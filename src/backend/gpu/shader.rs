@@ -6,13 +6,13 @@ use super::requirements::Requirement;
 /// A file or a folder in `shaders/`, expanded.
 pub struct Shader {
     pub name: &'static str,
-    pub variants: &'static [Variant],
+    pub variants: &'static [ShaderVariant],
     pub entries: &'static [&'static Entry],
 }
 
 /// One way to compile a shader: other constants, the same bindings.
 #[derive(Debug)]
-pub struct Variant {
+pub struct ShaderVariant {
     pub name: &'static str,
     /// The final WGSL.
     pub source: &'static str,
@@ -89,7 +89,7 @@ pub trait Launch {
     const ENTRY: &'static Entry;
 
     /// A variant in the table, and what the entry point takes in it.
-    fn variant(variant: Self::Variant) -> (&'static Variant, &'static Footprint);
+    fn variant(variant: Self::Variant) -> (&'static ShaderVariant, &'static Footprint);
 
     /// What is bound, in the order of [`Entry::bindings`].
     fn buffers(&self) -> Vec<BufferRange>;
@@ -99,7 +99,7 @@ pub trait Launch {
 mod generated {
     #[allow(unused_imports, reason = "for the variants that need something")]
     use super::Requirement;
-    use super::{Arguments, Binding, BufferRange, Entry, Footprint, Launch, Shader, Tensor, Variant, Width, Words};
+    use super::{Arguments, Binding, BufferRange, Entry, Footprint, Launch, Shader, ShaderVariant, Tensor, Width, Words};
 
     include!(concat!(env!("OUT_DIR"), "/shaders.rs"));
 }

@@ -9,7 +9,7 @@ use crate::backend::{Backend, Ragged};
 use crate::base::numbers::MAX_HEAD_SIZE;
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -144,11 +144,11 @@ impl Suite for Attention {
     const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::attention::SHADER, "highest = new_highest;", "")];
 }
 
-impl Differentiable for Attention {
+impl TapeOperation for Attention {
     /// Query rows and key rows.
-    type Layout<B: Backend> = [Ragged<B>; 2];
+    type Constants<B: Backend> = [Ragged<B>; 2];
 
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
         [inputs.rows("query lengths", &self.queries), inputs.rows("key lengths", &self.keys)]
     }
 

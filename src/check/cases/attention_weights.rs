@@ -7,7 +7,7 @@ use crate::backend::gpu::shader;
 use crate::backend::{Backend, ops};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::Differentiable;
+use crate::check::tape_operation::TapeOperation;
 use crate::check::{Gradient, Inputs, Prepared, Record, Recorded, Sabotage, Source, Subject, Suite};
 
 /// The weights of an attention: its shapes and inputs, without the values.
@@ -60,7 +60,7 @@ impl Suite for AttentionWeights {
 
 impl<B: Backend> Record<B> for AttentionWeights {
     fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
-        let [query_rows, key_rows] = self.0.layout(inputs);
+        let [query_rows, key_rows] = self.0.constants(inputs);
         let operands: Vec<B::Tensor> = self.0.leaves(source).iter().map(|leaf| inputs.leaf(leaf)).collect();
         let [queries, keys, values] = [0, 1, 2].map(|operand| operands[operand].clone());
         let (heads, scale, backend) = (self.0.heads, self.0.scale(), inputs.backend);

@@ -11,7 +11,7 @@ use crate::backend::{Backend, Ragged};
 use crate::base::numbers::{MAX_LSTM_HIDDEN, Precision};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -155,10 +155,10 @@ impl Suite for Bilstm {
     ];
 }
 
-impl Differentiable for Bilstm {
-    type Layout<B: Backend> = Ragged<B>;
+impl TapeOperation for Bilstm {
+    type Constants<B: Backend> = Ragged<B>;
 
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
         inputs.rows("lengths", &self.lengths)
     }
 

@@ -11,8 +11,8 @@ use crate::backend::{Backend, Ragged};
 use crate::base::numbers::{Activation, POOL};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
 use crate::check::source::{COARSE, COARSE_WEIGHT};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -112,11 +112,11 @@ impl Suite for ConvPool {
     ];
 }
 
-impl Differentiable for ConvPool {
+impl TapeOperation for ConvPool {
     /// Rows before and after the pool.
-    type Layout<B: Backend> = [Ragged<B>; 2];
+    type Constants<B: Backend> = [Ragged<B>; 2];
 
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
         let input = inputs.rows("lengths", &self.lengths);
         let output = input.pooled(inputs.backend, POOL);
         [input, output]

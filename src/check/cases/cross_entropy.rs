@@ -8,7 +8,7 @@ use crate::backend::gpu::shader;
 use crate::backend::{Backend, ops};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::Leaf;
+use crate::check::tape_operation::Leaf;
 use crate::check::{Gradient, Inputs, Objective, Output, Prepared, Record, Recorded, Sabotage, Source, Subject, Suite, reference};
 
 /// How the classes count.

@@ -8,7 +8,7 @@ use crate::backend::gpu::shader;
 use crate::base::philox::Stream;
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -80,10 +80,10 @@ impl Suite for Dropout {
     const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::dropout::SHADER, "value = x[i] / (1.0 - args.rate)", "value = x[i]")];
 }
 
-impl Differentiable for Dropout {
-    type Layout<B: Backend> = ();
+impl TapeOperation for Dropout {
+    type Constants<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
+    fn constants<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         vec![Leaf::new("x", [self.rows, self.columns], source.uniform(self.rows * self.columns, 1.0))]

@@ -8,7 +8,7 @@ use crate::backend::ops::Tokens;
 use crate::base::sizes::{Keys, SizeError};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::check::compare::Tolerance;
-use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -65,10 +65,10 @@ impl Suite for Embedding {
         &[Sabotage::new(&shader::embedding::SHADER, "total += y_gradient[", "total += 1.001 * y_gradient[")];
 }
 
-impl Differentiable for Embedding {
-    type Layout<B: Backend> = Tokens<B>;
+impl TapeOperation for Embedding {
+    type Constants<B: Backend> = Tokens<B>;
 
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Tokens<B> {
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Tokens<B> {
         inputs.tokens("tokens", &self.tokens(), self.words)
     }
 

@@ -10,8 +10,8 @@ use crate::backend::gpu::shader;
 use crate::backend::{Backend, Ragged};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
 use crate::check::source::{COARSE, FINE};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -93,10 +93,10 @@ impl Suite for GlobalMax {
     const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::global_max::SHADER, "value > best", "value >= best")];
 }
 
-impl Differentiable for GlobalMax {
-    type Layout<B: Backend> = Vec<Ragged<B>>;
+impl TapeOperation for GlobalMax {
+    type Constants<B: Backend> = Vec<Ragged<B>>;
 
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Ragged<B>> {
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Vec<Ragged<B>> {
         let streams = self.streams.iter().enumerate();
         streams.map(|(index, (lengths, _))| inputs.rows(format!("lengths of stream {index}"), lengths)).collect()
     }
@@ -130,8 +130,8 @@ impl Differentiable for GlobalMax {
         [batch, self.streams.iter().map(|(_, columns)| columns).sum()]
     }
 
-    fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], layout: &'a Vec<Ragged<B>>) -> Var<B> {
-        let streams: Vec<_> = leaves.iter().cloned().zip(layout).collect();
+    fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], constants: &'a Vec<Ragged<B>>) -> Var<B> {
+        let streams: Vec<_> = leaves.iter().cloned().zip(constants).collect();
         tape.global_max(&streams)
     }
 }

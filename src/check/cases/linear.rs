@@ -10,8 +10,8 @@ use crate::backend::gpu::shader;
 use crate::base::numbers::{Activation, Precision};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
 use crate::check::source::{COARSE, COARSE_WEIGHT, FINE};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -130,10 +130,10 @@ impl Suite for Linear {
     ];
 }
 
-impl Differentiable for Linear {
-    type Layout<B: Backend> = ();
+impl TapeOperation for Linear {
+    type Constants<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
+    fn constants<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (step, weight_step) = match self.activation {

@@ -7,7 +7,7 @@ use crate::backend::gpu::shader;
 use crate::backend::{Backend, Ragged};
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::Tolerance;
-use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -61,10 +61,10 @@ impl Suite for PositionEmbedding {
     const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::position_embedding::SHADER, "+ table[", "+ 1.001 * table[")];
 }
 
-impl Differentiable for PositionEmbedding {
-    type Layout<B: Backend> = Ragged<B>;
+impl TapeOperation for PositionEmbedding {
+    type Constants<B: Backend> = Ragged<B>;
 
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Ragged<B> {
         inputs.rows("lengths", &self.lengths)
     }
 

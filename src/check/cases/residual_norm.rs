@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::backend::gpu::shader;
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::{Silence, Tolerance};
-use crate::check::differentiable::{Differentiable, Leaf};
+use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
@@ -87,10 +87,10 @@ impl Suite for ResidualNorm {
     const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::residual_norm::SHADER, "EPSILON: f32 = 1e-5", "EPSILON: f32 = 1e-3")];
 }
 
-impl Differentiable for ResidualNorm {
-    type Layout<B: Backend> = ();
+impl TapeOperation for ResidualNorm {
+    type Constants<B: Backend> = ();
 
-    fn layout<B: Backend>(&self, _: &Inputs<'_, B>) {}
+    fn constants<B: Backend>(&self, _: &Inputs<'_, B>) {}
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let &Self { rows, width, content } = self;

@@ -6,7 +6,7 @@ use super::Gpu;
 use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
-use crate::backend::gpu::shader::{Arguments, Launch, Variant};
+use crate::backend::gpu::shader::{Arguments, Launch, ShaderVariant};
 use crate::backend::{BackendError, Execution, Matrix, Work};
 use crate::base::remedy::Remedy;
 
@@ -141,7 +141,7 @@ impl Gpu {
 const FEWEST_TABLE_ROWS: usize = 128;
 
 /// What a profile says of a dispatch before it has run.
-fn execution<L: Launch>(launch: &L, variant: &Variant, args: &L::Args, groups: [u32; 3], work: Option<&Work>) -> Execution {
+fn execution<L: Launch>(launch: &L, variant: &ShaderVariant, args: &L::Args, groups: [u32; 3], work: Option<&Work>) -> Execution {
     Execution {
         kernel: L::ENTRY.shader,
         entry: L::ENTRY.name,

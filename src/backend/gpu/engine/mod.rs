@@ -23,7 +23,7 @@ use super::opening::Opening;
 use super::pipelines::Pipelines;
 use super::recording::{ARGUMENT_BYTES, Recording};
 use super::requirements::{Capabilities, Feature};
-use super::shader::{Shader, Variant};
+use super::shader::{Shader, ShaderVariant};
 use super::tiles::ChosenTiles;
 use super::timing::Timer;
 use crate::backend::{BackendError, Result};
@@ -115,7 +115,7 @@ impl Gpu {
 
     /// Compiles `source` in place of a variant of a shader: to try a change to a kernel, or to prove that a check sees a wrong
     /// one. Its bindings must be the variant's.
-    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static Variant, source: String) {
+    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static ShaderVariant, source: String) {
         self.pipelines.substitute(shader, variant, source);
     }
 

@@ -26,12 +26,12 @@ impl Leaf {
 }
 
 /// An operation of [`Tape`] with one result.
-pub trait Differentiable: Clone + 'static {
+pub trait TapeOperation: Clone + 'static {
     /// What it needs on the device beside the leaves: layouts, tokens.
-    type Layout<B: Backend>;
+    type Constants<B: Backend>;
 
     /// Puts it there.
-    fn layout<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Self::Layout<B>;
+    fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> Self::Constants<B>;
 
     /// Draws the inputs.
     fn leaves(&self, source: &mut Source) -> Vec<Leaf>;
@@ -44,8 +44,8 @@ pub trait Differentiable: Clone + 'static {
         Precision::F32
     }
 
-    /// Records the operation; `leaves` are the variables of [`Differentiable::leaves`] in their order.
-    fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], layout: &'a Self::Layout<B>) -> Var<B>;
+    /// Records the operation; `leaves` are the variables of [`TapeOperation::leaves`] in their order.
+    fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], constants: &'a Self::Constants<B>) -> Var<B>;
 }
 
 /// An operation on drawn inputs.
@@ -56,7 +56,7 @@ pub struct Trial<D> {
     seed: u64,
 }
 
-impl<D: Differentiable> Trial<D> {
+impl<D: TapeOperation> Trial<D> {
     /// Draws the inputs.
     pub fn new(operation: D, source: &mut Source) -> Self {
         let leaves = operation.leaves(source);
@@ -75,7 +75,7 @@ impl<D: Differentiable> Trial<D> {
         let shape = self.operation.output();
         let [first_seed, second_seed] = self.seeds();
         let Self { operation, leaves, .. } = self;
-        let layout = operation.layout(inputs);
+        let constants = operation.constants(inputs);
         let names: Vec<String> = leaves.iter().map(|leaf| format!("gradient of {}", leaf.name)).collect();
         let leaves: Vec<B::Tensor> = leaves.iter().map(|leaf| inputs.leaf(leaf)).collect();
         let first_seed = inputs.matrix("gradient of output", shape, &first_seed);
@@ -84,7 +84,7 @@ impl<D: Differentiable> Trial<D> {
         move || {
             let mut tape = Tape::new(backend, Mode::Train).with_precision(operation.precision());
             let leaves: Vec<Var<B>> = leaves.iter().map(|leaf| tape.leaf(leaf.clone())).collect();
-            let [first, second] = [(); 2].map(|()| operation.forward(&mut tape, &leaves, &layout));
+            let [first, second] = [(); 2].map(|()| operation.forward(&mut tape, &leaves, &constants));
             let gradients = tape.backward(vec![(&first, first_seed.clone()), (&second, second_seed.clone())]);
             let reached = names.iter().zip(&leaves);
             let reached = reached.filter_map(|(name, leaf)| Some(Recorded::new(name, gradients.get(leaf)?.clone())));
@@ -95,14 +95,14 @@ impl<D: Differentiable> Trial<D> {
 }
 
 /// An operation of the tape is recorded forward and back.
-impl<D: Differentiable + Subject, B: Backend> Record<B> for D {
+impl<D: TapeOperation + Subject, B: Backend> Record<B> for D {
     fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
         Box::new(Trial::new(self.clone(), source).prepare(inputs))
     }
 }
 
 /// `Σ (seed₁ + seed₂) · y`, which the gradients are the gradients of.
-impl<D: Differentiable> Objective for Trial<D> {
+impl<D: TapeOperation> Objective for Trial<D> {
     fn leaves(&mut self) -> &mut [Leaf] {
         &mut self.leaves
     }
@@ -110,10 +110,10 @@ impl<D: Differentiable> Objective for Trial<D> {
     fn value(&self) -> f64 {
         let cpu = Cpu::<f64>::new();
         let inputs = Inputs::new(&cpu);
-        let layout = self.operation.layout(&inputs);
+        let constants = self.operation.constants(&inputs);
         let mut tape = Tape::new(&cpu, Mode::Infer).with_precision(self.operation.precision());
         let leaves: Vec<_> = self.leaves.iter().map(|leaf| tape.leaf(inputs.leaf(leaf))).collect();
-        let y = self.operation.forward(&mut tape, &leaves, &layout).value;
+        let y = self.operation.forward(&mut tape, &leaves, &constants).value;
         let [first, second] = self.seeds();
         let weights = first.into_iter().zip(second).map(|(first, second)| f64::from(first) + f64::from(second));
         y.values().iter().zip(weights).map(|(value, weight)| value * weight).sum()
