@@ -6,7 +6,7 @@ mod common;
 
 use std::fmt;
 
-use common::scaled;
+use common::{counting, scaled};
 use divan::Bencher;
 use mcsan::audio::mfcc::SAMPLE_RATE;
 use mcsan::backend::Storage;
@@ -75,6 +75,7 @@ fn kernels() -> Vec<Typed> {
 #[divan::bench(args = kernels(), max_time = 3)]
 fn forward_and_back(bencher: Bencher, Typed { kernel, sizes }: &Typed) {
     let case = kernel.case(sizes).unwrap();
+    let bencher = counting(bencher, &case.work());
     on_the_device!(|backend| {
         let work = case.prepare(backend);
         // Reading a number that was there before waits for the work and copies nothing of it.

@@ -2,12 +2,13 @@
 
 mod common;
 
-use common::scaled;
+use common::{counting, scaled};
 use divan::Bencher;
-use mcsan::backend::{Backend, Storage};
+use mcsan::backend::{Backend, Counting, Storage, Work};
 use mcsan::config::{Normalise, Settings};
 use mcsan::dataset::BatchShape;
 use mcsan::dataset::Dataset;
+use mcsan::model::Batch;
 use mcsan::train::{Session, Weights};
 
 fn main() {
@@ -31,8 +32,12 @@ fn training_step(bencher: Bencher, shape: BatchShape) {
 #[divan::bench(args = [shape(1, 450, false), shape(256, 1000, true)], max_time = 10)]
 fn inference(bencher: Bencher, shape: BatchShape) {
     let shape = BatchShape { batch: scaled(shape.batch), ..shape };
+    let data = shape.dataset();
+    let work = work(&data, |session, batch| {
+        session.network().infer(batch);
+    });
+    let bencher = counting(bencher, &work);
     on_the_device!(|backend| {
-        let data = shape.dataset();
         let session = session(backend, &data);
         let (network, batch) = (session.network(), session.batches.batch(&data.training()));
         bencher.bench_local(|| pollster::block_on(backend.finish_read(network.infer(&batch))).unwrap());
@@ -50,8 +55,10 @@ fn step_by_frames(bencher: Bencher, frames: usize) {
 }
 
 fn step(bencher: Bencher, shape: BatchShape) {
+    let data = shape.dataset();
+    let work = work(&data, |session, batch| drop(pollster::block_on(session.trainer().train_step(batch)).unwrap()));
+    let bencher = counting(bencher, &work);
     on_the_device!(|backend| {
-        let data = shape.dataset();
         let session = session(backend, &data);
         let (mut trainer, batch) = (session.trainer(), session.batches.batch(&data.training()));
         bencher.bench_local(|| {
@@ -59,6 +66,16 @@ fn step(bencher: Bencher, shape: BatchShape) {
             pollster::block_on(trainer.outcome(pending)).unwrap().loss
         });
     });
+}
+
+/// What the operations ask for that are run on the one batch of a data set.
+fn work(data: &Dataset, run: impl Fn(&Session<'_, Counting>, &Batch<Counting>)) -> Work {
+    let counting = Counting::default();
+    let session = session(&counting, data);
+    let batch = session.batches.batch(&data.training());
+    let before = counting.work();
+    run(&session, &batch);
+    counting.work() - before
 }
 
 /// The default model with its starting values, on a data set that is one batch.

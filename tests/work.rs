@@ -2,7 +2,7 @@
 
 use mcsan::backend::cpu::Cpu;
 use mcsan::backend::gpu::{Checking, Timing};
-use mcsan::backend::{Clock, Counting, Executions, Storage};
+use mcsan::backend::{Clock, Executions, Storage};
 use mcsan::check::{Case, Kernel};
 
 use crate::common::gpus;
@@ -15,13 +15,6 @@ fn cases() -> impl Iterator<Item = Case> {
 /// FLOP and bytes of all that ran.
 fn sums(executions: &Executions) -> [f64; 2] {
     [executions.runs.iter().map(|run| run.flop).sum(), executions.runs.iter().map(|run| run.bytes).sum()]
-}
-
-/// What the operations of a case state.
-fn stated(case: &Case) -> [f64; 2] {
-    let counting = Counting::default();
-    case.prepare(&counting)();
-    [counting.work().flop(), counting.work().bytes]
 }
 
 fn is_near(a: f64, b: f64) -> bool {
@@ -40,8 +33,8 @@ fn the_observer_of_the_reference_is_told_the_work_of_every_call() {
         cpu.start_profile(clock());
         case.prepare(&cpu)();
         let executions = cpu.finish_profile();
-        let ([flop, bytes], [told_flop, told_bytes]) = (stated(&case), sums(&executions));
-        assert!(is_near(flop, told_flop) && is_near(bytes, told_bytes) && bytes > 0.0, "{case}: {executions:?}");
+        let (work, [flop, bytes]) = (case.work(), sums(&executions));
+        assert!(is_near(work.flop(), flop) && is_near(work.bytes, bytes) && bytes > 0.0, "{case}: {executions:?}");
         assert!(executions.runs.iter().any(|run| run.kernel == case.kernel().name()), "{case}: {executions:?}");
     }
 }
@@ -55,9 +48,9 @@ fn the_dispatches_of_a_kernel_declare_the_flop_that_its_operation_states() {
             case.prepare(gpu)();
             gpu.submit();
             let executions = pollster::block_on(gpu.finish_profile()).unwrap();
-            let ([flop, bytes], [declared, moved]) = (stated(&case), sums(&executions));
-            assert!(is_near(flop, declared), "{name}, {case}: {flop} FLOP stated, {declared} declared by {executions:?}");
-            assert!(moved >= bytes, "{name}, {case}: {bytes} bytes stated, {moved} declared by {executions:?}");
+            let (work, [flop, bytes]) = (case.work(), sums(&executions));
+            assert!(is_near(work.flop(), flop), "{name}, {case}: {work:?} stated, {flop} FLOP declared by {executions:?}");
+            assert!(bytes >= work.bytes, "{name}, {case}: {work:?} stated, {bytes} bytes declared by {executions:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Input, Inputs, Kernel, Record, Recorded, Shape, Source, Subject};
 use crate::backend::cpu::Cpu;
-use crate::backend::{Backend, Matrix, Result};
+use crate::backend::{Backend, Counting, Matrix, Result, Work};
 use crate::base::real::Real;
 
 /// A result of a case on the host.
@@ -59,6 +59,16 @@ impl<S: Subject> Case<S> {
             Origin::Named => named,
             Origin::Drawn => format!("{named} --seed {}", self.seed),
         }
+    }
+
+    /// What the operations ask for that it runs, forward and back.
+    pub fn work(&self) -> Work
+    where
+        S: Record<Counting>,
+    {
+        let counting = Counting::default();
+        self.prepare(&counting)();
+        counting.work()
     }
 
     /// Runs it and copies every result to the host.

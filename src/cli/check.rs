@@ -12,6 +12,7 @@ use super::device::{self, Device, on_device};
 use super::notes::Note;
 use super::settings::Configuration;
 use super::{Done, Failure};
+use crate::backend::Work;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
 use crate::base::numbers::Precision;
@@ -152,6 +153,7 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
     eprintln!("checking {} against the CPU reference in float64", device.name());
     let (mut entries, mut passed, mut failed) = (Vec::new(), 0, 0);
     for case in cases {
+        let work = case.work();
         for (shaders, device) in &devices {
             let (report, evidence) = on_device!(*device, |backend| pollster::block_on(examine(backend, &case)))?;
             let mut dumped = None;
@@ -166,12 +168,14 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
             let options = options(common, &case, shaders);
             if common.json {
                 let mut entry = serde_json::to_value(&report)?;
+                entry["flop"] = json!(work.flop());
+                entry["bytes"] = json!(work.bytes);
                 entry["shaders"] = json!(shaders);
                 entry["options"] = json!(options);
                 entry["dump"] = json!(dumped);
                 entries.push(entry);
             } else if arguments.fuzz.is_none() || !report.passed() {
-                show(&report, shaders);
+                show(&report, &work, shaders);
                 if !report.passed() {
                     match dumped {
                         Some(path) => println!("       written to {}", path.display()),
@@ -208,10 +212,11 @@ fn verdict(pass: bool) -> &'static str {
     if pass { "ok    " } else { "FAILED" }
 }
 
-fn show(report: &CaseReport, shaders: &str) {
+fn show(report: &CaseReport, work: &Work, shaders: &str) {
     let CaseReport { name, case, agreement, .. } = report;
     let verdict = verdict(report.passed());
-    println!("{verdict} {name:18} {case:50} {shaders:9} max abs {:.2e}  rel L2 {:.2e}", agreement.max_abs, agreement.rel_l2);
+    let differences = format!("max abs {:.2e}  rel L2 {:.2e}", agreement.max_abs, agreement.rel_l2);
+    println!("{verdict} {name:18} {case:50} {shaders:9} {differences}  {:9.3} MFLOP {:9.3} MB", work.flop() / 1e6, work.bytes / 1e6);
     if let Some(reason) = &agreement.reason {
         println!("       {reason}");
     }

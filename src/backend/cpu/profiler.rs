@@ -48,7 +48,7 @@ impl<T: Real> Cpu<T> {
     pub fn record_multiply_adds(&self, rounds: u32) {
         let operand = self.upload(&vec![1.0 / SIDE as f32; SIDE * SIDE], [SIDE, SIDE]);
         let product = Linear { x: operand.clone(), weight: operand, bias: None, activation: Activation::None, precision: Precision::F32 };
-        let work = Work::products(2.0 * f64::from(rounds) * (SIDE * SIDE * SIDE) as f64, 0);
+        let work = Work { bytes: 0.0, ..Call::forward::<Self, _>(&product).work.share(f64::from(rounds)) };
         self.time(
             || Call { kernel: "multiply_add", entry: "multiply_add", sizes: Vec::new(), work },
             || {

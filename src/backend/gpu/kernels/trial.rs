@@ -3,6 +3,7 @@
 use super::linear::arguments;
 use super::product::Product;
 use super::*;
+use crate::base::numbers::{Activation, Precision};
 use crate::base::tiles::{Form, ProductShape, Tile};
 use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
 
@@ -34,7 +35,9 @@ impl Trial {
         let product = Product::Tiles(tile);
         let (variant, slabs) = (product.variant(), shape.slabs());
         let args = arguments(shape.rows, weight);
-        let work = Work::products(2.0 * (shape.rows * weight.len()) as f64, x.len() + weight.len() + y.len());
+        let [of_x, of_weight] = [x, weight].map(|operand| ops::Shape(operand.shape()));
+        let of = ops::Linear { x: of_x, weight: of_weight, bias: None, activation: Activation::None, precision: Precision::F32 };
+        let work = of.one_gradient();
         match shape.form {
             Form::Forward => gpu.dispatch_variant(variant, &Forward { x, weight, bias: weight, y }, args, product.grid(*shape, 1), work),
             Form::BackwardInput => {
