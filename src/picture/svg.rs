@@ -4,10 +4,24 @@ use std::fmt::Write;
 
 /// Which end of a text stands at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Anchor {
+pub enum Anchor {
+    /// Its beginning.
     Start,
+    /// The middle between both.
     Middle,
+    /// Its end.
     End,
+}
+
+impl Anchor {
+    /// As SVG calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Middle => "middle",
+            Self::End => "end",
+        }
+    }
 }
 
 /// A picture that grows shape by shape; later shapes lie over earlier ones.
@@ -54,12 +68,7 @@ impl Svg {
     }
 
     pub fn text(&mut self, [x, y]: [f64; 2], size: f64, fill: &str, anchor: Anchor, text: &str) {
-        let anchor = match anchor {
-            Anchor::Start => "start",
-            Anchor::Middle => "middle",
-            Anchor::End => "end",
-        };
-        let text = escape(text);
+        let (anchor, text) = (anchor.name(), escape(text));
         self.put(format_args!(
             "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size:.1}\" fill=\"{fill}\" text-anchor=\"{anchor}\">{text}</text>"
         ));
@@ -76,8 +85,8 @@ impl Svg {
     }
 }
 
-/// Text as XML holds it; what XML cannot hold is replaced.
-fn escape(text: &str) -> String {
+/// Text as it may stand in XML, in content and in attributes within double quotes; what XML cannot hold becomes U+FFFD.
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -85,6 +94,7 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' => escaped.push(character),
             '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
             character if character.is_control() => escaped.push('\u{FFFD}'),
             character => escaped.push(character),

@@ -2,7 +2,7 @@
 
 use super::sweep::{Line, SweepReport};
 use crate::picture::svg::{Anchor, Svg};
-use crate::report::svg::{Scale, Unit};
+use crate::report::scale::{Scale, Unit};
 
 const SIZE: [f64; 2] = [900.0, 420.0];
 const LEFT: f64 = 80.0;

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::svg::{Anchor, Drawing, LETTERS, coordinate, escape, shorten, text_width};
+use super::drawing::{Drawing, LETTERS, coordinate, escape, shorten, text_width};
+use crate::picture::svg::Anchor;
 
 /// Steps of colour from none of a row to all of it, classes `h0` to `h20` of the style sheet; `i0` to `i20` are the colours
 /// of letters on them.

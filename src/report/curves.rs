@@ -1,6 +1,8 @@
 //! Curves over one axis: losses, accuracies, the learning rate.
 
-use super::svg::{Anchor, COLOURS, Drawing, LETTERS, Scale, Unit, WIDTH, text_width};
+use super::drawing::{COLOURS, Drawing, LETTERS, WIDTH, text_width};
+use super::scale::{Scale, Unit};
+use crate::picture::svg::Anchor;
 
 /// How strongly a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +205,7 @@ mod tests {
     }
 
     fn coordinate_of_left() -> String {
-        super::super::svg::coordinate(text_width("0.8").max(20.0) + 8.0)
+        super::super::drawing::coordinate(text_width("0.8").max(20.0) + 8.0)
     }
 
     #[test]

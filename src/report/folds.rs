@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::ReportError;
 use super::curves::{Axis, Plot, Series, Weight};
+use super::drawing::COLOURS;
 use super::read::{Epoch, Run, Scores};
-use super::svg::{COLOURS, Unit};
+use super::scale::Unit;
 
 /// Curves of groups of runs, each with its name and the folders of its runs: the mean of every group, and where there is but
 /// one group its runs, pale. Runs without a validation split show their training figures.

@@ -1,7 +1,9 @@
 //! Values with their uncertainty, a row each: accuracy by length with its Wilson interval, a model's mean over repeats with
 //! its standard deviation, the folds of a cross-validation.
 
-use super::svg::{Anchor, Drawing, LETTERS, Scale, Unit, WIDTH, shorten, text_width};
+use super::drawing::{Drawing, LETTERS, WIDTH, shorten, text_width};
+use super::scale::{Scale, Unit};
+use crate::picture::svg::Anchor;
 
 /// A row.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -156,7 +158,7 @@ impl Intervals {
 }
 
 fn diamond(drawing: &mut Drawing, (x, y): (f64, f64)) {
-    let point = |dx: f64, dy: f64| format!("{} {}", super::svg::coordinate(x + dx), super::svg::coordinate(y + dy));
+    let point = |dx: f64, dy: f64| format!("{} {}", super::drawing::coordinate(x + dx), super::drawing::coordinate(y + dy));
     let path = format!("M{}L{}L{}L{}Z", point(0.0, -5.5), point(5.5, 0.0), point(0.0, 5.5), point(-5.5, 0.0));
     drawing.push(&format!(r#"<path class="diamond c1" d="{path}"/>"#));
 }
@@ -172,8 +174,8 @@ mod tests {
         let svg = plot.draw().svg("f");
         let left = text_width("no_self") + 12.0;
         let right = WIDTH - text_width("50.00 ± 25.00") - 18.0;
-        let at = |share: f64| super::super::svg::coordinate(left + share * (right - left));
-        let y = super::super::svg::coordinate(23.0 + 13.0);
+        let at = |share: f64| super::super::drawing::coordinate(left + share * (right - left));
+        let y = super::super::drawing::coordinate(23.0 + 13.0);
         assert!(svg.contains(&format!(r#"<line class="bar c0" x1="{}" y1="{y}" x2="{}" y2="{y}"/>"#, at(0.25), at(0.75))), "{svg}");
         assert!(svg.contains(&format!(r#"<circle class="dot c0" cx="{}" cy="{y}" r="4"/>"#, at(0.5))), "{svg}");
         let numbers = svg.split("</desc>").nth(1).unwrap();

@@ -7,6 +7,7 @@
 
 pub mod confusion;
 mod curves;
+mod drawing;
 mod experiment;
 mod folds;
 mod intervals;
@@ -15,17 +16,18 @@ mod page;
 mod palette;
 mod read;
 mod run;
-pub(crate) mod svg;
+pub(crate) mod scale;
 mod tested;
 
 pub use curves::{Axis, Plot, Series, Weight};
+pub use drawing::Drawing;
 pub use experiment::{Confusion, Experiment, experiment};
 pub use folds::curves;
 pub use intervals::{Interval, Intervals, intervals};
 pub use length::wilson;
 pub use page::{Page, Table};
 pub use read::{Prediction, Test};
-pub use svg::{Drawing, Unit};
+pub use scale::Unit;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

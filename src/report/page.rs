@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
+use super::drawing::{Drawing, escape};
 use super::palette;
-use super::svg::{Drawing, escape};
 
 /// Rows of text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

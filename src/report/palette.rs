@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::confusion::LEVELS;
-use super::svg::COLOURS;
+use super::drawing::COLOURS;
 
 /// Red, green, blue from 0 to 255.
 type Colour = [u8; 3];

@@ -7,7 +7,7 @@ use super::curves::{Axis, Plot, Series, Weight};
 use super::length::wilson;
 use super::page::{Page, Table, grouped, percent, plain};
 use super::read::{Epoch, Run, Scores};
-use super::svg::Unit;
+use super::scale::Unit;
 use super::tested::Tested;
 use crate::config::{Config, keys};
 use crate::corpus::Split;

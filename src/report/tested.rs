@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::drawing::Drawing;
 use super::intervals::{Interval, Intervals};
 use super::length::{Bin, bins, wilson};
 use super::page::{Page, Table, grouped, percent};
 use super::read::{Prediction, Test};
-use super::svg::{Drawing, Unit};
+use super::scale::Unit;
 use super::{ReportError, confusion};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::dataset::Dataset;
