@@ -18,7 +18,7 @@ use crate::base::streams::{AUDIO, Reading, StreamShape, TEXT};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::Settings;
 use crate::dataset::BatchShape;
-use crate::model::batch::{Batch, FrameInput, Input, TokenInput, pooled_rows};
+use crate::model::batch::{Batch, FrameInput, Input, TokenInput, VectorInput, pooled_rows};
 use crate::model::layers::{Dropout, Pass};
 use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
@@ -78,10 +78,8 @@ const GRADIENT: &str = "gradient of ";
 
 /// All named values of a pass in the order of computation, each parameter's gradient after that of its layer's result.
 async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
-    let word_width = settings.model.word_width;
-    let audio = (AUDIO.to_owned(), StreamShape::Frames { columns: COEFFICIENTS });
-    let text = (TEXT.to_owned(), StreamShape::Tokens { width: word_width, learned: Some(WORDS) });
-    let dimensions = Dimensions { streams: [audio, text].into(), classes: CLASSES };
+    let streams = streams(settings.model.word_width);
+    let dimensions = Dimensions { streams: streams.iter().map(|&(name, shape)| (name.to_owned(), shape)).collect(), classes: CLASSES };
     let model = model::build(&settings.model, &dimensions);
     let layout = model.parameters();
     let mut source = Source::new(seed);
@@ -89,7 +87,7 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let values: Vec<f32> = layout.initial_values(seed).into_iter().zip(nudges).map(|(value, nudge)| value + nudge).collect();
     let parameters = backend.upload(&values, [1, layout.len()]);
     let gradients = backend.zeros([1, layout.len()]);
-    let batch = draw_batch(backend, shape, &model.reads(), &mut source);
+    let batch = draw_batch(backend, shape, &streams, &model.reads(), &mut source);
     let class_weights = backend.upload(&[1.0; CLASSES], [1, CLASSES]);
 
     let scaling = backend.upload(&loss_scaling(Precision::F32), [1, 3]);
@@ -134,31 +132,54 @@ fn gradient_of(parameter: &Parameter, gradients: &[f64]) -> Output {
     }
 }
 
-/// Audio and text, whichever of them is read.
-fn draw_batch<B: Backend>(backend: &B, shape: BatchShape, reads: &[Reading], source: &mut Source) -> Batch<B> {
-    let (frame_lengths, token_lengths) = (shape.frame_lengths(), shape.word_lengths());
-    let [rows, tokens] = [&frame_lengths, &token_lengths].map(|lengths| lengths.iter().sum::<u32>() as usize);
-    let mut matrix = |rows: usize, middle: f32, amplitude: f32| {
-        let values: Vec<f32> = source.uniform(rows * COEFFICIENTS, amplitude).into_iter().map(|value| middle + value).collect();
-        backend.upload(&values, [rows, COEFFICIENTS])
+/// What is drawn, whichever of it the model reads, in the order in which it is drawn.
+fn streams(word_width: usize) -> [(&'static str, StreamShape); 2] {
+    [(AUDIO, StreamShape::Frames { columns: COEFFICIENTS }), (TEXT, StreamShape::Tokens { width: word_width, learned: Some(WORDS) })]
+}
+
+/// A batch of these streams.
+fn draw_batch<B: Backend>(
+    backend: &B,
+    shape: BatchShape,
+    streams: &[(&'static str, StreamShape)],
+    reads: &[Reading],
+    source: &mut Source,
+) -> Batch<B> {
+    let input = |&(name, stream): &(&'static str, StreamShape)| {
+        let pools = reads.iter().find(|reading| reading.stream == name).map_or(0, Reading::pools);
+        (name, draw_input(backend, shape, stream, pools, source))
     };
-    let features = matrix(rows, 0.0, 3.0);
-    let (mean, reciprocal_deviation) = (matrix(1, 0.0, 1.0), matrix(1, 1.0, 0.5));
-    let ids = source.below(tokens, WORDS as u32 + 1);
-    let ids: Vec<u32> = ids.into_iter().map(|id| if id == WORDS as u32 { OUT_OF_VOCABULARY } else { id }).collect();
-    let pools = reads.iter().find(|reading| reading.stream == AUDIO).map_or(0, Reading::pools);
-    let audio = FrameInput {
-        values: features,
-        rows: pooled_rows(backend, &frame_lengths, pools),
-        normalisation: GroupStatistics { groups: backend.upload_words(&vec![0; shape.batch]), mean, reciprocal_deviation },
+    Batch { streams: streams.iter().map(input).collect(), labels: backend.upload_words(&source.below(shape.batch, CLASSES as u32)) }
+}
+
+/// A stream of a batch; without a table that is learned every token is out of vocabulary.
+fn draw_input<B: Backend>(backend: &B, shape: BatchShape, stream: StreamShape, pools: u32, source: &mut Source) -> Input<B> {
+    let mut matrix = |[rows, columns]: [usize; 2], middle: f32, amplitude: f32| {
+        let values: Vec<f32> = source.uniform(rows * columns, amplitude).into_iter().map(|value| middle + value).collect();
+        backend.upload(&values, [rows, columns])
     };
-    let text = TokenInput {
-        tokens: Tokens::new(backend, &ids, WORDS),
-        rows: Ragged::new(backend, &token_lengths),
-        vectors: backend.upload(&[], [0, 0]),
+    let mut numbers = |rows: usize, columns: usize| {
+        let values = matrix([rows, columns], 0.0, 3.0);
+        let (mean, reciprocal_deviation) = (matrix([1, columns], 0.0, 1.0), matrix([1, columns], 1.0, 0.5));
+        (values, GroupStatistics { groups: backend.upload_words(&vec![0; shape.batch]), mean, reciprocal_deviation })
     };
-    Batch {
-        streams: [(AUDIO, Input::Frames(audio)), (TEXT, Input::Tokens(text))].into(),
-        labels: backend.upload_words(&source.below(shape.batch, CLASSES as u32)),
+    let sum = |lengths: &[u32]| lengths.iter().sum::<u32>() as usize;
+    match stream {
+        StreamShape::Frames { columns } => {
+            let lengths = shape.frame_lengths();
+            let (values, normalisation) = numbers(sum(&lengths), columns);
+            Input::Frames(FrameInput { values, rows: pooled_rows(backend, &lengths, pools), normalisation })
+        }
+        StreamShape::Tokens { learned, .. } => {
+            let (lengths, words) = (shape.word_lengths(), learned.unwrap_or(0));
+            let ids = source.below(sum(&lengths), words as u32 + 1);
+            let ids: Vec<u32> = ids.into_iter().map(|id| if id == words as u32 { OUT_OF_VOCABULARY } else { id }).collect();
+            let (tokens, rows) = (Tokens::new(backend, &ids, words), Ragged::new(backend, &lengths));
+            Input::Tokens(TokenInput { tokens, rows, vectors: backend.upload(&[], [0, 0]) })
+        }
+        StreamShape::Vector { columns } => {
+            let (values, normalisation) = numbers(shape.batch, columns);
+            Input::Vector(VectorInput { values, rows: Ragged::new(backend, &vec![1; shape.batch]), normalisation })
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Done;
 use super::arguments::{Common, Inspect};
@@ -36,8 +36,8 @@ pub fn run(common: &Common, arguments: &Inspect) -> Done {
 
 /// What is counted of a data set.
 struct Summary {
-    frames: Lengths,
-    tokens: Lengths,
+    /// Of each stream, its rows in every utterance.
+    lengths: BTreeMap<String, Lengths>,
     words: Words,
     /// Each split that occurs, and the utterances of none, with their count of each class.
     splits: Vec<(&'static str, Vec<usize>)>,
@@ -47,7 +47,9 @@ struct Summary {
 
 impl Summary {
     fn of(data: &Dataset) -> Self {
-        let lengths = |length: &dyn Fn(usize) -> usize| Lengths((0..data.len()).map(length).collect());
+        let lengths = |(name, stream): (&str, &DataStream)| {
+            (name.to_owned(), Lengths((0..data.len()).map(|utterance| stream.length(utterance, usize::MAX)).collect()))
+        };
         let mut splits = Split::ALL.map(|split| (split.name(), data.class_counts(&data.split(split)))).to_vec();
         let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
         splits.push(("none", data.class_counts(&unassigned)));
@@ -59,8 +61,7 @@ impl Summary {
             label: label as usize,
         });
         Self {
-            frames: lengths(&|utterance| data.audio().map_or(0, |audio| audio.of(utterance, usize::MAX).len())),
-            tokens: lengths(&|utterance| data.text().map_or(0, |text| text.of(utterance).len())),
+            lengths: data.streams.iter().map(lengths).collect(),
             words: Words::of(data),
             splits,
             published: compare(&data.corpus, &data.classes, counted),
@@ -69,16 +70,18 @@ impl Summary {
 
     fn to_json(&self, data: &Dataset) -> Value {
         let of_split = |(split, counts): &(&str, Vec<usize>)| {
-            let classes: serde_json::Map<_, _> = data.classes.iter().cloned().zip(counts.iter().map(|&count| json!(count))).collect();
+            let classes: Map<_, _> = data.classes.iter().cloned().zip(counts.iter().map(|&count| json!(count))).collect();
             (split.to_string(), json!({ "utterances": counts.iter().sum::<usize>(), "classes": classes }))
         };
+        let none = Lengths(vec![0; data.len()]);
         json!({
             "corpus": data.corpus,
             "utterances": data.len(),
             "classes": data.classes,
-            "splits": self.splits.iter().map(of_split).collect::<serde_json::Map<_, _>>(),
-            "frames": self.frames.to_json(),
-            "tokens": self.tokens.to_json(),
+            "splits": self.splits.iter().map(of_split).collect::<Map<_, _>>(),
+            "frames": self.lengths.get(AUDIO).unwrap_or(&none).to_json(),
+            "tokens": self.lengths.get(TEXT).unwrap_or(&none).to_json(),
+            "streams": data.streams.iter().map(|(name, stream)| (name.into(), self.stream(name, stream))).collect::<Map<_, _>>(),
             "coefficients": data.audio().map_or(0, |audio| audio.columns),
             "word_width": data.text().and_then(|text| Some(text.vectors.as_ref()?.width)),
             "vocabulary": data.text().map_or(0, |text| text.vocabulary.len()),
@@ -96,25 +99,40 @@ impl Summary {
         })
     }
 
+    /// Kind, width and lengths of a stream; the width of words that are learned is the model's.
+    fn stream(&self, name: &str, stream: &DataStream) -> Value {
+        let (kind, width, words) = match stream {
+            DataStream::Frames(frames) => ("frames", Some(frames.columns), None),
+            DataStream::Tokens(tokens) => ("tokens", tokens.vectors.as_ref().map(|vectors| vectors.width), Some(tokens.words())),
+            DataStream::Vector(vectors) => ("vector", Some(vectors.columns), None),
+        };
+        json!({ "kind": kind, "width": width, "words": words, "rows": self.lengths[name].to_json() })
+    }
+
     fn print(&self, data: &Dataset) {
-        if let Some(audio) = data.audio() {
-            println!("features        {} a frame; {}", audio.columns, settings(&data.feature_settings));
-        }
-        if let Some(text) = data.text() {
-            let vectors =
-                text.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
-            println!("vocabulary      {} words, vectors {vectors}", text.vocabulary.len());
-        }
-        for (name, stream) in data.streams.iter().filter(|(name, _)| ![AUDIO, TEXT].contains(name)) {
-            println!("{name:15} {}", described(stream));
+        for (name, stream) in data.streams.iter() {
+            match (name, stream) {
+                (AUDIO, DataStream::Frames(audio)) => {
+                    println!("features        {} a frame; {}", audio.columns, settings(&data.feature_settings));
+                }
+                (TEXT, DataStream::Tokens(text)) => {
+                    let vectors =
+                        text.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
+                    println!("vocabulary      {} words, vectors {vectors}", text.vocabulary.len());
+                }
+                _ => println!("{name:15} {}", described(stream)),
+            }
         }
         println!("out of it       {:.2} % of the tokens{}", 100.0 * self.words.share(), self.words.commonest());
         if !data.drawn.is_empty() {
             println!("drawn           {} words have a vector drawn at random", data.drawn.len());
         }
         self.print_classes(data);
-        println!("\nframes an utterance: {}\n{}", self.frames.spread(), self.frames.histogram());
-        println!("tokens an utterance: {}\n{}", self.tokens.spread(), self.tokens.histogram());
+        for (place, (name, stream)) in data.streams.iter().filter(|(_, stream)| !matches!(stream, DataStream::Vector(_))).enumerate() {
+            let lengths = &self.lengths[name];
+            let gap = if place == 0 { "\n" } else { "" };
+            println!("{gap}{} an utterance: {}\n{}", stream.unit(name), lengths.spread(), lengths.histogram());
+        }
         if !data.other_labels.is_empty() {
             let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
             println!("of no chosen class, passed over: {}", labels.join(", "));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::features::FeatureRows;
-use crate::base::streams::StreamShape;
+use crate::base::streams::{AUDIO, StreamShape, TEXT};
 use crate::base::words::WordTable;
 
 /// Frames, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
@@ -106,6 +106,25 @@ impl DataStream {
             Self::Frames(frames) => frames.of(utterance, most).len(),
             Self::Tokens(tokens) => tokens.of(utterance).len(),
             Self::Vector(_) => 1,
+        }
+    }
+
+    /// What an utterance has of it, where `name` is its name: frames and tokens are those of our front-ends, others say whose.
+    pub fn unit(&self, name: &str) -> String {
+        let unit = match self {
+            Self::Frames(_) => "frames",
+            Self::Tokens(_) => "tokens",
+            Self::Vector(_) => "vectors",
+        };
+        if [AUDIO, TEXT].contains(&name) { unit.into() } else { format!("{name} {unit}") }
+    }
+
+    /// Rows of all utterances together.
+    pub fn rows_of_all(&self) -> usize {
+        match self {
+            Self::Frames(frames) => frames.count(),
+            Self::Tokens(tokens) => tokens.tokens.len(),
+            Self::Vector(vectors) => vectors.values.len() / vectors.columns.max(1),
         }
     }
 

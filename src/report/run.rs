@@ -9,9 +9,10 @@ use super::page::{Page, Table, grouped, percent, plain};
 use super::read::{Epoch, Run, Scores};
 use super::scale::Unit;
 use super::tested::Tested;
+use crate::base::streams::TEXT;
 use crate::config::{Config, keys};
 use crate::corpus::Split;
-use crate::dataset::{Dataset, Frames, TokenLists};
+use crate::dataset::{DataStream, Dataset};
 use crate::train::run::files;
 
 /// The page of a run.
@@ -250,9 +251,13 @@ fn provenance(page: &mut Page, run: &Run, data: Option<&Dataset>) {
         rows.push(vec!["parameters".into(), grouped(count)]);
     }
     if let Some(data) = data {
-        rows.push(vec!["frames".into(), grouped(data.audio().map_or(0, Frames::count))]);
-        rows.push(vec!["tokens".into(), grouped(data.text().map_or(0, |text| text.tokens.len()))]);
-        rows.push(vec!["words".into(), grouped(data.text().map_or(0, TokenLists::words))]);
+        for (name, stream) in data.streams.iter() {
+            rows.push(vec![stream.unit(name), grouped(stream.rows_of_all())]);
+            if let DataStream::Tokens(tokens) = stream {
+                let words = if name == TEXT { "words".into() } else { format!("{name} words") };
+                rows.push(vec![words, grouped(tokens.words())]);
+            }
+        }
         rows.push(vec!["left out".into(), grouped(data.left_out.len())]);
     }
     let mut tables = vec![Table::new("The run", &["", "value"], rows)];

@@ -10,7 +10,8 @@ use super::read::{Prediction, Test};
 use super::scale::Unit;
 use super::{ReportError, confusion};
 use crate::audio::mfcc::SAMPLE_RATE;
-use crate::dataset::Dataset;
+use crate::base::streams::AUDIO;
+use crate::dataset::{DataStream, Dataset};
 use crate::train::metrics::ClassMetrics;
 
 /// Mistakes that are shown.
@@ -55,7 +56,7 @@ impl<'t> Tested<'t> {
         )]);
     }
 
-    /// Accuracy by length; the model hears `max_frames` at most.
+    /// Accuracy by the length of every stream of frames; the model hears `max_frames` at most.
     pub fn lengths(&self, page: &mut Page, max_frames: usize) {
         let test = self.test;
         page.section("Length against accuracy");
@@ -63,16 +64,20 @@ impl<'t> Tested<'t> {
             page.paragraph("Lengths are in the data set: 'mcsan report --run RUN --data DATA' shows them.");
             return;
         };
-        let frames = |place: usize| data.audio().map_or(0, |audio| audio.of(place, usize::MAX).len());
-        let utterances =
-            test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
-        let bins = bins(utterances.collect());
         let hop = data.feature_settings["hop"].as_f64();
-        let each = hop.map(|hop| format!(" ({} ms each)", 1000.0 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
-        page.figures(&[(length_plot(&bins), format!("Test utterances by their frames{each}, in groups of about one size."))]);
-        let cut = places.iter().filter(|&&place| frames(place) > max_frames).count();
-        if cut > 0 {
-            page.paragraph(&format!("Of {cut} of them the model hears the first {max_frames} frames only (data.max_frames)."));
+        for (name, stream) in data.streams.iter().filter(|(_, stream)| matches!(stream, DataStream::Frames(_))) {
+            let frames = |place: usize| stream.length(place, usize::MAX);
+            let utterances =
+                test.predictions.iter().zip(places).map(|(prediction, &place)| (frames(place), prediction.label == prediction.predicted));
+            let bins = bins(utterances.collect());
+            let hop = hop.filter(|_| name == AUDIO);
+            let each = hop.map(|hop| format!(" ({} ms each)", 1000.0 * hop / f64::from(SAMPLE_RATE))).unwrap_or_default();
+            let unit = stream.unit(name);
+            page.figures(&[(length_plot(&bins), format!("Test utterances by their {unit}{each}, in groups of about one size."))]);
+            let cut = places.iter().filter(|&&place| frames(place) > max_frames).count();
+            if cut > 0 {
+                page.paragraph(&format!("Of {cut} of them the model hears the first {max_frames} {unit} only (data.max_frames)."));
+            }
         }
     }
 
