@@ -2,42 +2,39 @@
 //!
 //! Conventions are those of a library that others compute features with, see [`Convention`].
 
+use std::error::Error;
 use std::f64::consts::{PI, TAU};
-
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
+use std::fmt::{self, Display, Formatter};
 
 use super::mel::MelScale;
+use crate::base::choice::choices;
 use crate::base::remedy::{Remedied, Remedy};
+use crate::base::setting::{OutOfRange, Range, Section, settings};
 
 /// Sampling rate of the features; other rates are resampled.
 pub const SAMPLE_RATE: u32 = 16_000;
 
-/// Whose MFCC these are. All three take centred frames, power spectra, decibels with a floor below the utterance's
-/// maximum and an orthonormal DCT-II.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "snake_case")]
-pub enum Convention {
-    /// `librosa.feature.mfcc`, 0.10 and later: Slaney's mel scale, bands of equal area, zeros around the recording
-    #[default]
-    Librosa,
-    /// librosa's with `melspectrogram(htk=True, norm=None)`: HTK's mel scale, bands of equal height, zeros around the recording
-    Htk,
-    /// `torchaudio.transforms.MFCC`: HTK's mel scale, bands of equal height, the recording mirrored at its ends
-    Torchaudio,
+choices! {
+    /// Whose MFCC these are. All three take centred frames, power spectra, decibels with a floor below the utterance's
+    /// maximum and an orthonormal DCT-II.
+    pub enum Convention {
+        /// `librosa.feature.mfcc`, 0.10 and later: Slaney's mel scale, bands of equal area, zeros around the recording
+        Librosa = "librosa",
+        /// librosa's with `melspectrogram(htk=True, norm=None)`: HTK's mel scale, bands of equal height, zeros around the recording
+        Htk = "htk",
+        /// `torchaudio.transforms.MFCC`: HTK's mel scale, bands of equal height, the recording mirrored at its ends
+        Torchaudio = "torchaudio",
+    }
 }
 
-/// Shape of the window over a frame; both are periodic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "snake_case")]
-pub enum Window {
-    /// ½ - ½ cos(2πn / window)
-    #[default]
-    Hann,
-    /// 0.54 - 0.46 cos(2πn / window)
-    Hamming,
+choices! {
+    /// Shape of the window over a frame; both are periodic.
+    pub enum Window {
+        /// ½ - ½ cos(2πn / window)
+        Hann = "hann",
+        /// 0.54 - 0.46 cos(2πn / window)
+        Hamming = "hamming",
+    }
 }
 
 /// What stands before a recording's first sample and behind its last.
@@ -46,30 +43,6 @@ pub enum Padding {
     Zeros,
     /// The recording mirrored, its end samples not repeated; a short one is mirrored to and fro.
     Reflection,
-}
-
-/// Every figure of the front-end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MfccSettings {
-    pub convention: Convention,
-    /// Coefficients kept of the DCT.
-    pub coefficients: usize,
-    /// Orders of differences over time that follow the coefficients: 0 none, 1 deltas, 2 also deltas of deltas.
-    pub deltas: usize,
-    /// Mel bands between 0 Hz and half the sampling rate.
-    pub mel_bands: usize,
-    /// Length of the window, in samples.
-    pub window: usize,
-    pub window_shape: Window,
-    /// Length of the transform, in samples; the window is centred in it. A power of two, at most [`MAX_TRANSFORM`].
-    pub transform: usize,
-    /// Step from frame to frame, in samples.
-    pub hop: usize,
-    /// Floor below the utterance's loudest band, in decibels.
-    pub top_db: f32,
-    /// c of the pre-emphasis `x[n] - c x[n - 1]`; 0 for none.
-    pub pre_emphasis: f32,
 }
 
 /// Longest supported transform: the kernel keeps it in workgroup memory.
@@ -81,20 +54,29 @@ pub const MAX_DELTAS: usize = 2;
 /// Smallest power that the logarithm sees.
 pub const SMALLEST_POWER: f32 = 1e-10;
 
-impl Default for MfccSettings {
-    fn default() -> Self {
-        Self {
-            convention: Convention::Librosa,
-            coefficients: 40,
-            deltas: 0,
-            mel_bands: 128,
-            window: 400,
-            window_shape: Window::Hann,
-            transform: 512,
-            hop: 160,
-            top_db: 80.0,
-            pre_emphasis: 0.0,
-        }
+settings! {
+    /// Every figure of the front-end.
+    pub struct MfccSettings in "features" {
+        /// whose MFCC
+        convention: Convention = Convention::Librosa; flag("LIBRARY"), long("features");
+        /// coefficients kept
+        coefficients: usize = 40; at_least(1), up_to("mel_bands"), flag("N");
+        /// differences over time that follow the coefficients: 0 none, 1 deltas, 2 also double deltas
+        deltas: usize = 0; within(0, MAX_DELTAS), words("0, 1 or 2"), flag("ORDERS");
+        /// mel bands
+        mel_bands: usize = 128; within(1, MAX_MEL_BANDS), flag("N");
+        /// length of the window, in samples at 16 kHz; it is centred in the transform
+        window: usize = 400; at_least(1), up_to("transform"), flag("SAMPLES"), long("window-length");
+        /// shape of the window
+        window_shape: Window = Window::Hann; flag("SHAPE"), long("window");
+        /// length of the Fourier transform, in samples: a power of two
+        transform: usize = 512; power_of_two(2, MAX_TRANSFORM), flag("SAMPLES");
+        /// step from frame to frame, in samples
+        hop: usize = 160; at_least(1), flag("SAMPLES");
+        /// floor below an utterance's loudest band, in decibels
+        top_db: f32 = 80.0; above(0), flag("DB");
+        /// factor c of the pre-emphasis `x[n] - c x[n - 1]`; usually 0.97, 0 for none
+        pre_emphasis: f32 = 0.0; below(1), words("0 (none) to below 1, usually 0.97"), flag("C");
     }
 }
 
@@ -139,65 +121,55 @@ impl MfccSettings {
     }
 }
 
-/// Settings that no front-end can have.
-#[derive(Debug, Clone, Error, PartialEq)]
-pub enum MfccError {
-    #[error("features: a transform of {transform} samples is no power of two between 2 and {MAX_TRANSFORM}")]
-    Transform { transform: usize },
-    #[error("features: the window of {window} samples does not fit the transform of {transform}")]
-    Window { window: usize, transform: usize },
-    #[error("features: a hop of 0 samples never ends")]
-    Hop,
-    #[error("features: {mel_bands} mel bands")]
-    MelBands { mel_bands: usize },
-    #[error("features: {coefficients} coefficients of {mel_bands} mel bands")]
-    Coefficients { coefficients: usize, mel_bands: usize },
-    #[error("features: top_db is {top_db}")]
-    TopDb { top_db: f32 },
-    #[error("features: a pre-emphasis of {pre_emphasis}")]
-    PreEmphasis { pre_emphasis: f32 },
-    #[error("features: {deltas} orders of deltas")]
-    Deltas { deltas: usize },
+/// A figure that no front-end can have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MfccError(pub OutOfRange);
+
+impl Error for MfccError {}
+
+impl Display for MfccError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let OutOfRange { key, value, range } = &self.0;
+        formatter.write_str("features: ")?;
+        match (key.parts().1, *range) {
+            ("transform", Range::PowerOfTwo(least, most)) => {
+                write!(formatter, "a transform of {value} samples is no power of two between {least} and {most}")
+            }
+            ("window", Range::Within(_, transform)) => {
+                write!(formatter, "the window of {value} samples does not fit the transform of {transform}")
+            }
+            ("coefficients", Range::Within(_, bands)) => write!(formatter, "{value} coefficients of {bands} mel bands"),
+            ("hop", _) => write!(formatter, "a hop of {value} samples never ends"),
+            ("mel_bands", _) => write!(formatter, "{value} mel bands"),
+            ("pre_emphasis", _) => write!(formatter, "a pre-emphasis of {value}"),
+            ("deltas", _) => write!(formatter, "{value} orders of deltas"),
+            (name, _) => write!(formatter, "{name} is {value}"),
+        }
+    }
 }
 
 impl Remedied for MfccError {
     fn remedies(&self) -> Vec<Remedy> {
-        match self {
-            Self::Transform { .. } => vec![Remedy::advice("choose one (default 512)")],
-            Self::Window { transform, .. } => vec![Remedy::advice(format!("choose 1 to {transform}"))],
-            Self::Hop => vec![Remedy::advice("choose at least 1 (default 160)")],
-            Self::MelBands { .. } => vec![Remedy::advice(format!("choose 1 to {MAX_MEL_BANDS} (default 128)"))],
-            Self::Coefficients { mel_bands, .. } => vec![Remedy::advice(format!("choose 1 to {mel_bands}"))],
-            Self::TopDb { .. } => vec![Remedy::advice("choose more than 0 (default 80)")],
-            Self::PreEmphasis { .. } => vec![Remedy::advice("choose 0 (none) to below 1, usually 0.97")],
-            Self::Deltas { .. } => vec![Remedy::advice(format!("choose 0, 1 or {MAX_DELTAS}"))],
-        }
+        let OutOfRange { key, range, .. } = &self.0;
+        // The message says which powers of two; and beside another setting the default may be none of the range.
+        let allowed = match (key.rule.words, range) {
+            (Some(words), _) => words.to_owned(),
+            (None, Range::PowerOfTwo(..)) => "one".into(),
+            (None, range) => range.to_string(),
+        };
+        let says_default = key.rule.words.is_none() && *range == key.rule.range;
+        let usual = MfccSettings::default().numbers().into_iter().find(|(other, _)| says_default && other == key);
+        vec![Remedy::Choose { setting: key.name, allowed, default: usual.map(|(_, value)| value.to_string()) }]
     }
 }
 
 impl MfccSettings {
     /// Refuses settings for which there is no front-end.
+    ///
+    /// # Errors
+    /// [`MfccError`]
     pub fn validate(&self) -> Result<(), MfccError> {
-        let Self { coefficients, deltas, mel_bands, window, transform, hop, top_db, pre_emphasis, .. } = *self;
-        if !transform.is_power_of_two() || !(2..=MAX_TRANSFORM).contains(&transform) {
-            Err(MfccError::Transform { transform })
-        } else if !(1..=transform).contains(&window) {
-            Err(MfccError::Window { window, transform })
-        } else if hop == 0 {
-            Err(MfccError::Hop)
-        } else if !(1..=MAX_MEL_BANDS).contains(&mel_bands) {
-            Err(MfccError::MelBands { mel_bands })
-        } else if !(1..=mel_bands).contains(&coefficients) {
-            Err(MfccError::Coefficients { coefficients, mel_bands })
-        } else if top_db.is_nan() || top_db <= 0.0 {
-            Err(MfccError::TopDb { top_db })
-        } else if !(0.0..1.0).contains(&pre_emphasis) {
-            Err(MfccError::PreEmphasis { pre_emphasis })
-        } else if deltas > MAX_DELTAS {
-            Err(MfccError::Deltas { deltas })
-        } else {
-            Ok(())
-        }
+        self.out_of_range().map_or(Ok(()), |outside| Err(MfccError(outside)))
     }
 
     /// The window's samples, centred in the transform.
@@ -234,5 +206,48 @@ impl MfccSettings {
             norm.sqrt() * (PI * k as f64 * (2 * m + 1) as f64 / (2.0 * bands)).cos()
         });
         values.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::remedy::line;
+
+    #[test]
+    fn what_is_out_of_range_is_named_with_what_would_do() {
+        let usual = MfccSettings::default;
+        for (settings, said) in [
+            (
+                MfccSettings { transform: 500, ..usual() },
+                "a transform of 500 samples is no power of two between 2 and 1024; choose one (default 512)",
+            ),
+            (
+                MfccSettings { transform: 300, window: 600, ..usual() },
+                "a transform of 300 samples is no power of two between 2 and 1024; choose one (default 512)",
+            ),
+            (MfccSettings { window: 600, ..usual() }, "the window of 600 samples does not fit the transform of 512; choose 1 to 512"),
+            (MfccSettings { window: 0, ..usual() }, "the window of 0 samples does not fit the transform of 512; choose 1 to 512"),
+            (MfccSettings { hop: 0, ..usual() }, "a hop of 0 samples never ends; choose at least 1 (default 160)"),
+            (MfccSettings { mel_bands: 300, ..usual() }, "300 mel bands; choose 1 to 256 (default 128)"),
+            (MfccSettings { mel_bands: 20, ..usual() }, "40 coefficients of 20 mel bands; choose 1 to 20"),
+            (MfccSettings { top_db: f32::NAN, ..usual() }, "top_db is NaN; choose more than 0 (default 80)"),
+            (MfccSettings { top_db: 0.0, ..usual() }, "top_db is 0; choose more than 0 (default 80)"),
+            (MfccSettings { pre_emphasis: 1.1, ..usual() }, "a pre-emphasis of 1.1; choose 0 (none) to below 1, usually 0.97"),
+            (MfccSettings { deltas: 3, ..usual() }, "3 orders of deltas; choose 0, 1 or 2"),
+        ] {
+            assert_eq!(line(&settings.validate().unwrap_err()), format!("features: {said}"));
+        }
+        assert_eq!(usual().validate(), Ok(()));
+        assert_eq!(MfccSettings { mel_bands: 256, coefficients: 256, window: 2, transform: 2, ..usual() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn settings_are_kept_as_they_always_were() {
+        let kept = r#"{"convention":"librosa","coefficients":40,"deltas":0,"mel_bands":128,"window":400,"window_shape":"hann","#.to_owned()
+            + r#""transform":512,"hop":160,"top_db":80.0,"pre_emphasis":0.0}"#;
+        assert_eq!(serde_json::to_string(&MfccSettings::default()).unwrap(), kept);
+        assert_eq!(serde_json::from_str::<MfccSettings>(&kept).unwrap(), MfccSettings::default());
+        assert_eq!(serde_json::from_str::<MfccSettings>("{}").unwrap(), MfccSettings::default());
     }
 }

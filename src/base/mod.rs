@@ -9,6 +9,7 @@
 //! | [`numbers`] | number formats, activations, sizes |
 //! | [`choice`] | types of a few named values |
 //! | [`remedy`] | what may help against a failure |
+//! | [`setting`] | how a setting is declared |
 //! | [`sizes`] | sizes as they are typed |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
@@ -23,6 +24,7 @@ pub mod parallel;
 pub mod philox;
 pub mod real;
 pub mod remedy;
+pub mod setting;
 pub mod sizes;
 pub mod streams;
 pub mod tiles;

@@ -20,6 +20,15 @@ pub enum Remedy {
     Raise(&'static str),
     /// Give a setting another value, or one at all.
     Set(&'static str),
+    /// Give a setting a value that it takes.
+    Choose {
+        /// Which setting.
+        setting: &'static str,
+        /// What it takes, in words.
+        allowed: String,
+        /// Its default, where it would do.
+        default: Option<String>,
+    },
     /// Leave a setting out, or as it was.
     LeaveOut(&'static str),
     /// See which settings there are.
@@ -97,6 +106,8 @@ impl Display for Remedy {
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),
             Self::Raise(setting) => return write!(formatter, "raise {setting}"),
             Self::Set(setting) => return write!(formatter, "set {setting}"),
+            Self::Choose { allowed, default: None, .. } => return write!(formatter, "choose {allowed}"),
+            Self::Choose { allowed, default: Some(default), .. } => return write!(formatter, "choose {allowed} (default {default})"),
             Self::LeaveOut(setting) => return write!(formatter, "leave {setting} out"),
             Self::ListSettings => "see which settings there are",
             Self::ListDevices => "see which devices there are",

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::audio::mfcc::{Convention, MfccError, MfccSettings, Window};
 use crate::backend::gpu::Feature;
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{CorpusLayout, Split};
@@ -14,8 +13,7 @@ use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
 use super::notes::Notes;
-use super::settings::{Configuration, Training};
-use super::tiles::TileSource;
+use super::settings::{Configuration, ExecutionFlags, FrontEnd, Training};
 
 #[derive(Parser)]
 #[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]
@@ -29,9 +27,8 @@ pub struct Options {
 /// Options of every command.
 #[derive(Args)]
 pub struct Common {
-    /// Where to compute: auto, cpu, an index of 'mcsan devices', or a part of a name
-    #[arg(long, global = true, value_name = "DEVICE")]
-    pub device: Option<String>,
+    #[command(flatten)]
+    pub execution: ExecutionFlags,
     /// Graphics interface to look for adapters in
     #[arg(long, global = true, value_name = "INTERFACE")]
     pub backend: Option<Interface>,
@@ -39,11 +36,6 @@ pub struct Common {
     /// int64, cooperative-matrices, timestamps
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',', env = "MCSAN_WITHOUT", hide_env_values = true)]
     pub without: Vec<Feature>,
-    /// How 'train', 'crossval', 'ablate' and 'profile' choose the tiles of matrix products on graphics hardware: timed once
-    /// and kept in the user's cache folder, or in a FILE; or fixed; auto times on graphics hardware alone. The choice
-    /// changes no result [values: auto, timed, fixed, FILE.toml]
-    #[arg(long, global = true, value_name = "CHOICE", env = "MCSAN_TILES", hide_env_values = true)]
-    pub tiles: Option<TileSource>,
     /// Report as one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,
@@ -150,65 +142,6 @@ pub struct Prepare {
     pub allow_missing: Allowance,
     #[command(flatten)]
     pub front_end: FrontEnd,
-}
-
-/// The acoustic front-end; what it was is written into the prepared file.
-#[derive(Args)]
-#[command(next_help_heading = "Features")]
-pub struct FrontEnd {
-    /// Whose MFCC
-    #[arg(long, value_name = "LIBRARY", default_value = "librosa")]
-    pub features: Convention,
-    /// Coefficients kept
-    #[arg(long, value_name = "N", default_value_t = MfccSettings::default().coefficients)]
-    pub coefficients: usize,
-    /// Differences over time that follow the coefficients: 0 none, 1 deltas, 2 also double deltas
-    #[arg(long, value_name = "ORDERS", default_value_t = 0)]
-    pub deltas: usize,
-    /// Mel bands
-    #[arg(long, value_name = "N", default_value_t = MfccSettings::default().mel_bands)]
-    pub mel_bands: usize,
-    /// Shape of the window
-    #[arg(long, value_name = "SHAPE", default_value = "hann")]
-    pub window: Window,
-    /// Length of the window, in samples at 16 kHz
-    #[arg(long, value_name = "SAMPLES", default_value_t = MfccSettings::default().window)]
-    pub window_length: usize,
-    /// Length of the Fourier transform, in samples: a power of two
-    #[arg(long, value_name = "SAMPLES", default_value_t = MfccSettings::default().transform)]
-    pub transform: usize,
-    /// Step from frame to frame, in samples
-    #[arg(long, value_name = "SAMPLES", default_value_t = MfccSettings::default().hop)]
-    pub hop: usize,
-    /// Floor below an utterance's loudest band, in decibels
-    #[arg(long, value_name = "DB", default_value_t = MfccSettings::default().top_db)]
-    pub top_db: f32,
-    /// c of the pre-emphasis `x[n] - c x[n - 1]`; usually 0.97, 0 for none
-    #[arg(long, value_name = "C", default_value_t = 0.0)]
-    pub pre_emphasis: f32,
-}
-
-impl FrontEnd {
-    /// The settings that were asked for.
-    ///
-    /// # Errors
-    /// Settings that no front-end can have.
-    pub fn settings(&self) -> Result<MfccSettings, MfccError> {
-        let settings = MfccSettings {
-            convention: self.features,
-            coefficients: self.coefficients,
-            deltas: self.deltas,
-            mel_bands: self.mel_bands,
-            window: self.window_length,
-            window_shape: self.window,
-            transform: self.transform,
-            hop: self.hop,
-            top_db: self.top_db,
-            pre_emphasis: self.pre_emphasis,
-        };
-        settings.validate()?;
-        Ok(settings)
-    }
 }
 
 impl Prepare {

@@ -199,7 +199,7 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
 
 /// What runs a case alone, as it was run here.
 fn options(common: &Common, case: &Case, shaders: &str) -> String {
-    let device = common.device.as_ref().map(|device| format!(" --device '{device}'")).unwrap_or_default();
+    let device = common.execution.device.as_ref().map(|device| format!(" --device '{device}'")).unwrap_or_default();
     let shaders = if shaders == "none" { String::new() } else { format!(" --shaders {shaders}") };
     format!("{}{shaders}{device}", case.options())
 }

@@ -31,7 +31,7 @@ pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device
 
 /// The adapter that [`open`] opens, none for the CPU reference; says what a user did not ask for.
 pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, Failure> {
-    let wanted = common.device.as_deref().unwrap_or(setting);
+    let wanted = common.execution.device.as_deref().unwrap_or(setting);
     if wanted == "cpu" {
         return Ok(None);
     }
@@ -51,7 +51,7 @@ pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, 
 pub fn open_fast(common: &Common) -> Result<Device, Failure> {
     let device = open(common, "auto", Checking::Off)?;
     match &device {
-        Device::Gpu(gpu) if common.device.is_none() && gpu.info().device_type == wgpu::DeviceType::Cpu => {
+        Device::Gpu(gpu) if common.execution.device.is_none() && gpu.info().device_type == wgpu::DeviceType::Cpu => {
             common.note(Note::ReferenceIsFaster);
             Ok(Device::Cpu(Cpu::default()))
         }

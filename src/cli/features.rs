@@ -19,7 +19,7 @@ pub fn run(common: &Common, arguments: &Features) -> Done {
     let samples = decode(&arguments.audio)?;
     let device = device::open(common, "auto", Checking::Off)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {
-        let tables = MfccTables::new(backend, &settings)?;
+        let tables = MfccTables::new(backend, settings)?;
         let extracted = extract(backend, &tables, std::slice::from_ref(&samples)).await;
         Ok::<_, Failure>(extracted.map_err(|error| PrepareError::of_recording(error, &arguments.audio))?)
     }))?;

@@ -48,7 +48,7 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
     let mut write = |rows: &[f32]| spool.push(rows);
     let allowed = arguments.allow_missing;
     let data =
-        on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, &settings, allowed, &mut write, &mut observe)))?;
+        on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, settings, allowed, &mut write, &mut observe)))?;
     bar.finish_and_clear();
     data.save_spooled(&arguments.out, spool)?;
 

@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use toml::Value;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, value_parser};
+use toml::{Table, Value};
 
-use super::arguments::Common;
-use crate::config::{Config, ConfigError, Key, Kind, keys};
+use super::arguments::{Common, Options};
+use super::tiles::TileSource;
+use crate::audio::mfcc::{MfccError, MfccSettings};
+use crate::base::choice::Choice;
+use crate::base::setting::{Key, Kind, Section};
+use crate::config::{Config, ConfigError, Execution, Settings, TileRule};
 
 /// Settings from a file and from the command line.
 #[derive(Args)]
@@ -46,7 +51,7 @@ impl Training {
         for (key, value) in &self.flags.0 {
             config.set(key.name, value.clone())?;
         }
-        if let Some(device) = &common.device {
+        if let Some(device) = &common.execution.device {
             config.execution.device.clone_from(device);
         }
         config.settings.validate()?;
@@ -54,62 +59,182 @@ impl Training {
     }
 }
 
-/// The flags that were given, with their values.
-struct Flags(Vec<(&'static Key, Value)>);
-
-/// The settings that have a flag.
-fn flagged() -> impl Iterator<Item = &'static Key> {
-    keys().filter(|key| key.rule.flag.is_some())
+/// What stands under a flag: the setting's meaning as a sentence.
+fn help(key: &Key) -> String {
+    let (first, rest) = key.meaning.split_at(key.meaning.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }
 
 /// The flag of a setting, for example `--checkpoint-every STEPS`.
 fn flag(key: &'static Key) -> Arg {
-    let name = key.parts().1;
-    let (first, rest) = key.meaning.split_at(key.meaning.chars().next().map_or(0, char::len_utf8));
     let parser = match key.kind {
-        Kind::Integer => clap::value_parser!(i64).range(0..).into(),
-        Kind::Number => clap::value_parser!(f64).into(),
-        Kind::Switch => clap::value_parser!(bool),
+        Kind::Integer => value_parser!(i64).range(0..).into(),
+        Kind::Number => value_parser!(f64).into(),
+        Kind::Switch => value_parser!(bool),
         Kind::Word(words) => {
             ValueParser::from(PossibleValuesParser::new(words.iter().map(|(word, meaning)| PossibleValue::new(word).help(meaning))))
         }
         Kind::Text => ValueParser::string(),
     };
-    Arg::new(name)
-        .long(name.replace('_', "-"))
-        .value_name(key.rule.flag.unwrap_or("VALUE"))
-        .help(format!("{}{rest} ({})", first.to_uppercase(), key.name))
-        .help_heading("Settings")
-        .value_parser(parser)
+    Arg::new(key.parts().1).long(key.long()).value_name(key.rule.flag.unwrap_or("VALUE")).help(help(key)).value_parser(parser)
 }
 
-impl FromArgMatches for Flags {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |key: &'static Key| {
-            let name = key.parts().1;
-            let value = match key.kind {
-                Kind::Integer => matches.get_one::<i64>(name).copied().map(Value::Integer),
-                Kind::Number => matches.get_one::<f64>(name).copied().map(Value::Float),
-                Kind::Switch => matches.get_one::<bool>(name).copied().map(Value::Boolean),
-                Kind::Word(_) | Kind::Text => matches.get_one::<String>(name).cloned().map(Value::String),
-            };
-            value.map(|value| (key, value))
+/// What a setting's flag was given.
+fn given(matches: &ArgMatches, key: &Key) -> Option<Value> {
+    let name = key.parts().1;
+    match key.kind {
+        Kind::Integer => matches.get_one::<i64>(name).copied().map(Value::Integer),
+        Kind::Number => matches.get_one::<f64>(name).copied().map(Value::Float),
+        Kind::Switch => matches.get_one::<bool>(name).copied().map(Value::Boolean),
+        Kind::Word(_) | Kind::Text => matches.get_one::<String>(name).cloned().map(Value::String),
+    }
+}
+
+/// Arguments that are read from the flags of settings: how they read them, and the flags.
+macro_rules! flags {
+    ($name:ident, |$matches:ident| $read:expr, $arguments:expr) => {
+        impl FromArgMatches for $name {
+            fn from_arg_matches($matches: &ArgMatches) -> Result<Self, clap::Error> {
+                $read
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+
+        impl Args for $name {
+            fn augment_args(command: Command) -> Command {
+                command.args($arguments)
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+    };
+}
+
+/// The flags of a run's settings that were given, with their values.
+struct Flags(Vec<(&'static Key, Value)>);
+
+/// The settings of a run that have a flag.
+fn flagged() -> impl Iterator<Item = &'static Key> {
+    Settings::keys().filter(|key| key.rule.flag.is_some())
+}
+
+flags!(
+    Flags,
+    |matches| Ok(Self(flagged().filter_map(|key| Some((key, given(matches, key)?))).collect())),
+    flagged().map(|key| flag(key).help(format!("{} ({})", help(key), key.name)).help_heading("Settings"))
+);
+
+/// Where and how fast to compute, which every command can be told, over what its settings say.
+pub struct ExecutionFlags {
+    /// `--device`
+    pub device: Option<String>,
+    /// `--tiles`
+    pub tiles: Option<TileSource>,
+}
+
+/// The flag of a setting of [`Execution`]; that of the tiles takes a file besides.
+fn execution_flag(key: &'static Key) -> Arg {
+    let flag = flag(key).global(true);
+    if key.parts().1 != TILES {
+        return flag.help(format!("{} ({})", help(key), key.name));
+    }
+    let rules: Vec<&str> = TileRule::WORDS.iter().map(|(word, _)| *word).collect();
+    let help = format!(
+        "{}; in a FILE, they are kept there. For 'train', 'crossval', 'ablate' and 'profile' ({}) [values: {}, FILE.toml]",
+        help(key),
+        key.name,
+        rules.join(", ")
+    );
+    flag.help(help).value_parser(value_parser!(TileSource)).env("MCSAN_TILES").hide_env_values(true)
+}
+
+const DEVICE: &str = "device";
+const TILES: &str = "tiles";
+
+flags!(
+    ExecutionFlags,
+    |matches| Ok(Self { device: matches.get_one(DEVICE).cloned(), tiles: matches.get_one(TILES).cloned() }),
+    Execution::KEYS.iter().map(execution_flag)
+);
+
+/// The acoustic front-end; what it was is written into the prepared file.
+pub struct FrontEnd(MfccSettings);
+
+impl FrontEnd {
+    /// The settings that were asked for.
+    ///
+    /// # Errors
+    /// Settings that no front-end can have.
+    pub fn settings(&self) -> Result<&MfccSettings, MfccError> {
+        self.0.validate().map(|()| &self.0)
+    }
+
+    fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let values = MfccSettings::KEYS.iter().filter_map(|key| Some((key.parts().1.to_owned(), given(matches, key)?)));
+        let settings = values.collect::<Table>().try_into();
+        settings.map(Self).map_err(|error| Options::command().error(ErrorKind::InvalidValue, error))
+    }
+
+    /// The flags with their defaults.
+    fn flags() -> impl Iterator<Item = Arg> {
+        let defaults = Table::try_from(MfccSettings::default()).unwrap_or_default();
+        let written = move |key: &Key| match defaults.get(key.parts().1) {
+            Some(Value::String(word)) => word.clone(),
+            Some(Value::Float(number)) => number.to_string(),
+            value => value.map(Value::to_string).unwrap_or_default(),
         };
-        Ok(Self(flagged().filter_map(given).collect()))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
+        MfccSettings::KEYS.iter().map(move |key| flag(key).default_value(written(key)).help_heading("Features"))
     }
 }
 
-impl Args for Flags {
-    fn augment_args(command: Command) -> Command {
-        command.args(flagged().map(flag))
+flags!(FrontEnd, |matches| Self::read(matches), Self::flags());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::mfcc::{Convention, Window};
+
+    fn front_end(arguments: &[&str]) -> MfccSettings {
+        let command = FrontEnd::augment_args(Command::new("features"));
+        let matches = command.try_get_matches_from([&["features"], arguments].concat()).unwrap();
+        FrontEnd::from_arg_matches(&matches).unwrap().0
     }
 
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
+    #[test]
+    fn the_front_ends_flags_are_its_settings() {
+        assert_eq!(front_end(&[]), MfccSettings::default());
+        let flags = "--features htk --coefficients 13 --deltas 2 --mel-bands 40 --window-length 200 --window hamming --transform 256 \
+                     --hop 80 --top-db 20.5 --pre-emphasis 0.97";
+        let expected = MfccSettings {
+            convention: Convention::Htk,
+            coefficients: 13,
+            deltas: 2,
+            mel_bands: 40,
+            window: 200,
+            window_shape: Window::Hamming,
+            transform: 256,
+            hop: 80,
+            top_db: 20.5,
+            pre_emphasis: 0.97,
+        };
+        assert_eq!(front_end(&flags.split_whitespace().collect::<Vec<_>>()), expected);
+    }
+
+    #[test]
+    fn the_help_says_what_was_declared() {
+        let help = FrontEnd::augment_args(Command::new("features")).render_long_help().to_string();
+        for part in ["--window-length <SAMPLES>", "Factor c of the pre-emphasis", "[default: 80]", "[default: hann]", "HTK's mel scale"] {
+            assert!(help.contains(part), "'{part}' is missing in\n{help}");
+        }
+        let help = ExecutionFlags::augment_args(Command::new("train")).render_long_help().to_string();
+        for part in ["--device <DEVICE>", "Where to compute", "(run.tiles) [values: auto, timed, fixed, FILE.toml]"] {
+            assert!(help.contains(part), "'{part}' is missing in\n{help}");
+        }
     }
 }

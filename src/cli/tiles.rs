@@ -32,12 +32,7 @@ impl FromStr for TileSource {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
-            "auto" => Self::By(TileRule::Auto),
-            "timed" => Self::By(TileRule::Timed),
-            "fixed" => Self::By(TileRule::Fixed),
-            path => Self::File(path.into()),
-        })
+        Ok(toml::Value::from(text).try_into().map_or_else(|_| Self::File(text.into()), Self::By))
     }
 }
 
@@ -61,7 +56,7 @@ impl Device {
             Tiles::By(rule) => (*rule, &[][..]),
             Tiles::Chosen(choices) => (TileRule::Auto, &choices[..]),
         };
-        let (rule, file) = match &common.tiles {
+        let (rule, file) = match &common.execution.tiles {
             None => (rule, None),
             Some(TileSource::By(rule)) => (*rule, None),
             Some(TileSource::File(path)) => (TileRule::Timed, Some(path.clone())),

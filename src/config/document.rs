@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{Execution, Key, Settings, keys};
+use super::{Execution, Settings, keys};
 use crate::base::remedy::{Remedied, Remedy};
+use crate::base::setting::{Key, Section};
 
 /// What a `config.toml` says: what decides a run's results, and where and how fast it computes.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::key::{Kind, SettingType, settings};
 use crate::base::choice::choices;
+use crate::base::setting::{Kind, SettingType, settings};
 use crate::base::tiles::TileChoice;
 
 choices! {
@@ -35,11 +35,11 @@ impl SettingType for Tiles {
 settings! {
     /// Where and how fast a run computes.
     pub struct Execution in "run" {
-        /// where to compute, where --device is not given
-        device: String = "auto".into(); words("auto, cpu, an index or a part of a name in quotes"), resumable;
-        /// how the tiles of matrix products on graphics hardware are chosen, where --tiles is not given; a run lists here what was
-        /// timed (speed alone, results are the same)
+        /// where to compute: auto (the best adapter), cpu (the reference), an adapter's index, or a part of its name
+        device: String = "auto".into(); words("auto, cpu, an index or a part of a name in quotes"), flag("DEVICE"), resumable;
+        /// how the tiles of matrix products on graphics hardware are chosen: timed once and kept in the user's cache folder, or
+        /// fixed; auto times on graphics hardware alone; a run lists what was timed. The choice changes no result
         tiles: Tiles = Tiles::By(TileRule::Auto);
-            words("auto, timed, fixed or a list of choices like [\"forward 8192x128x512 128x64\"]"), resumable;
+            words("auto, timed, fixed or a list of choices like [\"forward 8192x128x512 128x64\"]"), flag("CHOICE"), resumable;
     }
 }

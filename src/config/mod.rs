@@ -4,12 +4,11 @@
 //! defaults. [`Config`] is the two together as `config.toml` has them, and what sets them by words, for files and the command line.
 //!
 //! To add a setting, write a field into its section's `settings!`: its meaning is the doc comment, its default stands behind its
-//! type, and behind that what else holds of it, see [`Rule`]. `mcsan config`, files, `--set`, the flag where `flag(…)` names one,
+//! type, and behind that what else holds of it, see [`Rule`](crate::base::setting::Rule). `mcsan config`, files, `--set`, the flag where `flag(…)` names one,
 //! what a resumed run may change and what tells experiments apart follow from it.
 
 mod document;
 mod execution;
-mod key;
 #[cfg(feature = "files")]
 mod load;
 mod model;
@@ -20,11 +19,11 @@ use toml::Table;
 
 pub use document::{Config, ConfigError};
 pub use execution::{Execution, TileRule, Tiles};
-pub use key::{Key, Kind, Rule, SettingType};
 pub use model::{ModelSettings, ModelVariant, Scale};
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
 
 use crate::base::numbers::MAX_HEAD_SIZE;
+use crate::base::setting::{Key, OutOfRange, Section};
 
 /// Everything that decides a run's results, besides its data and the device.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -57,16 +56,12 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Value`]
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let table = Table::try_from(self).map_err(|_| ConfigError::TooLarge)?;
-        for key in Self::keys() {
-            let value = document::lookup(&table, key);
-            if let Some(number) = value.and_then(|value| value.as_float().or(value.as_integer().map(|integer| integer as f64)))
-                && !key.rule.contains(number)
-            {
-                return Err(ConfigError::Value { key: key.name.into(), value: number.to_string(), allowed: key.allowed() });
-            }
+        Table::try_from(self).map_err(|_| ConfigError::TooLarge)?;
+        let Self { model, data, train, start } = self;
+        let outside = [model.out_of_range(), data.out_of_range(), train.out_of_range(), start.out_of_range()];
+        if let Some(OutOfRange { key, value, .. }) = outside.into_iter().flatten().next() {
+            return Err(ConfigError::Value { key: key.name.into(), value: value.to_string(), allowed: key.allowed() });
         }
-        let model = &self.model;
         if !model.hidden.is_multiple_of(model.heads) {
             return Err(ConfigError::Value {
                 key: "model.heads".into(),

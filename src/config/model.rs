@@ -1,8 +1,8 @@
 //! Settings of the network.
 
-use super::key::settings;
 use crate::base::choice::choices;
 use crate::base::numbers::{Activation, MAX_LSTM_HIDDEN};
+use crate::base::setting::settings;
 
 choices! {
     /// Which modules the network has: the rows of the paper's Table 3.

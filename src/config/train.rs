@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use super::key::{Kind, SettingType, settings};
 use crate::base::choice::choices;
 use crate::base::numbers::Precision;
+use crate::base::setting::{Kind, SettingType, settings};
 
 choices! {
     /// The group whose statistics an utterance is normalised by.
