@@ -6,11 +6,16 @@ use mcsan::backend::Storage;
 use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
 use mcsan::check::{Case, Expected, Kernel};
 
+/// The adapters that there are, of those that the environment allows (`WGPU_BACKEND`, which `.ci/validation` sets).
+pub fn adapters() -> Vec<wgpu::Adapter> {
+    pollster::block_on(gpu::adapters(gpu::instance().with_env()))
+}
+
 /// Every adapter opened, and once more without any optional feature where a kernel uses one that it has; none where there is
 /// none, which is said by name, or is a failure where `MCSAN_REQUIRE_ADAPTER` is set (as CI does). `MCSAN_WITHOUT` names
 /// features that are never used.
 pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
-    let adapters = pollster::block_on(gpu::adapters(wgpu::Backends::all()));
+    let adapters = adapters();
     if adapters.is_empty() {
         assert!(std::env::var_os("MCSAN_REQUIRE_ADAPTER").is_none(), "{test}: no graphics adapter, but MCSAN_REQUIRE_ADAPTER is set");
         println!("skipped: no adapter: {test}");

@@ -124,6 +124,20 @@ fn an_import_that_climbs_is_seen() {
     assert_eq!(against_the_drawing(&drawn, "attic", climbing), ["attic is not drawn"]);
 }
 
+/// The library computes by what it is told; environment variables are the program's.
+#[test]
+fn only_the_program_reads_the_environment() {
+    let mut found = Vec::new();
+    for file in rust_files(Path::new("src")).into_iter().filter(|file| module_of(file) != "cli") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        found.extend(
+            code.filter(|line| line.contains("env::var") || line.contains("with_env(")).map(|line| format!("{}: {line}", file.display())),
+        );
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn errors_of_the_library_name_no_option_and_no_command() {
     let mut found = Vec::new();

@@ -7,7 +7,8 @@ use wgpu::hal::api::Vulkan;
 
 /// The first Vulkan device; wgpu itself lets no such mistake through, so they are made beneath it.
 fn device() -> (wgpu::Device, wgpu::Queue) {
-    let adapters = pollster::block_on(mcsan::backend::gpu::adapters(wgpu::Backends::VULKAN));
+    let instance = wgpu::InstanceDescriptor { backends: wgpu::Backends::VULKAN, ..mcsan::backend::gpu::instance() };
+    let adapters = pollster::block_on(mcsan::backend::gpu::adapters(instance));
     pollster::block_on(adapters[0].request_device(&Default::default())).unwrap()
 }
 

@@ -10,14 +10,14 @@ use divan::counter::{BytesCount, ItemsCount};
 use mcsan::Device;
 use mcsan::backend::Work;
 use mcsan::backend::cpu::Cpu;
-use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
+use mcsan::backend::gpu::{self, Checking, Gpu};
 
 /// What `MCSAN_DEVICE` says; the reference where there is no adapter.
 fn open() -> Device {
     let wanted = std::env::var("MCSAN_DEVICE").unwrap_or_else(|_| "auto".into());
     let found = match wanted.as_str() {
         "cpu" => None,
-        _ => pollster::block_on(gpu::find(&AdapterChoice { device: Some(wanted), backends: None })).unwrap(),
+        _ => pollster::block_on(gpu::find(&wanted, gpu::instance().with_env())).unwrap(),
     };
     match found {
         None => Device::Cpu(Cpu::default()),

@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::cpu::Cpu;
-use super::gpu::{self, AdapterChoice, Gpu, Opening};
+use super::gpu::{self, Gpu, Opening};
 
 /// An open device, for programs that learn which one only when they run; [`on_device!`](crate::on_device) computes on either.
 pub enum Device {
@@ -40,7 +40,7 @@ impl Device {
             return Ok(Self::Cpu(Cpu::default()));
         }
         let is_software = |adapter: &wgpu::Adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu;
-        let found = gpu::find(&AdapterChoice { device: Some(name.into()), backends: None }).await?;
+        let found = gpu::find(name, gpu::instance()).await?;
         match found.filter(|adapter| name != "auto" || !is_software(adapter)) {
             None => Ok(Self::Cpu(Cpu::default())),
             Some(adapter) => Ok(Self::Gpu(Box::new(Gpu::open(&adapter, Opening::default()).await?))),

@@ -4,14 +4,14 @@ use super::Failure;
 use super::arguments::{Common, Interface};
 use super::notes::Note;
 use crate::backend::cpu::Cpu;
-use crate::backend::gpu::{self, AdapterChoice, Checking, Feature, Gpu, Opening};
+use crate::backend::gpu::{self, Checking, Feature, Gpu, Opening};
 use crate::base::numbers::Precision;
 
 pub(super) use crate::backend::Device;
 pub(super) use crate::on_device;
 
 impl Interface {
-    pub fn backends(self) -> wgpu::Backends {
+    fn backends(self) -> wgpu::Backends {
         match self {
             Self::Vulkan => wgpu::Backends::VULKAN,
             Self::Metal => wgpu::Backends::METAL,
@@ -19,6 +19,13 @@ impl Interface {
             Self::Gl => wgpu::Backends::GL,
         }
     }
+}
+
+/// How adapters are looked for: as the environment says (`WGPU_VALIDATION`, for one), and where `--backend` says.
+pub fn instance(common: &Common) -> wgpu::InstanceDescriptor {
+    let instance = gpu::instance().with_env();
+    let backends = common.backend.map_or(instance.backends, Interface::backends);
+    wgpu::InstanceDescriptor { backends, ..instance }
 }
 
 /// Opens what `--device` and `--backend` say, else what the settings say; `auto` without an adapter is the CPU reference.
@@ -35,8 +42,7 @@ pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, 
     if wanted == "cpu" {
         return Ok(None);
     }
-    let choice = AdapterChoice { device: Some(wanted.into()), backends: common.backend.map(Interface::backends) };
-    let found = pollster::block_on(gpu::find(&choice))?;
+    let found = pollster::block_on(gpu::find(wanted, instance(common)))?;
     match found.as_ref().map(wgpu::Adapter::get_info) {
         None => common.note(Note::NoAdapter),
         Some(info) if info.device_type == wgpu::DeviceType::Cpu => {

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::Done;
-use super::arguments::{Common, Interface};
+use super::arguments::Common;
+use super::{Done, device};
 use crate::backend::gpu::{self, Capabilities, Feature, check_limits, check_requirements, shader};
 
 /// Optional features that a shader or the program may use, and their names.
@@ -20,7 +20,7 @@ const FEATURES: [(&str, wgpu::Features); 7] = [
 ];
 
 pub fn run(common: &Common) -> Done {
-    let adapters = pollster::block_on(gpu::adapters(common.backend.map_or(wgpu::Backends::all(), Interface::backends)));
+    let adapters = pollster::block_on(gpu::adapters(device::instance(common)));
     let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter, &common.without)).collect();
     if common.json {
         common.print_json(json!({ "devices": described, "fallback": "cpu" }));

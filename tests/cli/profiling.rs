@@ -252,11 +252,11 @@ fn a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has() {
     if default_adapter("a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has").is_none() {
         return;
     }
-    use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu, Timing};
+    use mcsan::backend::gpu::{self, Checking, Gpu, Timing};
     use mcsan::profile::{Plan, sweep};
     use mcsan::tape::Mode;
     let settings = mcsan::config::Config::default().assign(&["model.hidden=16", "model.heads=2"].map(String::from)).unwrap().settings;
-    let adapter = pollster::block_on(gpu::find(&AdapterChoice::default())).unwrap().unwrap();
+    let adapter = pollster::block_on(gpu::find("auto", gpu::instance().with_env())).unwrap().unwrap();
     // The features of a batch, 1000 frames of 40 coefficients an utterance: 160 KB each.
     let run = |over: &str| {
         let mut gpu = pollster::block_on(Gpu::open(&adapter, Checking::Off)).unwrap();

@@ -246,14 +246,14 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
     if default_adapter("a_batch_that_the_device_has_no_room_for_is_computed_in_parts").is_none() {
         return;
     }
-    use mcsan::backend::gpu::{self, AdapterChoice, Checking, Gpu};
+    use mcsan::backend::gpu::{self, Checking, Gpu};
     use mcsan::base::remedy::{Remedied, Remedy};
     use mcsan::train::{Event, Training};
     let folder = prepared();
     let data = mcsan::dataset::Dataset::load(&folder.path().join("data.safetensors")).unwrap();
     let settings = ["model.hidden=8", "model.heads=2", "model.feed_forward=8", "train.epochs=2", "train.batch_size=9", "model.dropout=0.2"];
     let settings = mcsan::config::Config::default().assign(&settings.map(String::from)).unwrap().settings;
-    let adapter = pollster::block_on(gpu::find(&AdapterChoice::default())).unwrap().unwrap();
+    let adapter = pollster::block_on(gpu::find("auto", gpu::instance().with_env())).unwrap().unwrap();
     let run = |largest: Option<u64>| {
         let mut gpu = pollster::block_on(Gpu::open(&adapter, Checking::Off)).unwrap();
         if let Some(bytes) = largest {

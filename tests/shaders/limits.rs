@@ -6,6 +6,7 @@ use mcsan::backend::gpu::{self, Feature, Gpu, Opening, check_limits};
 use mcsan::check::{Kernel, check};
 
 use super::parse;
+use crate::common::adapters;
 
 /// Bytes of the uniform arguments of a shader.
 fn uniform_bytes(source: &str) -> Vec<u32> {
@@ -52,9 +53,8 @@ fn a_variant_of_every_shader_keeps_webgpus_default_limits_and_needs_no_feature()
 
 /// Adapters that capabilities WebGPU's defaults, which wgpu's GL does not.
 fn default_adapters(test: &str) -> Vec<wgpu::Adapter> {
-    let (can, cannot): (Vec<_>, Vec<_>) = pollster::block_on(gpu::adapters(wgpu::Backends::all()))
-        .into_iter()
-        .partition(|adapter| wgpu::Limits::default().check_limits(&adapter.limits()));
+    let (can, cannot): (Vec<_>, Vec<_>) =
+        adapters().into_iter().partition(|adapter| wgpu::Limits::default().check_limits(&adapter.limits()));
     for adapter in cannot {
         println!("skipped: {test}: less than WebGPU's default limits on {}", gpu::describe(&adapter.get_info()));
     }

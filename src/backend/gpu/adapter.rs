@@ -2,29 +2,18 @@
 
 use crate::backend::{BackendError, Result};
 
-/// What `--device` and `--backend` say.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AdapterChoice {
-    /// `auto`, an index of `mcsan devices`, or a part of the name.
-    pub device: Option<String>,
-    /// Graphics interfaces to look at; all where none is named.
-    pub backends: Option<wgpu::Backends>,
+/// How adapters are looked for: in every graphics interface, and with what the interfaces check by themselves in debug builds
+/// alone. A program whose user may say otherwise by the environment (`WGPU_BACKEND`, `WGPU_VALIDATION` and others) adds `with_env()`.
+pub fn instance() -> wgpu::InstanceDescriptor {
+    let flags = if cfg!(debug_assertions) { wgpu::InstanceFlags::debugging() } else { wgpu::InstanceFlags::empty() };
+    wgpu::InstanceDescriptor { flags, ..wgpu::InstanceDescriptor::new_without_display_handle() }
 }
 
 /// All adapters that can run compute shaders, best first: discrete GPUs before integrated ones before software, and
 /// each interface of the platform before GL.
-///
-/// `backends` are the graphics interfaces to look at; of all of them, those that the environment (`WGPU_BACKEND`) leaves.
-pub async fn adapters(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
-    if !backends.is_all() {
-        descriptor.backends = backends;
-    }
-    if cfg!(not(debug_assertions)) && std::env::var_os("WGPU_VALIDATION").is_none() {
-        descriptor.flags = wgpu::InstanceFlags::empty();
-    }
-    let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = instance.enumerate_adapters(backends).await;
+pub async fn adapters(instance: wgpu::InstanceDescriptor) -> Vec<wgpu::Adapter> {
+    let backends = instance.backends;
+    let mut adapters = wgpu::Instance::new(instance).enumerate_adapters(backends).await;
     adapters.retain(can_run);
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     adapters
@@ -50,13 +39,12 @@ fn rank(info: &wgpu::AdapterInfo) -> (u8, bool) {
     (kind, info.backend == wgpu::Backend::Gl)
 }
 
-/// The adapter that a choice means; `None` where `auto` finds none.
+/// The adapter that `wanted` means: `auto`, the best, of which there may be none; a number among [`adapters`]; or a part of a name.
 ///
 /// # Errors
 /// [`BackendError::NoAdapter`] where a named adapter does not exist.
-pub async fn find(choice: &AdapterChoice) -> Result<Option<wgpu::Adapter>> {
-    let mut adapters = adapters(choice.backends.unwrap_or(wgpu::Backends::all())).await;
-    let wanted = choice.device.as_deref().unwrap_or("auto");
+pub async fn find(wanted: &str, instance: wgpu::InstanceDescriptor) -> Result<Option<wgpu::Adapter>> {
+    let mut adapters = adapters(instance).await;
     let place = if wanted == "auto" {
         if adapters.is_empty() {
             return Ok(None);
