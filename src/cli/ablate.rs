@@ -29,7 +29,7 @@ pub fn run(common: &Common, arguments: &Ablate) -> Done {
         // Rows that are there and do not belong to this are found before anything is trained.
         summary()?;
     }
-    let open = |row: &Row| Ok((format!("{row}: "), row.open(&data, &identity, &config, &folds, &experiment.out)?));
+    let open = |row: &Row| Ok((row.to_string(), row.open(&data, &identity, &config, &folds, &experiment.out)?));
     let validations = arguments.rows.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
     let trained = experiment.train(common, &config.execution.tiles, &device, &validations);
     let results = summary();

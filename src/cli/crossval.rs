@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::arguments::Common;
 use super::device::{self, Device, on_device};
+use super::notes::{FoldName, Note};
 use super::progress::Progress;
 use super::settings::Training;
 use super::{Done, Failure, remedy};
@@ -72,8 +73,8 @@ impl Experiment {
         Ok(Prepared { config, identity: Identity::of(&data), data, folds })
     }
 
-    /// Trains the folds of some cross-validations, one after the other, and sums each up; the text stands before what is
-    /// said of it.
+    /// Trains the folds of some cross-validations, one after the other, and sums each up; each has the name of its row, if it is
+    /// one's.
     pub fn train(
         &self,
         common: &Common,
@@ -90,13 +91,14 @@ impl Experiment {
         })?;
         let mut gathered = Vec::new();
         for (name, validation) in of {
-            let mut show = Show { common, name, folds: validation.folds.count(), progress: Progress::new(common) };
+            let mut show = Show { common, row: name, folds: validation.folds.count(), progress: Progress::new(common) };
             let done =
                 on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
             show.progress.finish();
             let results = Gathered::write(validation);
             // Where a fold fails, what the others say is written all the same.
-            done.map_err(|error| Failure(format!("{name}{}", remedy::line(&error))))?;
+            let of = if name.is_empty() { String::new() } else { format!("{name}: ") };
+            done.map_err(|error| Failure(of + &remedy::line(&error)))?;
             gathered.push(results?);
         }
         Ok(gathered)
@@ -106,26 +108,26 @@ impl Experiment {
 /// Shows the events of a cross-validation.
 struct Show<'n> {
     common: &'n Common,
-    name: &'n str,
+    row: &'n str,
     folds: usize,
     progress: Progress<'n>,
 }
 
 impl Show<'_> {
     fn event(&mut self, event: FoldEvent<'_>) {
-        let Self { name, folds, .. } = self;
+        let name = |fold| FoldName { row: self.row.to_owned(), fold, folds: self.folds };
         match event {
             FoldEvent::Begin { fold, train, validation, test } => {
-                eprintln!("{name}fold {fold} of {folds}: trains on {train}, validates on {validation}, tests on {test} utterances");
+                eprintln!("{}: trains on {train}, validates on {validation}, tests on {test} utterances", name(fold));
                 self.progress = Progress::new(self.common);
             }
             FoldEvent::Run(event) => self.progress.show(&event),
             FoldEvent::End { fold, test } => {
                 self.progress.finish();
-                eprintln!("{name}fold {fold} of {folds}: {}", super::tables::headline(test));
+                eprintln!("{}: {}", name(fold), super::tables::headline(test));
             }
-            FoldEvent::Kept { fold } => eprintln!("{name}fold {fold} of {folds}: done before"),
-            FoldEvent::Elsewhere { fold } => eprintln!("{name}fold {fold} of {folds}: another process trains it"),
+            FoldEvent::Kept { fold } => self.common.note(Note::DoneBefore(name(fold))),
+            FoldEvent::Elsewhere { fold } => self.common.note(Note::TrainedElsewhere(name(fold))),
         }
     }
 }

@@ -26,6 +26,17 @@ pub enum Note {
     TilesNotKept { path: String, error: String },
     /// Shaders with run-time checks are not compared.
     UncheckedOnly,
+    /// A recording cannot be used.
+    LeftOut {
+        /// The utterance.
+        id: String,
+        /// Why, with the file's name.
+        reason: String,
+    },
+    /// A fold was not trained, because it is there.
+    DoneBefore(FoldName),
+    /// A fold is not trained here.
+    TrainedElsewhere(FoldName),
     /// The device has no room for a batch.
     Split { step: u64, parts: usize, error: String },
     /// A step was left out, a gradient having overflowed.
@@ -52,6 +63,9 @@ impl Display for Note {
             Self::UncheckedOnly => {
                 formatter.write_str("GL takes minutes to compile run-time checks: only unchecked shaders (--shaders both for all)")
             }
+            Self::LeftOut { id, reason } => write!(formatter, "left out: {id}: {reason}"),
+            Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
+            Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
             Self::Split { step, parts, error } => {
                 write!(formatter, "step {step}: {error}: from here on each batch is computed in {parts} parts")
             }
@@ -62,6 +76,28 @@ impl Display for Note {
                 write!(formatter, "stopped: {epochs} epochs without a better validation figure (train.patience)")
             }
         }
+    }
+}
+
+/// Which fold of an experiment.
+#[derive(Debug, Clone, Serialize)]
+pub struct FoldName {
+    /// The row of an ablation; of a cross-validation there is none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub row: String,
+    /// Counted from 1.
+    pub fold: usize,
+    /// How many there are.
+    pub folds: usize,
+}
+
+impl Display for FoldName {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let Self { row, fold, folds } = self;
+        if !row.is_empty() {
+            write!(formatter, "{row}: ")?;
+        }
+        write!(formatter, "fold {fold} of {folds}")
     }
 }
 
@@ -76,7 +112,7 @@ impl Common {
         self.keep_note(note);
     }
 
-    /// Keeps a note that was said.
+    /// Keeps a note that was said, or is one of too many to be said.
     pub fn keep_note(&self, note: Note) {
         self.notes.0.borrow_mut().push(note);
     }

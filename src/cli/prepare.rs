@@ -8,17 +8,18 @@ use serde_json::json;
 
 use super::arguments::{Common, Prepare, vectors};
 use super::device::{self, on_device};
+use super::notes::Note;
 use super::{Done, Failure, cannot_write};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::backend::gpu::Checking;
-use crate::corpus::{Corpus, split};
+use crate::corpus::{Corpus, LeftOut, split};
 use crate::dataset::{Frames, Spool};
 use crate::prepare::{RecordingEvent, prepare};
 use crate::text::TextTable;
 
 /// Commonest missing words that are shown.
 const SHOWN_WORDS: usize = 10;
-/// Recordings left out that are shown one by one; the prepared file names them all.
+/// Recordings left out that are shown one by one; the notes of `--json` and the prepared file name them all.
 const SHOWN_LEFT_OUT: usize = 20;
 
 pub fn run(common: &Common, arguments: &Prepare) -> Done {
@@ -38,10 +39,13 @@ pub fn run(common: &Common, arguments: &Prepare) -> Done {
     let mut left_out = 0;
     let mut observe = |event: RecordingEvent<'_>| match event {
         RecordingEvent::Done(done) => bar.set_position(done as u64),
-        RecordingEvent::LeftOut(utterance) => {
+        RecordingEvent::LeftOut(LeftOut { id, reason }) => {
             left_out += 1;
+            let note = Note::LeftOut { id: id.clone(), reason: reason.clone() };
             if left_out <= SHOWN_LEFT_OUT {
-                bar.suspend(|| eprintln!("left out: {}: {}", utterance.id, utterance.reason));
+                bar.suspend(|| common.note(note));
+            } else {
+                common.keep_note(note);
             }
         }
     };

@@ -180,7 +180,10 @@ fn a_fold_that_another_process_trains_is_left_to_it() {
     refused(&folder, &crossval("out", "--fold 1"), &["out/fold-1: is being trained by another process", "--fold another number"]);
     let outcome = mcsan(folder.path(), &crossval("out", "--json"));
     assert!(outcome.stderr.contains("fold 1 of 3: another process trains it"), "{}", outcome.stderr);
-    assert_eq!(outcome.json()["done"], 2);
+    let report = outcome.json();
+    assert_eq!(report["done"], 2);
+    let notes: Vec<_> = report["notes"].as_array().unwrap().iter().map(|note| (&note["kind"], &note["fold"], &note["folds"])).collect();
+    assert_eq!(notes, [(&json!("trained_elsewhere"), &json!(1), &json!(3)), (&json!("done_before"), &json!(2), &json!(3))]);
 }
 
 #[test]

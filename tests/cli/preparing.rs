@@ -37,6 +37,9 @@ fn a_recording_that_cannot_be_read_is_left_out_by_name_and_counted() {
     assert_eq!(report["utterances"], UTTERANCES - 2);
     let ids: Vec<&Value> = report["left_out"].as_array().unwrap().iter().map(|left_out| &left_out["id"]).collect();
     assert_eq!(ids, ["calm1", "glad3"]);
+    let notes: Vec<&Value> = report["notes"].as_array().unwrap().iter().filter(|note| note["kind"] == "left_out").collect();
+    assert_eq!((notes.len(), &notes[1]["id"], &notes[1]["reason"]), (2, &json!("glad3"), &report["left_out"][1]["reason"]));
+    assert!(notes[1]["text"].as_str().unwrap().starts_with("left out: glad3: audio/glad3.wav: cannot be read"), "{report}");
 
     let data = inspect(&folder);
     assert_eq!(data["left_out"], report["left_out"]);
