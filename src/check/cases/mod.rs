@@ -22,7 +22,7 @@ macro_rules! exports {
 kernels!(exports);
 
 pub use spread::Spread;
-pub use steps::{Last, Steps};
+pub use steps::{Last, Rule, Steps};
 
 /// Lengths on either side of the edges of tiles and workgroups.
 const EDGES: [usize; 8] = [1, 15, 16, 17, 63, 64, 65, 129];
