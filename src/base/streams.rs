@@ -29,12 +29,12 @@ pub enum StreamShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     pub stream: &'static str,
-    pub kind: Kind,
+    pub kind: StreamKind,
 }
 
 /// What kind of stream a model reads, and how it wants it laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum StreamKind {
     Frames {
         /// Frames after these are not read; `data.max_frames` may cut before.
         most: usize,
@@ -49,24 +49,24 @@ pub enum Kind {
 impl Reading {
     /// All frames of a stream, pooled `pools` times.
     pub fn frames(stream: &'static str, pools: u32) -> Self {
-        Self { stream, kind: Kind::Frames { most: usize::MAX, pools } }
+        Self { stream, kind: StreamKind::Frames { most: usize::MAX, pools } }
     }
 
     /// A stream of tokens.
     pub fn tokens(stream: &'static str) -> Self {
-        Self { stream, kind: Kind::Tokens }
+        Self { stream, kind: StreamKind::Tokens }
     }
 
     /// A vector an utterance.
     pub fn vector(stream: &'static str) -> Self {
-        Self { stream, kind: Kind::Vector }
+        Self { stream, kind: StreamKind::Vector }
     }
 
     /// How often its rows are pooled.
     pub fn pools(&self) -> u32 {
         match self.kind {
-            Kind::Frames { pools, .. } => pools,
-            Kind::Tokens | Kind::Vector => 0,
+            StreamKind::Frames { pools, .. } => pools,
+            StreamKind::Tokens | StreamKind::Vector => 0,
         }
     }
 
@@ -76,7 +76,7 @@ impl Reading {
     }
 }
 
-impl Kind {
+impl StreamKind {
     /// What an utterance has of it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -123,8 +123,8 @@ impl Readings {
     /// Most frames of an utterance of a stream, read or not.
     pub fn most(&self, stream: &str) -> usize {
         let own = self.iter().find(|reading| reading.stream == stream).and_then(|reading| match reading.kind {
-            Kind::Frames { most, .. } => Some(most),
-            Kind::Tokens | Kind::Vector => None,
+            StreamKind::Frames { most, .. } => Some(most),
+            StreamKind::Tokens | StreamKind::Vector => None,
         });
         own.map_or(self.max_frames, |most| most.min(self.max_frames))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Input, Inputs, Kernel, Record, Recorded, Shape, Source, Subject};
+use super::{Input, Inputs, Kernel, KernelShape, Record, Recorded, Source, Subject};
 use crate::backend::cpu::Cpu;
 use crate::backend::{Backend, Counting, Matrix, Result, Work};
 use crate::base::real::Real;
@@ -19,7 +19,7 @@ pub struct Output {
 
 /// A kernel's work on given shapes and drawn inputs.
 #[derive(Debug, Clone)]
-pub struct Case<S = Shape> {
+pub struct Case<S = KernelShape> {
     pub kernel_name: &'static str,
     pub shape: S,
     /// Of the inputs.

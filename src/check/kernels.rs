@@ -8,7 +8,7 @@ use super::{Case, Gradient, Inputs, Origin, Prepared, Record, Sabotage, Source, 
 use crate::backend::{Backend, kernels};
 use crate::base::sizes::{Keys, SizeError};
 
-/// Declares [`Kernel`] and [`Shape`] from the list of kernels, so that none can lack its suite.
+/// Declares [`Kernel`] and [`KernelShape`] from the list of kernels, so that none can lack its suite.
 macro_rules! suites {
     ($($name:ident $kernel:ident<$($parameter:ident),+> $trait:ident)*) => {
         /// A kernel of [`Backend`], with its gradient.
@@ -28,21 +28,21 @@ macro_rules! suites {
                 }
             }
 
-            fn shapes(self) -> Vec<Shape> {
+            fn shapes(self) -> Vec<KernelShape> {
                 match self {
-                    $(Self::$kernel => $kernel::cases().into_iter().map(Shape::$kernel).collect(),)*
+                    $(Self::$kernel => $kernel::cases().into_iter().map(KernelShape::$kernel).collect(),)*
                 }
             }
 
-            fn random_shape(self, source: &mut Source) -> Shape {
+            fn random_shape(self, source: &mut Source) -> KernelShape {
                 match self {
-                    $(Self::$kernel => Shape::$kernel($kernel::random(source)),)*
+                    $(Self::$kernel => KernelShape::$kernel($kernel::random(source)),)*
                 }
             }
 
-            fn read(self, keys: &mut Keys<'_>) -> Result<Shape, SizeError> {
+            fn read(self, keys: &mut Keys<'_>) -> Result<KernelShape, SizeError> {
                 Ok(match self {
-                    $(Self::$kernel => Shape::$kernel($kernel::read(keys)?),)*
+                    $(Self::$kernel => KernelShape::$kernel($kernel::read(keys)?),)*
                 })
             }
 
@@ -72,11 +72,11 @@ macro_rules! suites {
 
         /// What a case computes, and on which shapes.
         #[derive(Debug, Clone)]
-        pub enum Shape {
+        pub enum KernelShape {
             $(#[doc = concat!("`", stringify!($name), "`")] $kernel($kernel),)*
         }
 
-        impl Shape {
+        impl KernelShape {
             pub(super) fn kernel(&self) -> Kernel {
                 match self {
                     $(Self::$kernel(_) => Kernel::$kernel,)*
@@ -84,7 +84,7 @@ macro_rules! suites {
             }
         }
 
-        impl Subject for Shape {
+        impl Subject for KernelShape {
             fn tolerance(&self) -> Tolerance {
                 match self {
                     $(Self::$kernel(subject) => subject.tolerance(),)*
@@ -98,7 +98,7 @@ macro_rules! suites {
             }
         }
 
-        impl<B: Backend> Record<B> for Shape {
+        impl<B: Backend> Record<B> for KernelShape {
             fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
                 match self {
                     $(Self::$kernel(subject) => subject.prepare(source, inputs),)*
@@ -106,7 +106,7 @@ macro_rules! suites {
             }
         }
 
-        impl fmt::Display for Shape {
+        impl fmt::Display for KernelShape {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
                     $(Self::$kernel(subject) => subject.fmt(f),)*

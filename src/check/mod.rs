@@ -36,7 +36,7 @@ pub mod tape_operation;
 pub use case::{Case, Origin, Output, read_all};
 pub use gradient::{Gradient, Objective, differences};
 pub use inputs::{Input, Inputs, Values};
-pub use kernels::{Kernel, Shape};
+pub use kernels::{Kernel, KernelShape};
 pub use report::{CaseReport, Evidence, Expected, check, check_against, examine};
 pub use sabotage::Sabotage;
 pub use select::{SelectionError, fuzz, fuzz_suite, kernels_named, select};

@@ -18,7 +18,7 @@ use crate::base::streams::{AUDIO, Reading, StreamShape, TEXT};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::Settings;
 use crate::dataset::BatchShape;
-use crate::model::batch::{Batch, FrameInput, Input, TokenInput, VectorInput, pooled_rows};
+use crate::model::batch::{Batch, BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 use crate::model::layers::{Dropout, Pass};
 use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
@@ -153,7 +153,7 @@ fn draw_batch<B: Backend>(
 }
 
 /// A stream of a batch; without a table that is learned every token is out of vocabulary.
-fn draw_input<B: Backend>(backend: &B, shape: BatchShape, stream: StreamShape, pools: u32, source: &mut Source) -> Input<B> {
+fn draw_input<B: Backend>(backend: &B, shape: BatchShape, stream: StreamShape, pools: u32, source: &mut Source) -> BatchStream<B> {
     let mut matrix = |[rows, columns]: [usize; 2], middle: f32, amplitude: f32| {
         let values: Vec<f32> = source.uniform(rows * columns, amplitude).into_iter().map(|value| middle + value).collect();
         backend.upload(&values, [rows, columns])
@@ -168,18 +168,18 @@ fn draw_input<B: Backend>(backend: &B, shape: BatchShape, stream: StreamShape, p
         StreamShape::Frames { columns } => {
             let lengths = shape.frame_lengths();
             let (values, normalisation) = numbers(sum(&lengths), columns);
-            Input::Frames(FrameInput { values, rows: pooled_rows(backend, &lengths, pools), normalisation })
+            BatchStream::Frames(FrameInput { values, rows: pooled_rows(backend, &lengths, pools), normalisation })
         }
         StreamShape::Tokens { learned, .. } => {
             let (lengths, words) = (shape.word_lengths(), learned.unwrap_or(0));
             let ids = source.below(sum(&lengths), words as u32 + 1);
             let ids: Vec<u32> = ids.into_iter().map(|id| if id == words as u32 { OUT_OF_VOCABULARY } else { id }).collect();
             let (tokens, rows) = (Tokens::new(backend, &ids, words), Ragged::new(backend, &lengths));
-            Input::Tokens(TokenInput { tokens, rows, vectors: backend.upload(&[], [0, 0]) })
+            BatchStream::Tokens(TokenInput { tokens, rows, vectors: backend.upload(&[], [0, 0]) })
         }
         StreamShape::Vector { columns } => {
             let (values, normalisation) = numbers(shape.batch, columns);
-            Input::Vector(VectorInput { values, rows: Ragged::new(backend, &vec![1; shape.batch]), normalisation })
+            BatchStream::Vector(VectorInput { values, rows: Ragged::new(backend, &vec![1; shape.batch]), normalisation })
         }
     }
 }

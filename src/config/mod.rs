@@ -19,7 +19,7 @@ use toml::Table;
 
 pub use document::{Config, ConfigError};
 pub use execution::{Execution, TileRule, Tiles};
-pub use model::{ModelSettings, ModelVariant, Scale};
+pub use model::{ModelSettings, ModelVariant, ScoreScale};
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
 
 use crate::base::numbers::MAX_HEAD_SIZE;

@@ -26,7 +26,7 @@ choices! {
 
 choices! {
     /// What attention scores are divided by.
-    pub enum Scale {
+    pub enum ScoreScale {
         /// The root of the head size, √d_k.
         Head = "head",
         /// The root of the model's width, √d.
@@ -50,7 +50,7 @@ settings! {
         /// whether W^Q, W^K, W^V and W^O have biases
         attention_bias: bool = true;
         /// what attention scores are divided by: sqrt(d_k) or sqrt(d)
-        scale: Scale = Scale::Head;
+        scale: ScoreScale = ScoreScale::Head;
         /// activation after each ConvBlock
         conv_activation: Activation = Activation::None;
         /// share of elements dropped after each attention, each feed-forward and the classifier's hidden layer

@@ -91,14 +91,14 @@ pub struct Counted<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     /// Group by group: the data set's classes in its order, then all together. Sessions have a row for all together alone.
-    pub rows: Vec<Row>,
+    pub rows: Vec<PublishedRow>,
     /// Splits or sessions of the corpus of which there is no utterance; empty where no utterance says which it is of.
     pub absent: Vec<Group>,
 }
 
 /// How many utterances of one class, or of all, a group has and should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct PublishedRow {
     pub group: Group,
     /// `None`: all classes together.
     pub class: Option<String>,
@@ -108,7 +108,7 @@ pub struct Row {
 
 impl Comparison {
     /// The rows in which the data set differs from what was published.
-    pub fn differences(&self) -> impl Iterator<Item = &Row> {
+    pub fn differences(&self) -> impl Iterator<Item = &PublishedRow> {
         self.rows.iter().filter(|row| row.published != row.found)
     }
 
@@ -145,9 +145,9 @@ pub fn compare<'a>(corpus: &str, classes: &[String], utterances: impl IntoIterat
     for &PublishedGroup { group, counts } in known.groups {
         for (label, class) in classes.iter().enumerate() {
             let published = known.classes.iter().zip(counts).find(|(name, _)| **name == class.as_str()).map_or(0, |(_, &count)| count);
-            rows.push(Row { group, class: Some(class.clone()), published, found: found(group, Some(label)) });
+            rows.push(PublishedRow { group, class: Some(class.clone()), published, found: found(group, Some(label)) });
         }
-        rows.push(Row { group, class: None, published: counts.iter().sum(), found: found(group, None) });
+        rows.push(PublishedRow { group, class: None, published: counts.iter().sum(), found: found(group, None) });
     }
     let mut parts: Vec<Group> = known.groups.iter().map(|known| known.group).filter(|group| *group != Group::Corpus).collect();
     if corpus == "iemocap" {
@@ -157,7 +157,7 @@ pub fn compare<'a>(corpus: &str, classes: &[String], utterances: impl IntoIterat
     let placed = parts.iter().any(|&part| found(part, None) > 0);
     if placed && known.classes == IemocapClasses::Four.names() {
         let totals = parts.iter().zip(SESSIONS_OF_FOUR);
-        rows.extend(totals.map(|(&group, published)| Row { group, class: None, published, found: found(group, None) }));
+        rows.extend(totals.map(|(&group, published)| PublishedRow { group, class: None, published, found: found(group, None) }));
     }
     parts.retain(|&part| placed && found(part, None) == 0);
     Some(Comparison { rows, absent: parts })

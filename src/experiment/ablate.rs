@@ -14,8 +14,8 @@ use super::folds::Folds;
 use super::gather::Gathered;
 use super::page;
 use super::spec::{self, Identity};
-use super::statistics::{PairedT, Spread, mcnemar, paired_t};
-use super::table::{Cell, Column, Results, Table};
+use super::statistics::{MeanDeviation, PairedT, mcnemar, paired_t};
+use super::table::{Cell, Column, ResultTable, Results};
 use crate::config::{Config, ModelVariant, Settings};
 use crate::dataset::Dataset;
 use crate::report::{Confusion, Intervals};
@@ -103,7 +103,8 @@ impl Row {
     fn paper(self) -> [Cell; 2] {
         let figures = match self {
             Self::Full => {
-                return [(0.612, 0.012), (0.560, 0.019)].map(|(mean, deviation)| Cell::Spread(Spread { mean, deviation: Some(deviation) }));
+                return [(0.612, 0.012), (0.560, 0.019)]
+                    .map(|(mean, deviation)| Cell::Spread(MeanDeviation { mean, deviation: Some(deviation) }));
             }
             Self::NoAudio => [0.509, 0.469],
             Self::NoText => [0.491, 0.404],
@@ -193,7 +194,7 @@ pub fn gather(
 /// WA, UA and weighted F1 of every row, beside the paper's where it has them.
 fn plots(rows: &[(Row, Gathered)]) -> Vec<Intervals> {
     let of_paper = |row: Row, place: usize| match row.paper().get(place) {
-        Some(Cell::Number(figure) | Cell::Spread(Spread { mean: figure, .. })) => Some(*figure),
+        Some(Cell::Number(figure) | Cell::Spread(MeanDeviation { mean: figure, .. })) => Some(*figure),
         _ => None,
     };
     let plot = |(place, (name, figure)): (usize, page::Figure)| {
@@ -209,7 +210,7 @@ fn tables(rows: &[(Row, Gathered)]) -> Results {
     };
     let full = rows.iter().find(|(row, _)| *row == Row::Full).map(|(_, gathered)| gathered);
     let title = format!("Ablations on {} ({} classes): {}", first.corpus, first.classes.len(), first.method());
-    let mut table = Table::new(title, columns());
+    let mut table = ResultTable::new(title, columns());
     for (row, gathered) in rows {
         let [wa, ua, weighted_f1] = gathered.spreads().map(Cell::Spread);
         let [paper_wa, paper_ua] = row.paper();

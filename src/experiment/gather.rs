@@ -10,8 +10,8 @@ use super::claim::Claim;
 use super::crossval::CrossValidation;
 use super::page;
 use super::spec::fold_folder;
-use super::statistics::Spread;
-use super::table::{Cell, Column, Results, Table};
+use super::statistics::MeanDeviation;
+use super::table::{Cell, Column, ResultTable, Results};
 use crate::report::{self, Confusion};
 use crate::train::evaluate::Prediction;
 use crate::train::metrics::Tally;
@@ -81,9 +81,9 @@ impl Gathered {
     }
 
     /// WA, UA and weighted F1.
-    pub fn spreads(&self) -> [Spread; 3] {
+    pub fn spreads(&self) -> [MeanDeviation; 3] {
         [|metrics: &Metrics| metrics.wa, |metrics: &Metrics| metrics.ua, |metrics: &Metrics| metrics.weighted_f1]
-            .map(|figure| Spread::of(&self.figures(figure)))
+            .map(|figure| MeanDeviation::of(&self.figures(figure)))
     }
 
     /// The results of all test predictions together.
@@ -139,19 +139,20 @@ impl Gathered {
             [shown(first), columns.to_vec(), shown(last)].concat()
         };
 
-        let mut summary = Table::new(self.title(), with(&[("model", "model"), ("folds", "folds"), ("utterances", "utterances")], &[]));
+        let mut summary =
+            ResultTable::new(self.title(), with(&[("model", "model"), ("folds", "folds"), ("utterances", "utterances")], &[]));
         let first = [Cell::Text("MCSAN".into()), Cell::Count(self.results.len()), Cell::Count(pooled.utterances)];
         summary.rows.push(first.into_iter().chain(self.spreads().map(Cell::Spread)).collect());
         summary.notes.extend(self.missing());
         summary.notes.push("Mean ± standard deviation over the folds.".into());
 
-        let mut folds = Table::new("Each fold", with(&[("fold", "fold"), ("utterances", "utterances")], &[("loss", "loss")]));
+        let mut folds = ResultTable::new("Each fold", with(&[("fold", "fold"), ("utterances", "utterances")], &[("loss", "loss")]));
         for (fold, Evaluation { metrics, .. }) in &self.results {
             let figures = [metrics.wa, metrics.ua, metrics.weighted_f1, metrics.loss].map(Cell::Number);
             folds.rows.push([Cell::Count(*fold), Cell::Count(metrics.utterances)].into_iter().chain(figures).collect());
         }
 
-        let mut confusion = Table::new("Confusion matrix of all test predictions (rows: true, columns: predicted)", Vec::new());
+        let mut confusion = ResultTable::new("Confusion matrix of all test predictions (rows: true, columns: predicted)", Vec::new());
         confusion.columns.push(Column::shown("true", "true"));
         confusion.columns.extend(self.classes.iter().map(|class| Column::shown(class, class)));
         confusion.columns.push(Column::shown("recall", "recall"));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::gather;
-use super::statistics::Spread;
-use super::table::{Results, Table};
+use super::statistics::MeanDeviation;
+use super::table::{ResultTable, Results};
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report::{self, Confusion, Intervals};
@@ -54,12 +54,12 @@ pub(super) fn write(
 }
 
 /// A model's name, its folds' results, and the paper's.
-pub(super) type Row = (String, Vec<f64>, Option<f64>);
+pub(super) type PlotRow = (String, Vec<f64>, Option<f64>);
 
 /// The folds' results as points, their mean and one deviation to either side as a bar.
-pub(super) fn plot(title: &str, rows: Vec<Row>) -> Intervals {
-    let mean = |(label, points, reference): &Row| {
-        let Spread { mean, deviation } = Spread::of(points);
+pub(super) fn plot(title: &str, rows: Vec<PlotRow>) -> Intervals {
+    let mean = |(label, points, reference): &PlotRow| {
+        let MeanDeviation { mean, deviation } = MeanDeviation::of(points);
         (label.clone(), mean, deviation.unwrap_or(f64::NAN), *reference)
     };
     let mut plot = report::intervals(title, "on the test utterances", &rows.iter().map(mean).collect::<Vec<_>>());
@@ -70,7 +70,7 @@ pub(super) fn plot(title: &str, rows: Vec<Row>) -> Intervals {
     plot
 }
 
-fn html_table(table: &Table) -> report::Table {
+fn html_table(table: &ResultTable) -> report::Table {
     let (header, rows) = table.shown();
     report::Table { caption: table.title.clone(), header, rows }
 }

@@ -5,13 +5,13 @@ use statrs::function::beta::checked_beta_reg;
 
 /// Mean and sample standard deviation, √(Σ (x - mean)² / (n - 1)).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
+pub struct MeanDeviation {
     pub mean: f64,
     /// `None` of a single value.
     pub deviation: Option<f64>,
 }
 
-impl Spread {
+impl MeanDeviation {
     /// Of at least one value.
     pub fn of(values: &[f64]) -> Self {
         let count = values.len() as f64;
@@ -40,7 +40,7 @@ pub fn paired_t(a: &[f64], b: &[f64], test_to_train: f64) -> Option<PairedT> {
     if differences.len() < 2 || differences.iter().all(|&difference| difference == 0.0) {
         return None;
     }
-    let Spread { mean, deviation } = Spread::of(&differences);
+    let MeanDeviation { mean, deviation } = MeanDeviation::of(&differences);
     let variance = deviation?.powi(2);
     let t_of = |share: f64| mean / (variance * share).sqrt();
     let share = 1.0 / differences.len() as f64;
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn mean_and_deviation_are_those_of_a_sample() {
-        let Spread { mean, deviation } = Spread::of(&A);
+        let MeanDeviation { mean, deviation } = MeanDeviation::of(&A);
         assert_near(mean, 0.6136);
         assert_near(deviation.unwrap(), 0.013939153489362269);
-        assert_eq!(Spread::of(&[0.5]), Spread { mean: 0.5, deviation: None });
+        assert_eq!(MeanDeviation::of(&[0.5]), MeanDeviation { mean: 0.5, deviation: None });
     }
 
     /// `scipy.stats.ttest_rel`, and its formula with the corrected variance.

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::ExperimentError;
-use super::statistics::Spread;
+use super::statistics::MeanDeviation;
 use crate::dataset::replace_file;
 
 /// What stands in a cell.
@@ -23,7 +23,7 @@ pub enum Cell {
     Count(usize),
     /// A figure, shown with three decimals.
     Number(f64),
-    Spread(Spread),
+    Spread(MeanDeviation),
     /// Of a test; shown as `< 0.001` below that.
     Probability(f64),
 }
@@ -39,7 +39,7 @@ pub struct Column {
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Table {
+pub struct ResultTable {
     pub title: String,
     pub columns: Vec<Column>,
     /// A cell for each column.
@@ -64,8 +64,8 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Count(count) => count.to_string(),
             Self::Number(value) => figure(*value),
-            Self::Spread(Spread { mean, deviation: None }) => figure(*mean),
-            Self::Spread(Spread { mean, deviation: Some(deviation) }) => {
+            Self::Spread(MeanDeviation { mean, deviation: None }) => figure(*mean),
+            Self::Spread(MeanDeviation { mean, deviation: Some(deviation) }) => {
                 format!("{}{plus_minus}{}", figure(*mean), figure(*deviation))
             }
             Self::Probability(value) if *value < SMALLEST_SHOWN => format!("{less}{SMALLEST_SHOWN}"),
@@ -103,7 +103,7 @@ impl Column {
     }
 }
 
-impl Table {
+impl ResultTable {
     /// A table without rows.
     pub fn new(title: impl Into<String>, columns: Vec<Column>) -> Self {
         Self { title: title.into(), columns, ..Self::default() }
@@ -192,7 +192,7 @@ impl Table {
                     Cell::Empty => String::new(),
                     Cell::Text(text) => text.clone(),
                     Cell::Count(count) => count.to_string(),
-                    Cell::Number(value) | Cell::Probability(value) | Cell::Spread(Spread { mean: value, .. }) => value.to_string(),
+                    Cell::Number(value) | Cell::Probability(value) | Cell::Spread(MeanDeviation { mean: value, .. }) => value.to_string(),
                 });
                 if spread {
                     let deviation = if let Cell::Spread(spread) = cell { spread.deviation } else { None };
@@ -236,7 +236,7 @@ pub fn escape_latex(text: &str) -> String {
 /// What an experiment says: a JSON document, and tables by name; the first has none.
 pub struct Results {
     pub document: Value,
-    pub tables: Vec<(&'static str, Table)>,
+    pub tables: Vec<(&'static str, ResultTable)>,
 }
 
 impl Results {
@@ -274,15 +274,15 @@ pub(super) fn write_text(path: &Path, text: &str) -> Result<(), ExperimentError>
 mod tests {
     use super::*;
 
-    fn table() -> Table {
+    fn table() -> ResultTable {
         let columns = vec![Column::shown("model", "model"), Column::shown("wa", "WA"), Column::shown("p", "p (WA)"), Column::kept("t")];
-        let spread = |mean, deviation| Cell::Spread(Spread { mean, deviation });
+        let spread = |mean, deviation| Cell::Spread(MeanDeviation { mean, deviation });
         let rows = vec![
             vec![Cell::Text("full".into()), spread(0.6125, Some(0.01234)), Cell::Empty, Cell::Empty],
             vec![Cell::Text("a_b & 5 %, |x|".into()), spread(0.5, None), Cell::Probability(0.0004), Cell::Number(-4.25)],
             vec![Cell::Text("c".into()), Cell::Number(0.25), Cell::Probability(0.0315), Cell::Count(7)],
         ];
-        Table { title: "Runs of corpus_1".into(), columns, rows, notes: vec!["p < 0.05 counts.".into()] }
+        ResultTable { title: "Runs of corpus_1".into(), columns, rows, notes: vec!["p < 0.05 counts.".into()] }
     }
 
     #[test]

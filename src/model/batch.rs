@@ -11,13 +11,13 @@ use crate::tape::{Tape, Var};
 /// Some utterances, one after the other, as the network reads them.
 pub struct Batch<B: Backend> {
     /// Those that the model reads.
-    pub streams: BTreeMap<&'static str, Input<B>>,
+    pub streams: BTreeMap<&'static str, BatchStream<B>>,
     /// `[batch]`: index into the classes.
     pub labels: B::Words,
 }
 
 /// A stream of a batch.
-pub enum Input<B: Backend> {
+pub enum BatchStream<B: Backend> {
     Frames(FrameInput<B>),
     Tokens(TokenInput<B>),
     Vector(VectorInput<B>),
@@ -54,12 +54,12 @@ impl<B: Backend> Batch<B> {
     pub fn upload(backend: &B, host: &HostBatch, vectors: &BTreeMap<&'static str, B::Tensor>) -> Self {
         let input = |(&name, stream): (&&'static str, &HostStream)| {
             let input = match stream {
-                HostStream::Frames(frames) => Input::Frames(FrameInput::upload(backend, frames)),
+                HostStream::Frames(frames) => BatchStream::Frames(FrameInput::upload(backend, frames)),
                 HostStream::Tokens(tokens) => {
                     let vectors = vectors.get(name).cloned().unwrap_or_else(|| backend.upload(&[], [0, 0]));
-                    Input::Tokens(TokenInput::upload(backend, tokens, vectors))
+                    BatchStream::Tokens(TokenInput::upload(backend, tokens, vectors))
                 }
-                HostStream::Vector(vectors) => Input::Vector(VectorInput::upload(backend, vectors)),
+                HostStream::Vector(vectors) => BatchStream::Vector(VectorInput::upload(backend, vectors)),
             };
             (name, input)
         };
@@ -72,7 +72,7 @@ impl<B: Backend> Batch<B> {
     /// Where the batch has none: the model did not say that it reads them.
     pub fn frames(&self, name: &str) -> &FrameInput<B> {
         match self.streams.get(name) {
-            Some(Input::Frames(frames)) => frames,
+            Some(BatchStream::Frames(frames)) => frames,
             _ => panic!("the model reads frames '{name}' without saying so"),
         }
     }
@@ -83,7 +83,7 @@ impl<B: Backend> Batch<B> {
     /// Where the batch has none: the model did not say that it reads them.
     pub fn tokens(&self, name: &str) -> &TokenInput<B> {
         match self.streams.get(name) {
-            Some(Input::Tokens(tokens)) => tokens,
+            Some(BatchStream::Tokens(tokens)) => tokens,
             _ => panic!("the model reads tokens '{name}' without saying so"),
         }
     }
@@ -94,7 +94,7 @@ impl<B: Backend> Batch<B> {
     /// Where the batch has none: the model did not say that it reads them.
     pub fn vectors(&self, name: &str) -> &VectorInput<B> {
         match self.streams.get(name) {
-            Some(Input::Vector(vectors)) => vectors,
+            Some(BatchStream::Vector(vectors)) => vectors,
             _ => panic!("the model reads vectors '{name}' without saying so"),
         }
     }
@@ -104,9 +104,9 @@ impl<B: Backend> Batch<B> {
     pub fn follow(&mut self, sequences: usize, rows_before: impl Fn(&str) -> Vec<usize>) {
         for (name, stream) in &mut self.streams {
             let layouts: Vec<&mut Ragged<B>> = match stream {
-                Input::Frames(frames) => frames.rows.iter_mut().collect(),
-                Input::Tokens(tokens) => vec![&mut tokens.rows],
-                Input::Vector(vectors) => vec![&mut vectors.rows],
+                BatchStream::Frames(frames) => frames.rows.iter_mut().collect(),
+                BatchStream::Tokens(tokens) => vec![&mut tokens.rows],
+                BatchStream::Vector(vectors) => vec![&mut vectors.rows],
             };
             let lengths = rows_before(name);
             for (pools, layout) in layouts.into_iter().enumerate() {

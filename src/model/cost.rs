@@ -3,12 +3,12 @@
 //! Counted are matrix products, a multiplication with its addition as two FLOP, as the operations state them
 //! ([`crate::backend::Work::products`]): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
 
-use super::batch::{FrameInput, Input, TokenInput, VectorInput, pooled_rows};
+use super::batch::{BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 use super::layers::Pass;
 use super::{Batch, Dimensions};
 use crate::backend::ops::{GroupStatistics, Shape, Tokens};
 use crate::backend::{Counting, Ragged, Work, Write};
-use crate::base::streams::{Kind, Reading};
+use crate::base::streams::{Reading, StreamKind};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::ModelSettings;
 use crate::tape::{Tape, Way};
@@ -84,17 +84,17 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
         let columns = dimensions.columns(reading.stream);
         let (width, learned) = dimensions.words(reading.stream);
         let input = match reading.kind {
-            Kind::Frames { pools, .. } => Input::Frames(FrameInput {
+            StreamKind::Frames { pools, .. } => BatchStream::Frames(FrameInput {
                 values: Shape([frames, columns]),
                 rows: pooled_rows(backend, &[frames as u32], pools),
                 normalisation: normalisation(columns),
             }),
-            Kind::Tokens => Input::Tokens(TokenInput {
+            StreamKind::Tokens => BatchStream::Tokens(TokenInput {
                 tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; tokens], 0),
                 rows: Ragged::new(backend, &[tokens as u32]),
                 vectors: Shape(if learned.is_none() { [1, width] } else { [0, 0] }),
             }),
-            Kind::Vector => Input::Vector(VectorInput {
+            StreamKind::Vector => BatchStream::Vector(VectorInput {
                 values: Shape([1, columns]),
                 rows: Ragged::new(backend, &[1]),
                 normalisation: normalisation(columns),

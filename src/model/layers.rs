@@ -1,6 +1,6 @@
 //! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
 
-use super::parameters::{Block, Bound, Initial, Parameters};
+use super::parameters::{Block, BoundParameters, Initial, Parameters};
 use crate::backend::ops::{Attention, AttentionWeights, LstmWeights};
 use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::numbers::Activation;
@@ -10,7 +10,7 @@ use crate::tape::{Tape, Var};
 /// One forward pass: the tape, the parameters on it, and dropout where it is on.
 pub struct Pass<'t, 'a, B: Backend> {
     pub tape: &'t mut Tape<'a, B>,
-    pub parameters: &'t Bound<B>,
+    pub parameters: &'t BoundParameters<B>,
     pub dropout: Option<Dropout>,
     /// Where the weights of every cross layer go, for who wants to see them; without it they are not computed.
     pub watched: Option<Vec<CrossWeights<B>>>,

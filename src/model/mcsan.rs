@@ -8,7 +8,7 @@ use super::parameters::{Block, Initial, Parameters};
 use super::{Dimensions, Model};
 use crate::backend::Backend;
 use crate::base::streams::{AUDIO, Reading, TEXT};
-use crate::config::{ModelSettings, ModelVariant, Scale};
+use crate::config::{ModelSettings, ModelVariant, ScoreScale};
 use crate::tape::Var;
 
 /// MCSAN: encoders, cross and self modules, classifier.
@@ -64,8 +64,8 @@ impl Mcsan {
             feed_forward: settings.feed_forward,
             bias: settings.attention_bias,
             scale: match settings.scale {
-                Scale::Head => ((width / settings.heads) as f32).sqrt().recip(),
-                Scale::Model => (width as f32).sqrt().recip(),
+                ScoreScale::Head => ((width / settings.heads) as f32).sqrt().recip(),
+                ScoreScale::Model => (width as f32).sqrt().recip(),
             },
         };
         let variant = settings.variant;

@@ -124,16 +124,16 @@ impl Parameters {
     }
 
     /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
-    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> Bound<B> {
+    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> BoundParameters<B> {
         let bind = |&(start, shape): &(usize, [usize; 2])| {
             tape.parameter(values.slice(start, shape), Sink { tensor: gradients.slice(start, shape), write })
         };
-        Bound(self.blocks.iter().map(bind).collect())
+        BoundParameters(self.blocks.iter().map(bind).collect())
     }
 
     /// Puts all blocks on a tape that wants no gradients.
-    pub fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> Bound<B> {
-        Bound(self.blocks.iter().map(|&(start, shape)| tape.constant(values.slice(start, shape))).collect())
+    pub fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> BoundParameters<B> {
+        BoundParameters(self.blocks.iter().map(|&(start, shape)| tape.constant(values.slice(start, shape))).collect())
     }
 }
 
@@ -147,9 +147,9 @@ impl<'p> IntoIterator for &'p Parameters {
 }
 
 /// The blocks of some parameters on a tape.
-pub struct Bound<B: Backend>(Vec<Var<B>>);
+pub struct BoundParameters<B: Backend>(Vec<Var<B>>);
 
-impl<B: Backend> std::ops::Index<Block> for Bound<B> {
+impl<B: Backend> std::ops::Index<Block> for BoundParameters<B> {
     type Output = Var<B>;
 
     fn index(&self, block: Block) -> &Var<B> {

@@ -7,7 +7,7 @@ use super::graph::Value;
 use super::proto::Attribute::{Float, Integer, Integers, Text};
 use super::proto::Element;
 use crate::base::streams::AUDIO;
-use crate::config::Scale;
+use crate::config::ScoreScale;
 use crate::dataset::Normalisation;
 
 /// LayerNorm's ε (9, 11).
@@ -29,8 +29,8 @@ impl Writer<'_> {
         let values = split(self, format!("{other}.v"), source, [1, 0, 2]);
         let scores = self.graph.add("MatMul", &[&queries, &keys], &[]);
         let size = match self.settings.scale {
-            Scale::Head => width / heads,
-            Scale::Model => width,
+            ScoreScale::Head => width / heads,
+            ScoreScale::Model => width,
         };
         let scale = self.graph.floats("attention.scale", &[], &[(size as f32).sqrt().recip()]);
         let scores = self.graph.add("Mul", &[&scores, &scale], &[]);

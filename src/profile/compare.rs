@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::report::{ProfileReport, Row, Spread};
+use super::report::{KernelRow, ProfileReport, Quantiles};
 
 /// A kernel, or the step as a whole, then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,7 +21,7 @@ pub struct Change {
 pub fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
     let spread = |report: &ProfileReport, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
     let gone = base.kernels.iter().filter(|row| spread(now, &row.name).is_none());
-    let name = |row: &Row| row.name.clone();
+    let name = |row: &KernelRow| row.name.clone();
     let names = now.kernels.iter().map(name).chain(gone.map(name));
     let mut changes: Vec<Change> = names.map(|name| change(&name, spread(base, &name), spread(now, &name))).collect();
     changes.sort_by(|a, b| b.larger().total_cmp(&a.larger()));
@@ -29,7 +29,7 @@ pub fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
     changes
 }
 
-fn change(name: &str, base: Option<Spread>, now: Option<Spread>) -> Change {
+fn change(name: &str, base: Option<Quantiles>, now: Option<Quantiles>) -> Change {
     let [base_ms, ms] = [base, now].map(|spread| spread.map(|spread| spread.median));
     Change {
         name: name.into(),

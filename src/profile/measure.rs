@@ -150,7 +150,7 @@ impl Stopwatch {
 }
 
 /// One step with its kernels timed.
-pub struct Step {
+pub struct ProfiledStep {
     /// Nanoseconds.
     pub wall: f64,
     pub phases: Vec<Phase>,
@@ -165,7 +165,7 @@ pub struct Measurement {
     pub walls: Vec<f64>,
     /// What one of them asked of the device.
     pub counters: Option<Counters>,
-    pub steps: Vec<Step>,
+    pub steps: Vec<ProfiledStep>,
     /// The clock that was used in the end: where timestamps are missing, the wall clock.
     pub timing: Timing,
 }
@@ -215,7 +215,7 @@ pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
             steps.clear();
             continue;
         }
-        steps.push(Step { wall, phases: watch.phases.take(), executions });
+        steps.push(ProfiledStep { wall, phases: watch.phases.take(), executions });
     }
     Ok(Measurement { first: first.unwrap_or(0.0), walls, counters, steps, timing })
 }

@@ -16,10 +16,10 @@ mod trace;
 pub mod work;
 
 pub use compare::{Change, compare};
-pub use measure::{Measurement, Phase, Plan, Profiled, REPEATS, Step, Stopwatch, measure};
+pub use measure::{Measurement, Phase, Plan, Profiled, ProfiledStep, REPEATS, Stopwatch, measure};
 pub use peaks::{Bound, Peaks, measure_peaks};
-pub use report::{Dispatch, Figures, ProfileReport, Row, Spread};
+pub use report::{Dispatch, Figures, KernelRow, ProfileReport, Quantiles};
 pub use roofline::roofline;
-pub use sweep::{Line, Point, Size, Sweep, SweepReport, sweep};
+pub use sweep::{Line, Size, Sweep, SweepPoint, SweepReport, sweep};
 pub use sweep_plot::sweep_plot;
 pub use trace::trace;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::measure::{Measurement, Step};
+use super::measure::{Measurement, ProfiledStep};
 use super::peaks::{Bound, Peaks};
 use super::work::ProfileError;
 use crate::backend::Execution;
@@ -11,7 +11,7 @@ use crate::backend::gpu::{Counters, Timing};
 
 /// Milliseconds of several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct Quantiles {
     pub median: f64,
     pub min: f64,
     pub max: f64,
@@ -20,7 +20,7 @@ pub struct Spread {
     pub q3: f64,
 }
 
-impl Spread {
+impl Quantiles {
     /// Of nanoseconds; quantiles between two of them are interpolated.
     pub fn of(nanoseconds: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = nanoseconds.into_iter().map(|time| time / 1e6).collect();
@@ -45,7 +45,7 @@ impl Spread {
 pub struct Figures {
     /// Median over the steps of the time in one step.
     pub ms: f64,
-    pub spread: Spread,
+    pub spread: Quantiles,
     /// Of one step.
     pub gflop: f64,
     pub gbyte: f64,
@@ -59,7 +59,7 @@ pub struct Figures {
 impl Figures {
     /// `times` in nanoseconds, one a step; `floors` are the sums of [`Peaks::floors`].
     fn new(times: Vec<f64>, flop: f64, bytes: f64, peaks: &Peaks, floor: f64) -> Self {
-        let spread = Spread::of(times);
+        let spread = Quantiles::of(times);
         let nanoseconds = spread.median * 1e6;
         let over = |work: f64| if nanoseconds > 0.0 { work / nanoseconds } else { 0.0 };
         let [arithmetic, traffic] = peaks.floors(flop, bytes);
@@ -78,7 +78,7 @@ impl Figures {
 
 /// An entry point of a kernel: all its dispatches of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct KernelRow {
     /// `linear.forward`
     pub name: String,
     pub dispatches: usize,
@@ -111,9 +111,9 @@ pub struct ProfileReport {
     pub warmup: usize,
     pub steps: usize,
     /// Of the steps whose kernels were not timed.
-    pub step_ms: Spread,
+    pub step_ms: Quantiles,
     /// Of those whose were.
-    pub timed_step_ms: Spread,
+    pub timed_step_ms: Quantiles,
     /// The very first step, before or among them.
     #[serde(default)]
     pub first_step_ms: f64,
@@ -127,7 +127,7 @@ pub struct ProfileReport {
     /// `timestamps` of the device or the `wall` clock.
     pub clock: String,
     /// The slowest first.
-    pub kernels: Vec<Row>,
+    pub kernels: Vec<KernelRow>,
     pub peaks: Peaks,
     /// What a step asked of the device, where that is counted.
     pub counters: Option<Counters>,
@@ -164,13 +164,13 @@ impl ProfileReport {
                 None => groups.push((name, vec![place])),
             }
         }
-        let mut kernels: Vec<Row> = groups
+        let mut kernels: Vec<KernelRow> = groups
             .into_iter()
             .map(|(name, places)| {
                 let mut variants: Vec<String> = places.iter().filter_map(|&place| first[place].variant.map(str::to_owned)).collect();
                 variants.sort();
                 variants.dedup();
-                Row { name, dispatches: places.len(), variants, figures: figures(&measured.steps, &places, &peaks) }
+                KernelRow { name, dispatches: places.len(), variants, figures: figures(&measured.steps, &places, &peaks) }
             })
             .collect();
         kernels.sort_by(|a, b| b.figures.ms.total_cmp(&a.figures.ms));
@@ -181,7 +181,7 @@ impl ProfileReport {
             sizes: sizes(&run.sizes),
             figures: figures(&measured.steps, &[place], &peaks),
         };
-        let step_ms = Spread::of(measured.walls.iter().copied());
+        let step_ms = Quantiles::of(measured.walls.iter().copied());
         let gpu_ms = kernels.iter().map(|row| row.figures.ms).sum();
         Ok(Self {
             device,
@@ -190,7 +190,7 @@ impl ProfileReport {
             warmup,
             steps: measured.steps.len(),
             step_ms,
-            timed_step_ms: Spread::of(measured.steps.iter().map(|step| step.wall)),
+            timed_step_ms: Quantiles::of(measured.steps.iter().map(|step| step.wall)),
             first_step_ms: measured.first / 1e6,
             compile_ms: compile_ms(measured, warmup),
             gpu_ms,
@@ -214,7 +214,7 @@ fn compile_ms(measured: &Measurement, warmup: usize) -> Option<f64> {
     let by_wall = measured.walls.iter().copied().skip(usize::from(warmup == 0));
     let timed = measured.steps.iter().map(|step| step.wall).filter(|_| measured.timing == Timing::Timestamps);
     let later: Vec<f64> = if warmup + measured.walls.len() > 1 { by_wall.collect() } else { timed.collect() };
-    (!later.is_empty()).then(|| (measured.first / 1e6 - Spread::of(later).median).max(0.0))
+    (!later.is_empty()).then(|| (measured.first / 1e6 - Quantiles::of(later).median).max(0.0))
 }
 
 /// `linear.forward`; a kernel's only entry point has the kernel's name.
@@ -223,8 +223,8 @@ pub fn name(run: &Execution) -> String {
 }
 
 /// Of the dispatches at `places` of every step.
-fn figures(steps: &[Step], places: &[usize], peaks: &Peaks) -> Figures {
-    let time = |step: &Step| places.iter().filter_map(|&place| step.executions.runs[place].duration()).sum();
+fn figures(steps: &[ProfiledStep], places: &[usize], peaks: &Peaks) -> Figures {
+    let time = |step: &ProfiledStep| places.iter().filter_map(|&place| step.executions.runs[place].duration()).sum();
     let runs = || places.iter().filter_map(|&place| steps.first().map(|step| &step.executions.runs[place]));
     let sum = |part: fn(&Execution) -> f64| runs().map(part).sum();
     let floor = runs().map(|run| peaks.floors(run.flop, run.bytes).into_iter().fold(0.0, f64::max)).sum();

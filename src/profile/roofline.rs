@@ -53,7 +53,7 @@ pub fn roofline(report: &ProfileReport) -> String {
     let ridge = peaks.gflops / peaks.gbytes_per_s;
     let shown: Vec<_> =
         report.kernels.iter().filter(|row| row.figures.gflop > 0.0 && row.figures.gbyte > 0.0 && row.figures.ms > 0.0).collect();
-    let intensity = |row: &super::report::Row| row.figures.gflop / row.figures.gbyte;
+    let intensity = |row: &super::report::KernelRow| row.figures.gflop / row.figures.gbyte;
     let x = Axis::over(shown.iter().map(|row| intensity(row)).chain([ridge / 4.0, ridge * 4.0]), [left, right]);
     let y = Axis::over(shown.iter().map(|row| row.figures.gflops).chain([peaks.gflops, peaks.gflops / 10.0]), [bottom, top]);
     let mut svg = Svg::new(SIZE[0], SIZE[1], "#ffffff");

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::measure::{Plan, Profiled};
-use super::report::Spread;
+use super::report::Quantiles;
 use super::work::{self, ProfileError};
 use crate::base::sizes::SizeError;
 use crate::config::Settings;
@@ -88,13 +88,13 @@ impl fmt::Display for Sweep {
 
 /// A step at one value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Point {
+pub struct SweepPoint {
     /// Of the size that grows.
     pub value: usize,
     /// Acoustic frames and tokens of the whole batch.
     pub frames: u64,
     pub words: u64,
-    pub step_ms: Spread,
+    pub step_ms: Quantiles,
     pub first_step_ms: f64,
     /// Bytes that the device held for it, where that is counted.
     pub held_bytes: Option<u64>,
@@ -139,7 +139,7 @@ pub struct SweepReport {
     pub on: String,
     pub over: Size,
     pub steps: usize,
-    pub points: Vec<Point>,
+    pub points: Vec<SweepPoint>,
     /// Of the steps' medians.
     pub milliseconds: Line,
     /// Of the bytes held, where they are counted.
@@ -177,17 +177,17 @@ pub async fn sweep<B: Profiled>(
             measured => measured?,
         };
         let sum = |lengths: Vec<u32>| lengths.into_iter().map(u64::from).sum();
-        points.push(Point {
+        points.push(SweepPoint {
             value,
             frames: sum(shape.frame_lengths()),
             words: sum(shape.word_lengths()),
-            step_ms: Spread::of(measured.walls),
+            step_ms: Quantiles::of(measured.walls),
             first_step_ms: measured.first / 1e6,
             held_bytes: measured.counters.map(|counters| counters.held_bytes),
         });
         backend.recover().await;
     }
-    let line = |figure: &dyn Fn(&Point) -> Option<f64>| {
+    let line = |figure: &dyn Fn(&SweepPoint) -> Option<f64>| {
         let points: Option<Vec<[f64; 2]>> = points.iter().map(|point| Some([point.value as f64, figure(point)?])).collect();
         points.map(|points| Line::through(&points))
     };

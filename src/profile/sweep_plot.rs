@@ -24,11 +24,11 @@ struct Panel {
 
 /// The picture as SVG: points with their quartiles, and the fitted line.
 pub fn sweep_plot(report: &SweepReport) -> String {
-    let time = |point: &super::sweep::Point| [point.value as f64, point.step_ms.median, point.step_ms.q1, point.step_ms.q3];
+    let time = |point: &super::sweep::SweepPoint| [point.value as f64, point.step_ms.median, point.step_ms.q1, point.step_ms.q3];
     let mut panels = vec![Panel { axis: "ms a step", points: report.points.iter().map(time).collect(), line: report.milliseconds }];
     if let Some(line) = report.bytes {
         let megabytes = |line: Line| Line { at_zero: line.at_zero / 1e6, each: line.each / 1e6, ..line };
-        let held = |point: &super::sweep::Point| {
+        let held = |point: &super::sweep::SweepPoint| {
             let held = point.held_bytes.unwrap_or(0) as f64 / 1e6;
             [point.value as f64, held, held, held]
         };

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::measure::{Measurement, Step};
+use super::measure::{Measurement, ProfiledStep};
 use super::report::{name, sizes};
 use crate::backend::gpu::Timing;
 
@@ -34,7 +34,7 @@ pub fn trace(measured: &Measurement) -> Value {
 }
 
 /// From the device's zero to the host's.
-fn offset(step: &Step) -> Option<f64> {
+fn offset(step: &ProfiledStep) -> Option<f64> {
     let first = step.executions.runs.first()?.span?;
     Some(step.executions.submissions.first()?[0] - first[0])
 }
