@@ -151,3 +151,22 @@ fn errors_of_the_library_name_no_option_and_no_command() {
     }
     assert!(found.is_empty(), "say it in src/cli/remedy.rs: {found:#?}");
 }
+
+/// What this program does itself is a value, which a caller can word or do; words alone are of what is done to a file elsewhere.
+#[test]
+fn remedies_in_words_are_of_files_that_others_made_and_name_no_option_and_no_command() {
+    let mut found = Vec::new();
+    for file in rust_files(Path::new("src")).into_iter().filter(|file| module_of(file) != "cli") {
+        let reads_what_others_made = ["audio", "corpus", "dataset", "text"].contains(&module_of(&file).as_str());
+        let words_remedies = file == Path::new("src/base/remedy.rs");
+        let text = std::fs::read_to_string(&file).unwrap();
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+            let advises = line.contains("Remedy::advice(");
+            let names = (advises || words_remedies) && [" --", "\"--", "mcsan "].iter().any(|name| line.contains(name));
+            if names || advises && !reads_what_others_made {
+                found.push(format!("{}: {line}", file.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}

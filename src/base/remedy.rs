@@ -63,8 +63,37 @@ pub enum Remedy {
     GoOnLonger,
     /// Prepare the data anew.
     Prepare,
+    /// Prepare or choose data that have what these lack.
+    PrepareWith(Preparation),
     /// Give other data: these.
     Data(&'static str),
+    /// Test, or train on, another split.
+    OtherSplit,
+    /// Do without the data.
+    NoData,
+    /// Look for what cannot be learned: the same utterance with two labels.
+    CheckLabels,
+    /// Put the file back as it was written.
+    Restore,
+    /// Train the run again.
+    TrainAgain,
+    /// Say `KEY=VALUE`.
+    Assign,
+    /// Measure steps that are alike.
+    EqualSteps,
+    /// Give the folder that this names, not another.
+    CorpusFolder(String),
+    /// Choose other classes of the corpus.
+    OtherClasses,
+    /// Name one of an archive's texts behind the archive.
+    NameMember {
+        /// The archive.
+        archive: PathBuf,
+        /// One of its texts.
+        member: String,
+    },
+    /// Choose one of these.
+    OneOf(Vec<String>),
     /// Allow more utterances to be left out.
     AllowMissing,
     /// Take this number of folds.
@@ -77,6 +106,12 @@ pub enum Remedy {
     RandomGroups,
     /// Train another fold.
     AnotherFold,
+    /// Wait until another process is done with the fold.
+    Wait,
+    /// Remove what is there of a fold, which is then trained anew.
+    RemoveFold,
+    /// Go on with the data and settings that an experiment was begun with.
+    SameExperiment,
     /// Choose rows of the ablation instead.
     ChooseRows,
     /// See which cases there are.
@@ -87,8 +122,55 @@ pub enum Remedy {
     OtherSamples,
     /// Draw as SVG.
     DrawSvg,
-    /// What is to be done with files and figures of one's own, in words.
+    /// What is to be done with a file that this program did not make, in words: a table, a recording, word vectors, tensors of
+    /// another program. It is done in an editor or where the file came from, so that no caller has a command or an option for it
+    /// that a value could stand for.
     Advice(Cow<'static, str>),
+}
+
+/// What data must have that are prepared or chosen anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preparation {
+    /// The classes of the model.
+    Labels,
+    /// The features of the model, by the same front-end.
+    FrontEnd,
+    /// The settings of features that a run's normalisation is for.
+    FeatureSettings,
+    /// The words of the model: the same vectors, or none.
+    Vectors,
+    /// One vocabulary for the data that are trained on and those that are tested.
+    OneManifest,
+    /// Vectors for both, so that vocabularies need not agree.
+    WordVectors,
+    /// A group of folds for each utterance: its speaker, its session.
+    Groups,
+    /// Each utterance's speaker.
+    Speakers,
+    /// Utterances in the split that was asked for.
+    Split,
+    /// Utterances to train on.
+    TrainingSplit,
+    /// The stream that the model reads.
+    Stream,
+}
+
+impl Display for Preparation {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Labels => "prepare data with the same labels",
+            Self::FrontEnd => "prepare with the same front-end",
+            Self::FeatureSettings => "prepare it with the run's feature settings",
+            Self::Vectors => "prepare with the same vectors (or none, as there)",
+            Self::OneManifest => "prepare both as one manifest",
+            Self::WordVectors => "prepare both with word vectors",
+            Self::Groups => "prepare the data with one for each utterance",
+            Self::Speakers => "prepare the data set with a speaker column",
+            Self::Split => "prepare data that have it",
+            Self::TrainingSplit => "use a data set that has a training split",
+            Self::Stream => "prepare one that has it",
+        })
+    }
 }
 
 impl Remedy {
@@ -125,6 +207,20 @@ impl Display for Remedy {
             Self::ResumeFrom { path, step } => return write!(formatter, "resume from {}, which is whole, of step {step}", path.display()),
             Self::GoOnLonger => "let it go on for longer",
             Self::Prepare => "prepare the data anew",
+            Self::PrepareWith(preparation) => return preparation.fmt(formatter),
+            Self::OtherSplit => "choose another",
+            Self::NoData => "give none",
+            Self::CheckLabels => "look for equal utterances with unequal labels",
+            Self::Restore => "restore it",
+            Self::TrainAgain => "train again",
+            Self::Assign => "write for example model.layers=2",
+            Self::EqualSteps => "profile a batch that is the same every time",
+            Self::CorpusFolder(name) => return write!(formatter, "is it {name}?"),
+            Self::OtherClasses => "choose other classes",
+            Self::NameMember { archive, member } => {
+                return write!(formatter, "choose one, for example {}:{member}", archive.display());
+            }
+            Self::OneOf(names) => return write!(formatter, "choose one of: {}", names.join(", ")),
             Self::Data(which) => return write!(formatter, "give {which}"),
             Self::AllowMissing => "allow more to be left out",
             Self::Folds { least, most } => return write!(formatter, "take {least} to {most} folds"),
@@ -132,6 +228,9 @@ impl Display for Remedy {
             Self::OtherGrouping => "divide by something else",
             Self::RandomGroups => "divide at random",
             Self::AnotherFold => "train another fold",
+            Self::Wait => "wait for it",
+            Self::RemoveFold => "remove the fold's folder to train it anew",
+            Self::SameExperiment => "repeat what it was begun with",
             Self::ChooseRows => "choose rows instead",
             Self::ListCases => "see which cases there are",
             Self::AddClass => "add it to the classes",

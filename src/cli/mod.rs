@@ -110,7 +110,7 @@ fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure {
 /// Names the data set in those failures that know only what it holds.
 fn in_data(path: &Path) -> impl Fn(TrainError) -> Failure {
     move |error| match error {
-        TrainError::EmptySplit { .. } | TrainError::Misfit { .. } => Failure::of(path.display(), error),
+        TrainError::EmptySplit { .. } | TrainError::Misfit(_) => Failure::of(path.display(), error),
         error => error.into(),
     }
 }

@@ -49,7 +49,7 @@ impl Remedied for ConfigError {
         match self {
             Self::File { .. } | Self::Syntax { .. } | Self::UnknownKey { .. } => vec![Remedy::ListSettings],
             Self::Line { error, .. } => error.remedies(),
-            Self::NoAssignment { .. } => vec![Remedy::advice("write for example model.layers=2")],
+            Self::NoAssignment { .. } => vec![Remedy::Assign],
             Self::Value { .. } | Self::TooLarge => Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 #[cfg(feature = "files")]
 use super::store::StoreError;
-use crate::base::remedy::{Remedied, Remedy};
+use crate::base::remedy::{Preparation, Remedied, Remedy};
 
 /// Failure of a prepared data set; each names the file, the tensor and utterance.
 #[derive(Debug, Error)]
@@ -39,11 +39,11 @@ impl Remedied for DatasetError {
             Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],
             Self::NoSpeaker { .. } => {
-                vec![Remedy::Set("data.normalise=corpus"), Remedy::advice("prepare the data set with a speaker column")]
+                vec![Remedy::Set("data.normalise=corpus"), Remedy::PrepareWith(Preparation::Speakers)]
             }
-            Self::NoTraining => vec![Remedy::Set("data.normalise=utterance"), Remedy::advice("use a data set that has a training split")],
-            Self::Columns { .. } => vec![Remedy::advice("prepare it with the run's feature settings")],
-            Self::NoStream { .. } => vec![Remedy::advice("prepare one that has it")],
+            Self::NoTraining => vec![Remedy::Set("data.normalise=utterance"), Remedy::PrepareWith(Preparation::TrainingSplit)],
+            Self::Columns { .. } => vec![Remedy::PrepareWith(Preparation::FeatureSettings)],
+            Self::NoStream { .. } => vec![Remedy::PrepareWith(Preparation::Stream)],
         }
     }
 }

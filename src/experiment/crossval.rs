@@ -145,8 +145,7 @@ impl<'c> CrossValidation<'c> {
         if !path.exists() {
             return Ok(None);
         }
-        let remedy = || Remedy::advice("remove the fold's folder to train it anew");
-        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: remedy() };
+        let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::RemoveFold };
         let read = |path: &Path| fs::read_to_string(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
         let path_of_config = folder.join(files::CONFIG);

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::base::remedy::{Remedied, Remedy};
+use crate::base::remedy::{Preparation, Remedied, Remedy};
 use crate::report::ReportError;
 use crate::train::TrainError;
 use folds::By;
@@ -55,11 +55,11 @@ impl Remedied for ExperimentError {
             Self::Report(error) => error.remedies(),
             Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],
             Self::Folder { remedy, .. } => vec![remedy.clone(), Remedy::OtherFolder],
-            Self::NoGroup { .. } => vec![Remedy::advice("prepare the data with one for each utterance"), Remedy::RandomGroups],
+            Self::NoGroup { .. } => vec![Remedy::PrepareWith(Preparation::Groups), Remedy::RandomGroups],
             Self::FoldCount { found, .. } => vec![Remedy::Folds { least: folds::FEWEST, most: *found }, Remedy::OtherGrouping],
             Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],
             Self::NoSuchFold { folds, .. } => vec![Remedy::OtherFold { folds: *folds }],
-            Self::Busy { .. } => vec![Remedy::advice("wait for it"), Remedy::AnotherFold],
+            Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::RowSetting { .. } => vec![Remedy::ChooseRows],
         }
     }

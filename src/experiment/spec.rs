@@ -105,11 +105,7 @@ impl Spec {
     }
 
     fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
-        let refused = |problem: String| ExperimentError::Folder {
-            path: path.into(),
-            problem,
-            remedy: Remedy::advice("repeat what it was begun with"),
-        };
+        let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::SameExperiment };
         let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
         let there: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
         self.difference(&there).map_or(Ok(()), |difference| Err(refused(difference)))

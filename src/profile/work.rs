@@ -47,7 +47,7 @@ impl Remedied for ProfileError {
         match self {
             Self::Backend(error) => error.remedies(),
             Self::Train(error) => error.remedies(),
-            Self::UnequalSteps { .. } => vec![Remedy::advice("profile a batch that is the same every time")],
+            Self::UnequalSteps { .. } => vec![Remedy::EqualSteps],
             Self::FrontEnd(error) => error.remedies(),
             Self::Audio(error) => error.remedies(),
         }

@@ -60,9 +60,9 @@ impl Remedied for ReportError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Unreadable { .. } => vec![Remedy::Data("a folder that a training wrote")],
-            Self::Broken { .. } => vec![Remedy::advice("restore it"), Remedy::advice("train again")],
+            Self::Broken { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::Store(error) => error.remedies(),
-            Self::Misfit { .. } => vec![Remedy::Data("the data that the run was trained on"), Remedy::advice("give none")],
+            Self::Misfit { .. } => vec![Remedy::Data("the data that the run was trained on"), Remedy::NoData],
             Self::Write { .. } => vec![Remedy::CheckFolder],
         }
     }

@@ -42,9 +42,9 @@ impl Remedied for TextError {
             Self::Packed { .. } | Self::Unpack { .. } => vec![Remedy::advice("unpack it and name the text file")],
             Self::Damaged { .. } | Self::Width { .. } | Self::NotANumber { .. } => vec![Remedy::advice("fetch the file again")],
             Self::SeveralMembers { path, members } => {
-                vec![Remedy::advice(format!("choose one, for example {}:{}", path.display(), members[0]))]
+                members.first().map(|member| Remedy::NameMember { archive: path.clone(), member: member.clone() }).into_iter().collect()
             }
-            Self::NoMember { members, .. } => vec![Remedy::advice(format!("choose one of: {}", members.join(", ")))],
+            Self::NoMember { members, .. } => vec![Remedy::OneOf(members.clone())],
             Self::NoArchive { .. } => vec![Remedy::advice("name the file alone")],
             Self::NoVectors { .. } => vec![Remedy::advice("name a text file of lines 'word number number …'")],
             Self::NotText { .. } => vec![Remedy::advice("name word vectors as text (word2vec's binary files must be converted)")],

@@ -10,8 +10,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::TrainError;
 use super::metrics::Tally;
+use super::{RunFault, TrainError};
 use crate::base::hash::fnv1a;
 use crate::base::streams::Readings;
 use crate::config::{Config, Execution, Settings};
@@ -159,11 +159,13 @@ impl Checkpoint {
     /// [`TrainError`], naming the file and what is wrong with it.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
-        let broken = |reason: String| TrainError::Run { path: path.into(), reason, remedies: Vec::new() };
-        let text =
-            |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| broken(format!("is no checkpoint of mcsan (no '{key}')")));
-        if text("format")? != FORMAT {
-            return Err(broken(format!("is a checkpoint of another kind ('{}', expected '{FORMAT}')", text("format")?)));
+        let refused = |fault| TrainError::Run { path: path.into(), fault };
+        let broken = |reason: String| refused(RunFault::Unreadable { reason });
+        let lacks = |key: &str| refused(RunFault::NoCheckpoint { missing: key.to_owned() });
+        let text = |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| lacks(key));
+        let format = text("format")?;
+        if format != FORMAT {
+            return Err(refused(RunFault::OtherKind { found: format, expected: FORMAT }));
         }
         fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
             serde_json::from_str(text).map_err(|error| error.to_string())

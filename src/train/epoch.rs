@@ -97,8 +97,7 @@ impl<'r, B: Backend> Run<'r, B> {
     fn resume(&mut self, saved: &SavedRun) -> Result<(), TrainError> {
         let SavedRun { last, best } = saved;
         if last.step > self.planned_steps {
-            let reason = format!("the run has done {} steps already, more than the {} asked for", last.step, self.planned_steps);
-            return Err(TrainError::Resume { reason });
+            return Err(TrainError::Resume { done: last.step, planned: self.planned_steps });
         }
         if let Some(moments) = &last.moments {
             let scaling = last.progress.as_ref().and_then(|progress| progress.scaling);

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "files")]
 use super::Checkpoint;
+#[cfg(feature = "files")]
+use super::Misfit;
 use super::TrainError;
 use super::batches::Batches;
 use super::metrics::Metrics;
@@ -12,8 +14,6 @@ use super::metrics::{largest, softmax};
 #[cfg(feature = "files")]
 use super::session::Session;
 use crate::backend::{Backend, as_f32};
-#[cfg(feature = "files")]
-use crate::base::remedy::Remedy;
 #[cfg(feature = "files")]
 use crate::base::streams::StreamShape;
 use crate::dataset::Dataset;
@@ -120,21 +120,17 @@ impl Checkpoint {
 
     /// Compares a data set's classes, and the streams that the model reads, with the model's.
     pub(super) fn check_fit(&self, data: &Dataset) -> Result<(), TrainError> {
-        let misfit = |reason: String, remedy| Err(TrainError::Misfit { reason, remedies: vec![Remedy::advice(remedy)] });
         if data.classes != self.classes {
-            let reason = format!("its classes are {:?}, the model's {:?}", data.classes, self.classes);
-            return misfit(reason, "prepare data with the same labels");
+            return Err(Misfit::Classes { found: data.classes.clone(), expected: self.classes.clone() }.into());
         }
         for reading in self.readings().iter() {
             let name = reading.stream;
             match (data.stream(reading)?.shape(0), self.dimensions.streams.get(name)) {
-                (StreamShape::Frames { columns }, Some(&StreamShape::Frames { columns: expected })) if columns != expected => {
-                    let reason = format!("'{name}' has {columns} coefficients a frame, the model takes {expected}");
-                    return misfit(reason, "prepare with the same front-end");
+                (StreamShape::Frames { columns: found }, Some(&StreamShape::Frames { columns: expected })) if found != expected => {
+                    return Err(Misfit::Coefficients { stream: name.into(), found, expected }.into());
                 }
-                (StreamShape::Vector { columns }, Some(&StreamShape::Vector { columns: expected })) if columns != expected => {
-                    let reason = format!("'{name}' has {columns} columns, the model takes {expected}");
-                    return misfit(reason, "prepare with the same front-end");
+                (StreamShape::Vector { columns: found }, Some(&StreamShape::Vector { columns: expected })) if found != expected => {
+                    return Err(Misfit::Columns { stream: name.into(), found, expected }.into());
                 }
                 (StreamShape::Tokens { width, learned }, Some(&StreamShape::Tokens { width: expected, learned: rows })) => {
                     let fits = match (learned, rows) {
@@ -143,8 +139,7 @@ impl Checkpoint {
                         _ => false,
                     };
                     if !fits {
-                        let reason = "its words are not represented as the model's".into();
-                        return misfit(reason, "prepare with the same vectors (or none, as there)");
+                        return Err(Misfit::Words.into());
                     }
                 }
                 _ => {}

@@ -5,10 +5,9 @@ use std::path::Path;
 use super::batches::{Batches, FrozenVectors, upload_vectors};
 use super::metrics::softmax;
 use super::vocabulary::{self, Vocabulary};
-use super::{Checkpoint, TrainError, run};
+use super::{Checkpoint, RunFault, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device, as_f32};
-use crate::base::remedy::Remedy;
 use crate::base::streams::{AUDIO, Readings, TEXT};
 use crate::dataset::{DataStream, Dataset, Frames, TokenLists, UtteranceInfo};
 use crate::model::Network;
@@ -73,8 +72,7 @@ impl Predictor {
         let (_, learned) = checkpoint.dimensions.words(TEXT);
         let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(learned);
         if readings.has(TEXT) && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
-            let reason = "the data that the run was trained on do not name their words";
-            return Err(TrainError::Run { path, reason: reason.into(), remedies: vec![Remedy::Prepare] });
+            return Err(TrainError::Run { path, fault: RunFault::NoWords });
         }
         Ok(Self { checkpoint, readings, vocabulary })
     }

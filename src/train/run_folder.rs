@@ -16,7 +16,7 @@ use super::metrics::Metrics;
 use super::observe::{Event, Observer};
 use super::run::files;
 use super::tensorboard::EventFile;
-use super::{TrainError, vocabulary};
+use super::{Misfit, RunFault, TrainError, vocabulary};
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
@@ -40,27 +40,21 @@ impl SavedRun {
             return Ok(None);
         }
         let last = Checkpoint::load(&path)?;
-        let refused = |reason: String, remedies: &[Remedy]| TrainError::Run { path: path.clone(), reason, remedies: remedies.to_vec() };
+        let refused = |fault| TrainError::Run { path: path.clone(), fault };
         let (Some(progress), Some(_)) = (&last.progress, &last.moments) else {
-            return Err(refused("does not say where the run stood".into(), &[Remedy::TrainAnew]));
+            return Err(refused(RunFault::NoProgress));
         };
         for (key, now, then) in settings.differences(&last.settings) {
             let longer = ["train.epochs", "train.steps"].contains(&key.name);
-            let key_name = key.name;
-            let remedies = [Remedy::LeaveOut(key.name), Remedy::TrainAnew];
             if longer && settings.train.schedule == Schedule::Cosine {
-                return Err(refused(format!("{key_name} = {now}: the run's cosine schedule was laid out for {then}"), &remedies));
+                return Err(refused(RunFault::Schedule { key: key.name, now, then }));
             }
             if !key.rule.resumable {
-                return Err(refused(
-                    format!("{key_name} = {now}: the run was started with {then}, and another value would change it"),
-                    &remedies,
-                ));
+                return Err(refused(RunFault::Setting { key: key.name, now, then }));
             }
         }
         if !checkpoint::is_of(&progress.data, data) {
-            let reason = format!("{} was started with other data", folder.display());
-            return Err(TrainError::Misfit { reason, remedies: vec![Remedy::Data("those"), Remedy::TrainAnew] });
+            return Err(Misfit::OtherData { run: folder.into() }.into());
         }
         let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };
         Ok(Some(Self { last, best }))
@@ -80,8 +74,7 @@ impl RunFolder {
     /// Begins a run, in a folder that holds none.
     pub fn create(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
         if path.join(files::LAST).exists() {
-            let remedies = vec![Remedy::OtherFolder, Remedy::Resume, Remedy::RemoveFolder];
-            return Err(TrainError::Run { path: path.into(), reason: "holds a run already".into(), remedies });
+            return Err(TrainError::Run { path: path.into(), fault: RunFault::Exists });
         }
         let denied = denied(path);
         std::fs::create_dir_all(path).map_err(&denied)?;
@@ -125,8 +118,7 @@ impl RunFolder {
 
     /// A file for which there is no room, with what there is instead.
     fn unwritten(&self, path: PathBuf, error: &io::Error) -> TrainError {
-        let remedies = std::iter::once(Remedy::FreeSpace).chain(self.kept()).collect();
-        TrainError::Run { path, reason: format!("cannot be written ({error})"), remedies }
+        TrainError::Run { path, fault: RunFault::Full { reason: error.to_string(), kept: self.kept() } }
     }
 
     fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError {
@@ -228,11 +220,7 @@ impl Observer for RunFolder {
 }
 
 fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
-    move |error| TrainError::Run {
-        path: path.into(),
-        reason: format!("cannot be written ({error})"),
-        remedies: vec![Remedy::OtherFolder, Remedy::FreeSpace],
-    }
+    move |error| TrainError::Run { path: path.into(), fault: RunFault::Denied { reason: error.to_string() } }
 }
 
 fn write_config(path: &Path, config: &Config, device: &str, corpus: &str) -> Result<(), TrainError> {

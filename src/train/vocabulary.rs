@@ -5,9 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::TrainError;
+use super::{Misfit, RunFault, TrainError};
 use crate::audio::mfcc::MfccSettings;
-use crate::base::remedy::Remedy;
 use crate::base::words::WordTable;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, TokenLists};
@@ -49,14 +48,13 @@ pub fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
     if store.contains("text.vectors") || text.vectors.is_some() || words(&store, path)? == text.vocabulary {
         return Ok(());
     }
-    let reason = "its vocabulary is not the one that the model was trained with";
-    let remedies = vec![Remedy::advice("prepare both as one manifest"), Remedy::advice("prepare both with word vectors")];
-    Err(TrainError::Misfit { reason: reason.into(), remedies })
+    Err(Misfit::Vocabulary.into())
 }
 
 fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
     let text = store.metadata("vocabulary").unwrap_or_default();
-    serde_json::from_str(text).map_err(|error| TrainError::Run { path: path.into(), reason: error.to_string(), remedies: Vec::new() })
+    serde_json::from_str(text)
+        .map_err(|error| TrainError::Run { path: path.into(), fault: RunFault::Unreadable { reason: error.to_string() } })
 }
 
 impl Vocabulary {
@@ -66,10 +64,9 @@ impl Vocabulary {
     /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
-        let broken = |reason: String| TrainError::Run { path: path.into(), reason, remedies: vec![Remedy::Prepare] };
         let words = words(&store, path)?;
         let front_end = serde_json::from_str(store.metadata("features").unwrap_or_default())
-            .map_err(|_| broken("the data that the run was trained on do not say how their features were made".into()))?;
+            .map_err(|_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd })?;
         let vectors = match store.contains("text.vectors") {
             false => None,
             true => {

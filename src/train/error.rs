@@ -1,0 +1,276 @@
+//! What can stop a training, an evaluation or a prediction, as values.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::overfit;
+use crate::audio::mfcc::MfccError;
+use crate::backend::BackendError;
+use crate::base::remedy::{Preparation, Remedied, Remedy};
+use crate::base::utterances::Split;
+use crate::config::ConfigError;
+use crate::dataset::DatasetError;
+#[cfg(feature = "files")]
+use crate::dataset::store::StoreError;
+
+/// What can stop a training or an evaluation.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// A fault of the device.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// Features that cannot be made as the data's were.
+    #[error(transparent)]
+    FrontEnd(#[from] MfccError),
+    /// A fault of the data set.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A fault of a file of tensors.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A fault of the settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A loss that is no number any more.
+    #[error("step {step}: the loss is {loss} (utterances {utterances})")]
+    NotFinite {
+        /// Which step, from 0.
+        step: u64,
+        /// NaN or infinite.
+        loss: f32,
+        /// The batch.
+        utterances: String,
+        /// What there is to go on from.
+        kept: Option<Remedy>,
+    },
+    /// Gradients that no loss scale keeps within float16.
+    #[error("step {step}: the gradients overflow float16 even unscaled")]
+    GradientNotFinite {
+        /// Which step, from 0.
+        step: u64,
+        /// What there is to go on from.
+        kept: Option<Remedy>,
+    },
+    /// A weight that is no number any more.
+    #[error("step {step}: a weight is no longer a finite number")]
+    WeightNotFinite {
+        /// After how many steps.
+        step: u64,
+        /// What there is to go on from.
+        kept: Option<Remedy>,
+    },
+    /// A batch that is not learned by heart, see [`overfit`].
+    #[error("one batch of {utterances} utterances is not learned: after {steps} steps its loss is {loss}, not below {}", overfit::LEARNED)]
+    NotLearned {
+        /// Utterances of the batch.
+        utterances: usize,
+        /// Steps that were done.
+        steps: u64,
+        /// Loss of the last.
+        loss: f32,
+    },
+    /// A run that has gone further than it is asked to go.
+    #[error("the run cannot go on: the run has done {done} steps already, more than the {planned} asked for")]
+    Resume {
+        /// Steps that it has done.
+        done: u64,
+        /// Steps that are asked for.
+        planned: u64,
+    },
+    /// A split without utterances.
+    #[error("the data have no utterance in the {split} split")]
+    EmptySplit {
+        /// Which split.
+        split: Split,
+    },
+    /// A model and data that do not belong together.
+    #[error("model and data do not belong together: {0}")]
+    Misfit(#[from] Misfit),
+    /// An utterance without what the model reads.
+    #[error("the model needs {what} of every utterance")]
+    Missing {
+        /// The stream.
+        what: &'static str,
+    },
+    /// Attention weights of a model that has none.
+    #[error("the model has no cross-attention (model.variant); there are no weights to show")]
+    NoCross,
+    /// A file of a run, or its folder.
+    #[error("{path}: {fault}")]
+    Run {
+        /// The file or the folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: RunFault,
+    },
+}
+
+/// In what a model and data do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Misfit {
+    /// Other classes, or in another order.
+    #[error("its classes are {found:?}, the model's {expected:?}")]
+    Classes {
+        /// The data's.
+        found: Vec<String>,
+        /// The model's.
+        expected: Vec<String>,
+    },
+    /// Frames of another width.
+    #[error("'{stream}' has {found} coefficients a frame, the model takes {expected}")]
+    Coefficients {
+        /// Which stream.
+        stream: String,
+        /// Coefficients of the data.
+        found: usize,
+        /// Coefficients that the model takes.
+        expected: usize,
+    },
+    /// Vectors of another width.
+    #[error("'{stream}' has {found} columns, the model takes {expected}")]
+    Columns {
+        /// Which stream.
+        stream: String,
+        /// Columns of the data.
+        found: usize,
+        /// Columns that the model takes.
+        expected: usize,
+    },
+    /// Word vectors here and a trained table there, or vectors of another width.
+    #[error("its words are not represented as the model's")]
+    Words,
+    /// A trained word table whose rows are other words.
+    #[error("its vocabulary is not the one that the model was trained with")]
+    Vocabulary,
+    /// Data that a run would go on with and was not begun with.
+    #[error("{} was started with other data", run.display())]
+    OtherData {
+        /// The run's folder.
+        run: PathBuf,
+    },
+}
+
+impl Misfit {
+    fn remedies(&self) -> Vec<Remedy> {
+        let with = |preparations: &[Preparation]| preparations.iter().copied().map(Remedy::PrepareWith).collect();
+        match self {
+            Self::Classes { .. } => with(&[Preparation::Labels]),
+            Self::Coefficients { .. } | Self::Columns { .. } => with(&[Preparation::FrontEnd]),
+            Self::Words => with(&[Preparation::Vectors]),
+            Self::Vocabulary => with(&[Preparation::OneManifest, Preparation::WordVectors]),
+            Self::OtherData { .. } => vec![Remedy::Data("those"), Remedy::TrainAnew],
+        }
+    }
+}
+
+/// What is wrong with a file of a run, or with its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RunFault {
+    /// A folder that holds a run already.
+    #[error("holds a run already")]
+    Exists,
+    /// A folder that cannot be written to.
+    #[error("cannot be written ({reason})")]
+    Denied {
+        /// What the system says.
+        reason: String,
+    },
+    /// A file for which there is no room while the run goes on.
+    #[error("cannot be written ({reason})")]
+    Full {
+        /// What the system says.
+        reason: String,
+        /// What there is to go on from.
+        kept: Option<Remedy>,
+    },
+    /// A checkpoint of a model that cannot be trained on.
+    #[error("does not say where the run stood")]
+    NoProgress,
+    /// A length that the run's learning rates were not laid out for.
+    #[error("{key} = {now}: the run's cosine schedule was laid out for {then}")]
+    Schedule {
+        /// The setting.
+        key: &'static str,
+        /// What it is to be.
+        now: String,
+        /// What the run was started with.
+        then: String,
+    },
+    /// A setting that would change the run.
+    #[error("{key} = {now}: the run was started with {then}, and another value would change it")]
+    Setting {
+        /// The setting.
+        key: &'static str,
+        /// What it is to be.
+        now: String,
+        /// What the run was started with.
+        then: String,
+    },
+    /// A file that is no checkpoint.
+    #[error("is no checkpoint of {} (no '{missing}')", env!("CARGO_PKG_NAME"))]
+    NoCheckpoint {
+        /// What it lacks.
+        missing: String,
+    },
+    /// A checkpoint of another program or version.
+    #[error("is a checkpoint of another kind ('{found}', expected '{expected}')")]
+    OtherKind {
+        /// Its format.
+        found: String,
+        /// The format that is read.
+        expected: &'static str,
+    },
+    /// What a file says of itself cannot be read.
+    #[error("{reason}")]
+    Unreadable {
+        /// What its reader says.
+        reason: String,
+    },
+    /// Words are numbers, and of which words is not known.
+    #[error("the data that the run was trained on do not name their words")]
+    NoWords,
+    /// How the features were made is not known.
+    #[error("the data that the run was trained on do not say how their features were made")]
+    NoFrontEnd,
+}
+
+impl RunFault {
+    fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Exists => vec![Remedy::OtherFolder, Remedy::Resume, Remedy::RemoveFolder],
+            Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
+            Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
+            Self::NoProgress => vec![Remedy::TrainAnew],
+            Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key), Remedy::TrainAnew],
+            Self::NoCheckpoint { .. } | Self::OtherKind { .. } | Self::Unreadable { .. } => Vec::new(),
+            Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
+        }
+    }
+}
+
+impl Remedied for TrainError {
+    fn remedies(&self) -> Vec<Remedy> {
+        let or_go_on = |first: [Remedy; 2], kept: &Option<Remedy>| first.into_iter().chain(kept.clone()).collect();
+        match self {
+            Self::Backend(error) => error.remedies(),
+            Self::FrontEnd(error) => error.remedies(),
+            Self::Dataset(error) => error.remedies(),
+            #[cfg(feature = "files")]
+            Self::Store(error) => error.remedies(),
+            Self::Config(error) => error.remedies(),
+            Self::NotFinite { kept, .. } | Self::WeightNotFinite { kept, .. } => {
+                or_go_on([Remedy::Lower("train.lr"), Remedy::Set("train.clip_norm")], kept)
+            }
+            Self::GradientNotFinite { kept, .. } => or_go_on([Remedy::Lower("train.lr"), Remedy::Set("train.precision=f32")], kept),
+            Self::NotLearned { .. } => vec![Remedy::CheckLabels, Remedy::Set("train.lr"), Remedy::Raise("train.steps")],
+            Self::Resume { .. } => vec![Remedy::GoOnLonger],
+            Self::EmptySplit { .. } => vec![Remedy::OtherSplit, Remedy::PrepareWith(Preparation::Split)],
+            Self::Misfit(misfit) => misfit.remedies(),
+            Self::Run { fault, .. } => fault.remedies(),
+            Self::Missing { what } => vec![Remedy::Data(what)],
+            Self::NoCross => Vec::new(),
+        }
+    }
+}
