@@ -13,6 +13,8 @@ use mcsan::tape::Var;
 use mcsan::train::Trainer;
 use mcsan::train::batches::Batches;
 
+use crate::program::mcsan;
+
 const VISUAL: &str = "visual";
 const PHONES: &str = "phones";
 const PROSODY: &str = "prosody";
@@ -126,6 +128,29 @@ fn a_file_keeps_every_stream_and_what_is_wrong_with_one_is_named() {
     faulty.streams.insert(PROSODY, DataStream::Vector(Vectors { columns: 2, values }));
     let line = faulty.save(&path).unwrap_err().to_string();
     assert!(line.contains("prosody.values, utterance") && line.contains("column 0 is NaN"), "{line}");
+}
+
+#[test]
+fn every_stream_of_a_file_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    dataset(PROSODY).save(&folder.path().join("data.safetensors")).unwrap();
+    let shown = mcsan(folder.path(), "inspect data.safetensors").succeeds().stdout;
+    for line in [
+        "phones          33 tokens of 3 words",
+        "prosody         a vector of 2 columns an utterance",
+        "visual          33 frames of 2 columns",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    for name in ["frames", "phones tokens", "tokens", "visual frames"] {
+        assert_eq!(shown.matches(&format!("\n{name} an utterance: ")).count(), 1, "{name}: {shown}");
+    }
+    let streams = &mcsan(folder.path(), "inspect data.safetensors --json").json()["streams"];
+    assert_eq!(
+        (&streams[VISUAL]["width"], &streams[VISUAL]["rows"]["min"], &streams[VISUAL]["rows"]["max"]),
+        (&2.into(), &0.into(), &3.into())
+    );
+    assert_eq!((&streams[PHONES]["words"], &streams[PROSODY]["kind"]), (&3.into(), &"vector".into()));
 }
 
 #[test]

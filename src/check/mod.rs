@@ -20,7 +20,6 @@ mod case;
 pub mod cases;
 pub mod compare;
 #[cfg(feature = "files")]
-#[cfg(feature = "files")]
 pub mod dump;
 mod gradient;
 mod inputs;

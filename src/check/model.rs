@@ -46,8 +46,8 @@ pub struct Point {
     pub agreement: Agreement,
 }
 
-/// Compares a pass of the model that `settings` describe, in f32 whatever `train.precision` is, on a batch and parameters that `seed` draws; the points are in the
-/// order of computation.
+/// Compares a pass of the model that `settings` describe, in f32 whatever `train.precision` is, on a batch and parameters that
+/// `seed` draws; the points are in the order of computation.
 ///
 /// # Errors
 /// Whatever went wrong on the backend, guard words that were overwritten included.

@@ -3,7 +3,8 @@
 //! A piece of work ([`work`]: a training step, inference, the front-end, one kernel alone) runs on a [`Profiled`] backend,
 //! first untouched for its wall time and then with its kernels timed ([`measure()`]): by the device's timestamps, or by the wall
 //! clock where there are none. A [`ProfileReport`] groups the dispatches and compares their FLOP and bytes with the device's own
-//! [`Peaks`]; a [`Sweep`] shows how a step's cost grows with a size of its batch. All wall clocks of this crate's profiles are here; the backends only carry them.
+//! [`Peaks`]; a [`Sweep`] shows how a step's cost grows with a size of its batch. All wall clocks of this crate's profiles are here;
+//! the backends only carry them.
 
 mod compare;
 mod measure;

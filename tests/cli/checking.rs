@@ -23,10 +23,13 @@ fn cases_are_listed_and_run_by_kernel_and_name() {
     let entry = &report["kernels"][0];
     assert_eq!((entry["name"].as_str(), entry["case"].as_str()), (Some("linear"), Some(case)));
     let fields = [
-        "bound", "case", "dump", "elements", "max_abs", "name", "options", "outside", "pass", "reason", "rel_l2", "seed", "shaders",
-        "worst",
+        "bound", "bytes", "case", "dump", "elements", "flop", "max_abs", "name", "options", "outside", "pass", "reason", "rel_l2", "seed",
+        "shaders", "worst",
     ];
     assert_eq!(keys(entry), fields);
+    // 200 rows of 128 by 128, run twice, each with two gradients.
+    assert_eq!(entry["flop"], 2.0 * 3.0 * 2.0 * 200.0 * 128.0 * 128.0);
+    assert!(entry["bytes"].as_f64().is_some_and(|bytes| bytes > 4.0 * 200.0 * 128.0), "{entry}");
     assert_eq!(keys(&entry["worst"]), ["bound", "expected", "got", "index", "of_bound", "output", "place"]);
 }
 

@@ -98,6 +98,13 @@ fn inspect_shows_classes_splits_and_lengths() {
     assert_eq!(report["splits"]["train"], json!({ "utterances": 9, "classes": { "angry": 3, "calm": 3, "glad": 3 } }));
     assert_eq!(report["splits"]["test"]["utterances"], CLASSES.len());
     assert_eq!(report["tokens"]["max"], 6);
+    let streams = &report["streams"];
+    assert_eq!(keys(streams), ["audio", "text"]);
+    assert_eq!(
+        (&streams["audio"]["kind"], &streams["audio"]["width"], &streams["audio"]["rows"]),
+        (&json!("frames"), &json!(40), &report["frames"])
+    );
+    assert_eq!((&streams["text"]["words"], &streams["text"]["rows"]), (&report["vocabulary"], &report["tokens"]));
     assert!(report["out_of_vocabulary"].as_f64().unwrap() > 0.0);
     let shown = mcsan(folder.path(), "inspect data.safetensors").succeeds().stdout;
     assert!(CLASSES.iter().all(|(name, ..)| shown.contains(name)) && shown.contains("validation"), "{shown}");
