@@ -5,13 +5,15 @@ use mcsan::backend::Backend;
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
 use mcsan::config::{Normalise, Settings};
-use mcsan::dataset::{BatchShape, Batcher, DataStream, Dataset, Frames, HostStream, Normalisation, TokenLists, Vectors};
+use mcsan::dataset::{BatchShape, Batcher, DataStream, Dataset, Frames, HostStream, Normalisation, Streams, TokenLists, Vectors};
 use mcsan::model::layers::{Linear, Pass};
 use mcsan::model::parameters::{Block, Initial, Parameters};
 use mcsan::model::{Batch, Dimensions, Model, Network};
 use mcsan::tape::Var;
-use mcsan::train::Trainer;
 use mcsan::train::batches::Batches;
+use mcsan::train::evaluate::logits;
+use mcsan::train::metrics::softmax;
+use mcsan::train::{Inference, Trainer};
 
 use crate::program::mcsan;
 
@@ -188,6 +190,66 @@ fn vectors_are_normalised_by_the_corpus_where_frames_are_by_the_utterance() {
     assert_eq!(corpus, utterance);
     let labels: u32 = data.labels.iter().sum();
     assert_eq!(corpus.mean, [7.0, (100.0 * f64::from(labels) / UTTERANCES as f64) as f32]);
+}
+
+#[test]
+fn new_utterances_are_predicted_from_their_streams() {
+    let data = dataset(VISUAL);
+    let dimensions = dimensions(&data);
+    let normalisation = Normalisation::fit(Normalise::Corpus, &data, &data.training(), &readings()).unwrap();
+    let all: Vec<usize> = (0..UTTERANCES).collect();
+    on_every_device!("a prediction from other streams", |backend, name| {
+        let network = || {
+            let model = Listener::new(&dimensions);
+            let weights = model.parameters.initial_values(1);
+            Network::new(backend, Box::new(model), &weights, Precision::F32)
+        };
+        let batches = Batches::new(backend, &data, &normalisation, readings()).unwrap();
+        let logits = pollster::block_on(logits(&network(), &batches, &all)).unwrap();
+        let expected: Vec<Vec<f64>> = logits.chunks_exact(CLASSES).map(softmax).collect();
+        let inference = Inference::new(network(), dimensions.clone(), normalisation.clone(), 1000);
+        let predict = |streams: Streams| pollster::block_on(inference.predict(streams));
+        assert_eq!(predict(data.streams.clone()).unwrap(), expected, "{name}");
+
+        // One utterance, and no more than the model reads of it.
+        let alone: Streams = [
+            (VISUAL, DataStream::Frames(Frames { columns: 2, values: vec![1.0, 5.0, 1.0, 5.0].into(), offsets: vec![0, 2] })),
+            (PHONES, DataStream::Tokens(TokenLists { tokens: vec![2, -1], offsets: vec![0, 2], ..TokenLists::default() })),
+            (PROSODY, DataStream::Vector(Vectors { columns: 2, values: vec![7.0, 100.0].into() })),
+        ]
+        .into();
+        let probabilities = predict(alone.clone()).unwrap();
+        assert!(probabilities.len() == 1 && (probabilities[0].iter().sum::<f64>() - 1.0).abs() < 1e-9, "{name}: {probabilities:?}");
+
+        // What a kernel could not read, or would read as something else, is refused by name.
+        let refused = |stream: &str, given: DataStream| {
+            let mut streams = alone.clone();
+            streams.insert(stream, given);
+            predict(streams).unwrap_err().to_string()
+        };
+        for (line, part) in [
+            (predict(Streams::default()).unwrap_err().to_string(), "no stream 'visual' of frames"),
+            (refused(PHONES, DataStream::Vector(Vectors { columns: 1, values: vec![7.0].into() })), "no stream 'phones' of tokens"),
+            (
+                refused(PROSODY, DataStream::Vector(Vectors { columns: 2, values: vec![7.0; 4].into() })),
+                "streams: prosody.values: 4 numbers for 1 vectors of 2 columns",
+            ),
+            (
+                refused(PROSODY, DataStream::Vector(Vectors { columns: 3, values: vec![7.0; 3].into() })),
+                "'prosody' has 3 columns, the model takes 2",
+            ),
+            (
+                refused(PHONES, DataStream::Tokens(TokenLists { tokens: vec![3], offsets: vec![0, 1], ..TokenLists::default() })),
+                "its words are not represented as the model's",
+            ),
+            (
+                refused(VISUAL, DataStream::Frames(Frames { columns: 2, values: vec![1.0; 4].into(), offsets: vec![0, 3] })),
+                "streams: visual.offsets: the last offset is 3, there are 2 rows",
+            ),
+        ] {
+            assert!(line.contains(part), "{name}: {line}");
+        }
+    });
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
 use crate::picture::{self, Heads, Picture, PictureError};
 use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
-use crate::train::{Inference, Predictor, Spoken};
+use crate::train::{Predictor, SpeechInference, Spoken};
 
 #[derive(Args)]
 #[command(
@@ -207,7 +207,7 @@ fn predict_list<B: Backend>(
 
 /// Reads some lines' recordings on all cores and predicts those that could be read.
 fn predict_lines<B: Backend>(
-    inference: &mut Inference<'_, B>,
+    inference: &mut SpeechInference<'_, B>,
     predictor: &Predictor,
     lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
     failed: &mut usize,

@@ -21,7 +21,6 @@ mod spool;
 #[cfg(feature = "files")]
 pub mod store;
 mod streams;
-#[cfg(feature = "files")]
 mod validate;
 
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors, SHORTEST_UTTERANCE};

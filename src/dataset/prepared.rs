@@ -1,13 +1,13 @@
 //! What a prepared data set holds.
 
 use std::collections::BTreeMap;
-#[cfg(feature = "files")]
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::DatasetError;
 use super::streams::{DataStream, Frames, Streams, TokenLists};
+use super::validate::Checks;
 use crate::base::streams::{AUDIO, Reading, Readings, TEXT};
 use crate::base::utterances::{LeftOut, Split};
 #[cfg(feature = "files")]
@@ -70,6 +70,24 @@ impl UtteranceInfo {
 }
 
 impl Dataset {
+    /// Utterances of which nothing is known but these streams, each a speaker of its own, and all of label 0: what is to be
+    /// predicted.
+    ///
+    /// # Errors
+    /// [`DatasetError::Invalid`] where streams are not of as many utterances, or offsets and tokens point beyond their rows.
+    pub fn of_streams(streams: Streams) -> Result<Self, DatasetError> {
+        let count = streams.iter().next().map_or(0, |(_, stream)| stream.utterances());
+        let unknown = |place: usize| UtteranceInfo { id: place.to_string(), speaker: Some(place.to_string()), ..Default::default() };
+        let utterances: Vec<UtteranceInfo> = (0..count).map(unknown).collect();
+        Checks { path: Path::new("streams"), utterances: &utterances }.whole(&streams).map_err(|error| match error {
+            DatasetError::Invalid { path, tensor, utterance, problem, .. } => {
+                DatasetError::Invalid { path, tensor, utterance, problem, remedy: "give them as a prepared data set has them" }
+            }
+            error => error,
+        })?;
+        Ok(Self { labels: vec![0; count], utterances, streams, ..Self::default() })
+    }
+
     /// Number of utterances.
     pub fn len(&self) -> usize {
         self.labels.len()

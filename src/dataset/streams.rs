@@ -100,6 +100,14 @@ impl DataStream {
         }
     }
 
+    /// How many utterances it is of.
+    pub fn utterances(&self) -> usize {
+        match self {
+            Self::Frames(_) | Self::Tokens(_) => self.offsets().len().saturating_sub(1),
+            Self::Vector(vectors) => vectors.values.len() / vectors.columns.max(1),
+        }
+    }
+
     /// Rows of an utterance, at most `most` where they are frames.
     pub fn length(&self, utterance: usize, most: usize) -> usize {
         match self {

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::error::DatasetError;
 use super::prepared::UtteranceInfo;
-use super::streams::{DataStream, Frames, TokenLists, Vectors};
+use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 
-/// Mend for a file whose numbers contradict one another.
+/// Remedy for a file whose numbers contradict one another.
 const MAKE_AGAIN: &str = "make the file again";
 
 /// Checks of one file; each error names the tensor and, where there is one, the utterance.
@@ -36,7 +36,25 @@ impl Checks<'_> {
         Ok(offsets.iter().map(|&offset| offset as usize).collect())
     }
 
+    /// Streams that were made in memory, values, offsets and all.
+    pub fn whole(&self, streams: &Streams) -> Result<(), DatasetError> {
+        for (name, stream) in streams.iter() {
+            let offsets: Vec<i64> = stream.offsets().iter().map(|&offset| offset as i64).collect();
+            let rows = match stream {
+                DataStream::Frames(frames) => Some(frames.values.len() / frames.columns.max(1)),
+                DataStream::Tokens(tokens) => Some(tokens.tokens.len()),
+                DataStream::Vector(_) => None,
+            };
+            if let Some(rows) = rows {
+                self.offsets(&format!("{name}.offsets"), &offsets, rows)?;
+            }
+            self.stream(name, stream)?;
+        }
+        Ok(())
+    }
+
     /// Labels that index `classes`.
+    #[cfg(feature = "files")]
     pub fn labels(&self, labels: &[i64], classes: &[String]) -> Result<Vec<u32>, DatasetError> {
         if self.utterances.is_empty() {
             return Err(self.invalid("labels", None, "there are no utterances".into(), MAKE_AGAIN));
@@ -54,6 +72,7 @@ impl Checks<'_> {
     }
 
     /// Tokens that a 32-bit index holds; [`Checks::stream`] compares them with the table.
+    #[cfg(feature = "files")]
     pub fn tokens(&self, tensor: &str, tokens: &[i64]) -> Result<Vec<i32>, DatasetError> {
         let narrow = |&token: &i64| i32::try_from(token).map_err(|_| format!("token {token} is not a row of a table"));
         let tokens: Result<Vec<i32>, String> = tokens.iter().map(narrow).collect();
@@ -61,6 +80,7 @@ impl Checks<'_> {
     }
 
     /// A second stream under the name of one.
+    #[cfg(feature = "files")]
     pub fn twice(&self, tensor: &str) -> DatasetError {
         self.invalid(tensor, None, "its name has another stream already".into(), "give it a name of its own")
     }

@@ -8,14 +8,14 @@ use super::Checkpoint;
 use super::Misfit;
 use super::TrainError;
 use super::batches::Batches;
+#[cfg(feature = "files")]
+use super::inference::check_streams;
 use super::metrics::Metrics;
 #[cfg(feature = "files")]
 use super::metrics::{largest, softmax};
 #[cfg(feature = "files")]
 use super::session::Session;
 use crate::backend::{Backend, as_f32};
-#[cfg(feature = "files")]
-use crate::base::streams::StreamShape;
 use crate::dataset::Dataset;
 #[cfg(feature = "files")]
 use crate::model;
@@ -123,28 +123,6 @@ impl Checkpoint {
         if data.classes != self.classes {
             return Err(Misfit::Classes { found: data.classes.clone(), expected: self.classes.clone() }.into());
         }
-        for reading in self.readings().iter() {
-            let name = reading.stream;
-            match (data.stream(reading)?.shape(0), self.dimensions.streams.get(name)) {
-                (StreamShape::Frames { columns: found }, Some(&StreamShape::Frames { columns: expected })) if found != expected => {
-                    return Err(Misfit::Coefficients { stream: name.into(), found, expected }.into());
-                }
-                (StreamShape::Vector { columns: found }, Some(&StreamShape::Vector { columns: expected })) if found != expected => {
-                    return Err(Misfit::Columns { stream: name.into(), found, expected }.into());
-                }
-                (StreamShape::Tokens { width, learned }, Some(&StreamShape::Tokens { width: expected, learned: rows })) => {
-                    let fits = match (learned, rows) {
-                        (None, None) => width == expected,
-                        (Some(words), Some(rows)) => words <= rows,
-                        _ => false,
-                    };
-                    if !fits {
-                        return Err(Misfit::Words.into());
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        check_streams(data, &self.readings(), &self.dimensions)
     }
 }

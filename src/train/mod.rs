@@ -7,6 +7,7 @@ pub mod checkpoint;
 mod epoch;
 mod error;
 pub mod evaluate;
+mod inference;
 pub mod metrics;
 #[cfg(feature = "files")]
 mod observe;
@@ -29,11 +30,12 @@ pub mod vocabulary;
 pub use checkpoint::Checkpoint;
 pub use error::{Misfit, RunFault, TrainError};
 pub use evaluate::Evaluation;
+pub use inference::Inference;
 pub use metrics::Metrics;
 #[cfg(feature = "files")]
 pub use observe::{Event, Listener, Observer};
 #[cfg(feature = "files")]
-pub use predict::{CrossAttention, Inference, Predictor, Spoken};
+pub use predict::{CrossAttention, Predictor, SpeechInference, Spoken};
 pub use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;

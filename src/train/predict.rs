@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use super::batches::{Batches, FrozenVectors, upload_vectors};
-use super::metrics::softmax;
+use super::batches::{FrozenVectors, upload_vectors};
+use super::inference::Inference;
 use super::vocabulary::{self, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, run};
 use crate::backend::MfccTables;
-use crate::backend::{Backend, Device, as_f32};
+use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, TEXT};
 use crate::dataset::{DataStream, Dataset, Frames, TokenLists, UtteranceInfo};
-use crate::model::Network;
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
@@ -85,8 +84,9 @@ impl Predictor {
     /// Puts the model on a device.
     ///
     /// # Errors
-    /// A model that reads more than audio and text; settings of the front-end that the device cannot have.
-    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<Inference<'p, B>, TrainError> {
+    /// A model that reads more than audio and text, which [`Checkpoint::inference`] takes; settings of the front-end that the
+    /// device cannot have.
+    pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<SpeechInference<'p, B>, TrainError> {
         let audio = Frames { columns: self.vocabulary.front_end.columns(), ..Frames::default() };
         let text =
             TokenLists { vocabulary: self.vocabulary.words.clone(), vectors: self.vocabulary.vectors.clone(), ..TokenLists::default() };
@@ -97,10 +97,10 @@ impl Predictor {
             ..Dataset::default()
         };
         self.checkpoint.check_fit(&data)?;
-        Ok(Inference {
+        Ok(SpeechInference {
             predictor: self,
             backend,
-            network: self.checkpoint.network(backend),
+            inference: self.checkpoint.inference(backend),
             tables: MfccTables::new(backend, &self.vocabulary.front_end)?,
             vectors: upload_vectors(backend, &data, &self.readings),
             data,
@@ -117,18 +117,18 @@ impl Predictor {
     }
 }
 
-/// A model on a device.
-pub struct Inference<'p, B: Backend> {
+/// A model on a device, for utterances as they are spoken.
+pub struct SpeechInference<'p, B: Backend> {
     predictor: &'p Predictor,
     backend: &'p B,
-    network: Network<'p, B>,
+    inference: Inference<'p, B>,
     tables: MfccTables<B>,
     vectors: FrozenVectors<B>,
     /// The utterances at hand as a data set; classes, words and vectors stay from call to call.
     data: Dataset,
 }
 
-impl<B: Backend> Inference<'_, B> {
+impl<B: Backend> SpeechInference<'_, B> {
     /// Probability of each class for each utterance, in the order of the model's classes. Every result is that of the
     /// utterance alone, whatever it is given with; where the model is normalised by speaker, each is a speaker of its own.
     ///
@@ -140,33 +140,28 @@ impl<B: Backend> Inference<'_, B> {
         while !rest.is_empty() {
             let (now, later) = rest.split_at(together(rest));
             self.lay_out(now).await?;
-            let logits = self.network.infer(&self.batches()?.batch(&self.all()));
-            let logits = as_f32(self.backend.finish_read(logits).await?);
-            probabilities.extend(logits.chunks_exact(self.data.classes.len()).map(softmax));
+            probabilities.extend(self.inference.probabilities(&self.data, &self.vectors).await?);
             rest = later;
         }
         Ok(probabilities)
     }
 
-    /// As [`Inference::predict`] for one utterance, with the weights of the last cross layer.
+    /// As [`SpeechInference::predict`] for one utterance, with the weights of the last cross layer.
     ///
     /// # Errors
-    /// [`TrainError::NoCross`], and those of [`Inference::predict`].
+    /// [`TrainError::NoCross`], and those of [`SpeechInference::predict`].
     pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, CrossAttention), TrainError> {
         self.lay_out(std::slice::from_ref(utterance)).await?;
-        let (logits, layers) = self.network.infer_watched(&self.batches()?.batch(&self.all()));
-        let last = layers.last().ok_or(TrainError::NoCross)?;
-        let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| self.backend.start_read(weights));
-        let logits = as_f32(self.backend.finish_read(logits).await?);
+        let (probabilities, [text_to_audio, audio_to_text]) = self.inference.attend(&self.data, &self.vectors).await?;
         let attention = CrossAttention {
             heads: self.predictor.checkpoint.settings.model.heads,
             words: tokenise(utterance.text.as_deref().unwrap_or_default()),
             known: self.data.text().map_or_else(Vec::new, |text| text.tokens.iter().map(|&token| token >= 0).collect()),
             hop: self.tables.settings.hop,
-            text_to_audio: as_f32(self.backend.finish_read(text_to_audio).await?),
-            audio_to_text: as_f32(self.backend.finish_read(audio_to_text).await?),
+            text_to_audio,
+            audio_to_text,
         };
-        Ok((softmax(&logits), attention))
+        Ok((probabilities, attention))
     }
 
     /// Puts utterances into the data set: features on the device, tokens by the vocabulary; nothing of a modality that
@@ -202,15 +197,6 @@ impl<B: Backend> Inference<'_, B> {
             (text.tokens, text.offsets) = (tokens, token_offsets);
         }
         Ok(())
-    }
-
-    fn batches(&self) -> Result<Batches<'_, B>, TrainError> {
-        let Predictor { checkpoint, readings, .. } = self.predictor;
-        Ok(Batches::with_vectors(self.backend, &self.data, &checkpoint.normalisation, readings.clone(), self.vectors.clone())?)
-    }
-
-    fn all(&self) -> Vec<usize> {
-        (0..self.data.len()).collect()
     }
 }
 

@@ -1,0 +1,103 @@
+//! A trained network for new utterances that are given as streams: what a prepared data set would hold of them.
+
+#[cfg(feature = "files")]
+use super::Checkpoint;
+use super::batches::{Batches, FrozenVectors, upload_vectors};
+use super::evaluate::logits;
+use super::metrics::softmax;
+use super::{Misfit, TrainError};
+use crate::backend::Backend;
+#[cfg(feature = "files")]
+use crate::backend::as_f32;
+use crate::base::streams::{Readings, StreamShape};
+use crate::dataset::{Dataset, Normalisation, Streams};
+use crate::model::{Dimensions, Network};
+
+/// A network with its weights, and how the streams must be that it reads.
+pub struct Inference<'b, B: Backend> {
+    network: Network<'b, B>,
+    dimensions: Dimensions,
+    normalisation: Normalisation,
+    readings: Readings,
+}
+
+#[cfg(feature = "files")]
+impl Checkpoint {
+    /// Puts the model on a device, for utterances as streams; [`Predictor`](super::Predictor) takes them as they are spoken.
+    pub fn inference<'b, B: Backend>(&self, backend: &'b B) -> Inference<'b, B> {
+        let max_frames = self.settings.data.max_frames;
+        Inference::new(self.network(backend), self.dimensions.clone(), self.normalisation.clone(), max_frames)
+    }
+}
+
+impl<'b, B: Backend> Inference<'b, B> {
+    /// Any network that was trained on data of these dimensions, normalised so and cut after `max_frames` frames.
+    pub fn new(network: Network<'b, B>, dimensions: Dimensions, normalisation: Normalisation, max_frames: usize) -> Self {
+        let readings = Readings::new(&network.model().reads(), max_frames);
+        Self { network, dimensions, normalisation, readings }
+    }
+
+    /// Probability of each class for each utterance, in the order of the model's classes. The streams are as a prepared data set
+    /// has them, before normalisation; tokens come with the frozen vectors that they are rows of, or are rows of the table that was
+    /// trained. Every result is that of the utterance alone; where the model is normalised by speaker, each is a speaker of its own.
+    ///
+    /// # Errors
+    /// [`DatasetError`](crate::dataset::DatasetError) for a stream that is missing or does not hold together,
+    /// [`TrainError::Misfit`] for one that the model was not trained on, or whatever went wrong on the device.
+    pub async fn predict(&self, streams: Streams) -> Result<Vec<Vec<f64>>, TrainError> {
+        let data = Dataset::of_streams(streams)?;
+        check_streams(&data, &self.readings, &self.dimensions)?;
+        self.probabilities(&data, &upload_vectors(self.network.backend(), &data, &self.readings)).await
+    }
+
+    /// Probabilities of all utterances of a data set that fits, whose vectors are on the device.
+    pub(super) async fn probabilities(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<Vec<Vec<f64>>, TrainError> {
+        let utterances: Vec<usize> = (0..data.len()).collect();
+        let logits = logits(&self.network, &self.batches(data, vectors)?, &utterances).await?;
+        Ok(logits.chunks_exact(self.dimensions.classes).map(softmax).collect())
+    }
+
+    /// The same of one utterance, and the weights of the last cross layer: text to audio, audio to text.
+    #[cfg(feature = "files")]
+    pub(super) async fn attend(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<(Vec<f64>, [Vec<f32>; 2]), TrainError> {
+        let backend = self.network.backend();
+        let (logits, layers) = self.network.infer_watched(&self.batches(data, vectors)?.batch(&[0]));
+        let last = layers.last().ok_or(TrainError::NoCross)?;
+        let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| backend.start_read(weights));
+        let logits = as_f32(backend.finish_read(logits).await?);
+        let weights = [as_f32(backend.finish_read(text_to_audio).await?), as_f32(backend.finish_read(audio_to_text).await?)];
+        Ok((softmax(&logits), weights))
+    }
+
+    fn batches<'a>(&'a self, data: &'a Dataset, vectors: &FrozenVectors<B>) -> Result<Batches<'a, B>, TrainError> {
+        let (backend, normalisation) = (self.network.backend(), &self.normalisation);
+        Ok(Batches::with_vectors(backend, data, normalisation, self.readings.clone(), vectors.clone())?)
+    }
+}
+
+/// Compares the streams of a data set that a model reads with those that it was trained on.
+pub(super) fn check_streams(data: &Dataset, readings: &Readings, dimensions: &Dimensions) -> Result<(), TrainError> {
+    for reading in readings.iter() {
+        let name = reading.stream;
+        match (data.stream(reading)?.shape(0), dimensions.streams.get(name)) {
+            (StreamShape::Frames { columns: found }, Some(&StreamShape::Frames { columns: expected })) if found != expected => {
+                return Err(Misfit::Coefficients { stream: name.into(), found, expected }.into());
+            }
+            (StreamShape::Vector { columns: found }, Some(&StreamShape::Vector { columns: expected })) if found != expected => {
+                return Err(Misfit::Columns { stream: name.into(), found, expected }.into());
+            }
+            (StreamShape::Tokens { width, learned }, Some(&StreamShape::Tokens { width: expected, learned: rows })) => {
+                let fits = match (learned, rows) {
+                    (None, None) => width == expected,
+                    (Some(words), Some(rows)) => words <= rows,
+                    _ => false,
+                };
+                if !fits {
+                    return Err(Misfit::Words.into());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
