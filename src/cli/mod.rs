@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::base::remedy::Remedied;
+use crate::base::remedy::{Remedied, Remedy};
 use crate::train::TrainError;
 use arguments::{Command, Options};
 
@@ -103,8 +103,7 @@ fn dispatch(options: &Options) -> Done {
 
 /// Names the file or folder that could not be written, and the remedy.
 fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure {
-    let remedy = "check that its folder exists, may be written to and has room";
-    move |error| Failure(format!("{}: cannot be written ({error}); {remedy}", path.display()))
+    move |error| Failure(format!("{}: cannot be written ({error}); {}", path.display(), Remedy::CheckFolder))
 }
 
 /// Names the data set in those failures that know only what it holds.

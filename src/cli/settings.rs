@@ -146,7 +146,7 @@ fn execution_flag(key: &'static Key) -> Arg {
     }
     let rules: Vec<&str> = TileRule::WORDS.iter().map(|(word, _)| *word).collect();
     let help = format!(
-        "{}; in a FILE, they are kept there. For 'train', 'crossval', 'ablate' and 'profile' ({}) [values: {}, FILE.toml]",
+        "{}. A FILE keeps them instead of the cache folder; for 'train', 'crossval', 'ablate' and 'profile' ({}) [values: {}, FILE.toml]",
         help(key),
         key.name,
         rules.join(", ")

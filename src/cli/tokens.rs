@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::arguments::{Tokens, vectors};
 use super::{Done, Failure};
+use crate::base::remedy::Remedy;
 use crate::text::{self, tokenise};
 
 /// A text's line where vectors are given.
@@ -42,8 +43,7 @@ pub fn run(arguments: &Tokens) -> Done {
 
 /// The texts of a file, one a line; all of it is read before anything is printed.
 fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
-    let bytes = fs::read(path)
-        .map_err(|error| Failure(format!("{}: cannot be read ({error}); check the path and its permissions", path.display())))?;
+    let bytes = fs::read(path).map_err(|error| Failure(format!("{}: cannot be read ({error}); {}", path.display(), Remedy::CheckPath)))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if bytes.is_empty() {
         return Ok(Vec::new());

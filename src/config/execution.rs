@@ -37,8 +37,8 @@ settings! {
     pub struct Execution in "run" {
         /// where to compute: auto (the best adapter), cpu (the reference), an adapter's index, or a part of its name
         device: String = "auto".into(); words("auto, cpu, an index or a part of a name in quotes"), flag("DEVICE"), resumable;
-        /// how the tiles of matrix products on graphics hardware are chosen: timed once and kept in the user's cache folder, or
-        /// fixed; auto times on graphics hardware alone; a run lists what was timed. The choice changes no result
+        /// how the tiles of matrix products on graphics hardware are chosen, which changes no result: timed once and kept in the
+        /// user's cache folder, or fixed; auto times on graphics hardware alone; a run lists what was timed
         tiles: Tiles = Tiles::By(TileRule::Auto);
             words("auto, timed, fixed or a list of choices like [\"forward 8192x128x512 128x64\"]"), flag("CHOICE"), resumable;
     }
