@@ -150,16 +150,7 @@ impl Display for MfccError {
 
 impl Remedied for MfccError {
     fn remedies(&self) -> Vec<Remedy> {
-        let OutOfRange { key, range, .. } = &self.0;
-        // The message says which powers of two; and beside another setting the default may be none of the range.
-        let allowed = match (key.rule.words, range) {
-            (Some(words), _) => words.to_owned(),
-            (None, Range::PowerOfTwo(..)) => "one".into(),
-            (None, range) => range.to_string(),
-        };
-        let says_default = key.rule.words.is_none() && *range == key.rule.range;
-        let usual = MfccSettings::default().numbers().into_iter().find(|(other, _)| says_default && other == key);
-        vec![Remedy::Choose { setting: key.name, allowed, default: usual.map(|(_, value)| value.to_string()) }]
+        vec![Remedy::Choose { key: self.0.key, range: self.0.range }]
     }
 }
 

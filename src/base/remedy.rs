@@ -7,6 +7,8 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
+use super::setting::{Key, Range};
+
 /// Something to do about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
@@ -23,11 +25,9 @@ pub enum Remedy {
     /// Give a setting a value that it takes.
     Choose {
         /// Which setting.
-        setting: &'static str,
-        /// What it takes, in words.
-        allowed: String,
-        /// Its default, where it would do.
-        default: Option<String>,
+        key: &'static Key,
+        /// The numbers that it takes, the other settings being what they are.
+        range: Range,
     },
     /// Leave a setting out, or as it was.
     LeaveOut(&'static str),
@@ -188,8 +188,7 @@ impl Display for Remedy {
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),
             Self::Raise(setting) => return write!(formatter, "raise {setting}"),
             Self::Set(setting) => return write!(formatter, "set {setting}"),
-            Self::Choose { allowed, default: None, .. } => return write!(formatter, "choose {allowed}"),
-            Self::Choose { allowed, default: Some(default), .. } => return write!(formatter, "choose {allowed} (default {default})"),
+            Self::Choose { key, range } => return choose(formatter, key, *range),
             Self::LeaveOut(setting) => return write!(formatter, "leave {setting} out"),
             Self::ListSettings => "see which settings there are",
             Self::ListDevices => "see which devices there are",
@@ -239,6 +238,20 @@ impl Display for Remedy {
             Self::Advice(words) => return formatter.write_str(words),
         };
         formatter.write_str(words)
+    }
+}
+
+/// What a setting takes, and its default where other settings leave it the whole range.
+fn choose(formatter: &mut Formatter<'_>, key: &Key, range: Range) -> fmt::Result {
+    match (key.rule.words, range) {
+        (Some(words), _) => return write!(formatter, "choose {words}"),
+        // What is wrong was told by saying which they are.
+        (None, Range::PowerOfTwo(..)) => formatter.write_str("choose one")?,
+        (None, range) => write!(formatter, "choose {range}")?,
+    }
+    match (key.default)().filter(|_| range == key.rule.range) {
+        Some(default) => write!(formatter, " (default {default})"),
+        None => Ok(()),
     }
 }
 

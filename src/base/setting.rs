@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::choice::Choice;
 
 /// What a list of settings, the command line and errors know of a setting.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Key {
     /// `section.name`
     pub name: &'static str,
@@ -18,7 +18,18 @@ pub struct Key {
     pub kind: Kind,
     /// What holds of it besides.
     pub rule: Rule,
+    /// Its default, where that is a number.
+    pub default: fn() -> Option<f64>,
 }
+
+/// A setting is declared once, so that its name tells it from others.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Key {}
 
 /// What kind of value a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,6 +303,7 @@ macro_rules! settings {
                 meaning: concat!($($meaning),+).trim_ascii(),
                 kind: <$type as $crate::base::setting::SettingType>::KIND,
                 rule: $crate::base::setting::Rule::USUAL $( .$rule($($($argument),+)?) )*,
+                default: || $crate::base::setting::SettingType::number(&Self::default().$field),
             }, )+];
 
             fn numbers(&self) -> Vec<(&'static $crate::base::setting::Key, f64)> {

@@ -226,13 +226,18 @@ mod tests {
         assert_eq!(front_end(&flags.split_whitespace().collect::<Vec<_>>()), expected);
     }
 
+    /// However it is wrapped.
+    fn in_one_line(mut command: Command) -> String {
+        command.render_long_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn the_help_says_what_was_declared() {
-        let help = FrontEnd::augment_args(Command::new("features")).render_long_help().to_string();
+        let help = in_one_line(FrontEnd::augment_args(Command::new("features")));
         for part in ["--window-length <SAMPLES>", "Factor c of the pre-emphasis", "[default: 80]", "[default: hann]", "HTK's mel scale"] {
             assert!(help.contains(part), "'{part}' is missing in\n{help}");
         }
-        let help = ExecutionFlags::augment_args(Command::new("train")).render_long_help().to_string();
+        let help = in_one_line(ExecutionFlags::augment_args(Command::new("train")));
         for part in ["--device <DEVICE>", "Where to compute", "(run.tiles) [values: auto, timed, fixed, FILE.toml]"] {
             assert!(help.contains(part), "'{part}' is missing in\n{help}");
         }

@@ -8,6 +8,7 @@ use super::overfit;
 use crate::audio::mfcc::MfccError;
 use crate::backend::BackendError;
 use crate::base::remedy::{Preparation, Remedied, Remedy};
+use crate::base::setting::Key;
 use crate::base::utterances::Split;
 use crate::config::ConfigError;
 use crate::dataset::DatasetError;
@@ -189,20 +190,20 @@ pub enum RunFault {
     #[error("does not say where the run stood")]
     NoProgress,
     /// A length that the run's learning rates were not laid out for.
-    #[error("{key} = {now}: the run's cosine schedule was laid out for {then}")]
+    #[error("{} = {now}: the run's cosine schedule was laid out for {then}", key.name)]
     Schedule {
         /// The setting.
-        key: &'static str,
+        key: &'static Key,
         /// What it is to be.
         now: String,
         /// What the run was started with.
         then: String,
     },
     /// A setting that would change the run.
-    #[error("{key} = {now}: the run was started with {then}, and another value would change it")]
+    #[error("{} = {now}: the run was started with {then}, and another value would change it", key.name)]
     Setting {
         /// The setting.
-        key: &'static str,
+        key: &'static Key,
         /// What it is to be.
         now: String,
         /// What the run was started with.
@@ -243,7 +244,7 @@ impl RunFault {
             Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
             Self::NoProgress => vec![Remedy::TrainAnew],
-            Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key), Remedy::TrainAnew],
+            Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } | Self::Unreadable { .. } => Vec::new(),
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
         }

@@ -47,10 +47,10 @@ impl SavedRun {
         for (key, now, then) in settings.differences(&last.settings) {
             let longer = ["train.epochs", "train.steps"].contains(&key.name);
             if longer && settings.train.schedule == Schedule::Cosine {
-                return Err(refused(RunFault::Schedule { key: key.name, now, then }));
+                return Err(refused(RunFault::Schedule { key, now, then }));
             }
             if !key.rule.resumable {
-                return Err(refused(RunFault::Setting { key: key.name, now, then }));
+                return Err(refused(RunFault::Setting { key, now, then }));
             }
         }
         if !checkpoint::is_of(&progress.data, data) {
