@@ -207,7 +207,7 @@ pub async fn prepare_held<B: Backend>(
 
 impl PrepareError {
     /// What a fault of the device means for the recording at `path`: that it is too long for it, where it is a limit.
-    pub fn of_recording(error: BackendError, path: &Path) -> Self {
+    pub(crate) fn of_recording(error: BackendError, path: &Path) -> Self {
         match error {
             BackendError::Limit { what, needed, limit, .. } => Self::TooLarge { path: path.to_path_buf(), what, needed, limit },
             error => error.into(),

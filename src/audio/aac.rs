@@ -42,7 +42,7 @@ impl MultichannelAac {
     ///
     /// # Errors
     /// A configuration that is missing or broken, or another profile than Low Complexity.
-    pub fn new(parameters: &AudioCodecParameters) -> Result<Self, SymphoniaError> {
+    pub(crate) fn new(parameters: &AudioCodecParameters) -> Result<Self, SymphoniaError> {
         let configuration = parameters.extra_data.as_deref().ok_or(SymphoniaError::Unsupported("AAC without its configuration"))?;
         let (configuration, _) = AudioSpecificConfig::parse(configuration).map_err(|_| broken())?;
         let is_plain = configuration.aot == LOW_COMPLEXITY && !configuration.sbr_present && configuration.sampling_frequency_index < 13;
@@ -57,7 +57,7 @@ impl MultichannelAac {
     ///
     /// # Errors
     /// A packet that is no frame of AAC-LC.
-    pub fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<(u32, usize), SymphoniaError> {
+    pub(crate) fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<(u32, usize), SymphoniaError> {
         let elements = self.split(&packet.data)?;
         let mut planes: Vec<Vec<f32>> = Vec::new();
         for (place, element) in elements.into_iter().enumerate() {

@@ -43,7 +43,7 @@ mod compressed {
 
     use crate::audio::AudioError;
 
-    pub fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
+    pub(crate) fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
         Err(AudioError::Unsupported { path: path.to_path_buf(), format: "this coding (the program was built without 'codecs')".into() })
     }
 }

@@ -40,7 +40,7 @@ impl MelScale {
 
     /// `[bands, transform / 2 + 1]`: triangles between neighbours of `bands + 2` points that are even in mel from 0 Hz to
     /// half the sampling rate.
-    pub fn filters(self, bands: usize, transform: usize) -> Vec<f64> {
+    pub(crate) fn filters(self, bands: usize, transform: usize) -> Vec<f64> {
         let highest = self.of_hertz(f64::from(SAMPLE_RATE) / 2.0);
         let points: Vec<f64> = (0..bands + 2).map(|point| self.to_hertz(highest * point as f64 / (bands + 1) as f64)).collect();
         let triangles = points.windows(3).flat_map(|points| {

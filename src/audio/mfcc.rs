@@ -39,20 +39,20 @@ choices! {
 
 /// What stands before a recording's first sample and behind its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Padding {
+pub(crate) enum Padding {
     Zeros,
     /// The recording mirrored, its end samples not repeated; a short one is mirrored to and fro.
     Reflection,
 }
 
 /// Longest supported transform: the kernel keeps it in workgroup memory.
-pub const MAX_TRANSFORM: usize = 1024;
+pub(crate) const MAX_TRANSFORM: usize = 1024;
 /// Most supported mel bands: the kernel keeps a frame of them in workgroup memory.
-pub const MAX_MEL_BANDS: usize = 256;
+pub(crate) const MAX_MEL_BANDS: usize = 256;
 /// Most orders of differences over time.
-pub const MAX_DELTAS: usize = 2;
+pub(crate) const MAX_DELTAS: usize = 2;
 /// Smallest power that the logarithm sees.
-pub const SMALLEST_POWER: f32 = 1e-10;
+pub(crate) const SMALLEST_POWER: f32 = 1e-10;
 
 settings! {
     /// Every figure of the front-end.
@@ -82,22 +82,22 @@ settings! {
 
 impl MfccSettings {
     /// Number of frames of a recording, each centred on its sample: `1 + samples / hop`.
-    pub fn frames(&self, samples: usize) -> usize {
+    pub(crate) fn frames(&self, samples: usize) -> usize {
         1 + samples / self.hop
     }
 
     /// Number of frequency bins of the power spectrum.
-    pub fn bins(&self) -> usize {
+    pub(crate) fn bins(&self) -> usize {
         self.transform / 2 + 1
     }
 
     /// Columns of the features: the coefficients and their differences over time.
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.coefficients * (1 + self.deltas)
     }
 
     /// What stands around a recording.
-    pub fn padding(&self) -> Padding {
+    pub(crate) fn padding(&self) -> Padding {
         match self.convention {
             Convention::Librosa | Convention::Htk => Padding::Zeros,
             Convention::Torchaudio => Padding::Reflection,
@@ -106,7 +106,7 @@ impl MfccSettings {
 
     /// Factors of a recording's first two samples of which the pre-emphasis makes the first: librosa continues the line
     /// through them backwards and takes that sample whole, torchaudio leaves the first sample as it is.
-    pub fn first_emphasis(&self) -> [f32; 2] {
+    pub(crate) fn first_emphasis(&self) -> [f32; 2] {
         match self.convention {
             Convention::Librosa | Convention::Htk if self.pre_emphasis != 0.0 => [3.0, -1.0],
             _ => [1.0, 0.0],
@@ -159,7 +159,7 @@ impl MfccSettings {
     ///
     /// # Errors
     /// [`MfccError`]
-    pub fn validate(&self) -> Result<(), MfccError> {
+    pub(crate) fn validate(&self) -> Result<(), MfccError> {
         self.out_of_range().map_or(Ok(()), |outside| Err(MfccError(outside)))
     }
 

@@ -11,15 +11,15 @@ mod error;
 mod mel;
 pub mod mfcc;
 #[cfg(feature = "files")]
-pub mod mono;
+pub(crate) mod mono;
 #[cfg(feature = "files")]
-pub mod pcm;
+pub(crate) mod pcm;
 #[cfg(feature = "files")]
-pub mod resample;
+pub(crate) mod resample;
 
 #[cfg(feature = "files")]
 pub use decode::decode;
 #[cfg(feature = "files")]
 pub use error::AudioError;
 #[cfg(feature = "files")]
-pub use pcm::{PcmFormat, read_pcm};
+pub(crate) use pcm::{PcmFormat, read_pcm};

@@ -7,7 +7,7 @@ use super::AudioError;
 use super::resample::Resampler;
 
 /// Longest recording that is read: utterances last seconds, and memory must not follow a stray file.
-pub const LONGEST_MINUTES: u64 = 20;
+pub(crate) const LONGEST_MINUTES: u64 = 20;
 
 /// Takes interleaved frames and gives mono samples at [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE).
 pub(super) struct Mono {
@@ -24,7 +24,7 @@ impl Mono {
     ///
     /// # Errors
     /// [`AudioError::Damaged`]: no channels, or a rate that is not one.
-    pub fn new(path: &Path, rate: u32, channels: usize) -> Result<Self, AudioError> {
+    pub(crate) fn new(path: &Path, rate: u32, channels: usize) -> Result<Self, AudioError> {
         let damaged = |reason: String| AudioError::Damaged { path: path.to_path_buf(), reason };
         if channels == 0 {
             return Err(damaged("it has no channels".into()));
@@ -36,7 +36,7 @@ impl Mono {
     ///
     /// # Errors
     /// [`AudioError::NotFinite`], [`AudioError::TooLong`], or what the resampler says.
-    pub fn push(&mut self, interleaved: &[f32]) -> Result<(), AudioError> {
+    pub(crate) fn push(&mut self, interleaved: &[f32]) -> Result<(), AudioError> {
         let channels = self.channels;
         if let Some(place) = interleaved.iter().position(|sample| !sample.is_finite()) {
             let (frame, channel) = (self.frames + (place / channels) as u64, place % channels);
@@ -57,7 +57,7 @@ impl Mono {
     ///
     /// # Errors
     /// Those of [`Mono::push`], and [`AudioError::Damaged`] where they do differ.
-    pub fn push_as(&mut self, rate: u32, channels: usize, interleaved: &[f32]) -> Result<(), AudioError> {
+    pub(crate) fn push_as(&mut self, rate: u32, channels: usize, interleaved: &[f32]) -> Result<(), AudioError> {
         if (rate, channels) != (self.rate, self.channels) {
             let reason = format!("{channels} channels at {rate} Hz follow {} at {} Hz", self.channels, self.rate);
             return Err(AudioError::Damaged { path: self.path.clone(), reason });
@@ -66,7 +66,7 @@ impl Mono {
     }
 
     /// Frames taken so far.
-    pub fn frames(&self) -> u64 {
+    pub(crate) fn frames(&self) -> u64 {
         self.frames
     }
 
@@ -74,7 +74,7 @@ impl Mono {
     ///
     /// # Errors
     /// [`AudioError::CutShort`] where there were fewer, [`AudioError::NoSamples`] where there were none.
-    pub fn finish(self, promised: Option<u64>) -> Result<Vec<f32>, AudioError> {
+    pub(crate) fn finish(self, promised: Option<u64>) -> Result<Vec<f32>, AudioError> {
         let (path, frames) = (self.path, self.frames);
         match promised {
             Some(promised) if frames < promised => Err(AudioError::CutShort { path, frames, promised }),

@@ -6,23 +6,23 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 use super::mfcc::SAMPLE_RATE;
 
 /// Lowest sampling rate that is taken for real, in hertz.
-pub const LOWEST_RATE: u32 = 2_000;
+pub(crate) const LOWEST_RATE: u32 = 2_000;
 /// Highest sampling rate that is taken for real, in hertz.
-pub const HIGHEST_RATE: u32 = 768_000;
+pub(crate) const HIGHEST_RATE: u32 = 768_000;
 
 /// Shortest block of the transform on its slower side, in samples. The anti-aliasing filter is one block long: with
 /// 1024 it is flat to 97 % of the Nyquist frequency.
 const SHORTEST_BLOCK: usize = 1024;
 
 /// Number of samples that `samples` at `rate` become: `round(samples · 16000 / rate)`.
-pub fn resampled_length(samples: usize, rate: u32) -> usize {
+pub(crate) fn resampled_length(samples: usize, rate: u32) -> usize {
     let (samples, rate, target) = (samples as u64, u64::from(rate), u64::from(SAMPLE_RATE));
     ((samples * target + rate / 2) / rate) as usize
 }
 
 /// Resamples mono samples to [`SAMPLE_RATE`] piece by piece, by fast convolution with a windowed sinc (Blackman-Harris
 /// squared); images lie below -100 dB and the filter's delay is taken out again.
-pub struct Resampler {
+pub(crate) struct Resampler {
     rate: u32,
     /// `None` at the target rate, where samples pass as they are.
     filter: Option<Fft<f64>>,
@@ -40,7 +40,7 @@ impl Resampler {
     ///
     /// # Errors
     /// A rate outside [`LOWEST_RATE`]`..=`[`HIGHEST_RATE`], in words.
-    pub fn new(rate: u32) -> Result<Self, String> {
+    pub(crate) fn new(rate: u32) -> Result<Self, String> {
         if !(LOWEST_RATE..=HIGHEST_RATE).contains(&rate) {
             return Err(format!("the sampling rate is {rate} Hz, not between {LOWEST_RATE} and {HIGHEST_RATE}"));
         }
@@ -58,7 +58,7 @@ impl Resampler {
     ///
     /// # Errors
     /// What the resampler says, in words.
-    pub fn push(&mut self, samples: impl Iterator<Item = f32>) -> Result<(), String> {
+    pub(crate) fn push(&mut self, samples: impl Iterator<Item = f32>) -> Result<(), String> {
         let Some(filter) = &mut self.filter else {
             self.resampled.extend(samples);
             return Ok(());
@@ -83,7 +83,7 @@ impl Resampler {
     ///
     /// # Errors
     /// What the resampler says, in words.
-    pub fn finish(mut self) -> Result<Vec<f32>, String> {
+    pub(crate) fn finish(mut self) -> Result<Vec<f32>, String> {
         let Some(size) = self.filter.as_ref().map(|filter| filter.input_frames_next()) else { return Ok(self.resampled) };
         let length = resampled_length(self.taken, self.rate);
         while self.resampled.len() < length {

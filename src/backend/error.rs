@@ -45,10 +45,10 @@ impl Remedied for BackendError {
 
 impl BackendError {
     /// Whether the same work may succeed on fewer utterances at a time.
-    pub fn smaller_batch_helps(&self) -> bool {
+    pub(crate) fn smaller_batch_helps(&self) -> bool {
         matches!(self, Self::OutOfMemory { .. } | Self::Limit { remedy: Remedy::SmallerBatch, .. })
     }
 }
 
 /// Shorthand for results of a backend.
-pub type Result<T, E = BackendError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = BackendError> = std::result::Result<T, E>;

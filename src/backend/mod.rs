@@ -12,7 +12,7 @@
 mod counting;
 pub mod cpu;
 mod device;
-pub mod error;
+pub(crate) mod error;
 mod execution;
 mod front_end;
 pub mod gpu;
@@ -25,12 +25,14 @@ mod work;
 
 pub use counting::Counting;
 pub use device::Device;
-pub use error::{BackendError, Result};
+pub use error::BackendError;
+pub(crate) use error::Result;
 pub use execution::{Clock, Execution, Executions};
 pub use front_end::MfccTables;
 pub use ragged::{Preceding, Ragged};
 pub use sink::{Sink, Write};
-pub use storage::{Matrix, SLICE_ALIGNMENT, Storage, as_f32};
+pub(crate) use storage::SLICE_ALIGNMENT;
+pub use storage::{Matrix, Storage, as_f32};
 pub use work::Work;
 
 pub(crate) use list::{kernels, modules};

@@ -70,7 +70,7 @@ impl<B: Storage> Ragged<B> {
     }
 
     /// Number of sequences.
-    pub fn batch(&self) -> usize {
+    pub(crate) fn batch(&self) -> usize {
         self.offsets.len() - 1
     }
 
@@ -80,12 +80,12 @@ impl<B: Storage> Ragged<B> {
     }
 
     /// Length of each sequence, in rows.
-    pub fn lengths(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = u32> + '_ {
         self.offsets.windows(2).map(|pair| pair[1] - pair[0])
     }
 
     /// Length of the longest sequence, in rows.
-    pub fn longest(&self) -> usize {
+    pub(crate) fn longest(&self) -> usize {
         self.lengths().max().unwrap_or(0) as usize
     }
 }

@@ -14,7 +14,7 @@ pub trait Matrix: Clone {
 
     /// `length` elements from element `start`, seen as a matrix of the given shape; shares memory.
     ///
-    /// `start` must be a multiple of [`SLICE_ALIGNMENT`], which devices ask of a binding's offset.
+    /// `start` must be a multiple of `SLICE_ALIGNMENT`, which devices ask of a binding's offset.
     fn slice(&self, start: usize, shape: [usize; 2]) -> Self;
 
     /// The first of the shape.
@@ -39,7 +39,7 @@ pub trait Matrix: Clone {
 }
 
 /// Alignment of a [`Matrix::slice`], in elements (256 bytes, WebGPU's default limit).
-pub const SLICE_ALIGNMENT: usize = 64;
+pub(crate) const SLICE_ALIGNMENT: usize = 64;
 
 /// Where matrices lie and kernels run.
 ///

@@ -17,12 +17,12 @@ pub struct Work {
 
 impl Work {
     /// Matrix products of so many FLOP that read and write so many numbers.
-    pub fn products(flop: f64, numbers: usize) -> Self {
+    pub(crate) fn products(flop: f64, numbers: usize) -> Self {
         Self { products: flop, elementwise: 0.0, bytes: 4.0 * numbers as f64 }
     }
 
     /// `flop` for each of `count` elements, and so many numbers read and written.
-    pub fn elementwise(flop: f64, count: usize, numbers: usize) -> Self {
+    pub(crate) fn elementwise(flop: f64, count: usize, numbers: usize) -> Self {
         Self { products: 0.0, elementwise: flop * count as f64, bytes: 4.0 * numbers as f64 }
     }
 
@@ -32,7 +32,7 @@ impl Work {
     }
 
     /// A part of it.
-    pub fn share(self, part: f64) -> Self {
+    pub(crate) fn share(self, part: f64) -> Self {
         Self { products: part * self.products, elementwise: part * self.elementwise, bytes: part * self.bytes }
     }
 }

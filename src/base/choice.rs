@@ -1,7 +1,7 @@
 //! Types of a few named values, whose words settings, files and the command line share.
 
 /// A value out of a few, each with a word and a meaning.
-pub trait Choice: Copy + 'static {
+pub(crate) trait Choice: Copy + 'static {
     /// Word and meaning of each value, in the order of the values.
     const WORDS: &'static [(&'static str, &'static str)];
 

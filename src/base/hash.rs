@@ -1,7 +1,7 @@
 //! Hashes that tell names and data apart; none of them withstands an adversary.
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv): a name as the number of a random stream, data as a fingerprint.
-pub fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -3,24 +3,24 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`philox`] | counter-based random numbers |
-//! | [`hash`] | hashes of names and data |
+//! | `hash` | hashes of names and data |
 //! | [`real`] | the number types of the reference |
-//! | [`parallel`] | all cores, where there are threads |
+//! | `parallel` | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
-//! | [`choice`] | types of a few named values |
+//! | `choice` | types of a few named values |
 //! | [`remedy`] | what may help against a failure |
 //! | [`setting`] | how a setting is declared |
 //! | [`sizes`] | sizes as they are typed |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
-//! | [`utterances`] | splits |
+//! | `utterances` | splits |
 //! | [`words`] | word vectors |
 
-pub mod choice;
+pub(crate) mod choice;
 mod elementary;
-pub mod hash;
+pub(crate) mod hash;
 pub mod numbers;
-pub mod parallel;
+pub(crate) mod parallel;
 pub mod philox;
 pub mod real;
 pub mod remedy;
@@ -28,5 +28,5 @@ pub mod setting;
 pub mod sizes;
 pub mod streams;
 pub mod tiles;
-pub mod utterances;
+pub(crate) mod utterances;
 pub mod words;

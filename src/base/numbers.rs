@@ -3,9 +3,9 @@
 use super::choice::choices;
 
 /// Longest supported hidden size of the LSTM: its state lies in 16 KiB of workgroup memory, eight sequences at a time.
-pub const MAX_LSTM_HIDDEN: usize = 512;
+pub(crate) const MAX_LSTM_HIDDEN: usize = 512;
 /// Largest supported head size d_k.
-pub const MAX_HEAD_SIZE: usize = 64;
+pub(crate) const MAX_HEAD_SIZE: usize = 64;
 /// Window and stride of the max-pool (1).
 pub const POOL: u32 = 3;
 

@@ -2,9 +2,9 @@
 //! are cut and put together in the same way, so the results have the same bits.
 
 #[cfg(feature = "threads")]
-pub use rayon::prelude::*;
+pub(crate) use rayon::prelude::*;
 #[cfg(not(feature = "threads"))]
-pub use sequential::*;
+pub(crate) use sequential::*;
 
 /// The part of rayon's names that is used here, for std's iterators.
 #[cfg(not(feature = "threads"))]
@@ -13,7 +13,7 @@ mod sequential {
     use std::slice::{Chunks, ChunksExact, ChunksExactMut, ChunksMut, Iter, Windows};
 
     /// Parts of a slice.
-    pub trait ParallelSlice<T> {
+    pub(crate) trait ParallelSlice<T> {
         /// Its elements.
         fn par_iter(&self) -> Iter<'_, T>;
         /// Parts of `size` elements, the last one of what is left.
@@ -43,7 +43,7 @@ mod sequential {
     }
 
     /// Parts of a slice that may be written.
-    pub trait ParallelSliceMut<T> {
+    pub(crate) trait ParallelSliceMut<T> {
         /// Parts of `size` elements, the last one of what is left.
         fn par_chunks_mut(&mut self, size: usize) -> ChunksMut<'_, T>;
         /// Parts of exactly `size` elements.
@@ -61,7 +61,7 @@ mod sequential {
     }
 
     /// Ranges of indices.
-    pub trait IntoParallelIterator {
+    pub(crate) trait IntoParallelIterator {
         /// The indices.
         fn into_par_iter(self) -> Range<usize>;
     }
@@ -73,7 +73,7 @@ mod sequential {
     }
 
     /// What rayon's iterators call otherwise than std's.
-    pub trait ParallelIterator: Iterator + Sized {
+    pub(crate) trait ParallelIterator: Iterator + Sized {
         /// Each item as several, in order.
         fn flat_map_iter<I: IntoIterator>(self, map: impl FnMut(Self::Item) -> I) -> impl Iterator<Item = I::Item> {
             self.flat_map(map)

@@ -15,7 +15,7 @@ pub struct Stream {
 
 impl Stream {
     /// Block `index` of the stream: four independent 32-bit words.
-    pub fn block(self, index: u64) -> [u32; 4] {
+    pub(crate) fn block(self, index: u64) -> [u32; 4] {
         let mut key = [self.seed as u32, (self.seed >> 32) as u32];
         let mut counter = [index as u32, (index >> 32) as u32, self.stream as u32, (self.stream >> 32) as u32];
         for _ in 0..10 {
@@ -28,7 +28,7 @@ impl Stream {
     }
 
     /// Word `index` of the stream: 32 random bits.
-    pub fn word(self, index: u64) -> u32 {
+    pub(crate) fn word(self, index: u64) -> u32 {
         self.block(index / 4)[(index % 4) as usize]
     }
 
@@ -39,7 +39,7 @@ impl Stream {
 
     /// Number `index` of the stream, normal with mean 0 and deviation 1 (Box & Muller 1958), from one block. Logarithm and
     /// cosine are `libm`'s: those of the platforms differ in their last bits.
-    pub fn normal(self, index: u64) -> f32 {
+    pub(crate) fn normal(self, index: u64) -> f32 {
         let [first, second, ..] = self.block(index);
         // 1 - u lies in (0, 1], where the logarithm is finite.
         let radius = (-2.0 * libm::log(f64::from(1.0 - unit(first)))).sqrt();
@@ -47,7 +47,7 @@ impl Stream {
     }
 
     /// A permutation of `0..count` (Fisher–Yates).
-    pub fn permutation(self, count: usize) -> Vec<usize> {
+    pub(crate) fn permutation(self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();
         for last in (1..count).rev() {
             let pick = (u64::from(self.word(last as u64)) * (last as u64 + 1)) >> 32;
@@ -58,7 +58,7 @@ impl Stream {
 }
 
 /// 32 random bits as a number in `[0, 1)`: the upper 24, so that float32 holds it exactly.
-pub fn unit(word: u32) -> f32 {
+pub(crate) fn unit(word: u32) -> f32 {
     (word >> 8) as f32 / (1 << 24) as f32
 }
 

@@ -175,7 +175,7 @@ impl Display for Preparation {
 
 impl Remedy {
     /// Advice in words.
-    pub fn advice(words: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn advice(words: impl Into<Cow<'static, str>>) -> Self {
         Self::Advice(words.into())
     }
 }
@@ -264,7 +264,7 @@ pub trait Remedied: Error {
 }
 
 /// An error and its remedies in one line, for example for a file that lists them; `words` may word a remedy otherwise.
-pub fn line_in_words(error: &(impl Remedied + ?Sized), words: impl Fn(&Remedy) -> String) -> String {
+pub(crate) fn line_in_words(error: &(impl Remedied + ?Sized), words: impl Fn(&Remedy) -> String) -> String {
     let mut line = error.to_string();
     for (place, remedy) in error.remedies().iter().enumerate() {
         line += if place == 0 { "; " } else { ", or " };

@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 /// A type that a setting can have.
-pub trait SettingType {
+pub(crate) trait SettingType {
     /// What kind of value that is.
     const KIND: Kind;
 
@@ -99,7 +99,7 @@ pub enum Range {
 
 impl Range {
     /// Whether a number is one of these.
-    pub fn contains(self, number: f64) -> bool {
+    pub(crate) fn contains(self, number: f64) -> bool {
         match self {
             Self::AtLeast(least) => number >= least as f64,
             Self::Above(bound) => number > bound as f64,
@@ -211,7 +211,7 @@ impl Rule {
 
 impl Key {
     /// What may be written, in words.
-    pub fn allowed(&self) -> String {
+    pub(crate) fn allowed(&self) -> String {
         match (self.rule.words, self.kind) {
             (Some(words), _) => words.into(),
             (None, Kind::Integer) => format!("an integer{}", self.range()),
@@ -235,12 +235,12 @@ impl Key {
     }
 
     /// `section` and `name`.
-    pub fn parts(&self) -> (&'static str, &'static str) {
+    pub(crate) fn parts(&self) -> (&'static str, &'static str) {
         self.name.split_once('.').unwrap_or((self.name, ""))
     }
 
     /// The flag's name, for example `checkpoint-every`.
-    pub fn long(&self) -> String {
+    pub(crate) fn long(&self) -> String {
         self.rule.long.map_or_else(|| self.parts().1.replace('_', "-"), str::to_owned)
     }
 }
@@ -257,7 +257,7 @@ pub struct OutOfRange {
 }
 
 /// A struct that `settings!` declares.
-pub trait Section: Default + Serialize + DeserializeOwned {
+pub(crate) trait Section: Default + Serialize + DeserializeOwned {
     /// Its settings, in the order of the fields.
     const KEYS: &'static [Key];
 

@@ -1,6 +1,6 @@
 //! Sizes as they are typed and shown: `batch=256,frames=1000,words=50,ragged`.
 //!
-//! [`Keys`] takes them one by one, so that what reads a shape also says which sizes there are; what nobody took is an error that
+//! `Keys` takes them one by one, so that what reads a shape also says which sizes there are; what nobody took is an error that
 //! names them.
 
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub enum SizeError {
 const MOST: usize = 1 << 24;
 
 /// Typed sizes, taken one by one; what nobody takes is an error. A key may have other names, `in|inputs`.
-pub struct Keys<'t> {
+pub(crate) struct Keys<'t> {
     of: &'static str,
     given: Vec<(&'t str, Option<&'t str>)>,
     known: Vec<String>,
@@ -39,19 +39,19 @@ fn is_named(names: &str, given: &str) -> bool {
 
 impl<'t> Keys<'t> {
     /// Reads sizes of `of`: names with a value, and switches.
-    pub fn parse(text: &'t str, of: &'static str) -> Self {
+    pub(crate) fn parse(text: &'t str, of: &'static str) -> Self {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         let pair = |part: &'t str| part.split_once('=').map_or((part, None), |(key, value)| (key.trim_end(), Some(value.trim_start())));
         Self { of, given: parts.map(pair).collect(), known: Vec::new() }
     }
 
     /// How often a key is given.
-    pub fn count(&self, key: &'static str) -> usize {
+    pub(crate) fn count(&self, key: &'static str) -> usize {
         self.given.iter().filter(|(given, _)| is_named(key, given)).count()
     }
 
     /// The first value of a key, as it was typed, which stays to be taken.
-    pub fn peek(&self, key: &'static str) -> Option<&'t str> {
+    pub(crate) fn peek(&self, key: &'static str) -> Option<&'t str> {
         self.given.iter().find(|(given, _)| is_named(key, given))?.1
     }
 
@@ -71,7 +71,12 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Value`].
-    pub fn read<T>(&mut self, key: &'static str, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, SizeError> {
+    pub(crate) fn read<T>(
+        &mut self,
+        key: &'static str,
+        wanted: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, SizeError> {
         self.learn(format!("{key}=N"));
         let Some((key, value)) = self.take(key) else { return Ok(None) };
         let value = value.unwrap_or_default();
@@ -83,7 +88,13 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Value`].
-    pub fn value<T: FromStr>(&mut self, key: &'static str, wanted: &str, usual: T, is_legal: impl Fn(&T) -> bool) -> Result<T, SizeError> {
+    pub(crate) fn value<T: FromStr>(
+        &mut self,
+        key: &'static str,
+        wanted: &str,
+        usual: T,
+        is_legal: impl Fn(&T) -> bool,
+    ) -> Result<T, SizeError> {
         Ok(self.read(key, wanted, |text| text.parse().ok().filter(is_legal))?.unwrap_or(usual))
     }
 
@@ -91,7 +102,7 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Value`].
-    pub fn number(&mut self, key: &'static str, least: usize, usual: usize) -> Result<usize, SizeError> {
+    pub(crate) fn number(&mut self, key: &'static str, least: usize, usual: usize) -> Result<usize, SizeError> {
         self.value(key, &format!("number from {least} to {MOST}"), usual, |number| (least..=MOST).contains(number))
     }
 
@@ -99,7 +110,7 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Value`].
-    pub fn numbers(&mut self, key: &'static str, least: u32) -> Result<Option<Vec<u32>>, SizeError> {
+    pub(crate) fn numbers(&mut self, key: &'static str, least: u32) -> Result<Option<Vec<u32>>, SizeError> {
         let number = |text: &str| text.parse().ok().filter(|number| (least..=MOST as u32).contains(number));
         let wanted = format!("number from {least} to {MOST}, nor several with + between them");
         self.read(key, &wanted, |text| text.split('+').map(number).collect())
@@ -109,7 +120,7 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Switch`], and [`SizeError::Misfit`] where two are given.
-    pub fn choice<T: Copy>(&mut self, switches: &[(&'static str, T)], usual: T) -> Result<T, SizeError> {
+    pub(crate) fn choice<T: Copy>(&mut self, switches: &[(&'static str, T)], usual: T) -> Result<T, SizeError> {
         let mut chosen = None;
         for &(key, meaning) in switches {
             self.learn(key.into());
@@ -128,7 +139,7 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Switch`].
-    pub fn switch(&mut self, key: &'static str) -> Result<bool, SizeError> {
+    pub(crate) fn switch(&mut self, key: &'static str) -> Result<bool, SizeError> {
         self.choice(&[(key, true)], false)
     }
 
@@ -136,7 +147,7 @@ impl<'t> Keys<'t> {
     ///
     /// # Errors
     /// [`SizeError::Twice`]; [`SizeError::Unknown`], with those that there are.
-    pub fn finish(self) -> Result<(), SizeError> {
+    pub(crate) fn finish(self) -> Result<(), SizeError> {
         let Some(&(key, _)) = self.given.first() else { return Ok(()) };
         let is_known = self.known.iter().any(|known| is_named(known.trim_end_matches("=N"), key));
         let key = key.to_owned();

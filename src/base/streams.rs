@@ -63,7 +63,7 @@ impl Reading {
     }
 
     /// How often its rows are pooled.
-    pub fn pools(&self) -> u32 {
+    pub(crate) fn pools(&self) -> u32 {
         match self.kind {
             StreamKind::Frames { pools, .. } => pools,
             StreamKind::Tokens | StreamKind::Vector => 0,
@@ -71,14 +71,14 @@ impl Reading {
     }
 
     /// Fewest rows that an utterance has in a batch.
-    pub fn least(&self) -> usize {
+    pub(crate) fn least(&self) -> usize {
         (POOL as usize).pow(self.pools())
     }
 }
 
 impl StreamKind {
     /// What an utterance has of it.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Frames { .. } => "frames",
             Self::Tokens => "tokens",
@@ -87,7 +87,7 @@ impl StreamKind {
     }
 
     /// Whether a stream of that shape is of this kind.
-    pub fn suits(&self, shape: StreamShape) -> bool {
+    pub(crate) fn suits(&self, shape: StreamShape) -> bool {
         matches!(
             (self, shape),
             (Self::Frames { .. }, StreamShape::Frames { .. })
@@ -111,17 +111,17 @@ impl Readings {
     }
 
     /// Each stream that is read.
-    pub fn iter(&self) -> std::slice::Iter<'_, Reading> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Reading> {
         self.streams.iter()
     }
 
     /// Whether the stream of that name is read.
-    pub fn has(&self, stream: &str) -> bool {
+    pub(crate) fn has(&self, stream: &str) -> bool {
         self.iter().any(|reading| reading.stream == stream)
     }
 
     /// Most frames of an utterance of a stream, read or not.
-    pub fn most(&self, stream: &str) -> usize {
+    pub(crate) fn most(&self, stream: &str) -> usize {
         let own = self.iter().find(|reading| reading.stream == stream).and_then(|reading| match reading.kind {
             StreamKind::Frames { most, .. } => Some(most),
             StreamKind::Tokens | StreamKind::Vector => None,
@@ -130,7 +130,7 @@ impl Readings {
     }
 
     /// Fewest rows that an utterance of a stream has in a batch.
-    pub fn least(&self, stream: &str) -> usize {
+    pub(crate) fn least(&self, stream: &str) -> usize {
         self.iter().find(|reading| reading.stream == stream).map_or(1, Reading::least)
     }
 }

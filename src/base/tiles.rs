@@ -25,7 +25,7 @@ impl Tile {
     pub const ALL: [Self; 5] = [Self::Large, Self::Tall, Self::Square, Self::Narrow, Self::Small];
 
     /// As choices are written.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Large => "128x128",
             Self::Tall => "128x64",

@@ -17,7 +17,7 @@ impl Split {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
     /// The name in files and on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Validation => "validation",
@@ -26,7 +26,7 @@ impl Split {
     }
 
     /// The split of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|split| split.name() == name)
     }
 }

@@ -53,7 +53,7 @@ impl<S: Subject> Case<S> {
     }
 
     /// The options of `mcsan check` that run this case alone.
-    pub fn options(&self) -> String {
+    pub(crate) fn options(&self) -> String {
         let named = format!("--kernel {} --case '{}'", self.kernel_name, self.shape);
         match self.origin {
             Origin::Named => named,
@@ -80,7 +80,7 @@ impl<S: Subject> Case<S> {
     }
 
     /// As [`Case::run`], with what went in.
-    pub async fn run_with_inputs<B: Backend>(&self, backend: &B) -> Result<(Vec<Input>, Vec<Output>)>
+    pub(crate) async fn run_with_inputs<B: Backend>(&self, backend: &B) -> Result<(Vec<Input>, Vec<Output>)>
     where
         S: Record<B>,
     {
@@ -112,7 +112,7 @@ impl<S: Subject> fmt::Display for Case<S> {
 }
 
 /// Copies results to the host.
-pub async fn read_all<B: Backend>(backend: &B, recorded: Vec<Recorded<B>>) -> Result<Vec<Output>> {
+pub(crate) async fn read_all<B: Backend>(backend: &B, recorded: Vec<Recorded<B>>) -> Result<Vec<Output>> {
     let readbacks: Vec<_> = recorded.iter().map(|output| backend.start_read(&output.tensor)).collect();
     let mut outputs = Vec::with_capacity(recorded.len());
     for (Recorded { name, tensor }, readback) in recorded.into_iter().zip(readbacks) {

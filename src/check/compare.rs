@@ -97,7 +97,7 @@ pub struct Agreement {
 
 impl Agreement {
     /// Fails it; the first reason stays.
-    pub fn fail(&mut self, reason: impl Into<String>) {
+    pub(crate) fn fail(&mut self, reason: impl Into<String>) {
         self.pass = false;
         self.reason.get_or_insert_with(|| reason.into());
     }

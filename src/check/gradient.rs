@@ -16,7 +16,7 @@ pub enum Gradient {
 
 impl Gradient {
     /// Proved on small shapes of an operation.
-    pub fn of<D: TapeOperation>(shapes: impl IntoIterator<Item = D>) -> Self {
+    pub(crate) fn of<D: TapeOperation>(shapes: impl IntoIterator<Item = D>) -> Self {
         let trial = |shape| Box::new(Trial::new(shape, &mut Source::new(17))) as Box<dyn Objective>;
         Self::Proved(shapes.into_iter().map(trial).collect())
     }

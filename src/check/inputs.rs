@@ -30,7 +30,7 @@ pub struct Inputs<'b, B: Backend> {
 
 impl<'b, B: Backend> Inputs<'b, B> {
     /// Nothing is given yet.
-    pub fn new(backend: &'b B) -> Self {
+    pub(crate) fn new(backend: &'b B) -> Self {
         Self { backend, given: RefCell::default() }
     }
 
@@ -41,7 +41,7 @@ impl<'b, B: Backend> Inputs<'b, B> {
     }
 
     /// Uploads an input whose gradient is wanted.
-    pub fn leaf(&self, leaf: &Leaf) -> B::Tensor {
+    pub(crate) fn leaf(&self, leaf: &Leaf) -> B::Tensor {
         self.matrix(&leaf.name, leaf.shape, &leaf.values)
     }
 
@@ -52,13 +52,13 @@ impl<'b, B: Backend> Inputs<'b, B> {
     }
 
     /// Lays out sequences of the given lengths.
-    pub fn rows(&self, name: impl Into<String>, lengths: &[u32]) -> Ragged<B> {
+    pub(crate) fn rows(&self, name: impl Into<String>, lengths: &[u32]) -> Ragged<B> {
         self.keep(name.into(), vec![lengths.len()], Values::Words(lengths.to_vec()));
         Ragged::new(self.backend, lengths)
     }
 
     /// Uploads tokens for a table of `table_rows` vectors.
-    pub fn tokens(&self, name: impl Into<String>, ids: &[u32], table_rows: usize) -> Tokens<B> {
+    pub(crate) fn tokens(&self, name: impl Into<String>, ids: &[u32], table_rows: usize) -> Tokens<B> {
         self.keep(name.into(), vec![ids.len()], Values::Words(ids.to_vec()));
         Tokens::new(self.backend, ids, table_rows)
     }
@@ -68,7 +68,7 @@ impl<'b, B: Backend> Inputs<'b, B> {
     }
 
     /// All that was given, in its order.
-    pub fn into_given(self) -> Vec<Input> {
+    pub(crate) fn into_given(self) -> Vec<Input> {
         self.given.into_inner()
     }
 }

@@ -126,7 +126,7 @@ impl Kernel {
         self.shapes().into_iter().zip(seeds).map(case).collect()
     }
 
-    /// The case of a name, which need not be a listed one, `rows=129,in=40,out=128,relu`; see [`Suite::read`] for what it may leave
+    /// The case of a name, which need not be a listed one, `rows=129,in=40,out=128,relu`; see `Suite::read` for what it may leave
     /// out.
     ///
     /// # Errors

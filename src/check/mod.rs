@@ -1,8 +1,8 @@
 //! Proves each kernel of a backend against the reference, on cases that are the same everywhere.
 //!
-//! A kernel's [`Suite`] lies in [`cases`], one file a kernel: its shapes, how a shape is typed, random shapes, tolerance, gradient,
+//! A kernel's `Suite` lies in `cases`, one file a kernel: its shapes, how a shape is typed, random shapes, tolerance, gradient,
 //! and what to break in its shaders. [`check`] runs a [`Case`] on the backend in question and on the reference in float64 and
-//! compares ([`compare`]). Kernels with a gradient are described once, as [`tape_operation::TapeOperation`]: cases run them
+//! compares ([`compare`]). Kernels with a gradient are described once, as `TapeOperation`: cases run them
 //! forward and back through a [`crate::tape::Tape`], and the same gradients are held against central differences ([`Gradient`]).
 //!
 //! Checks, fuzzing, `mcsan profile --kernel`, benches and tests walk [`Kernel::ALL`], so that a case which one of them prints
@@ -13,11 +13,11 @@
 //! A kernel outside this crate is compared in the same way: a type whose `Display` names its shapes and that is a [`Subject`],
 //! with a [`Record`] for [`Gpu`](crate::backend::gpu::Gpu), which runs any shader, and one for
 //! [`Cpu<f64>`](crate::backend::cpu::Cpu), which says what must come out. [`examine`] then takes a [`Case::of`] it: outputs
-//! that the record allocates are poisoned and guarded where the device was opened so, `dump` writes its evidence, and where the
-//! type also is a [`Suite`], [`fuzz_suite`] draws shapes without end and [`Sabotage`] breaks the shader.
+//! that the record allocates are poisoned and guarded where the device was opened so, a [`Source`] draws shapes to fuzz it by, and
+//! [`dump`] writes its evidence. `tests/own_kernel.rs` is a whole example.
 
 mod case;
-pub mod cases;
+pub(crate) mod cases;
 pub mod compare;
 #[cfg(feature = "files")]
 pub mod dump;
@@ -27,19 +27,21 @@ mod kernels;
 pub mod model;
 mod report;
 mod sabotage;
-mod select;
+pub mod select;
 mod source;
 mod subject;
-pub mod tape_operation;
+pub(crate) mod tape_operation;
 
-pub use case::{Case, Origin, Output, read_all};
+pub use case::{Case, Origin, Output};
 pub use gradient::{Gradient, Objective, differences};
 pub use inputs::{Input, Inputs, Values};
 pub use kernels::{Kernel, KernelShape};
 pub use report::{CaseReport, Evidence, Expected, check, check_against, examine};
 pub use sabotage::Sabotage;
-pub use select::{SelectionError, fuzz, fuzz_suite, kernels_named, select};
-pub use source::{FINE, Source};
-pub use subject::{Prepared, Record, Recorded, Subject, Suite};
+pub use select::{SelectionError, fuzz, kernels_named, select};
+pub(crate) use source::FINE;
+pub use source::Source;
+pub(crate) use subject::Suite;
+pub use subject::{Prepared, Record, Recorded, Subject};
 
 use case::reference;

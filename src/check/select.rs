@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{Case, Kernel, Source, Suite};
+use super::{Case, Kernel};
 use crate::base::philox::Stream;
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::sizes::SizeError;
@@ -82,18 +82,10 @@ pub fn select(kernels: &[Kernel], text: &str) -> Result<Vec<Case>, SelectionErro
 
 /// Random cases of some kernels in turn, without end; each is [`Kernel::random_case`] of the seed that it carries.
 pub fn fuzz(kernels: &[Kernel], seed: u64) -> impl Iterator<Item = Case> {
-    kernels.iter().copied().cycle().zip(seeds(seed)).map(|(kernel, seed)| kernel.random_case(seed))
-}
-
-/// Random cases of one suite, without end.
-pub fn fuzz_suite<S: Suite>(kernel_name: &'static str, seed: u64) -> impl Iterator<Item = Case<S>> {
-    seeds(seed).map(move |seed| Case::of(kernel_name, S::random(&mut Source::new(!seed)), seed))
-}
-
-fn seeds(seed: u64) -> impl Iterator<Item = u64> {
     let stream = Stream { seed, stream: 0 };
-    (0..).map(move |number| {
+    let seeds = (0..).map(move |number| {
         let [high, low, ..] = stream.block(number);
         u64::from(high) << 32 | u64::from(low)
-    })
+    });
+    kernels.iter().copied().cycle().zip(seeds).map(|(kernel, seed)| kernel.random_case(seed))
 }

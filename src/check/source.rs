@@ -4,13 +4,13 @@ use crate::base::philox::Stream;
 
 /// Step between drawn numbers, 2⁻¹⁶. Numbers below 128 are exact in float32, and so are they one step further, which
 /// makes it the step of the tests' central differences.
-pub const FINE: f32 = 1.0 / 65536.0;
+pub(crate) const FINE: f32 = 1.0 / 65536.0;
 
 /// Inputs of kernels that choose, by a maximum or a ReLU, are multiples of 2⁻⁶ …
-pub const COARSE: f32 = 1.0 / 64.0;
+pub(crate) const COARSE: f32 = 1.0 / 64.0;
 /// … and weights of 2⁻⁸: their sums of products, up to 2¹⁰, are exact in float32 in any order, so that every device
 /// chooses as the reference does.
-pub const COARSE_WEIGHT: f32 = 1.0 / 256.0;
+pub(crate) const COARSE_WEIGHT: f32 = 1.0 / 256.0;
 
 /// Sizes on either side of the edges of tiles and workgroups.
 const EDGES: [usize; 16] = [0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129];
@@ -28,18 +28,18 @@ impl Source {
     }
 
     /// A stream that no other draw has used.
-    pub fn stream(&mut self) -> Stream {
+    pub(crate) fn stream(&mut self) -> Stream {
         self.drawn += 1;
         Stream { seed: self.seed, stream: self.drawn }
     }
 
-    /// Numbers uniform in `[-amplitude, amplitude]`, multiples of [`FINE`].
+    /// Numbers uniform in `[-amplitude, amplitude]`, multiples of `FINE`.
     pub fn uniform(&mut self, count: usize, amplitude: f32) -> Vec<f32> {
         self.multiples(count, amplitude, FINE)
     }
 
     /// Numbers uniform in `[-amplitude, amplitude]`, multiples of `step`.
-    pub fn multiples(&mut self, count: usize, amplitude: f32, step: f32) -> Vec<f32> {
+    pub(crate) fn multiples(&mut self, count: usize, amplitude: f32, step: f32) -> Vec<f32> {
         let stream = self.stream();
         let steps = amplitude / step;
         let number = |block: [u32; 4]| block.map(|word| (steps * (word as f32 / 2f32.powi(31) - 1.0)).round() * step);
@@ -47,13 +47,13 @@ impl Source {
     }
 
     /// Whole numbers below `bound`.
-    pub fn below(&mut self, count: usize, bound: u32) -> Vec<u32> {
+    pub(crate) fn below(&mut self, count: usize, bound: u32) -> Vec<u32> {
         let stream = self.stream();
         (0..count as u64).map(|index| ((u64::from(stream.word(index)) * u64::from(bound)) >> 32) as u32).collect()
     }
 
     /// A whole number from `least` to `most`.
-    pub fn between(&mut self, least: usize, most: usize) -> usize {
+    pub(crate) fn between(&mut self, least: usize, most: usize) -> usize {
         least + self.below(1, (most - least + 1) as u32)[0] as usize
     }
 
@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// Puts a NaN and both infinities at drawn places.
-    pub fn spoil(&mut self, values: &mut [f32]) {
+    pub(crate) fn spoil(&mut self, values: &mut [f32]) {
         for wrong in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
             let place = self.between(0, values.len() - 1);
             values[place] = wrong;
@@ -72,12 +72,12 @@ impl Source {
     }
 
     /// One of the choices.
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.between(0, choices.len() - 1)]
     }
 
     /// Lengths from `least` to `most` of `batch` sequences, at least one of them `most`.
-    pub fn lengths(&mut self, batch: usize, least: u32, most: u32) -> Vec<u32> {
+    pub(crate) fn lengths(&mut self, batch: usize, least: u32, most: u32) -> Vec<u32> {
         let mut lengths: Vec<u32> = (0..batch).map(|_| self.size(least as usize, most as usize) as u32).collect();
         let longest = self.between(0, batch - 1);
         lengths[longest] = most;

@@ -42,7 +42,7 @@ impl<B: Backend> Recorded<B> {
 }
 
 /// All by which a kernel is proved.
-pub trait Suite: Subject + Sized {
+pub(crate) trait Suite: Subject + Sized {
     /// The paper's shapes, edges of tiles, and everything else that has its own way through the kernel.
     fn cases() -> Vec<Self>;
 

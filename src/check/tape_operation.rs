@@ -20,13 +20,13 @@ pub struct Leaf {
 
 impl Leaf {
     /// Names an input, row-major.
-    pub fn new(name: impl Into<String>, shape: [usize; 2], values: Vec<f32>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, shape: [usize; 2], values: Vec<f32>) -> Self {
         Self { name: name.into(), shape, values }
     }
 }
 
 /// An operation of [`Tape`] with one result.
-pub trait TapeOperation: Clone + 'static {
+pub(crate) trait TapeOperation: Clone + 'static {
     /// What it needs on the device beside the leaves: layouts, tokens.
     type Constants<B: Backend>;
 
@@ -49,7 +49,7 @@ pub trait TapeOperation: Clone + 'static {
 }
 
 /// An operation on drawn inputs.
-pub struct Trial<D> {
+pub(crate) struct Trial<D> {
     operation: D,
     /// The inputs.
     leaves: Vec<Leaf>,
@@ -58,7 +58,7 @@ pub struct Trial<D> {
 
 impl<D: TapeOperation> Trial<D> {
     /// Draws the inputs.
-    pub fn new(operation: D, source: &mut Source) -> Self {
+    pub(crate) fn new(operation: D, source: &mut Source) -> Self {
         let leaves = operation.leaves(source);
         Self { operation, leaves, seed: source.stream().word(0).into() }
     }

@@ -11,7 +11,7 @@ use crate::experiment::ablate::{Row, gather};
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan ablate --data corpus.safetensors --out runs/ablation --rows full,no_audio,no_text --folds 5")]
-pub struct Ablate {
+pub(crate) struct Ablate {
     #[command(flatten)]
     pub experiment: Experiment,
     /// Rows to train; all where not given
@@ -19,7 +19,7 @@ pub struct Ablate {
     pub rows: Vec<Row>,
 }
 
-pub fn run(common: &Common, arguments: &Ablate) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Ablate) -> Done {
     let experiment = &arguments.experiment;
     let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
     Row::ALL.iter().try_for_each(|row| row.settings(&config.settings).map(drop))?;

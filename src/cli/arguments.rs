@@ -17,7 +17,7 @@ use super::settings::{Configuration, ExecutionFlags, FrontEnd, Training};
 
 #[derive(Parser)]
 #[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]
-pub struct Options {
+pub(crate) struct Options {
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub struct Options {
 
 /// Options of every command.
 #[derive(Args)]
-pub struct Common {
+pub(crate) struct Common {
     #[command(flatten)]
     pub execution: ExecutionFlags,
     /// Graphics interface to look for adapters in
@@ -45,7 +45,7 @@ pub struct Common {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Interface {
+pub(crate) enum Interface {
     Vulkan,
     Metal,
     Dx12,
@@ -53,7 +53,7 @@ pub enum Interface {
 }
 
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the adapters with their drivers and limits
     #[command(after_help = "Example: mcsan devices --json")]
     Devices,
@@ -100,7 +100,7 @@ pub enum Command {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan demo --out demo")]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Folder for the corpus, the prepared data and the run with its report [default: a new one, mcsan-demo]
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
@@ -108,7 +108,7 @@ pub struct Demo {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan prepare manifest corpus/manifest.csv --out corpus.safetensors --vectors glove.6B.300d.txt")]
-pub struct Prepare {
+pub(crate) struct Prepare {
     /// Layout of the corpus
     pub corpus: CorpusKind,
     /// Folder of the corpus; of a manifest the CSV, with the columns audio, text, label and optionally id, split, speaker,
@@ -149,7 +149,7 @@ impl Prepare {
     ///
     /// # Errors
     /// Wrong usage: a seed that nothing would use.
-    pub fn speaker_seed(&self) -> Result<Option<u64>, clap::Error> {
+    pub(crate) fn speaker_seed(&self) -> Result<Option<u64>, clap::Error> {
         match (self.split, self.split_seed) {
             (SplitSource::Speaker, seed) => Ok(Some(seed.unwrap_or(0))),
             (SplitSource::Own, None) => Ok(None),
@@ -162,7 +162,7 @@ impl Prepare {
     ///
     /// # Errors
     /// Wrong usage: classes that the corpus does not have.
-    pub fn layout(&self) -> Result<CorpusLayout, clap::Error> {
+    pub(crate) fn layout(&self) -> Result<CorpusLayout, clap::Error> {
         let wrong = |kind, message: String| Options::command().error(kind, message);
         let layout = match (self.corpus, self.classes.as_deref()) {
             (CorpusKind::Iemocap, None | Some("7")) => CorpusLayout::Iemocap(IemocapClasses::Seven),
@@ -193,7 +193,7 @@ impl Prepare {
 
 /// Where the splits come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SplitSource {
+pub(crate) enum SplitSource {
     /// What the corpus itself says
     Own,
     /// Whole speakers, about 8 : 1 : 1, by --split-seed
@@ -201,7 +201,7 @@ pub enum SplitSource {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum CorpusKind {
+pub(crate) enum CorpusKind {
     /// IEMOCAP_full_release
     Iemocap,
     /// MELD.Raw
@@ -218,14 +218,14 @@ pub enum CorpusKind {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan inspect corpus.safetensors")]
-pub struct Inspect {
+pub(crate) struct Inspect {
     #[arg(value_name = "DATA.safetensors")]
     pub data: PathBuf,
 }
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan train --data corpus.safetensors --out runs/first --epochs 15 --set train.batch_size=64")]
-pub struct Train {
+pub(crate) struct Train {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// The run's folder, which must not hold a run yet
@@ -243,7 +243,7 @@ pub struct Train {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan evaluate --run runs/first --data corpus.safetensors --split test --json")]
-pub struct Evaluate {
+pub(crate) struct Evaluate {
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     #[arg(long, value_name = "DATA")]
@@ -254,7 +254,7 @@ pub struct Evaluate {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan features --audio clip.wav --out clip.npy")]
-pub struct Features {
+pub(crate) struct Features {
     #[arg(long, value_name = "CLIP")]
     pub audio: PathBuf,
     /// NumPy file to write: [frames, columns] float32
@@ -266,7 +266,7 @@ pub struct Features {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan tokens --text \"I can't believe it.\" --vectors glove.6B.zip:glove.6B.300d.txt")]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// One text
     #[arg(long, required_unless_present = "list", conflicts_with = "list")]
     pub text: Option<String>,
@@ -282,7 +282,7 @@ pub struct Tokens {
 #[command(
     after_help = "Example: mcsan gradients --data corpus.safetensors --weights weights.safetensors --utterances 0..8 --out gradients.safetensors"
 )]
-pub struct Gradients {
+pub(crate) struct Gradients {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Weights in PyTorch's layout
@@ -299,14 +299,14 @@ pub struct Gradients {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan shaders --out wgsl")]
-pub struct Shaders {
+pub(crate) struct Shaders {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
 
 /// The file of word vectors; `none` is the same as naming none.
-pub fn vectors(given: &Option<PathBuf>) -> Option<&Path> {
+pub(crate) fn vectors(given: &Option<PathBuf>) -> Option<&Path> {
     given.as_deref().filter(|path| *path != Path::new("none"))
 }
 

@@ -28,7 +28,7 @@ use crate::dataset::BatchShape;
   mcsan check --kernel linear --case rows=1000,in=40,out=12,relu
   mcsan check --fuzz 60
   mcsan check --model --set model.layers=2 --shape batch=8,frames=300,words=20")]
-pub struct Check {
+pub(crate) struct Check {
     /// Only these kernels; may be given many times, or names between commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     kernel: Vec<String>,
@@ -77,7 +77,7 @@ enum Shaders {
 /// An open device, and how its shaders are compiled: `unchecked`, `checked`, or `none` of the CPU reference.
 type Compiled = (&'static str, Device);
 
-pub fn run(common: &Common, arguments: &Check) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Check) -> Done {
     if arguments.model {
         return run_model(common, arguments);
     }

@@ -8,7 +8,7 @@ use super::Done;
 use super::arguments::Common;
 use crate::config::{Config, keys};
 
-pub fn run(common: &Common) -> Done {
+pub(crate) fn run(common: &Common) -> Done {
     let defaults = Config::default();
     if common.json {
         let settings: Vec<_> = keys()

@@ -22,7 +22,7 @@ use crate::experiment::table::Results;
 
 /// Data, folds and settings of an experiment.
 #[derive(Args)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// The experiment's folder; one that was begun with the same goes on
@@ -43,13 +43,13 @@ pub struct Experiment {
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan crossval --data corpus.safetensors --out runs/folds --by speaker --epochs 15")]
-pub struct Crossval {
+pub(crate) struct Crossval {
     #[command(flatten)]
     pub experiment: Experiment,
 }
 
 /// What an experiment computes with.
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub config: Config,
     pub data: Dataset,
     pub identity: Identity,
@@ -58,7 +58,7 @@ pub struct Prepared {
 
 impl Experiment {
     /// Reads settings and data and makes the folds; writes nothing.
-    pub fn prepare(&self, common: &Common) -> Result<Prepared, Failure> {
+    pub(crate) fn prepare(&self, common: &Common) -> Result<Prepared, Failure> {
         let config = self.settings.load(common, Config::default())?;
         let settings = &config.settings.train;
         let data = Dataset::load(&self.data)?;
@@ -75,7 +75,7 @@ impl Experiment {
 
     /// Trains the folds of some cross-validations, one after the other, and sums each up; each has the name of its row, if it is
     /// one's.
-    pub fn train(
+    pub(crate) fn train(
         &self,
         common: &Common,
         tiles: &Tiles,
@@ -133,7 +133,7 @@ impl Show<'_> {
 }
 
 /// Shows what an experiment says, if it says anything yet.
-pub fn report(common: &Common, results: Option<&Results>) -> Done {
+pub(crate) fn report(common: &Common, results: Option<&Results>) -> Done {
     let nothing = "no fold is done yet; call again when the processes that train them have ended";
     let results = results.ok_or_else(|| Failure(nothing.into()))?;
     if common.json {
@@ -144,7 +144,7 @@ pub fn report(common: &Common, results: Option<&Results>) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn run(common: &Common, arguments: &Crossval) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Crossval) -> Done {
     let experiment = &arguments.experiment;
     let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
     let device = device::open(common, &config.execution.device, Checking::Off)?;

@@ -40,7 +40,7 @@ fn new_folder(place: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-pub fn run(common: &Common, arguments: &Demo) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Demo) -> Done {
     let started = Instant::now();
     let device = device::open_fast(common)?;
     let folder = match &arguments.out {

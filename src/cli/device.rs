@@ -22,14 +22,14 @@ impl Interface {
 }
 
 /// How adapters are looked for: as the environment says (`WGPU_VALIDATION`, for one), and where `--backend` says.
-pub fn instance(common: &Common) -> wgpu::InstanceDescriptor {
+pub(crate) fn instance(common: &Common) -> wgpu::InstanceDescriptor {
     let instance = gpu::instance().with_env();
     let backends = common.backend.map_or(instance.backends, Interface::backends);
     wgpu::InstanceDescriptor { backends, ..instance }
 }
 
 /// Opens what `--device` and `--backend` say, else what the settings say; `auto` without an adapter is the CPU reference.
-pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device, Failure> {
+pub(crate) fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device, Failure> {
     match adapter(common, setting)? {
         None => Ok(Device::Cpu(Cpu::default())),
         Some(adapter) => Device::on(common, &adapter, checking),
@@ -37,7 +37,7 @@ pub fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device
 }
 
 /// The adapter that [`open`] opens, none for the CPU reference; says what a user did not ask for.
-pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, Failure> {
+pub(crate) fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, Failure> {
     let wanted = common.execution.device.as_deref().unwrap_or(setting);
     if wanted == "cpu" {
         return Ok(None);
@@ -54,7 +54,7 @@ pub fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, 
 }
 
 /// As [`open`], but where no device is named and only a software adapter exists, the CPU reference, which is faster.
-pub fn open_fast(common: &Common) -> Result<Device, Failure> {
+pub(crate) fn open_fast(common: &Common) -> Result<Device, Failure> {
     let device = open(common, "auto", Checking::Off)?;
     match &device {
         Device::Gpu(gpu) if common.execution.device.is_none() && gpu.info().device_type == wgpu::DeviceType::Cpu => {

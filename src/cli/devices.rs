@@ -19,7 +19,7 @@ const FEATURES: [(&str, wgpu::Features); 7] = [
     ("cooperative_matrices", wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
 ];
 
-pub fn run(common: &Common) -> Done {
+pub(crate) fn run(common: &Common) -> Done {
     let adapters = pollster::block_on(gpu::adapters(device::instance(common)));
     let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter, &common.without)).collect();
     if common.json {

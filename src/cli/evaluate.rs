@@ -11,7 +11,7 @@ use crate::backend::gpu::Checking;
 use crate::dataset::Dataset;
 use crate::train::{Checkpoint, TrainError, run, vocabulary};
 
-pub fn run(common: &Common, arguments: &Evaluate) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let data = Dataset::load(&arguments.data)?;
     let named = in_data(&arguments.data);

@@ -17,7 +17,7 @@ use crate::train::{Checkpoint, run};
     after_help = "Example: mcsan export --run runs/first --out weights.safetensors --onnx model.onnx",
     group = ArgGroup::new("formats").args(["out", "onnx"]).multiple(true).required(true)
 )]
-pub struct Export {
+pub(crate) struct Export {
     #[arg(long, value_name = "RUN")]
     run: PathBuf,
     /// The weights under PyTorch's names and in its layout, to be read by --weights, Python's safetensors, …
@@ -28,7 +28,7 @@ pub struct Export {
     onnx: Option<PathBuf>,
 }
 
-pub fn run(common: &Common, arguments: &Export) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let mut written = Vec::new();
     if let Some(path) = &arguments.out {

@@ -14,7 +14,7 @@ use crate::backend::gpu::Checking;
 use crate::dataset::replace_file;
 use crate::prepare::{PrepareError, extract};
 
-pub fn run(common: &Common, arguments: &Features) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Features) -> Done {
     let settings = arguments.front_end.settings()?;
     let samples = decode(&arguments.audio)?;
     let device = device::open(common, "auto", Checking::Off)?;

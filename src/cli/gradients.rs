@@ -15,7 +15,7 @@ use crate::dataset::store::{self, Tensor};
 use crate::train::checkpoint::named;
 use crate::train::{Session, TrainError, Weights};
 
-pub fn run(common: &Common, arguments: &Gradients) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
     let mut defaults = Config::default();
     defaults.settings.data.normalise = Normalise::None;
     let Config { settings, execution } = arguments.configuration.load(defaults)?;

@@ -22,7 +22,7 @@ const SHOWN_LEFT_OUT: usize = 20;
 /// Commonest missing words that are shown.
 const SHOWN_WORDS: usize = 10;
 
-pub fn run(common: &Common, arguments: &Inspect) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Inspect) -> Done {
     let data = Dataset::load(&arguments.data)?;
     let summary = Summary::of(&data);
     if common.json {

@@ -12,26 +12,26 @@ use crate::dataset::replace_file;
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan completions bash > ~/.local/share/bash-completion/completions/mcsan")]
-pub struct Completions {
+pub(crate) struct Completions {
     pub shell: Shell,
 }
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan man --out ~/.local/share/man/man1")]
-pub struct Man {
+pub(crate) struct Man {
     /// Folder to write to: mcsan.1 and a page for each command
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
 }
 
-pub fn completions(arguments: &Completions) -> Done {
+pub(crate) fn completions(arguments: &Completions) -> Done {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Options::command(), "mcsan", &mut script);
     println!("{}", String::from_utf8_lossy(&script).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn man(arguments: &Man) -> Done {
+pub(crate) fn man(arguments: &Man) -> Done {
     std::fs::create_dir_all(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let mut program = Options::command();
     program.build();

@@ -46,7 +46,7 @@ use crate::train::TrainError;
 use arguments::{Command, Options};
 
 /// Why a command failed, in one line.
-pub struct Failure(String);
+pub(crate) struct Failure(String);
 
 impl<E: Remedied> From<E> for Failure {
     fn from(error: E) -> Self {

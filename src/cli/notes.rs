@@ -11,7 +11,7 @@ use super::arguments::Common;
 /// Something that a user did not ask for, or might not expect.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Note {
+pub(crate) enum Note {
     /// There is no graphics adapter: the CPU reference computes.
     NoAdapter,
     /// The adapter that was found is none of hardware.
@@ -81,7 +81,7 @@ impl Display for Note {
 
 /// Which fold of an experiment.
 #[derive(Debug, Clone, Serialize)]
-pub struct FoldName {
+pub(crate) struct FoldName {
     /// The row of an ablation; of a cross-validation there is none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub row: String,
@@ -103,22 +103,22 @@ impl Display for FoldName {
 
 /// The notes of a command so far.
 #[derive(Debug, Clone, Default)]
-pub struct Notes(RefCell<Vec<Note>>);
+pub(crate) struct Notes(RefCell<Vec<Note>>);
 
 impl Common {
     /// Says a note.
-    pub fn note(&self, note: Note) {
+    pub(crate) fn note(&self, note: Note) {
         eprintln!("{note}");
         self.keep_note(note);
     }
 
     /// Keeps a note that was said, or is one of too many to be said.
-    pub fn keep_note(&self, note: Note) {
+    pub(crate) fn keep_note(&self, note: Note) {
         self.notes.0.borrow_mut().push(note);
     }
 
     /// Prints the one JSON document of a command, with the notes there were.
-    pub fn print_json(&self, mut document: Value) {
+    pub(crate) fn print_json(&self, mut document: Value) {
         let notes = self.notes.0.borrow();
         if let (Value::Object(fields), false) = (&mut document, notes.is_empty()) {
             let told = |note: &Note| {

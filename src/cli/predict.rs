@@ -29,7 +29,7 @@ use crate::train::{Predictor, SpeechInference, Spoken};
                   mcsan predict --run runs/first --list clips.csv > predictions.csv",
     group = ArgGroup::new("utterances").args(["audio", "text", "list"]).multiple(true).required(true)
 )]
-pub struct Predict {
+pub(crate) struct Predict {
     #[arg(long, value_name = "RUN")]
     run: PathBuf,
     /// The recording; - reads raw mono samples from standard input
@@ -76,7 +76,7 @@ impl Predict {
     }
 }
 
-pub fn run(common: &Common, arguments: &Predict) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
     arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     let predictor = Predictor::load(&arguments.run)?;
     let device = || device::open(common, &predictor.checkpoint.device, Checking::Off);
@@ -290,7 +290,7 @@ fn likeliest(probabilities: &[f64]) -> usize {
 }
 
 /// The classes from the likeliest to the least likely, with bars.
-pub fn lines(classes: &[String], probabilities: &[f64]) -> String {
+pub(crate) fn lines(classes: &[String], probabilities: &[f64]) -> String {
     let mut order: Vec<usize> = (0..classes.len()).collect();
     order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     let width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -22,7 +22,7 @@ const SHOWN_WORDS: usize = 10;
 /// Recordings left out that are shown one by one; the notes of `--json` and the prepared file name them all.
 const SHOWN_LEFT_OUT: usize = 20;
 
-pub fn run(common: &Common, arguments: &Prepare) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let started = Instant::now();
     let settings = arguments.front_end.settings()?;
     let corpus = read_corpus(arguments)?;

@@ -32,7 +32,7 @@ use crate::tape::Mode;
   mcsan profile --shape batch=32,ragged --sweep frames=100,200,400,800 --plot frames.svg
   mcsan profile --kernel linear --shape rows=14400,inputs=128,outputs=512
   mcsan profile --data corpus.safetensors --json > base.json, and later: mcsan profile --data corpus.safetensors --compare base.json")]
-pub struct Profile {
+pub(crate) struct Profile {
     /// Profile a batch of this prepared file, the first of an epoch
     #[arg(long, value_name = "DATA", conflicts_with_all = ["shape", "kernel", "from"])]
     pub data: Option<PathBuf>,
@@ -88,7 +88,7 @@ pub struct Profile {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum What {
+pub(crate) enum What {
     /// A training step: forward, back, optimiser
     Train,
     /// Forward alone
@@ -98,7 +98,7 @@ pub enum What {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ClockChoice {
+pub(crate) enum ClockChoice {
     /// The device's timestamps, or the wall clock where it has none
     Auto,
     /// The wall clock: every dispatch is run several times and waited for
@@ -112,7 +112,7 @@ enum Subject {
     Kernel(Box<Case>),
 }
 
-pub fn run(common: &Common, arguments: &Profile) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     if let Some(path) = &arguments.from {
         return show(common, arguments, vec![load(path)?]);
     }

@@ -11,7 +11,7 @@ use super::{remedy, tables};
 use crate::train::Event;
 
 /// Shows the events of a run.
-pub struct Progress<'c> {
+pub(crate) struct Progress<'c> {
     common: &'c Common,
     bar: ProgressBar,
     plain: bool,
@@ -41,12 +41,12 @@ impl Pace {
 }
 
 impl<'c> Progress<'c> {
-    pub fn new(common: &'c Common) -> Self {
+    pub(crate) fn new(common: &'c Common) -> Self {
         let plain = !std::io::stderr().is_terminal();
         Self { common, bar: ProgressBar::hidden(), plain, validation: None, rate: 0.0, pace: None }
     }
 
-    pub fn show(&mut self, event: &Event<'_>) {
+    pub(crate) fn show(&mut self, event: &Event<'_>) {
         match event {
             Event::Start { modules, frames, tokens, epochs, steps, done, train, validation } => {
                 self.say(&tables::modules(modules, *frames, *tokens));
@@ -119,7 +119,7 @@ impl<'c> Progress<'c> {
         }
     }
 
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

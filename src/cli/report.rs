@@ -14,7 +14,7 @@ use crate::report::{self, ReportError};
 /// What can be typed after `mcsan report`.
 #[derive(Args)]
 #[command(after_help = "Example: mcsan report --run runs/first --data corpus.safetensors")]
-pub struct Report {
+pub(crate) struct Report {
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     /// The data that the run was trained on, for texts, speakers and lengths
@@ -25,7 +25,7 @@ pub struct Report {
     pub out: Option<PathBuf>,
 }
 
-pub fn run(common: &Common, arguments: &Report) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Report) -> Done {
     let data = arguments.data.as_deref().map(Dataset::load).transpose()?;
     let html = report::run_html(&arguments.run, data.as_ref()).map_err(|error| match (&error, &arguments.data) {
         (ReportError::Misfit { .. }, Some(path)) => Failure::of(path.display(), error),

@@ -16,7 +16,7 @@ use crate::config::{Config, ConfigError, Execution, Settings, TileRule};
 
 /// Settings from a file and from the command line.
 #[derive(Args)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     /// Settings as TOML (see 'mcsan config')
     #[arg(long, value_name = "FILE.toml", help_heading = "Settings")]
     pub config: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub struct Configuration {
 
 /// The same, with the settings' own flags over them.
 #[derive(Args)]
-pub struct Training {
+pub(crate) struct Training {
     #[command(flatten)]
     configuration: Configuration,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Training {
 
 impl Configuration {
     /// The settings over some defaults.
-    pub fn load(&self, defaults: Config) -> Result<Config, ConfigError> {
+    pub(crate) fn load(&self, defaults: Config) -> Result<Config, ConfigError> {
         match &self.config {
             Some(path) => defaults.load(path, &self.set),
             None => defaults.assign(&self.set),
@@ -46,7 +46,7 @@ impl Configuration {
 
 impl Training {
     /// The settings over some defaults, `--device` included.
-    pub fn load(&self, common: &Common, defaults: Config) -> Result<Config, ConfigError> {
+    pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, ConfigError> {
         let mut config = self.configuration.load(defaults)?;
         for (key, value) in &self.flags.0 {
             config.set(key.name, value.clone())?;
@@ -131,7 +131,7 @@ flags!(
 );
 
 /// Where and how fast to compute, which every command can be told, over what its settings say.
-pub struct ExecutionFlags {
+pub(crate) struct ExecutionFlags {
     /// `--device`
     pub device: Option<String>,
     /// `--tiles`
@@ -164,14 +164,14 @@ flags!(
 );
 
 /// The acoustic front-end; what it was is written into the prepared file.
-pub struct FrontEnd(MfccSettings);
+pub(crate) struct FrontEnd(MfccSettings);
 
 impl FrontEnd {
     /// The settings that were asked for.
     ///
     /// # Errors
     /// Settings that no front-end can have.
-    pub fn settings(&self) -> Result<&MfccSettings, MfccError> {
+    pub(crate) fn settings(&self) -> Result<&MfccSettings, MfccError> {
         self.0.validate().map(|()| &self.0)
     }
 

@@ -10,7 +10,7 @@ use super::{Done, cannot_write};
 use crate::backend::gpu::shader;
 use crate::dataset::replace_file;
 
-pub fn run(common: &Common, arguments: &Shaders) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Shaders) -> Done {
     std::fs::create_dir_all(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let mut written = Vec::new();
     for shader in shader::SHADERS {

@@ -7,7 +7,7 @@ use crate::profile::{Bound, Figures, Line, ProfileReport, SweepReport};
 use crate::train::Metrics;
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
-pub fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
+pub(crate) fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
     let line = |name: &str, parameters: usize, forward: f64, step: f64| {
         format!("{name:14}  {parameters:10}  {:13.1}  {:12.1}\n", forward / 1e6, step / 1e6)
     };
@@ -22,7 +22,7 @@ pub fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
 }
 
 /// WA, UA and weighted F1 in one line.
-pub fn headline(metrics: &Metrics) -> String {
+pub(crate) fn headline(metrics: &Metrics) -> String {
     format!(
         "WA {:.1} %   UA {:.1} %   weighted F1 {:.1} %   loss {:.3}   ({} utterances)",
         100.0 * metrics.wa,
@@ -34,7 +34,7 @@ pub fn headline(metrics: &Metrics) -> String {
 }
 
 /// A line a class, then the confusion matrix: rows are the true classes, columns the predicted ones.
-pub fn details(metrics: &Metrics) -> String {
+pub(crate) fn details(metrics: &Metrics) -> String {
     let width = metrics.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -54,7 +54,7 @@ pub fn details(metrics: &Metrics) -> String {
 }
 
 /// A profile: a line a kernel, slowest first, then where the rest of a step's time is; with each dispatch where it was kept.
-pub fn profile(report: &ProfileReport) -> String {
+pub(crate) fn profile(report: &ProfileReport) -> String {
     let mut text = String::new();
     let clock = if report.clock == "wall" { "the wall clock" } else { "the device's timestamps" };
     // Writing to a string cannot fail.
@@ -112,7 +112,7 @@ pub fn profile(report: &ProfileReport) -> String {
 }
 
 /// A sweep: a line a value, then the lines that fit time and memory.
-pub fn sweep(report: &SweepReport) -> String {
+pub(crate) fn sweep(report: &SweepReport) -> String {
     let size = report.over.name();
     let mut text = format!("{} of {} over {size}, {} steps each\n\n", report.what, report.on, report.steps);
     // Writing to a string cannot fail.

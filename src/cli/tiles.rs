@@ -22,7 +22,7 @@ use crate::profile::Stopwatch;
 
 /// What `--tiles` says.
 #[derive(Debug, Clone)]
-pub enum TileSource {
+pub(crate) enum TileSource {
     By(TileRule),
     /// Timed, and kept here.
     File(PathBuf),
@@ -50,7 +50,7 @@ struct TileFile {
 impl Device {
     /// Chooses the tiles for some work that is to come, where `--tiles`, else the setting says so: takes those that are known,
     /// goes through the work without doing it, and times the others that it needs. New choices are kept in the file.
-    pub fn tune(&self, common: &Common, setting: &Tiles, work: impl AsyncFnOnce(&Gpu)) -> Result<(), Failure> {
+    pub(crate) fn tune(&self, common: &Common, setting: &Tiles, work: impl AsyncFnOnce(&Gpu)) -> Result<(), Failure> {
         let Self::Gpu(gpu) = self else { return Ok(()) };
         let (rule, listed) = match setting {
             Tiles::By(rule) => (*rule, &[][..]),

@@ -20,7 +20,7 @@ struct Line<'a> {
     missing: Vec<&'a str>,
 }
 
-pub fn run(arguments: &Tokens) -> Done {
+pub(crate) fn run(arguments: &Tokens) -> Done {
     let mut texts: Vec<String> = arguments.text.iter().cloned().collect();
     if let Some(list) = &arguments.list {
         texts = read_list(list)?;

@@ -16,7 +16,7 @@ use crate::report;
 use crate::train::run::{Start, Training, files};
 use crate::train::{overfit, rehearse};
 
-pub fn run(common: &Common, arguments: &Train) -> Done {
+pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
     let data = Dataset::load(&arguments.data)?;
     let device = device::open(common, &config.execution.device, Checking::Off)?;

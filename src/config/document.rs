@@ -66,7 +66,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError::UnknownKey`] with the nearest keys, [`ConfigError::Value`] with what is allowed.
-    pub fn set(&mut self, key: &str, value: Value) -> Result<(), ConfigError> {
+    pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), ConfigError> {
         let key = find(key)?;
         let refused = |value| ConfigError::Value { key: key.name.into(), value, allowed: key.allowed() };
         let shown = value.to_string();
@@ -80,12 +80,12 @@ impl Config {
     }
 
     /// The value of a key as TOML writes it.
-    pub fn value(&self, key: &Key) -> String {
+    pub(crate) fn value(&self, key: &Key) -> String {
         lookup(&self.to_table(), key).map(ToString::to_string).unwrap_or_default()
     }
 
     /// All settings as a TOML document that [`Config::load`] reads back.
-    pub fn to_toml(&self) -> String {
+    pub(crate) fn to_toml(&self) -> String {
         self.to_table().to_string()
     }
 
@@ -93,7 +93,7 @@ impl Config {
     ///
     /// # Errors
     /// An unknown key, a value that is none of its key's.
-    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+    pub(crate) fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         Self::from_table(text.parse()?)
     }
 

@@ -162,7 +162,7 @@ settings! {
 
 impl TrainSettings {
     /// Learning rate of step `step` (from 0) of `planned` steps.
-    pub fn learning_rate(&self, step: u64, planned: u64) -> f64 {
+    pub(crate) fn learning_rate(&self, step: u64, planned: u64) -> f64 {
         if step < self.warmup_steps {
             return self.lr * (step + 1) as f64 / self.warmup_steps as f64;
         }
@@ -180,7 +180,7 @@ impl TrainSettings {
     ///
     /// # Errors
     /// [`ConfigError::Value`]
-    pub fn check_class_weights(&self, classes: usize) -> Result<(), ConfigError> {
+    pub(crate) fn check_class_weights(&self, classes: usize) -> Result<(), ConfigError> {
         match &self.class_weights {
             ClassWeights::List(weights) if weights.len() != classes => Err(ConfigError::Value {
                 key: "train.class_weights".into(),
@@ -192,7 +192,7 @@ impl TrainSettings {
     }
 
     /// What each class counts in the loss, from how often it occurs.
-    pub fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
+    pub(crate) fn class_weights(&self, counts: &[usize]) -> Vec<f32> {
         match &self.class_weights {
             ClassWeights::List(weights) => weights.iter().map(|&weight| weight as f32).collect(),
             ClassWeights::Named(NamedWeights::None) => vec![1.0; counts.len()],

@@ -20,7 +20,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub fn of(folder: &Path) -> Result<Self, CorpusError> {
+    pub(crate) fn of(folder: &Path) -> Result<Self, CorpusError> {
         let unreadable = |source| CorpusError::Read { path: folder.into(), source };
         let mut listing = Self::default();
         for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -79,7 +79,7 @@ pub(super) struct Recordings(BTreeMap<String, PathBuf>);
 
 impl Recordings {
     /// Those directly in the folders. Of one name the preferred format is taken, in one format that of the first folder.
-    pub fn in_folders(folders: &[PathBuf]) -> Result<Self, CorpusError> {
+    pub(crate) fn in_folders(folders: &[PathBuf]) -> Result<Self, CorpusError> {
         let mut recordings: BTreeMap<String, PathBuf> = BTreeMap::new();
         for folder in folders {
             for file in Listing::of(folder)?.files.into_iter().filter(|file| is_recording(file)) {
@@ -92,7 +92,7 @@ impl Recordings {
         Ok(Self(recordings))
     }
 
-    pub fn get(&self, name: &str) -> Option<&Path> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Path> {
         self.0.get(name).map(PathBuf::as_path)
     }
 }

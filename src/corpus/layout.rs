@@ -7,7 +7,7 @@ use super::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess
 
 /// A corpus layout with what can be chosen about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorpusLayout {
+pub(crate) enum CorpusLayout {
     Iemocap(IemocapClasses),
     Meld,
     Emodb,
@@ -25,7 +25,7 @@ impl CorpusLayout {
     ///
     /// # Errors
     /// Those of the layout's own `read`.
-    pub fn read(&self, path: &Path) -> Result<Corpus, CorpusError> {
+    pub(crate) fn read(&self, path: &Path) -> Result<Corpus, CorpusError> {
         match self {
             Self::Iemocap(classes) => iemocap::read(path, *classes),
             Self::Meld => meld::read(path),

@@ -10,7 +10,7 @@ use super::table::{Row, Table};
 
 /// An utterance of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// The line in which it starts.
     pub line: u64,
     pub id: Option<String>,
@@ -25,7 +25,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// [`CorpusError`]: a file that cannot be understood as a whole.
-pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
+pub(crate) fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
     let table = Table::read(path, required)?;
     let listed = table.rows().map(|row| listed(row, required.contains(&"audio")));
     Ok(listed.collect())

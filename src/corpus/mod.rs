@@ -6,9 +6,9 @@
 //! | [`meld`] | MELD.Raw: a CSV and a folder of clips for each split |
 //! | [`ravdess`], [`emodb`], [`cremad`] | recordings whose names say speaker, sentence and emotion |
 //! | [`manifest`] | a CSV with a line for each utterance |
-//! | [`list`] | a CSV of utterances without labels, to be predicted |
+//! | `list` | a CSV of utterances without labels, to be predicted |
 //!
-//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
+//! `CorpusLayout` chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ mod error;
 mod folder;
 pub mod iemocap;
 mod layout;
-pub mod list;
+pub(crate) mod list;
 pub mod manifest;
 pub mod meld;
 mod named;
@@ -29,7 +29,7 @@ pub mod split;
 mod table;
 
 pub use error::CorpusError;
-pub use layout::CorpusLayout;
+pub(crate) use layout::CorpusLayout;
 
 pub use crate::base::utterances::{LeftOut, Split};
 
@@ -75,7 +75,7 @@ impl Corpus {
     }
 
     /// A corpus of these classes, whether they occur or not: part of a corpus has the classes of the whole.
-    pub fn with_classes(
+    pub(crate) fn with_classes(
         name: impl Into<String>,
         root: impl Into<PathBuf>,
         classes: &[impl AsRef<str>],

@@ -20,7 +20,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Reads the CSV at `path`, which must have the columns `required` and at least one record.
-    pub fn read(path: &Path, required: &[&'static str]) -> Result<Self, CorpusError> {
+    pub(crate) fn read(path: &Path, required: &[&'static str]) -> Result<Self, CorpusError> {
         let bytes = fs::read(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
         let fault = |error| fault(path, &bytes, error);
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(&bytes[..]);
@@ -32,7 +32,7 @@ impl Table {
         Ok(Self { path: path.into(), bytes, columns, records })
     }
 
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.records.iter().map(|record| Row { table: self, record })
     }
 }
@@ -73,22 +73,22 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub fn path(self) -> &'a Path {
+    pub(crate) fn path(self) -> &'a Path {
         &self.table.path
     }
 
     /// The line in which the record starts.
-    pub fn line(self) -> u64 {
+    pub(crate) fn line(self) -> u64 {
         line(&self.table.bytes, self.record.position().map_or(0, Position::byte))
     }
 
     /// The field of a column that must not be empty.
-    pub fn required(self, column: &'static str) -> Result<String, CorpusError> {
+    pub(crate) fn required(self, column: &'static str) -> Result<String, CorpusError> {
         self.field(column)?.ok_or_else(|| CorpusError::EmptyField { path: self.path().into(), line: self.line(), column })
     }
 
     /// The field of a column; `None` where it is empty or the table has no such column.
-    pub fn field(self, column: &str) -> Result<Option<String>, CorpusError> {
+    pub(crate) fn field(self, column: &str) -> Result<Option<String>, CorpusError> {
         let bytes = self.table.columns.get(column).and_then(|&place| self.record.get(place)).unwrap_or_default();
         let text = std::str::from_utf8(bytes).map_err(|_| CorpusError::NotUtf8 { path: self.path().into(), line: self.line() })?;
         Ok(if text.is_empty() { None } else { Some(text.to_owned()) })

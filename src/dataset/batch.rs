@@ -11,7 +11,7 @@ use crate::base::streams::{Reading, Readings};
 use crate::base::words::OUT_OF_VOCABULARY;
 
 /// Fewest acoustic frames of an utterance in a batch of MCSAN's: two pools must leave one row.
-pub const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
+pub(crate) const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
 
 /// Utterances laid out for the device; their order is that of `utterances`.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,12 +103,12 @@ impl<'a> Batcher<'a> {
     }
 
     /// The data set that batches are made of.
-    pub fn dataset(&self) -> &'a Dataset {
+    pub(crate) fn dataset(&self) -> &'a Dataset {
         self.dataset
     }
 
     /// What the model reads of it.
-    pub fn readings(&self) -> &Readings {
+    pub(crate) fn readings(&self) -> &Readings {
         &self.readings
     }
 
@@ -123,7 +123,7 @@ impl<'a> Batcher<'a> {
     }
 
     /// Rows of an utterance as they are laid out, padding included.
-    pub fn length(&self, stream: &str, utterance: usize) -> usize {
+    pub(crate) fn length(&self, stream: &str, utterance: usize) -> usize {
         let rows = self.dataset.streams.get(stream).map_or(0, |data| data.length(utterance, self.readings.most(stream)));
         rows.max(self.readings.least(stream))
     }

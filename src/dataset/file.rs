@@ -26,7 +26,7 @@ use crate::base::streams::{AUDIO, TEXT};
 use crate::base::words::WordTable;
 
 /// What the metadata `format` must say.
-pub const FORMAT: &str = "mcsan-dataset/1";
+pub(crate) const FORMAT: &str = "mcsan-dataset/1";
 
 impl Dataset {
     /// Reads the file at `path` and checks all of it.

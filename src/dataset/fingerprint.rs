@@ -42,7 +42,7 @@ impl Dataset {
     }
 
     /// As [`Dataset::fingerprint`], with the splits: 16 digits of it, a hyphen, 16 digits of them.
-    pub fn fingerprint_with_splits(&self) -> String {
+    pub(crate) fn fingerprint_with_splits(&self) -> String {
         let splits = self.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
         format!("{}-{splits:016x}", self.fingerprint())
     }

@@ -23,17 +23,17 @@ pub mod store;
 mod streams;
 mod validate;
 
-pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors, SHORTEST_UTTERANCE};
+pub(crate) use batch::SHORTEST_UTTERANCE;
+pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors};
 pub use error::DatasetError;
 pub use features::FeatureRows;
-#[cfg(feature = "files")]
-pub use file::FORMAT;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};
-pub use order::epoch_batches;
+pub(crate) use order::epoch_batches;
 pub use prepared::{Dataset, UtteranceInfo};
 #[cfg(feature = "files")]
-pub use replace::replace_file;
-pub use shape::{BatchShape, lengths};
+pub(crate) use replace::replace_file;
+pub use shape::BatchShape;
+pub(crate) use shape::lengths;
 #[cfg(feature = "files")]
 pub use spool::Spool;
 pub use streams::{DataStream, Frames, Streams, TokenLists, Vectors};

@@ -14,7 +14,7 @@ const WINDOWS: usize = 4;
 ///
 /// [`Order::Grouped`] shuffles the utterances, cuts them into windows of some batches, sorts each window by `length`, cuts it
 /// into batches, and shuffles all batches.
-pub fn epoch_batches<L: Ord>(
+pub(crate) fn epoch_batches<L: Ord>(
     utterances: &[usize],
     order: Order,
     size: usize,

@@ -56,7 +56,7 @@ pub struct UtteranceInfo {
 #[cfg(feature = "files")]
 impl UtteranceInfo {
     /// What is known of an utterance of the corpus below `root`; its recording is named from there.
-    pub fn of(utterance: &Utterance, root: &Path) -> Self {
+    pub(crate) fn of(utterance: &Utterance, root: &Path) -> Self {
         Self {
             id: utterance.id.clone(),
             split: utterance.split,
@@ -93,11 +93,6 @@ impl Dataset {
         self.labels.len()
     }
 
-    /// Whether there are none; never so of a data set that was loaded.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
     /// The acoustic features, where there are any.
     pub fn audio(&self) -> Option<&Frames> {
         self.streams.frames(AUDIO)
@@ -112,19 +107,19 @@ impl Dataset {
     ///
     /// # Errors
     /// [`DatasetError::NoStream`] where there is none of that name and kind.
-    pub fn stream(&self, reading: &Reading) -> Result<&DataStream, DatasetError> {
+    pub(crate) fn stream(&self, reading: &Reading) -> Result<&DataStream, DatasetError> {
         let stream = self.streams.get(reading.stream).filter(|stream| reading.kind.suits(stream.shape(0)));
         stream.ok_or_else(|| DatasetError::NoStream { stream: reading.stream.into(), kind: reading.kind.name() })
     }
 
     /// Rows of an utterance of each stream, in the order of their names, at most `max_frames` frames: what tells how much work it
     /// is.
-    pub fn lengths(&self, utterance: usize, max_frames: usize) -> Vec<usize> {
+    pub(crate) fn lengths(&self, utterance: usize, max_frames: usize) -> Vec<usize> {
         self.streams.iter().map(|(_, stream)| stream.length(utterance, max_frames)).collect()
     }
 
     /// Mean rows of some utterances of a stream as a model that reads it lays them out, rounded; 0 where there is none.
-    pub fn mean_length(&self, stream: &str, utterances: &[usize], readings: &Readings) -> usize {
+    pub(crate) fn mean_length(&self, stream: &str, utterances: &[usize], readings: &Readings) -> usize {
         let Some(data) = self.streams.get(stream) else { return 0 };
         let (least, most) = (readings.least(stream), readings.most(stream));
         let sum: usize = utterances.iter().map(|&utterance| data.length(utterance, most).max(least)).sum();
@@ -145,7 +140,7 @@ impl Dataset {
     }
 
     /// `[classes]`: how many of the given utterances are of each class.
-    pub fn class_counts(&self, utterances: &[usize]) -> Vec<usize> {
+    pub(crate) fn class_counts(&self, utterances: &[usize]) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for &utterance in utterances {
             counts[self.labels[utterance] as usize] += 1;

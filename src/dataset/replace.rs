@@ -10,7 +10,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// What the file system says: no such folder, no permission, no room.
-pub fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
     let folder = folder_of(path);
     #[cfg(target_os = "linux")]
     if let Some(unnamed) = nameless::create(folder) {
@@ -63,14 +63,14 @@ mod nameless {
     const OPEN_FILES: &str = "/proc/self/fd";
 
     /// `None` where the file system or the system cannot do it.
-    pub fn create(folder: &Path) -> Option<File> {
+    pub(crate) fn create(folder: &Path) -> Option<File> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = open(folder, flags, Mode::from_raw_mode(0o666)).ok()?;
         Path::new(OPEN_FILES).exists().then(|| file.into())
     }
 
     /// Gives the file its name, in place of a file that has it.
-    pub fn name(file: &File, path: &Path) -> io::Result<()> {
+    pub(crate) fn name(file: &File, path: &Path) -> io::Result<()> {
         let open_file = PathBuf::from(OPEN_FILES).join(file.as_raw_fd().to_string());
         // A link cannot take a name that is taken, a rename can.
         let link = |beside: &Path| Ok(linkat(CWD, &open_file, CWD, beside, AtFlags::SYMLINK_FOLLOW)?);

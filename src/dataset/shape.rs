@@ -107,7 +107,7 @@ impl BatchShape {
 ///
 /// Ragged ones are those of INTERFACE.md: with r = (13 i + 5) mod B (i where 13 divides B), f = 1 for the last r and else
 /// 0.1 + 0.9 ((r + ½) / B)^(11/7), sequence i has f · longest rows, halves rounded to even.
-pub fn lengths(batch: usize, longest: usize, least: usize, ragged: bool) -> Vec<u32> {
+pub(crate) fn lengths(batch: usize, longest: usize, least: usize, ragged: bool) -> Vec<u32> {
     let length = |sequence: usize| {
         let rank = if batch.is_multiple_of(13) { sequence } else { (13 * sequence + 5) % batch };
         let share = match ragged && rank + 1 < batch {

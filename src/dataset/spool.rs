@@ -30,7 +30,7 @@ impl Spool {
     }
 
     /// How many numbers there are.
-    pub fn values(&self) -> usize {
+    pub(crate) fn values(&self) -> usize {
         self.values
     }
 

@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// The file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// Whether there is a tensor of that name.
-    pub fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.header.info(name).is_some()
     }
 
@@ -237,7 +237,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`StoreError::WrongShape`] where there are more or fewer.
-    pub fn dimensions<const N: usize>(&self) -> Result<[usize; N], StoreError> {
+    pub(crate) fn dimensions<const N: usize>(&self) -> Result<[usize; N], StoreError> {
         <[usize; N]>::try_from(self.shape).map_err(|_| self.wrong_shape(format!("{N} dimensions")))
     }
 
@@ -265,7 +265,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`StoreError::WrongType`].
-    pub fn into_rows(self) -> Result<FeatureRows, StoreError> {
+    pub(crate) fn into_rows(self) -> Result<FeatureRows, StoreError> {
         match self.dtype {
             Dtype::F32 => FeatureRows::mapped(self.map, self.range.clone()).map_or_else(|| Ok(self.floats()?.into()), Ok),
             _ => Ok(self.floats()?.into()),

@@ -74,7 +74,7 @@ pub struct Vectors {
 
 impl Vectors {
     /// The vector of an utterance.
-    pub fn of(&self, utterance: usize) -> &[f32] {
+    pub(crate) fn of(&self, utterance: usize) -> &[f32] {
         &self.values[utterance * self.columns..(utterance + 1) * self.columns]
     }
 }
@@ -89,7 +89,7 @@ pub enum DataStream {
 
 impl DataStream {
     /// Kind and width; `width` is that of a word table that is trained.
-    pub fn shape(&self, width: usize) -> StreamShape {
+    pub(crate) fn shape(&self, width: usize) -> StreamShape {
         match self {
             Self::Frames(frames) => StreamShape::Frames { columns: frames.columns },
             Self::Tokens(tokens) => StreamShape::Tokens {
@@ -109,7 +109,7 @@ impl DataStream {
     }
 
     /// Rows of an utterance, at most `most` where they are frames.
-    pub fn length(&self, utterance: usize, most: usize) -> usize {
+    pub(crate) fn length(&self, utterance: usize, most: usize) -> usize {
         match self {
             Self::Frames(frames) => frames.of(utterance, most).len(),
             Self::Tokens(tokens) => tokens.of(utterance).len(),
@@ -118,7 +118,7 @@ impl DataStream {
     }
 
     /// What an utterance has of it, where `name` is its name: frames and tokens are those of our front-ends, others say whose.
-    pub fn unit(&self, name: &str) -> String {
+    pub(crate) fn unit(&self, name: &str) -> String {
         let unit = match self {
             Self::Frames(_) => "frames",
             Self::Tokens(_) => "tokens",
@@ -128,7 +128,7 @@ impl DataStream {
     }
 
     /// Rows of all utterances together.
-    pub fn rows_of_all(&self) -> usize {
+    pub(crate) fn rows_of_all(&self) -> usize {
         match self {
             Self::Frames(frames) => frames.count(),
             Self::Tokens(tokens) => tokens.tokens.len(),
@@ -137,7 +137,7 @@ impl DataStream {
     }
 
     /// Where each utterance's rows begin, and the end of the last; empty of vectors.
-    pub fn offsets(&self) -> &[usize] {
+    pub(crate) fn offsets(&self) -> &[usize] {
         match self {
             Self::Frames(frames) => &frames.offsets,
             Self::Tokens(tokens) => &tokens.offsets,
@@ -146,7 +146,7 @@ impl DataStream {
     }
 
     /// Columns of what is normalised: of frames and vectors.
-    pub fn columns(&self) -> Option<usize> {
+    pub(crate) fn columns(&self) -> Option<usize> {
         match self {
             Self::Frames(frames) => Some(frames.columns),
             Self::Vector(vectors) => Some(vectors.columns),
@@ -155,7 +155,7 @@ impl DataStream {
     }
 
     /// The rows of an utterance that are normalised, `[rows, columns]`, at most `most` frames.
-    pub fn rows(&self, utterance: usize, most: usize) -> &[f32] {
+    pub(crate) fn rows(&self, utterance: usize, most: usize) -> &[f32] {
         match self {
             Self::Frames(frames) => frames.rows(frames.of(utterance, most)),
             Self::Vector(vectors) => vectors.of(utterance),
@@ -170,7 +170,7 @@ pub struct Streams(BTreeMap<String, DataStream>);
 
 impl Streams {
     /// The stream of that name.
-    pub fn get(&self, name: &str) -> Option<&DataStream> {
+    pub(crate) fn get(&self, name: &str) -> Option<&DataStream> {
         self.0.get(name)
     }
 
@@ -185,7 +185,7 @@ impl Streams {
     }
 
     /// Frames of that name.
-    pub fn frames(&self, name: &str) -> Option<&Frames> {
+    pub(crate) fn frames(&self, name: &str) -> Option<&Frames> {
         match self.get(name)? {
             DataStream::Frames(frames) => Some(frames),
             _ => None,
@@ -193,7 +193,7 @@ impl Streams {
     }
 
     /// Tokens of that name.
-    pub fn tokens(&self, name: &str) -> Option<&TokenLists> {
+    pub(crate) fn tokens(&self, name: &str) -> Option<&TokenLists> {
         match self.get(name)? {
             DataStream::Tokens(tokens) => Some(tokens),
             _ => None,
@@ -206,7 +206,7 @@ impl Streams {
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

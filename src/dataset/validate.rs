@@ -17,7 +17,7 @@ pub(super) struct Checks<'a> {
 
 impl Checks<'_> {
     /// Offsets that rise from 0 to `rows`.
-    pub fn offsets(&self, tensor: &str, offsets: &[i64], rows: usize) -> Result<Vec<usize>, DatasetError> {
+    pub(crate) fn offsets(&self, tensor: &str, offsets: &[i64], rows: usize) -> Result<Vec<usize>, DatasetError> {
         if offsets.len() != self.utterances.len() + 1 {
             let problem = format!("{} offsets for {} utterances, not one more", offsets.len(), self.utterances.len());
             return Err(self.invalid(tensor, None, problem, MAKE_AGAIN));
@@ -55,7 +55,7 @@ impl Checks<'_> {
 
     /// Labels that index `classes`.
     #[cfg(feature = "files")]
-    pub fn labels(&self, labels: &[i64], classes: &[String]) -> Result<Vec<u32>, DatasetError> {
+    pub(crate) fn labels(&self, labels: &[i64], classes: &[String]) -> Result<Vec<u32>, DatasetError> {
         if self.utterances.is_empty() {
             return Err(self.invalid("labels", None, "there are no utterances".into(), MAKE_AGAIN));
         }
@@ -73,7 +73,7 @@ impl Checks<'_> {
 
     /// Tokens that a 32-bit index holds; [`Checks::stream`] compares them with the table.
     #[cfg(feature = "files")]
-    pub fn tokens(&self, tensor: &str, tokens: &[i64]) -> Result<Vec<i32>, DatasetError> {
+    pub(crate) fn tokens(&self, tensor: &str, tokens: &[i64]) -> Result<Vec<i32>, DatasetError> {
         let narrow = |&token: &i64| i32::try_from(token).map_err(|_| format!("token {token} is not a row of a table"));
         let tokens: Result<Vec<i32>, String> = tokens.iter().map(narrow).collect();
         tokens.map_err(|problem| self.invalid(tensor, None, problem, MAKE_AGAIN))
@@ -81,12 +81,12 @@ impl Checks<'_> {
 
     /// A second stream under the name of one.
     #[cfg(feature = "files")]
-    pub fn twice(&self, tensor: &str) -> DatasetError {
+    pub(crate) fn twice(&self, tensor: &str) -> DatasetError {
         self.invalid(tensor, None, "its name has another stream already".into(), "give it a name of its own")
     }
 
     /// Numbers that are finite, and tokens that have a row in the word table; offsets have been checked.
-    pub fn stream(&self, name: &str, stream: &DataStream) -> Result<(), DatasetError> {
+    pub(crate) fn stream(&self, name: &str, stream: &DataStream) -> Result<(), DatasetError> {
         match stream {
             DataStream::Frames(frames) => self.frames(&format!("{name}.features"), frames),
             DataStream::Tokens(tokens) => self.token_lists(name, tokens),

@@ -22,13 +22,13 @@ use crate::report::{Confusion, Intervals};
 use crate::train::{Evaluation, Metrics};
 
 /// Name of the files, without their endings.
-pub const STEM: &str = "ablation";
+pub(crate) const STEM: &str = "ablation";
 
 /// A row of Table 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
-pub enum Row {
+pub(crate) enum Row {
     /// Cross and self modules in parallel, one layer each
     Full,
     /// Without the recording
@@ -51,11 +51,11 @@ pub enum Row {
 
 impl Row {
     /// All rows, in the paper's order.
-    pub const ALL: [Self; 9] =
+    pub(crate) const ALL: [Self; 9] =
         [Self::Full, Self::NoAudio, Self::NoText, Self::NoSelf, Self::NoCross, Self::CrossSelf, Self::SelfCross, Self::N2, Self::N3];
 
     /// On the command line and as the row's folder.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::NoAudio => "no_audio",
@@ -122,7 +122,7 @@ impl Row {
     ///
     /// # Errors
     /// [`ExperimentError::RowSetting`] where the settings choose a network of their own.
-    pub fn settings(self, base: &Settings) -> Result<Settings, ExperimentError> {
+    pub(crate) fn settings(self, base: &Settings) -> Result<Settings, ExperimentError> {
         let usual = Settings::default().model;
         if base.model.variant != usual.variant {
             return Err(ExperimentError::RowSetting { key: "model.variant" });
@@ -139,7 +139,7 @@ impl Row {
     ///
     /// # Errors
     /// Those of [`CrossValidation::open`].
-    pub fn open<'c>(
+    pub(crate) fn open<'c>(
         self,
         data: &'c Dataset,
         identity: &Identity,
@@ -163,7 +163,7 @@ impl fmt::Display for Row {
 ///
 /// # Errors
 /// A row that was begun with other data, folds or settings; a file that cannot be written.
-pub fn gather(
+pub(crate) fn gather(
     data: &Dataset,
     identity: &Identity,
     base: &Config,

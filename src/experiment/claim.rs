@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use fs4::{FileExt, TryLockError};
 
 /// The lock's name in the folder that is claimed.
-pub const FILE: &str = ".lock";
+pub(crate) const FILE: &str = ".lock";
 
 /// A folder that is this process' own until the claim is dropped.
-pub struct Claim {
+pub(crate) struct Claim {
     path: PathBuf,
     _file: File,
 }
@@ -23,7 +23,7 @@ impl Claim {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn take(folder: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn take(folder: &Path) -> io::Result<Option<Self>> {
         let (path, file) = open(folder)?;
         match FileExt::try_lock(&file) {
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -35,7 +35,7 @@ impl Claim {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn wait(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn wait(folder: &Path) -> io::Result<Self> {
         let (path, file) = open(folder)?;
         let _no_locks_here = FileExt::lock(&file);
         Ok(Self { path, _file: file })
@@ -43,7 +43,7 @@ impl Claim {
 
     /// Ends the claim on a folder whose work is done, and removes its file: whoever claims it next looks first whether
     /// the work is done, so two who hold different files of that name do no harm.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         let _stays_otherwise = fs::remove_file(&self.path);
     }
 }

@@ -106,7 +106,7 @@ impl<'c> CrossValidation<'c> {
     ///
     /// # Errors
     /// Those of the training.
-    pub async fn rehearse<B: Backend>(&self, backend: &B) -> Result<(), TrainError> {
+    pub(crate) async fn rehearse<B: Backend>(&self, backend: &B) -> Result<(), TrainError> {
         rehearse(backend, &self.config.settings, &self.folds.dataset(self.data, 1)).await
     }
 
@@ -174,7 +174,7 @@ impl<'c> CrossValidation<'c> {
 ///
 /// # Errors
 /// [`ExperimentError::NoSuchFold`]
-pub fn check_fold(fold: Option<usize>, folds: &Folds) -> Result<(), ExperimentError> {
+pub(crate) fn check_fold(fold: Option<usize>, folds: &Folds) -> Result<(), ExperimentError> {
     match fold {
         Some(fold) if !(1..=folds.count()).contains(&fold) => Err(ExperimentError::NoSuchFold { fold, folds: folds.count() }),
         _ => Ok(()),

@@ -18,9 +18,9 @@ use crate::train::metrics::Tally;
 use crate::train::{Evaluation, Metrics};
 
 /// Name of the files, without their endings.
-pub const STEM: &str = "crossval";
+pub(crate) const STEM: &str = "crossval";
 /// Name of the table that holds the confusion matrix.
-pub const CONFUSION: &str = "confusion";
+pub(crate) const CONFUSION: &str = "confusion";
 
 /// The folds that are done.
 pub struct Gathered {
@@ -59,7 +59,7 @@ impl Gathered {
     ///
     /// # Errors
     /// Those of [`CrossValidation::result`], or a file that cannot be written.
-    pub fn write(of: &CrossValidation<'_>) -> Result<Option<Self>, ExperimentError> {
+    pub(crate) fn write(of: &CrossValidation<'_>) -> Result<Option<Self>, ExperimentError> {
         let _turn = Claim::wait(&of.folder).map_err(|source| ExperimentError::Write { path: of.folder.clone(), source })?;
         let gathered = Self::read(of)?;
         if gathered.results.is_empty() {
@@ -99,7 +99,7 @@ impl Gathered {
     }
 
     /// The run folders of the folds that are done, below the experiment's.
-    pub fn folders(&self, folder: &Path) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self, folder: &Path) -> Vec<PathBuf> {
         self.results.iter().map(|(fold, _)| fold_folder(folder, *fold)).collect()
     }
 
@@ -116,7 +116,7 @@ impl Gathered {
     }
 
     /// How the folds were made, in words.
-    pub fn method(&self) -> String {
+    pub(crate) fn method(&self) -> String {
         let Self { folds, by, seed, .. } = self;
         format!("{folds} folds by {by}, seed {seed}")
     }
@@ -126,12 +126,12 @@ impl Gathered {
     }
 
     /// The pooled confusion matrix, to be drawn.
-    pub fn confusion(&self, title: &str) -> Confusion {
+    pub(crate) fn confusion(&self, title: &str) -> Confusion {
         (title.into(), self.classes.clone(), self.pooled().confusion)
     }
 
     /// The summary as `crossval.*`.
-    pub fn tables(&self) -> Results {
+    pub(crate) fn tables(&self) -> Results {
         let pooled = self.pooled();
         let columns = [("wa", "WA"), ("ua", "UA"), ("weighted_f1", "weighted F1")].map(|(key, title)| Column::shown(key, title));
         let with = |first: &[(&str, &str)], last: &[(&str, &str)]| {

@@ -1,9 +1,9 @@
 //! Experiments of many runs: cross-validation over folds, the ablations of the paper's Table 3, their statistics and tables.
 //!
-//! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
-//! there; [`ablate`] does so for every row of Table 3 into `DIR/ROW/fold-K`. Folds are counted from 1.
+//! `folds` divides a data set, `crossval` trains a run for each fold into `DIR/fold-K` and `gather` sums up what is
+//! there; `ablate` does so for every row of Table 3 into `DIR/ROW/fold-K`. Folds are counted from 1.
 
-pub mod ablate;
+pub(crate) mod ablate;
 mod claim;
 pub mod crossval;
 pub mod folds;
@@ -11,7 +11,7 @@ pub mod gather;
 mod page;
 pub mod spec;
 pub mod statistics;
-pub mod table;
+pub(crate) mod table;
 
 use std::path::PathBuf;
 

@@ -18,7 +18,7 @@ use crate::config::{Config, Execution, Settings};
 use crate::dataset::Dataset;
 
 /// The file's name.
-pub const FILE: &str = "folds.json";
+pub(crate) const FILE: &str = "folds.json";
 
 /// What the file's `format` must say.
 const FORMAT: &str = "mcsan-folds/1";
@@ -42,7 +42,7 @@ struct Part {
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Spec {
+pub(crate) struct Spec {
     format: String,
     by: By,
     seed: u64,
@@ -63,14 +63,14 @@ fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D
 
 impl Identity {
     /// Of a data set.
-    pub fn of(data: &Dataset) -> Self {
+    pub(crate) fn of(data: &Dataset) -> Self {
         Self { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint() }
     }
 }
 
 impl Spec {
     /// What a cross-validation is.
-    pub fn of(data: &Dataset, identity: &Identity, settings: &Settings, folds: &Folds) -> Self {
+    pub(crate) fn of(data: &Dataset, identity: &Identity, settings: &Settings, folds: &Folds) -> Self {
         let ids = |fold| folds.test(fold).iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
         let part = |fold| Part { fold, groups: folds.groups(fold).to_vec(), test: ids(fold) };
         Self {
@@ -87,7 +87,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`ExperimentError::Folder`], naming the first thing that differs.
-    pub fn agree(&self, folder: &Path) -> Result<(), ExperimentError> {
+    pub(crate) fn agree(&self, folder: &Path) -> Result<(), ExperimentError> {
         let path = folder.join(FILE);
         // In this order: another process writes the file before it makes the first folder.
         let has_folds = (1..=self.folds.len()).any(|fold| fold_folder(folder, fold).exists());
@@ -143,12 +143,12 @@ impl Spec {
 }
 
 /// The folder of a fold's run.
-pub fn fold_folder(folder: &Path, fold: usize) -> std::path::PathBuf {
+pub(crate) fn fold_folder(folder: &Path, fold: usize) -> std::path::PathBuf {
     folder.join(format!("fold-{fold}"))
 }
 
 /// The first setting in which two runs differ.
-pub fn settings_difference(there: &Settings, here: &Settings) -> Option<String> {
+pub(crate) fn settings_difference(there: &Settings, here: &Settings) -> Option<String> {
     let (key, there, now) = there.differences(here).into_iter().next()?;
     Some(format!("{} is {there} there and {now} now", key.name))
 }

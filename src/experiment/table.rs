@@ -16,7 +16,7 @@ use crate::dataset::replace_file;
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
+pub(crate) enum Cell {
     /// Nothing is known.
     Empty,
     Text(String),
@@ -30,7 +30,7 @@ pub enum Cell {
 
 /// A column.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub(crate) struct Column {
     /// In CSV and JSON.
     pub key: String,
     /// In Markdown and LaTeX; `None` keeps it out of them.
@@ -39,7 +39,7 @@ pub struct Column {
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ResultTable {
+pub(crate) struct ResultTable {
     pub title: String,
     pub columns: Vec<Column>,
     /// A cell for each column.
@@ -93,19 +93,19 @@ impl Cell {
 
 impl Column {
     /// A column that is shown under `title`.
-    pub fn shown(key: &str, title: &str) -> Self {
+    pub(crate) fn shown(key: &str, title: &str) -> Self {
         Self { key: key.into(), title: Some(title.into()) }
     }
 
     /// A column of CSV and JSON alone.
-    pub fn kept(key: &str) -> Self {
+    pub(crate) fn kept(key: &str) -> Self {
         Self { key: key.into(), title: None }
     }
 }
 
 impl ResultTable {
     /// A table without rows.
-    pub fn new(title: impl Into<String>, columns: Vec<Column>) -> Self {
+    pub(crate) fn new(title: impl Into<String>, columns: Vec<Column>) -> Self {
         Self { title: title.into(), columns, ..Self::default() }
     }
 
@@ -117,14 +117,14 @@ impl ResultTable {
     }
 
     /// The shown columns' titles, and every row as it is shown.
-    pub fn shown(&self) -> (Vec<String>, Vec<Vec<String>>) {
+    pub(crate) fn shown(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let visible = self.visible();
         let row = |row: &Vec<Cell>| visible.iter().map(|&(place, ..)| row[place].shown(" ± ", "< ")).collect();
         (visible.iter().map(|(_, title, _)| title.to_string()).collect(), self.rows.iter().map(row).collect())
     }
 
     /// As Markdown, its columns padded so that it reads well in a terminal.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let escape = |text: String| text.replace('|', "\\|").replace('\n', " ");
         let visible = self.visible();
         let (header, rows) = self.shown();
@@ -152,7 +152,7 @@ impl ResultTable {
     }
 
     /// As a LaTeX `table`.
-    pub fn latex(&self) -> String {
+    pub(crate) fn latex(&self) -> String {
         let visible = self.visible();
         let alignment: String = visible.iter().map(|&(.., left)| if left { 'l' } else { 'r' }).collect();
         let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
@@ -172,7 +172,7 @@ impl ResultTable {
     }
 
     /// As CSV, all digits.
-    pub fn csv(&self) -> String {
+    pub(crate) fn csv(&self) -> String {
         let spread = |place: usize| self.rows.iter().any(|row| matches!(row[place], Cell::Spread(_)));
         let spreads: Vec<bool> = (0..self.columns.len()).map(spread).collect();
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -205,7 +205,7 @@ impl ResultTable {
     }
 
     /// Its rows as JSON objects.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let object = |row: &Vec<Cell>| {
             let cells = self.columns.iter().zip(row).map(|(column, cell)| (column.key.clone(), cell.json()));
             Value::Object(cells.collect::<Map<_, _>>())
@@ -215,7 +215,7 @@ impl ResultTable {
 }
 
 /// Text with the characters that LaTeX would take for commands escaped.
-pub fn escape_latex(text: &str) -> String {
+pub(crate) fn escape_latex(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {
         match character {
@@ -234,14 +234,14 @@ pub fn escape_latex(text: &str) -> String {
 }
 
 /// What an experiment says: a JSON document, and tables by name; the first has none.
-pub struct Results {
+pub(crate) struct Results {
     pub document: Value,
     pub tables: Vec<(&'static str, ResultTable)>,
 }
 
 impl Results {
     /// All tables.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         self.tables.iter().map(|(_, table)| table.markdown()).collect::<Vec<_>>().join("\n")
     }
 
@@ -249,7 +249,7 @@ impl Results {
     ///
     /// # Errors
     /// [`ExperimentError::Write`]; each file is whole or as it was.
-    pub fn write(&self, folder: &Path, stem: &str) -> Result<(), ExperimentError> {
+    pub(crate) fn write(&self, folder: &Path, stem: &str) -> Result<(), ExperimentError> {
         let latex = self.tables.iter().map(|(_, table)| table.latex()).collect::<Vec<_>>().join("\n");
         let mut files = vec![
             (format!("{stem}.json"), format!("{:#}\n", self.document)),

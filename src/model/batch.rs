@@ -51,7 +51,7 @@ pub struct VectorInput<B: Backend> {
 
 impl<B: Backend> Batch<B> {
     /// Uploads a batch; `vectors` has the frozen word vectors of each stream of tokens on the device.
-    pub fn upload(backend: &B, host: &HostBatch, vectors: &BTreeMap<&'static str, B::Tensor>) -> Self {
+    pub(crate) fn upload(backend: &B, host: &HostBatch, vectors: &BTreeMap<&'static str, B::Tensor>) -> Self {
         let input = |(&name, stream): (&&'static str, &HostStream)| {
             let input = match stream {
                 HostStream::Frames(frames) => BatchStream::Frames(FrameInput::upload(backend, frames)),
@@ -101,7 +101,7 @@ impl<B: Backend> Batch<B> {
 
     /// Says that this is a part of a batch and comes after utterances with so many rows of each stream: it then draws the random
     /// numbers that it would in the whole.
-    pub fn follow(&mut self, sequences: usize, rows_before: impl Fn(&str) -> Vec<usize>) {
+    pub(crate) fn follow(&mut self, sequences: usize, rows_before: impl Fn(&str) -> Vec<usize>) {
         for (name, stream) in &mut self.streams {
             let layouts: Vec<&mut Ragged<B>> = match stream {
                 BatchStream::Frames(frames) => frames.rows.iter_mut().collect(),
@@ -163,7 +163,7 @@ impl<B: Backend> VectorInput<B> {
 }
 
 /// Layouts of sequences before, between and after `pools` pools.
-pub fn pooled_rows<B: Backend>(backend: &B, lengths: &[u32], pools: u32) -> Vec<Ragged<B>> {
+pub(crate) fn pooled_rows<B: Backend>(backend: &B, lengths: &[u32], pools: u32) -> Vec<Ragged<B>> {
     let mut layouts = vec![Ragged::new(backend, lengths)];
     for pool in 0..pools as usize {
         layouts.push(layouts[pool].pooled(backend, POOL));

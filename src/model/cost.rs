@@ -1,7 +1,7 @@
 //! What a model costs: parameters and arithmetic of each module, counted by running the model on a backend without numbers.
 //!
 //! Counted are matrix products, a multiplication with its addition as two FLOP, as the operations state them
-//! ([`crate::backend::Work::products`]): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
+//! (`crate::backend::Work::products`): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
 
 use super::batch::{BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 use super::layers::Pass;
@@ -26,7 +26,7 @@ pub struct ModuleCost {
 }
 
 /// Costs of the modules that a model has, for an utterance of so many acoustic frames and tokens.
-pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
+pub(crate) fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
     let model = super::build::<Counting>(settings, dimensions);
     let mut modules: Vec<ModuleCost> = Vec::new();
     for parameter in model.parameters() {

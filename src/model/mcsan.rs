@@ -13,7 +13,7 @@ use crate::tape::Var;
 
 /// MCSAN: encoders, cross and self modules, classifier.
 #[derive(Debug, Clone)]
-pub struct Mcsan {
+pub(crate) struct Mcsan {
     parameters: Parameters,
     variant: ModelVariant,
     audio: Option<AudioEncoder>,
@@ -55,7 +55,7 @@ struct Pair<'a, B: Backend> {
 
 impl Mcsan {
     /// Lays out the parameters of a variant; it has none of modules that it does not use.
-    pub fn new(settings: &ModelSettings, dimensions: &Dimensions) -> Self {
+    pub(crate) fn new(settings: &ModelSettings, dimensions: &Dimensions) -> Self {
         let mut parameters = Parameters::default();
         let width = settings.hidden;
         let sizes = AttentionSizes {
@@ -245,17 +245,17 @@ impl ModelVariant {
     }
 
     /// Whether it has the cross module.
-    pub fn has_cross(self) -> bool {
+    pub(crate) fn has_cross(self) -> bool {
         !matches!(self, Self::NoAudio | Self::NoText | Self::NoCross)
     }
 
     /// Whether it has self modules.
-    pub fn has_self(self) -> bool {
+    pub(crate) fn has_self(self) -> bool {
         self != Self::NoSelf
     }
 
     /// How many sequences are pooled for the classifier.
-    pub fn pooled(self) -> usize {
+    pub(crate) fn pooled(self) -> usize {
         match self {
             Self::Full => 4,
             Self::NoAudio | Self::NoText => 1,

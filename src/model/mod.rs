@@ -1,6 +1,6 @@
 //! The network: parameters, layers, and a page for each system.
 //!
-//! A system is a type that lays its parameters out in its constructor and implements [`Model`]; [`build`] registers it with
+//! A system is a type that lays its parameters out in its constructor and implements [`Model`]; `build` registers it with
 //! a line. Nothing else names it: a [`Network`] holds any model, on any backend.
 
 pub mod batch;
@@ -36,7 +36,7 @@ pub trait Model<B: Backend> {
 }
 
 /// The model that the settings describe, for data of these dimensions: the register of the systems.
-pub fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
+pub(crate) fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
     Box::new(mcsan::Mcsan::new(settings, dimensions))
 }
 

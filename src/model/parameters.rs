@@ -1,7 +1,7 @@
 //! All parameters in one buffer: where each lies, what it is called, how it starts.
 //!
 //! A *block* is what a kernel reads as one matrix; it holds one PyTorch parameter or, for the LSTM, the same one of both
-//! directions. Blocks start at multiples of [`SLICE_ALIGNMENT`]; the gaps stay zero under every optimiser.
+//! directions. Blocks start at multiples of `SLICE_ALIGNMENT`; the gaps stay zero under every optimiser.
 
 use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT, Sink, Write};
 use crate::base::hash::fnv1a;
@@ -41,7 +41,7 @@ impl Parameter {
     }
 
     /// Starting values from a seed; they depend on the name, not on what other parameters the model has.
-    pub fn initial_values(&self, seed: u64) -> Vec<f32> {
+    pub(crate) fn initial_values(&self, seed: u64) -> Vec<f32> {
         let stream = Stream { seed, stream: fnv1a(self.name.as_bytes()) };
         let count = self.len() as u64;
         match self.initial {
@@ -72,7 +72,7 @@ impl Parameters {
     }
 
     /// Adds a block of several parameters of the same shape, one after the other.
-    pub fn add_joined<const N: usize>(&mut self, names: [String; N], shape: &[usize], initial: Initial) -> Block {
+    pub(crate) fn add_joined<const N: usize>(&mut self, names: [String; N], shape: &[usize], initial: Initial) -> Block {
         let start = self.len.next_multiple_of(SLICE_ALIGNMENT);
         let count: usize = shape.iter().product();
         self.len = start + N * count;
@@ -124,7 +124,13 @@ impl Parameters {
     }
 
     /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
-    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> BoundParameters<B> {
+    pub(crate) fn bind<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        values: &B::Tensor,
+        gradients: &B::Tensor,
+        write: Write,
+    ) -> BoundParameters<B> {
         let bind = |&(start, shape): &(usize, [usize; 2])| {
             tape.parameter(values.slice(start, shape), Sink { tensor: gradients.slice(start, shape), write })
         };
@@ -132,7 +138,7 @@ impl Parameters {
     }
 
     /// Puts all blocks on a tape that wants no gradients.
-    pub fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> BoundParameters<B> {
+    pub(crate) fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> BoundParameters<B> {
         BoundParameters(self.blocks.iter().map(|&(start, shape)| tape.constant(values.slice(start, shape))).collect())
     }
 }

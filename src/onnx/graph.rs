@@ -19,26 +19,26 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub fn input(&mut self, name: &str, element: Element, shape: &[Size]) -> Value {
+    pub(crate) fn input(&mut self, name: &str, element: Element, shape: &[Size]) -> Value {
         self.inputs.push(value(name, element, shape));
         Value(name.into())
     }
 
     /// Makes `source` the graph's output `name`.
-    pub fn output(&mut self, name: &str, source: &Value, shape: &[Size]) {
+    pub(crate) fn output(&mut self, name: &str, source: &Value, shape: &[Size]) {
         self.nodes.push(node("Identity", &[&source.0], name, &[]));
         self.outputs.push(value(name, Element::Float, shape));
     }
 
-    pub fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Value {
+    pub(crate) fn floats(&mut self, name: &str, shape: &[usize], values: &[f32]) -> Value {
         self.constant(name, Element::Float, shape, bytemuck::cast_slice(values))
     }
 
-    pub fn integers(&mut self, name: &str, values: &[i64]) -> Value {
+    pub(crate) fn integers(&mut self, name: &str, values: &[i64]) -> Value {
         self.constant(name, Element::Int64, &[values.len()], bytemuck::cast_slice(values))
     }
 
-    pub fn integer(&mut self, name: &str, value: i64) -> Value {
+    pub(crate) fn integer(&mut self, name: &str, value: i64) -> Value {
         self.constant(name, Element::Int64, &[], bytemuck::cast_slice(&[value]))
     }
 
@@ -51,7 +51,7 @@ impl Graph {
     }
 
     /// Adds an operation; its result is named after it and its place.
-    pub fn add(&mut self, operation: &str, inputs: &[&Value], attributes: &[Attribute]) -> Value {
+    pub(crate) fn add(&mut self, operation: &str, inputs: &[&Value], attributes: &[Attribute]) -> Value {
         let output = format!("{operation}_{}", self.nodes.len());
         let inputs: Vec<&str> = inputs.iter().map(|input| input.0.as_str()).collect();
         self.nodes.push(node(operation, &inputs, &output, attributes));
@@ -59,7 +59,7 @@ impl Graph {
     }
 
     /// `GraphProto`.
-    pub fn message(self, name: &str) -> Message {
+    pub(crate) fn message(self, name: &str) -> Message {
         let named = Message::default().messages(1, self.nodes).text(2, name).messages(5, self.constants);
         named.messages(11, self.inputs).messages(12, self.outputs)
     }

@@ -8,39 +8,39 @@
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    pub fn integer(mut self, field: u32, value: i64) -> Self {
+    pub(crate) fn integer(mut self, field: u32, value: i64) -> Self {
         self.key(field, 0);
         self.varint(value as u64);
         self
     }
 
-    pub fn float(mut self, field: u32, value: f32) -> Self {
+    pub(crate) fn float(mut self, field: u32, value: f32) -> Self {
         self.key(field, 5);
         self.0.extend(value.to_le_bytes());
         self
     }
 
-    pub fn bytes(mut self, field: u32, bytes: &[u8]) -> Self {
+    pub(crate) fn bytes(mut self, field: u32, bytes: &[u8]) -> Self {
         self.key(field, 2);
         self.varint(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
         self
     }
 
-    pub fn text(self, field: u32, text: &str) -> Self {
+    pub(crate) fn text(self, field: u32, text: &str) -> Self {
         self.bytes(field, text.as_bytes())
     }
 
-    pub fn message(self, field: u32, message: Message) -> Self {
+    pub(crate) fn message(self, field: u32, message: Message) -> Self {
         self.bytes(field, &message.0)
     }
 
     /// A field that occurs once for each message.
-    pub fn messages(self, field: u32, messages: impl IntoIterator<Item = Message>) -> Self {
+    pub(crate) fn messages(self, field: u32, messages: impl IntoIterator<Item = Message>) -> Self {
         messages.into_iter().fold(self, |own, message| own.message(field, message))
     }
 
-    pub fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Which end of a text stands at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
+pub(crate) enum Anchor {
     /// Its beginning.
     Start,
     /// The middle between both.
@@ -15,7 +15,7 @@ pub enum Anchor {
 
 impl Anchor {
     /// As SVG calls it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Middle => "middle",
@@ -31,7 +31,7 @@ pub(crate) struct Svg(String);
 const FONTS: &str = "Hack, 'DejaVu Sans Mono', Menlo, Consolas, monospace";
 
 impl Svg {
-    pub fn new(width: f64, height: f64, paper: &str) -> Self {
+    pub(crate) fn new(width: f64, height: f64, paper: &str) -> Self {
         let mut svg = Self(format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
              font-family=\"{FONTS}\">\n"
@@ -40,12 +40,12 @@ impl Svg {
         svg
     }
 
-    pub fn rectangle(&mut self, [x, y, width, height]: [f64; 4], fill: &str) {
+    pub(crate) fn rectangle(&mut self, [x, y, width, height]: [f64; 4], fill: &str) {
         self.put(format_args!("<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{width:.2}\" height=\"{height:.2}\" fill=\"{fill}\"/>"));
     }
 
     /// Rectangles `[x, y, width, height]` of one colour; neighbours meet without a seam.
-    pub fn cells(&mut self, cells: &[[f64; 4]], fill: &str) {
+    pub(crate) fn cells(&mut self, cells: &[[f64; 4]], fill: &str) {
         if cells.is_empty() {
             return;
         }
@@ -54,20 +54,20 @@ impl Svg {
         self.put(format_args!("<path shape-rendering=\"crispEdges\" fill=\"{fill}\" d=\"{paths}\"/>"));
     }
 
-    pub fn line(&mut self, [x1, y1, x2, y2]: [f64; 4], stroke: &str) {
+    pub(crate) fn line(&mut self, [x1, y1, x2, y2]: [f64; 4], stroke: &str) {
         self.put(format_args!("<line x1=\"{x1:.2}\" y1=\"{y1:.2}\" x2=\"{x2:.2}\" y2=\"{y2:.2}\" stroke=\"{stroke}\"/>"));
     }
 
-    pub fn circle(&mut self, [x, y]: [f64; 2], radius: f64, fill: &str) {
+    pub(crate) fn circle(&mut self, [x, y]: [f64; 2], radius: f64, fill: &str) {
         self.put(format_args!("<circle cx=\"{x:.2}\" cy=\"{y:.2}\" r=\"{radius:.2}\" fill=\"{fill}\"/>"));
     }
 
-    pub fn polygon(&mut self, points: &[[f64; 2]], fill: &str) {
+    pub(crate) fn polygon(&mut self, points: &[[f64; 2]], fill: &str) {
         let points: Vec<String> = points.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
         self.put(format_args!("<polygon points=\"{}\" fill=\"{fill}\"/>", points.join(" ")));
     }
 
-    pub fn text(&mut self, [x, y]: [f64; 2], size: f64, fill: &str, anchor: Anchor, text: &str) {
+    pub(crate) fn text(&mut self, [x, y]: [f64; 2], size: f64, fill: &str, anchor: Anchor, text: &str) {
         let (anchor, text) = (anchor.name(), escape(text));
         self.put(format_args!(
             "<text x=\"{x:.2}\" y=\"{y:.2}\" font-size=\"{size:.1}\" fill=\"{fill}\" text-anchor=\"{anchor}\">{text}</text>"
@@ -79,7 +79,7 @@ impl Svg {
         let _ = writeln!(self.0, "{shape}");
     }
 
-    pub fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.0.push_str("</svg>\n");
         self.0
     }

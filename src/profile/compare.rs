@@ -6,7 +6,7 @@ use super::report::{KernelRow, ProfileReport, Quantiles};
 
 /// A kernel, or the step as a whole, then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     pub name: String,
     /// Milliseconds in a step; none where it did not run.
     pub base_ms: Option<f64>,
@@ -18,7 +18,7 @@ pub struct Change {
 }
 
 /// The step, then every kernel of either profile, by its larger time.
-pub fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
+pub(crate) fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
     let spread = |report: &ProfileReport, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
     let gone = base.kernels.iter().filter(|row| spread(now, &row.name).is_none());
     let name = |row: &KernelRow| row.name.clone();
@@ -46,7 +46,7 @@ impl Change {
     }
 
     /// In one line.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let time = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.3}"));
         let verdict = match (self.ratio, self.within_spread) {
             (None, _) => if self.ms.is_some() { "new" } else { "gone" }.into(),

@@ -31,7 +31,7 @@ pub trait Profiled: Backend {
 }
 
 /// Numbers of a copy: 128 MiB, more than caches hold.
-pub const COPIED: usize = 1 << 25;
+pub(crate) const COPIED: usize = 1 << 25;
 
 /// By the caller's clock: each call once, whatever `timing` says.
 impl Profiled for Cpu<f32> {
@@ -99,41 +99,41 @@ pub struct Plan {
 }
 
 /// Runs of a dispatch that is timed by the wall clock.
-pub const REPEATS: u32 = 5;
+pub(crate) const REPEATS: u32 = 5;
 
 /// The wall clock, and what the host did when: spans in nanoseconds since it was made.
 #[derive(Clone)]
-pub struct Stopwatch {
+pub(crate) struct Stopwatch {
     zero: Instant,
     phases: Rc<RefCell<Vec<Phase>>>,
 }
 
 /// Something that the host did.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Phase {
+pub(crate) struct Phase {
     pub name: &'static str,
     pub span: [f64; 2],
 }
 
 impl Stopwatch {
     /// A clock that starts now, with nothing done yet.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { zero: Instant::now(), phases: Rc::default() }
     }
 
     /// Nanoseconds so far.
-    pub fn now(&self) -> f64 {
+    pub(crate) fn now(&self) -> f64 {
         self.zero.elapsed().as_nanos() as f64
     }
 
     /// The same, for a backend.
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         let zero = self.zero;
         Box::new(move || zero.elapsed().as_nanos() as f64)
     }
 
     /// Does something and keeps how long it took.
-    pub fn time<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn time<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
         let begin = self.now();
         let result = work();
         self.phases.borrow_mut().push(Phase { name, span: [begin, self.now()] });
@@ -141,7 +141,7 @@ impl Stopwatch {
     }
 
     /// Waits for something and keeps how long it took.
-    pub async fn wait<T>(&self, name: &'static str, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn wait<T>(&self, name: &'static str, work: impl Future<Output = T>) -> T {
         let begin = self.now();
         let result = work.await;
         self.phases.borrow_mut().push(Phase { name, span: [begin, self.now()] });
@@ -150,7 +150,7 @@ impl Stopwatch {
 }
 
 /// One step with its kernels timed.
-pub struct ProfiledStep {
+pub(crate) struct ProfiledStep {
     /// Nanoseconds.
     pub wall: f64,
     pub phases: Vec<Phase>,
@@ -158,7 +158,7 @@ pub struct ProfiledStep {
 }
 
 /// All steps.
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// Nanoseconds of the very first step, which compiles the shaders and finds the memory.
     pub first: f64,
     /// Nanoseconds of each step that nobody looked into.
@@ -174,7 +174,7 @@ pub struct Measurement {
 ///
 /// # Errors
 /// Those of the work and of the device.
-pub async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
+pub(crate) async fn measure<B: Profiled, E: From<crate::backend::BackendError>>(
     backend: &B,
     plan: Plan,
     mut work: impl AsyncFnMut(&Stopwatch) -> std::result::Result<(), E>,

@@ -8,7 +8,7 @@ use crate::backend::{Execution, Result};
 
 /// The two roofs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Peaks {
+pub(crate) struct Peaks {
     /// Of float32.
     pub gflops: f64,
     pub gbytes_per_s: f64,
@@ -17,14 +17,14 @@ pub struct Peaks {
 /// What bounds a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bound {
+pub(crate) enum Bound {
     Compute,
     Memory,
 }
 
 impl Peaks {
     /// Nanoseconds that arithmetic and traffic take at best. A FLOP a nanosecond is a GFLOP/s.
-    pub fn floors(&self, flop: f64, bytes: f64) -> [f64; 2] {
+    pub(crate) fn floors(&self, flop: f64, bytes: f64) -> [f64; 2] {
         [flop / self.gflops, bytes / self.gbytes_per_s]
     }
 }
@@ -39,7 +39,7 @@ const MOST_ROUNDS: u32 = 1 << 14;
 ///
 /// # Errors
 /// Whatever went wrong on the device.
-pub async fn measure_peaks<B: Profiled>(backend: &B, timing: Timing, watch: &Stopwatch) -> Result<Peaks> {
+pub(crate) async fn measure_peaks<B: Profiled>(backend: &B, timing: Timing, watch: &Stopwatch) -> Result<Peaks> {
     let mut rounds = 16;
     let arithmetic = loop {
         let fastest = fastest(backend, timing, watch, &|| backend.record_arithmetic(rounds)).await?;

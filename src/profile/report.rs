@@ -22,7 +22,7 @@ pub struct Quantiles {
 
 impl Quantiles {
     /// Of nanoseconds; quantiles between two of them are interpolated.
-    pub fn of(nanoseconds: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn of(nanoseconds: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = nanoseconds.into_iter().map(|time| time / 1e6).collect();
         sorted.sort_by(f64::total_cmp);
         let quantile = |share: f64| {
@@ -35,14 +35,14 @@ impl Quantiles {
     }
 
     /// Whether the middle halves of both overlap.
-    pub fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.q1 <= other.q3 && other.q1 <= self.q3
     }
 }
 
 /// Work, time and what they say of each other; of one dispatch or of several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Median over the steps of the time in one step.
     pub ms: f64,
     pub spread: Quantiles,
@@ -78,7 +78,7 @@ impl Figures {
 
 /// An entry point of a kernel: all its dispatches of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct KernelRow {
+pub(crate) struct KernelRow {
     /// `linear.forward`
     pub name: String,
     pub dispatches: usize,
@@ -90,7 +90,7 @@ pub struct KernelRow {
 
 /// One dispatch of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Dispatch {
+pub(crate) struct Dispatch {
     pub name: String,
     pub variant: Option<String>,
     pub grid: Option<[u32; 3]>,
@@ -102,7 +102,7 @@ pub struct Dispatch {
 
 /// A profile: its kernels, the slowest first, against the device's peaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProfileReport {
+pub(crate) struct ProfileReport {
     pub device: Value,
     /// What was done: `train`, `inference`, `prepare` or a kernel's name.
     pub what: String,
@@ -141,7 +141,7 @@ impl ProfileReport {
     ///
     /// # Errors
     /// [`ProfileError::UnequalSteps`].
-    pub fn new(
+    pub(crate) fn new(
         [what, on]: [String; 2],
         device: Value,
         warmup: usize,
@@ -218,7 +218,7 @@ fn compile_ms(measured: &Measurement, warmup: usize) -> Option<f64> {
 }
 
 /// `linear.forward`; a kernel's only entry point has the kernel's name.
-pub fn name(run: &Execution) -> String {
+pub(crate) fn name(run: &Execution) -> String {
     if run.kernel == run.entry { run.kernel.into() } else { format!("{}.{}", run.kernel, run.entry) }
 }
 
@@ -232,7 +232,7 @@ fn figures(steps: &[ProfiledStep], places: &[usize], peaks: &Peaks) -> Figures {
 }
 
 /// A product's sizes as `rows×inputs→outputs`, everything else by name; what is zero is off.
-pub fn sizes(sizes: &[(&'static str, u32)]) -> String {
+pub(crate) fn sizes(sizes: &[(&'static str, u32)]) -> String {
     const PRODUCT: [&str; 3] = ["rows", "inputs", "outputs"];
     let of = |name| sizes.iter().find(|(other, _)| *other == name).map(|&(_, size)| size);
     let (mut text, product) = match PRODUCT.map(of) {

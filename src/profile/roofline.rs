@@ -47,7 +47,7 @@ impl Axis {
 }
 
 /// The picture as SVG. A dot's area is the kernel's share of the time.
-pub fn roofline(report: &ProfileReport) -> String {
+pub(crate) fn roofline(report: &ProfileReport) -> String {
     let [left, top, right, bottom] = PLOT;
     let peaks = report.peaks;
     let ridge = peaks.gflops / peaks.gbytes_per_s;

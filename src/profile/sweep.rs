@@ -30,7 +30,7 @@ impl Size {
     const ALL: [Self; 3] = [Self::Batch, Self::Frames, Self::Words];
 
     /// As it is typed.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Batch => "batch",
             Self::Frames => "frames",
@@ -112,7 +112,7 @@ pub struct Line {
 
 impl Line {
     /// Through at least two points of different values, none of them zero high.
-    pub fn through(points: &[[f64; 2]]) -> Self {
+    pub(crate) fn through(points: &[[f64; 2]]) -> Self {
         let weighted = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|&[x, y]| of(x, y) / (y * y)).sum::<f64>();
         let weights = weighted(&|_, _| 1.0);
         let [x, y] = [weighted(&|x, _| x) / weights, weighted(&|_, y| y) / weights];
@@ -124,7 +124,7 @@ impl Line {
     }
 
     /// Its value.
-    pub fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         self.at_zero + self.each * value
     }
 }

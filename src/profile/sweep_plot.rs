@@ -23,7 +23,7 @@ struct Panel {
 }
 
 /// The picture as SVG: points with their quartiles, and the fitted line.
-pub fn sweep_plot(report: &SweepReport) -> String {
+pub(crate) fn sweep_plot(report: &SweepReport) -> String {
     let time = |point: &super::sweep::SweepPoint| [point.value as f64, point.step_ms.median, point.step_ms.q1, point.step_ms.q3];
     let mut panels = vec![Panel { axis: "ms a step", points: report.points.iter().map(time).collect(), line: report.milliseconds }];
     if let Some(line) = report.bytes {

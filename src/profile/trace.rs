@@ -13,7 +13,7 @@ const TRACKS: [(u32, &str); 3] = [(1, "host"), (2, "submissions"), (3, "device")
 /// All steps, in microseconds.
 ///
 /// The device's timestamps have a zero of their own; its first dispatch is put where the first submission begins.
-pub fn trace(measured: &Measurement) -> Value {
+pub(crate) fn trace(measured: &Measurement) -> Value {
     let track =
         |&(number, name): &(u32, &str)| json!({ "name": "thread_name", "ph": "M", "pid": 1, "tid": number, "args": { "name": name } });
     let mut events: Vec<Value> = TRACKS.iter().map(track).collect();

@@ -56,7 +56,7 @@ impl Remedied for ProfileError {
 
 impl ProfileError {
     /// As [`BackendError::smaller_batch_helps`].
-    pub fn smaller_batch_helps(&self) -> bool {
+    pub(crate) fn smaller_batch_helps(&self) -> bool {
         match self {
             Self::Backend(error) | Self::Train(TrainError::Backend(error)) => error.smaller_batch_helps(),
             _ => false,
@@ -65,7 +65,7 @@ impl ProfileError {
 }
 
 /// Settings under which a batch is of the shape, whatever they were.
-pub fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
+pub(crate) fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     settings.train.batch_size = shape.batch;
     settings.data.max_frames = settings.data.max_frames.max(shape.frames);
@@ -76,7 +76,7 @@ pub fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
 ///
 /// # Errors
 /// [`ProfileError`].
-pub async fn steps<B: Profiled>(
+pub(crate) async fn steps<B: Profiled>(
     backend: &B,
     plan: Plan,
     mode: Mode,
@@ -118,7 +118,7 @@ enum Step<'s, B: Backend> {
 ///
 /// # Errors
 /// [`ProfileError`].
-pub async fn front_end<B: Profiled>(backend: &B, plan: Plan, clips: &[Vec<f32>]) -> Result<Measurement, ProfileError> {
+pub(crate) async fn front_end<B: Profiled>(backend: &B, plan: Plan, clips: &[Vec<f32>]) -> Result<Measurement, ProfileError> {
     let tables = MfccTables::new(backend, &MfccSettings::default())?;
     measure(backend, plan, async |watch: &Stopwatch| {
         watch.wait("features", prepare::extract(backend, &tables, clips)).await?;
@@ -128,7 +128,7 @@ pub async fn front_end<B: Profiled>(backend: &B, plan: Plan, clips: &[Vec<f32>])
 }
 
 /// Noise of so many seconds, the same everywhere, as recordings of five seconds each.
-pub fn noise(seconds: f64) -> Vec<Vec<f32>> {
+pub(crate) fn noise(seconds: f64) -> Vec<Vec<f32>> {
     const CLIP: usize = 5 * SAMPLE_RATE as usize;
     let samples = ((seconds * f64::from(SAMPLE_RATE)) as usize).max(1);
     let clip = |(number, start): (usize, usize)| {
@@ -142,7 +142,7 @@ pub fn noise(seconds: f64) -> Vec<Vec<f32>> {
 ///
 /// # Errors
 /// Of the first that cannot be read.
-pub fn recordings(paths: &[PathBuf]) -> Result<Vec<Vec<f32>>, ProfileError> {
+pub(crate) fn recordings(paths: &[PathBuf]) -> Result<Vec<Vec<f32>>, ProfileError> {
     Ok(paths.iter().map(|path| decode(path)).collect::<Result<_, _>>()?)
 }
 
@@ -150,7 +150,7 @@ pub fn recordings(paths: &[PathBuf]) -> Result<Vec<Vec<f32>>, ProfileError> {
 ///
 /// # Errors
 /// [`ProfileError`].
-pub async fn kernel<B: Profiled>(backend: &B, plan: Plan, case: &Case) -> Result<Measurement, ProfileError> {
+pub(crate) async fn kernel<B: Profiled>(backend: &B, plan: Plan, case: &Case) -> Result<Measurement, ProfileError> {
     let work = case.prepare(backend);
     measure(backend, plan, async |watch: &Stopwatch| {
         let recorded = watch.time("record", &work);

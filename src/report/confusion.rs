@@ -9,7 +9,7 @@ use crate::picture::svg::Anchor;
 
 /// Steps of colour from none of a row to all of it, classes `h0` to `h20` of the style sheet; `i0` to `i20` are the colours
 /// of letters on them.
-pub const LEVELS: usize = 20;
+pub(crate) const LEVELS: usize = 20;
 
 /// Widest label.
 const LABEL: f64 = 130.0;
@@ -19,7 +19,7 @@ const ANGLE: f64 = 40.0;
 const SLOPE: (f64, f64) = (0.766, 0.643);
 
 /// Draws `counts[true class][predicted class]`.
-pub fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Drawing {
+pub(crate) fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Drawing {
     let labels = labels(classes);
     let widest = labels.iter().map(|label| text_width(label)).fold(0.0, f64::max);
     let largest = counts.iter().flatten().max().copied().unwrap_or(0);

@@ -65,7 +65,7 @@ const DOTS: usize = 40;
 
 impl Plot {
     /// Draws it, as wide as a column of the page.
-    pub fn draw(&self) -> Drawing {
+    pub(crate) fn draw(&self) -> Drawing {
         let legend = self.legend();
         let rows = legend.last().map_or(0, |&(_, row, _)| row + 1);
         // Rows above the area: the y axis' label, the legend, the word of the mark.

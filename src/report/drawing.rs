@@ -8,26 +8,26 @@ use std::fmt::Write;
 use crate::picture::svg::{self, Anchor};
 
 /// Width of a drawing that may be scaled, in its own units; a little more than a phone has.
-pub const WIDTH: f64 = 400.0;
+pub(crate) const WIDTH: f64 = 400.0;
 /// Height of letters, in the same units.
-pub const LETTERS: f64 = 13.0;
+pub(crate) const LETTERS: f64 = 13.0;
 /// Colours of series in the style sheet: `c0` to `c5`.
-pub const COLOURS: usize = 6;
+pub(crate) const COLOURS: usize = 6;
 
 /// Text as it may stand in HTML and in SVG there, in content and in attributes, whichever quotes they have.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     svg::escape(text).replace('\'', "&#39;")
 }
 
 /// A coordinate with at most one decimal: a tenth of a unit is below what a screen shows.
-pub fn coordinate(value: f64) -> String {
+pub(crate) fn coordinate(value: f64) -> String {
     let text = format!("{value:.1}");
     let short = text.strip_suffix(".0").unwrap_or(&text);
     if short == "-0" { "0".into() } else { short.into() }
 }
 
 /// About how wide a text is. The reader's font is not known, so this is on the wide side.
-pub fn text_width(text: &str) -> f64 {
+pub(crate) fn text_width(text: &str) -> f64 {
     let of_letter = |letter: char| match letter {
         'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | '.' | ',' | '\'' | ':' => 0.4,
         'm' | 'w' | 'M' | 'W' | '%' => 1.0,
@@ -39,7 +39,7 @@ pub fn text_width(text: &str) -> f64 {
 }
 
 /// A text cut with … to a width.
-pub fn shorten(text: &str, width: f64) -> String {
+pub(crate) fn shorten(text: &str, width: f64) -> String {
     if text_width(text) <= width {
         return text.into();
     }
@@ -56,7 +56,7 @@ pub fn shorten(text: &str, width: f64) -> String {
 
 /// An SVG drawing with its text alternative.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Drawing {
+pub(crate) struct Drawing {
     pub width: f64,
     pub height: f64,
     /// What it shows, in a few words.
@@ -68,29 +68,29 @@ pub struct Drawing {
 
 impl Drawing {
     /// Widest drawing that is scaled: a phone shows its letters some 10 pixels high.
-    pub const SCALED: f64 = 1.1 * WIDTH;
+    pub(crate) const SCALED: f64 = 1.1 * WIDTH;
 
-    pub fn new(width: f64, height: f64, title: &str) -> Self {
+    pub(crate) fn new(width: f64, height: f64, title: &str) -> Self {
         Self { width, height, title: title.into(), description: String::new(), body: String::new() }
     }
 
     /// Adds markup, whose texts must be escaped.
-    pub fn push(&mut self, markup: &str) {
+    pub(crate) fn push(&mut self, markup: &str) {
         self.body.push_str(markup);
     }
 
-    pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(coordinate);
         let _ = write!(self.body, r#"<line class="{class}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>"#);
     }
 
-    pub fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64) {
+    pub(crate) fn circle(&mut self, class: &str, centre: (f64, f64), radius: f64) {
         let [x, y, radius] = [centre.0, centre.1, radius].map(coordinate);
         let _ = write!(self.body, r#"<circle class="{class}" cx="{x}" cy="{y}" r="{radius}"/>"#);
     }
 
     /// A line through points; it breaks where a value is not finite, and a point alone becomes a dot.
-    pub fn curve(&mut self, class: &str, points: &[(f64, f64)]) {
+    pub(crate) fn curve(&mut self, class: &str, points: &[(f64, f64)]) {
         let mut path = String::new();
         for run in points.split(|(x, y)| !(x.is_finite() && y.is_finite())).filter(|run| !run.is_empty()) {
             if let [alone] = run {
@@ -109,12 +109,12 @@ impl Drawing {
 
     /// A text whose base line begins, has its middle or ends at a point. `dir=auto` of HTML does not reach into SVG;
     /// bidirectional text is laid out by the letters themselves.
-    pub fn text(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), text: &str) {
+    pub(crate) fn text(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), text: &str) {
         self.rotated(class, anchor, (x, y), 0.0, text);
     }
 
     /// As [`Drawing::text`], turned about its point by an angle in degrees.
-    pub fn rotated(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), angle: f64, text: &str) {
+    pub(crate) fn rotated(&mut self, class: &str, anchor: Anchor, (x, y): (f64, f64), angle: f64, text: &str) {
         let [x, y, angle] = [x, y, angle].map(coordinate);
         let turned = if angle == "0" { String::new() } else { format!(r#" transform="rotate({angle} {x} {y})""#) };
         let anchor = if anchor == Anchor::Start { String::new() } else { format!(r#" text-anchor="{}""#, anchor.name()) };
@@ -124,7 +124,7 @@ impl Drawing {
 
     /// The element; `id` must be its own on the page. Up to [`Drawing::SCALED`] it grows and shrinks with its column; a wider one
     /// keeps its size and is scrolled.
-    pub fn svg(&self, id: &str) -> String {
+    pub(crate) fn svg(&self, id: &str) -> String {
         let [width, height] = [self.width, self.height].map(coordinate);
         let class = if self.width <= Self::SCALED { "plot" } else { "plot large" };
         format!(

@@ -19,7 +19,7 @@ pub struct Experiment<'e> {
     /// A sentence below the title.
     pub line: &'e str,
     pub plots: &'e [Intervals],
-    /// How the runs were trained, see [`curves`](super::curves).
+    /// How the runs were trained, see [`curves`](super::curves()).
     pub curves: &'e [Plot],
     pub tables: &'e [Table],
     pub confusions: &'e [Confusion],

@@ -70,7 +70,7 @@ pub fn intervals(title: &str, axis: &str, rows: &[(String, f64, f64, Option<f64>
 
 impl Intervals {
     /// Draws it, as wide as a column of the page.
-    pub fn draw(&self) -> Drawing {
+    pub(crate) fn draw(&self) -> Drawing {
         let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(text_width).fold(0.0, f64::max);
         let left = widest(&mut self.rows.iter().map(|row| row.label.as_str())).min(LABEL) + 12.0;
         let right = WIDTH - widest(&mut self.rows.iter().map(|row| row.note.as_str())).min(NOTE) - 18.0;

@@ -2,7 +2,7 @@
 
 /// Utterances whose lengths lie near each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bin {
+pub(crate) struct Bin {
     /// Shortest and longest, in frames.
     pub shortest: usize,
     pub longest: usize,
@@ -15,7 +15,7 @@ const BINS: usize = 8;
 const ENOUGH: usize = 10;
 
 /// Sorts utterances (frames, whether right) into bins; equal lengths share a bin.
-pub fn bins(mut utterances: Vec<(usize, bool)>) -> Vec<Bin> {
+pub(crate) fn bins(mut utterances: Vec<(usize, bool)>) -> Vec<Bin> {
     utterances.sort_unstable();
     let wanted = (utterances.len() / ENOUGH).clamp(1, BINS);
     let mut bins: Vec<Bin> = Vec::new();
@@ -42,7 +42,7 @@ pub fn bins(mut utterances: Vec<(usize, bool)>) -> Vec<Bin> {
 /// Wilson's score interval of a share, at 95 %: with z = 1.96 and p = right / count
 /// `(p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. Unlike p ± 2σ it stays within 0 and 1 and has a width where all or
 /// none are right.
-pub fn wilson(right: usize, count: usize) -> (f64, f64) {
+pub(crate) fn wilson(right: usize, count: usize) -> (f64, f64) {
     if count == 0 {
         return (0.0, 1.0);
     }

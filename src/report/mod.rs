@@ -1,16 +1,16 @@
 //! `report.html`: one self-contained file that shows a run, a cross-validation or an ablation.
 //!
-//! [`write_run`] reads a run folder and writes its report; [`experiment`] makes a page of plain tables, confusion matrices
+//! [`write_run`] reads a run folder and writes its report; [`experiment()`] makes a page of plain tables, confusion matrices
 //! and means. The same input gives the same bytes: no time, no path and no measured speed stands in a report. The plots
-//! ([`Plot`], [`Intervals`], [`confusion`]) are inline SVG whose colours follow the reader's light or dark through the
+//! (`Plot`, [`Intervals`], `confusion`) are inline SVG whose colours follow the reader's light or dark through the
 //! style sheet.
 
-pub mod confusion;
-mod curves;
+pub(crate) mod confusion;
+pub mod curves;
 mod drawing;
-mod experiment;
+pub mod experiment;
 mod folds;
-mod intervals;
+pub mod intervals;
 mod length;
 mod page;
 mod palette;
@@ -19,13 +19,10 @@ mod run;
 pub(crate) mod scale;
 mod tested;
 
-pub use curves::{Axis, Plot, Series, Weight};
-pub use drawing::Drawing;
 pub use experiment::{Confusion, Experiment, experiment};
 pub use folds::curves;
 pub use intervals::{Interval, Intervals, intervals};
-pub use length::wilson;
-pub use page::{Page, Table};
+pub use page::Table;
 pub use read::{Prediction, Test};
 pub use scale::Unit;
 
@@ -39,7 +36,7 @@ use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 
 /// The file's name in a run folder.
-pub const FILE: &str = "report.html";
+pub(crate) const FILE: &str = "report.html";
 
 /// Why there is no report.
 #[derive(Debug, Error)]
@@ -88,7 +85,7 @@ pub fn run_html(folder: &Path, data: Option<&Dataset>) -> Result<String, ReportE
 ///
 /// # Errors
 /// [`ReportError::Write`].
-pub fn write(path: &Path, html: &str) -> Result<(), ReportError> {
+pub(crate) fn write(path: &Path, html: &str) -> Result<(), ReportError> {
     replace_file(path, |file| file.write_all(html.as_bytes()))
         .map_err(|error| ReportError::Write { path: path.into(), reason: error.to_string() })
 }

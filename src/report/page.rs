@@ -44,7 +44,7 @@ pub(super) fn grouped(count: usize) -> String {
 
 /// A page under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     title: String,
     body: String,
     figures: usize,
@@ -55,22 +55,22 @@ const LONG: usize = 28;
 
 impl Page {
     /// A page with a heading and a line under it.
-    pub fn new(title: &str, line: &str) -> Self {
+    pub(crate) fn new(title: &str, line: &str) -> Self {
         let body = format!("<header><h1>{}</h1><p class=\"faint\">{}</p></header>\n<main>\n", escape(title), escape(line));
         Self { title: title.into(), body, figures: 0 }
     }
 
     /// Begins a section.
-    pub fn section(&mut self, heading: &str) {
+    pub(crate) fn section(&mut self, heading: &str) {
         let _ = writeln!(self.body, "<h2>{}</h2>", escape(heading));
     }
 
-    pub fn paragraph(&mut self, text: &str) {
+    pub(crate) fn paragraph(&mut self, text: &str) {
         let _ = writeln!(self.body, "<p>{}</p>", escape(text));
     }
 
     /// Large figures: name, value, a remark (or "").
-    pub fn cards(&mut self, cards: &[(&str, String, String)]) {
+    pub(crate) fn cards(&mut self, cards: &[(&str, String, String)]) {
         self.body.push_str("<dl class=\"cards\">\n");
         for (name, value, remark) in cards {
             let remark = if remark.is_empty() { String::new() } else { format!("<small>{}</small>", escape(remark)) };
@@ -80,7 +80,7 @@ impl Page {
     }
 
     /// Drawings side by side where there is room, each under its title and a remark (or "").
-    pub fn figures(&mut self, drawings: &[(Drawing, String)]) {
+    pub(crate) fn figures(&mut self, drawings: &[(Drawing, String)]) {
         self.body.push_str("<div class=\"figures\">\n");
         for (drawing, remark) in drawings {
             self.figures += 1;
@@ -94,28 +94,28 @@ impl Page {
     }
 
     /// A table that is scrolled where it is wider than the page.
-    pub fn table(&mut self, table: &Table) {
+    pub(crate) fn table(&mut self, table: &Table) {
         self.marked_table(table, &[]);
     }
 
     /// As [`Page::table`], with some rows marked.
-    pub fn marked_table(&mut self, table: &Table, marked: &[usize]) {
+    pub(crate) fn marked_table(&mut self, table: &Table, marked: &[usize]) {
         self.body.push_str(&markup(table, marked));
     }
 
     /// Tables side by side where there is room.
-    pub fn tables(&mut self, tables: &[Table]) {
+    pub(crate) fn tables(&mut self, tables: &[Table]) {
         let inner: String = tables.iter().map(|table| format!("<div>{}</div>", markup(table, &[]))).collect();
         let _ = writeln!(self.body, "<div class=\"pair\">{inner}</div>");
     }
 
     /// A table that is shown on request; that needs no script.
-    pub fn folded_table(&mut self, summary: &str, table: &Table) {
+    pub(crate) fn folded_table(&mut self, summary: &str, table: &Table) {
         let _ = writeln!(self.body, "<details><summary>{}</summary>{}</details>", escape(summary), markup(table, &[]));
     }
 
     /// The whole file.
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         format!(
             r#"<!DOCTYPE html>
 <html lang="en">

@@ -48,7 +48,7 @@ const DARK: Palette = Palette {
 };
 
 /// The custom properties: light, and dark where the reader's system is.
-pub fn css() -> String {
+pub(crate) fn css() -> String {
     format!(
         ":root{{color-scheme:light dark;{}}}@media (prefers-color-scheme:dark){{:root{{{}}}}}{}",
         LIGHT.properties(),

@@ -17,7 +17,7 @@ use crate::train::{Evaluation, Metrics, vocabulary};
 
 /// A step of the training.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     pub epoch: u64,
     /// NaN where the log has no number, as in the other figures.
     pub loss: f64,
@@ -26,7 +26,7 @@ pub struct Step {
 
 /// Results of an epoch on one split.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scores {
+pub(crate) struct Scores {
     pub wa: f64,
     pub ua: f64,
     pub weighted_f1: f64,
@@ -35,7 +35,7 @@ pub struct Scores {
 
 /// A finished epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     pub train: Scores,
     pub validation: Option<Scores>,
 }
@@ -85,7 +85,7 @@ impl From<Evaluation> for Test {
 
 /// All that a run folder says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Run {
+pub(crate) struct Run {
     /// Version of the program that trained, and the device; empty where the file does not say.
     pub version: String,
     pub device: String,
@@ -109,7 +109,7 @@ impl Run {
     ///
     /// # Errors
     /// [`ReportError`], naming the file.
-    pub fn read(folder: &Path) -> Result<Self, ReportError> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, ReportError> {
         let path = folder.join(files::CONFIG);
         let config = text(&path)?;
         let settings = config.parse().map_err(|error: toml::de::Error| broken(&path, error.message()))?;

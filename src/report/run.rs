@@ -19,7 +19,7 @@ use crate::train::run::files;
 ///
 /// # Errors
 /// [`ReportError::Misfit`] for data that the run was not tested on.
-pub fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
+pub(crate) fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportError> {
     let corpus = if run.corpus.is_empty() { "unnamed corpus" } else { &run.corpus };
     let word = |key: &str| setting(run, key).map(|value| value.trim_matches('"').to_owned()).unwrap_or_else(|| "?".into());
     let layers = match word("model.layers").as_str() {

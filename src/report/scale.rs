@@ -13,7 +13,7 @@ pub enum Unit {
 
 /// A linear map from values to coordinates.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scale {
+pub(crate) struct Scale {
     /// Values at the two ends, the first below the second.
     pub domain: (f64, f64),
     /// Their coordinates.
@@ -22,7 +22,7 @@ pub struct Scale {
 
 impl Scale {
     /// A scale over finite values with a little room, also where there are none or all are the same.
-    pub fn over(values: impl Iterator<Item = f64>, range: (f64, f64)) -> Self {
+    pub(crate) fn over(values: impl Iterator<Item = f64>, range: (f64, f64)) -> Self {
         // Differences of larger numbers would not be numbers.
         let finite = values.filter(|value| value.is_finite()).map(|value| value.clamp(-1e300, 1e300));
         let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
@@ -38,13 +38,13 @@ impl Scale {
     }
 
     /// Coordinate of a value.
-    pub fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let part = (value - self.domain.0) / (self.domain.1 - self.domain.0);
         self.range.0 + part * (self.range.1 - self.range.0)
     }
 
     /// Round values inside the domain, about `count` of them, with their labels.
-    pub fn ticks(&self, count: usize, unit: Unit) -> Vec<(f64, String)> {
+    pub(crate) fn ticks(&self, count: usize, unit: Unit) -> Vec<(f64, String)> {
         let (low, high) = self.domain;
         let mut step = round_step((high - low) / count.max(1) as f64);
         if unit == Unit::Whole {

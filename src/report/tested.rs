@@ -26,13 +26,13 @@ pub(super) struct Tested<'t> {
 impl<'t> Tested<'t> {
     /// # Errors
     /// [`ReportError::Misfit`] for data without one of the utterances.
-    pub fn new(test: &'t Test, data: Option<&'t Dataset>) -> Result<Self, ReportError> {
+    pub(crate) fn new(test: &'t Test, data: Option<&'t Dataset>) -> Result<Self, ReportError> {
         let known = data.map(|data| Ok::<_, ReportError>((data, find(test, data)?))).transpose()?;
         Ok(Self { test, known })
     }
 
     /// Precision, recall and F1 of each class.
-    pub fn classes(&self, page: &mut Page) {
+    pub(crate) fn classes(&self, page: &mut Page) {
         let test = self.test;
         page.section("Classes");
         let row = |class: &ClassMetrics| {
@@ -46,7 +46,7 @@ impl<'t> Tested<'t> {
     }
 
     /// The confusion matrix.
-    pub fn confusions(&self, page: &mut Page) {
+    pub(crate) fn confusions(&self, page: &mut Page) {
         let test = self.test;
         let names: Vec<String> = test.classes.iter().map(|class| class.name.clone()).collect();
         page.section("Confusions");
@@ -57,7 +57,7 @@ impl<'t> Tested<'t> {
     }
 
     /// Accuracy by the length of every stream of frames; the model hears `max_frames` at most.
-    pub fn lengths(&self, page: &mut Page, max_frames: usize) {
+    pub(crate) fn lengths(&self, page: &mut Page, max_frames: usize) {
         let test = self.test;
         page.section("Length against accuracy");
         let Some((data, places)) = &self.known else {
@@ -82,7 +82,7 @@ impl<'t> Tested<'t> {
     }
 
     /// The wrong predictions that the model was surest of.
-    pub fn mistakes(&self, page: &mut Page) {
+    pub(crate) fn mistakes(&self, page: &mut Page) {
         let (test, known) = (self.test, self.known.as_ref());
         page.section("The most confident mistakes");
         let class = |name: &str| test.classes.iter().position(|class| class.name == name);

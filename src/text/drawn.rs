@@ -27,7 +27,7 @@ pub enum OutOfVocabulary {
 pub(super) struct Distribution(Vec<(f64, f64)>);
 
 impl Distribution {
-    pub fn of(table: &WordTable) -> Self {
+    pub(crate) fn of(table: &WordTable) -> Self {
         let count = (table.values.len() / table.width.max(1)).max(1) as f64;
         let component = |column: usize| {
             let values = || table.values.iter().skip(column).step_by(table.width).map(|&value| f64::from(value));
@@ -39,7 +39,7 @@ impl Distribution {
     }
 
     /// `[width]`: the vector of a word.
-    pub fn draw(&self, word: &str) -> Vec<f32> {
+    pub(crate) fn draw(&self, word: &str) -> Vec<f32> {
         let stream = Stream { seed: fnv1a(word.as_bytes()), stream: STREAM };
         let value = |(index, &(mean, deviation)): (usize, &(f64, f64))| (mean + deviation * f64::from(stream.normal(index as u64))) as f32;
         self.0.iter().enumerate().map(value).collect()

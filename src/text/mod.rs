@@ -11,5 +11,6 @@ pub mod vectors;
 
 pub use drawn::OutOfVocabulary;
 pub use error::TextError;
-pub use table::{Missing, TextTable, lacking};
+pub(crate) use table::lacking;
+pub use table::{Missing, TextTable};
 pub use tokens::tokenise;

@@ -4,24 +4,24 @@
 pub(super) struct Text(Vec<char>);
 
 impl Text {
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self(text.chars().collect())
     }
 
     /// The tokens: what stands between white space.
-    pub fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         self.0.split(|letter| letter.is_whitespace()).filter(|word| !word.is_empty()).map(|word| word.iter().collect()).collect()
     }
 
     /// One space before and after.
-    pub fn surround(&mut self) {
+    pub(crate) fn surround(&mut self) {
         self.0.insert(0, ' ');
         self.0.push(' ');
     }
 
     /// Goes through the text once, from left to right. Where `rule`, given the text and a place in it, finds something,
     /// it returns how many characters that is and what stands for them; the search goes on behind them.
-    pub fn rewrite(&mut self, rule: impl Fn(&[char], usize) -> Option<(usize, String)>) {
+    pub(crate) fn rewrite(&mut self, rule: impl Fn(&[char], usize) -> Option<(usize, String)>) {
         let mut rewritten = Vec::with_capacity(self.0.len() + 16);
         let mut at = 0;
         while at < self.0.len() {
@@ -37,7 +37,7 @@ impl Text {
     }
 
     /// Puts a space before and after whatever `length` finds at the head of the rest (0: nothing).
-    pub fn pad(&mut self, length: impl Fn(&[char]) -> usize) {
+    pub(crate) fn pad(&mut self, length: impl Fn(&[char]) -> usize) {
         self.rewrite(|text, at| match length(&text[at..]) {
             0 => None,
             found => Some((found, format!(" {} ", text[at..at + found].iter().collect::<String>()))),
@@ -45,13 +45,13 @@ impl Text {
     }
 
     /// Puts a space before and after each of `letters`.
-    pub fn pad_each(&mut self, letters: &str) {
+    pub(crate) fn pad_each(&mut self, letters: &str) {
         self.pad(|rest| usize::from(letters.contains(rest[0])));
     }
 
     /// Splits the final period from its word, with the closing quotes and brackets that follow it. Periods inside a
     /// sentence stay: they belong to abbreviations.
-    pub fn split_final_period(&mut self) {
+    pub(crate) fn split_final_period(&mut self) {
         const CLOSING: &str = "])}>\"' »”’";
         let trim = |end: usize, closing: &dyn Fn(char) -> bool| {
             let kept = self.0[..end].iter().rposition(|&letter| !closing(letter));

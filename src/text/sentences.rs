@@ -17,10 +17,10 @@ static ENGLISH: LazyLock<TrainingData> = LazyLock::new(TrainingData::english);
 
 /// How a word was written in the model's training text, as bits.
 mod seen {
-    pub const UPPER_WITHIN: u8 = 1 << 2;
-    pub const UPPER: u8 = 1 << 1 | UPPER_WITHIN | 1 << 3;
-    pub const LOWER_AT_START: u8 = 1 << 4;
-    pub const LOWER: u8 = LOWER_AT_START | 1 << 5 | 1 << 6;
+    pub(crate) const UPPER_WITHIN: u8 = 1 << 2;
+    pub(crate) const UPPER: u8 = 1 << 1 | UPPER_WITHIN | 1 << 3;
+    pub(crate) const LOWER_AT_START: u8 = 1 << 4;
+    pub(crate) const LOWER: u8 = LOWER_AT_START | 1 << 5 | 1 << 6;
 }
 
 /// The type of every number.

@@ -120,7 +120,7 @@ impl TextTable {
 ///
 /// # Errors
 /// Those of [`vectors::read`].
-pub fn lacking<'a>(path: &Path, words: impl Iterator<Item = &'a String> + Clone) -> Result<BTreeSet<&'a str>, TextError> {
+pub(crate) fn lacking<'a>(path: &Path, words: impl Iterator<Item = &'a String> + Clone) -> Result<BTreeSet<&'a str>, TextError> {
     let (found, _) = vectors::read(path, &forms(words.clone()))?;
     let rows = Rows::new(&found);
     Ok(words.map(String::as_str).filter(|word| rows.of(word).is_none()).collect())

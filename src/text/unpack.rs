@@ -38,12 +38,12 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     /// The next bytes, until the buffer is consumed.
-    pub fn reader(&mut self) -> &mut dyn BufRead {
+    pub(crate) fn reader(&mut self) -> &mut dyn BufRead {
         self.reader
     }
 
     /// What a fault of the reader means: of packed data, that they are not whole.
-    pub fn failed(&self, error: io::Error) -> TextError {
+    pub(crate) fn failed(&self, error: io::Error) -> TextError {
         let path = self.name.clone();
         match (self.packing, error.kind()) {
             (Some(kind), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput) => {

@@ -14,7 +14,7 @@ use crate::model::Batch;
 const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
 
 /// The utterances of each batch of an epoch.
-pub fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, epoch: u64) -> Vec<Vec<usize>> {
+pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, epoch: u64) -> Vec<Vec<usize>> {
     let TrainSettings { seed, order, batch_size, .. } = settings.train;
     let streams = ORDER_STREAMS.map(|streams| Stream { seed, stream: streams | epoch });
     let length = |utterance| data.lengths(utterance, settings.data.max_frames);
@@ -22,10 +22,10 @@ pub fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, 
 }
 
 /// Frozen word vectors on a device, `[words, width]`, by the name of their stream.
-pub type FrozenVectors<B> = BTreeMap<&'static str, <B as Storage>::Tensor>;
+pub(crate) type FrozenVectors<B> = BTreeMap<&'static str, <B as Storage>::Tensor>;
 
 /// Uploads the frozen word vectors of the streams that are read.
-pub fn upload_vectors<B: Backend>(backend: &B, data: &Dataset, readings: &Readings) -> FrozenVectors<B> {
+pub(crate) fn upload_vectors<B: Backend>(backend: &B, data: &Dataset, readings: &Readings) -> FrozenVectors<B> {
     let upload = |stream: &'static str| {
         let tokens = data.streams.tokens(stream)?;
         let table = tokens.vectors.as_ref()?;
@@ -56,7 +56,7 @@ impl<'a, B: Backend> Batches<'a, B> {
     ///
     /// # Errors
     /// Those of [`Batcher::new`].
-    pub fn with_vectors(
+    pub(crate) fn with_vectors(
         backend: &'a B,
         data: &'a Dataset,
         normalisation: &Normalisation,
@@ -67,7 +67,7 @@ impl<'a, B: Backend> Batches<'a, B> {
     }
 
     /// Uploads the utterances `part` of a batch; they draw the random numbers that they would in the whole batch.
-    pub fn part(&self, utterances: &[usize], part: Range<usize>) -> Batch<B> {
+    pub(crate) fn part(&self, utterances: &[usize], part: Range<usize>) -> Batch<B> {
         let mut batch = self.batch(&utterances[part.clone()]);
         let before = &utterances[..part.start];
         batch.follow(before.len(), |stream| before.iter().map(|&utterance| self.batcher.length(stream, utterance)).collect());
@@ -80,12 +80,12 @@ impl<'a, B: Backend> Batches<'a, B> {
     }
 
     /// Mean rows of some utterances of a stream, rounded; 0 where there is none.
-    pub fn mean_length(&self, stream: &str, utterances: &[usize]) -> usize {
+    pub(crate) fn mean_length(&self, stream: &str, utterances: &[usize]) -> usize {
         self.batcher.dataset().mean_length(stream, utterances, self.batcher.readings())
     }
 
     /// Labels of some utterances.
-    pub fn labels(&self, utterances: &[usize]) -> Vec<u32> {
+    pub(crate) fn labels(&self, utterances: &[usize]) -> Vec<u32> {
         utterances.iter().map(|&utterance| self.batcher.dataset().labels[utterance]).collect()
     }
 }

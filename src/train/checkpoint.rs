@@ -21,10 +21,10 @@ use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
 
 /// The format's name, in the metadata.
-pub const FORMAT: &str = "mcsan-checkpoint/1";
+pub(crate) const FORMAT: &str = "mcsan-checkpoint/1";
 
 /// The name of the format of weights alone.
-pub const WEIGHTS_FORMAT: &str = "mcsan-weights/1";
+pub(crate) const WEIGHTS_FORMAT: &str = "mcsan-weights/1";
 
 /// A model and where its training stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,12 +61,12 @@ pub struct Progress {
     /// The loss scale's state, see [`crate::backend::ops::LossScale`]; only in mixed precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<[f32; 3]>,
-    /// Which data the run learns from, see [`Dataset::fingerprint_with_splits`].
+    /// Which data the run learns from, see `Dataset::fingerprint_with_splits`.
     pub data: String,
 }
 
 /// Whether a run that wrote `recorded` learned from `data`.
-pub fn is_of(recorded: &str, data: &Dataset) -> bool {
+pub(crate) fn is_of(recorded: &str, data: &Dataset) -> bool {
     // A hyphen tells the form of today from that of earlier versions.
     let found = if recorded.contains('-') { data.fingerprint_with_splits() } else { first_fingerprint(data) };
     recorded == found
@@ -96,7 +96,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), StoreError> {
         let parameters = self.layout();
         let mut entries = named(&parameters, "", &self.parameters);
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
@@ -122,7 +122,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub fn export(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn export(&self, path: &Path) -> Result<(), StoreError> {
         let metadata = BTreeMap::from([
             ("format".to_owned(), WEIGHTS_FORMAT.to_owned()),
             ("settings".to_owned(), self.config().to_toml()),
@@ -134,17 +134,17 @@ impl Checkpoint {
     }
 
     /// The settings as they are stored. Tiles change no result, so that no checkpoint says which there were.
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config { settings: self.settings.clone(), execution: Execution { device: self.device.clone(), ..Default::default() } }
     }
 
     /// Number of parameters.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.layout().count()
     }
 
     /// What the model reads of a data set.
-    pub fn readings(&self) -> Readings {
+    pub(crate) fn readings(&self) -> Readings {
         model::readings(&self.settings, &self.dimensions)
     }
 
@@ -197,7 +197,7 @@ impl Checkpoint {
 }
 
 /// A buffer's parameters as named tensors.
-pub fn named<'v>(parameters: &Parameters, prefix: &str, values: &'v [f32]) -> Vec<Tensor<'v>> {
+pub(crate) fn named<'v>(parameters: &Parameters, prefix: &str, values: &'v [f32]) -> Vec<Tensor<'v>> {
     let entry = |parameter: &Parameter| {
         let own = &values[parameter.offset..parameter.offset + parameter.len()];
         Tensor::f32(format!("{prefix}{}", parameter.name), &parameter.shape, own)

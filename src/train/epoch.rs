@@ -55,7 +55,7 @@ pub(super) struct Run<'r, B: Backend> {
 
 impl<'r, B: Backend> Run<'r, B> {
     /// A run at its beginning, or where it was stopped.
-    pub fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, saved: Option<&SavedRun>) -> Result<Self, TrainError> {
+    pub(crate) fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, saved: Option<&SavedRun>) -> Result<Self, TrainError> {
         let Config { settings, execution } = config;
         let train = data.training();
         let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
@@ -118,12 +118,12 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Epochs whose results stay in the log when a run goes on: one that `train.steps` cut short is taken up again.
-    pub fn closed_epochs(&self, saved: &SavedRun) -> u64 {
+    pub(crate) fn closed_epochs(&self, saved: &SavedRun) -> u64 {
         if saved.last.step < self.planned_steps { saved.last.step / self.steps_an_epoch } else { saved.last.epoch }
     }
 
     /// Tells what the run will be.
-    pub fn begin(&mut self) -> Result<(), TrainError> {
+    pub(crate) fn begin(&mut self) -> Result<(), TrainError> {
         let [frames, tokens] = [AUDIO, TEXT].map(|stream| self.session.batches.mean_length(stream, &self.train));
         self.observers.tell(Event::Start {
             modules: &cost::modules(&self.settings.model, &self.session.dimensions, frames, tokens),
@@ -137,7 +137,7 @@ impl<'r, B: Backend> Run<'r, B> {
         })
     }
 
-    pub fn is_over(&mut self) -> Result<bool, TrainError> {
+    pub(crate) fn is_over(&mut self) -> Result<bool, TrainError> {
         let patience = self.settings.train.patience;
         let waited = self.epochs - self.best_epoch;
         let in_vain = patience > 0 && waited >= patience && self.trainer.steps().is_multiple_of(self.steps_an_epoch);
@@ -148,7 +148,7 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// An epoch, or what is left of it: steps, validation, checkpoints.
-    pub async fn epoch(&mut self) -> Result<(), TrainError> {
+    pub(crate) async fn epoch(&mut self) -> Result<(), TrainError> {
         let epoch = self.trainer.steps() / self.steps_an_epoch;
         self.train_epoch(epoch).await?;
         let train = self.tally.clone().metrics(&self.data.classes);
@@ -318,7 +318,7 @@ impl<'r, B: Backend> Run<'r, B> {
     }
 
     /// Evaluates the best model on the test split.
-    pub async fn finish(mut self) -> Result<Finished, TrainError> {
+    pub(crate) async fn finish(mut self) -> Result<Finished, TrainError> {
         let best = match self.best.take() {
             Some(best) => best,
             None => self.checkpoint().await?,

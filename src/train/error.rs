@@ -62,7 +62,7 @@ pub enum TrainError {
         /// What there is to go on from.
         kept: Option<Remedy>,
     },
-    /// A batch that is not learned by heart, see [`overfit`].
+    /// A batch that is not learned by heart, see `overfit`.
     #[error("one batch of {utterances} utterances is not learned: after {steps} steps its loss is {loss}, not below {}", overfit::LEARNED)]
     NotLearned {
         /// Utterances of the batch.

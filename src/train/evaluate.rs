@@ -22,7 +22,7 @@ use crate::model;
 use crate::model::Network;
 
 /// Utterances of a batch where no gradient is wanted.
-pub const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 
 /// A prediction for one utterance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, 
 ///
 /// # Errors
 /// Whatever went wrong on the device.
-pub async fn metrics<B: Backend>(
+pub(crate) async fn metrics<B: Backend>(
     network: &Network<'_, B>,
     batches: &Batches<'_, B>,
     data: &Dataset,
@@ -94,7 +94,7 @@ pub async fn metrics<B: Backend>(
 #[cfg(feature = "files")]
 impl Checkpoint {
     /// Puts the model on a device.
-    pub fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {
+    pub(crate) fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {
         let model = model::build(&self.settings.model, &self.dimensions);
         Network::new(backend, model, &self.parameters, self.settings.train.precision)
     }
@@ -103,7 +103,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`TrainError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
-    pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
+    pub(crate) async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
         let session = Session::trained(backend, self, data)?;
         let logits = logits(&session.network(), &session.batches, utterances).await?;
         let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {

@@ -43,12 +43,12 @@ pub struct Tally {
 
 impl Tally {
     /// Nothing counted yet.
-    pub fn new(classes: usize) -> Self {
+    pub(crate) fn new(classes: usize) -> Self {
         Self { confusion: vec![vec![0; classes]; classes], loss: 0.0 }
     }
 
     /// Counts logits `[utterances, classes]` against labels.
-    pub fn add(&mut self, logits: &[f32], labels: &[u32]) {
+    pub(crate) fn add(&mut self, logits: &[f32], labels: &[u32]) {
         for (row, &label) in logits.chunks_exact(self.confusion.len()).zip(labels) {
             self.confusion[label as usize][largest(row)] += 1;
             self.loss -= softmax(row)[label as usize].max(f64::MIN_POSITIVE).ln();
@@ -56,12 +56,12 @@ impl Tally {
     }
 
     /// Utterances counted.
-    pub fn utterances(&self) -> usize {
+    pub(crate) fn utterances(&self) -> usize {
         self.confusion.iter().flatten().sum()
     }
 
     /// Results over all that was counted.
-    pub fn metrics(self, class_names: &[String]) -> Metrics {
+    pub(crate) fn metrics(self, class_names: &[String]) -> Metrics {
         let utterances = self.utterances();
         let Self { confusion, loss } = self;
         let count = class_names.len();
@@ -82,7 +82,7 @@ impl Tally {
 
 impl Metrics {
     /// Results of logits `[utterances, classes]` against labels.
-    pub fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
+    pub(crate) fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
         let mut tally = Tally::new(class_names.len());
         tally.add(logits, labels);
         tally.metrics(class_names)
@@ -107,7 +107,7 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 /// Index of the largest value, the first on ties.
-pub fn largest(values: &[f32]) -> usize {
+pub(crate) fn largest(values: &[f32]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
 

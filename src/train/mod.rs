@@ -11,20 +11,20 @@ mod inference;
 pub mod metrics;
 #[cfg(feature = "files")]
 mod observe;
-pub mod overfit;
+pub(crate) mod overfit;
 #[cfg(feature = "files")]
-pub mod predict;
+pub(crate) mod predict;
 mod rehearsal;
 #[cfg(feature = "files")]
 pub mod run;
 #[cfg(feature = "files")]
 mod run_folder;
-pub mod session;
+pub(crate) mod session;
 #[cfg(feature = "files")]
 mod tensorboard;
 mod trainer;
 #[cfg(feature = "files")]
-pub mod vocabulary;
+pub(crate) mod vocabulary;
 
 #[cfg(feature = "files")]
 pub use checkpoint::Checkpoint;
@@ -33,10 +33,10 @@ pub use evaluate::Evaluation;
 pub use inference::Inference;
 pub use metrics::Metrics;
 #[cfg(feature = "files")]
-pub use observe::{Event, Listener, Observer};
+pub use observe::Event;
 #[cfg(feature = "files")]
 pub use predict::{CrossAttention, Predictor, SpeechInference, Spoken};
-pub use rehearsal::rehearse;
+pub(crate) use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;
 pub use session::{Session, Weights};

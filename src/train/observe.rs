@@ -30,7 +30,7 @@ pub enum Event<'e> {
     /// An epoch has ended after `steps` steps of the run.
     Epoch { epoch: u64, steps: u64, train: &'e Metrics, validation: Option<&'e Metrics>, best: bool },
     /// Where the run stands, and the best model if it is a new one: told where an observer
-    /// [keeps](Observer::keeps) it.
+    /// keeps it.
     Checkpoint { best: Option<&'e Checkpoint>, last: &'e Checkpoint },
     /// The best model's result on the test split, after `steps` steps of the run.
     Test { steps: u64, test: &'e Evaluation },
@@ -43,7 +43,7 @@ pub enum Event<'e> {
 }
 
 /// Who observes a training.
-pub trait Observer {
+pub(crate) trait Observer {
     /// Takes note of an event.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ pub trait Observer {
 }
 
 /// A function that is told of everything.
-pub struct Listener<'o>(pub &'o mut dyn FnMut(Event<'_>));
+pub(crate) struct Listener<'o>(pub &'o mut dyn FnMut(Event<'_>));
 
 impl Observer for Listener<'_> {
     fn observe(&mut self, event: Event<'_>) -> Result<(), TrainError> {
@@ -76,21 +76,21 @@ impl Observer for Listener<'_> {
 pub(super) struct Observers<'o>(Vec<Box<dyn Observer + 'o>>);
 
 impl<'o> Observers<'o> {
-    pub fn add(&mut self, observer: impl Observer + 'o) {
+    pub(crate) fn add(&mut self, observer: impl Observer + 'o) {
         self.0.push(Box::new(observer));
     }
 
-    pub fn tell(&mut self, event: Event<'_>) -> Result<(), TrainError> {
+    pub(crate) fn tell(&mut self, event: Event<'_>) -> Result<(), TrainError> {
         self.0.iter_mut().try_for_each(|observer| observer.observe(event))
     }
 
     /// Whether anyone keeps checkpoints.
-    pub fn keep(&self) -> bool {
+    pub(crate) fn keep(&self) -> bool {
         self.0.iter().any(|observer| observer.keeps())
     }
 
     /// What there is to go on from.
-    pub fn kept(&self) -> Option<Remedy> {
+    pub(crate) fn kept(&self) -> Option<Remedy> {
         self.0.iter().find_map(|observer| observer.kept())
     }
 }

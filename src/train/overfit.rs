@@ -9,13 +9,13 @@ use crate::config::{Schedule, Settings};
 use crate::dataset::Dataset;
 
 /// Loss below which a batch counts as learned.
-pub const LEARNED: f32 = 1e-3;
+pub(crate) const LEARNED: f32 = 1e-3;
 /// Steps that it may take, where `train.steps` does not say.
-pub const STEPS: u64 = 1000;
+pub(crate) const STEPS: u64 = 1000;
 
 /// A batch that was learned.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Learned {
+pub(crate) struct Learned {
     pub utterances: usize,
     pub steps: u64,
     /// Loss of the last step.
@@ -27,7 +27,7 @@ pub struct Learned {
 ///
 /// # Errors
 /// [`TrainError::NotLearned`] where the loss is not reached, or whatever went wrong on the device.
-pub async fn one_batch<B: Backend>(
+pub(crate) async fn one_batch<B: Backend>(
     backend: &B,
     settings: &Settings,
     data: &Dataset,

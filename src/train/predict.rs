@@ -39,7 +39,7 @@ pub struct CrossAttention {
     pub known: Vec<bool>,
     /// Samples from the middle of an acoustic frame to that of the next.
     pub hop: usize,
-    /// `[heads, words, steps]`, each row's sum 1. A step is [`SHORTEST_UTTERANCE`](crate::dataset::SHORTEST_UTTERANCE)
+    /// `[heads, words, steps]`, each row's sum 1. A step is `SHORTEST_UTTERANCE`
     /// frames, two pools of three.
     pub text_to_audio: Vec<f32>,
     /// `[heads, steps, words]`, each row's sum 1.
@@ -77,7 +77,7 @@ impl Predictor {
     }
 
     /// Whether the model reads the stream of that name.
-    pub fn reads(&self, stream: &str) -> bool {
+    pub(crate) fn reads(&self, stream: &str) -> bool {
         self.readings.has(stream)
     }
 
@@ -111,7 +111,7 @@ impl Predictor {
     ///
     /// # Errors
     /// Whatever went wrong on the device.
-    pub async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
+    pub(crate) async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
         let utterance = Spoken { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
         on_device!(*device, |backend| Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0)))
     }

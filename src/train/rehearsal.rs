@@ -15,7 +15,7 @@ use crate::dataset::Dataset;
 ///
 /// # Errors
 /// [`TrainError`]; the training itself fails of the same.
-pub async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data: &Dataset) -> Result<(), TrainError> {
+pub(crate) async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data: &Dataset) -> Result<(), TrainError> {
     let train = data.training();
     let session = Session::new(backend, settings, data, &train, Weights::Drawn)?;
     let (batches, max_frames) = (&session.batches, settings.data.max_frames);

@@ -26,12 +26,12 @@ pub struct Finished {
 
 /// A run's files.
 pub mod files {
-    pub const CONFIG: &str = "config.toml";
-    pub const METRICS: &str = "metrics.jsonl";
-    pub const BEST: &str = "best.safetensors";
+    pub(crate) const CONFIG: &str = "config.toml";
+    pub(crate) const METRICS: &str = "metrics.jsonl";
+    pub(crate) const BEST: &str = "best.safetensors";
     pub const LAST: &str = "last.safetensors";
-    pub const TEST: &str = "test.json";
-    pub const TENSORBOARD: &str = "tensorboard";
+    pub(crate) const TEST: &str = "test.json";
+    pub(crate) const TENSORBOARD: &str = "tensorboard";
 }
 
 /// What a run does about one that is in its folder already.

@@ -34,7 +34,7 @@ impl SavedRun {
     ///
     /// # Errors
     /// [`TrainError`] naming the file: a checkpoint that cannot be read, settings that would change the run, other data.
-    pub fn load(folder: &Path, settings: &Settings, data: &Dataset) -> Result<Option<Self>, TrainError> {
+    pub(crate) fn load(folder: &Path, settings: &Settings, data: &Dataset) -> Result<Option<Self>, TrainError> {
         let path = folder.join(files::LAST);
         if !path.exists() {
             return Ok(None);
@@ -72,7 +72,7 @@ pub(super) struct RunFolder {
 
 impl RunFolder {
     /// Begins a run, in a folder that holds none.
-    pub fn create(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
+    pub(crate) fn create(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
         if path.join(files::LAST).exists() {
             return Err(TrainError::Run { path: path.into(), fault: RunFault::Exists });
         }
@@ -92,7 +92,7 @@ impl RunFolder {
 
     /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
     /// before it too.
-    pub fn resume(
+    pub(crate) fn resume(
         path: &Path,
         config: &Config,
         device: &str,

@@ -31,7 +31,7 @@ pub enum Weights<'w> {
 #[cfg(feature = "files")]
 impl<'w> Weights<'w> {
     /// What `run.weights` says.
-    pub fn of(settings: &'w Settings) -> Self {
+    pub(crate) fn of(settings: &'w Settings) -> Self {
         match settings.start.weights.as_str() {
             "" => Self::Drawn,
             path => Self::File(Path::new(path)),

@@ -21,7 +21,7 @@ pub(super) struct EventFile {
 
 impl EventFile {
     /// Makes a new event file in `folder`.
-    pub fn create(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let seconds = now() as u64;
         // TensorBoard reads the files in the order of their names; two may be of the same second.
@@ -33,7 +33,7 @@ impl EventFile {
     }
 
     /// As [`EventFile::create`], of a run that goes on from `step`.
-    pub fn resume(folder: &Path, step: u64) -> io::Result<Self> {
+    pub(crate) fn resume(folder: &Path, step: u64) -> io::Result<Self> {
         const START: u64 = 1;
         let mut file = Self::create(folder)?;
         file.file.write_all(&record(&event(now(), step, &text(7, &varint_field(1, START)))))?;
@@ -41,7 +41,7 @@ impl EventFile {
     }
 
     /// Adds scalars of a step.
-    pub fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> io::Result<()> {
+    pub(crate) fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> io::Result<()> {
         let value = |&(tag, value): &(&str, f64)| text(1, &[text(1, tag.as_bytes()), float_field(2, value as f32)].concat());
         let summary: Vec<u8> = values.iter().flat_map(value).collect();
         // In one piece, so that a killed program leaves whole records.

@@ -95,7 +95,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Says how many steps the run will have, for schedules that end.
-    pub fn plan(&mut self, steps: u64) {
+    pub(crate) fn plan(&mut self, steps: u64) {
         self.planned_steps = steps;
     }
 
@@ -105,7 +105,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Steps done, those that were left out included.
-    pub fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.steps
     }
 

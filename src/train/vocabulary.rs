@@ -12,10 +12,10 @@ use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, TokenLists};
 
 /// The file's name in a run folder.
-pub const FILE: &str = "vocabulary.safetensors";
+pub(crate) const FILE: &str = "vocabulary.safetensors";
 
 /// Words by row of the vector table, the vectors where they are frozen, and the acoustic front-end.
-pub struct Vocabulary {
+pub(crate) struct Vocabulary {
     pub words: Vec<String>,
     pub vectors: Option<WordTable>,
     pub front_end: MfccSettings,
@@ -26,7 +26,7 @@ pub struct Vocabulary {
 ///
 /// # Errors
 /// [`StoreError::Write`].
-pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
+pub(crate) fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
     let none = TokenLists::default();
     let text = data.text().unwrap_or(&none);
     let metadata = BTreeMap::from([
@@ -42,7 +42,7 @@ pub fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
-pub fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
+pub(crate) fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
     let store = Store::open(path)?;
     let Some(text) = data.text() else { return Ok(()) };
     if store.contains("text.vectors") || text.vectors.is_some() || words(&store, path)? == text.vocabulary {
@@ -62,7 +62,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
-    pub fn load(path: &Path) -> Result<Self, TrainError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let words = words(&store, path)?;
         let front_end = serde_json::from_str(store.metadata("features").unwrap_or_default())
@@ -80,7 +80,7 @@ impl Vocabulary {
     }
 
     /// Row of a token: cased, then in lower case, else -1.
-    pub fn row(&self, token: &str) -> i32 {
+    pub(crate) fn row(&self, token: &str) -> i32 {
         self.rows.get(token).or_else(|| self.rows.get(&token.to_lowercase())).copied().unwrap_or(-1)
     }
 }

@@ -18,7 +18,7 @@ impl<T: Real> Run<Adam<CpuTensor<T>>> for Cpu<T> {
 const CHUNK: usize = 16_384;
 
 /// One step in place; all slices are of one length but `norm`, which is that of all gradients and the factor on them.
-pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], [first, second]: [&mut [T]; 2], norm: &[T], step: AdamStep) {
+pub(crate) fn update<T: Real>(parameters: &mut [T], gradients: &[T], [first, second]: [&mut [T]; 2], norm: &[T], step: AdamStep) {
     let Some(clip) = clip_factor(norm, step.size.clip_norm) else { return };
     // 1 - β in float64: the difference of float32 numbers would lose the digits that matter.
     let [beta1, rest1, beta2, rest2, epsilon] = [step.beta1, 1.0 - step.beta1, step.beta2, 1.0 - step.beta2, step.epsilon].map(T::of);

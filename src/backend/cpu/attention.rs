@@ -44,7 +44,7 @@ impl<T: Real> Differentiate<Attention<Self, CpuTensor<T>>> for Cpu<T> {
 
 /// Which rows attend to which, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct AttentionShape<'a> {
+pub(crate) struct AttentionShape<'a> {
     /// `[batch + 1]`
     pub query_offsets: &'a [u32],
     /// `[batch + 1]`
@@ -57,7 +57,7 @@ pub struct AttentionShape<'a> {
 
 /// Queries `[query rows, d]`, keys and values `[key rows, d]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Operands<'a, T> {
+pub(crate) struct Operands<'a, T> {
     pub queries: &'a [T],
     pub keys: &'a [T],
     pub values: &'a [T],
@@ -72,7 +72,7 @@ struct Head {
 }
 
 /// Returns `o: [query rows, d]` and the log-sum-exp `[query rows, heads]`.
-pub fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> (Vec<T>, Vec<T>) {
+pub(crate) fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> (Vec<T>, Vec<T>) {
     let heads = shape.heads();
     let results: Vec<_> = heads.par_iter().map(|head| head_forward(operands, shape, head)).collect();
     let mut output = vec![T::zero(); operands.queries.len()];
@@ -85,7 +85,7 @@ pub fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> (Vec<T>
 }
 
 /// `dy, output: [query rows, d]`, `log_sum_exp: [query rows, heads]` → gradients of queries, keys and values.
-pub fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], shape: AttentionShape) -> [Vec<T>; 3] {
+pub(crate) fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], shape: AttentionShape) -> [Vec<T>; 3] {
     let heads = shape.heads();
     let results: Vec<_> = heads.par_iter().map(|head| head_backward(dy, operands, output, log_sum_exp, shape, head)).collect();
     let mut gradients = [operands.queries, operands.keys, operands.values].map(|operand| vec![T::zero(); operand.len()]);

@@ -13,7 +13,7 @@ impl<T: Real> Run<AttentionWeights<Self, CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `queries: [query rows, d]`, `keys: [key rows, d]` → utterance after utterance `[heads, queries, keys]`.
-pub fn forward<T: Real>(queries: &[T], keys: &[T], shape: AttentionShape) -> Vec<T> {
+pub(crate) fn forward<T: Real>(queries: &[T], keys: &[T], shape: AttentionShape) -> Vec<T> {
     let (width, size) = (shape.width, shape.width / shape.heads);
     let scale = T::of(shape.scale);
     let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;

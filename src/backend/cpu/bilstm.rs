@@ -67,7 +67,7 @@ const GROUP: usize = 8;
 
 /// What a layer computes with: sizes and the sequences' rows.
 #[derive(Debug, Clone, Copy)]
-pub struct LstmShape<'a> {
+pub(crate) struct LstmShape<'a> {
     pub inputs: usize,
     pub hidden: usize,
     /// `[batch + 1]`
@@ -77,7 +77,7 @@ pub struct LstmShape<'a> {
 }
 
 /// Results of the way forward; the last three are kept for the way back.
-pub struct LstmForward<T> {
+pub(crate) struct LstmForward<T> {
     /// `[rows, H]`
     pub y: Vec<T>,
     /// `[rows, 2 · 4H]`: after their sigmoid or tanh.
@@ -90,14 +90,14 @@ pub struct LstmForward<T> {
 
 /// What the way back reads of the way forward.
 #[derive(Debug, Clone, Copy)]
-pub struct LstmSaved<'a, T> {
+pub(crate) struct LstmSaved<'a, T> {
     pub gates: &'a [T],
     pub cells: &'a [T],
     pub previous: &'a [T],
 }
 
 /// Gradients of a layer.
-pub struct LstmGradients<T> {
+pub(crate) struct LstmGradients<T> {
     /// `[rows, inputs]`
     pub x: Option<Vec<T>>,
     pub weights: LstmWeights<Vec<T>>,
@@ -130,7 +130,7 @@ struct RunningBack<'a, T> {
 }
 
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
-pub fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<&[T]>) -> LstmForward<T> {
+pub(crate) fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<&[T]>) -> LstmForward<T> {
     let LstmShape { inputs, hidden: h, offsets, precision } = shape;
     let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
     let rows = offsets.last().map_or(0, |&rows| rows as usize);
@@ -155,7 +155,7 @@ pub fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<&[T]>) 
 }
 
 /// `dy: [rows, H]`; `wants_x` says whether the gradient of x is asked for.
-pub fn backward<T: Real>(
+pub(crate) fn backward<T: Real>(
     dy: &[T],
     x: &[T],
     shape: LstmShape,

@@ -59,21 +59,21 @@ const WINNERS: usize = 16;
 
 /// Row offsets of the utterances before and after the pool, `[batch + 1]` each.
 #[derive(Debug, Clone, Copy)]
-pub struct PoolOffsets<'a> {
+pub(crate) struct PoolOffsets<'a> {
     pub input: &'a [u32],
     pub output: &'a [u32],
 }
 
 /// What the way back reads of the way forward: `x`, the result `y` and its winners.
 #[derive(Debug, Clone, Copy)]
-pub struct ConvPoolSaved<'a, T> {
+pub(crate) struct ConvPoolSaved<'a, T> {
     pub x: &'a [T],
     pub y: &'a [T],
     pub winners: &'a [u32],
 }
 
 /// Gradients of a ConvBlock.
-pub struct ConvPoolGradients<T> {
+pub(crate) struct ConvPoolGradients<T> {
     /// `[input rows, inputs]`, where asked.
     pub x: Option<Vec<T>>,
     /// `[outputs, inputs · 3]`
@@ -84,7 +84,7 @@ pub struct ConvPoolGradients<T> {
 
 /// `x: [input rows, inputs]`, `weight: [outputs, inputs · 3]`, `bias: [outputs]` → `y: [output rows, outputs]` and its
 /// winners.
-pub fn forward<T: Real>(
+pub(crate) fn forward<T: Real>(
     x: &[T],
     offsets: PoolOffsets,
     weight: &[T],
@@ -116,7 +116,7 @@ pub fn forward<T: Real>(
 }
 
 /// `dy: [output rows, outputs]`; `wants_x` says whether the gradient of x is asked for.
-pub fn backward<T: Real>(
+pub(crate) fn backward<T: Real>(
     dy: &[T],
     saved: ConvPoolSaved<T>,
     offsets: PoolOffsets,

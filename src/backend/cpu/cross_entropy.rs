@@ -18,7 +18,7 @@ impl<T: Real> Run<CrossEntropy<Self, CpuTensor<T>>> for Cpu<T> {
 
 /// `logits: [batch, classes]`, `labels: [batch]`, `class_weights: [classes]` → the loss and, times `scale`, its gradient
 /// `[batch, classes]`.
-pub fn forward<T: Real>(
+pub(crate) fn forward<T: Real>(
     logits: &[T],
     labels: &[u32],
     class_weights: &[T],

@@ -13,7 +13,7 @@ impl<T: Real> Run<Deltas<Self, CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `x: [frames, columns]`, `offsets: [batch + 1]`, `taps: [filters, width]`; returns `[frames, (1 + orders) · columns]`.
-pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize, taps: &[T], filter: &DeltaFilter<CpuTensor<T>>) -> Vec<T> {
+pub(crate) fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize, taps: &[T], filter: &DeltaFilter<CpuTensor<T>>) -> Vec<T> {
     let width = filter.taps.columns();
     let filters: Vec<&[T]> = taps.chunks_exact(width).collect();
     let utterances = offsets.windows(2).map(|range| &x[range[0] as usize * columns..range[1] as usize * columns]);

@@ -13,7 +13,7 @@ impl<T: Real> Run<Dropout<CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `x` of any shape → the same shape.
-pub fn forward<T: Real>(x: &[T], rate: f32, stream: Stream, first: usize) -> Vec<T> {
+pub(crate) fn forward<T: Real>(x: &[T], rate: f32, stream: Stream, first: usize) -> Vec<T> {
     let kept = T::one() - T::of_f32(rate);
     // A block of the generator serves four elements.
     let blocks = (first / 4) as u64..(first + x.len()).div_ceil(4) as u64;

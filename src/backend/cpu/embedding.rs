@@ -30,7 +30,7 @@ impl<T: Real> Differentiate<Embedding<Self, CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `table: [words, width]`, `ids: [rows]` → `[rows, width]`.
-pub fn forward<T: Real>(table: &[T], ids: &[u32], width: usize) -> Vec<T> {
+pub(crate) fn forward<T: Real>(table: &[T], ids: &[u32], width: usize) -> Vec<T> {
     let mut y = vec![T::zero(); ids.len() * width];
     for (row, &id) in y.chunks_exact_mut(width).zip(ids).filter(|&(_, &id)| id != OUT_OF_VOCABULARY) {
         row.copy_from_slice(&table[id as usize * width..][..width]);
@@ -39,7 +39,7 @@ pub fn forward<T: Real>(table: &[T], ids: &[u32], width: usize) -> Vec<T> {
 }
 
 /// `dy: [rows, width]`; the rows that used word w are `occurrences[offsets[w]..offsets[w + 1]]` → `[words, width]`.
-pub fn backward<T: Real>(dy: &[T], offsets: &[u32], occurrences: &[u32], width: usize) -> Vec<T> {
+pub(crate) fn backward<T: Real>(dy: &[T], offsets: &[u32], occurrences: &[u32], width: usize) -> Vec<T> {
     let mut dtable = vec![T::zero(); (offsets.len() - 1) * width];
     for (sums, range) in dtable.chunks_exact_mut(width).zip(offsets.windows(2)) {
         for &row in &occurrences[range[0] as usize..range[1] as usize] {

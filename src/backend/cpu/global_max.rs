@@ -39,7 +39,7 @@ impl<T: Real> Differentiate<GlobalMax<Self, CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `x: [rows, columns]` → the maxima and their rows, `[batch, columns]` each.
-pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec<T>, Vec<u32>) {
+pub(crate) fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec<T>, Vec<u32>) {
     let batch = offsets.len() - 1;
     let (mut maxima, mut winners) = (vec![T::neg_infinity(); batch * columns], vec![0; batch * columns]);
     let utterances = maxima.par_chunks_exact_mut(columns).zip(winners.par_chunks_exact_mut(columns));
@@ -53,13 +53,13 @@ pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec<T>, Ve
 }
 
 /// Matrices of `batch` rows side by side, by columns.
-pub fn concatenate<V: Copy>(matrices: &[&[V]], widths: &[usize], batch: usize) -> Vec<V> {
+pub(crate) fn concatenate<V: Copy>(matrices: &[&[V]], widths: &[usize], batch: usize) -> Vec<V> {
     let rows = (0..batch).flat_map(|row| matrices.iter().zip(widths).map(move |(matrix, &width)| &matrix[row * width..(row + 1) * width]));
     rows.flatten().copied().collect()
 }
 
 /// `dy, winners: [batch, total columns]`, of which this stream's start at `column` → `dx: [rows, columns]`.
-pub fn backward<T: Real>(dy: &[T], winners: &[u32], total_columns: usize, column: usize, [rows, columns]: [usize; 2]) -> Vec<T> {
+pub(crate) fn backward<T: Real>(dy: &[T], winners: &[u32], total_columns: usize, column: usize, [rows, columns]: [usize; 2]) -> Vec<T> {
     let mut dx = vec![T::zero(); rows * columns];
     for (dy, winners) in dy.chunks_exact(total_columns).zip(winners.chunks_exact(total_columns)) {
         for c in 0..columns {

@@ -14,7 +14,7 @@ impl<T: Real> Run<GradientNorm<CpuTensor<T>>> for Cpu<T> {
 const CHUNK: usize = 4096;
 
 /// `√(Σ g²)`.
-pub fn forward<T: Real>(gradients: &[T]) -> T {
+pub(crate) fn forward<T: Real>(gradients: &[T]) -> T {
     let squares = gradients.par_chunks(CHUNK).map(|chunk| chunk.iter().map(|&g| g * g).sum::<T>());
     squares.collect::<Vec<_>>().into_iter().sum::<T>().sqrt()
 }

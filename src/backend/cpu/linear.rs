@@ -52,7 +52,14 @@ impl<T: Real> Differentiate<Linear<CpuTensor<T>>> for Cpu<T> {
 const CHUNK: usize = 16_384;
 
 /// `x: [rows, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]` → `[rows, outputs]`.
-pub fn forward<T: Real>(x: &[T], weight: &[T], bias: Option<&[T]>, inputs: usize, activation: Activation, precision: Precision) -> Vec<T> {
+pub(crate) fn forward<T: Real>(
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    inputs: usize,
+    activation: Activation,
+    precision: Precision,
+) -> Vec<T> {
     let [x, weight] = [x, weight].map(|factor| rounded(factor.into(), precision));
     let weight = View::new(&weight, inputs);
     let [outputs, _] = weight.shape();
@@ -64,13 +71,19 @@ pub fn forward<T: Real>(x: &[T], weight: &[T], bias: Option<&[T]>, inputs: usize
 }
 
 /// `dy: [rows, outputs]`, `weight: [outputs, inputs]` → `dx: [rows, inputs]`. `gate` is the forward result of a ReLU.
-pub fn backward_input<T: Real>(dy: &[T], gate: Option<&[T]>, weight: &[T], [inputs, outputs]: [usize; 2], precision: Precision) -> Vec<T> {
+pub(crate) fn backward_input<T: Real>(
+    dy: &[T],
+    gate: Option<&[T]>,
+    weight: &[T],
+    [inputs, outputs]: [usize; 2],
+    precision: Precision,
+) -> Vec<T> {
     let [g, weight] = [gated(dy, gate), weight.into()].map(|factor| rounded(factor, precision));
     product(View::new(&g, outputs), View::new(&weight, inputs))
 }
 
 /// `dy: [rows, outputs]`, `x: [rows, inputs]` → `dW: [outputs, inputs]` and `db: [outputs]`.
-pub fn backward_weight<T: Real>(
+pub(crate) fn backward_weight<T: Real>(
     dy: &[T],
     gate: Option<&[T]>,
     x: &[T],

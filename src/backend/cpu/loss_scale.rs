@@ -12,7 +12,7 @@ impl<T: Real> Run<LossScale<CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `norm`: of the gradients and the factor on them; `scaling`: S, good steps since it changed, steps skipped.
-pub fn update<T: Real>(norm: &mut [T], scaling: &mut [T]) {
+pub(crate) fn update<T: Real>(norm: &mut [T], scaling: &mut [T]) {
     let (half, two) = (T::of(0.5), T::of(2.0));
     let [scale, good, skipped] = [scaling[0], scaling[1] + T::one(), scaling[2]];
     let state = if norm[0].as_f32().is_finite() {

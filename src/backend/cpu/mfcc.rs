@@ -24,7 +24,7 @@ impl<T: Real> Run<Mfcc<Self, CpuTensor<T>>> for Cpu<T> {
 
 /// The front-end's constants, see [`crate::audio::mfcc::MfccTables`].
 #[derive(Debug, Clone, Copy)]
-pub struct Tables<'a, T> {
+pub(crate) struct Tables<'a, T> {
     pub settings: &'a MfccSettings,
     /// `[transform]`
     pub window: &'a [T],
@@ -38,7 +38,7 @@ pub struct Tables<'a, T> {
 
 /// `samples: [total samples]`, laid out by `utterances: [batch + 1]`; `frames: [batch + 1]` lays out the result
 /// `[frames, coefficients]`.
-pub fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32], tables: Tables<T>) -> Vec<T> {
+pub(crate) fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32], tables: Tables<T>) -> Vec<T> {
     let transform = RealFftPlanner::new().plan_fft_forward(tables.settings.transform);
     let bands = tables.settings.mel_bands;
     let decibels = utterances.windows(2).zip(frames.windows(2)).flat_map(|(range, frames)| {

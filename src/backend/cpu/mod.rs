@@ -21,7 +21,6 @@ use std::marker::PhantomData;
 use super::Backend;
 use super::list::{kernels, modules};
 use crate::base::real::Real;
-pub use product::View;
 use profiler::Profile;
 pub use tensor::CpuTensor;
 

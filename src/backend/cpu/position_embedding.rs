@@ -16,7 +16,7 @@ impl<T: Real> Run<PositionEmbedding<Self, CpuTensor<T>>> for Cpu<T> {
 const BASE: f64 = 10_000.0;
 
 /// `x: [rows, columns]`, `offsets: [batch + 1]` → `[rows, columns]`.
-pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> Vec<T> {
+pub(crate) fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> Vec<T> {
     let longest = offsets.windows(2).map(|rows| rows[1] - rows[0]).max().unwrap_or(0);
     let table: Vec<T> = table(longest as usize, columns).into_iter().map(T::of).collect();
     let mut y = x.to_vec();
@@ -29,7 +29,7 @@ pub fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> Vec<T> {
 
 /// The embedding of the first `length` positions, `[length, columns]`; in float64, because the angle of a late position
 /// needs more digits than a float32 has.
-pub fn table(length: usize, columns: usize) -> Vec<f64> {
+pub(crate) fn table(length: usize, columns: usize) -> Vec<f64> {
     let rates: Vec<f64> = (0..columns).map(|column| BASE.powf(-((column / 2 * 2) as f64) / columns as f64)).collect();
     let angles = (0..length).flat_map(|t| rates.iter().map(move |rate| t as f64 * rate));
     angles.enumerate().map(|(i, angle)| if (i % columns).is_multiple_of(2) { angle.sin() } else { angle.cos() }).collect()

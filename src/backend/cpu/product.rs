@@ -22,7 +22,7 @@ const DEPTH: usize = 128;
 
 /// A matrix to read: a slice, seen through strides.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a, T> {
+pub(crate) struct View<'a, T> {
     values: &'a [T],
     shape: [usize; 2],
     strides: [usize; 2],
@@ -30,29 +30,29 @@ pub struct View<'a, T> {
 
 impl<'a, T> View<'a, T> {
     /// A row-major matrix with the given number of columns.
-    pub fn new(values: &'a [T], columns: usize) -> Self {
+    pub(crate) fn new(values: &'a [T], columns: usize) -> Self {
         let rows = values.len().checked_div(columns).unwrap_or(0);
         Self { values, shape: [rows, columns], strides: [columns, 1] }
     }
 
     /// `[rows, columns]`.
-    pub fn shape(self) -> [usize; 2] {
+    pub(crate) fn shape(self) -> [usize; 2] {
         self.shape
     }
 
     /// The transpose, without moving anything.
-    pub fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         let ([rows, columns], [down, right]) = (self.shape, self.strides);
         Self { shape: [columns, rows], strides: [right, down], ..self }
     }
 
     /// The given rows, as far as there are any.
-    pub fn rows(self, range: Range<usize>) -> Self {
+    pub(crate) fn rows(self, range: Range<usize>) -> Self {
         self.part(0, range)
     }
 
     /// The given columns, as far as there are any.
-    pub fn columns(self, range: Range<usize>) -> Self {
+    pub(crate) fn columns(self, range: Range<usize>) -> Self {
         self.part(1, range)
     }
 
@@ -66,7 +66,7 @@ impl<'a, T> View<'a, T> {
 }
 
 /// The right-hand matrix of products, laid out as tiles read it: panels of [`columns_of`] columns, row after row.
-pub struct Packed<T> {
+pub(crate) struct Packed<T> {
     /// `[panels, depth, columns of a panel]`; the last panel is filled up with zeros.
     panels: Vec<T>,
     depth: usize,
@@ -74,7 +74,7 @@ pub struct Packed<T> {
 }
 
 impl<T: Real> Packed<T> {
-    pub fn new(b: View<T>) -> Self {
+    pub(crate) fn new(b: View<T>) -> Self {
         let ([depth, columns], [down, right], width) = (b.shape, b.strides, columns_of::<T>());
         let mut panels = vec![T::zero(); depth * columns.next_multiple_of(width)];
         panels.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, rows)| {
@@ -94,7 +94,7 @@ impl<T: Real> Packed<T> {
 }
 
 /// `a · b`, row-major: `[a rows, b columns]`.
-pub fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
+pub(crate) fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
     let ([rows, _], [_, columns]) = (a.shape, b.shape);
     let mut result = vec![T::zero(); rows * columns];
     add_product(a, &Packed::new(b), &mut result);
@@ -102,7 +102,7 @@ pub fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
 }
 
 /// `result += a · b`; `result: [a rows, b columns]`, row-major.
-pub fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
+pub(crate) fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
     assert_eq!((a.shape[1], result.len()), (b.depth, a.shape[0] * b.columns), "shapes of a matrix product");
     if a.shape[0] <= BLOCK_ROWS {
         add_tiles(a, b, result);
@@ -169,7 +169,7 @@ fn tile<T: Real, const COLUMNS: usize>(left: &[[T; ROWS]], right: &[[T; COLUMNS]
 }
 
 /// Sum of each column of `values: [rows, columns]`, rows in their order.
-pub fn column_sums<T: Real>(values: &[T], columns: usize) -> Vec<T> {
+pub(crate) fn column_sums<T: Real>(values: &[T], columns: usize) -> Vec<T> {
     let mut sums = vec![T::zero(); columns];
     add_rows(values, &mut sums);
     sums

@@ -45,7 +45,7 @@ impl<T: Real> Cpu<T> {
     }
 
     /// Products of square matrices that fit the caches, all cores at work: what comes nearest to the processor's peak.
-    pub fn record_multiply_adds(&self, rounds: u32) {
+    pub(crate) fn record_multiply_adds(&self, rounds: u32) {
         let operand = self.upload(&vec![1.0 / SIDE as f32; SIDE * SIDE], [SIDE, SIDE]);
         let product = Linear { x: operand.clone(), weight: operand, bias: None, activation: Activation::None, precision: Precision::F32 };
         let work = Work { bytes: 0.0, ..Call::forward::<Self, _>(&product).work.share(f64::from(rounds)) };
@@ -60,7 +60,7 @@ impl<T: Real> Cpu<T> {
     }
 
     /// A copy of `count` numbers.
-    pub fn record_copy(&self, count: usize) {
+    pub(crate) fn record_copy(&self, count: usize) {
         let source = vec![1f32; count];
         // Written beforehand: memory that was never touched is slow the first time.
         let mut copied = vec![2f32; count];

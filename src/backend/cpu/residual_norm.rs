@@ -43,7 +43,7 @@ impl<T: Real> Differentiate<ResidualNorm<CpuTensor<T>>> for Cpu<T> {
 const EPSILON: f64 = 1e-5;
 
 /// Results of the way forward; the last two are kept for the way back.
-pub struct NormForward<T> {
+pub(crate) struct NormForward<T> {
     /// `[rows, d]`
     pub y: Vec<T>,
     /// `[rows, d]`: x̂.
@@ -53,7 +53,7 @@ pub struct NormForward<T> {
 }
 
 /// Gradients of a LayerNorm.
-pub struct NormGradients<T> {
+pub(crate) struct NormGradients<T> {
     /// `[rows, d]`: of x and of the residual.
     pub sum: Vec<T>,
     /// `[d]`
@@ -63,7 +63,7 @@ pub struct NormGradients<T> {
 }
 
 /// `x, residual: [rows, d]`, `scale, shift: [d]`.
-pub fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> NormForward<T> {
+pub(crate) fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> NormForward<T> {
     let width = scale.len();
     let (mut y, mut normalised) = (vec![T::zero(); x.len()], vec![T::zero(); x.len()]);
     let inputs = x.par_chunks_exact(width).zip(residual.par_chunks_exact(width));
@@ -74,7 +74,7 @@ pub fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> No
 }
 
 /// `dy, normalised: [rows, d]`, `scale: [d]`, `reciprocal_deviation: [rows]`.
-pub fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_deviation: &[T]) -> NormGradients<T> {
+pub(crate) fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_deviation: &[T]) -> NormGradients<T> {
     let width = scale.len();
     let (mut gradient, mut products) = (vec![T::zero(); dy.len()], vec![T::zero(); dy.len()]);
     let inputs = dy.par_chunks_exact(width).zip(normalised.par_chunks_exact(width)).zip(reciprocal_deviation);

@@ -12,7 +12,7 @@ impl<T: Real> Run<Sgd<CpuTensor<T>>> for Cpu<T> {
 }
 
 /// One step in place; `norm` is that of all gradients and the factor on them.
-pub fn update<T: Real>(parameters: &mut [T], gradients: &[T], norm: &[T], size: StepSize) {
+pub(crate) fn update<T: Real>(parameters: &mut [T], gradients: &[T], norm: &[T], size: StepSize) {
     let rate = T::of(size.learning_rate);
     let Some(clip) = clip_factor(norm, size.clip_norm) else { return };
     let shrink = T::of(1.0 - size.learning_rate * size.weight_decay);

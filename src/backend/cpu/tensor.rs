@@ -28,7 +28,7 @@ impl<T: Real> CpuTensor<T> {
     }
 
     /// The elements, to change in place.
-    pub fn values_mut(&self) -> RefMut<'_, [T]> {
+    pub(crate) fn values_mut(&self) -> RefMut<'_, [T]> {
         RefMut::map(self.memory.borrow_mut(), |memory| &mut memory[self.start..self.start + self.len()])
     }
 }

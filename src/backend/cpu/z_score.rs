@@ -14,7 +14,13 @@ impl<T: Real> Run<ZScore<Self, CpuTensor<T>>> for Cpu<T> {
 }
 
 /// `x: [rows, columns]`, `offsets: [batch + 1]`, `groups: [batch]`, `mean, reciprocal_deviation: [groups, columns]`.
-pub fn forward<T: Real>(x: &[T], offsets: &[u32], groups: &[u32], [mean, reciprocal_deviation]: [&[T]; 2], columns: usize) -> Vec<T> {
+pub(crate) fn forward<T: Real>(
+    x: &[T],
+    offsets: &[u32],
+    groups: &[u32],
+    [mean, reciprocal_deviation]: [&[T]; 2],
+    columns: usize,
+) -> Vec<T> {
     let owners = offsets.windows(2).zip(groups).flat_map(|(rows, &group)| (rows[0]..rows[1]).map(move |_| group as usize));
     let mut y = x.to_vec();
     for (row, group) in y.chunks_exact_mut(columns).zip(owners) {

@@ -1,6 +1,6 @@
 //! What a device was asked for, counted all the time.
 
-/// Totals since the device was opened; [`Counters::since`] makes them those of a stretch.
+/// Totals since the device was opened; `Counters::since` makes them those of a stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
     pub dispatches: u64,
@@ -22,7 +22,7 @@ pub struct Counters {
 
 impl Counters {
     /// What came after `earlier`; bytes held are those of now.
-    pub fn since(&self, earlier: &Self) -> Self {
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             dispatches: self.dispatches - earlier.dispatches,
             pipelines: self.pipelines - earlier.pipelines,

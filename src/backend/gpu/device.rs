@@ -32,7 +32,7 @@ impl OpenDevice {
     ///
     /// # Errors
     /// [`BackendError::NoDevice`], also where the adapter offers less than the limits asked for.
-    pub async fn open(adapter: &wgpu::Adapter, limits: Option<wgpu::Limits>, mut without: Vec<Feature>) -> Result<Self> {
+    pub(crate) async fn open(adapter: &wgpu::Adapter, limits: Option<wgpu::Limits>, mut without: Vec<Feature>) -> Result<Self> {
         let info = adapter.get_info();
         let limits = limits.unwrap_or_else(|| usual_limits(adapter));
         without.retain(|feature| adapter.features().intersects(feature.features()));
@@ -58,28 +58,28 @@ impl OpenDevice {
         Ok(Self { device, queue, info, limits, capabilities, without, fault, counters: Cell::default() })
     }
 
-    pub fn wgpu(&self) -> &wgpu::Device {
+    pub(crate) fn wgpu(&self) -> &wgpu::Device {
         &self.device
     }
 
-    pub fn queue(&self) -> &wgpu::Queue {
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.queue
     }
 
-    pub fn info(&self) -> &wgpu::AdapterInfo {
+    pub(crate) fn info(&self) -> &wgpu::AdapterInfo {
         &self.info
     }
 
-    pub fn limits(&self) -> &wgpu::Limits {
+    pub(crate) fn limits(&self) -> &wgpu::Limits {
         &self.limits
     }
 
-    pub fn capabilities(&self) -> &Capabilities {
+    pub(crate) fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 
     /// Features that the device was opened without though its adapter has them.
-    pub fn without(&self) -> &[Feature] {
+    pub(crate) fn without(&self) -> &[Feature] {
         &self.without
     }
 
@@ -94,24 +94,24 @@ impl OpenDevice {
 
     /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants
     /// `software` are made for.
-    pub fn is_software(&self) -> bool {
+    pub(crate) fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
             && self.capabilities.features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
             && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [SUBGROUP; 2]
     }
 
     /// Bytes of the largest buffer that a kernel can bind whole.
-    pub fn largest_buffer(&self) -> u64 {
+    pub(crate) fn largest_buffer(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
     }
 
     /// Allows no buffer larger than so many bytes.
-    pub fn restrict_buffers(&mut self, bytes: u64) {
+    pub(crate) fn restrict_buffers(&mut self, bytes: u64) {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
     }
 
     /// FLOP after which work is sent, so that no submission runs into a driver's watchdog (about two seconds).
-    pub fn work_per_submission(&self) -> f64 {
+    pub(crate) fn work_per_submission(&self) -> f64 {
         match self.info.device_type {
             wgpu::DeviceType::DiscreteGpu => 100e9,
             _ => 10e9,
@@ -122,37 +122,37 @@ impl OpenDevice {
     ///
     /// # Errors
     /// [`BackendError::Feature`] or [`BackendError::Limit`].
-    pub fn check(&self, shader: &Shader, variant: &ShaderVariant, footprint: &Footprint) -> Result<()> {
+    pub(crate) fn check(&self, shader: &Shader, variant: &ShaderVariant, footprint: &Footprint) -> Result<()> {
         check_requirements(shader, variant, &self.capabilities)?;
         check_limits(footprint, &self.limits)
     }
 
-    pub fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self) -> Counters {
         self.counters.get()
     }
 
-    pub fn count(&self, add: impl FnOnce(&mut Counters)) {
+    pub(crate) fn count(&self, add: impl FnOnce(&mut Counters)) {
         let mut counters = self.counters.get();
         add(&mut counters);
         self.counters.set(counters);
     }
 
     /// Writes to a buffer before all work that is sent from here on.
-    pub fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
         self.queue.write_buffer(buffer, 0, bytes);
         self.count(|counters| counters.uploaded(bytes.len()));
     }
 
     /// Keeps the first failure; the next read returns it.
-    pub fn fail(&self, error: BackendError) {
+    pub(crate) fn fail(&self, error: BackendError) {
         self.fault.set(error);
     }
 
-    pub fn failure(&self) -> Option<BackendError> {
+    pub(crate) fn failure(&self) -> Option<BackendError> {
         self.fault.get()
     }
 
-    pub fn forget_failure(&self) {
+    pub(crate) fn forget_failure(&self) {
         self.fault.clear();
     }
 }

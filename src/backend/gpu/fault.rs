@@ -10,7 +10,7 @@ pub(super) struct Fault(Arc<Mutex<Option<BackendError>>>);
 
 impl Fault {
     /// Keeps the failures that a device reports by itself: memory that is used up, work that it refuses, and its own loss.
-    pub fn of(device: &wgpu::Device) -> Self {
+    pub(crate) fn of(device: &wgpu::Device) -> Self {
         let fault = Self::default();
         let uncaptured = fault.clone();
         device.on_uncaptured_error(Arc::new(move |error| {
@@ -29,15 +29,15 @@ impl Fault {
     }
 
     /// Keeps an error where it is the first.
-    pub fn set(&self, error: BackendError) {
+    pub(crate) fn set(&self, error: BackendError) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 
-    pub fn get(&self) -> Option<BackendError> {
+    pub(crate) fn get(&self) -> Option<BackendError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -54,18 +54,18 @@ struct Compiled {
 }
 
 impl Pipelines {
-    pub fn new(checks: bool) -> Self {
+    pub(crate) fn new(checks: bool) -> Self {
         Self { checks, compiled: RefCell::default(), substitutes: HashMap::new() }
     }
 
     /// The pipeline of an entry point that was compiled, and the layout of what it binds.
-    pub fn get(&self, point: &EntryPoint) -> Option<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
+    pub(crate) fn get(&self, point: &EntryPoint) -> Option<(wgpu::ComputePipeline, wgpu::BindGroupLayout)> {
         let compiled = self.compiled.borrow();
         Some((compiled.pipelines.get(&point.key())?.clone(), compiled.layouts.get(&point.layout_key())?.clone()))
     }
 
     /// Compiles `source` in place of a variant.
-    pub fn substitute(&mut self, shader: &'static Shader, variant: &'static ShaderVariant, source: String) {
+    pub(crate) fn substitute(&mut self, shader: &'static Shader, variant: &'static ShaderVariant, source: String) {
         let module = (shader.name, variant.name);
         self.substitutes.insert(module, source);
         let compiled = self.compiled.get_mut();
@@ -74,12 +74,12 @@ impl Pipelines {
     }
 
     /// The variants that pipelines were made from.
-    pub fn variants(&self) -> BTreeSet<ModuleKey> {
+    pub(crate) fn variants(&self) -> BTreeSet<ModuleKey> {
         self.compiled.borrow().pipelines.keys().map(|&(shader, _, variant)| (shader, variant)).collect()
     }
 
     /// Compiles what was not compiled before.
-    pub fn compile(&self, device: &OpenDevice, needed: impl Iterator<Item = EntryPoint>) {
+    pub(crate) fn compile(&self, device: &OpenDevice, needed: impl Iterator<Item = EntryPoint>) {
         let Compiled { layouts, modules, pipelines } = &mut *self.compiled.borrow_mut();
         let mut missing: Vec<EntryPoint> = needed.filter(|point| !pipelines.contains_key(&point.key())).collect();
         missing.sort_by_key(EntryPoint::key);

@@ -43,12 +43,12 @@ pub(super) struct Arguments {
 }
 
 impl Recording {
-    pub fn push(&mut self, command: Command) {
+    pub(crate) fn push(&mut self, command: Command) {
         self.commands.push(command);
     }
 
     /// Keeps the arguments of a dispatch, where a submission has room for them.
-    pub fn add_arguments(&mut self, bytes: &[u8], alignment: usize) -> Option<Arguments> {
+    pub(crate) fn add_arguments(&mut self, bytes: &[u8], alignment: usize) -> Option<Arguments> {
         let offset = self.arguments.len().next_multiple_of(alignment);
         if (offset + bytes.len()) as u64 > ARGUMENT_BYTES {
             return None;
@@ -59,28 +59,28 @@ impl Recording {
     }
 
     /// Counts FLOP; returns those of the whole recording.
-    pub fn add_flop(&mut self, flop: f64) -> f64 {
+    pub(crate) fn add_flop(&mut self, flop: f64) -> f64 {
         self.flop += flop;
         self.flop
     }
 
-    pub fn commands(&self) -> &[Command] {
+    pub(crate) fn commands(&self) -> &[Command] {
         &self.commands
     }
 
     /// The arguments of all dispatches: whole words, as their members are.
-    pub fn arguments(&self) -> &[u8] {
+    pub(crate) fn arguments(&self) -> &[u8] {
         &self.arguments
     }
 
     /// The entry points that are run.
-    pub fn entry_points(&self) -> impl Iterator<Item = EntryPoint> {
+    pub(crate) fn entry_points(&self) -> impl Iterator<Item = EntryPoint> {
         self.commands.iter().filter_map(Command::dispatch).map(|dispatch| dispatch.point)
     }
 }
 
 impl Command {
-    pub fn dispatch(&self) -> Option<&Dispatch> {
+    pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
         match self {
             Self::Dispatch(dispatch) => Some(dispatch),
             Self::Clear(..) | Self::Copy(..) => None,

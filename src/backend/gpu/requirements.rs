@@ -25,7 +25,7 @@ impl Feature {
     pub const ALL: [Self; 5] = [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps];
 
     /// As `--without` takes it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Subgroups => "subgroups",
             Self::F16 => "f16",
@@ -36,7 +36,7 @@ impl Feature {
     }
 
     /// What of a device it stands for.
-    pub fn features(self) -> wgpu::Features {
+    pub(crate) fn features(self) -> wgpu::Features {
         match self {
             Self::Subgroups => wgpu::Features::SUBGROUP,
             Self::F16 => wgpu::Features::SHADER_F16,
@@ -136,7 +136,7 @@ impl Capabilities {
     }
 
     /// What a variant needs and this lacks.
-    pub fn lacks(&self, variant: &ShaderVariant) -> Option<Requirement> {
+    pub(crate) fn lacks(&self, variant: &ShaderVariant) -> Option<Requirement> {
         variant.requirements.iter().copied().find(|&requirement| !self.meets(requirement))
     }
 }

@@ -51,14 +51,14 @@ pub struct Binding {
 }
 
 /// The uniform arguments of a shader.
-pub trait Arguments: bytemuck::Pod {
+pub(crate) trait Arguments: bytemuck::Pod {
     /// Those that are whole numbers, by name.
     fn whole_numbers(&self) -> Vec<(&'static str, u32)>;
 }
 
 /// What a shader works on at a time, where it has a variant for either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Width {
+pub(crate) enum Width {
     /// Four numbers.
     Vec4,
     /// One number.
@@ -67,12 +67,12 @@ pub enum Width {
 
 impl Width {
     /// Four numbers where all sizes are multiples of four.
-    pub fn of(sizes: &[usize]) -> Self {
+    pub(crate) fn of(sizes: &[usize]) -> Self {
         if sizes.iter().all(|size| size.is_multiple_of(4)) { Self::Vec4 } else { Self::Scalar }
     }
 
     /// How many numbers that are.
-    pub fn numbers(self) -> usize {
+    pub(crate) fn numbers(self) -> usize {
         match self {
             Self::Vec4 => 4,
             Self::Scalar => 1,
@@ -81,7 +81,7 @@ impl Width {
 }
 
 /// The buffers of one dispatch, named as in the WGSL.
-pub trait Launch {
+pub(crate) trait Launch {
     type Args: Arguments;
     /// The shader's variants by name.
     type Variant: Copy;

@@ -13,16 +13,16 @@ pub(super) struct ChosenTiles(RefCell<BTreeMap<ProductClass, Tile>>);
 
 impl ChosenTiles {
     /// Takes choices over those that there are.
-    pub fn take(&self, choices: impl IntoIterator<Item = TileChoice>) {
+    pub(crate) fn take(&self, choices: impl IntoIterator<Item = TileChoice>) {
         self.0.borrow_mut().extend(choices.into_iter().map(|TileChoice { class, tile }| (class, tile)));
     }
 
-    pub fn get(&self, class: ProductClass) -> Option<Tile> {
+    pub(crate) fn get(&self, class: ProductClass) -> Option<Tile> {
         self.0.borrow().get(&class).copied()
     }
 
     /// All choices.
-    pub fn all(&self) -> Vec<TileChoice> {
+    pub(crate) fn all(&self) -> Vec<TileChoice> {
         self.0.borrow().iter().map(|(&class, &tile)| TileChoice { class, tile }).collect()
     }
 }

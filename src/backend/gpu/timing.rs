@@ -46,22 +46,22 @@ pub(super) struct Timestamps {
 
 impl Timer {
     /// Times what is recorded from here on.
-    pub fn start(&self, timing: Timing, clock: Clock) {
+    pub(crate) fn start(&self, timing: Timing, clock: Clock) {
         *self.0.borrow_mut() = Some(Profile { timing, clock, recorded: Executions::default(), queries: Vec::new() });
     }
 
     /// How dispatches are timed, where they are.
-    pub fn timing(&self) -> Option<Timing> {
+    pub(crate) fn timing(&self) -> Option<Timing> {
         self.0.borrow().as_ref().map(|profile| profile.timing)
     }
 
     /// The caller's time, while a profile is made.
-    pub fn now(&self) -> Option<f64> {
+    pub(crate) fn now(&self) -> Option<f64> {
         self.0.borrow().as_ref().map(|profile| (profile.clock)())
     }
 
     /// Takes a dispatch into the profile; returns its number there.
-    pub fn add(&self, execution: Execution) -> Option<usize> {
+    pub(crate) fn add(&self, execution: Execution) -> Option<usize> {
         let mut profile = self.0.borrow_mut();
         let runs = &mut profile.as_mut()?.recorded.runs;
         runs.push(execution);
@@ -69,21 +69,21 @@ impl Timer {
     }
 
     /// Keeps when a dispatch ran.
-    pub fn set_span(&self, dispatch: usize, span: [f64; 2]) {
+    pub(crate) fn set_span(&self, dispatch: usize, span: [f64; 2]) {
         if let Some(execution) = self.0.borrow_mut().as_mut().and_then(|profile| profile.recorded.runs.get_mut(dispatch)) {
             execution.span = Some(span);
         }
     }
 
     /// Keeps that work was handed to the driver from `begin` to now.
-    pub fn note_submission(&self, begin: Option<f64>) {
+    pub(crate) fn note_submission(&self, begin: Option<f64>) {
         if let (Some(begin), Some(end), Some(profile)) = (begin, self.now(), self.0.borrow_mut().as_mut()) {
             profile.recorded.submissions.push([begin, end]);
         }
     }
 
     /// The queries of a dispatch, where the device's timestamps are taken.
-    pub fn timestamps(&self, device: &OpenDevice, dispatch: usize) -> Option<Timestamps> {
+    pub(crate) fn timestamps(&self, device: &OpenDevice, dispatch: usize) -> Option<Timestamps> {
         let mut profile = self.0.borrow_mut();
         let Profile { timing: Timing::Timestamps, queries, .. } = profile.as_mut()? else { return None };
         while queries.len() <= dispatch / SET {
@@ -100,7 +100,7 @@ impl Timer {
     ///
     /// # Errors
     /// Whatever went wrong on the device.
-    pub async fn finish(&self, device: &OpenDevice) -> Result<Executions> {
+    pub(crate) async fn finish(&self, device: &OpenDevice) -> Result<Executions> {
         let Some(Profile { mut recorded, queries, .. }) = self.0.take() else { return Ok(Executions::default()) };
         let period = f64::from(device.queue().get_timestamp_period());
         for (set, executions) in queries.iter().zip(recorded.runs.chunks_mut(SET)) {

@@ -25,12 +25,12 @@ struct State<T> {
 }
 
 impl<T> Signal<T> {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(State { value: None, waker: None })))
     }
 
     /// Brings the value, for a callback.
-    pub fn set(&self, value: T) {
+    pub(crate) fn set(&self, value: T) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.value = Some(value);
         if let Some(waker) = state.waker.take() {
@@ -50,7 +50,7 @@ impl<T> Signal<T> {
 
 impl Signal<Result<(), String>> {
     /// Asks for the first `bytes` of a buffer to be mapped for reading.
-    pub fn map(buffer: &wgpu::Buffer, bytes: u64) -> Self {
+    pub(crate) fn map(buffer: &wgpu::Buffer, bytes: u64) -> Self {
         let mapped = Self::new();
         let callback = mapped.clone();
         buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| callback.set(result.map_err(|error| error.to_string())));
@@ -97,12 +97,12 @@ impl<T> Future for Waiting<'_, T> {
 
 impl OpenDevice {
     /// Waits for a callback that comes when a submission is done, the last one where none is named.
-    pub async fn wait_for<T>(&self, signal: &Signal<T>, submission: Option<wgpu::SubmissionIndex>) -> T {
+    pub(crate) async fn wait_for<T>(&self, signal: &Signal<T>, submission: Option<wgpu::SubmissionIndex>) -> T {
         Waiting { device: self.wgpu(), signal: signal.clone(), submission }.await
     }
 
     /// Waits for all that was sent.
-    pub async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         let done = Signal::new();
         let callback = done.clone();
         self.queue().on_submitted_work_done(move || callback.set(()));

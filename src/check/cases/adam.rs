@@ -7,7 +7,7 @@ use crate::backend::ops::{self, AdamStep, StepSize};
 use crate::check::Sabotage;
 
 /// Three steps of Adam.
-pub type Adam = Steps<AdamRule>;
+pub(crate) type Adam = Steps<AdamRule>;
 
 /// Adam with its usual β and ε.
 #[derive(Debug, Clone)]

@@ -45,13 +45,13 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Reads how many sequences there are: as many as `first` has lengths where it has several.
-    pub fn read(keys: &mut Keys<'_>, first: &'static str) -> Result<Self, SizeError> {
+    pub(crate) fn read(keys: &mut Keys<'_>, first: &'static str) -> Result<Self, SizeError> {
         let several = keys.peek(first).map(|lengths| lengths.split('+').count()).filter(|&count| count > 1);
         Ok(Self { sequences: keys.number("batch", 1, several.unwrap_or(BATCH))?, ragged: keys.switch("ragged")? })
     }
 
     /// Reads the lengths of one kind.
-    pub fn lengths(self, keys: &mut Keys<'_>, key: &'static str, least: u32, usual: usize) -> Result<Vec<u32>, SizeError> {
+    pub(crate) fn lengths(self, keys: &mut Keys<'_>, key: &'static str, least: u32, usual: usize) -> Result<Vec<u32>, SizeError> {
         let Self { sequences, ragged } = self;
         let read = match keys.numbers(key, least)? {
             None => lengths(sequences, usual, 1, ragged),

@@ -21,8 +21,8 @@ macro_rules! exports {
 }
 kernels!(exports);
 
-pub use spread::Spread;
-pub use steps::{Last, Rule, Steps};
+pub(crate) use spread::Spread;
+pub(crate) use steps::{Rule, Steps};
 
 /// Lengths on either side of the edges of tiles and workgroups.
 const EDGES: [usize; 8] = [1, 15, 16, 17, 63, 64, 65, 129];

@@ -7,7 +7,7 @@ use crate::backend::ops::{self, StepSize};
 use crate::check::Sabotage;
 
 /// Three steps of stochastic gradient descent.
-pub type Sgd = Steps<SgdRule>;
+pub(crate) type Sgd = Steps<SgdRule>;
 
 /// Stochastic gradient descent.
 #[derive(Debug, Clone)]

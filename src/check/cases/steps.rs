@@ -11,7 +11,7 @@ use crate::check::compare::Tolerance;
 use crate::check::{Gradient, Inputs, Prepared, Record, Recorded, Sabotage, Source, Subject, Suite};
 
 /// What one optimiser does in a step.
-pub trait Rule: fmt::Debug + Clone + 'static {
+pub(crate) trait Rule: fmt::Debug + Clone + 'static {
     /// Names of its moments, which begin as zeros.
     const MOMENTS: &'static [&'static str];
     /// What to break in its shader.

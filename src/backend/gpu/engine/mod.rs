@@ -89,7 +89,7 @@ impl Gpu {
     }
 
     /// Features that the device was opened without though its adapter has them.
-    pub fn without(&self) -> &[Feature] {
+    pub(crate) fn without(&self) -> &[Feature] {
         self.device.without()
     }
 

@@ -6,7 +6,7 @@ use crate::backend::{Clock, Executions, Result};
 
 impl Gpu {
     /// Whether the device tells when its dispatches ran.
-    pub fn has_timestamps(&self) -> bool {
+    pub(crate) fn has_timestamps(&self) -> bool {
         self.device.wgpu().features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Readbacks(RefCell<HashMap<BufferId, Rc<HostCopy>>>);
 
 impl Readbacks {
     /// Asks for the copies among some commands that were sent.
-    pub fn sent(&self, commands: &[Command], submission: &wgpu::SubmissionIndex, memory: &Memory) {
+    pub(crate) fn sent(&self, commands: &[Command], submission: &wgpu::SubmissionIndex, memory: &Memory) {
         let mut recorded = self.0.borrow_mut();
         for command in commands {
             let Command::Copy(_, to) = command else { continue };
@@ -43,7 +43,7 @@ impl Readbacks {
     }
 
     /// Forgets the copies that were not sent.
-    pub fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.0.borrow_mut().clear();
     }
 }

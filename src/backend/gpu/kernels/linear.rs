@@ -11,7 +11,7 @@ use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
 impl Gpu {
     /// What the device lacks of cooperative matrices for products in mixed precision, which it then computes as fast as in
     /// f32; none where it has them.
-    pub fn lacks_for_mixed(&self) -> Option<Requirement> {
+    pub(crate) fn lacks_for_mixed(&self) -> Option<Requirement> {
         if Product::matrices(self).is_some() { None } else { self.capabilities().lacks(Product::Matrices16.variant().into()) }
     }
 }

@@ -10,7 +10,7 @@ const ROUND_FLOP: f64 = 2.0 * 4.0 * 3.0 * 4.0;
 
 impl Gpu {
     /// Records `rounds` rounds of fused multiply-adds on every lane.
-    pub fn record_multiply_adds(&self, rounds: u32) {
+    pub(crate) fn record_multiply_adds(&self, rounds: u32) {
         let results = self.new_tensor([1, INVOCATIONS]);
         let args = multiply_add::Args { rounds, factor: 0.999, summand: 0.001 };
         let flop = INVOCATIONS as f64 * f64::from(rounds) * ROUND_FLOP;
@@ -20,7 +20,7 @@ impl Gpu {
     }
 
     /// Records a copy of `count` numbers, which must be a multiple of four.
-    pub fn record_copy(&self, count: usize) {
+    pub(crate) fn record_copy(&self, count: usize) {
         let [source, copied] = [(); 2].map(|()| self.new_tensor([1, count]));
         let args = copy::Args { vectors: (count / 4) as u32 };
         let grid = flat_grid(count / 4, copy::WORKGROUP * copy::ROUNDS);

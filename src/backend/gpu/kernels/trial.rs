@@ -21,7 +21,7 @@ pub(in super::super) struct Trial {
 }
 
 impl Trial {
-    pub fn new(gpu: &Gpu, shape: ProductShape) -> Self {
+    pub(crate) fn new(gpu: &Gpu, shape: ProductShape) -> Self {
         let ProductShape { form, rows, inputs, outputs } = shape;
         let slabs = if form == Form::BackwardWeight { shape.slabs().count as usize } else { 0 };
         let [x, weight, y, partial] =
@@ -30,7 +30,7 @@ impl Trial {
     }
 
     /// Records the product by one tile.
-    pub fn record(&self, gpu: &Gpu, tile: Tile) {
+    pub(crate) fn record(&self, gpu: &Gpu, tile: Tile) {
         let Self { shape, x, weight, y, partial } = self;
         let product = Product::Tiles(tile);
         let (variant, slabs) = (product.variant(), shape.slabs());

@@ -26,37 +26,37 @@ pub(super) struct SharedBuffer {
 
 impl Lists {
     /// Words that the lists of a submission may have in common, in buffers of at most so many bytes.
-    pub fn capacity(largest: u64) -> usize {
+    pub(crate) fn capacity(largest: u64) -> usize {
         (largest / 4).min(SHARED_WORDS as u64) as usize / SLICE_ALIGNMENT * SLICE_ALIGNMENT
     }
 
     /// Takes a list into the buffer that there is, where there is room.
-    pub fn add(&self, words: &[u32]) -> Option<Words> {
+    pub(crate) fn add(&self, words: &[u32]) -> Option<Words> {
         self.shared.borrow_mut().as_mut()?.add(words)
     }
 
     /// Begins a buffer of `capacity` words, in place of one that was taken to be uploaded.
-    pub fn begin(&self, allocation: Rc<Allocation>, capacity: usize) {
+    pub(crate) fn begin(&self, allocation: Rc<Allocation>, capacity: usize) {
         *self.shared.borrow_mut() = Some(SharedBuffer { allocation, words: Vec::new(), capacity });
     }
 
     /// The buffer that is to be uploaded, where there is one.
-    pub fn take(&self) -> Option<SharedBuffer> {
+    pub(crate) fn take(&self) -> Option<SharedBuffer> {
         self.shared.borrow_mut().take()
     }
 
     /// A list that was made from these two before.
-    pub fn derived(&self, what: &'static str, from: [&Words; 2]) -> Option<Words> {
+    pub(crate) fn derived(&self, what: &'static str, from: [&Words; 2]) -> Option<Words> {
         let same = |known: &&(&str, [Words; 2], Words)| known.0 == what && known.1.iter().zip(from).all(|(known, from)| known.is(from));
         self.derived.borrow().iter().find(same).map(|(.., derived)| derived.clone())
     }
 
-    pub fn keep_derived(&self, what: &'static str, from: [&Words; 2], derived: Words) {
+    pub(crate) fn keep_derived(&self, what: &'static str, from: [&Words; 2], derived: Words) {
         self.derived.borrow_mut().push((what, from.map(Words::clone), derived));
     }
 
     /// Forgets what was derived, whose buffers may serve again.
-    pub fn forget_derived(&self) {
+    pub(crate) fn forget_derived(&self) {
         self.derived.borrow_mut().clear();
     }
 }

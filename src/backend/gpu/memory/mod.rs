@@ -61,12 +61,12 @@ impl Buffers {
 }
 
 impl Memory {
-    pub fn new(has_guards: bool) -> Self {
+    pub(crate) fn new(has_guards: bool) -> Self {
         Self { buffers: Rc::default(), lists: Lists::default(), has_guards, guarded: RefCell::default() }
     }
 
     /// Memory for so many words; what is in it is undefined.
-    pub fn allocate(&self, device: &OpenDevice, words: usize, written_by: WrittenBy) -> Rc<Allocation> {
+    pub(crate) fn allocate(&self, device: &OpenDevice, words: usize, written_by: WrittenBy) -> Rc<Allocation> {
         let guards = if self.has_guards { GUARD_WORDS } else { 0 };
         let mut bytes = binding_size(words) + (guards * 4) as u64;
         let limit = device.largest_buffer();
@@ -92,12 +92,12 @@ impl Memory {
     }
 
     /// Stands for memory that nothing is ever written to or read from.
-    pub fn none(&self) -> Rc<Allocation> {
+    pub(crate) fn none(&self) -> Rc<Allocation> {
         Allocation::new(&self.buffers, BufferId(u64::MAX), 0, BufferUse::Kernels, false)
     }
 
     /// A buffer that a result is copied to. It serves again once it is released.
-    pub fn readback(&self, device: &OpenDevice, bytes: u64) -> Rc<Allocation> {
+    pub(crate) fn readback(&self, device: &OpenDevice, bytes: u64) -> Rc<Allocation> {
         let class = Pool::class(bytes);
         let allocation = self.serve(device, BufferUse::Readback, class, WrittenBy::Kernel);
         allocation.hold();
@@ -121,19 +121,19 @@ impl Memory {
     }
 
     /// The buffer of a name; none where it was given up.
-    pub fn buffer(&self, name: BufferId) -> Option<wgpu::Buffer> {
+    pub(crate) fn buffer(&self, name: BufferId) -> Option<wgpu::Buffer> {
         self.buffers.by_name.borrow().get(&name).cloned()
     }
 
     /// Bytes of a range as a kernel binds it. A guarded binding covers its guard words, so that a stray write lands there and not
     /// nowhere.
-    pub fn bound_bytes(&self, range: BufferRange, buffer: &wgpu::Buffer) -> u64 {
+    pub(crate) fn bound_bytes(&self, range: BufferRange, buffer: &wgpu::Buffer) -> u64 {
         let guards = if self.has_guards { (GUARD_WORDS * 4) as u64 } else { 0 };
         (range.size + guards).min(buffer.size() - range.offset)
     }
 
     /// Memory that holds `bytes` before the work that is recorded from here on.
-    pub fn upload(&self, device: &OpenDevice, bytes: &[u8]) -> Rc<Allocation> {
+    pub(crate) fn upload(&self, device: &OpenDevice, bytes: &[u8]) -> Rc<Allocation> {
         let allocation = self.allocate(device, bytes.len() / 4, WrittenBy::Host);
         if let Some(buffer) = self.buffer(allocation.id()).filter(|buffer| bytes.len() as u64 <= buffer.size()) {
             device.write(&buffer, bytes);
@@ -142,7 +142,7 @@ impl Memory {
     }
 
     /// Uploads a list that kernels only read, together with the others of a submission.
-    pub fn upload_list(&self, device: &OpenDevice, words: &[u32]) -> Words {
+    pub(crate) fn upload_list(&self, device: &OpenDevice, words: &[u32]) -> Words {
         let capacity = Lists::capacity(device.largest_buffer());
         // A long list is uploaded by itself.
         if self.has_guards || words.len() > capacity / 4 {
@@ -157,7 +157,7 @@ impl Memory {
     }
 
     /// A list that follows from two others, made once in a submission; `what` tells it from others that follow from them.
-    pub fn derive_list(&self, device: &OpenDevice, what: &'static str, from: [&Words; 2], make: impl FnOnce() -> Vec<u32>) -> Words {
+    pub(crate) fn derive_list(&self, device: &OpenDevice, what: &'static str, from: [&Words; 2], make: impl FnOnce() -> Vec<u32>) -> Words {
         self.lists.derived(what, from).unwrap_or_else(|| {
             let derived = self.upload_list(device, &make());
             self.lists.keep_derived(what, from, derived.clone());
@@ -166,7 +166,7 @@ impl Memory {
     }
 
     /// Writes the lists that kernels recorded so far read.
-    pub fn flush_lists(&self, device: &OpenDevice) {
+    pub(crate) fn flush_lists(&self, device: &OpenDevice) {
         if let Some(shared) = self.lists.take()
             && let Some(buffer) = self.buffer(shared.allocation.id())
         {
@@ -175,17 +175,17 @@ impl Memory {
     }
 
     /// Forgets the lists that were derived from others.
-    pub fn forget_derived(&self) {
+    pub(crate) fn forget_derived(&self) {
         self.lists.forget_derived();
     }
 
     /// Says that everything recorded so far is being sent.
-    pub fn submitted(&self) {
+    pub(crate) fn submitted(&self) {
         self.buffers.pool.borrow_mut().submitted();
     }
 
     /// Gives the free buffers back to the device.
-    pub fn clear(&self, device: &OpenDevice) {
+    pub(crate) fn clear(&self, device: &OpenDevice) {
         let free = self.buffers.pool.borrow_mut().clear();
         let mut by_name = self.buffers.by_name.borrow_mut();
         for (buffer, bytes) in free {
@@ -195,7 +195,7 @@ impl Memory {
     }
 
     /// The guarded buffers since the last call, each whole, with what is to be found in it.
-    pub fn take_guarded(&self) -> Vec<(Tensor, Guarded)> {
+    pub(crate) fn take_guarded(&self) -> Vec<(Tensor, Guarded)> {
         let whole = |(allocation, words): (Rc<Allocation>, usize)| {
             let shape = [1, (allocation.bytes() / 4) as usize];
             (Tensor::new(allocation, shape), Guarded { words })
@@ -214,7 +214,7 @@ impl Guarded {
     ///
     /// # Errors
     /// [`BackendError::GuardOverwritten`].
-    pub fn check(&self, values: &[f32]) -> Result<(), BackendError> {
+    pub(crate) fn check(&self, values: &[f32]) -> Result<(), BackendError> {
         let own = (binding_size(self.words) / 4) as usize;
         match values[own..].iter().position(|value| value.to_bits() != POISON) {
             Some(word) => Err(BackendError::GuardOverwritten { words: self.words, word }),

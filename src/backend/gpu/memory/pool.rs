@@ -35,14 +35,14 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Size class of an allocation: at most a quarter more than asked for.
-    pub fn class(bytes: u64) -> u64 {
+    pub(crate) fn class(bytes: u64) -> u64 {
         let bytes = bytes.max(256);
         let step = bytes.next_power_of_two() / 8;
         bytes.next_multiple_of(step.max(64))
     }
 
     /// A free buffer of exactly this class.
-    pub fn take(&mut self, what_for: BufferUse, class: u64, written_by: WrittenBy) -> Option<BufferId> {
+    pub(crate) fn take(&mut self, what_for: BufferUse, class: u64, written_by: WrittenBy) -> Option<BufferId> {
         let buffers = self.free.get_mut(&(what_for, class))?;
         let place = match written_by {
             WrittenBy::Kernel => buffers.len().checked_sub(1)?,
@@ -51,18 +51,18 @@ impl Pool {
         Some(buffers.swap_remove(place).0)
     }
 
-    pub fn put(&mut self, what_for: BufferUse, class: u64, buffer: BufferId) {
+    pub(crate) fn put(&mut self, what_for: BufferUse, class: u64, buffer: BufferId) {
         self.free.entry((what_for, class)).or_default().push((buffer, self.submission));
     }
 
     /// Takes all that is free, with its bytes.
-    pub fn clear(&mut self) -> Vec<(BufferId, u64)> {
+    pub(crate) fn clear(&mut self) -> Vec<(BufferId, u64)> {
         let free = std::mem::take(&mut self.free).into_iter();
         free.flat_map(|((_, class), buffers)| buffers.into_iter().map(move |(buffer, _)| (buffer, class))).collect()
     }
 
     /// Says that everything recorded so far was sent.
-    pub fn submitted(&mut self) {
+    pub(crate) fn submitted(&mut self) {
         self.submission += 1;
     }
 }

@@ -21,12 +21,12 @@ impl Allocation {
         Rc::new(Self { buffer, bytes, what_for, serves_again: Cell::new(serves_again), memory: Rc::downgrade(memory) })
     }
 
-    pub fn id(&self) -> BufferId {
+    pub(crate) fn id(&self) -> BufferId {
         self.buffer
     }
 
     /// Size of the buffer.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -36,7 +36,7 @@ impl Allocation {
     }
 
     /// Says that nothing is under way with the buffer any more, so that it may serve again.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.serves_again.set(true);
     }
 }
