@@ -11,26 +11,84 @@ use crate::base::remedy::{Remedied, Remedy};
 /// Failure of a recording; each names the file.
 #[derive(Debug, Error)]
 pub enum AudioError {
+    /// It is not there, or the system does not let it be read to its end.
     #[error("{}: cannot be read ({source})", path.display())]
-    Open { path: PathBuf, source: io::Error },
+    Open {
+        /// The recording, or what the stream is called.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Not one byte is in it.
     #[error("{}: the file is empty", path.display())]
-    Empty { path: PathBuf },
+    Empty {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// It ends before its first sample.
     #[error("{}: the file ends within its header", path.display())]
-    HeaderCutShort { path: PathBuf },
+    HeaderCutShort {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// No frame comes out of it, and its header promises none.
     #[error("{}: holds no samples", path.display())]
-    NoSamples { path: PathBuf },
+    NoSamples {
+        /// The recording, or what the stream is called.
+        path: PathBuf,
+    },
+    /// Fewer frames come out of it than its header promises.
     #[error("{}: holds {frames} of {promised} frames, the file is cut short or damaged", path.display())]
-    CutShort { path: PathBuf, frames: u64, promised: u64 },
+    CutShort {
+        /// The recording.
+        path: PathBuf,
+        /// Frames that were decoded; a frame is a sample of each channel.
+        frames: u64,
+        /// Frames that the header speaks of.
+        promised: u64,
+    },
+    /// Its container or its coding is none that this build reads.
     #[error("{}: {format} is not supported", path.display())]
-    Unsupported { path: PathBuf, format: String },
+    Unsupported {
+        /// The recording.
+        path: PathBuf,
+        /// Which it is, in words.
+        format: String,
+    },
+    /// What it holds contradicts itself, cannot be decoded or cannot be resampled.
     #[error("{}: cannot be decoded ({reason})", path.display())]
-    Damaged { path: PathBuf, reason: String },
+    Damaged {
+        /// The recording, or what the stream is called.
+        path: PathBuf,
+        /// What is wrong, in words.
+        reason: String,
+    },
+    /// What a pipe brings is not the raw samples that it was said to be.
     #[error("{}: is no stream of raw samples ({reason})", path.display())]
-    RawDamaged { path: PathBuf, reason: String },
+    RawDamaged {
+        /// What the stream is called.
+        path: PathBuf,
+        /// What is wrong, in words.
+        reason: String,
+    },
+    /// A sample is NaN or infinite.
     #[error("{}: the sample of frame {frame}, channel {channel} is {value}", path.display())]
-    NotFinite { path: PathBuf, frame: u64, channel: usize, value: f32 },
+    NotFinite {
+        /// The recording, or what the stream is called.
+        path: PathBuf,
+        /// The sample's frame, from 0, at the recording's own rate.
+        frame: u64,
+        /// Its channel, from 0.
+        channel: usize,
+        /// The sample as it was decoded.
+        value: f32,
+    },
+    /// It lasts longer than any utterance, and memory must not follow a stray file.
     #[error("{}: lasts longer than {LONGEST_MINUTES} minutes", path.display())]
-    TooLong { path: PathBuf },
+    TooLong {
+        /// The recording, or what the stream is called.
+        path: PathBuf,
+    },
 }
 
 impl Remedied for AudioError {

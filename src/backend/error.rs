@@ -7,24 +7,80 @@ use crate::base::remedy::{Remedied, Remedy};
 /// Failure of a backend. Recording never fails: the first failure is kept and returned by the next read.
 #[derive(Debug, Clone, Error, PartialEq)]
 pub enum BackendError {
+    /// The adapter that was asked for is not there.
     #[error("no adapter matches '{wanted}' (found: {found})")]
-    NoAdapter { wanted: String, found: String },
+    NoAdapter {
+        /// As it was asked for: a number among the adapters, or a part of a name.
+        wanted: String,
+        /// The names of those that there are, between commas, or `none`.
+        found: String,
+    },
+    /// The adapter does not open a device with the features and limits that were asked for.
     #[error("{adapter}: no device could be opened ({reason})")]
-    NoDevice { adapter: String, reason: String },
+    NoDevice {
+        /// The adapter's name.
+        adapter: String,
+        /// What wgpu says, in one line.
+        reason: String,
+    },
+    /// Something is larger than the device allows; dispatches beyond it would silently do nothing.
     #[error("kernel {kernel}: {what} needs {needed}, the device allows {limit}")]
-    Limit { kernel: &'static str, what: &'static str, needed: u64, limit: u64, remedy: Remedy },
+    Limit {
+        /// The kernel's shader; `memory` of a buffer.
+        kernel: &'static str,
+        /// What is too large, in which unit: `workgroup memory in bytes`.
+        what: &'static str,
+        /// How much the work takes, in that unit.
+        needed: u64,
+        /// How much the device allows.
+        limit: u64,
+        /// What may help, which depends on what is too large.
+        remedy: Remedy,
+    },
+    /// A variant of a shader uses an optional feature that the device lacks.
     #[error("kernel {kernel}: variant {variant} needs {feature}, which the device lacks")]
-    Feature { kernel: &'static str, variant: &'static str, feature: String },
+    Feature {
+        /// The shader's name.
+        kernel: &'static str,
+        /// The variant's name.
+        variant: &'static str,
+        /// As a [`Requirement`](super::gpu::Requirement) is displayed.
+        feature: String,
+    },
+    /// A feature that a device is to be opened without does not exist.
     #[error("no optional feature is called '{name}' (there are: {known})")]
-    UnknownFeature { name: String, known: String },
+    UnknownFeature {
+        /// As it was asked for.
+        name: String,
+        /// The names of those that there are, between commas.
+        known: String,
+    },
+    /// The device's memory is used up.
     #[error("the device has too little memory ({detail})")]
-    OutOfMemory { detail: String },
+    OutOfMemory {
+        /// What wgpu says, in one line.
+        detail: String,
+    },
+    /// The driver has given the device up, or a result can no longer be mapped.
     #[error("the device was lost ({detail})")]
-    DeviceLost { detail: String },
+    DeviceLost {
+        /// What wgpu says, in one line.
+        detail: String,
+    },
+    /// wgpu found fault with the work, or what is read belongs to work that was given up.
     #[error("the device refused the work ({detail})")]
-    Refused { detail: String },
+    Refused {
+        /// What wgpu says, in one line.
+        detail: String,
+    },
+    /// A guard word behind a buffer is not what it was filled with: see [`Checking::Guards`](super::gpu::Checking::Guards).
     #[error("a kernel wrote past the end of a buffer of {words} words (guard word {word} changed)")]
-    GuardOverwritten { words: usize, word: usize },
+    GuardOverwritten {
+        /// Words of four bytes that kernels may write there.
+        words: usize,
+        /// The first guard word that changed, from 0.
+        word: usize,
+    },
 }
 
 impl Remedied for BackendError {

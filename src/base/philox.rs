@@ -9,7 +9,9 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// Which sequence of random numbers to draw from: `seed` is the run's, `stream` tells uses apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
+    /// The key: what is drawn by another seed has nothing to do with it.
     pub seed: u64,
+    /// The upper half of the counter: the same seed's numbers for another use.
     pub stream: u64,
 }
 

@@ -58,7 +58,12 @@ pub enum Remedy {
     /// Go on with the run that is there.
     Resume,
     /// Go on from this checkpoint, which is whole.
-    ResumeFrom { path: PathBuf, step: u64 },
+    ResumeFrom {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Optimiser steps that were done when it was written.
+        step: u64,
+    },
     /// Let a run go on for longer than it did, or for as long.
     GoOnLonger,
     /// Prepare the data anew.
@@ -97,9 +102,17 @@ pub enum Remedy {
     /// Allow more utterances to be left out.
     AllowMissing,
     /// Take this number of folds.
-    Folds { least: usize, most: usize },
+    Folds {
+        /// The fewest that the data can be divided into.
+        least: usize,
+        /// The most that the data can be divided into.
+        most: usize,
+    },
     /// Take a fold out of as many.
-    OtherFold { folds: usize },
+    OtherFold {
+        /// How many folds there are; they are counted from 1.
+        folds: usize,
+    },
     /// Divide the folds by something else, by utterances at random where nothing is known.
     OtherGrouping,
     /// Divide by utterances at random.

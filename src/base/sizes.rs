@@ -10,14 +10,39 @@ use thiserror::Error;
 /// What is wrong with sizes that were typed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SizeError {
+    /// Nothing has a size of that name here.
     #[error("'{key}' is no size of {of}, which has {known}")]
-    Unknown { key: String, of: &'static str, known: String },
+    Unknown {
+        /// The name as it was typed.
+        key: String,
+        /// What has the sizes: `a batch`, a kernel.
+        of: &'static str,
+        /// The sizes that it has, as they are typed, between commas.
+        known: String,
+    },
+    /// A size is given once more than it is taken.
     #[error("'{key}' is given twice")]
-    Twice { key: String },
+    Twice {
+        /// The name as it was typed.
+        key: String,
+    },
+    /// A size is no number, or one that is not allowed.
     #[error("{key}: '{value}' is no {wanted}")]
-    Value { key: String, value: String, wanted: String },
+    Value {
+        /// The name of the size.
+        key: String,
+        /// What was typed behind `=`; empty where nothing was.
+        value: String,
+        /// What may stand there, in words.
+        wanted: String,
+    },
+    /// A word that stands by itself is given a value.
     #[error("{key} is a switch and takes no value")]
-    Switch { key: String },
+    Switch {
+        /// The name as it was typed.
+        key: String,
+    },
+    /// Sizes that do not go together; this says which and what to do.
     #[error("{0}")]
     Misfit(String),
 }

@@ -14,27 +14,37 @@ pub const TEXT: &str = "text";
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StreamShape {
     /// A ragged matrix of frames, `[Σ frames, columns]`.
-    Frames { columns: usize },
+    Frames {
+        /// Features of a frame.
+        columns: usize,
+    },
     /// A ragged list of tokens: rows of a table of vectors, `[words, width]`.
     Tokens {
+        /// Numbers of a token's vector.
         width: usize,
         /// Rows of the table that is trained; none where vectors are given and frozen.
         learned: Option<usize>,
     },
     /// A vector an utterance, `[utterances, columns]`.
-    Vector { columns: usize },
+    Vector {
+        /// Numbers of the vector.
+        columns: usize,
+    },
 }
 
 /// A stream that a model reads. An utterance that lacks it has one row of zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
+    /// Its name, the same in the data set and in the model.
     pub stream: &'static str,
+    /// What must lie under that name.
     pub kind: StreamKind,
 }
 
 /// What kind of stream a model reads, and how it wants it laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamKind {
+    /// Rows in time, of any columns.
     Frames {
         /// Frames after these are not read; `data.max_frames` may cut before.
         most: usize,
@@ -42,7 +52,9 @@ pub enum StreamKind {
         /// are padded so that one row is left.
         pools: u32,
     },
+    /// Rows of a table of vectors.
     Tokens,
+    /// One row an utterance.
     Vector,
 }
 

@@ -39,8 +39,11 @@ impl Tile {
 /// A product of `linear`, by its entry point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Form {
+    /// `y = x · Wᵀ`, `[rows, outputs]`
     Forward,
+    /// `dx = dy · W`, `[rows, inputs]`
     BackwardInput,
+    /// `dW = dyᵀ · x`, `[outputs, inputs]`
     BackwardWeight,
 }
 
@@ -81,9 +84,13 @@ impl ProductShape {
 /// Products that are computed alike: rows count up to the next power of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProductClass {
+    /// Which product.
     pub form: Form,
+    /// Most rows of x and y: a power of two.
     pub rows: usize,
+    /// Columns of x.
     pub inputs: usize,
+    /// Columns of y.
     pub outputs: usize,
 }
 
@@ -91,7 +98,9 @@ pub struct ProductClass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TileChoice {
+    /// Which products.
     pub class: ProductClass,
+    /// What computes them.
     pub tile: Tile,
 }
 

@@ -7,8 +7,11 @@ use std::fmt;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
+    /// To fit the parameters to.
     Train,
+    /// To choose the epoch whose parameters are kept.
     Validation,
+    /// To be reported, and for nothing else.
     Test,
 }
 
@@ -40,6 +43,7 @@ impl fmt::Display for Split {
 /// An utterance that is left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LeftOut {
+    /// Unique within the corpus.
     pub id: String,
     /// One line that names the file and the remedy.
     pub reason: String,

@@ -3,6 +3,7 @@
 /// Word vectors, row by row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WordTable {
+    /// Numbers of a vector.
     pub width: usize,
     /// `[words, width]`
     pub values: Vec<f32>,

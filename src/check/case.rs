@@ -12,6 +12,7 @@ use crate::base::real::Real;
 pub struct Output {
     /// `output`, `gradient of weight`, …
     pub name: String,
+    /// `[rows, columns]`
     pub shape: [usize; 2],
     /// Row-major.
     pub values: Vec<f64>,
@@ -20,10 +21,13 @@ pub struct Output {
 /// A kernel's work on given shapes and drawn inputs.
 #[derive(Debug, Clone)]
 pub struct Case<S = KernelShape> {
+    /// As `mcsan check --kernel` takes it; of a kernel from elsewhere any name.
     pub kernel_name: &'static str,
+    /// The sizes of the work.
     pub shape: S,
     /// Of the inputs.
     pub seed: u64,
+    /// Whether its name alone brings it back.
     pub origin: Origin,
 }
 

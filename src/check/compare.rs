@@ -52,12 +52,15 @@ const SILENT: f64 = 1e-9;
 /// The element that is furthest from the reference's, measured by its bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Worst {
+    /// The name of the output that it is in.
     pub output: String,
     /// Row-major.
     pub index: usize,
     /// The same as `[row, column]`, where the output is a matrix.
     pub place: Option<[usize; 2]>,
+    /// What the reference computed, in float64.
     pub expected: f64,
+    /// What the backend computed.
     pub got: f64,
     /// What `|got - expected|` may be.
     pub bound: f64,
@@ -85,11 +88,13 @@ pub struct Agreement {
     pub rel_l2: f64,
     /// Largest `|got - expected|` that any element is allowed; what it may be depends on the element.
     pub bound: f64,
+    /// Whether every element is within its bound, and nothing else is wrong.
     pub pass: bool,
     /// Elements compared.
     pub elements: usize,
     /// Elements outside their bound.
     pub outside: usize,
+    /// The element nearest to its bound, or furthest beyond it; none where there was none to measure.
     pub worst: Option<Worst>,
     /// Why it failed.
     pub reason: Option<String>,

@@ -11,19 +11,24 @@ use crate::backend::{Backend, Ragged};
 pub struct Input {
     /// `x`, `weight`, `lengths`, …
     pub name: String,
+    /// Rows and columns of a matrix, the length of a list.
     pub shape: Vec<usize>,
+    /// What is in it.
     pub values: Values,
 }
 
 /// The elements of an input, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
+    /// Of a matrix.
     Numbers(Vec<f32>),
+    /// Of a list: lengths, tokens, labels, …
     Words(Vec<u32>),
 }
 
 /// The way from a case to a backend.
 pub struct Inputs<'b, B: Backend> {
+    /// Where the inputs are put.
     pub backend: &'b B,
     given: RefCell<Vec<Input>>,
 }

@@ -41,7 +41,9 @@ const NUDGE: f32 = 0.05;
 pub struct Point {
     /// Of a value its layer, `audio_encoder.conv1`; of a gradient `gradient of …`, the layer or the parameter.
     pub name: String,
+    /// `[rows, columns]`
     pub shape: [usize; 2],
+    /// Judged as a whole: `pass` follows from `rel_l2`.
     #[serde(flatten)]
     pub agreement: Agreement,
 }

@@ -12,9 +12,11 @@ use crate::backend::{Backend, BackendError, Result};
 pub struct CaseReport {
     /// Of the kernel.
     pub name: &'static str,
+    /// Its shapes in words: [`Case::name`].
     pub case: String,
     /// Of the inputs.
     pub seed: u64,
+    /// How the backend's results compare with the reference's.
     #[serde(flatten)]
     pub agreement: Agreement,
 }
@@ -29,7 +31,9 @@ impl CaseReport {
 /// What the reference makes of a case, in float64: computed once, it serves any number of comparisons.
 #[derive(Debug, Clone)]
 pub struct Expected {
+    /// What went in, the same on every backend.
     pub inputs: Vec<Input>,
+    /// What came out.
     pub outputs: Vec<Output>,
 }
 
@@ -47,6 +51,7 @@ impl Expected {
 /// All that went into a case and came out of it.
 #[derive(Debug, Clone)]
 pub struct Evidence {
+    /// What went in, the same on both.
     pub inputs: Vec<Input>,
     /// Of the reference in float64.
     pub expected: Vec<Output>,

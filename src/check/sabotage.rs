@@ -5,6 +5,7 @@ use crate::backend::gpu::shader::{Shader, ShaderVariant};
 /// A small change of a shader that its kernel's comparison must see in every variant that runs.
 #[derive(Clone, Copy)]
 pub struct Sabotage {
+    /// The shader that is broken.
     pub shader: &'static Shader,
     /// A part of the shader …
     pub part: &'static str,

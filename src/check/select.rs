@@ -12,12 +12,32 @@ use crate::base::sizes::SizeError;
 /// Kernels or cases that do not exist.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum SelectionError {
+    /// No kernel has the name.
     #[error("there is no kernel '{name}', the nearest is '{nearest}'")]
-    UnknownKernel { name: String, nearest: &'static str },
+    UnknownKernel {
+        /// As it was asked for.
+        name: String,
+        /// The kernel with the most similar name.
+        nearest: &'static str,
+    },
+    /// Of several kernels none has such a case.
     #[error("no case of {kernels} has '{text}' in its name")]
-    NoCase { text: String, kernels: String },
+    NoCase {
+        /// A part of a name, or sizes, as it was asked for.
+        text: String,
+        /// The names of the kernels, between commas.
+        kernels: String,
+    },
+    /// A kernel has no such case and does not take such sizes.
     #[error("no case of {kernel} has '{text}' in its name, nor are these its sizes: {reason}")]
-    NoShape { text: String, kernel: &'static str, reason: SizeError },
+    NoShape {
+        /// A part of a name, or sizes, as it was asked for.
+        text: String,
+        /// The name of the kernel.
+        kernel: &'static str,
+        /// What is wrong with the text as sizes.
+        reason: SizeError,
+    },
 }
 
 impl FromStr for Kernel {

@@ -30,7 +30,9 @@ pub type Prepared<'a, B> = Box<dyn Fn() -> Vec<Recorded<B>> + 'a>;
 
 /// A result of a case, still on the device.
 pub struct Recorded<B: Backend> {
+    /// `output`, `gradient of weight`, …
     pub name: String,
+    /// What is read back.
     pub tensor: B::Tensor,
 }
 

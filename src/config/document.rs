@@ -23,22 +23,52 @@ pub struct Config {
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("{}: {reason}", path.display())]
-    File { path: PathBuf, reason: String },
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the parser says.
+        reason: String,
+    },
     /// A line of a file is at fault.
     #[error("{}, line {line}: {error}", path.display())]
-    Line { path: PathBuf, line: usize, error: Box<ConfigError> },
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong there.
+        error: Box<ConfigError>,
+    },
     /// It is no TOML.
     #[error("{reason}")]
-    Syntax { reason: String },
+    Syntax {
+        /// What the parser says, in one line.
+        reason: String,
+    },
     /// There is no such key.
     #[error("unknown setting '{key}' (nearest: {nearest})")]
-    UnknownKey { key: String, nearest: String },
+    UnknownKey {
+        /// As it was written.
+        key: String,
+        /// The three keys with the most similar names, between commas.
+        nearest: String,
+    },
     /// An assignment without `=`.
     #[error("'{argument}' is not KEY=VALUE")]
-    NoAssignment { argument: String },
+    NoAssignment {
+        /// As it was written.
+        argument: String,
+    },
     /// A value that the key does not take.
     #[error("{key} = {value}: expected {allowed}")]
-    Value { key: String, value: String, allowed: String },
+    Value {
+        /// `section.name`
+        key: String,
+        /// The value as TOML writes it, or what is wrong with it in words.
+        value: String,
+        /// What the key takes, in words.
+        allowed: String,
+    },
     /// A number that no document can hold.
     #[error("an integer is larger than TOML's largest, {}", i64::MAX)]
     TooLarge,

@@ -10,54 +10,234 @@ use crate::base::remedy::{Remedied, Remedy};
 /// Failure of a corpus loader; each names the file, and the line where there is one.
 #[derive(Debug, Error)]
 pub enum CorpusError {
+    /// A file or a folder is not there, or the system does not let it be read.
     #[error("{}: cannot be read ({source})", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file or the folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A line of a table is in another coding.
     #[error("{}, line {line}: is not UTF-8", path.display())]
-    NotUtf8 { path: PathBuf, line: u64 },
+    NotUtf8 {
+        /// The table.
+        path: PathBuf,
+        /// The line in which the record starts, from 1.
+        line: u64,
+    },
+    /// A table lacks a column that its layout requires.
     #[error("{}: has no column '{column}' (found: {found})", path.display())]
-    MissingColumn { path: PathBuf, column: &'static str, found: String },
+    MissingColumn {
+        /// The table.
+        path: PathBuf,
+        /// The column's name.
+        column: &'static str,
+        /// The columns that it has, between commas.
+        found: String,
+    },
+    /// A record has more or fewer fields than the table has columns.
     #[error("{}, line {line}: has {fields} fields, the first line {expected}", path.display())]
-    Ragged { path: PathBuf, line: u64, fields: u64, expected: u64 },
+    Ragged {
+        /// The table.
+        path: PathBuf,
+        /// The line in which the record starts, from 1.
+        line: u64,
+        /// How many fields the record has.
+        fields: u64,
+        /// How many columns the first line names.
+        expected: u64,
+    },
+    /// A field that must be filled in is empty.
     #[error("{}, line {line}: no {column}", path.display())]
-    EmptyField { path: PathBuf, line: u64, column: &'static str },
+    EmptyField {
+        /// The table.
+        path: PathBuf,
+        /// The line in which the record starts, from 1.
+        line: u64,
+        /// The field's column.
+        column: &'static str,
+    },
+    /// A manifest names a split that is none.
     #[error("{}, line {line}: unknown split '{value}'", path.display())]
-    UnknownSplit { path: PathBuf, line: u64, value: String },
+    UnknownSplit {
+        /// The manifest.
+        path: PathBuf,
+        /// The line in which the record starts, from 1.
+        line: u64,
+        /// As it is written there.
+        value: String,
+    },
+    /// Two lines of a table are of one utterance.
     #[error("{}, line {line}: the id '{id}' stands in line {first} too", path.display())]
-    DuplicateId { path: PathBuf, line: u64, id: String, first: u64 },
+    DuplicateId {
+        /// The table.
+        path: PathBuf,
+        /// The line in which the second starts, from 1.
+        line: u64,
+        /// The name that both have.
+        id: String,
+        /// The line in which the first starts.
+        first: u64,
+    },
+    /// A table has its first line and no other.
     #[error("{}: holds no utterances", path.display())]
-    NoUtterances { path: PathBuf },
+    NoUtterances {
+        /// The table.
+        path: PathBuf,
+    },
+    /// The corpus has no such emotion.
     #[error("{}, line {line}: unknown emotion '{label}'", path.display())]
-    UnknownEmotion { path: PathBuf, line: u64, label: String, known: String },
+    UnknownEmotion {
+        /// The file with the labels.
+        path: PathBuf,
+        /// The label's line, from 1.
+        line: u64,
+        /// As it is written there.
+        label: String,
+        /// The labels that the corpus has, between commas.
+        known: String,
+    },
+    /// A manifest has a label that is none of the classes that were given.
     #[error("{}, line {line}: the label '{label}' is none of the classes, the nearest is '{nearest}'", path.display())]
-    NoSuchClass { path: PathBuf, line: u64, label: String, nearest: String },
+    NoSuchClass {
+        /// The manifest.
+        path: PathBuf,
+        /// The line in which the record starts, from 1.
+        line: u64,
+        /// As it is written there.
+        label: String,
+        /// The class with the most similar name.
+        nearest: String,
+    },
+    /// A field that counts something is no whole number from 0.
     #[error("{}, line {line}: {column} '{value}' is not a whole number", path.display())]
-    NotANumber { path: PathBuf, line: u64, column: &'static str, value: String },
+    NotANumber {
+        /// The table.
+        path: PathBuf,
+        /// The line in which the record starts, from 1.
+        line: u64,
+        /// The field's column.
+        column: &'static str,
+        /// As it is written there.
+        value: String,
+    },
+    /// A line of IEMOCAP's label files starts as one and has not its fields.
     #[error("{}, line {line}: is not '[start - end]<TAB>utterance<TAB>emotion'", path.display())]
-    NotALabelLine { path: PathBuf, line: u64 },
+    NotALabelLine {
+        /// The file with the labels.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+    },
+    /// An id of IEMOCAP does not say who speaks.
     #[error("{}, line {line}: the id '{id}' does not end in _F or _M and a number, which name the speaker", path.display())]
-    NoSpeakerInId { path: PathBuf, line: u64, id: String },
+    NoSpeakerInId {
+        /// The file with the labels.
+        path: PathBuf,
+        /// The id's line, from 1.
+        line: u64,
+        /// As it is written there.
+        id: String,
+    },
+    /// Two lines of IEMOCAP's label files are of one utterance.
     #[error("{}, line {line}: the id '{id}' stands in {}, line {first_line} too", path.display(), first.display())]
-    LabelledTwice { path: PathBuf, line: u64, id: String, first: PathBuf, first_line: u64 },
+    LabelledTwice {
+        /// The file with the second.
+        path: PathBuf,
+        /// The second's line, from 1.
+        line: u64,
+        /// The id that both have.
+        id: String,
+        /// The file with the first.
+        first: PathBuf,
+        /// The first's line, from 1.
+        first_line: u64,
+    },
+    /// Two recordings have one name, which is the utterance's id.
     #[error("{}: has the same id, '{id}', as {}", path.display(), first.display())]
-    RecordedTwice { path: PathBuf, id: String, first: PathBuf },
+    RecordedTwice {
+        /// The second recording.
+        path: PathBuf,
+        /// The name without its extension.
+        id: String,
+        /// The first recording.
+        first: PathBuf,
+    },
+    /// The folder has none of IEMOCAP's sessions.
     #[error("no Session1..5 under {}", path.display())]
-    NoSessions { path: PathBuf },
+    NoSessions {
+        /// The folder that was given.
+        path: PathBuf,
+    },
+    /// The sessions of IEMOCAP are there, but no label in them.
     #[error("no label in the files of {}", path.display())]
-    NoLabels { path: PathBuf },
+    NoLabels {
+        /// Where they were looked for.
+        path: PathBuf,
+    },
+    /// The folder has none of MELD's tables.
     #[error("no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv under {}", path.display())]
-    NoSplitTables { path: PathBuf },
+    NoSplitTables {
+        /// The folder that was given.
+        path: PathBuf,
+    },
+    /// No name of a recording is one of the corpus'.
     #[error("no recording named {pattern} under {}{passed_over}", path.display())]
-    NoRecordings { path: PathBuf, pattern: &'static str, corpus: &'static str, passed_over: String },
+    NoRecordings {
+        /// The folder that was given.
+        path: PathBuf,
+        /// How the corpus names its recordings, in words.
+        pattern: &'static str,
+        /// The name of the corpus.
+        corpus: &'static str,
+        /// What was passed over on purpose, in brackets; empty where nothing was.
+        passed_over: String,
+    },
+    /// All utterances are labelled, none with one of the chosen classes.
     #[error("{}: none of its utterances has one of the classes (it has {labels})", path.display())]
-    OtherLabelsOnly { path: PathBuf, labels: String },
+    OtherLabelsOnly {
+        /// The corpus' folder.
+        path: PathBuf,
+        /// The labels that there are, each with how often it occurs.
+        labels: String,
+    },
+    /// Every utterance that the corpus lists is left out.
     #[error("{}: none of its {listed} utterances can be used; the first, {id}: {reason}", path.display())]
-    NothingUsable { path: PathBuf, listed: usize, id: String, reason: String },
+    NothingUsable {
+        /// The corpus' folder.
+        path: PathBuf,
+        /// How many there are.
+        listed: usize,
+        /// The first of them.
+        id: String,
+        /// Why that one is left out.
+        reason: String,
+    },
+    /// Speakers are to be divided among the splits, and an utterance names none.
     #[error("{}: the utterance '{id}' has no speaker", path.display())]
-    NoSpeaker { path: PathBuf, id: String },
+    NoSpeaker {
+        /// The corpus' folder.
+        path: PathBuf,
+        /// Which utterance.
+        id: String,
+    },
+    /// Each split needs a speaker of its own.
     #[error("{}: speakers are too few for three splits, which need 3 at least (found: {found})", path.display())]
-    FewSpeakers { path: PathBuf, found: String },
+    FewSpeakers {
+        /// The corpus' folder.
+        path: PathBuf,
+        /// The speakers that there are, between commas.
+        found: String,
+    },
+    /// The file cannot be taken apart into records.
     #[error("{}: cannot be read as CSV ({reason})", path.display())]
-    Malformed { path: PathBuf, reason: String },
+    Malformed {
+        /// The table.
+        path: PathBuf,
+        /// What the CSV reader says.
+        reason: String,
+    },
 }
 
 impl Remedied for CorpusError {

@@ -46,19 +46,24 @@ pub struct Utterance {
     pub label: String,
     /// What the corpus itself uses it for, where it says so.
     pub split: Option<Split>,
+    /// Who speaks, as the corpus names them.
     pub speaker: Option<String>,
+    /// The recording session that it is from.
     pub session: Option<String>,
+    /// The conversation that it is a part of.
     pub dialogue: Option<String>,
 }
 
 /// The utterances of a corpus, in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Corpus {
+    /// As the prepared file keeps it: the layout's name, of a manifest the file's.
     pub name: String,
     /// The folder that holds the corpus; the prepared file names recordings relative to it.
     pub root: PathBuf,
     /// Names of the emotions, sorted: the order does not change with the order of the files.
     pub classes: Vec<String>,
+    /// Those that can be used, for all that is known before their recordings are decoded.
     pub utterances: Vec<Utterance>,
     /// What the corpus lists but cannot be used, in its order.
     pub left_out: Vec<LeftOut>,

@@ -80,8 +80,11 @@ const SESSIONS_OF_FOUR: [usize; 5] = [1085, 1023, 1151, 1031, 1241];
 /// An utterance of a prepared data set, as far as counting goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted<'a> {
+    /// Its name in the corpus; of MELD it starts with the split.
     pub id: &'a str,
+    /// The split that the data set gives it.
     pub split: Option<Split>,
+    /// Its recording session, a number in IEMOCAP.
     pub session: Option<&'a str>,
     /// Index into the data set's classes.
     pub label: usize,
@@ -99,10 +102,13 @@ pub struct Comparison {
 /// How many utterances of one class, or of all, a group has and should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublishedRow {
+    /// Which utterances are counted.
     pub group: Group,
     /// `None`: all classes together.
     pub class: Option<String>,
+    /// How many there should be.
     pub published: usize,
+    /// How many the data set has.
     pub found: usize,
 }
 

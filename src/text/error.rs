@@ -11,28 +11,104 @@ use crate::base::remedy::{Remedied, Remedy};
 /// named `archive.zip:member`.
 #[derive(Debug, Error)]
 pub enum TextError {
+    /// The file is not there, or the system does not let it be read to its end.
     #[error("{}: cannot be read ({source})", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is packed in a way that is not read, or once more inside the archive.
     #[error("{}: is packed ({kind})", path.display())]
-    Packed { path: PathBuf, kind: &'static str },
+    Packed {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// What it is packed by, as its first bytes tell: `xz`.
+        kind: &'static str,
+    },
+    /// What is packed ends early or contradicts itself.
     #[error("{}: its {kind} data are cut short or damaged ({reason})", path.display())]
-    Damaged { path: PathBuf, kind: &'static str, reason: String },
+    Damaged {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// What it is packed by: `gzip` or `zip`.
+        kind: &'static str,
+        /// What the unpacker says.
+        reason: String,
+    },
+    /// The archive may be whole, but is coded in a way that is not read.
     #[error("{}: cannot be unpacked ({reason})", path.display())]
-    Unpack { path: PathBuf, reason: String },
+    Unpack {
+        /// The archive.
+        path: PathBuf,
+        /// What the unpacker says.
+        reason: String,
+    },
+    /// The archive holds several texts, and none was chosen.
     #[error("{}: holds several texts ({})", path.display(), members.join(", "))]
-    SeveralMembers { path: PathBuf, members: Vec<String> },
+    SeveralMembers {
+        /// The archive.
+        path: PathBuf,
+        /// Their names, folders included.
+        members: Vec<String>,
+    },
+    /// The archive does not have the text that was chosen.
     #[error("{}: holds no text '{member}'", path.display())]
-    NoMember { path: PathBuf, member: String, members: Vec<String> },
+    NoMember {
+        /// The archive.
+        path: PathBuf,
+        /// The name that was given behind the archive's.
+        member: String,
+        /// The texts that it has, by name, folders included.
+        members: Vec<String>,
+    },
+    /// A text was chosen out of a file that is no archive.
     #[error("{}: is no zip archive that could hold '{member}'", path.display())]
-    NoArchive { path: PathBuf, member: String },
+    NoArchive {
+        /// The file.
+        path: PathBuf,
+        /// The name that was given behind the file's.
+        member: String,
+    },
+    /// It is empty but for a heading, or an archive without a text.
     #[error("{}: holds no word vectors", path.display())]
-    NoVectors { path: PathBuf },
+    NoVectors {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+    },
+    /// A line has control characters, or is longer than any line of vectors.
     #[error("{}, line {line}: is no text", path.display())]
-    NotText { path: PathBuf, line: u64 },
+    NotText {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+    },
+    /// A line has more or fewer numbers than the file's vectors are wide.
     #[error("{}, line {line}: has {found} numbers, {by} {expected}", path.display())]
-    Width { path: PathBuf, line: u64, found: usize, by: &'static str, expected: usize },
+    Width {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// How many numbers it has.
+        found: usize,
+        /// What tells how many it should have: `its heading announces`.
+        by: &'static str,
+        /// How many that is.
+        expected: usize,
+    },
+    /// What should be a number is none, or is NaN or infinite.
     #[error("{}, line {line}: '{value}' is not a finite number", path.display())]
-    NotANumber { path: PathBuf, line: u64, value: String },
+    NotANumber {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// As it is written there.
+        value: String,
+    },
 }
 
 impl Remedied for TextError {

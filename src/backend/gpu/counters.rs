@@ -3,20 +3,26 @@
 /// Totals since the device was opened; `Counters::since` makes them those of a stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
+    /// Dispatches that were recorded; those that a profile runs again do not count.
     pub dispatches: u64,
+    /// Command buffers of work that were handed to the driver.
     pub submissions: u64,
     /// Entry points that were compiled.
     #[serde(default)]
     pub pipelines: u64,
     /// Copies from the host: matrices, lists, and the arguments of a submission as one.
     pub uploads: u64,
+    /// Bytes of all uploads.
     pub uploaded_bytes: u64,
+    /// Copies to the host that were asked for.
     pub readbacks: u64,
+    /// Bytes of all readbacks.
     pub read_bytes: u64,
     /// Buffers that the device had to make; those that served again do not count.
     pub allocations: u64,
-    /// Bytes that the device holds, in use or free to serve again, and the most there have been. Not a total.
+    /// Bytes that the device holds, in use or free to serve again. Not a total.
     pub held_bytes: u64,
+    /// The most that `held_bytes` has been since the device was opened.
     pub peak_bytes: u64,
 }
 

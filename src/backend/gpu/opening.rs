@@ -29,6 +29,7 @@ impl Checking {
 /// How a device is opened.
 #[derive(Debug, Clone, Default)]
 pub struct Opening {
+    /// Which checks run beside the work.
     pub checking: Checking,
     /// Allows just these, whatever the adapter offers; else all that it offers of the limits used here.
     pub limits: Option<wgpu::Limits>,

@@ -22,6 +22,7 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// All of them.
     pub const ALL: [Self; 5] = [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps];
 
     /// As `--without` takes it.
@@ -68,7 +69,18 @@ pub enum Requirement {
     /// Operations across a subgroup.
     Subgroups,
     /// Products of m × k and k × n matrices that a subgroup holds together.
-    CooperativeMatrix { m: u32, n: u32, k: u32, factors: wgpu::CooperativeScalarType, sum: wgpu::CooperativeScalarType },
+    CooperativeMatrix {
+        /// Rows of the first factor and of the sum.
+        m: u32,
+        /// Columns of the second factor and of the sum.
+        n: u32,
+        /// Columns of the first factor, rows of the second.
+        k: u32,
+        /// Type of the factors' elements.
+        factors: wgpu::CooperativeScalarType,
+        /// Type of the sum's elements.
+        sum: wgpu::CooperativeScalarType,
+    },
 }
 
 impl Requirement {
@@ -101,7 +113,9 @@ impl fmt::Display for Requirement {
 /// The optional features and matrix shapes of an adapter or an open device.
 #[derive(Debug, Clone, Default)]
 pub struct Capabilities {
+    /// Optional features, as flags of wgpu.
     pub features: wgpu::Features,
+    /// Sizes and types of the cooperative matrices that it multiplies.
     pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 

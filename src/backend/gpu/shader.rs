@@ -5,14 +5,18 @@ use super::requirements::Requirement;
 
 /// A file or a folder in `shaders/`, expanded.
 pub struct Shader {
+    /// The file's or the folder's, without `.wgsl`.
     pub name: &'static str,
+    /// All ways to compile it; where there is one alone it is called `default`.
     pub variants: &'static [ShaderVariant],
+    /// Its entry points, which all variants have.
     pub entries: &'static [&'static Entry],
 }
 
 /// One way to compile a shader: other constants, the same bindings.
 #[derive(Debug)]
 pub struct ShaderVariant {
+    /// What the constants choose, between plus signs: `vec4+tile64x64`.
     pub name: &'static str,
     /// The final WGSL.
     pub source: &'static str,
@@ -25,7 +29,9 @@ pub struct ShaderVariant {
 /// What an entry point of a variant takes of a device.
 #[derive(Debug)]
 pub struct Footprint {
+    /// Which entry point.
     pub entry: &'static Entry,
+    /// Invocations of a workgroup, `[x, y, z]`.
     pub workgroup_size: [u32; 3],
     /// In bytes.
     pub workgroup_memory: u32,
@@ -34,7 +40,9 @@ pub struct Footprint {
 /// An entry point, the same in all variants.
 #[derive(Debug)]
 pub struct Entry {
+    /// The name of the shader that it is in.
     pub shader: &'static str,
+    /// Its function in the WGSL.
     pub name: &'static str,
     /// Storage buffers, besides the uniform arguments at binding 0.
     pub bindings: &'static [Binding],
@@ -43,10 +51,13 @@ pub struct Entry {
 /// A storage buffer of an entry point.
 #[derive(Debug)]
 pub struct Binding {
+    /// Its `@binding` in group 0.
     pub index: u32,
+    /// Its variable in the WGSL.
     pub name: &'static str,
-    /// Whether the entry point reads it, and whether it writes it.
+    /// Whether the entry point reads it.
     pub readable: bool,
+    /// Whether it is declared `read_write`.
     pub writable: bool,
 }
 

@@ -14,9 +14,11 @@ use crate::backend::{BackendError, Clock, Execution, Executions, Result};
 /// How dispatches are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
+    /// By the device's clock, for which it must have [`Feature::Timestamps`](super::Feature::Timestamps).
     Timestamps,
     /// The mean of so many runs, one after the other, with one wait at the end.
     Clock {
+        /// How many runs; 0 counts as 1.
         repeats: u32,
     },
 }
