@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::mono::LONGEST_MINUTES;
 use crate::base::remedy::{Remedied, Remedy};
 
-/// Failure of a recording; each names the file.
+/// Failure of a recording; each names the file, or what the stream is called that it came by.
 #[derive(Debug, Error)]
 pub enum AudioError {
     /// It is not there, or the system does not let it be read to its end.

@@ -7,11 +7,11 @@ use std::fmt;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// To fit the parameters to.
+    /// To be trained on
     Train,
-    /// To choose the epoch whose parameters are kept.
+    /// To choose the best epoch by
     Validation,
-    /// To be reported, and for nothing else.
+    /// To be reported on, and for nothing else
     Test,
 }
 

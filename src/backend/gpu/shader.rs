@@ -16,7 +16,7 @@ pub struct Shader {
 /// One way to compile a shader: other constants, the same bindings.
 #[derive(Debug)]
 pub struct ShaderVariant {
-    /// What the constants choose, between plus signs: `vec4+tile64x64`.
+    /// What tells it from the others, between plus signs: `vec4+tile64x64`.
     pub name: &'static str,
     /// The final WGSL.
     pub source: &'static str,
