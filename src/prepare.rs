@@ -24,20 +24,51 @@ use crate::text::TextTable;
 /// What can stop a preparation.
 #[derive(Debug, Error)]
 pub enum PrepareError {
+    /// Settings of the features that cannot be.
     #[error(transparent)]
     FrontEnd(#[from] MfccError),
+    /// A fault of the device.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// More utterances without a recording that can be read, or otherwise unusable, than are allowed.
     #[error("{first} ({missing} of {listed} utterances cannot be used, at most {most} may be)")]
-    TooManyMissing { first: String, missing: usize, listed: usize, most: usize },
+    TooManyMissing {
+        /// Why the first of them cannot be used.
+        first: String,
+        /// How many cannot be used, as far as was looked.
+        missing: usize,
+        /// Utterances that the corpus lists.
+        listed: usize,
+        /// How many of them may be left out.
+        most: usize,
+    },
+    /// A corpus that is empty, or none of whose recordings can be used.
     #[error("no utterance is left to prepare; {}", first.as_deref().unwrap_or("the corpus is empty"))]
-    NothingLeft { first: Option<String> },
+    NothingLeft {
+        /// Why the first of them cannot be used; `None` of an empty corpus.
+        first: Option<String>,
+    },
+    /// Features that are NaN or infinite: decoded samples are finite.
     #[error("{}: its features are not finite, which is a fault of the device", path.display())]
-    NotFinite { path: PathBuf },
+    NotFinite {
+        /// The recording.
+        path: PathBuf,
+    },
+    /// A recording that is too long for the device.
     #[error(
         "{}: its features do not fit the device ({what} needs {needed}, {limit} are allowed)", path.display()
     )]
-    TooLarge { path: PathBuf, what: &'static str, needed: u64, limit: u64 },
+    TooLarge {
+        /// The recording, the longest of those that were sent together.
+        path: PathBuf,
+        /// What the device limits.
+        what: &'static str,
+        /// How much of it the features need.
+        needed: u64,
+        /// How much of it the device allows.
+        limit: u64,
+    },
+    /// Features that cannot go where they are to be kept.
     #[error("the features cannot be written ({0})")]
     Write(#[source] io::Error),
 }

@@ -24,6 +24,7 @@ pub enum Mode {
 
 /// A matrix on the tape.
 pub struct Var<B: Backend> {
+    /// `[rows, columns]`, on the device.
     pub value: B::Tensor,
     /// Index of its gradient; none where no gradient is wanted.
     gradient: Option<usize>,
@@ -49,9 +50,13 @@ pub struct Tape<'a, B: Backend> {
 
 /// A named matrix of a watched pass, on its way to the host.
 pub struct Seen<B: Backend> {
+    /// A module's, with what it computes there: `cross.0.audio.attention`.
     pub name: String,
+    /// Whether it is a value or a gradient.
     pub way: Way,
+    /// `[rows, columns]`
     pub shape: [usize; 2],
+    /// Its elements, once the device is done.
     pub readback: B::Readback,
 }
 

@@ -27,20 +27,25 @@ pub struct HostBatch {
 /// A stream of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HostStream {
+    /// Ragged frames.
     Frames(HostFrames),
+    /// Ragged tokens.
     Tokens(HostTokens),
+    /// A vector an utterance.
     Vector(HostVectors),
 }
 
 /// Frames of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostFrames {
+    /// Values of a frame.
     pub columns: usize,
     /// `[Σ lengths, columns]`: before the z-score, cut. An utterance of fewer rows than the model needs is padded with its
     /// group's mean, which the z-score turns into exact zeros.
     pub values: Vec<f32>,
     /// `[batch]`
     pub lengths: Vec<u32>,
+    /// What the z-score of `values` takes, the same columns.
     pub statistics: BatchStatistics,
     /// How often the model pools the rows.
     pub pools: u32,
@@ -60,9 +65,11 @@ pub struct HostTokens {
 /// A vector of each utterance of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostVectors {
+    /// Values of a vector.
     pub columns: usize,
     /// `[batch, columns]`: before the z-score.
     pub values: Vec<f32>,
+    /// What the z-score of `values` takes, the same columns.
     pub statistics: BatchStatistics,
 }
 

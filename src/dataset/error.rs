@@ -11,23 +11,71 @@ use crate::base::remedy::{Preparation, Remedied, Remedy};
 /// Failure of a prepared data set; each names the file, the tensor and utterance.
 #[derive(Debug, Error)]
 pub enum DatasetError {
+    /// A fault of the file as a file of tensors.
     #[cfg(feature = "files")]
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file whose metadata names another format, or none.
     #[error("{}: is of format '{found}', not '{expected}'", path.display())]
-    Format { path: PathBuf, found: String, expected: &'static str },
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format that it names; `none` where it names none.
+        found: String,
+        /// The format that is read.
+        expected: &'static str,
+    },
+    /// Metadata that are missing, not what they should be, or that cannot be written.
     #[error("{}: metadata '{key}' {problem}", path.display())]
-    Metadata { path: PathBuf, key: String, problem: String },
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// Under which name they are.
+        key: String,
+        /// What is wrong with them, to follow the name.
+        problem: String,
+    },
+    /// A tensor whose values cannot be.
     #[error("{}: {tensor}{}: {problem}", path.display(), at(utterance))]
-    Invalid { path: PathBuf, tensor: String, utterance: Option<String>, problem: String, remedy: &'static str },
+    Invalid {
+        /// The file, or the word `streams` where they come from memory.
+        path: PathBuf,
+        /// Its name.
+        tensor: String,
+        /// The id of the utterance that the value is of, where it is one's.
+        utterance: Option<String>,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// A normalisation by speaker of an utterance that names none.
     #[error("utterance {utterance} names no speaker")]
-    NoSpeaker { utterance: String },
+    NoSpeaker {
+        /// Its id.
+        utterance: String,
+    },
+    /// A normalisation by corpus where there is no utterance to learn from.
     #[error("no utterance to take statistics of")]
     NoTraining,
+    /// A stream of another width than the one that the normalisation was learnt from.
     #[error("the normalisation is for {expected} columns of '{stream}', the data set has {found}")]
-    Columns { stream: String, found: usize, expected: usize },
+    Columns {
+        /// Its name.
+        stream: String,
+        /// Columns of the data set.
+        found: usize,
+        /// Columns of the normalisation; 0 where it has no such stream.
+        expected: usize,
+    },
+    /// A stream that the model reads is missing, or is of another kind.
     #[error("the data set has no stream '{stream}' of {kind}, which the model reads")]
-    NoStream { stream: String, kind: &'static str },
+    NoStream {
+        /// Its name.
+        stream: String,
+        /// What it must be: frames, tokens or a vector.
+        kind: &'static str,
+    },
 }
 
 impl Remedied for DatasetError {

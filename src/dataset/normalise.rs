@@ -101,9 +101,13 @@ impl From<Recorded> for Fitted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Normalisation {
+    /// By the statistics of the training split, which are kept.
     Corpus(Fitted),
+    /// Frames by each utterance's own statistics; vectors by those of the training split, which are kept.
     Utterance(Fitted),
+    /// By the statistics of each speaker's utterances in the data set at hand.
     Speaker,
+    /// Not at all.
     None,
 }
 
@@ -183,6 +187,7 @@ fn by_speaker(dataset: &Dataset) -> Result<(Vec<usize>, Vec<Vec<usize>>), Datase
 pub struct Groups {
     /// `[utterances]`: each one's group.
     pub members: Vec<usize>,
+    /// Values of a row of the stream.
     pub columns: usize,
     /// `[groups, columns]`
     pub mean: Vec<f32>,

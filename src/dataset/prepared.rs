@@ -40,16 +40,23 @@ pub struct Dataset {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct UtteranceInfo {
+    /// Unique within the data set.
     pub id: String,
+    /// What the corpus uses it for; `None` where it does not say.
     #[serde(serialize_with = "write_split", deserialize_with = "read_split")]
     pub split: Option<Split>,
+    /// Who speaks; `None` where the corpus does not say.
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub speaker: Option<String>,
+    /// The recording session; `None` where the corpus does not say.
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub session: Option<String>,
+    /// The dialogue that it is a part of; `None` where the corpus does not say.
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub dialogue: Option<String>,
+    /// The transcript, as the corpus writes it; empty where there is none.
     pub text: String,
+    /// The recording, named from the corpus' root; empty where there is none.
     pub audio: String,
 }
 

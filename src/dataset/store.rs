@@ -29,18 +29,64 @@ const LENGTH_BYTES: usize = 8;
 /// Why a safetensors file cannot be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
+    /// A file that cannot be opened or mapped.
     #[error("{}: cannot be read ({source})", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file that cannot be written, or a tensor whose shape and bytes disagree.
     #[error("{}: cannot be written ({source})", path.display())]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file of another format, or one that was cut off.
     #[error("{}: is not a whole safetensors file ({reason})", path.display())]
-    NotSafetensors { path: PathBuf, reason: String },
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its header.
+        reason: String,
+    },
+    /// A tensor that is asked for and not there.
     #[error("{}: has no tensor '{tensor}' (found: {found})", path.display())]
-    MissingTensor { path: PathBuf, tensor: String, found: String },
+    MissingTensor {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        tensor: String,
+        /// The names of those that are there.
+        found: String,
+    },
+    /// A tensor of elements that cannot be taken for what is asked for.
     #[error("{}: tensor '{tensor}' is of type {found}, not {expected}", path.display())]
-    WrongType { path: PathBuf, tensor: String, found: Dtype, expected: &'static str },
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        tensor: String,
+        /// Its elements' type.
+        found: Dtype,
+        /// The types that would do, in words.
+        expected: &'static str,
+    },
+    /// A tensor of another shape than is asked for.
     #[error("{}: tensor '{tensor}' has the shape {found:?}, not {expected}", path.display())]
-    WrongShape { path: PathBuf, tensor: String, found: Vec<usize>, expected: String },
+    WrongShape {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        tensor: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape asked for, or its number of dimensions, in words.
+        expected: String,
+    },
 }
 
 impl Remedied for StoreError {
@@ -58,15 +104,20 @@ impl Remedied for StoreError {
 /// A tensor to be written.
 #[derive(Debug, Clone)]
 pub struct Tensor<'a> {
+    /// Unique within the file.
     pub name: String,
+    /// Type of its elements.
     pub dtype: Dtype,
+    /// Its dimensions, the outermost first.
     pub shape: Vec<usize>,
+    /// As many elements as the shape says.
     pub content: Content<'a>,
 }
 
 /// A tensor's elements: row-major, little-endian.
 #[derive(Debug, Clone)]
 pub enum Content<'a> {
+    /// Held in memory.
     Bytes(&'a [u8]),
     /// All of a file, which need not fit into memory.
     File(&'a File),
@@ -224,7 +275,9 @@ impl Store {
 pub struct View<'a> {
     path: &'a Path,
     name: String,
+    /// Type of its elements.
     pub dtype: Dtype,
+    /// Its dimensions, the outermost first.
     pub shape: &'a [usize],
     /// Row-major, little-endian; not necessarily aligned.
     pub bytes: &'a [u8],

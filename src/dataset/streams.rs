@@ -10,6 +10,7 @@ use crate::base::words::WordTable;
 /// Frames, ragged: utterance u has the rows `offsets[u]..offsets[u + 1]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Frames {
+    /// Values of a frame.
     pub columns: usize,
     /// `[frames, columns]`: before normalisation, all of every utterance.
     pub values: FeatureRows,
@@ -67,6 +68,7 @@ impl TokenLists {
 /// A vector an utterance.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Vectors {
+    /// Values of a vector.
     pub columns: usize,
     /// `[utterances, columns]`, before normalisation.
     pub values: FeatureRows,
@@ -82,8 +84,11 @@ impl Vectors {
 /// What a data set holds under one name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DataStream {
+    /// Ragged frames, such as the MFCC of the audio.
     Frames(Frames),
+    /// Ragged tokens, such as the words of the transcript.
     Tokens(TokenLists),
+    /// One vector an utterance.
     Vector(Vectors),
 }
 

@@ -23,32 +23,45 @@ use crate::train::{Evaluation, Event, Metrics, TrainError, rehearse};
 pub enum FoldEvent<'e> {
     /// A fold's training begins.
     Begin {
+        /// Which, from 1.
         fold: usize,
+        /// Utterances that it trains on.
         train: usize,
+        /// Utterances that it validates on.
         validation: usize,
+        /// Utterances that it tests.
         test: usize,
     },
+    /// What the training of the fold tells.
     Run(Event<'e>),
     /// A fold is done, with its result on the test part.
     End {
+        /// Which, from 1.
         fold: usize,
+        /// Over the utterances that it tests.
         test: &'e Metrics,
     },
     /// A fold was done before.
     Kept {
+        /// Which, from 1.
         fold: usize,
     },
     /// Another process trains a fold.
     Elsewhere {
+        /// Which, from 1.
         fold: usize,
     },
 }
 
 /// A cross-validation and its folder.
 pub struct CrossValidation<'c> {
+    /// The whole data set, of which each fold sees its parts as splits.
     pub data: &'c Dataset,
+    /// What every fold is trained with.
     pub config: Config,
+    /// Which utterances each fold tests.
     pub folds: &'c Folds,
+    /// Holds `folds.json` and a folder for each fold.
     pub folder: PathBuf,
 }
 

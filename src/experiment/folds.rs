@@ -57,7 +57,9 @@ impl By {
 /// Which utterances each fold tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folds {
+    /// What stays together.
     pub by: By,
+    /// Of the shuffle.
     pub seed: u64,
     /// Of each part, its utterances, rising.
     parts: Vec<Vec<usize>>,

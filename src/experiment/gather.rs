@@ -24,11 +24,15 @@ pub(crate) const CONFUSION: &str = "confusion";
 
 /// The folds that are done.
 pub struct Gathered {
+    /// Name of the corpus.
     pub corpus: String,
+    /// Names of the classes, in the order of the labels.
     pub classes: Vec<String>,
     /// How many there are to be.
     pub folds: usize,
+    /// What stays together in a fold.
     pub by: super::folds::By,
+    /// Of the folds' shuffle.
     pub seed: u64,
     /// By fold, rising.
     pub results: Vec<(usize, Evaluation)>,

@@ -25,26 +25,81 @@ use folds::By;
 /// What can stop an experiment.
 #[derive(Debug, Error)]
 pub enum ExperimentError {
+    /// A fold whose training fails.
     #[error("fold {fold}: {source} (the finished folds are kept)")]
-    Train { fold: usize, source: TrainError },
+    Train {
+        /// Which, from 1.
+        fold: usize,
+        /// Why.
+        source: TrainError,
+    },
+    /// A file or folder that cannot be written.
     #[error("{}: cannot be written ({source})", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    Write {
+        /// The file or the folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A report that cannot be made.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A folder, or a file in it, that holds something else or what cannot be read.
     #[error("{}: {problem}", path.display())]
-    Folder { path: PathBuf, problem: String, remedy: Remedy },
+    Folder {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it, besides taking another folder.
+        remedy: Remedy,
+    },
+    /// Folds by speaker or session of an utterance that does not say its own.
     #[error("utterance '{utterance}' names no {by}")]
-    NoGroup { utterance: String, by: By },
+    NoGroup {
+        /// Its id.
+        utterance: String,
+        /// What it should say.
+        by: By,
+    },
+    /// More folds than there is to divide, or fewer than three.
     #[error("{asked} folds cannot be made of {found} ({names})")]
-    FoldCount { asked: usize, found: usize, names: String },
+    FoldCount {
+        /// Folds that are asked for.
+        asked: usize,
+        /// Utterances, speakers or sessions that there are: the most folds that could be.
+        found: usize,
+        /// What these are: utterances of which corpus, or which speakers or sessions.
+        names: String,
+    },
+    /// Fewer utterances, speakers or sessions than three.
     #[error("{found} ({names}) are too few for training, validation and test apart")]
-    TooFew { found: usize, names: String },
+    TooFew {
+        /// How many there are.
+        found: usize,
+        /// What these are: utterances of which corpus, or which speakers or sessions.
+        names: String,
+    },
+    /// A fold that is asked for and that the experiment does not have.
     #[error("there is no fold {fold}")]
-    NoSuchFold { fold: usize, folds: usize },
+    NoSuchFold {
+        /// The one asked for.
+        fold: usize,
+        /// How many there are; they count from 1.
+        folds: usize,
+    },
+    /// A fold that is asked for while another process trains it.
     #[error("{}: is being trained by another process", path.display())]
-    Busy { path: PathBuf },
+    Busy {
+        /// The fold's folder.
+        path: PathBuf,
+    },
+    /// A setting that is given to an ablation and is what its rows differ in.
     #[error("{key} is what the rows differ in")]
-    RowSetting { key: &'static str },
+    RowSetting {
+        /// The setting.
+        key: &'static str,
+    },
 }
 
 impl Remedied for ExperimentError {

@@ -26,7 +26,9 @@ const FORMAT: &str = "mcsan-folds/1";
 /// Which data set, wherever its file lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
+    /// Name of the corpus.
     pub corpus: String,
+    /// How many there are, all splits together.
     pub utterances: usize,
     /// See [`Dataset::fingerprint`].
     pub fingerprint: String,

@@ -6,6 +6,7 @@ use statrs::function::beta::checked_beta_reg;
 /// Mean and sample standard deviation, √(Σ (x - mean)² / (n - 1)).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MeanDeviation {
+    /// Of the values.
     pub mean: f64,
     /// `None` of a single value.
     pub deviation: Option<f64>,
@@ -26,7 +27,9 @@ impl MeanDeviation {
 pub struct PairedT {
     /// Infinite where all differences are one and the same number.
     pub t: f64,
+    /// One less than there are differences.
     pub degrees_of_freedom: usize,
+    /// Probability of a |t| as large or larger if there were no difference.
     pub p: f64,
     /// The same with t = d̄ / √(s² (1/n + test/train)): folds share what they are trained on, so their differences are not
     /// independent and the plain test finds too much (Nadeau & Bengio, "Inference for the generalization error", 2003).

@@ -18,8 +18,11 @@ pub struct Batch<B: Backend> {
 
 /// A stream of a batch.
 pub enum BatchStream<B: Backend> {
+    /// Ragged frames.
     Frames(FrameInput<B>),
+    /// Ragged tokens.
     Tokens(TokenInput<B>),
+    /// A vector an utterance.
     Vector(VectorInput<B>),
 }
 
@@ -29,12 +32,15 @@ pub struct FrameInput<B: Backend> {
     pub values: B::Tensor,
     /// Rows of the frames, after the first pool, after the second, …; as many pools as the model asked for.
     pub rows: Vec<Ragged<B>>,
+    /// The z-score of each utterance's group.
     pub normalisation: GroupStatistics<B>,
 }
 
 /// Ragged tokens.
 pub struct TokenInput<B: Backend> {
+    /// Of all utterances, one after the other.
     pub tokens: Tokens<B>,
+    /// Where each utterance's tokens lie.
     pub rows: Ragged<B>,
     /// The frozen word vectors, `[words, width]`; without a row where the table is trained.
     pub vectors: B::Tensor,
@@ -46,6 +52,7 @@ pub struct VectorInput<B: Backend> {
     pub values: B::Tensor,
     /// One an utterance.
     pub rows: Ragged<B>,
+    /// The z-score of each utterance's group.
     pub normalisation: GroupStatistics<B>,
 }
 

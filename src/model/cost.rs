@@ -18,6 +18,7 @@ use crate::tape::{Tape, Way};
 pub struct ModuleCost {
     /// How the names of its parameters and values begin.
     pub name: String,
+    /// Elements of its parameters.
     pub parameters: usize,
     /// FLOP of the way forward for one utterance.
     pub forward: f64,

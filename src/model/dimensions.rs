@@ -11,7 +11,9 @@ use crate::dataset::Dataset;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Recorded", into = "Recorded")]
 pub struct Dimensions {
+    /// Of each stream by its name.
     pub streams: BTreeMap<String, StreamShape>,
+    /// Logits that the model gives an utterance.
     pub classes: usize,
 }
 

@@ -9,8 +9,11 @@ use crate::tape::{Tape, Var};
 
 /// One forward pass: the tape, the parameters on it, and dropout where it is on.
 pub struct Pass<'t, 'a, B: Backend> {
+    /// What the layers are recorded on.
     pub tape: &'t mut Tape<'a, B>,
+    /// All of the model's, on that tape.
     pub parameters: &'t BoundParameters<B>,
+    /// `None` where nothing is dropped: outside of training, or at a rate of 0.
     pub dropout: Option<Dropout>,
     /// Where the weights of every cross layer go, for who wants to see them; without it they are not computed.
     pub watched: Option<Vec<CrossWeights<B>>>,
@@ -27,7 +30,9 @@ pub struct CrossWeights<B: Backend> {
 /// Dropout of one training step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
+    /// Probability that a value is dropped, in [0, 1).
     pub rate: f32,
+    /// Of the run.
     pub seed: u64,
     /// Number of the training step.
     pub step: u64,
@@ -69,6 +74,7 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Adds `NAME.weight`, `[outputs, inputs]`, and with `bias` also `NAME.bias`, `[outputs]`.
     pub fn new(parameters: &mut Parameters, name: &str, [outputs, inputs]: [usize; 2], bias: bool, activation: Activation) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / (inputs as f32).sqrt() };
         Self {
@@ -79,6 +85,7 @@ impl Linear {
         }
     }
 
+    /// `[rows, outputs]` of `x`, `[rows, inputs]`.
     pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>) -> Var<B> {
         let bias = self.bias.map(|bias| &pass.parameters[bias]);
         let y = pass.tape.linear(x, &pass.parameters[self.weight], bias, self.activation);
@@ -96,6 +103,7 @@ pub struct ConvBlock {
 }
 
 impl ConvBlock {
+    /// Adds `NAME.weight`, `[outputs, inputs, 3]`, and `NAME.bias`, `[outputs]`.
     pub fn new(parameters: &mut Parameters, name: &str, [outputs, inputs]: [usize; 2], activation: Activation) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / ((inputs * 3) as f32).sqrt() };
         Self {
@@ -106,6 +114,7 @@ impl ConvBlock {
         }
     }
 
+    /// `[output rows, outputs]` of `x`, `[input rows, inputs]`; `output` is `input` pooled once.
     pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, input: &'a Ragged<B>, output: &'a Ragged<B>) -> Var<B> {
         let (weight, bias) = (&pass.parameters[self.weight], &pass.parameters[self.bias]);
         let y = pass.tape.conv_pool(x, input, output, weight, bias, self.activation);
@@ -121,6 +130,7 @@ pub struct BiLstm {
 }
 
 impl BiLstm {
+    /// Adds both directions' weights and biases under the names of PyTorch's `LSTM`, the gates in its order.
     pub fn new(parameters: &mut Parameters, name: &str, inputs: usize, hidden: usize) -> Self {
         let initial = Initial::Uniform { bound: 1.0 / (hidden as f32).sqrt() };
         let mut both = |kind: &str, shape: &[usize]| {
@@ -138,6 +148,7 @@ impl BiLstm {
         }
     }
 
+    /// `[rows, hidden]` of `x`, `[rows, inputs]`.
     pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, rows: &'a Ragged<B>) -> Var<B> {
         let weights = self.weights.map(|&block| pass.parameters[block].clone());
         let y = pass.tape.bilstm(x, rows, &weights);
@@ -154,6 +165,7 @@ pub struct ResidualNorm {
 }
 
 impl ResidualNorm {
+    /// Adds `NAME.weight` and `NAME.bias`, `[width]` each.
     pub fn new(parameters: &mut Parameters, name: &str, width: usize) -> Self {
         Self {
             name: name.into(),
@@ -162,6 +174,7 @@ impl ResidualNorm {
         }
     }
 
+    /// `[rows, width]` of the sum of `x` and `residual`, each `[rows, width]`.
     pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>, residual: &Var<B>) -> Var<B> {
         let y = pass.tape.residual_norm(x, residual, &pass.parameters[self.scale], &pass.parameters[self.shift]);
         pass.tape.named(y, format_args!("{}", self.name))
@@ -171,9 +184,13 @@ impl ResidualNorm {
 /// Sizes of an attention layer.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionSizes {
+    /// Columns of its sequences, which the heads divide among them.
     pub width: usize,
+    /// How many there are; they divide `width`.
     pub heads: usize,
+    /// Columns between the two layers of the feed-forward part.
     pub feed_forward: usize,
+    /// Whether queries, keys, values and their output have a bias.
     pub bias: bool,
     /// What q·k is multiplied with.
     pub scale: f32,
@@ -181,7 +198,9 @@ pub struct AttentionSizes {
 
 /// A sequence in the attention modules: its rows and where each utterance's lie.
 pub struct Sequence<'a, B: Backend> {
+    /// `[rows, width]`
     pub x: Var<B>,
+    /// Where each utterance's rows lie.
     pub rows: &'a Ragged<B>,
 }
 
@@ -216,6 +235,7 @@ pub struct AttentionLayer {
 }
 
 impl AttentionLayer {
+    /// Adds the parameters of its parts, under names that begin with `name`.
     pub fn new(parameters: &mut Parameters, name: &str, sizes: AttentionSizes) -> Self {
         let AttentionSizes { width, feed_forward, bias, .. } = sizes;
         let mut linear = |part: &str, shape, bias, activation| Linear::new(parameters, &format!("{name}.{part}"), shape, bias, activation);
@@ -282,6 +302,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
+    /// Adds `classifier.0`, from `pooled` columns to `hidden`, and `classifier.2`, from those to `classes`.
     pub fn new(parameters: &mut Parameters, pooled: usize, hidden: usize, classes: usize) -> Self {
         Self {
             hidden: Linear::new(parameters, "classifier.0", [hidden, pooled], true, Activation::Relu),

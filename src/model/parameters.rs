@@ -12,9 +12,15 @@ use crate::tape::{Tape, Var};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Initial {
     /// Uniform in `[-bound, bound)`.
-    Uniform { bound: f32 },
+    Uniform {
+        /// Above 0.
+        bound: f32,
+    },
     /// Normal with mean 0.
-    Normal { deviation: f32 },
+    Normal {
+        /// Its standard deviation.
+        deviation: f32,
+    },
     /// The same number everywhere.
     Constant(f32),
 }
@@ -22,10 +28,13 @@ pub enum Initial {
 /// A parameter by its PyTorch name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
+    /// Unique within the model.
     pub name: String,
+    /// As PyTorch has it.
     pub shape: Vec<usize>,
     /// First element in the buffer.
     pub offset: usize,
+    /// How it starts where no weights are given.
     pub initial: Initial,
 }
 

@@ -21,7 +21,9 @@ use svg::{Anchor, Svg};
 /// What a picture is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// Lines and letters, at any size.
     Svg,
+    /// Pixels.
     Png,
 }
 
@@ -47,11 +49,13 @@ pub enum Heads {
 
 /// What a picture is made of.
 pub struct Picture<'a> {
+    /// The weights, and what their rows and columns are.
     pub attention: &'a CrossAttention,
     /// The recording: mono, 16 kHz.
     pub samples: &'a [f32],
     /// What stands above.
     pub title: &'a str,
+    /// Which heads are shown.
     pub heads: Heads,
 }
 

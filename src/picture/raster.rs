@@ -11,10 +11,17 @@ use crate::base::remedy::{Remedied, Remedy};
 /// Why there is no PNG.
 #[derive(Debug, Error)]
 pub enum PictureError {
+    /// A picture that the renderer or the encoder refuses, and what it says.
     #[error("the picture cannot be drawn ({0})")]
     Draw(String),
+    /// More pixels than there can be memory for.
     #[error("a picture of {width} x {height} pixels is too large to draw")]
-    Size { width: u32, height: u32 },
+    Size {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
 }
 
 impl Remedied for PictureError {

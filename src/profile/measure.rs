@@ -95,6 +95,7 @@ pub struct Plan {
     pub steps: usize,
     /// Whether as many again follow with their kernels timed.
     pub kernels: bool,
+    /// How the kernels are timed.
     pub timing: Timing,
 }
 

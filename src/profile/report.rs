@@ -12,11 +12,15 @@ use crate::backend::gpu::{Counters, Timing};
 /// Milliseconds of several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
+    /// Half of the steps took no longer.
     pub median: f64,
+    /// The fastest step.
     pub min: f64,
+    /// The slowest step.
     pub max: f64,
     /// First and third quartile.
     pub q1: f64,
+    /// Third quartile.
     pub q3: f64,
 }
 

@@ -50,7 +50,9 @@ impl Size {
 /// Values of one size, rising: `frames=100,200,400`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
+    /// The one that grows.
     pub size: Size,
+    /// At least three, rising, none twice.
     pub values: Vec<usize>,
 }
 
@@ -91,10 +93,13 @@ impl fmt::Display for Sweep {
 pub struct SweepPoint {
     /// Of the size that grows.
     pub value: usize,
-    /// Acoustic frames and tokens of the whole batch.
+    /// Acoustic frames of the whole batch.
     pub frames: u64,
+    /// Tokens of the whole batch.
     pub words: u64,
+    /// Milliseconds of the steps by the wall clock.
     pub step_ms: Quantiles,
+    /// Milliseconds of the very first step, which compiles the shaders and finds the memory.
     pub first_step_ms: f64,
     /// Bytes that the device held for it, where that is counted.
     pub held_bytes: Option<u64>,
@@ -104,7 +109,9 @@ pub struct SweepPoint {
 /// and the small ones count as much.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Line {
+    /// Its value where the size is 0.
     pub at_zero: f64,
+    /// What each more of the size adds.
     pub each: f64,
     /// Largest distance of a point from the line, as a share of the line's value there.
     pub largest_deviation: f64,
@@ -132,13 +139,17 @@ impl Line {
 /// All of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SweepReport {
+    /// The device, as the command `devices` tells of it.
     pub device: Value,
     /// `train` or `inference`.
     pub what: String,
     /// The shape, its growing size as N: `batch=8,frames=N,words=11`.
     pub on: String,
+    /// The size that grows.
     pub over: Size,
+    /// Steps that were measured at each value.
     pub steps: usize,
+    /// By value, rising.
     pub points: Vec<SweepPoint>,
     /// Of the steps' medians.
     pub milliseconds: Line,

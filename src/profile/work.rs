@@ -22,8 +22,10 @@ use crate::train::{Session, TrainError, Trainer, Weights};
 /// What can stop a profile.
 #[derive(Debug, Error)]
 pub enum ProfileError {
+    /// A fault of the device.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// A fault of the training whose step is profiled, or of its data.
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The dispatches of its steps cannot be laid over one another.
@@ -36,8 +38,10 @@ pub enum ProfileError {
         /// Those that the first step ran.
         expected: usize,
     },
+    /// Settings of the features that cannot be.
     #[error(transparent)]
     FrontEnd(#[from] MfccError),
+    /// A recording that cannot be read.
     #[error(transparent)]
     Audio(#[from] AudioError),
 }

@@ -28,9 +28,11 @@ impl Weight {
 /// A named line; where a value is not finite it has a gap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
+    /// What the legend says; without a name it is not in the legend.
     pub name: String,
     /// Index of the colour.
     pub colour: usize,
+    /// How strongly it is drawn.
     pub weight: Weight,
     /// In order of x.
     pub points: Vec<(f64, f64)>,
@@ -39,7 +41,9 @@ pub struct Series {
 /// What an axis counts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Axis {
+    /// What is written at its end.
     pub label: String,
+    /// How the values at its ticks are written.
     pub unit: Unit,
     /// Values at its ends; those of the points where not given.
     pub ends: Option<(f64, f64)>,
@@ -48,9 +52,13 @@ pub struct Axis {
 /// A plot of some series.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plot {
+    /// What is written above.
     pub title: String,
+    /// The horizontal axis.
     pub x: Axis,
+    /// The vertical axis.
     pub y: Axis,
+    /// The lines, later ones above earlier ones.
     pub series: Vec<Series>,
     /// A place on the x axis with a word on it.
     pub mark: Option<(f64, String)>,

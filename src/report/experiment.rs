@@ -15,13 +15,17 @@ pub type Confusion = (String, Vec<String>, Vec<Vec<usize>>);
 /// What an experiment says; what is empty is left out.
 #[derive(Default)]
 pub struct Experiment<'e> {
+    /// The page's heading.
     pub title: &'e str,
     /// A sentence below the title.
     pub line: &'e str,
+    /// The results, with their spread over the folds.
     pub plots: &'e [Intervals],
     /// How the runs were trained, see [`curves`](super::curves()).
     pub curves: &'e [Plot],
+    /// The results in figures.
     pub tables: &'e [Table],
+    /// The confusion matrices, one a figure.
     pub confusions: &'e [Confusion],
     /// All test predictions together, the data that they are of, and the most frames that the model hears.
     pub tested: Option<(&'e Test, &'e Dataset, usize)>,

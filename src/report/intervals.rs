@@ -8,10 +8,13 @@ use crate::picture::svg::Anchor;
 /// A row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Interval {
+    /// What is written at the left.
     pub label: String,
+    /// Where the dot is, on the axis.
     pub value: f64,
-    /// Where the bar begins and ends.
+    /// Where the bar begins.
     pub low: f64,
+    /// Where the bar ends.
     pub high: f64,
     /// Single results that the value stands for.
     pub points: Vec<f64>,
@@ -24,11 +27,15 @@ pub struct Interval {
 /// Rows on a common axis.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Intervals {
+    /// What is written above.
     pub title: String,
+    /// What the axis counts.
     pub axis: String,
+    /// How values on the axis are written.
     pub unit: Unit,
     /// Values at the axis' ends; those of the rows where not given.
     pub ends: Option<(f64, f64)>,
+    /// From top to bottom.
     pub rows: Vec<Interval>,
     /// What the dot and its bar are.
     pub value: String,

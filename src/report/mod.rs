@@ -41,16 +41,41 @@ pub(crate) const FILE: &str = "report.html";
 /// Why there is no report.
 #[derive(Debug, Error)]
 pub enum ReportError {
+    /// A file that is missing or cannot be read.
     #[error("{}: cannot be read ({reason})", path.display())]
-    Unreadable { path: PathBuf, reason: String },
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A file whose content is not what a run writes.
     #[error("{}: {reason}; it is not as it was written", path.display())]
-    Broken { path: PathBuf, reason: String },
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that is wrong with it.
+        reason: String,
+    },
+    /// A fault of the checkpoint as a file of tensors.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Predictions of other data than are shown beside them.
     #[error("the tested utterance '{id}' ({label}) is not in the data")]
-    Misfit { id: String, label: String },
+    Misfit {
+        /// Of the utterance that the data do not have.
+        id: String,
+        /// Its true class, as the predictions have it.
+        label: String,
+    },
+    /// A report that cannot be written.
     #[error("{}: cannot be written ({reason})", path.display())]
-    Write { path: PathBuf, reason: String },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
 }
 
 impl Remedied for ReportError {

@@ -13,6 +13,7 @@ use super::palette;
 pub struct Table {
     /// Empty for none.
     pub caption: String,
+    /// A heading for each column.
     pub header: Vec<String>,
     /// As many cells a row as the header has.
     pub rows: Vec<Vec<String>>,

@@ -43,26 +43,36 @@ pub(crate) struct Epoch {
 /// Results on the test split.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Test {
+    /// How many were tested.
     pub utterances: usize,
+    /// Weighted accuracy, a share of one.
     #[serde(deserialize_with = "number")]
     pub wa: f64,
+    /// Unweighted accuracy, a share of one.
     #[serde(deserialize_with = "number")]
     pub ua: f64,
+    /// Mean F1 of the classes, weighted by their support.
     #[serde(deserialize_with = "number")]
     pub weighted_f1: f64,
+    /// Mean cross-entropy.
     #[serde(deserialize_with = "number")]
     pub loss: f64,
+    /// In the order of the labels.
     pub classes: Vec<ClassMetrics>,
     /// `[true class][predicted class]`
     pub confusion: Vec<Vec<usize>>,
+    /// In the order of the test split.
     pub predictions: Vec<Prediction>,
 }
 
 /// What was predicted of an utterance.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Prediction {
+    /// The utterance's.
     pub id: String,
+    /// Its true class.
     pub label: String,
+    /// The class that the model gives it.
     pub predicted: String,
     /// In the order of the classes.
     #[serde(deserialize_with = "numbers")]

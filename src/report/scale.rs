@@ -3,6 +3,7 @@
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unit {
+    /// As a number.
     #[default]
     Plain,
     /// A share, written as a percentage.

@@ -29,11 +29,15 @@ pub(crate) const WEIGHTS_FORMAT: &str = "mcsan-weights/1";
 /// A model and where its training stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
+    /// What it was trained with, the device and the tiles apart.
     pub settings: Settings,
     /// The setting `run.device` that it was trained with.
     pub device: String,
+    /// What the data decided of the model.
     pub dimensions: Dimensions,
+    /// Their names, in the order of the logits.
     pub classes: Vec<String>,
+    /// How the model wants its streams.
     pub normalisation: Normalisation,
     /// In the order of the model's parameters.
     pub parameters: Vec<f32>,

@@ -27,8 +27,11 @@ pub(crate) const BATCH: usize = 64;
 /// A prediction for one utterance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
+    /// The utterance's.
     pub id: String,
+    /// The name of its true class.
     pub label: String,
+    /// The name of the class with the largest logit.
     pub predicted: String,
     /// In the order of the classes.
     pub probabilities: Vec<f64>,
@@ -37,8 +40,10 @@ pub struct Prediction {
 /// Metrics and predictions of a split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
+    /// Over all its utterances.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// In the order of the data set.
     pub predictions: Vec<Prediction>,
 }
 

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 /// How well one class is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
+    /// The class.
     pub name: String,
     /// Right among those predicted as this class; 0 where none was.
     pub precision: f64,
     /// Right among those of this class; 0 where there is none.
     pub recall: f64,
+    /// Harmonic mean of precision and recall; 0 where both are.
     pub f1: f64,
     /// Utterances of this class.
     pub support: usize,
@@ -18,6 +20,7 @@ pub struct ClassMetrics {
 /// Results over some utterances.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
+    /// How many there are.
     pub utterances: usize,
     /// Weighted accuracy: the share of right predictions.
     pub wa: f64,
@@ -27,6 +30,7 @@ pub struct Metrics {
     pub weighted_f1: f64,
     /// Mean cross-entropy, without class weights or smoothing.
     pub loss: f64,
+    /// In the order of the labels.
     pub classes: Vec<ClassMetrics>,
     /// `[true class][predicted class]`
     pub confusion: Vec<Vec<usize>>,

@@ -12,13 +12,35 @@ use crate::model::cost::ModuleCost;
 #[derive(Clone, Copy)]
 pub enum Event<'e> {
     /// The run begins, or goes on after `done` of its `steps` steps.
-    /// `modules` are counted for an utterance of the training split's mean length, `frames` and `tokens`.
-    Start { modules: &'e [ModuleCost], frames: usize, tokens: usize, epochs: usize, steps: u64, done: u64, train: usize, validation: usize },
+    Start {
+        /// The model's parameters and work, counted for an utterance of the training split's mean length.
+        modules: &'e [ModuleCost],
+        /// Acoustic frames of that utterance.
+        frames: usize,
+        /// Tokens of that utterance.
+        tokens: usize,
+        /// Epochs that the run has at most.
+        epochs: usize,
+        /// Steps of the whole run.
+        steps: u64,
+        /// Steps that were done before; 0 where the run begins.
+        done: u64,
+        /// Utterances to train on.
+        train: usize,
+        /// Utterances to validate on.
+        validation: usize,
+    },
+    /// A step is done.
     Step {
+        /// Which of the run, from 0.
         step: u64,
+        /// Which it is of, from 0.
         epoch: u64,
+        /// What the optimiser took.
         learning_rate: f64,
+        /// Of the batch, with class weights and smoothing.
         loss: f32,
+        /// Utterances a second since the epoch began or was gone on with, waiting for the device included.
         utterances_per_s: f64,
         /// How many parts the batch was computed in.
         parts: usize,
@@ -28,18 +50,54 @@ pub enum Event<'e> {
         skipped: bool,
     },
     /// An epoch has ended after `steps` steps of the run.
-    Epoch { epoch: u64, steps: u64, train: &'e Metrics, validation: Option<&'e Metrics>, best: bool },
+    Epoch {
+        /// Which, from 0.
+        epoch: u64,
+        /// Steps of the run until its end.
+        steps: u64,
+        /// Over its training batches, as they were predicted.
+        train: &'e Metrics,
+        /// `None` where there is no validation split.
+        validation: Option<&'e Metrics>,
+        /// Whether the model is the best so far.
+        best: bool,
+    },
     /// Where the run stands, and the best model if it is a new one: told where an observer
     /// keeps it.
-    Checkpoint { best: Option<&'e Checkpoint>, last: &'e Checkpoint },
+    Checkpoint {
+        /// `None` where it is the one before.
+        best: Option<&'e Checkpoint>,
+        /// The model as it is now.
+        last: &'e Checkpoint,
+    },
     /// The best model's result on the test split, after `steps` steps of the run.
-    Test { steps: u64, test: &'e Evaluation },
+    Test {
+        /// Steps that the run did.
+        steps: u64,
+        /// Metrics and predictions.
+        test: &'e Evaluation,
+    },
     /// The device had no room for a batch; from here on each is computed in `parts` parts.
-    Split { step: u64, parts: usize, error: &'e BackendError },
+    Split {
+        /// The step that there was no room for, from 0.
+        step: u64,
+        /// As even as can be.
+        parts: usize,
+        /// What the device said.
+        error: &'e BackendError,
+    },
     /// A gradient overflowed f16 and the step was left out; from here on the loss scale is `scale`.
-    Skipped { step: u64, scale: f32 },
+    Skipped {
+        /// The step that was left out, from 0.
+        step: u64,
+        /// The one that steps are taken with from here on.
+        scale: f32,
+    },
     /// `epochs` epochs have brought nothing better (`train.patience`).
-    Stopped { epochs: u64 },
+    Stopped {
+        /// How many since the best.
+        epochs: u64,
+    },
 }
 
 /// Who observes a training.

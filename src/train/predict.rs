@@ -19,11 +19,13 @@ use crate::text::tokenise;
 pub struct Spoken {
     /// Mono, 16 kHz.
     pub samples: Option<Vec<f32>>,
+    /// The words as they are written; they are made into tokens as in preparation.
     pub text: Option<String>,
 }
 
 /// A model with what it needs to read audio and text.
 pub struct Predictor {
+    /// The model as it was trained.
     pub checkpoint: Checkpoint,
     readings: Readings,
     vocabulary: Vocabulary,
@@ -32,6 +34,7 @@ pub struct Predictor {
 /// The weights of the last cross layer for one utterance, and what its rows and columns are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CrossAttention {
+    /// Of the layer.
     pub heads: usize,
     /// The utterance's tokens; none where there is no text, which the model reads as one word without a vector.
     pub words: Vec<String>,

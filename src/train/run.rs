@@ -29,6 +29,7 @@ pub mod files {
     pub(crate) const CONFIG: &str = "config.toml";
     pub(crate) const METRICS: &str = "metrics.jsonl";
     pub(crate) const BEST: &str = "best.safetensors";
+    /// The checkpoint of where the run stands, from which it goes on.
     pub const LAST: &str = "last.safetensors";
     pub(crate) const TEST: &str = "test.json";
     pub(crate) const TENSORBOARD: &str = "tensorboard";

@@ -42,9 +42,13 @@ impl<'w> Weights<'w> {
 /// A model and a data set that belong together.
 pub struct Session<'s, B: Backend> {
     backend: &'s B,
+    /// What the model is trained with.
     pub settings: Settings,
+    /// What the data decide of the model.
     pub dimensions: Dimensions,
+    /// How the model takes its streams.
     pub normalisation: Normalisation,
+    /// Makes the data set's batches on the device.
     pub batches: Batches<'s, B>,
     /// In the order of the model's parameters.
     weights: Vec<f32>,

@@ -46,6 +46,7 @@ pub struct Pending<B: Backend> {
 
 /// Results of a step.
 pub struct Outcome {
+    /// Of the batch, with class weights and smoothing.
     pub loss: f32,
     /// `[batch, classes]`
     pub logits: Vec<f32>,
@@ -56,6 +57,7 @@ pub struct Outcome {
 /// The loss scale after a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scaling {
+    /// What the loss is multiplied with before the way back.
     pub scale: f32,
     /// Steps of the run that were left out because a gradient overflowed.
     pub skipped: u64,
@@ -63,7 +65,9 @@ pub struct Scaling {
 
 /// Loss, logits and gradients of one batch.
 pub struct GradientReport {
+    /// Of the batch, with class weights and smoothing.
     pub loss: f32,
+    /// `[batch, classes]`
     pub logits: Vec<f32>,
     /// In the order of the model's parameters.
     pub gradients: Vec<f32>,
