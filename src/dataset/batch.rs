@@ -45,7 +45,7 @@ pub struct HostFrames {
     pub values: Vec<f32>,
     /// `[batch]`
     pub lengths: Vec<u32>,
-    /// What the z-score of `values` takes, the same columns.
+    /// For the z-score of `values`.
     pub statistics: BatchStatistics,
     /// How often the model pools the rows.
     pub pools: u32,
@@ -69,7 +69,7 @@ pub struct HostVectors {
     pub columns: usize,
     /// `[batch, columns]`: before the z-score.
     pub values: Vec<f32>,
-    /// What the z-score of `values` takes, the same columns.
+    /// For the z-score of `values`.
     pub statistics: BatchStatistics,
 }
 

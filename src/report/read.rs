@@ -61,7 +61,7 @@ pub struct Test {
     pub classes: Vec<ClassMetrics>,
     /// `[true class][predicted class]`
     pub confusion: Vec<Vec<usize>>,
-    /// In the order of the test split.
+    /// One an utterance.
     pub predictions: Vec<Prediction>,
 }
 

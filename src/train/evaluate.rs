@@ -43,7 +43,7 @@ pub struct Evaluation {
     /// Over all its utterances.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// In the order of the data set.
+    /// One an utterance, in the order that they were asked for in.
     pub predictions: Vec<Prediction>,
 }
 

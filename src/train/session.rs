@@ -43,11 +43,11 @@ impl<'w> Weights<'w> {
 pub struct Session<'s, B: Backend> {
     backend: &'s B,
     /// What the model is trained with.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// What the data decide of the model.
-    pub dimensions: Dimensions,
+    pub(crate) dimensions: Dimensions,
     /// How the model takes its streams.
-    pub normalisation: Normalisation,
+    pub(crate) normalisation: Normalisation,
     /// Makes the data set's batches on the device.
     pub batches: Batches<'s, B>,
     /// In the order of the model's parameters.
