@@ -47,7 +47,7 @@ pub struct Session<'s, B: Backend> {
     /// What the data decide of the model.
     pub(crate) dimensions: Dimensions,
     /// How the model takes its streams.
-    pub(crate) normalisation: Normalisation,
+    pub normalisation: Normalisation,
     /// Makes the data set's batches on the device.
     pub batches: Batches<'s, B>,
     /// In the order of the model's parameters.
