@@ -104,6 +104,10 @@
 //! # }
 //! ```
 
+#![deny(missing_docs)]
+// What only the program uses of a floor is private; without the program some of it has no use.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
+
 pub mod audio;
 pub mod backend;
 pub mod base;

@@ -82,17 +82,17 @@ settings! {
 
 impl MfccSettings {
     /// Number of frames of a recording, each centred on its sample: `1 + samples / hop`.
-    pub(crate) fn frames(&self, samples: usize) -> usize {
+    pub fn frames(&self, samples: usize) -> usize {
         1 + samples / self.hop
     }
 
     /// Number of frequency bins of the power spectrum.
-    pub(crate) fn bins(&self) -> usize {
+    pub fn bins(&self) -> usize {
         self.transform / 2 + 1
     }
 
     /// Columns of the features: the coefficients and their differences over time.
-    pub(crate) fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         self.coefficients * (1 + self.deltas)
     }
 
@@ -159,7 +159,7 @@ impl MfccSettings {
     ///
     /// # Errors
     /// [`MfccError`]
-    pub(crate) fn validate(&self) -> Result<(), MfccError> {
+    pub fn validate(&self) -> Result<(), MfccError> {
         self.out_of_range().map_or(Ok(()), |outside| Err(MfccError(outside)))
     }
 

@@ -23,7 +23,7 @@ pub struct Execution {
 
 impl Execution {
     /// How long it took, in nanoseconds.
-    pub(crate) fn duration(&self) -> Option<f64> {
+    pub fn duration(&self) -> Option<f64> {
         self.span.map(|[begin, end]| end - begin)
     }
 }

@@ -83,7 +83,7 @@ impl<B: Storage> MfccTables<B> {
     ///
     /// # Errors
     /// [`MfccError`].
-    pub(crate) fn new(backend: &B, settings: &MfccSettings) -> Result<Self, MfccError> {
+    pub fn new(backend: &B, settings: &MfccSettings) -> Result<Self, MfccError> {
         settings.validate()?;
         let upload = |values: Vec<f64>, columns: usize| {
             let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();

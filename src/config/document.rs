@@ -96,7 +96,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError::UnknownKey`] with the nearest keys, [`ConfigError::Value`] with what is allowed.
-    pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), ConfigError> {
+    pub fn set(&mut self, key: &str, value: Value) -> Result<(), ConfigError> {
         let key = find(key)?;
         let refused = |value| ConfigError::Value { key: key.name.into(), value, allowed: key.allowed() };
         let shown = value.to_string();
@@ -115,7 +115,7 @@ impl Config {
     }
 
     /// All settings as a TOML document that [`Config::load`] reads back.
-    pub(crate) fn to_toml(&self) -> String {
+    pub fn to_toml(&self) -> String {
         self.to_table().to_string()
     }
 

@@ -13,7 +13,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`], naming the file and its line, or the key.
-    pub(crate) fn load(mut self, path: &Path, assignments: &[String]) -> Result<Self, ConfigError> {
+    pub fn load(mut self, path: &Path, assignments: &[String]) -> Result<Self, ConfigError> {
         self.take_file(path)?;
         self.assign(assignments)
     }

@@ -41,13 +41,13 @@ pub struct Settings {
 }
 
 /// Every setting, in the order in which `mcsan config` shows them.
-pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
+pub fn keys() -> impl Iterator<Item = &'static Key> {
     Settings::keys().chain(Execution::KEYS)
 }
 
 impl Settings {
     /// Those of the keys that decide results.
-    pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
+    pub fn keys() -> impl Iterator<Item = &'static Key> {
         [ModelSettings::KEYS, DataSettings::KEYS, TrainSettings::KEYS, StartSettings::KEYS].into_iter().flatten()
     }
 
@@ -55,7 +55,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError::Value`]
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), ConfigError> {
         Table::try_from(self).map_err(|_| ConfigError::TooLarge)?;
         let Self { model, data, train, start } = self;
         let outside = [model.out_of_range(), data.out_of_range(), train.out_of_range(), start.out_of_range()];
@@ -81,7 +81,7 @@ impl Settings {
     }
 
     /// The keys whose values differ from another's, with both values as TOML writes them.
-    pub(crate) fn differences(&self, other: &Self) -> Vec<(&'static Key, String, String)> {
+    pub fn differences(&self, other: &Self) -> Vec<(&'static Key, String, String)> {
         let tables = [self, other].map(|settings| Table::try_from(settings).unwrap_or_default());
         let values = |key: &Key| tables.each_ref().map(|table| document::lookup(table, key).map(ToString::to_string).unwrap_or_default());
         let differing = Self::keys().map(|key| (key, values(key))).filter(|(_, [ours, theirs])| ours != theirs);

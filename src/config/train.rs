@@ -162,7 +162,7 @@ settings! {
 
 impl TrainSettings {
     /// Learning rate of step `step` (from 0) of `planned` steps.
-    pub(crate) fn learning_rate(&self, step: u64, planned: u64) -> f64 {
+    pub fn learning_rate(&self, step: u64, planned: u64) -> f64 {
         if step < self.warmup_steps {
             return self.lr * (step + 1) as f64 / self.warmup_steps as f64;
         }

@@ -7,11 +7,16 @@ use super::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess
 
 /// A corpus layout with what can be chosen about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CorpusLayout {
+pub enum CorpusLayout {
+    /// IEMOCAP's five sessions, with the classes to read them by.
     Iemocap(IemocapClasses),
+    /// MELD: dialogues of a television series, its own three splits.
     Meld,
+    /// Berlin's Emo-DB.
     Emodb,
+    /// RAVDESS' speech.
     Ravdess,
+    /// CREMA-D.
     Cremad,
     /// A CSV of one's own.
     Manifest {
@@ -25,7 +30,7 @@ impl CorpusLayout {
     ///
     /// # Errors
     /// Those of the layout's own `read`.
-    pub(crate) fn read(&self, path: &Path) -> Result<Corpus, CorpusError> {
+    pub fn read(&self, path: &Path) -> Result<Corpus, CorpusError> {
         match self {
             Self::Iemocap(classes) => iemocap::read(path, *classes),
             Self::Meld => meld::read(path),

@@ -29,7 +29,7 @@ pub mod split;
 mod table;
 
 pub use error::CorpusError;
-pub(crate) use layout::CorpusLayout;
+pub use layout::CorpusLayout;
 
 pub use crate::base::utterances::{LeftOut, Split};
 

@@ -76,7 +76,7 @@ pub struct Vectors {
 
 impl Vectors {
     /// The vector of an utterance.
-    pub(crate) fn of(&self, utterance: usize) -> &[f32] {
+    pub fn of(&self, utterance: usize) -> &[f32] {
         &self.values[utterance * self.columns..(utterance + 1) * self.columns]
     }
 }
@@ -94,7 +94,7 @@ pub enum DataStream {
 
 impl DataStream {
     /// Kind and width; `width` is that of a word table that is trained.
-    pub(crate) fn shape(&self, width: usize) -> StreamShape {
+    pub fn shape(&self, width: usize) -> StreamShape {
         match self {
             Self::Frames(frames) => StreamShape::Frames { columns: frames.columns },
             Self::Tokens(tokens) => StreamShape::Tokens {
@@ -114,7 +114,7 @@ impl DataStream {
     }
 
     /// Rows of an utterance, at most `most` where they are frames.
-    pub(crate) fn length(&self, utterance: usize, most: usize) -> usize {
+    pub fn length(&self, utterance: usize, most: usize) -> usize {
         match self {
             Self::Frames(frames) => frames.of(utterance, most).len(),
             Self::Tokens(tokens) => tokens.of(utterance).len(),
@@ -133,7 +133,7 @@ impl DataStream {
     }
 
     /// Rows of all utterances together.
-    pub(crate) fn rows_of_all(&self) -> usize {
+    pub fn rows_of_all(&self) -> usize {
         match self {
             Self::Frames(frames) => frames.count(),
             Self::Tokens(tokens) => tokens.tokens.len(),
@@ -142,7 +142,7 @@ impl DataStream {
     }
 
     /// Where each utterance's rows begin, and the end of the last; empty of vectors.
-    pub(crate) fn offsets(&self) -> &[usize] {
+    pub fn offsets(&self) -> &[usize] {
         match self {
             Self::Frames(frames) => &frames.offsets,
             Self::Tokens(tokens) => &tokens.offsets,
@@ -151,7 +151,7 @@ impl DataStream {
     }
 
     /// Columns of what is normalised: of frames and vectors.
-    pub(crate) fn columns(&self) -> Option<usize> {
+    pub fn columns(&self) -> Option<usize> {
         match self {
             Self::Frames(frames) => Some(frames.columns),
             Self::Vector(vectors) => Some(vectors.columns),
@@ -160,7 +160,7 @@ impl DataStream {
     }
 
     /// The rows of an utterance that are normalised, `[rows, columns]`, at most `most` frames.
-    pub(crate) fn rows(&self, utterance: usize, most: usize) -> &[f32] {
+    pub fn rows(&self, utterance: usize, most: usize) -> &[f32] {
         match self {
             Self::Frames(frames) => frames.rows(frames.of(utterance, most)),
             Self::Vector(vectors) => vectors.of(utterance),
@@ -175,7 +175,7 @@ pub struct Streams(BTreeMap<String, DataStream>);
 
 impl Streams {
     /// The stream of that name.
-    pub(crate) fn get(&self, name: &str) -> Option<&DataStream> {
+    pub fn get(&self, name: &str) -> Option<&DataStream> {
         self.0.get(name)
     }
 
@@ -190,7 +190,7 @@ impl Streams {
     }
 
     /// Frames of that name.
-    pub(crate) fn frames(&self, name: &str) -> Option<&Frames> {
+    pub fn frames(&self, name: &str) -> Option<&Frames> {
         match self.get(name)? {
             DataStream::Frames(frames) => Some(frames),
             _ => None,
@@ -198,7 +198,7 @@ impl Streams {
     }
 
     /// Tokens of that name.
-    pub(crate) fn tokens(&self, name: &str) -> Option<&TokenLists> {
+    pub fn tokens(&self, name: &str) -> Option<&TokenLists> {
         match self.get(name)? {
             DataStream::Tokens(tokens) => Some(tokens),
             _ => None,
@@ -211,7 +211,7 @@ impl Streams {
     }
 
     /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -27,7 +27,7 @@ pub struct ModuleCost {
 }
 
 /// Costs of the modules that a model has, for an utterance of so many acoustic frames and tokens.
-pub(crate) fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
+pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
     let model = super::build::<Counting>(settings, dimensions);
     let mut modules: Vec<ModuleCost> = Vec::new();
     for parameter in model.parameters() {

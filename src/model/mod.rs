@@ -36,7 +36,7 @@ pub trait Model<B: Backend> {
 }
 
 /// The model that the settings describe, for data of these dimensions: the register of the systems.
-pub(crate) fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
+pub fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
     Box::new(mcsan::Mcsan::new(settings, dimensions))
 }
 

@@ -23,17 +23,17 @@ impl<'b, B: Backend> Network<'b, B> {
     }
 
     /// Where it computes.
-    pub(crate) fn backend(&self) -> &'b B {
+    pub fn backend(&self) -> &'b B {
         self.backend
     }
 
     /// What it computes.
-    pub(crate) fn model(&self) -> &dyn Model<B> {
+    pub fn model(&self) -> &dyn Model<B> {
         &*self.model
     }
 
     /// A tape for a pass of it.
-    pub(crate) fn tape<'t>(&self, mode: Mode) -> Tape<'t, B>
+    pub fn tape<'t>(&self, mode: Mode) -> Tape<'t, B>
     where
         'b: 't,
     {
@@ -48,7 +48,7 @@ impl<'b, B: Backend> Network<'b, B> {
     }
 
     /// As [`Network::infer`], and the attention weights of every cross layer.
-    pub(crate) fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<CrossWeights<B>>) {
+    pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<CrossWeights<B>>) {
         let (logits, watched) = self.forward(batch, Some(Vec::new()));
         (logits, watched.unwrap_or_default())
     }

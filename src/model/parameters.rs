@@ -50,7 +50,7 @@ impl Parameter {
     }
 
     /// Starting values from a seed; they depend on the name, not on what other parameters the model has.
-    pub(crate) fn initial_values(&self, seed: u64) -> Vec<f32> {
+    pub fn initial_values(&self, seed: u64) -> Vec<f32> {
         let stream = Stream { seed, stream: fnv1a(self.name.as_bytes()) };
         let count = self.len() as u64;
         match self.initial {
@@ -81,7 +81,7 @@ impl Parameters {
     }
 
     /// Adds a block of several parameters of the same shape, one after the other.
-    pub(crate) fn add_joined<const N: usize>(&mut self, names: [String; N], shape: &[usize], initial: Initial) -> Block {
+    pub fn add_joined<const N: usize>(&mut self, names: [String; N], shape: &[usize], initial: Initial) -> Block {
         let start = self.len.next_multiple_of(SLICE_ALIGNMENT);
         let count: usize = shape.iter().product();
         self.len = start + N * count;
@@ -133,7 +133,7 @@ impl Parameters {
     }
 
     /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
-    pub(crate) fn bind<B: Backend>(
+    pub fn bind<B: Backend>(
         &self,
         tape: &mut Tape<'_, B>,
         values: &B::Tensor,
@@ -147,7 +147,7 @@ impl Parameters {
     }
 
     /// Puts all blocks on a tape that wants no gradients.
-    pub(crate) fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> BoundParameters<B> {
+    pub fn bind_constant<B: Backend>(&self, tape: &Tape<'_, B>, values: &B::Tensor) -> BoundParameters<B> {
         BoundParameters(self.blocks.iter().map(|&(start, shape)| tape.constant(values.slice(start, shape))).collect())
     }
 }

@@ -100,7 +100,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub(crate) fn save(&self, path: &Path) -> Result<(), StoreError> {
+    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
         let parameters = self.layout();
         let mut entries = named(&parameters, "", &self.parameters);
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
@@ -126,7 +126,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub(crate) fn export(&self, path: &Path) -> Result<(), StoreError> {
+    pub fn export(&self, path: &Path) -> Result<(), StoreError> {
         let metadata = BTreeMap::from([
             ("format".to_owned(), WEIGHTS_FORMAT.to_owned()),
             ("settings".to_owned(), self.config().to_toml()),
@@ -138,17 +138,17 @@ impl Checkpoint {
     }
 
     /// The settings as they are stored. Tiles change no result, so that no checkpoint says which there were.
-    pub(crate) fn config(&self) -> Config {
+    pub fn config(&self) -> Config {
         Config { settings: self.settings.clone(), execution: Execution { device: self.device.clone(), ..Default::default() } }
     }
 
     /// Number of parameters.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.layout().count()
     }
 
     /// What the model reads of a data set.
-    pub(crate) fn readings(&self) -> Readings {
+    pub fn readings(&self) -> Readings {
         model::readings(&self.settings, &self.dimensions)
     }
 

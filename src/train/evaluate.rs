@@ -99,7 +99,7 @@ pub(crate) async fn metrics<B: Backend>(
 #[cfg(feature = "files")]
 impl Checkpoint {
     /// Puts the model on a device.
-    pub(crate) fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {
+    pub fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {
         let model = model::build(&self.settings.model, &self.dimensions);
         Network::new(backend, model, &self.parameters, self.settings.train.precision)
     }
@@ -108,7 +108,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`TrainError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
-    pub(crate) async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
+    pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
         let session = Session::trained(backend, self, data)?;
         let logits = logits(&session.network(), &session.batches, utterances).await?;
         let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {

@@ -47,12 +47,12 @@ pub struct Tally {
 
 impl Tally {
     /// Nothing counted yet.
-    pub(crate) fn new(classes: usize) -> Self {
+    pub fn new(classes: usize) -> Self {
         Self { confusion: vec![vec![0; classes]; classes], loss: 0.0 }
     }
 
     /// Counts logits `[utterances, classes]` against labels.
-    pub(crate) fn add(&mut self, logits: &[f32], labels: &[u32]) {
+    pub fn add(&mut self, logits: &[f32], labels: &[u32]) {
         for (row, &label) in logits.chunks_exact(self.confusion.len()).zip(labels) {
             self.confusion[label as usize][largest(row)] += 1;
             self.loss -= softmax(row)[label as usize].max(f64::MIN_POSITIVE).ln();
@@ -60,12 +60,12 @@ impl Tally {
     }
 
     /// Utterances counted.
-    pub(crate) fn utterances(&self) -> usize {
+    pub fn utterances(&self) -> usize {
         self.confusion.iter().flatten().sum()
     }
 
     /// Results over all that was counted.
-    pub(crate) fn metrics(self, class_names: &[String]) -> Metrics {
+    pub fn metrics(self, class_names: &[String]) -> Metrics {
         let utterances = self.utterances();
         let Self { confusion, loss } = self;
         let count = class_names.len();
@@ -86,7 +86,7 @@ impl Tally {
 
 impl Metrics {
     /// Results of logits `[utterances, classes]` against labels.
-    pub(crate) fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
+    pub fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
         let mut tally = Tally::new(class_names.len());
         tally.add(logits, labels);
         tally.metrics(class_names)

@@ -80,7 +80,7 @@ impl Predictor {
     }
 
     /// Whether the model reads the stream of that name.
-    pub(crate) fn reads(&self, stream: &str) -> bool {
+    pub fn reads(&self, stream: &str) -> bool {
         self.readings.has(stream)
     }
 
@@ -114,7 +114,7 @@ impl Predictor {
     ///
     /// # Errors
     /// Whatever went wrong on the device.
-    pub(crate) async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
+    pub async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
         let utterance = Spoken { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
         on_device!(*device, |backend| Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0)))
     }

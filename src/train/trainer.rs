@@ -99,7 +99,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Says how many steps the run will have, for schedules that end.
-    pub(crate) fn plan(&mut self, steps: u64) {
+    pub fn plan(&mut self, steps: u64) {
         self.planned_steps = steps;
     }
 
@@ -109,7 +109,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Steps done, those that were left out included.
-    pub(crate) fn steps(&self) -> u64 {
+    pub fn steps(&self) -> u64 {
         self.steps
     }
 
