@@ -100,6 +100,11 @@ impl Dataset {
         self.labels.len()
     }
 
+    /// Whether there are none; never so of a data set that was loaded.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
     /// The acoustic features, where there are any.
     pub fn audio(&self) -> Option<&Frames> {
         self.streams.frames(AUDIO)
