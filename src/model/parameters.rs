@@ -133,13 +133,7 @@ impl Parameters {
     }
 
     /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
-    pub fn bind<B: Backend>(
-        &self,
-        tape: &mut Tape<'_, B>,
-        values: &B::Tensor,
-        gradients: &B::Tensor,
-        write: Write,
-    ) -> BoundParameters<B> {
+    pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> BoundParameters<B> {
         let bind = |&(start, shape): &(usize, [usize; 2])| {
             tape.parameter(values.slice(start, shape), Sink { tensor: gradients.slice(start, shape), write })
         };
