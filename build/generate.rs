@@ -177,7 +177,8 @@ impl Shader {
         }
         writeln!(
             code,
-            "    }}\n    impl Arguments for Args {{\n        fn whole_numbers(&self) -> Vec<(&'static str, u32)> {{ vec![{whole_numbers}] }}\n    }}"
+            "    }}\n    impl Arguments for Args {{\n        fn whole_numbers(&self) -> Vec<(&'static str, u32)> {{ \
+             vec![{whole_numbers}] }}\n    }}"
         )?;
         Ok(())
     }

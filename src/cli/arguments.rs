@@ -279,9 +279,8 @@ pub(crate) struct Tokens {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "Example: mcsan gradients --data corpus.safetensors --weights weights.safetensors --utterances 0..8 --out gradients.safetensors"
-)]
+#[command(after_help = "Example: mcsan gradients --data corpus.safetensors --weights weights.safetensors --utterances 0..8 \
+                  --out gradients.safetensors")]
 pub(crate) struct Gradients {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,

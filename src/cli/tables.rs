@@ -88,7 +88,8 @@ pub(crate) fn profile(report: &ProfileReport) -> String {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         let _ = writeln!(
             text,
-            "a step: {} dispatches in {} submissions, {} uploads of {:.3} MB, {} readbacks of {:.3} MB, {} buffers made; at most {:.1} MB held",
+            "a step: {} dispatches in {} submissions, {} uploads of {:.3} MB, {} readbacks of {:.3} MB, {} buffers made; \
+             at most {:.1} MB held",
             counters.dispatches,
             counters.submissions,
             counters.uploads,

@@ -41,8 +41,10 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     let finished = finished.map_err(in_data(&arguments.data))?;
     report::write_run(out, Some(data))?;
     if common.json {
-        common.print_json(json!({ "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(), "test": finished.test.map(|test| test.metrics) }),
-        );
+        common.print_json(json!({
+            "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(),
+            "test": finished.test.map(|test| test.metrics),
+        }));
     } else {
         println!("best epoch: {}; run folder: {}", finished.best.epoch, out.display());
         if let Some(test) = finished.test {

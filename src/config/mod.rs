@@ -4,8 +4,8 @@
 //! defaults. [`Config`] is the two together as `config.toml` has them, and what sets them by words, for files and the command line.
 //!
 //! To add a setting, write a field into its section's `settings!`: its meaning is the doc comment, its default stands behind its
-//! type, and behind that what else holds of it, see [`Rule`](crate::base::setting::Rule). `mcsan config`, files, `--set`, the flag where `flag(…)` names one,
-//! what a resumed run may change and what tells experiments apart follow from it.
+//! type, and behind that what else holds of it, see [`Rule`](crate::base::setting::Rule). `mcsan config`, files, `--set`, the flag
+//! where `flag(…)` names one, what a resumed run may change and what tells experiments apart follow from it.
 
 mod document;
 mod execution;

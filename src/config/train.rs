@@ -135,7 +135,8 @@ settings! {
         /// largest norm of all gradients together; 0: no clipping
         clip_norm: f64 = 0.0;
         /// what a class counts in the loss
-        class_weights: ClassWeights = ClassWeights::Named(NamedWeights::None); words("none, balanced or a list with a number for each class");
+        class_weights: ClassWeights = ClassWeights::Named(NamedWeights::None);
+            words("none, balanced or a list with a number for each class");
         /// share of the target spread over all classes
         label_smoothing: f64 = 0.0; below(1);
         /// validation figure that makes an epoch the best

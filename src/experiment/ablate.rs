@@ -229,8 +229,10 @@ fn tables(rows: &[(Row, Gathered)]) -> Results {
     table.notes.push(format!(
         "p: two-sided tests against the full model{}.",
         match full {
-            Some(_) => "; WA, UA: paired t-test over the folds (folds - 1 degrees of freedom); McNemar: exact, on all test predictions. \
-             The columns p_wa_corrected and p_ua_corrected of the CSV allow for the training data that folds share (Nadeau and Bengio 2003)",
+            Some(_) =>
+                "; WA, UA: paired t-test over the folds (folds - 1 degrees of freedom); McNemar: exact, on all test predictions. \
+             The columns p_wa_corrected and p_ua_corrected of the CSV allow for the training data that folds share \
+             (Nadeau and Bengio 2003)",
             None => ", which has no fold yet",
         }
     ));

@@ -127,12 +127,11 @@ impl Drawing {
     pub(crate) fn svg(&self, id: &str) -> String {
         let [width, height] = [self.width, self.height].map(coordinate);
         let class = if self.width <= Self::SCALED { "plot" } else { "plot large" };
-        format!(
-            r#"<svg class="{class}" role="img" aria-labelledby="{id}-title {id}-desc" viewBox="0 0 {width} {height}" width="{width}" height="{height}"><title id="{id}-title">{}</title><desc id="{id}-desc">{}</desc>{}</svg>"#,
-            escape(&self.title),
-            escape(&self.description),
-            self.body
-        )
+        let size = format!(r#"viewBox="0 0 {width} {height}" width="{width}" height="{height}""#);
+        let labels =
+            format!(r#"<title id="{id}-title">{}</title><desc id="{id}-desc">{}</desc>"#, escape(&self.title), escape(&self.description));
+        let body = &self.body;
+        format!(r#"<svg class="{class}" role="img" aria-labelledby="{id}-title {id}-desc" {size}>{labels}{body}</svg>"#)
     }
 }
 

@@ -229,7 +229,8 @@ fn assert_same_losses(ours: &[f64], expected: &[f64]) {
 fn a_batch_in_parts_makes_the_step_of_the_whole_batch_with_dropout_and_class_weights() {
     let folder = prepared();
     let here = folder.path();
-    let more = "--set train.class_weights=[1,5,0.2] --set train.label_smoothing=0.1 --set train.batch_size=9 --set train.optimizer=sgd --set train.lr=0.1";
+    let more = "--set train.class_weights=[1,5,0.2] --set train.label_smoothing=0.1 --set train.batch_size=9 \
+                --set train.optimizer=sgd --set train.lr=0.1";
     let settings = format!("{TINY} {EVENTFUL} {more} --epochs 6");
     mcsan(here, &format!("{TRAIN} --out whole {settings}")).succeeds();
     let whole = losses(&here.join("whole"));

@@ -14,7 +14,8 @@ const TRANSCRIPT: &str = "Session1/dialog/transcriptions/Ses01F_impro01.txt";
 fn labels(utterances: &[(&str, &str)]) -> String {
     let block = |(id, code): &(&str, &str)| {
         format!(
-            "[6.2901 - 8.2357]\t{id}\t{code}\t[2.5000, 2.5000, 2.5000]\nC-E2:\tNeutral;\t()\nC-E3:\tAnger; Sadness;\t(tired)\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
+            "[6.2901 - 8.2357]\t{id}\t{code}\t[2.5000, 2.5000, 2.5000]\n\
+             C-E2:\tNeutral;\t()\nC-E3:\tAnger; Sadness;\t(tired)\nA-E3:\tval 3; act 2; dom  2;\t()\n\n"
         )
     };
     format!("% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n{}", utterances.iter().map(block).collect::<String>())

@@ -90,7 +90,8 @@ const HLSL: &str = "
     WaveReadLaneAt WaveReadLaneFirst";
 
 const MSL_SCALARS: &str = "bool char uchar short ushort int uint long ulong half bfloat float vec
-    packed_char packed_uchar packed_short packed_ushort packed_int packed_uint packed_long packed_ulong packed_half packed_bfloat packed_float";
+    packed_char packed_uchar packed_short packed_ushort packed_int packed_uint packed_long packed_ulong packed_half packed_bfloat
+    packed_float";
 
 /// Functions lie in the namespace `metal`, by which naga calls them: their names are free.
 const MSL: &str = "
@@ -107,9 +108,9 @@ const GLSL: &str = "
     while switch case default if else in out inout float int void bool true false invariant precise discard return lowp mediump highp
     precision struct uint sampler2D sampler3D samplerCube sampler2DShadow samplerCubeShadow sampler2DArray sampler2DArrayShadow
     isampler2D isampler3D isamplerCube isampler2DArray usampler2D usampler3D usamplerCube usampler2DArray sampler2DMS isampler2DMS
-    usampler2DMS image2D iimage2D uimage2D image3D iimage3D uimage3D imageCube iimageCube uimageCube image2DArray iimage2DArray uimage2DArray
-    attribute varying resource noperspective patch sample subroutine common partition active asm class union enum typedef template this goto
-    inline noinline public static extern external interface long short double half fixed unsigned superp input output filter sizeof cast
+    usampler2DMS image2D iimage2D uimage2D image3D iimage3D uimage3D imageCube iimageCube uimageCube image2DArray iimage2DArray
+    uimage2DArray attribute varying resource noperspective patch sample subroutine common partition active asm class union enum typedef
+    template this goto inline noinline public static extern external interface long short double half fixed unsigned superp input output filter sizeof cast
     namespace using sampler1D sampler1DShadow sampler2DRect sampler3DRect image1D imageBuffer main
     radians degrees sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh pow exp log exp2 log2 sqrt inversesqrt abs sign floor trunc
     round roundEven ceil fract mod modf min max clamp mix step smoothstep isnan isinf floatBitsToInt floatBitsToUint intBitsToFloat

@@ -33,7 +33,8 @@ fn needs_are_read_from_the_wgsl() {
             }}"
         )
     };
-    let matrix = "Requirement::CooperativeMatrix { m: 16, n: 16, k: 16, factors: wgpu::CooperativeScalarType::F16, sum: wgpu::CooperativeScalarType::F32 }";
+    let matrix = "Requirement::CooperativeMatrix { m: 16, n: 16, k: 16, factors: wgpu::CooperativeScalarType::F16, \
+                  sum: wgpu::CooperativeScalarType::F32 }";
     assert_eq!(needs(&product("f32")), Ok(vec!["Requirement::F16".into(), matrix.into()]));
     assert_eq!(needs(&product("f16")), Ok(vec!["Requirement::F16".into(), matrix.replace("F32", "F16")]));
 }

@@ -22,10 +22,13 @@ const compile = async (device, job) => {
   if (failures.length) return failures;
   for (const entry of job.entries) {
     const visibility = GPUShaderStage.COMPUTE;
-    const entries = entry.buffers.map(([binding, type]) => ({ binding, visibility, buffer: { type, hasDynamicOffset: type === 'uniform' } }));
+    const entries = entry.buffers.map(([binding, type]) => ({
+      binding, visibility, buffer: { type, hasDynamicOffset: type === 'uniform' },
+    }));
     const layout = device.createPipelineLayout({ bindGroupLayouts: [device.createBindGroupLayout({ entries })] });
     try {
-      await device.createComputePipelineAsync({ layout: entry.buffers.length ? layout : 'auto', compute: { module, entryPoint: entry.name } });
+      const compute = { module, entryPoint: entry.name };
+      await device.createComputePipelineAsync({ layout: entry.buffers.length ? layout : 'auto', compute });
     } catch (error) {
       failures.push(`${entry.name}: ${error.message}`);
     }
