@@ -110,8 +110,8 @@ const GLSL: &str = "
     isampler2D isampler3D isamplerCube isampler2DArray usampler2D usampler3D usamplerCube usampler2DArray sampler2DMS isampler2DMS
     usampler2DMS image2D iimage2D uimage2D image3D iimage3D uimage3D imageCube iimageCube uimageCube image2DArray iimage2DArray
     uimage2DArray attribute varying resource noperspective patch sample subroutine common partition active asm class union enum typedef
-    template this goto inline noinline public static extern external interface long short double half fixed unsigned superp input output filter sizeof cast
-    namespace using sampler1D sampler1DShadow sampler2DRect sampler3DRect image1D imageBuffer main
+    template this goto inline noinline public static extern external interface long short double half fixed unsigned superp input output
+    filter sizeof cast namespace using sampler1D sampler1DShadow sampler2DRect sampler3DRect image1D imageBuffer main
     radians degrees sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh pow exp log exp2 log2 sqrt inversesqrt abs sign floor trunc
     round roundEven ceil fract mod modf min max clamp mix step smoothstep isnan isinf floatBitsToInt floatBitsToUint intBitsToFloat
     uintBitsToFloat frexp ldexp packUnorm2x16 packSnorm2x16 packUnorm4x8 packSnorm4x8 packHalf2x16 unpackUnorm2x16 unpackSnorm2x16
