@@ -8,7 +8,7 @@
 //! | [`manifest`] | a CSV with a line for each utterance |
 //! | `list` | a CSV of utterances without labels, to be predicted |
 //!
-//! `CorpusLayout` chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
+//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

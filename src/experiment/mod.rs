@@ -1,6 +1,6 @@
 //! Experiments of many runs: cross-validation over folds, the ablations of the paper's Table 3, their statistics and tables.
 //!
-//! `folds` divides a data set, `crossval` trains a run for each fold into `DIR/fold-K` and `gather` sums up what is
+//! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
 //! there; `ablate` does so for every row of Table 3 into `DIR/ROW/fold-K`. Folds are counted from 1.
 
 pub(crate) mod ablate;

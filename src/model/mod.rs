@@ -1,6 +1,6 @@
 //! The network: parameters, layers, and a page for each system.
 //!
-//! A system is a type that lays its parameters out in its constructor and implements [`Model`]; `build` registers it with
+//! A system is a type that lays its parameters out in its constructor and implements [`Model`]; [`build`] registers it with
 //! a line. Nothing else names it: a [`Network`] holds any model, on any backend.
 
 pub mod batch;
