@@ -31,7 +31,8 @@
 //!                    kernels/: one launch file per kernel
 //! dataset/       the prepared file, normalisation, batches on the host
 //! text/ corpus/ audio/ config/   tokens, word vectors; a corpus → utterances; decoding, resampling, MFCC settings; every setting
-//! base/          random numbers, hashes, number types, word tables, tile choices, how a setting is declared, remedies: imports nothing
+//! base/          random numbers, hashes, number types, word tables, tile choices, what can be read, how a setting is declared,
+//!                remedies: imports nothing
 //! ```
 //!
 //! Beside `src`: `shaders/` has one WGSL file per kernel, or a folder where its variants have texts of their own: `interface.wgsl`,

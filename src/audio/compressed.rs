@@ -1,6 +1,5 @@
 //! Everything but plain WAV, by symphonia: FLAC, MP3, Ogg (Vorbis), AAC and ALAC in MP4, bare AAC, AIFF, Matroska.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -17,6 +16,7 @@ use symphonia::core::packet::Packet;
 use super::AudioError;
 use super::aac::MultichannelAac;
 use super::mono::Mono;
+use crate::base::input;
 
 /// Reads the first audio track; a FLAC's checksum of the samples is compared where it has one.
 ///
@@ -76,7 +76,7 @@ fn read_track(path: &Path) -> Result<Vec<f32>, AudioError> {
 }
 
 fn open(path: &Path) -> Result<Box<dyn FormatReader>, AudioError> {
-    let file = File::open(path).map_err(|source| AudioError::Open { path: path.to_path_buf(), source })?;
+    let file = input::file(path).map_err(|source| AudioError::Open { path: path.to_path_buf(), source })?;
     let stream = MediaSourceStream::new(Box::new(file), Default::default());
     let probe = symphonia::default::get_probe();
     probe.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).map_err(|error| refusal(path, error))
@@ -125,7 +125,7 @@ impl Decoder {
 
 /// Whether a file is MP4 by its boxes (ISO/IEC 14496-12, 4.2) and none of them is `moov`, the index, which encoders write last.
 fn lacks_index(path: &Path) -> bool {
-    let Ok(mut file) = File::open(path) else { return false };
+    let Ok(mut file) = input::file(path) else { return false };
     let (mut at, mut kinds) = (0, Vec::new());
     let mut head = [[0_u8; 4]; 2];
     while file.seek(SeekFrom::Start(at)).is_ok() && file.read_exact(head.as_flattened_mut()).is_ok() {

@@ -14,6 +14,7 @@ use super::AudioError;
 #[cfg(feature = "codecs")]
 use super::compressed;
 use super::mono::Mono;
+use crate::base::input;
 
 /// Reads the recording at `path`: channels averaged, resampled to [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE), full scale
 /// at ±1. Samples of a mono recording at that rate are the file's own, bit for bit.
@@ -24,7 +25,7 @@ use super::mono::Mono;
 pub fn decode(path: &Path) -> Result<Vec<f32>, AudioError> {
     let open = |source| AudioError::Open { path: path.to_path_buf(), source };
     let mut head = Vec::new();
-    File::open(path).and_then(|file| file.take(12).read_to_end(&mut head)).map_err(open)?;
+    input::file(path).and_then(|file| file.take(12).read_to_end(&mut head)).map_err(open)?;
     match container(&head) {
         Container::Nothing => Err(AudioError::Empty { path: path.to_path_buf() }),
         Container::Wav => match WavReader::open(path) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::mono::LONGEST_MINUTES;
+use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
 /// Failure of a recording; each names the file, or what the stream is called that it came by.
@@ -94,7 +95,7 @@ pub enum AudioError {
 impl Remedied for AudioError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::Open { .. } => vec![Remedy::CheckPath],
+            Self::Open { source, .. } => vec![input::remedy(source)],
             Self::Empty { .. } | Self::HeaderCutShort { .. } | Self::CutShort { .. } => {
                 vec![Remedy::advice("fetch it again from its source")]
             }

@@ -5,6 +5,7 @@
 //! | [`philox`] | counter-based random numbers |
 //! | `hash` | hashes of names and data |
 //! | [`real`] | the number types of the reference |
+//! | `input` | what can be read: files, and streams that are asked for |
 //! | `parallel` | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
 //! | `choice` | types of a few named values |
@@ -19,6 +20,7 @@
 pub(crate) mod choice;
 mod elementary;
 pub(crate) mod hash;
+pub(crate) mod input;
 pub mod numbers;
 pub(crate) mod parallel;
 pub mod philox;

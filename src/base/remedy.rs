@@ -45,6 +45,8 @@ pub enum Remedy {
     Report,
     /// Look whether a path is right and may be read.
     CheckPath,
+    /// Give a file, where something else was found.
+    GiveFile,
     /// Look whether a folder exists and can be written to.
     CheckFolder,
     /// Free some space on the disk.
@@ -210,6 +212,7 @@ impl Display for Remedy {
             Self::StartAgain => "start again",
             Self::Report => "please report this",
             Self::CheckPath => "check the path and its permissions",
+            Self::GiveFile => "give a file",
             Self::CheckFolder => "check that its folder exists, may be written to and has room",
             Self::FreeSpace => "free some space",
             Self::OtherFolder => "choose another folder",

@@ -15,6 +15,7 @@ use super::device::{self, Device};
 use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, tables};
 use crate::backend::gpu::{Checking, Timing};
+use crate::base::input;
 use crate::base::sizes::SizeError;
 use crate::check::{Case, Kernel, SelectionError};
 use crate::config::{Config, Execution, Settings};
@@ -298,7 +299,7 @@ fn show(common: &Common, arguments: &Profile, reports: Vec<ProfileReport>) -> Do
 
 fn load(path: &Path) -> Result<ProfileReport, Failure> {
     let failure = |reason: String| Failure(format!("{}: {reason}; give what 'mcsan profile --json' has written", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
+    let text = input::text(path).map_err(|error| failure(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| failure(format!("is no profile ({error})")))
 }
 

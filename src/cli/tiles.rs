@@ -15,6 +15,7 @@ use super::notes::Note;
 use crate::backend::Storage;
 use crate::backend::gpu::{self, Gpu, shader};
 use crate::base::hash::fnv1a;
+use crate::base::input;
 use crate::base::tiles::TileChoice;
 use crate::config::{TileRule, Tiles};
 use crate::dataset::replace_file;
@@ -91,7 +92,7 @@ impl Device {
 
 /// What the file holds; nothing where it is none, or of another device or other shaders.
 fn read(path: &Path, device: &str) -> Option<Vec<TileChoice>> {
-    let file: TileFile = toml::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    let file: TileFile = toml::from_str(&input::text(path).ok()?).ok()?;
     (file.device == device && file.shaders == shaders()).then_some(file.tiles)
 }
 

@@ -1,7 +1,6 @@
 //! `mcsan tokens`: a line of JSON for each text, whether or not `--json` asks for it.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +8,7 @@ use serde::Serialize;
 
 use super::arguments::{Tokens, vectors};
 use super::{Done, Failure};
-use crate::base::remedy::Remedy;
+use crate::base::input;
 use crate::text::{self, tokenise};
 
 /// A text's line where vectors are given.
@@ -43,7 +42,8 @@ pub(crate) fn run(arguments: &Tokens) -> Done {
 
 /// The texts of a file, one a line; all of it is read before anything is printed.
 fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
-    let bytes = fs::read(path).map_err(|error| Failure(format!("{}: cannot be read ({error}); {}", path.display(), Remedy::CheckPath)))?;
+    let unreadable = |error| Failure(format!("{}: cannot be read ({error}); {}", path.display(), input::remedy(&error)));
+    let bytes = input::bytes(path).map_err(unreadable)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if bytes.is_empty() {
         return Ok(Vec::new());

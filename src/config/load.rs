@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::{Config, ConfigError};
+use crate::base::input;
 
 impl Config {
     /// Starts from `self`, then takes a TOML file, then assignments `KEY=VALUE`.
@@ -33,7 +34,7 @@ impl Config {
 
     fn take_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let failure = |reason| ConfigError::File { path: path.into(), reason };
-        let text = std::fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
+        let text = input::text(path).map_err(|error| failure(error.to_string()))?;
         let at = |span: Range<usize>, error| {
             let line = 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
             ConfigError::Line { path: path.into(), line, error: Box::new(error) }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
 /// Failure of a corpus loader; each names the file, and the line where there is one.
@@ -243,7 +244,7 @@ pub enum CorpusError {
 impl Remedied for CorpusError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::Read { .. } => vec![Remedy::CheckPath],
+            Self::Read { source, .. } => vec![input::remedy(source)],
             Self::NotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
             Self::MissingColumn { .. } => vec![Remedy::advice("add it to the first line")],
             Self::Ragged { .. } => vec![Remedy::advice("put text that holds a comma in quotes")],

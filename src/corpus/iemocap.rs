@@ -12,12 +12,12 @@
 //! the markers; who speaks is the letter of the last field.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::folder::{Listing, Recordings, stem};
 use super::{Corpus, CorpusError, LeftOut, Utterance, inner};
+use crate::base::input;
 
 /// Which emotions are the classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,7 +133,7 @@ struct Label {
 
 /// The labels of one dialog, by id.
 fn read_labels(path: &Path) -> Result<Vec<Label>, CorpusError> {
-    let bytes = fs::read(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
+    let bytes = input::bytes(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
     let mut labels = Vec::new();
     for (line, text) in lines(&bytes).filter(|(_, text)| text.starts_with('[')) {
         let mut fields = text.split('\t').map(str::trim);
@@ -206,7 +206,7 @@ struct Transcripts {
 
 impl Transcripts {
     fn read(path: PathBuf) -> Result<Self, CorpusError> {
-        let bytes = match fs::read(&path) {
+        let bytes = match input::bytes(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path, said: None }),
             Err(source) => return Err(CorpusError::Read { path, source }),

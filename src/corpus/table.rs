@@ -2,12 +2,12 @@
 //! about one names it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ErrorKind, Position, ReaderBuilder, Trim};
 
 use super::CorpusError;
+use crate::base::input;
 
 /// A CSV, read whole.
 pub(super) struct Table {
@@ -21,7 +21,7 @@ pub(super) struct Table {
 impl Table {
     /// Reads the CSV at `path`, which must have the columns `required` and at least one record.
     pub(crate) fn read(path: &Path, required: &[&'static str]) -> Result<Self, CorpusError> {
-        let bytes = fs::read(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
+        let bytes = input::bytes(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
         let fault = |error| fault(path, &bytes, error);
         let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(&bytes[..]);
         let columns = columns(path, reader.byte_headers().map_err(fault)?, required)?;

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use super::features::FeatureRows;
 use super::replace::replace_file;
+use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
 /// The format is little-endian, and tensors are copied to it as they lie in memory.
@@ -92,7 +93,7 @@ pub enum StoreError {
 impl Remedied for StoreError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::Read { .. } => vec![Remedy::CheckPath],
+            Self::Read { source, .. } => vec![input::remedy(source)],
             Self::Write { .. } => vec![Remedy::CheckFolder],
             Self::NotSafetensors { .. } => vec![Remedy::advice("make it again")],
             Self::MissingTensor { .. } | Self::WrongShape { .. } => vec![Remedy::advice("check that this is the file that was meant")],
@@ -222,7 +223,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Read`] or [`StoreError::NotSafetensors`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = File::open(path).map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
+        let file = input::file(path).map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
         // SAFETY: the map is only ever read, as plain bytes that are checked before use. A program that shortens the file
         // meanwhile could end this one; our own writers replace files and never change one in place.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;

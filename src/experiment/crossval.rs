@@ -12,6 +12,7 @@ use super::claim::{self, Claim};
 use super::folds::Folds;
 use super::spec::{Identity, Spec, fold_folder, settings_difference};
 use crate::backend::Backend;
+use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::Config;
 use crate::dataset::Dataset;
@@ -159,7 +160,7 @@ impl<'c> CrossValidation<'c> {
             return Ok(None);
         }
         let broken = |path: &Path, problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::RemoveFold };
-        let read = |path: &Path| fs::read_to_string(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
+        let read = |path: &Path| input::text(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
         let path_of_config = folder.join(files::CONFIG);
         let config = Config::from_toml(&read(&path_of_config)?)

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::ExperimentError;
 use super::folds::{By, Folds};
 use super::table::write_text;
+use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Execution, Settings};
 use crate::dataset::Dataset;
@@ -108,7 +109,7 @@ impl Spec {
 
     fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
         let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::SameExperiment };
-        let text = fs::read_to_string(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
+        let text = input::text(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
         let there: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
         self.difference(&there).map_or(Ok(()), |difference| Err(refused(difference)))
     }

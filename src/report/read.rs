@@ -2,7 +2,6 @@
 //! `vocabulary.safetensors`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::ReportError;
+use crate::base::input;
 use crate::dataset::store::Store;
 use crate::train::metrics::ClassMetrics;
 use crate::train::run::files;
@@ -190,7 +190,7 @@ fn log(path: &Path) -> Result<Log, ReportError> {
 }
 
 fn test(path: &Path) -> Result<Option<Test>, ReportError> {
-    let text = match fs::read_to_string(path) {
+    let text = match input::text(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| unreadable(path, error))?,
     };
@@ -215,7 +215,7 @@ fn store(path: &Path) -> Result<Option<Store>, ReportError> {
 }
 
 fn text(path: &Path) -> Result<String, ReportError> {
-    fs::read_to_string(path).map_err(|error| unreadable(path, error))
+    input::text(path).map_err(|error| unreadable(path, error))
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> ReportError {
@@ -241,7 +241,7 @@ mod tests {
 
     fn log_of(text: &str) -> Result<Log, ReportError> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
+        std::fs::write(file.path(), text).unwrap();
         log(file.path())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
 /// Failure of the text side; each names the file, and the line where there is one. A text within an archive is
@@ -114,7 +115,7 @@ pub enum TextError {
 impl Remedied for TextError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::Read { .. } => vec![Remedy::CheckPath],
+            Self::Read { source, .. } => vec![input::remedy(source)],
             Self::Packed { .. } | Self::Unpack { .. } => vec![Remedy::advice("unpack it and name the text file")],
             Self::Damaged { .. } | Self::Width { .. } | Self::NotANumber { .. } => vec![Remedy::advice("fetch the file again")],
             Self::SeveralMembers { path, members } => {

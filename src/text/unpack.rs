@@ -12,6 +12,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::TextError;
+use crate::base::input;
 
 /// Bytes that are read or unpacked at a time.
 const CHUNK: usize = 1 << 20;
@@ -61,7 +62,7 @@ impl Source<'_> {
 pub(super) fn open<T>(path: &Path, read: impl FnOnce(Source<'_>) -> Result<T, TextError>) -> Result<T, TextError> {
     let (path, member) = locate(path);
     let failed = |source| TextError::Read { path: path.clone(), source };
-    let mut file = BufReader::with_capacity(CHUNK, File::open(&path).map_err(failed)?);
+    let mut file = BufReader::with_capacity(CHUNK, input::stream(&path).map_err(failed)?);
     let packing = packing(file.fill_buf().map_err(failed)?);
     match (packing, member) {
         (Some("zip"), member) => read_member(&path, file, member.as_deref(), read),

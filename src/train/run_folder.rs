@@ -17,6 +17,7 @@ use super::observe::{Event, Observer};
 use super::run::files;
 use super::tensorboard::EventFile;
 use super::{Misfit, RunFault, TrainError, vocabulary};
+use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
@@ -109,7 +110,7 @@ impl RunFolder {
             Checkpoint { settings: config.settings.clone(), device: asked.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
         }
         let log = path.join(files::METRICS);
-        let (lines, losses) = lines_before(&std::fs::read_to_string(&log).unwrap_or_default(), step, epochs);
+        let (lines, losses) = lines_before(&input::text(&log).unwrap_or_default(), step, epochs);
         replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
         let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
         let events = EventFile::resume(&path.join(files::TENSORBOARD), step).map_err(&denied)?;

@@ -9,6 +9,7 @@ pub mod corpus;
 mod experiments;
 mod exporting;
 mod failures;
+mod inputs;
 mod predicting;
 mod preparing;
 mod profiling;
