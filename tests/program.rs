@@ -56,8 +56,8 @@ impl Outcome {
     }
 }
 
-/// The adapter that the program takes where it is not told which; `None` where there is none, which is said by the test's
-/// name, or is a failure where `MCSAN_REQUIRE_ADAPTER` is set (as CI does).
+/// The first adapter, which is `--device 0`; `None` where there is none, which is said by the test's name, or is a failure where
+/// `MCSAN_REQUIRE_ADAPTER` is set (as CI does).
 pub fn default_adapter(test: &str) -> Option<String> {
     let devices = mcsan(Path::new("."), "devices --json").json();
     let Some(first) = devices["devices"].as_array().and_then(|devices| devices.first()) else {

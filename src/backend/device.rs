@@ -39,9 +39,8 @@ impl Device {
         if name == "cpu" {
             return Ok(Self::Cpu(Cpu::default()));
         }
-        let is_software = |adapter: &wgpu::Adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu;
         let found = gpu::find(name, gpu::instance()).await?;
-        match found.filter(|adapter| name != "auto" || !is_software(adapter)) {
+        match found.filter(|adapter| name != "auto" || !gpu::is_software(adapter)) {
             None => Ok(Self::Cpu(Cpu::default())),
             Some(adapter) => Ok(Self::Gpu(Box::new(Gpu::open(&adapter, Opening::default()).await?))),
         }

@@ -6,7 +6,6 @@ use super::arguments::Common;
 use super::crossval::{Experiment, Prepared, report};
 use super::device;
 use super::{Done, Failure};
-use crate::backend::gpu::Checking;
 use crate::experiment::ablate::{Row, gather};
 
 #[derive(Args)]
@@ -23,7 +22,7 @@ pub(crate) fn run(common: &Common, arguments: &Ablate) -> Done {
     let experiment = &arguments.experiment;
     let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
     Row::ALL.iter().try_for_each(|row| row.settings(&config.settings).map(drop))?;
-    let device = device::open(common, &config.execution.device, Checking::Off)?;
+    let device = device::open(common, &config.execution.device)?;
     let summary = || gather(&data, &identity, &config, &folds, &experiment.out);
     if experiment.out.exists() {
         // Rows that are there and do not belong to this are found before anything is trained.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::arguments::Common;
-use super::device::{self, Device, on_device};
+use super::device::{self, AUTO, Device, on_device};
 use super::notes::Note;
 use super::settings::Configuration;
 use super::{Done, Failure};
@@ -148,7 +148,7 @@ fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<
 }
 
 fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Case>, more: Value) -> Done {
-    let devices = open(common, "auto", arguments.shaders)?;
+    let devices = open(common, AUTO, arguments.shaders)?;
     let device = &devices[0].1;
     eprintln!("checking {} against the CPU reference in float64", device.name());
     let (mut entries, mut passed, mut failed) = (Vec::new(), 0, 0);

@@ -11,7 +11,6 @@ use super::notes::{FoldName, Note};
 use super::progress::Progress;
 use super::settings::Training;
 use super::{Done, Failure, remedy};
-use crate::backend::gpu::Checking;
 use crate::config::{Config, Tiles};
 use crate::dataset::Dataset;
 use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
@@ -147,7 +146,7 @@ pub(crate) fn report(common: &Common, results: Option<&Results>) -> Done {
 pub(crate) fn run(common: &Common, arguments: &Crossval) -> Done {
     let experiment = &arguments.experiment;
     let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
-    let device = device::open(common, &config.execution.device, Checking::Off)?;
+    let device = device::open(common, &config.execution.device)?;
     let validation = CrossValidation::open(&data, &identity, config.clone(), &folds, &experiment.out)?;
     let gathered = experiment.train(common, &config.execution.tiles, &device, &[(String::new(), validation)])?;
     let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::arguments::{Common, Demo};
-use super::device::{self, on_device};
+use super::device::{self, AUTO, on_device};
 use super::progress::Progress;
 use super::{Done, Failure, cannot_write, predict, tables};
 use crate::audio::{decode, mfcc::MfccSettings};
@@ -42,7 +42,7 @@ fn new_folder(place: &Path) -> Result<PathBuf, Failure> {
 
 pub(crate) fn run(common: &Common, arguments: &Demo) -> Done {
     let started = Instant::now();
-    let device = device::open_fast(common)?;
+    let device = device::open(common, AUTO)?;
     let folder = match &arguments.out {
         Some(out) => out.clone(),
         None => new_folder(Path::new(""))?,

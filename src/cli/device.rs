@@ -1,8 +1,11 @@
 //! Which device a command computes on.
 
+use std::path::Path;
+
 use super::Failure;
 use super::arguments::{Common, Interface};
 use super::notes::Note;
+use crate::backend::Storage;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{self, Checking, Feature, Gpu, Opening};
 use crate::base::numbers::Precision;
@@ -21,6 +24,17 @@ impl Interface {
     }
 }
 
+/// Keeps Mesa's layer that asks the display server for the user's GPU from complaining, where there is no server to ask and nobody
+/// has told it which: Vulkan's loader then leaves it out (`NODEVICE_SELECT`). To be called while the program has but one thread.
+pub(super) fn quiet_drivers() {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let has_wayland = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).is_absolute());
+    if cfg!(unix) && !has_wayland && !["DISPLAY", "MESA_VK_DEVICE_SELECT", "DRI_PRIME"].into_iter().any(is_set) {
+        // SAFETY: no other thread is there to read the environment meanwhile.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
 /// How adapters are looked for: as the environment says (`WGPU_VALIDATION`, for one), and where `--backend` says.
 pub(crate) fn instance(common: &Common) -> wgpu::InstanceDescriptor {
     let instance = gpu::instance().with_env();
@@ -28,41 +42,71 @@ pub(crate) fn instance(common: &Common) -> wgpu::InstanceDescriptor {
     wgpu::InstanceDescriptor { backends, ..instance }
 }
 
-/// Opens what `--device` and `--backend` say, else what the settings say; `auto` without an adapter is the CPU reference.
-pub(crate) fn open(common: &Common, setting: &str, checking: Checking) -> Result<Device, Failure> {
-    match adapter(common, setting)? {
+/// The device that is chosen where nobody says which.
+pub(super) const AUTO: &str = "auto";
+
+/// Opens what `--device` and `--backend` say, else what the settings say. [`AUTO`] is graphics hardware; where there is none it is
+/// the CPU reference, which is faster than a software adapter, and a note says so.
+pub(crate) fn open(common: &Common, setting: &str) -> Result<Device, Failure> {
+    let wanted = wanted(common, setting);
+    match find(common, wanted)? {
+        Some(adapter) if wanted == AUTO && gpu::is_software(&adapter) => {
+            common.note(Note::ReferenceIsFaster { adapter: gpu::describe(&adapter.get_info()) });
+            Ok(Device::Cpu(Cpu::default()))
+        }
+        Some(adapter) => Device::on(common, &adapter, Checking::Off),
         None => Ok(Device::Cpu(Cpu::default())),
-        Some(adapter) => Device::on(common, &adapter, checking),
     }
 }
 
-/// The adapter that [`open`] opens, none for the CPU reference; says what a user did not ask for.
-pub(crate) fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, Failure> {
-    let wanted = common.execution.device.as_deref().unwrap_or(setting);
-    if wanted == "cpu" {
-        return Ok(None);
+/// As [`open`], for a run that goes on and was computed on `before`: [`AUTO`] is that device again, where it is still here.
+pub(crate) fn open_again(common: &Common, setting: &str, before: &str) -> Result<Device, Failure> {
+    if wanted(common, setting) != AUTO || common.execution.device.is_some() {
+        return open(common, setting);
     }
-    let found = pollster::block_on(gpu::find(wanted, instance(common)))?;
-    match found.as_ref().map(wgpu::Adapter::get_info) {
-        None => common.note(Note::NoAdapter),
-        Some(info) if info.device_type == wgpu::DeviceType::Cpu => {
-            common.note(Note::SoftwareAdapter { adapter: gpu::describe(&info) });
-        }
-        Some(_) => {}
+    if before == Cpu::<f32>::default().device_name() {
+        return Ok(Device::Cpu(Cpu::default()));
+    }
+    let adapters = pollster::block_on(gpu::adapters(instance(common)));
+    match adapters.iter().find(|adapter| before.starts_with(&gpu::describe(&adapter.get_info()))) {
+        Some(adapter) => Device::on(common, adapter, Checking::Off),
+        None => open(common, setting),
+    }
+}
+
+/// Opens what `--device` and `--backend` say, else what the settings say, for commands that are about adapters: [`AUTO`] is the best
+/// one, be it of software, which a note names; where there is none it is the CPU reference.
+pub(crate) fn open_adapter(common: &Common, setting: &str) -> Result<Device, Failure> {
+    match adapter(common, setting)? {
+        None => Ok(Device::Cpu(Cpu::default())),
+        Some(adapter) => Device::on(common, &adapter, Checking::Off),
+    }
+}
+
+/// The adapter that [`open_adapter`] opens, none for the CPU reference.
+pub(crate) fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Adapter>, Failure> {
+    let wanted = wanted(common, setting);
+    let found = find(common, wanted)?;
+    if let Some(adapter) = found.as_ref().filter(|adapter| wanted == AUTO && gpu::is_software(adapter)) {
+        common.note(Note::SoftwareAdapter { adapter: gpu::describe(&adapter.get_info()) });
     }
     Ok(found)
 }
 
-/// As [`open`], but where no device is named and only a software adapter exists, the CPU reference, which is faster.
-pub(crate) fn open_fast(common: &Common) -> Result<Device, Failure> {
-    let device = open(common, "auto", Checking::Off)?;
-    match &device {
-        Device::Gpu(gpu) if common.execution.device.is_none() && gpu.info().device_type == wgpu::DeviceType::Cpu => {
-            common.note(Note::ReferenceIsFaster);
-            Ok(Device::Cpu(Cpu::default()))
-        }
-        _ => Ok(device),
+fn wanted<'w>(common: &'w Common, setting: &'w str) -> &'w str {
+    common.execution.device.as_deref().unwrap_or(setting)
+}
+
+/// The adapter of a name, none for the CPU reference; says where there is none.
+fn find(common: &Common, wanted: &str) -> Result<Option<wgpu::Adapter>, Failure> {
+    if wanted == "cpu" {
+        return Ok(None);
     }
+    let found = pollster::block_on(gpu::find(wanted, instance(common)))?;
+    if found.is_none() {
+        common.note(Note::NoAdapter);
+    }
+    Ok(found)
 }
 
 impl Device {

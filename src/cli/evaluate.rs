@@ -7,7 +7,6 @@ use serde_json::json;
 use super::arguments::{Common, Evaluate};
 use super::device::{self, on_device};
 use super::{Done, in_data, tables};
-use crate::backend::gpu::Checking;
 use crate::dataset::Dataset;
 use crate::train::{Checkpoint, TrainError, run, vocabulary};
 
@@ -20,7 +19,7 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     if utterances.is_empty() {
         return Err(named(TrainError::EmptySplit { split: arguments.split }));
     }
-    let device = device::open(common, &checkpoint.device, Checking::Off)?;
+    let device = device::open(common, &checkpoint.device)?;
     let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances))).map_err(&named)?;
     if common.json {
         let mut document = json!(evaluation.metrics);

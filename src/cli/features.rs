@@ -6,18 +6,17 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::arguments::{Common, Features};
-use super::device::{self, on_device};
+use super::device::{self, AUTO, on_device};
 use super::{Done, Failure, cannot_write};
 use crate::audio::decode;
 use crate::backend::MfccTables;
-use crate::backend::gpu::Checking;
 use crate::dataset::replace_file;
 use crate::prepare::{PrepareError, extract};
 
 pub(crate) fn run(common: &Common, arguments: &Features) -> Done {
     let settings = arguments.front_end.settings()?;
     let samples = decode(&arguments.audio)?;
-    let device = device::open(common, "auto", Checking::Off)?;
+    let device = device::open(common, AUTO)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {
         let tables = MfccTables::new(backend, settings)?;
         let extracted = extract(backend, &tables, std::slice::from_ref(&samples)).await;

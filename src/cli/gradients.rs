@@ -8,7 +8,6 @@ use serde_json::json;
 use super::arguments::{Common, Gradients};
 use super::device::{self, on_device};
 use super::{Done, Failure};
-use crate::backend::gpu::Checking;
 use crate::config::{Config, Normalise};
 use crate::dataset::Dataset;
 use crate::dataset::store::{self, Tensor};
@@ -26,7 +25,7 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
         return Err(Failure(format!("--utterances {from}..{to}: the data hold 0..{count}; choose a range within")));
     }
     let utterances: Vec<usize> = range.collect();
-    let device = device::open(common, &execution.device, Checking::Off)?;
+    let device = device::open(common, &execution.device)?;
     let (report, parameters) = on_device!(device, |backend| pollster::block_on(async {
         let session = Session::new(backend, &settings, &data, &utterances, Weights::File(&arguments.weights))?;
         let mut trainer = session.trainer();

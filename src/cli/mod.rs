@@ -65,6 +65,7 @@ type Done = Result<ExitCode, Failure>;
 
 /// Runs the program; exit code 0 done, 1 the work failed, 2 wrong usage.
 pub fn run() -> ExitCode {
+    device::quiet_drivers();
     let options = Options::parse();
     match dispatch(&options) {
         Ok(code) => code,

@@ -16,8 +16,10 @@ pub(crate) enum Note {
     NoAdapter,
     /// The adapter that was found is none of hardware.
     SoftwareAdapter { adapter: String },
-    /// The CPU reference computes, though there is an adapter.
-    ReferenceIsFaster,
+    /// The CPU reference computes, though there is an adapter, of software.
+    ReferenceIsFaster { adapter: String },
+    /// A run goes on on another device than it was computed on.
+    OtherDevice { before: String, now: String },
     /// Mixed precision was asked for and brings no speed.
     MixedIsNotFaster { lacks: String },
     /// What was given and the model has no use for.
@@ -50,8 +52,19 @@ impl Display for Note {
         match self {
             Self::NoAdapter => formatter.write_str("no graphics adapter found: computing with the CPU reference"),
             Self::SoftwareAdapter { adapter } => write!(formatter, "only a software adapter found: {adapter}"),
-            Self::ReferenceIsFaster => {
-                formatter.write_str("the CPU reference is faster than that and is used (--device 0 takes the adapter)")
+            Self::ReferenceIsFaster { adapter } => {
+                write!(
+                    formatter,
+                    "only a software adapter found: {adapter}; the CPU reference computes, which is faster (--device 0 \
+                                   takes the adapter)"
+                )
+            }
+            Self::OtherDevice { before, now } => {
+                write!(
+                    formatter,
+                    "the run was computed on {before} and goes on on {now}: its last bits may differ from those of a run that \
+                                   nobody stopped"
+                )
             }
             Self::MixedIsNotFaster { lacks } => {
                 write!(formatter, "mixed precision: {lacks}; factors are rounded to f16 all the same, which is no faster than f32")

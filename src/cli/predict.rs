@@ -15,7 +15,6 @@ use super::{Done, Failure, cannot_write, remedy};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::backend::Backend;
-use crate::backend::gpu::Checking;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
@@ -79,7 +78,7 @@ impl Predict {
 pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
     arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     let predictor = Predictor::load(&arguments.run)?;
-    let device = || device::open(common, &predictor.checkpoint.device, Checking::Off);
+    let device = || device::open(common, &predictor.checkpoint.device);
     match &arguments.list {
         Some(path) => {
             let required = required(&predictor);

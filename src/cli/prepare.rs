@@ -7,11 +7,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::arguments::{Common, Prepare, vectors};
-use super::device::{self, on_device};
+use super::device::{self, AUTO, on_device};
 use super::notes::Note;
 use super::{Done, Failure, cannot_write};
 use crate::audio::mfcc::SAMPLE_RATE;
-use crate::backend::gpu::Checking;
 use crate::corpus::{Corpus, LeftOut, split};
 use crate::dataset::{Frames, Spool};
 use crate::prepare::{RecordingEvent, prepare};
@@ -32,7 +31,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     };
     let missing = text.missing.clone();
     let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
-    let device = device::open(common, "auto", Checking::Off)?;
+    let device = device::open(common, AUTO)?;
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());
 
     let bar = progress_bar(corpus.utterances.len());

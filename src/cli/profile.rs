@@ -14,7 +14,7 @@ use super::arguments::{Common, Options};
 use super::device::{self, Device};
 use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, tables};
-use crate::backend::gpu::{Checking, Timing};
+use crate::backend::gpu::Timing;
 use crate::base::input;
 use crate::base::sizes::SizeError;
 use crate::check::{Case, Kernel, SelectionError};
@@ -122,7 +122,7 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
         return show_sweep(common, arguments, &settings, &execution, over);
     }
     let subjects = subjects(arguments, &mut settings)?;
-    let device = device::open(common, &execution.device, Checking::Off)?;
+    let device = device::open_adapter(common, &execution.device)?;
     let timing = match arguments.clock {
         ClockChoice::Auto => Timing::Timestamps,
         ClockChoice::Wall => Timing::Clock { repeats: REPEATS },
@@ -151,7 +151,7 @@ fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, executi
         [shape] => shape.parse().unwrap_or_else(|error: SizeError| wrong(&error)),
         _ => wrong(&SizeError::Misfit("--sweep takes one --shape".into())),
     };
-    let device = device::open(common, &execution.device, Checking::Off)?;
+    let device = device::open_adapter(common, &execution.device)?;
     eprintln!("profiling {}", device.name());
     let (warmup, steps) = (arguments.warmup as usize, arguments.steps as usize);
     let plan = Plan { warmup, steps, kernels: false, timing: Timing::Timestamps };

@@ -62,6 +62,9 @@ impl<'c> Progress<'c> {
                     self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 }
             }
+            Event::OtherDevice { before, now } => {
+                self.note(Note::OtherDevice { before: (*before).to_owned(), now: (*now).to_owned() });
+            }
             Event::Step { step, loss, utterances_per_s, .. } => {
                 self.rate = *utterances_per_s;
                 if let Some(pace) = &mut self.pace {

@@ -65,8 +65,7 @@ impl Device {
         if rule == TileRule::Fixed {
             return Ok(());
         }
-        let is_software = gpu.info().device_type == wgpu::DeviceType::Cpu;
-        if rule == TileRule::Auto && is_software {
+        if rule == TileRule::Auto && gpu.info().device_type == wgpu::DeviceType::Cpu {
             gpu.take_tiles(listed.iter().copied());
             return Ok(());
         }

@@ -9,17 +9,21 @@ use super::arguments::{Common, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::{Done, in_data, tables};
-use crate::backend::gpu::Checking;
 use crate::config::{Config, ConfigError, Settings};
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::run::{Start, Training, files};
+use crate::train::run_folder::device_of;
 use crate::train::{overfit, rehearse};
 
 pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
     let data = Dataset::load(&arguments.data)?;
-    let device = device::open(common, &config.execution.device, Checking::Off)?;
+    let before = arguments.out.as_deref().filter(|_| arguments.resume).and_then(device_of);
+    let device = match before {
+        Some(before) => device::open_again(common, &config.execution.device, &before)?,
+        None => device::open(common, &config.execution.device)?,
+    };
     eprintln!("training on {}", device.name());
     device.explain(common, config.settings.train.precision);
     match &arguments.out {

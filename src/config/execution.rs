@@ -35,7 +35,7 @@ impl SettingType for Tiles {
 settings! {
     /// Where and how fast a run computes.
     pub struct Execution in "run" {
-        /// where to compute: auto (the best adapter), cpu (the reference), an adapter's index, or a part of its name
+        /// where to compute: auto (graphics hardware, or without it the CPU reference), cpu (the reference), an adapter's index, or a part of its name
         device: String = "auto".into(); words("auto, cpu, an index or a part of a name in quotes"), flag("DEVICE"), resumable;
         /// how the tiles of matrix products on graphics hardware are chosen, which changes no result: timed once and kept in the
         /// user's cache folder, or fixed; auto times on graphics hardware alone; a run lists what was timed

@@ -13,6 +13,7 @@ use crate::base::input;
 use crate::dataset::store::Store;
 use crate::train::metrics::ClassMetrics;
 use crate::train::run::files;
+use crate::train::run_folder::computed_by;
 use crate::train::{Evaluation, Metrics, vocabulary};
 
 /// A step of the training.
@@ -123,9 +124,9 @@ impl Run {
         let path = folder.join(files::CONFIG);
         let config = text(&path)?;
         let settings = config.parse().map_err(|error: toml::de::Error| broken(&path, error.message()))?;
-        let comments = || config.lines().map_while(|line| line.strip_prefix("# "));
-        let (version, device) = comments().find_map(|line| line.strip_prefix("mcsan ")?.split_once(" on ")).unwrap_or_default();
-        let corpus = comments().find_map(|line| line.strip_prefix("corpus: ")).unwrap_or_default();
+        let (version, device) = computed_by(&config).unwrap_or_default();
+        let mut comments = config.lines().map_while(|line| line.strip_prefix("# "));
+        let corpus = comments.find_map(|line| line.strip_prefix("corpus: ")).unwrap_or_default();
         let (steps, epochs) = log(&folder.join(files::METRICS))?;
         let best = store(&folder.join(files::BEST))?;
         let words = store(&folder.join(vocabulary::FILE))?;

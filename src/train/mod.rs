@@ -18,7 +18,7 @@ mod rehearsal;
 #[cfg(feature = "files")]
 pub mod run;
 #[cfg(feature = "files")]
-mod run_folder;
+pub(crate) mod run_folder;
 pub(crate) mod session;
 #[cfg(feature = "files")]
 mod tensorboard;

@@ -30,6 +30,13 @@ pub enum Event<'e> {
         /// Utterances to validate on.
         validation: usize,
     },
+    /// A run that goes on was computed on another device before; its last bits may differ from those of one that did not move.
+    OtherDevice {
+        /// The device's name as it was then.
+        before: &'e str,
+        /// As it is now.
+        now: &'e str,
+    },
     /// A step is done.
     Step {
         /// Which of the run, from 0.

@@ -8,7 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::epoch::Run;
 use super::evaluate::Evaluation;
 use super::observe::{Event, Listener};
-use super::run_folder::{RunFolder, SavedRun};
+use super::run_folder::{self, RunFolder, SavedRun};
 use crate::backend::{Backend, Device};
 use crate::config::{Config, Execution, Settings, Tiles};
 use crate::dataset::Dataset;
@@ -96,6 +96,7 @@ impl<'t> Training<'t> {
         run.observers.add(Listener(observe));
         if let Some(folder) = &self.out {
             let device = backend.device_name();
+            let before = saved.as_ref().and_then(|_| run_folder::device_of(folder));
             let folder = match &saved {
                 None => RunFolder::create(folder, &config, &device, data)?,
                 Some(saved) => {
@@ -105,6 +106,9 @@ impl<'t> Training<'t> {
                 }
             };
             run.observers.add(folder);
+            if let Some(before) = before.filter(|before| *before != device) {
+                run.observers.tell(Event::OtherDevice { before: &before, now: &device })?;
+            }
         }
         run.begin()?;
         while !run.is_over()? {

@@ -207,7 +207,7 @@ impl Observer for RunFolder {
             Event::Epoch { epoch, steps, train, validation, .. } => self.epoch(epoch, steps, train, validation),
             Event::Checkpoint { best, last } => self.checkpoints(best, last),
             Event::Test { steps, test } => self.test(steps, test),
-            Event::Start { .. } | Event::Split { .. } | Event::Skipped { .. } | Event::Stopped { .. } => Ok(()),
+            Event::Start { .. } | Event::OtherDevice { .. } | Event::Split { .. } | Event::Skipped { .. } | Event::Stopped { .. } => Ok(()),
         }
     }
 
@@ -228,6 +228,18 @@ fn write_config(path: &Path, config: &Config, device: &str, corpus: &str) -> Res
     let version = env!("CARGO_PKG_VERSION");
     let text = format!("# mcsan {version} on {device}\n# corpus: {corpus}\n\n{}", config.to_toml());
     replace_file(&path.join(files::CONFIG), |file| file.write_all(text.as_bytes())).map_err(denied(path))
+}
+
+/// Version of the program that wrote a run's `config.toml` last, and the device that it computed on.
+pub(crate) fn computed_by(config: &str) -> Option<(&str, &str)> {
+    let mut comments = config.lines().map_while(|line| line.strip_prefix("# "));
+    comments.find_map(|line| line.strip_prefix("mcsan ")?.split_once(" on "))
+}
+
+/// The device that the run in a folder was computed on last, where there is a run that says so.
+pub(crate) fn device_of(folder: &Path) -> Option<String> {
+    let config = std::fs::read_to_string(folder.join(files::CONFIG)).ok()?;
+    computed_by(&config).map(|(_, device)| device.to_owned())
 }
 
 /// The lines of a log that belong to steps before `step` and to the first `epochs` epochs, and the steps' losses.

@@ -1,4 +1,4 @@
-//! The whole chain on the adapter that the program takes by itself, against the CPU reference.
+//! The whole chain on the first adapter, be it of software, against the CPU reference.
 
 use mcsan::dataset::store::Store;
 
@@ -42,8 +42,8 @@ fn the_whole_chain_runs_on_the_adapter() {
     let folder = corpus();
     let here = folder.path();
     let prepare = "prepare manifest manifest.csv --vectors vectors.txt --out";
-    mcsan(here, &format!("{prepare} data.safetensors")).succeeds();
-    mcsan(here, &format!("{prepare} again.safetensors")).succeeds();
+    mcsan(here, &format!("{prepare} data.safetensors --device 0")).succeeds();
+    mcsan(here, &format!("{prepare} again.safetensors --device 0")).succeeds();
     mcsan(here, &format!("{prepare} cpu.safetensors --device cpu")).succeeds();
     let bytes = |name: &str| std::fs::read(here.join(name)).unwrap();
     assert!(bytes("data.safetensors") == bytes("again.safetensors"), "preparing twice differs");
@@ -53,15 +53,15 @@ fn the_whole_chain_runs_on_the_adapter() {
     assert!(apart < FEATURE_AGREEMENT, "{apart}");
 
     let train = format!("train --data data.safetensors --epochs 2 {TINY} --set model.dropout=0.1 --out");
-    mcsan(here, &format!("{train} run")).succeeds();
-    mcsan(here, &format!("{train} repeated")).succeeds();
+    mcsan(here, &format!("{train} run --device 0")).succeeds();
+    mcsan(here, &format!("{train} repeated --device 0")).succeeds();
     assert_same_results(here, "run", "repeated");
     let config = std::fs::read_to_string(here.join("run/config.toml")).unwrap();
     assert!(!config.lines().next().unwrap().ends_with("on cpu"), "the adapter was not used: {config}");
     mcsan(here, &format!("{train} reference --device cpu")).succeeds();
     assert_same_curve(&losses(&here.join("run")), &losses(&here.join("reference")));
 
-    let report = mcsan(here, "evaluate --run run --data data.safetensors --json").json();
+    let report = mcsan(here, "evaluate --run run --data data.safetensors --device 0 --json").json();
     let reference = mcsan(here, "evaluate --run run --data data.safetensors --device cpu --json").json();
     assert_eq!(report["confusion"], reference["confusion"]);
     let [loss, expected] = [report, reference].map(|report| report["loss"].as_f64().unwrap());
@@ -69,13 +69,13 @@ fn the_whole_chain_runs_on_the_adapter() {
 
     let predict = "predict --run run --audio audio/calm4.wav --text quiet --json";
     let [report, reference] =
-        [predict, &format!("{predict} --device cpu")].map(|arguments| mcsan(here, arguments).json()["probabilities"].clone());
+        ["0", "cpu"].map(|device| mcsan(here, &format!("{predict} --device {device}")).json()["probabilities"].clone());
     for name in keys(&reference) {
         let [p, expected] = [&report, &reference].map(|report| report[name].as_f64().unwrap());
         assert!((p - expected).abs() < 1e-4, "{name}: {p}, {expected}");
     }
 
-    mcsan(here, "features --audio audio/glad1.wav --out a.npy").succeeds();
+    mcsan(here, "features --audio audio/glad1.wav --out a.npy --device 0").succeeds();
     mcsan(here, "features --audio audio/glad1.wav --out cpu.npy --device cpu").succeeds();
     let [(shape, values), (expected_shape, expected)] = ["a.npy", "cpu.npy"].map(|name| read_npy(&here.join(name)));
     assert_eq!(shape, expected_shape);
@@ -100,7 +100,7 @@ fn gradients_of_the_adapter_are_those_of_the_reference() {
             mcsan(here, &format!("{arguments} {settings} {device}")).succeeds();
             Store::open(&here.join(out)).unwrap()
         };
-        compare(&gradients("", "adapter.safetensors"), &gradients("--device cpu", "cpu.safetensors"));
+        compare(&gradients("--device 0", "adapter.safetensors"), &gradients("--device cpu", "cpu.safetensors"));
     }
 }
 

@@ -1,11 +1,12 @@
 //! Every command as a process: what it prints, what it writes, how it fails.
 //!
-//! Most run on `--device cpu`, which is fast at these sizes; [`chain`] goes through all of them on the adapter too.
+//! Most run on `--device cpu`, which is fast at these sizes; [`chain`] goes through all of them on an adapter too.
 
 mod chain;
 mod checking;
 mod commands;
 pub mod corpus;
+mod devices;
 mod experiments;
 mod exporting;
 mod failures;

@@ -9,8 +9,8 @@ pub fn instance() -> wgpu::InstanceDescriptor {
     wgpu::InstanceDescriptor { flags, ..wgpu::InstanceDescriptor::new_without_display_handle() }
 }
 
-/// All adapters that can run compute shaders, best first: discrete GPUs before integrated ones before software, and
-/// each interface of the platform before GL.
+/// All adapters that can run compute shaders: those of GL last, and of either kind discrete GPUs before integrated ones before
+/// software.
 pub async fn adapters(instance: wgpu::InstanceDescriptor) -> Vec<wgpu::Adapter> {
     let backends = instance.backends;
     let mut adapters = wgpu::Instance::new(instance).enumerate_adapters(backends).await;
@@ -28,7 +28,7 @@ fn can_run(adapter: &wgpu::Adapter) -> bool {
         && limits.max_compute_workgroup_storage_size >= needed.max_compute_workgroup_storage_size
 }
 
-fn rank(info: &wgpu::AdapterInfo) -> (u8, bool) {
+fn rank(info: &wgpu::AdapterInfo) -> (bool, u8) {
     let kind = match info.device_type {
         wgpu::DeviceType::DiscreteGpu => 0,
         wgpu::DeviceType::IntegratedGpu => 1,
@@ -36,34 +36,52 @@ fn rank(info: &wgpu::AdapterInfo) -> (u8, bool) {
         wgpu::DeviceType::Other => 3,
         wgpu::DeviceType::Cpu => 4,
     };
-    (kind, info.backend == wgpu::Backend::Gl)
+    (info.backend == wgpu::Backend::Gl, kind)
 }
 
-/// The adapter that `wanted` means: `auto`, the best, of which there may be none; a number among [`adapters`]; or a part of a name.
+/// Whether an adapter is none of hardware, but a processor's cores behind a graphics interface.
+pub fn is_software(adapter: &wgpu::Adapter) -> bool {
+    adapter.get_info().device_type == wgpu::DeviceType::Cpu
+}
+
+/// The adapter that `wanted` means: `auto`, the best, which may be one of software, or none; a number among [`adapters`]; or a
+/// part of a name. Drivers of GL, which may write to standard error whoever looks for them, are asked only where no other
+/// interface has it, or for `auto` none of hardware.
 ///
 /// # Errors
 /// [`BackendError::NoAdapter`] where a named adapter does not exist.
 pub async fn find(wanted: &str, instance: wgpu::InstanceDescriptor) -> Result<Option<wgpu::Adapter>> {
-    let mut adapters = adapters(instance).await;
-    let place = if wanted == "auto" {
-        if adapters.is_empty() {
-            return Ok(None);
-        }
-        Some(0)
-    } else if let Ok(index) = wanted.parse::<usize>() {
-        (index < adapters.len()).then_some(index)
-    } else {
-        let part = wanted.to_lowercase();
-        adapters.iter().position(|adapter| adapter.get_info().name.to_lowercase().contains(&part))
-    };
-    match place {
-        Some(place) => Ok(Some(adapters.swap_remove(place))),
+    let gl = instance.backends & wgpu::Backends::GL;
+    let options = (instance.flags, instance.backend_options.clone());
+    let mut found = adapters(wgpu::InstanceDescriptor { backends: instance.backends - gl, ..instance }).await;
+    let satisfied = place(wanted, &found).is_some_and(|place| wanted != "auto" || !is_software(&found[place]));
+    if !satisfied && !gl.is_empty() {
+        let (flags, backend_options) = options;
+        let gl = wgpu::InstanceDescriptor { backends: gl, flags, backend_options, ..self::instance() };
+        found.extend(adapters(gl).await);
+    }
+    match place(wanted, &found) {
+        Some(place) => Ok(Some(found.swap_remove(place))),
+        None if wanted == "auto" => Ok(None),
         None => {
-            let names: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+            let names: Vec<String> = found.iter().map(|adapter| adapter.get_info().name).collect();
             let found = if names.is_empty() { "none".into() } else { names.join(", ") };
             Err(BackendError::NoAdapter { wanted: wanted.into(), found })
         }
     }
+}
+
+/// Which of some adapters is meant.
+fn place(wanted: &str, adapters: &[wgpu::Adapter]) -> Option<usize> {
+    if wanted == "auto" {
+        let hardware = adapters.iter().position(|adapter| !is_software(adapter));
+        return hardware.or((!adapters.is_empty()).then_some(0));
+    }
+    if let Ok(index) = wanted.parse::<usize>() {
+        return (index < adapters.len()).then_some(index);
+    }
+    let part = wanted.to_lowercase();
+    adapters.iter().position(|adapter| adapter.get_info().name.to_lowercase().contains(&part))
 }
 
 /// One line that names an adapter with its interface and driver.

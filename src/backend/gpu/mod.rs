@@ -24,7 +24,7 @@ mod tiles;
 mod timing;
 mod waiting;
 
-pub use adapter::{adapters, describe, find, instance};
+pub use adapter::{adapters, describe, find, instance, is_software};
 pub use counters::Counters;
 pub use device::check_limits;
 pub use engine::{Gpu, OwnShader, Readback};
