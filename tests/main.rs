@@ -15,6 +15,7 @@ mod data_corpus;
 mod data_dataset;
 mod data_text;
 mod demo;
+mod faults;
 mod features;
 mod kernels;
 mod mixed;

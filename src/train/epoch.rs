@@ -210,8 +210,8 @@ impl<'r, B: Backend> Run<'r, B> {
                     let (rate, parts) = (pending.learning_rate, self.parts.min(utterances.len()));
                     return Ok((pending, StepInfo { step, epoch, rate, parts, utterances }));
                 }
-                Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() => {
-                    // Nothing was updated: the step is done anew.
+                // Where nothing was updated, the step is done anew.
+                Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() && self.trainer.steps() == step => {
                     self.backend.recover().await;
                     self.parts = (2 * self.parts).min(utterances.len());
                     self.observers.tell(Event::Split { step, parts: self.parts, error: &error })?;

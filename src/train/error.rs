@@ -21,6 +21,14 @@ pub enum TrainError {
     /// A fault of the device.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// A fault of the device while a run goes on.
+    #[error("{error}")]
+    Interrupted {
+        /// What went wrong.
+        error: BackendError,
+        /// What there is to go on from.
+        kept: Remedy,
+    },
     /// Features that cannot be made as the data's were.
     #[error(transparent)]
     FrontEnd(#[from] MfccError),
@@ -251,11 +259,22 @@ impl RunFault {
     }
 }
 
+impl TrainError {
+    /// With what there is to go on from, where the device failed a run that has something.
+    pub(super) fn with_kept(self, kept: Option<Remedy>) -> Self {
+        match (self, kept) {
+            (Self::Backend(error), Some(kept)) => Self::Interrupted { error, kept },
+            (error, _) => error,
+        }
+    }
+}
+
 impl Remedied for TrainError {
     fn remedies(&self) -> Vec<Remedy> {
         let or_go_on = |first: [Remedy; 2], kept: &Option<Remedy>| first.into_iter().chain(kept.clone()).collect();
         match self {
             Self::Backend(error) => error.remedies(),
+            Self::Interrupted { error, kept } => error.remedies().into_iter().chain([kept.clone()]).collect(),
             Self::FrontEnd(error) => error.remedies(),
             Self::Dataset(error) => error.remedies(),
             #[cfg(feature = "files")]

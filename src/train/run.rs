@@ -112,8 +112,10 @@ impl<'t> Training<'t> {
         }
         run.begin()?;
         while !run.is_over()? {
-            run.epoch().await?;
+            let outcome = run.epoch().await;
+            outcome.map_err(|error| error.with_kept(run.observers.kept()))?;
         }
-        run.finish().await
+        let kept = run.observers.kept();
+        run.finish().await.map_err(|error| error.with_kept(kept))
     }
 }

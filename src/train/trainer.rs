@@ -127,7 +127,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// batch to rounding, dropout included.
     ///
     /// # Errors
-    /// What went wrong on the device; then nothing was updated, and after [`crate::backend::Storage::recover`] the step may be tried again.
+    /// What went wrong on the device. Where the step does not count ([`Trainer::steps`]), nothing was updated, and after
+    /// [`crate::backend::Storage::recover`] it may be tried again.
     pub async fn train_in_parts(&mut self, batches: &Batches<'_, B>, utterances: &[usize], parts: usize) -> Result<Pending<B>> {
         let size = utterances.len().div_ceil(parts.max(1)).max(1);
         let is_whole = size >= utterances.len();
@@ -208,7 +209,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Records the optimiser's step and sends all that was recorded, with copies of the loss and the logits of each part and,
-    /// in mixed precision, of the scale.
+    /// in mixed precision, of the scale. What takes memory comes before what changes weights: where there is none, nothing was
+    /// updated, and the step does not count.
     ///
     /// A step that was left out counts neither for the learning rate's schedule nor for Adam's correction, and whether the last
     /// one was is known when it is done. Until then the device has this one's gradients to compute.
@@ -226,6 +228,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
             StepSize { learning_rate, weight_decay: train.weight_decay, clip_norm: if clips { train.clip_norm } else { f64::INFINITY } };
         let norm =
             if clips || is_mixed { self.backend.run(&GradientNorm { gradients: self.gradients.clone() }) } else { self.no_norm.clone() };
+        let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
+        if let Some(error) = self.backend.failure() {
+            return Err(error);
+        }
+        self.steps += 1;
         if is_mixed {
             self.backend.run(&LossScale { norm: norm.clone(), scaling: self.scaling.clone() });
         }
@@ -238,12 +245,13 @@ impl<'b, B: Backend> Trainer<'b, B> {
                 self.backend.run(&Adam { parameters, gradients, first_moment, second_moment, norm, step });
             }
         }
-        self.steps += 1;
-        let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
         let [scaling, last_scaling] = [(); 2].map(|()| is_mixed.then(|| self.backend.start_read(&self.scaling)));
         self.last_scaling = last_scaling;
         self.backend.submit();
-        Ok(Pending { parts, learning_rate, scaling })
+        match self.backend.failure() {
+            Some(error) => Err(error),
+            None => Ok(Pending { parts, learning_rate, scaling }),
+        }
     }
 
     /// Copies the loss scale's state to the host, see [`LossScale`].

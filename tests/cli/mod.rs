@@ -10,6 +10,8 @@ mod devices;
 mod experiments;
 mod exporting;
 mod failures;
+#[cfg(target_os = "linux")]
+mod injected;
 mod inputs;
 mod predicting;
 mod preparing;

@@ -29,7 +29,7 @@ fn timeless_log(run: &Path) -> Vec<Value> {
 }
 
 /// Every file that does not depend on the clock.
-fn assert_same_run(folder: &Path, a: &str, b: &str) {
+pub fn assert_same_run(folder: &Path, a: &str, b: &str) {
     assert_same_results(folder, a, b);
     let [ours, expected] = [a, b].map(|run| timeless_log(&folder.join(run)));
     assert_eq!(ours, expected, "metrics.jsonl");

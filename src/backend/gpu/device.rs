@@ -5,6 +5,7 @@ use std::cell::Cell;
 use super::adapter::describe;
 use super::counters::Counters;
 use super::fault::{Fault, one_line};
+use super::injection::Injection;
 use super::requirements::{Capabilities, Feature, check_requirements};
 use super::shader::{Footprint, Shader, ShaderVariant};
 use crate::backend::{BackendError, Result};
@@ -20,6 +21,8 @@ pub(super) struct OpenDevice {
     /// Features that the device was opened without though its adapter has them.
     without: Vec<Feature>,
     fault: Fault,
+    /// A failure that it is made to have.
+    pub injection: Injection,
     counters: Cell<Counters>,
 }
 
@@ -55,7 +58,7 @@ impl OpenDevice {
             .await
             .map_err(|error| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&error.to_string()) })?;
         let fault = Fault::of(&device);
-        Ok(Self { device, queue, info, limits, capabilities, without, fault, counters: Cell::default() })
+        Ok(Self { device, queue, info, limits, capabilities, without, fault, injection: Injection::default(), counters: Cell::default() })
     }
 
     pub(crate) fn wgpu(&self) -> &wgpu::Device {

@@ -20,11 +20,7 @@ impl Fault {
             });
         }));
         let lost = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                lost.set(BackendError::DeviceLost { detail: one_line(&message) });
-            }
-        });
+        device.set_device_lost_callback(move |_, message| lost.set(BackendError::DeviceLost { detail: one_line(&message) }));
         fault
     }
 

@@ -132,12 +132,7 @@ async fn resolve(device: &OpenDevice, set: &wgpu::QuerySet, dispatches: usize) -
     };
     encode(&|encoder| encoder.resolve_query_set(set, 0..2 * dispatches as u32, &resolved, 0));
     let submission = encode(&|encoder| encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, size));
-    let lost = |detail: String| device.failure().unwrap_or(BackendError::DeviceLost { detail: one_line(&detail) });
-    let mapped = Signal::map(&staging, size);
-    device.wait_for(&mapped, Some(submission)).await.map_err(lost)?;
-    if let Some(error) = device.failure() {
-        return Err(error);
-    }
-    let view = staging.get_mapped_range(..).map_err(|error| lost(error.to_string()))?;
+    device.mapped(&Signal::map(&staging, size), submission).await?;
+    let view = staging.get_mapped_range(..).map_err(|error| BackendError::Refused { detail: one_line(&error.to_string()) })?;
     Ok(bytemuck::pod_collect_to_vec(&view))
 }

@@ -6,12 +6,15 @@
 //! looks after its devices, so there the callback alone wakes the future.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::device::OpenDevice;
+use super::fault::one_line;
+use crate::backend::{BackendError, Result};
 
 /// How long a poll may look after the device: far shorter than anyone notices, far longer than a poll costs.
 const SLICE: Duration = Duration::from_millis(1);
@@ -64,7 +67,7 @@ impl<T> Clone for Signal<T> {
     }
 }
 
-/// Resolves to what a callback brings once a submission is done.
+/// Resolves to what a callback brings once a submission is done; to nothing where it never will, for the device is lost.
 struct Waiting<'d, T> {
     device: &'d wgpu::Device,
     signal: Signal<T>,
@@ -73,32 +76,64 @@ struct Waiting<'d, T> {
 }
 
 impl<T> Future for Waiting<'_, T> {
-    type Output = T;
+    type Output = Option<T>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        if let Some(value) = self.signal.take(context.waker()) {
-            return Poll::Ready(value);
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let arrived = self.signal.take(context.waker());
+        if arrived.is_some() {
+            return Poll::Ready(arrived);
         }
         if cfg!(target_family = "wasm") {
             return Poll::Pending;
         }
-        let wait = wgpu::PollType::Wait { submission_index: self.submission.clone(), timeout: Some(SLICE) };
-        // That it is not done yet is no failure, and of others the callback tells.
-        let _ = self.device.poll(wait);
-        match self.signal.take(context.waker()) {
-            Some(value) => Poll::Ready(value),
-            None => {
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
+        let is_over = look_after(self.device, self.submission.clone());
+        let arrived = self.signal.take(context.waker());
+        if arrived.is_some() || is_over {
+            return Poll::Ready(arrived);
         }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Lets a device call its callbacks, for [`SLICE`] at most; whether there are none left that it could call.
+fn look_after(device: &wgpu::Device, submission: Option<wgpu::SubmissionIndex>) -> bool {
+    let wait = wgpu::PollType::Wait { submission_index: submission, timeout: Some(SLICE) };
+    // wgpu panics where a driver gives a device up during a wait.
+    let polled = catch_unwind(AssertUnwindSafe(|| match device.poll(wait) {
+        // A submission that was refused is never waited for, and what hangs on it is called without a wait.
+        Err(wgpu::PollError::WrongSubmissionIndex(..)) => device.poll(wgpu::PollType::Poll),
+        polled => polled,
+    }));
+    match polled {
+        Ok(Ok(status)) => status.is_queue_empty(),
+        Ok(Err(_)) => false,
+        Err(_) => true,
     }
 }
 
 impl OpenDevice {
-    /// Waits for a callback that comes when a submission is done, the last one where none is named.
-    pub(crate) async fn wait_for<T>(&self, signal: &Signal<T>, submission: Option<wgpu::SubmissionIndex>) -> T {
+    /// Waits for a callback that comes when a submission is done, the last one where none is named; none where the device is
+    /// lost before.
+    pub(crate) async fn wait_for<T>(&self, signal: &Signal<T>, submission: Option<wgpu::SubmissionIndex>) -> Option<T> {
         Waiting { device: self.wgpu(), signal: signal.clone(), submission }.await
+    }
+
+    /// Waits until a buffer is mapped that a submission copies to.
+    ///
+    /// # Errors
+    /// The device's first failure; [`BackendError::DeviceLost`] where it has none and the buffer cannot be mapped.
+    pub(crate) async fn mapped(&self, mapped: &Signal<Result<(), String>>, submission: wgpu::SubmissionIndex) -> Result<()> {
+        let outcome = self.wait_for(mapped, Some(submission)).await;
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        let detail = match outcome {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(detail)) => one_line(&detail),
+            None => "its driver gave it up".into(),
+        };
+        Err(BackendError::DeviceLost { detail })
     }
 
     /// Waits for all that was sent.

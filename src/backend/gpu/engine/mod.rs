@@ -18,6 +18,7 @@ pub use read::Readback;
 
 use super::counters::Counters;
 use super::device::OpenDevice;
+use super::injection::InjectedFault;
 use super::memory::{Memory, Tensor};
 use super::opening::Opening;
 use super::pipelines::Pipelines;
@@ -122,6 +123,12 @@ impl Gpu {
     /// Allows no buffer larger than so many bytes, as a smaller device would: to see what a program does there.
     pub fn restrict_buffers(&mut self, bytes: u64) {
         self.device.restrict_buffers(bytes);
+    }
+
+    /// Makes the device fail at an occasion that is still to come, after `after` others of that kind, as it would by itself: to see
+    /// what a program does then. [`Counters`](super::Counters) tell how many there were.
+    pub fn inject(&self, fault: InjectedFault, after: u64) {
+        self.device.injection.set(fault, after);
     }
 
     /// The failure that the next read returns.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::Gpu;
+use crate::backend::gpu::device::OpenDevice;
 use crate::backend::gpu::fault::one_line;
+use crate::backend::gpu::injection::InjectedFault;
 use crate::backend::gpu::memory::{Allocation, BufferId, Memory, Tensor};
 use crate::backend::gpu::recording::Command;
 use crate::backend::gpu::waiting::Signal;
@@ -31,11 +33,14 @@ pub(super) struct Readbacks(RefCell<HashMap<BufferId, Rc<HostCopy>>>);
 
 impl Readbacks {
     /// Asks for the copies among some commands that were sent.
-    pub(crate) fn sent(&self, commands: &[Command], submission: &wgpu::SubmissionIndex, memory: &Memory) {
+    pub(crate) fn sent(&self, commands: &[Command], submission: &wgpu::SubmissionIndex, memory: &Memory, device: &OpenDevice) {
         let mut recorded = self.0.borrow_mut();
         for command in commands {
             let Command::Copy(_, to) = command else { continue };
             if let (Some(copy), Some(buffer)) = (recorded.remove(to), memory.buffer(*to)) {
+                if device.injection.strikes(InjectedFault::Unreadable) {
+                    buffer.destroy();
+                }
                 // It is recorded in one submission alone.
                 let _ = copy.sent.set((submission.clone(), Signal::map(&buffer, copy.bytes)));
             }
@@ -79,11 +84,7 @@ impl Gpu {
         let (Some((submission, mapped)), Some(staging)) = (copy.sent.get(), self.memory.buffer(copy.staging.id())) else {
             return Err(BackendError::Refused { detail: "the result belongs to work that was given up".into() });
         };
-        let mapped = self.device.wait_for(mapped, Some(submission.clone())).await;
-        if let Some(error) = self.device.failure() {
-            return Err(error);
-        }
-        mapped.map_err(|detail| BackendError::DeviceLost { detail: one_line(&detail) })?;
+        self.device.mapped(mapped, submission.clone()).await?;
         let view = staging.get_mapped_range(..copy.bytes);
         let view = view.map_err(|error| BackendError::Refused { detail: one_line(&error.to_string()) })?;
         let values = bytemuck::cast_slice(&view).to_vec();

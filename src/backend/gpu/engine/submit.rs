@@ -1,8 +1,9 @@
 //! What was recorded becomes commands of the device and is sent.
 
 use super::Gpu;
+use crate::backend::gpu::injection::InjectedFault;
 use crate::backend::gpu::memory::BufferRange;
-use crate::backend::gpu::recording::{Arguments, Command, Dispatch, Recording};
+use crate::backend::gpu::recording::{ARGUMENT_BYTES, Arguments, Command, Dispatch, Recording};
 use crate::backend::gpu::timing::{Timestamps, Timing};
 
 impl Gpu {
@@ -35,8 +36,11 @@ impl Gpu {
 
     /// Sends commands as one submission, each dispatch `repeats` times over.
     pub(super) fn submit(&self, commands: &[Command], repeats: u32) {
+        if self.device.injection.strikes(InjectedFault::Lost) {
+            self.device.wgpu().destroy();
+        }
         let submission = self.device.queue().submit([self.encode(commands, repeats)]);
-        self.readbacks.sent(commands, &submission, &self.memory);
+        self.readbacks.sent(commands, &submission, &self.memory, &self.device);
         self.device.count(|counters| counters.submissions += 1);
     }
 
@@ -74,6 +78,10 @@ impl Gpu {
                     }
                 }
             }
+        }
+        if self.device.injection.strikes(InjectedFault::Refused) {
+            // Beyond the buffer's end.
+            encoder.clear_buffer(&self.arguments, ARGUMENT_BYTES, Some(ARGUMENT_BYTES));
         }
         encoder.finish()
     }

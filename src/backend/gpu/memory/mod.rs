@@ -16,6 +16,7 @@ pub(super) use tensor::Allocation;
 pub use tensor::{BufferRange, Tensor, Words};
 
 use super::device::OpenDevice;
+use super::injection::InjectedFault;
 use crate::backend::BackendError;
 use crate::base::remedy::Remedy;
 use lists::Lists;
@@ -117,7 +118,13 @@ impl Memory {
             BufferUse::Kernels => (None, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST),
             BufferUse::Readback => (Some("readback"), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST),
         };
-        device.wgpu().create_buffer(&wgpu::BufferDescriptor { label, size: class, usage, mapped_at_creation: false })
+        let buffer = |usage| device.wgpu().create_buffer(&wgpu::BufferDescriptor { label, size: class, usage, mapped_at_creation: false });
+        if device.injection.strikes(InjectedFault::OutOfMemory) {
+            device.fail(BackendError::OutOfMemory { detail: "injected".into() });
+            // As a driver leaves it: a buffer that no work can use.
+            return buffer(wgpu::BufferUsages::empty());
+        }
+        buffer(usage)
     }
 
     /// The buffer of a name; none where it was given up.

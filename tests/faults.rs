@@ -1,0 +1,162 @@
+//! A device that fails during a training: at every buffer that it makes, every submission and every copy to the host.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mcsan::backend::Storage;
+use mcsan::backend::gpu::{Checking, Gpu, InjectedFault};
+use mcsan::base::remedy::{Remedied, Remedy};
+use mcsan::config::{Config, Settings};
+use mcsan::dataset::Dataset;
+use mcsan::dataset::store::Store;
+use mcsan::train::run::{Finished, Start};
+use mcsan::train::{Event, TrainError, Training};
+
+use crate::common::adapters;
+use crate::program::default_adapter;
+
+/// Relative difference of losses at which two runs are the same to rounding, over few steps.
+const ROUNDING: f32 = 1e-5;
+
+/// Two epochs of three steps with a checkpoint after each, and all that has a state of its own.
+fn small() -> (Dataset, Settings) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
+    let assignments = [
+        "model.hidden=8",
+        "model.heads=2",
+        "model.feed_forward=8",
+        "model.dropout=0.2",
+        "train.epochs=2",
+        "train.batch_size=3",
+        "train.clip_norm=0.5",
+        "train.checkpoint_every=1",
+    ];
+    (Dataset::load(&path).unwrap(), Config::default().assign(&assignments.map(String::from)).unwrap().settings)
+}
+
+/// A training in a folder, and whether its batches were computed in parts.
+fn train(gpu: &Gpu, folder: &Path, start: Start) -> (Result<Finished, TrainError>, bool) {
+    let (data, settings) = small();
+    let training = Training { settings, out: Some(folder.into()), start, ..Training::of(&data) };
+    let mut split = false;
+    let mut observe = |event: Event<'_>| split |= matches!(event, Event::Split { .. });
+    let outcome = pollster::block_on(training.run_on(gpu, &mut observe));
+    (outcome, split)
+}
+
+/// The files of a run that do not depend on the clock, by their names.
+fn results(folder: &Path) -> BTreeMap<&'static str, Vec<u8>> {
+    ["best.safetensors", "last.safetensors"].map(|name| (name, fs::read(folder.join(name)).unwrap())).into()
+}
+
+/// How often a fault can strike in a training, by the device's counters.
+fn occasions(gpu: &Gpu, fault: InjectedFault, folder: &Path) -> u64 {
+    pollster::block_on(gpu.recover());
+    let before = gpu.counters();
+    train(gpu, folder, Start::New).0.unwrap();
+    let after = gpu.counters();
+    match fault {
+        InjectedFault::OutOfMemory => after.allocations - before.allocations,
+        InjectedFault::Refused | InjectedFault::Lost => after.submissions - before.submissions,
+        InjectedFault::Unreadable => after.readbacks - before.readbacks,
+    }
+}
+
+/// What became of runs that a fault struck.
+#[derive(Default, Debug)]
+struct Fates {
+    went_on_in_parts: usize,
+    /// Ended in a line, and were gone on with from a checkpoint.
+    resumed: usize,
+    /// Ended in a line before there was a checkpoint, and were begun again.
+    begun_again: usize,
+}
+
+/// Requires that a run which a fault struck went on by itself, or said what there is and ends as `expected` once it goes on.
+fn mend(fates: &mut Fates, struck: (Result<Finished, TrainError>, bool), healthy: &Gpu, run: &Path, expected: &Expected) {
+    let error = match struck {
+        (Ok(finished), split) => {
+            let apart = finished.losses.iter().zip(&expected.losses).map(|(a, b)| ((a - b) / b).abs()).fold(0.0, f32::max);
+            assert!(split && finished.losses.len() == expected.losses.len() && apart < ROUNDING, "{:?}", finished.losses);
+            fates.went_on_in_parts += 1;
+            return;
+        }
+        (Err(error), _) => error,
+    };
+    let checkpoint = run.join("last.safetensors");
+    let kept = error.remedies().into_iter().find_map(|remedy| match remedy {
+        Remedy::ResumeFrom { path, step } => Some((path, step)),
+        _ => None,
+    });
+    if checkpoint.exists() {
+        let step = Store::open(&checkpoint).unwrap().metadata("step").unwrap().parse().unwrap();
+        assert_eq!(kept, Some((checkpoint, step)), "{error}");
+        fates.resumed += 1;
+    } else {
+        assert_eq!(kept, None, "{error}");
+        fates.begun_again += 1;
+    }
+    train(healthy, run, Start::Resume).0.unwrap_or_else(|next| panic!("after '{error}': {next}"));
+    assert!(results(run) == expected.files, "after '{error}' the run ended otherwise");
+}
+
+/// What a run that was left alone came to.
+struct Expected {
+    losses: Vec<f32>,
+    files: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl Expected {
+    fn of(gpu: &Gpu, folder: &Path) -> Self {
+        let losses = train(gpu, folder, Start::New).0.unwrap().losses;
+        Self { losses, files: results(folder) }
+    }
+}
+
+/// The first adapter, opened anew.
+fn gpu(test: &str) -> Option<Gpu> {
+    let adapter = default_adapter(test).and_then(|_| adapters().into_iter().next())?;
+    Some(pollster::block_on(Gpu::open(&adapter, Checking::Off)).unwrap())
+}
+
+#[test]
+fn a_run_whose_device_fails_at_any_buffer_submission_or_copy_goes_on_or_ends_in_a_line_and_loses_nothing() {
+    let Some(gpu) = gpu("injected faults") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let expected = Expected::of(&gpu, &folder.path().join("alone"));
+    for fault in [InjectedFault::OutOfMemory, InjectedFault::Refused, InjectedFault::Unreadable] {
+        let count = occasions(&gpu, fault, &folder.path().join(format!("{fault:?}")));
+        let mut fates = Fates::default();
+        for after in 0..count {
+            let _ = fs::remove_dir_all(&run);
+            pollster::block_on(gpu.recover());
+            gpu.inject(fault, after);
+            let struck = train(&gpu, &run, Start::New);
+            pollster::block_on(gpu.recover());
+            mend(&mut fates, struck, &gpu, &run, &expected);
+        }
+        println!("{fault:?}: {count} injected, {fates:?}");
+        assert!(count > 10);
+    }
+}
+
+#[test]
+fn a_run_whose_device_is_lost_goes_on_on_another() {
+    let Some(healthy) = gpu("a lost device") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let expected = Expected::of(&healthy, &folder.path().join("alone"));
+    let count = occasions(&healthy, InjectedFault::Lost, &folder.path().join("counted"));
+    let mut fates = Fates::default();
+    for after in 0..count {
+        let _ = fs::remove_dir_all(&run);
+        let Some(lost) = gpu("a lost device") else { return };
+        lost.inject(InjectedFault::Lost, after);
+        let outcome = train(&lost, &run, Start::New);
+        mend(&mut fates, outcome, &healthy, &run, &expected);
+    }
+    println!("Lost: {count} injected, {fates:?}");
+    assert!(count > 10);
+}
