@@ -39,7 +39,7 @@ fn inference(bencher: Bencher, shape: BatchShape) {
     let bencher = counting(bencher, &work);
     on_the_device!(|backend| {
         let session = session(backend, &data);
-        let (network, batch) = (session.network(), session.batches.batch(&data.training()));
+        let (network, batch) = (session.network(), session.batches.batch(&data.training()).unwrap());
         bencher.bench_local(|| pollster::block_on(backend.finish_read(network.infer(&batch))).unwrap());
     });
 }
@@ -60,7 +60,7 @@ fn step(bencher: Bencher, shape: BatchShape) {
     let bencher = counting(bencher, &work);
     on_the_device!(|backend| {
         let session = session(backend, &data);
-        let (mut trainer, batch) = (session.trainer(), session.batches.batch(&data.training()));
+        let (mut trainer, batch) = (session.trainer(), session.batches.batch(&data.training()).unwrap());
         bencher.bench_local(|| {
             let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
             pollster::block_on(trainer.outcome(pending)).unwrap().loss
@@ -72,7 +72,7 @@ fn step(bencher: Bencher, shape: BatchShape) {
 fn work(data: &Dataset, run: impl Fn(&Session<'_, Counting>, &Batch<Counting>)) -> Work {
     let counting = Counting::default();
     let session = session(&counting, data);
-    let batch = session.batches.batch(&data.training());
+    let batch = session.batches.batch(&data.training()).unwrap();
     let before = counting.work();
     run(&session, &batch);
     counting.work() - before

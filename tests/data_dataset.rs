@@ -15,6 +15,12 @@ use mcsan::dataset::{
     Batcher, DataStream, Dataset, DatasetError, Fitted, Frames, HostStream, Normalisation, Spool, TokenLists, UtteranceInfo,
 };
 
+/// All features of the recordings.
+fn values(data: &Dataset) -> Vec<f32> {
+    let audio = data.audio().unwrap();
+    audio.rows(0..audio.count()).unwrap().to_vec()
+}
+
 /// Three utterances of 10, 2 and 0 frames of two coefficients, and of 2, 0 and 1 words.
 fn dataset() -> Dataset {
     let info = |id: &str, split, speaker: &str| UtteranceInfo {
@@ -102,7 +108,7 @@ fn spooled_features_give_the_file_that_held_ones_give() {
     let held = fs::read(saved(folder.path(), "held", &dataset())).unwrap();
     let path = folder.path().join("spooled");
     let mut spool = Spool::beside(&path).unwrap();
-    for rows in dataset().audio().unwrap().values.chunks(6) {
+    for rows in values(&dataset()).chunks(6) {
         spool.push(rows).unwrap();
     }
     let mut without = dataset();
@@ -158,7 +164,7 @@ fn a_file_of_another_program_needs_only_the_required_entries() {
     let metadata = BTreeMap::from([("format".into(), "mcsan-dataset/1".into()), ("classes".into(), "[\"n\"]".into())]);
     store::write(&path, &metadata, &tensors).unwrap();
     let dataset = Dataset::load(&path).unwrap();
-    assert_eq!(dataset.audio().unwrap().values[..], [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(values(&dataset), [1.0, 2.0, 3.0, 4.0]);
     assert_eq!((dataset.utterances[1].id.as_str(), dataset.utterances[1].split), ("1", None));
     assert_eq!((dataset.text().unwrap().words(), dataset.training()), (5, vec![0, 1]));
 }
@@ -264,7 +270,8 @@ fn each_group_is_normalised_to_zero_mean_and_unit_deviation() {
         for group in 0..groups.mean.len() / 2 {
             let (mean, reciprocal) = groups.statistics(group);
             let members = all.iter().filter(|&&utterance| groups.members[utterance] == group);
-            let frames: Vec<&[f32]> = members.flat_map(|&u| audio.rows(audio.of(u, max_frames)).chunks(2)).collect();
+            let rows: Vec<f32> = members.flat_map(|&u| audio.rows(audio.of(u, max_frames)).unwrap().to_vec()).collect();
+            let frames: Vec<&[f32]> = rows.chunks(2).collect();
             for column in 0..2 {
                 let scores: Vec<f32> = frames.iter().map(|frame| (frame[column] - mean[column]) * reciprocal[column]).collect();
                 let count = scores.len() as f32;
@@ -308,7 +315,7 @@ fn a_speaker_that_is_not_named_cannot_be_normalised_by() {
 fn a_batch_is_cut_padded_to_an_exact_zero_score_and_keeps_its_order() {
     let dataset = dataset();
     let normalisation = Normalisation::fit(Normalise::Speaker, &dataset, &[], &readings(9)).unwrap();
-    let batch = Batcher::new(&dataset, &normalisation, readings(9)).unwrap().batch(&[2, 1, 0]);
+    let batch = Batcher::new(&dataset, &normalisation, readings(9)).unwrap().batch(&[2, 1, 0]).unwrap();
     let [HostStream::Frames(frames), HostStream::Tokens(tokens)] = [AUDIO, TEXT].map(|name| &batch.streams[name]) else {
         panic!("{:?}", batch.streams)
     };
@@ -318,7 +325,7 @@ fn a_batch_is_cut_padded_to_an_exact_zero_score_and_keeps_its_order() {
     assert_eq!(batch.labels, [1, 0, 1]);
     assert_eq!(frames.statistics.groups, [0, 1, 0]);
     assert_eq!(frames.statistics.mean.len(), 4);
-    let features = &dataset.audio().unwrap().values;
+    let features = values(&dataset);
     assert_eq!(frames.values[36..], features[..18], "the longest is cut to nine frames");
     assert_eq!(frames.values[18..22], features[20..24]);
     let score = |row: usize, column: usize| {
@@ -329,4 +336,32 @@ fn a_batch_is_cut_padded_to_an_exact_zero_score_and_keeps_its_order() {
     for row in (0..9).chain(11..18) {
         assert_eq!((score(row, 0), score(row, 1)), (0.0, 0.0), "padding row {row}");
     }
+}
+
+/// A file that is opened and then made another is no source of numbers any more, and no reason to end by a signal.
+#[test]
+fn a_file_that_is_shortened_or_changed_while_it_is_in_use_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = saved(folder.path(), "a", &dataset());
+    let whole = fs::read(&path).unwrap();
+    let longer = [&whole[..], b"more"].concat();
+    for content in [&whole[..whole.len() / 2], &[], &longer] {
+        fs::write(&path, &whole).unwrap();
+        let data = Dataset::load(&path).unwrap();
+        assert_eq!(values(&data), values(&dataset()));
+        fs::write(&path, content).unwrap();
+        let readings = readings(9);
+        let told = line(&data.audio().unwrap().rows(0..2).unwrap_err());
+        assert!(told.starts_with(&format!("{}: was changed or shortened while it was in use; restore it", path.display())), "{told}");
+        assert!(Normalisation::fit(Normalise::Corpus, &data, &data.training(), &readings).is_err());
+        assert!(Batcher::new(&data, &Normalisation::None, readings).unwrap().batch(&[0]).is_err());
+        assert!(data.fingerprint().is_err() && data.save(&folder.path().join("b")).is_err());
+        assert!(!folder.path().join("b").exists());
+    }
+    // A file in its place is another file: the one that is open stays as it was.
+    fs::write(&path, &whole).unwrap();
+    let data = Dataset::load(&path).unwrap();
+    saved(folder.path(), "other", &Dataset { corpus: "other".into(), ..dataset() });
+    fs::rename(folder.path().join("other"), &path).unwrap();
+    assert_eq!(values(&data), values(&dataset()));
 }

@@ -108,7 +108,8 @@ fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
         };
         // The next step is sent before anyone looks at the last one's outcome, as in a training.
         let mut trainer = taken_up(0, &parameters, &moments, [2f32.powi(40), 0.0, 0.0]);
-        let sent: Vec<_> = (0..40).map(|_| pollster::block_on(trainer.train_step(&batches.batch(&[0, 1, 2, 3]))).unwrap()).collect();
+        let sent: Vec<_> =
+            (0..40).map(|_| pollster::block_on(trainer.train_step(&batches.batch(&[0, 1, 2, 3]).unwrap())).unwrap()).collect();
         let rates: Vec<f64> = sent.iter().map(|pending| pending.learning_rate).collect();
         let outcomes: Vec<Outcome> = sent.into_iter().map(|pending| pollster::block_on(trainer.outcome(pending)).unwrap()).collect();
         let skipped = outcomes[39].scaling.unwrap().skipped;
@@ -117,7 +118,7 @@ fn a_step_that_was_left_out_counts_neither_for_the_schedule_nor_for_adam() {
 
         let mut straight = taken_up(0, &parameters, &moments, [2f32.powi(40 - skipped as i32), 0.0, 0.0]);
         for rate in &rates[skipped as usize..] {
-            let pending = pollster::block_on(straight.train_step(&batches.batch(&[0, 1, 2, 3]))).unwrap();
+            let pending = pollster::block_on(straight.train_step(&batches.batch(&[0, 1, 2, 3]).unwrap())).unwrap();
             assert_eq!(pending.learning_rate, *rate, "{name}");
         }
         assert_eq!(rates[..=skipped as usize], vec![rates[0]; skipped as usize + 1], "{name}: the warm-up has not begun");
@@ -164,7 +165,9 @@ fn a_model_trained_in_mixed_precision_infers_in_it() {
     on_every_device!("mixed inference", |backend, name| {
         let [full, mixed] = [&settings, &mixed].map(|settings| {
             let session = session(backend, &data, settings, &parameters);
-            as_f32(pollster::block_on(backend.finish_read(session.network().infer(&session.batches.batch(&[0, 1, 2, 3])))).unwrap())
+            as_f32(
+                pollster::block_on(backend.finish_read(session.network().infer(&session.batches.batch(&[0, 1, 2, 3]).unwrap()))).unwrap(),
+            )
         });
         assert_ne!(full, mixed, "{name}");
         let size = full.iter().map(|logit| logit.abs()).fold(0.0, f32::max);

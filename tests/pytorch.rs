@@ -76,7 +76,7 @@ impl Fixture {
 
     fn gradients<B: Backend>(&self, backend: &B, weights: &[f32]) -> GradientReport {
         let session = self.session(backend, weights);
-        pollster::block_on(session.trainer().gradients(&session.batches.batch(&self.utterances))).unwrap()
+        pollster::block_on(session.trainer().gradients(&session.batches.batch(&self.utterances).unwrap())).unwrap()
     }
 
     fn numbers(&self, name: &str) -> Vec<f64> {
@@ -220,7 +220,7 @@ fn the_papers_model_agrees_with_pytorch_on_a_thousand_frames_and_on_five() {
 fn curve<B: Backend>(fixture: &Fixture, backend: &B, weights: &[f32], steps: usize) -> Vec<f32> {
     let session = fixture.session(backend, weights);
     let mut trainer = session.trainer();
-    let batch = session.batches.batch(&fixture.utterances);
+    let batch = session.batches.batch(&fixture.utterances).unwrap();
     (0..steps)
         .map(|_| {
             let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();

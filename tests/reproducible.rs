@@ -23,7 +23,7 @@ fn an_utterance_has_the_same_logits_alone_and_in_any_batch_bit_for_bit() {
         let session = Session::new(backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
         let network = session.network();
         let logits = |utterances: &[usize]| {
-            as_f32(pollster::block_on(backend.finish_read(network.infer(&session.batches.batch(utterances)))).unwrap())
+            as_f32(pollster::block_on(backend.finish_read(network.infer(&session.batches.batch(utterances).unwrap()))).unwrap())
         };
         let together = logits(&[0, 1, 2, 3, 4, 5]);
         assert!(together.iter().all(|logit| logit.is_finite()) && together.iter().any(|logit| logit.abs() > 1e-3));

@@ -163,7 +163,7 @@ fn a_batch_has_the_streams_that_are_read_and_an_utterance_without_rows_has_one_o
         let normalisation = Normalisation::fit(by, &data, &training, &readings()).unwrap();
         let kept: Normalisation = serde_json::from_str(&serde_json::to_string(&normalisation).unwrap()).unwrap();
         assert_eq!(kept, normalisation);
-        let batch = Batcher::new(&data, &kept, readings()).unwrap().batch(&[SILENT, 0, 3]);
+        let batch = Batcher::new(&data, &kept, readings()).unwrap().batch(&[SILENT, 0, 3]).unwrap();
         assert_eq!(batch.streams.keys().copied().collect::<Vec<_>>(), [PHONES, PROSODY, VISUAL]);
         let HostStream::Frames(visual) = &batch.streams[VISUAL] else { panic!("{batch:?}") };
         assert_eq!((visual.lengths.as_slice(), visual.values.len()), (&[1, 3, 3][..], 14));
@@ -269,7 +269,7 @@ fn a_model_learns_what_one_stream_alone_tells() {
             let network = Network::new(backend, Box::new(model), &parameters.initial_values(1), Precision::F32);
             let batches = Batches::new(backend, &data, &normalisation, readings.clone()).unwrap();
             let mut trainer = Trainer::new(network, &settings, &[1.0; CLASSES]);
-            let batch = batches.batch(&training);
+            let batch = batches.batch(&training).unwrap();
             let first = pollster::block_on(trainer.gradients(&batch)).unwrap();
             for parameter in parameters.iter().filter(|parameter| [telling, "output"].iter().any(|name| parameter.name.starts_with(name))) {
                 let own = &first.gradients[parameter.offset..parameter.offset + parameter.len()];

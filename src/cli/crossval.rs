@@ -69,7 +69,7 @@ impl Experiment {
         let folds = folds
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
             .map_err(|error| Failure::of(self.data.display(), error))?;
-        Ok(Prepared { config, identity: Identity::of(&data), data, folds })
+        Ok(Prepared { config, identity: Identity::of(&data)?, data, folds })
     }
 
     /// Trains the folds of some cross-validations, one after the other, and sums each up; each has the name of its row, if it is

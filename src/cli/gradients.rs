@@ -29,7 +29,7 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
     let (report, parameters) = on_device!(device, |backend| pollster::block_on(async {
         let session = Session::new(backend, &settings, &data, &utterances, Weights::File(&arguments.weights))?;
         let mut trainer = session.trainer();
-        let report = trainer.gradients(&session.batches.batch(&utterances)).await?;
+        let report = trainer.gradients(&session.batches.batch(&utterances)?).await?;
         Ok::<_, TrainError>((report, trainer.network().model().parameters().clone()))
     }))?;
     let loss = [report.loss];

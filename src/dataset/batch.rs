@@ -120,13 +120,16 @@ impl<'a> Batcher<'a> {
     }
 
     /// Lays out `utterances`, indices into the data set, in their order.
-    pub fn batch(&self, utterances: &[usize]) -> HostBatch {
-        let lay_out = |reading: &Reading| Some((reading.stream, self.lay_out(reading, utterances)?));
-        HostBatch {
+    ///
+    /// # Errors
+    /// Features that cannot be read.
+    pub fn batch(&self, utterances: &[usize]) -> Result<HostBatch, DatasetError> {
+        let lay_out = |reading: &Reading| Ok(self.lay_out(reading, utterances)?.map(|stream| (reading.stream, stream)));
+        Ok(HostBatch {
             utterances: utterances.to_vec(),
             labels: utterances.iter().map(|&utterance| self.dataset.labels[utterance]).collect(),
-            streams: self.readings.iter().filter_map(lay_out).collect(),
-        }
+            streams: self.readings.iter().filter_map(|reading| lay_out(reading).transpose()).collect::<Result<_, DatasetError>>()?,
+        })
     }
 
     /// Rows of an utterance as they are laid out, padding included.
@@ -135,34 +138,34 @@ impl<'a> Batcher<'a> {
         rows.max(self.readings.least(stream))
     }
 
-    fn lay_out(&self, reading: &Reading, utterances: &[usize]) -> Option<HostStream> {
-        Some(match self.dataset.streams.get(reading.stream)? {
-            DataStream::Tokens(tokens) => HostStream::Tokens(HostTokens {
+    /// `None` of a stream that the data set does not have.
+    fn lay_out(&self, reading: &Reading, utterances: &[usize]) -> Result<Option<HostStream>, DatasetError> {
+        let Some(data) = self.dataset.streams.get(reading.stream) else { return Ok(None) };
+        if let DataStream::Tokens(tokens) = data {
+            return Ok(Some(HostStream::Tokens(HostTokens {
                 tokens: utterances.iter().flat_map(|&utterance| token_rows(tokens.of(utterance))).collect(),
                 lengths: utterances.iter().map(|&utterance| self.length(reading.stream, utterance) as u32).collect(),
                 words: tokens.words(),
-            }),
-            data @ DataStream::Frames(frames) => {
-                let groups = self.groups.get(reading.stream)?;
-                let (least, most) = (reading.least(), self.readings.most(reading.stream));
-                let mut values = Vec::new();
-                let mut lengths = Vec::with_capacity(utterances.len());
-                for &utterance in utterances {
-                    let count = frames.of(utterance, most).len();
-                    values.extend_from_slice(data.rows(utterance, most));
-                    let (mean, _) = groups.statistics(groups.members[utterance]);
-                    (count..least).for_each(|_| values.extend_from_slice(mean));
-                    lengths.push(count.max(least) as u32);
-                }
-                let pools = reading.pools();
-                HostStream::Frames(HostFrames { columns: frames.columns, values, lengths, statistics: groups.of_batch(utterances), pools })
-            }
-            DataStream::Vector(vectors) => HostStream::Vector(HostVectors {
-                columns: vectors.columns,
-                values: utterances.iter().flat_map(|&utterance| vectors.of(utterance).iter().copied()).collect(),
-                statistics: self.groups.get(reading.stream)?.of_batch(utterances),
-            }),
-        })
+            })));
+        }
+        let Some(groups) = self.groups.get(reading.stream) else { return Ok(None) };
+        let (least, most) = (reading.least(), self.readings.most(reading.stream));
+        let columns = groups.columns;
+        let mut values = Vec::new();
+        let mut lengths = Vec::with_capacity(utterances.len());
+        for &utterance in utterances {
+            let rows = data.rows(utterance, most)?;
+            let count = rows.len() / columns.max(1);
+            values.extend_from_slice(&rows);
+            let (mean, _) = groups.statistics(groups.members[utterance]);
+            (count..least).for_each(|_| values.extend_from_slice(mean));
+            lengths.push(count.max(least) as u32);
+        }
+        let statistics = groups.of_batch(utterances);
+        Ok(Some(match data {
+            DataStream::Vector(_) => HostStream::Vector(HostVectors { columns, values, statistics }),
+            _ => HostStream::Frames(HostFrames { columns, values, lengths, statistics, pools: reading.pools() }),
+        }))
     }
 }
 

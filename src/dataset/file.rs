@@ -17,6 +17,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::DatasetError;
+use super::features::FeatureRows;
 use super::prepared::{Dataset, UtteranceInfo};
 use super::spool::Spool;
 use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
@@ -143,18 +144,23 @@ impl Dataset {
 
 /// The tensors of a stream but for its offsets.
 fn content<'t>(name: &str, stream: &'t DataStream, spooled: Option<(usize, &'t File)>) -> Vec<Tensor<'t>> {
-    let matrix = |part: &str, columns: usize, values: &'t [f32]| {
-        let (count, content) = match spooled {
-            Some((count, file)) => (count, Content::File(file)),
-            None => (values.len(), Content::Bytes(bytemuck::cast_slice(values))),
-        };
-        Tensor { name: format!("{name}.{part}"), dtype: Dtype::F32, shape: vec![count / columns.max(1), columns], content }
+    let matrix = |part: &str, columns: usize, count: usize, content: Content<'t>| Tensor {
+        name: format!("{name}.{part}"),
+        dtype: Dtype::F32,
+        shape: vec![count / columns.max(1), columns],
+        content,
+    };
+    let rows = |part: &str, columns: usize, values: &'t FeatureRows| match spooled {
+        Some((count, file)) => matrix(part, columns, count, Content::File(file)),
+        None => matrix(part, columns, values.len(), Content::Rows(values)),
     };
     match stream {
-        DataStream::Frames(frames) => vec![matrix("features", frames.columns, &frames.values)],
-        DataStream::Vector(vectors) => vec![matrix("values", vectors.columns, &vectors.values)],
+        DataStream::Frames(frames) => vec![rows("features", frames.columns, &frames.values)],
+        DataStream::Vector(vectors) => vec![rows("values", vectors.columns, &vectors.values)],
         DataStream::Tokens(tokens) => {
-            let table = tokens.vectors.as_ref().map(|table| matrix("vectors", table.width, &table.values));
+            let table = tokens.vectors.as_ref();
+            let table =
+                table.map(|table| matrix("vectors", table.width, table.values.len(), Content::Bytes(bytemuck::cast_slice(&table.values))));
             let ids = Tensor::i32(format!("{name}.tokens"), &[tokens.tokens.len()], &tokens.tokens);
             std::iter::once(ids).chain(table).collect()
         }

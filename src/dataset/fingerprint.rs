@@ -1,5 +1,9 @@
 //! Which data set: a hash that tells data sets apart, wherever their files lie.
 
+use std::borrow::Cow;
+
+use super::error::DatasetError;
+use super::features::FeatureRows;
 use super::prepared::Dataset;
 use super::streams::DataStream;
 use crate::base::hash::fnv1a;
@@ -10,8 +14,10 @@ const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 impl Dataset {
     /// Of everything that a run can depend on but the splits, features and all, in 16 hexadecimal digits.
-    pub fn fingerprint(&self) -> String {
-        let numbers = |values: &[f32]| of_words(bytemuck::cast_slice(values));
+    ///
+    /// # Errors
+    /// Those of [`FeatureRows::read`].
+    pub fn fingerprint(&self) -> Result<String, DatasetError> {
         let wide = |offsets: &[usize]| offsets.iter().fold(0, |hash: u64, &offset| mix(hash, offset as u64));
         let mut names = String::new();
         for info in &self.utterances {
@@ -20,31 +26,38 @@ impl Dataset {
                 names.push('\0');
             }
         }
-        let stream = |stream: &DataStream| match stream {
-            DataStream::Frames(frames) => vec![frames.columns as u64, numbers(&frames.values), wide(&frames.offsets)],
-            DataStream::Tokens(tokens) => vec![
-                of_words(bytemuck::cast_slice(&tokens.tokens)),
-                wide(&tokens.offsets),
-                tokens.vectors.as_ref().map_or(0, |table| numbers(&table.values)),
-                tokens.words() as u64,
-            ],
-            DataStream::Vector(vectors) => vec![vectors.columns as u64, numbers(&vectors.values)],
+        let stream = |stream: &DataStream| {
+            Ok::<_, DatasetError>(match stream {
+                DataStream::Frames(frames) => vec![frames.columns as u64, of_rows(&frames.values)?, wide(&frames.offsets)],
+                DataStream::Tokens(tokens) => vec![
+                    of_words(bytemuck::cast_slice(&tokens.tokens)),
+                    wide(&tokens.offsets),
+                    tokens.vectors.as_ref().map_or(0, |table| of_words(bytemuck::cast_slice(&table.values))),
+                    tokens.words() as u64,
+                ],
+                DataStream::Vector(vectors) => vec![vectors.columns as u64, of_rows(&vectors.values)?],
+            })
         };
         let mut parts = vec![fnv1a(self.classes.join("\0").as_bytes()), fnv1a(names.as_bytes())];
         // The front-ends' streams stand without their names, as they did when there were no others.
-        parts.extend([AUDIO, TEXT].into_iter().filter_map(|name| self.streams.get(name)).flat_map(stream));
+        for own in [AUDIO, TEXT].into_iter().filter_map(|name| self.streams.get(name)) {
+            parts.extend(stream(own)?);
+        }
         parts.push(of_words(&self.labels));
         for (name, other) in self.streams.iter().filter(|(name, _)| ![AUDIO, TEXT].contains(name)) {
             parts.push(fnv1a(name.as_bytes()));
-            parts.extend(stream(other));
+            parts.extend(stream(other)?);
         }
-        format!("{:016x}", parts.into_iter().fold(BASIS, mix))
+        Ok(format!("{:016x}", parts.into_iter().fold(BASIS, mix)))
     }
 
     /// As [`Dataset::fingerprint`], with the splits: 16 digits of it, a hyphen, 16 digits of them.
-    pub(crate) fn fingerprint_with_splits(&self) -> String {
+    ///
+    /// # Errors
+    /// Those of [`FeatureRows::read`].
+    pub(crate) fn fingerprint_with_splits(&self) -> Result<String, DatasetError> {
         let splits = self.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
-        format!("{}-{splits:016x}", self.fingerprint())
+        Ok(format!("{}-{splits:016x}", self.fingerprint()?))
     }
 }
 
@@ -55,7 +68,17 @@ fn mix(hash: u64, word: u64) -> u64 {
 }
 
 fn of_words(words: &[u32]) -> u64 {
-    words.iter().fold(words.len() as u64, |hash, &word| mix(hash, word.into()))
+    more_words(words.len() as u64, words)
+}
+
+fn more_words(hash: u64, words: &[u32]) -> u64 {
+    words.iter().fold(hash, |hash, &word| mix(hash, word.into()))
+}
+
+/// As [`of_words`], piece by piece.
+fn of_rows(values: &FeatureRows) -> Result<u64, DatasetError> {
+    let add = |hash, piece: Result<(usize, Cow<'_, [f32]>), DatasetError>| Ok(more_words(hash, bytemuck::cast_slice(&piece?.1)));
+    values.pieces().try_fold(values.len() as u64, add)
 }
 
 #[cfg(test)]
@@ -97,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_change_of_the_data_changes_the_fingerprint_and_the_splits_do_not() {
-        let original = data().fingerprint();
+        let original = data().fingerprint().unwrap();
         let prosody = |first| DataStream::Vector(Vectors { columns: 1, values: vec![first, 1.0, 2.0, 3.0, 4.0, 5.0].into() });
         let changes: [&dyn Fn(&mut Dataset); 11] = [
             &|data| data.classes[1] = "c".into(),
@@ -116,18 +139,18 @@ mod tests {
         for (place, change) in changes.iter().enumerate() {
             let mut changed = data();
             change(&mut changed);
-            assert!(!seen.contains(&changed.fingerprint()), "change {place}");
-            seen.push(changed.fingerprint());
+            assert!(!seen.contains(&changed.fingerprint().unwrap()), "change {place}");
+            seen.push(changed.fingerprint().unwrap());
         }
         let mut divided = data();
         divided.utterances[0].split = Some(Split::Test);
-        assert_eq!(divided.fingerprint(), original);
-        assert_ne!(divided.fingerprint_with_splits(), data().fingerprint_with_splits());
+        assert_eq!(divided.fingerprint().unwrap(), original);
+        assert_ne!(divided.fingerprint_with_splits().unwrap(), data().fingerprint_with_splits().unwrap());
     }
 
     /// Computed by the version that wrote `folds.json` before other streams than audio and text were known.
     #[test]
     fn audio_and_text_have_the_fingerprint_that_they_always_had() {
-        assert_eq!(data().fingerprint(), "0485a00ad8c0c2d4");
+        assert_eq!(data().fingerprint().unwrap(), "0485a00ad8c0c2d4");
     }
 }

@@ -21,6 +21,8 @@ mod spool;
 #[cfg(feature = "files")]
 pub mod store;
 mod streams;
+#[cfg(feature = "files")]
+mod tensor_file;
 mod validate;
 
 pub(crate) use batch::SHORTEST_UTTERANCE;

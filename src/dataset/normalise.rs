@@ -33,28 +33,34 @@ impl Statistics {
     }
 
     /// Those of the given utterances' rows; [`Statistics::identity`] where there are none.
-    fn of(stream: &DataStream, utterances: &[usize], most: usize) -> Self {
+    fn of(stream: &DataStream, utterances: &[usize], most: usize) -> Result<Self, DatasetError> {
         let columns = stream.columns().unwrap_or(0);
-        let rows = || utterances.iter().flat_map(|&utterance| stream.rows(utterance, most).chunks_exact(columns.max(1)));
-        let count = rows().count();
-        if count == 0 {
-            return Self::identity(columns);
-        }
+        let each_row = |seen: &mut dyn FnMut(&[f32])| {
+            utterances.iter().try_for_each(|&utterance| {
+                stream.rows(utterance, most)?.chunks_exact(columns.max(1)).for_each(&mut *seen);
+                Ok::<_, DatasetError>(())
+            })
+        };
+        let mut count = 0;
         let mut mean = vec![0.0; columns];
-        for row in rows() {
+        each_row(&mut |row| {
+            count += 1;
             mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+        })?;
+        if count == 0 {
+            return Ok(Self::identity(columns));
         }
         mean.iter_mut().for_each(|sum| *sum /= count as f64);
 
         let mut deviation = vec![0.0; columns];
-        for row in rows() {
+        each_row(&mut |row| {
             deviation.iter_mut().zip(row).zip(&mean).for_each(|((sum, &x), mean)| *sum += (f64::from(x) - mean).powi(2));
-        }
+        })?;
         for sum in &mut deviation {
             let root = (*sum / count as f64).sqrt();
             *sum = if root < SMALLEST_DEVIATION { 1.0 } else { root };
         }
-        Self { mean, deviation }
+        Ok(Self { mean, deviation })
     }
 }
 
@@ -115,17 +121,17 @@ impl Normalisation {
     /// The normalisation for a model that learns from the utterances `training` of `dataset`.
     ///
     /// # Errors
-    /// [`DatasetError::NoTraining`] where `corpus` has no utterance to take its statistics of.
+    /// [`DatasetError::NoTraining`] where `corpus` has no utterance to take its statistics of, or features that cannot be read.
     pub fn fit(by: Normalise, dataset: &Dataset, training: &[usize], readings: &Readings) -> Result<Self, DatasetError> {
         let fitted = |wanted: fn(&DataStream) -> bool| {
             let wanted = dataset.streams.iter().filter(|(_, stream)| wanted(stream));
-            let statistics = wanted.map(|(name, stream)| (name.to_owned(), Statistics::of(stream, training, readings.most(name))));
-            Fitted(statistics.collect())
+            let statistics = |(name, stream): (&str, _)| Ok((name.to_owned(), Statistics::of(stream, training, readings.most(name))?));
+            wanted.map(statistics).collect::<Result<_, DatasetError>>().map(Fitted)
         };
         Ok(match by {
             Normalise::Corpus if training.is_empty() => return Err(DatasetError::NoTraining),
-            Normalise::Corpus => Self::Corpus(fitted(|stream| stream.columns().is_some())),
-            Normalise::Utterance => Self::Utterance(fitted(|stream| matches!(stream, DataStream::Vector(_)))),
+            Normalise::Corpus => Self::Corpus(fitted(|stream| stream.columns().is_some())?),
+            Normalise::Utterance => Self::Utterance(fitted(|stream| matches!(stream, DataStream::Vector(_)))?),
             Normalise::Speaker => Self::Speaker,
             Normalise::None => Self::None,
         })
@@ -134,7 +140,7 @@ impl Normalisation {
     /// The statistics of every group of `dataset`, of the stream `name`, which has columns.
     ///
     /// # Errors
-    /// [`DatasetError::NoSpeaker`], or [`DatasetError::Columns`] where the stream is not the one learnt from.
+    /// [`DatasetError::NoSpeaker`], [`DatasetError::Columns`] where the stream is not the one learnt from, or features that cannot be read.
     pub fn groups(&self, dataset: &Dataset, name: &str, readings: &Readings) -> Result<Groups, DatasetError> {
         let no_stream = || DatasetError::NoStream { stream: name.into(), kind: "frames or vectors" };
         let stream = dataset.streams.get(name).ok_or_else(no_stream)?;
@@ -151,11 +157,12 @@ impl Normalisation {
             (Self::Corpus(fitted), _) | (Self::Utterance(fitted), DataStream::Vector(_)) => all_alike(kept(fitted)?),
             (Self::Utterance(_), _) => {
                 let own = |utterance| Statistics::of(stream, &[utterance], most);
-                ((0..dataset.len()).collect(), (0..dataset.len()).map(own).collect())
+                ((0..dataset.len()).collect(), (0..dataset.len()).map(own).collect::<Result<_, _>>()?)
             }
             (Self::Speaker, _) => {
                 let (members, speakers) = by_speaker(dataset)?;
-                (members, speakers.iter().map(|utterances| Statistics::of(stream, utterances, most)).collect())
+                let of_speaker = |utterances: &Vec<usize>| Statistics::of(stream, utterances, most);
+                (members, speakers.iter().map(of_speaker).collect::<Result<_, _>>()?)
             }
         };
         let mean = statistics.iter().flat_map(|group| group.mean.iter().map(|&mean| mean as f32)).collect();

@@ -7,17 +7,16 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::Mmap;
 pub use safetensors::Dtype;
-use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
+use safetensors::tensor::{Metadata, SafeTensorError, TensorInfo};
 use thiserror::Error;
 
 use super::features::FeatureRows;
 use super::replace::replace_file;
+use super::tensor_file::{FileValues, TensorFile};
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
@@ -27,10 +26,13 @@ const _: () = assert!(cfg!(target_endian = "little"));
 /// Size of the header's length, in bytes.
 const LENGTH_BYTES: usize = 8;
 
+/// No header is longer, in bytes: the limit of the `safetensors` crate.
+const LONGEST_HEADER: u64 = 100_000_000;
+
 /// Why a safetensors file cannot be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// A file that cannot be opened or mapped.
+    /// A file that cannot be opened or read.
     #[error("{}: cannot be read ({source})", path.display())]
     Read {
         /// The file.
@@ -45,6 +47,12 @@ pub enum StoreError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// A file that is not any more what it was when it was opened.
+    #[error("{}: was changed or shortened while it was in use", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
     },
     /// A file of another format, or one that was cut off.
     #[error("{}: is not a whole safetensors file ({reason})", path.display())]
@@ -94,6 +102,7 @@ impl Remedied for StoreError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Read { source, .. } => vec![input::remedy(source)],
+            Self::Changed { .. } => vec![Remedy::Restore, Remedy::StartAgain],
             Self::Write { .. } => vec![Remedy::CheckFolder],
             Self::NotSafetensors { .. } => vec![Remedy::advice("make it again")],
             Self::MissingTensor { .. } | Self::WrongShape { .. } => vec![Remedy::advice("check that this is the file that was meant")],
@@ -122,6 +131,8 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     /// All of a file, which need not fit into memory.
     File(&'a File),
+    /// Values of a data set, which need not either.
+    Rows(&'a FeatureRows),
 }
 
 impl Content<'_> {
@@ -129,6 +140,7 @@ impl Content<'_> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len()),
             Self::File(file) => Ok(file.metadata()?.len() as usize),
+            Self::Rows(values) => Ok(values.len() * size_of::<f32>()),
         }
     }
 
@@ -140,6 +152,10 @@ impl Content<'_> {
                 file.seek(SeekFrom::Start(0))?;
                 io::copy(&mut file, writer).map(|_| ())
             }
+            Self::Rows(values) => values.pieces().try_for_each(|piece| {
+                let (_, values) = piece.map_err(io::Error::other)?;
+                writer.write_all(bytemuck::cast_slice(&values))
+            }),
         }
     }
 }
@@ -208,12 +224,11 @@ fn header(metadata: &BTreeMap<String, String>, ordered: &[&Tensor<'_>]) -> serde
     Ok(header)
 }
 
-/// A safetensors file, mapped into memory; only what is asked for is read.
+/// A safetensors file; only what is asked for is read.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    map: Arc<Mmap>,
-    data_start: usize,
+    file: Arc<TensorFile>,
+    data_start: u64,
     header: Metadata,
 }
 
@@ -223,18 +238,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::Read`] or [`StoreError::NotSafetensors`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = input::file(path).map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
-        // SAFETY: the map is only ever read, as plain bytes that are checked before use. A program that shortens the file
-        // meanwhile could end this one; our own writers replace files and never change one in place.
-        let map = unsafe { Mmap::map(&file) }.map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
-        let (header_bytes, header) = SafeTensors::read_metadata(&map)
-            .map_err(|error| StoreError::NotSafetensors { path: path.to_path_buf(), reason: error.to_string() })?;
-        Ok(Self { path: path.to_path_buf(), data_start: LENGTH_BYTES + header_bytes, map: Arc::new(map), header })
+        let file = TensorFile::open(path)?;
+        let refused = |error: SafeTensorError| StoreError::NotSafetensors { path: path.to_path_buf(), reason: error.to_string() };
+        let room = file.length().checked_sub(LENGTH_BYTES as u64).ok_or_else(|| refused(SafeTensorError::HeaderTooSmall))?;
+        let mut length = [0; LENGTH_BYTES];
+        file.read(0, &mut length)?;
+        let length = u64::from_le_bytes(length);
+        if length > LONGEST_HEADER {
+            return Err(refused(SafeTensorError::HeaderTooLarge));
+        }
+        let data = room.checked_sub(length).ok_or_else(|| refused(SafeTensorError::InvalidHeaderLength))?;
+        let mut header = vec![0; length as usize];
+        file.read(LENGTH_BYTES as u64, &mut header)?;
+        let header: Metadata =
+            serde_json::from_slice(&header).map_err(|error| refused(SafeTensorError::InvalidHeaderDeserialization(error)))?;
+        if header.data_len() as u64 != data {
+            return Err(refused(SafeTensorError::MetadataIncompleteBuffer));
+        }
+        Ok(Self { file: Arc::new(file), data_start: LENGTH_BYTES as u64 + length, header })
     }
 
     /// The file.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// The metadata string under `key`, if there is one.
@@ -260,33 +286,46 @@ impl Store {
     /// [`StoreError::MissingTensor`].
     pub fn tensor(&self, name: &str) -> Result<View<'_>, StoreError> {
         let info = self.header.info(name).ok_or_else(|| StoreError::MissingTensor {
-            path: self.path.clone(),
+            path: self.path().to_path_buf(),
             tensor: name.into(),
             found: self.names().join(", "),
         })?;
         let (start, end) = info.data_offsets;
-        let range = self.data_start + start..self.data_start + end;
-        let bytes = &self.map[range.clone()];
-        Ok(View { path: &self.path, name: name.into(), dtype: info.dtype, shape: &info.shape, bytes, map: &self.map, range })
+        let start = self.data_start + start as u64;
+        Ok(View { file: &self.file, name: name.into(), dtype: info.dtype, shape: &info.shape, start, length: end - info.data_offsets.0 })
     }
 }
 
 /// A tensor of a [`Store`].
 #[derive(Debug, Clone)]
 pub struct View<'a> {
-    path: &'a Path,
+    file: &'a Arc<TensorFile>,
     name: String,
     /// Type of its elements.
     pub dtype: Dtype,
     /// Its dimensions, the outermost first.
     pub shape: &'a [usize],
-    /// Row-major, little-endian; not necessarily aligned.
-    pub bytes: &'a [u8],
-    map: &'a Arc<Mmap>,
-    range: Range<usize>,
+    /// Where in the file its elements begin, and how many bytes they are.
+    start: u64,
+    length: usize,
 }
 
 impl View<'_> {
+    /// Its elements: row-major, little-endian.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`] or [`StoreError::Changed`].
+    pub fn bytes(&self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; self.length];
+        self.file.read(self.start, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The elements of an F32 tensor.
+    fn singles(&self) -> FileValues {
+        FileValues::new(self.file, self.start, self.length / size_of::<f32>())
+    }
+
     /// The shape, of N dimensions.
     ///
     /// # Errors
@@ -306,22 +345,22 @@ impl View<'_> {
     /// The values of an F32 or F16 tensor.
     ///
     /// # Errors
-    /// [`StoreError::WrongType`].
+    /// [`StoreError::WrongType`], and those of [`View::bytes`].
     pub fn floats(&self) -> Result<Vec<f32>, StoreError> {
         match self.dtype {
-            Dtype::F32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
-            Dtype::F16 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| half_to_single(u16::from_le_bytes(bytes))).collect()),
+            Dtype::F32 => self.singles().read(0..self.length / size_of::<f32>()),
+            Dtype::F16 => Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| half_to_single(u16::from_le_bytes(bytes))).collect()),
             _ => Err(self.wrong_type("F32 or F16")),
         }
     }
 
-    /// The values of an F32 or F16 tensor; those of an F32 tensor stay in the file where they can.
+    /// The values of an F32 or F16 tensor; those of an F32 tensor stay in the file.
     ///
     /// # Errors
-    /// [`StoreError::WrongType`].
+    /// [`StoreError::WrongType`], and those of [`View::bytes`].
     pub(crate) fn into_rows(self) -> Result<FeatureRows, StoreError> {
         match self.dtype {
-            Dtype::F32 => FeatureRows::mapped(self.map, self.range.clone()).map_or_else(|| Ok(self.floats()?.into()), Ok),
+            Dtype::F32 => Ok(self.singles().into()),
             _ => Ok(self.floats()?.into()),
         }
     }
@@ -329,11 +368,11 @@ impl View<'_> {
     /// The values of an I32 or I64 tensor: programs differ in which they write.
     ///
     /// # Errors
-    /// [`StoreError::WrongType`].
+    /// [`StoreError::WrongType`], and those of [`View::bytes`].
     pub fn integers(&self) -> Result<Vec<i64>, StoreError> {
         match self.dtype {
-            Dtype::I32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect()),
-            Dtype::I64 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()),
+            Dtype::I32 => Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes).into()).collect()),
+            Dtype::I64 => Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect()),
             _ => Err(self.wrong_type("I32 or I64")),
         }
     }
@@ -341,21 +380,21 @@ impl View<'_> {
     /// Elements of F64 or F32.
     ///
     /// # Errors
-    /// [`StoreError::WrongType`]
+    /// [`StoreError::WrongType`], and those of [`View::bytes`].
     pub fn doubles(&self) -> Result<Vec<f64>, StoreError> {
         match self.dtype {
-            Dtype::F64 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()),
-            Dtype::F32 => Ok(self.bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect()),
+            Dtype::F64 => Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()),
+            Dtype::F32 => Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes).into()).collect()),
             _ => Err(self.wrong_type("F64 or F32")),
         }
     }
 
     fn wrong_type(&self, expected: &'static str) -> StoreError {
-        StoreError::WrongType { path: self.path.to_path_buf(), tensor: self.name.clone(), found: self.dtype, expected }
+        StoreError::WrongType { path: self.file.path().to_path_buf(), tensor: self.name.clone(), found: self.dtype, expected }
     }
 
     fn wrong_shape(&self, expected: String) -> StoreError {
-        StoreError::WrongShape { path: self.path.to_path_buf(), tensor: self.name.clone(), found: self.shape.to_vec(), expected }
+        StoreError::WrongShape { path: self.file.path().to_path_buf(), tensor: self.name.clone(), found: self.shape.to_vec(), expected }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The streams of a data set: ragged frames, ragged tokens, a vector an utterance, each under its name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::error::DatasetError;
 use super::features::FeatureRows;
 use crate::base::streams::{AUDIO, StreamShape, TEXT};
 use crate::base::words::WordTable;
@@ -31,8 +33,11 @@ impl Frames {
     }
 
     /// `[frames, columns]`: the values of those rows.
-    pub fn rows(&self, frames: Range<usize>) -> &[f32] {
-        &self.values[frames.start * self.columns..frames.end * self.columns]
+    ///
+    /// # Errors
+    /// Those of [`FeatureRows::read`].
+    pub fn rows(&self, frames: Range<usize>) -> Result<Cow<'_, [f32]>, DatasetError> {
+        self.values.read(frames.start * self.columns..frames.end * self.columns)
     }
 }
 
@@ -76,8 +81,11 @@ pub struct Vectors {
 
 impl Vectors {
     /// The vector of an utterance.
-    pub fn of(&self, utterance: usize) -> &[f32] {
-        &self.values[utterance * self.columns..(utterance + 1) * self.columns]
+    ///
+    /// # Errors
+    /// Those of [`FeatureRows::read`].
+    pub fn of(&self, utterance: usize) -> Result<Cow<'_, [f32]>, DatasetError> {
+        self.values.read(utterance * self.columns..(utterance + 1) * self.columns)
     }
 }
 
@@ -160,11 +168,14 @@ impl DataStream {
     }
 
     /// The rows of an utterance that are normalised, `[rows, columns]`, at most `most` frames.
-    pub fn rows(&self, utterance: usize, most: usize) -> &[f32] {
+    ///
+    /// # Errors
+    /// Those of [`FeatureRows::read`].
+    pub fn rows(&self, utterance: usize, most: usize) -> Result<Cow<'_, [f32]>, DatasetError> {
         match self {
             Self::Frames(frames) => frames.rows(frames.of(utterance, most)),
             Self::Vector(vectors) => vectors.of(utterance),
-            Self::Tokens(_) => &[],
+            Self::Tokens(_) => Ok(Cow::default()),
         }
     }
 }

@@ -98,11 +98,11 @@ impl Checks<'_> {
         if frames.columns == 0 {
             return Err(self.invalid(tensor, None, "a frame has no coefficients".into(), MAKE_AGAIN));
         }
-        if let Some(place) = frames.values.iter().position(|value| !value.is_finite()) {
+        if let Some((place, value)) = frames.values.first_not_finite()? {
             let (row, coefficient) = (place / frames.columns, place % frames.columns);
             let utterance = owner(&frames.offsets, row);
             let frame = row - frames.offsets[utterance];
-            let problem = format!("coefficient {coefficient} of frame {frame} is {}", frames.values[place]);
+            let problem = format!("coefficient {coefficient} of frame {frame} is {value}");
             return Err(self.invalid(tensor, Some(utterance), problem, "repair its recording or leave it out"));
         }
         Ok(())
@@ -114,11 +114,11 @@ impl Checks<'_> {
             let problem = format!("{} numbers for {count} vectors of {} columns", vectors.values.len(), vectors.columns);
             return Err(self.invalid(tensor, None, problem, MAKE_AGAIN));
         }
-        match vectors.values.iter().position(|value| !value.is_finite()) {
+        match vectors.values.first_not_finite()? {
             None => Ok(()),
-            Some(place) => {
+            Some((place, value)) => {
                 let (utterance, column) = (place / vectors.columns, place % vectors.columns);
-                let problem = format!("column {column} is {}", vectors.values[place]);
+                let problem = format!("column {column} is {value}");
                 Err(self.invalid(tensor, Some(utterance), problem, "repair it or leave its utterance out"))
             }
         }

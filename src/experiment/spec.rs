@@ -16,7 +16,7 @@ use super::table::write_text;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Execution, Settings};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, DatasetError};
 
 /// The file's name.
 pub(crate) const FILE: &str = "folds.json";
@@ -66,8 +66,11 @@ fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D
 
 impl Identity {
     /// Of a data set.
-    pub(crate) fn of(data: &Dataset) -> Self {
-        Self { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint() }
+    ///
+    /// # Errors
+    /// Features that cannot be read.
+    pub(crate) fn of(data: &Dataset) -> Result<Self, DatasetError> {
+        Ok(Self { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint()? })
     }
 }
 
@@ -185,7 +188,7 @@ mod tests {
 
     fn spec(data: &Dataset, settings: &Settings, count: usize) -> Spec {
         let folds = Folds::assign_count(data, By::Random, count, settings.train.seed).unwrap();
-        Spec::of(data, &Identity::of(data), settings, &folds)
+        Spec::of(data, &Identity::of(data).unwrap(), settings, &folds)
     }
 
     #[test]

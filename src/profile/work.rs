@@ -96,7 +96,7 @@ pub(crate) async fn steps<B: Profiled>(
         Mode::Infer => Step::Infer(session.network()),
     };
     measure(backend, plan, async |watch: &Stopwatch| {
-        let batch = watch.time("batch", || session.batches.batch(&utterances));
+        let batch = watch.time("batch", || session.batches.batch(&utterances)).map_err(TrainError::from)?;
         match &mut step {
             Step::Train(trainer) => {
                 let pending = watch.wait("record", trainer.train_step(&batch)).await?;

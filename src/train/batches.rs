@@ -67,16 +67,22 @@ impl<'a, B: Backend> Batches<'a, B> {
     }
 
     /// Uploads the utterances `part` of a batch; they draw the random numbers that they would in the whole batch.
-    pub(crate) fn part(&self, utterances: &[usize], part: Range<usize>) -> Batch<B> {
-        let mut batch = self.batch(&utterances[part.clone()]);
+    ///
+    /// # Errors
+    /// Those of [`Batcher::batch`].
+    pub(crate) fn part(&self, utterances: &[usize], part: Range<usize>) -> Result<Batch<B>, DatasetError> {
+        let mut batch = self.batch(&utterances[part.clone()])?;
         let before = &utterances[..part.start];
         batch.follow(before.len(), |stream| before.iter().map(|&utterance| self.batcher.length(stream, utterance)).collect());
-        batch
+        Ok(batch)
     }
 
     /// Uploads some utterances.
-    pub fn batch(&self, utterances: &[usize]) -> Batch<B> {
-        Batch::upload(self.backend, &self.batcher.batch(utterances), &self.vectors)
+    ///
+    /// # Errors
+    /// Those of [`Batcher::batch`].
+    pub fn batch(&self, utterances: &[usize]) -> Result<Batch<B>, DatasetError> {
+        Ok(Batch::upload(self.backend, &self.batcher.batch(utterances)?, &self.vectors))
     }
 
     /// Mean rows of some utterances of a stream, rounded; 0 where there is none.

@@ -16,7 +16,7 @@ use crate::base::hash::fnv1a;
 use crate::base::streams::Readings;
 use crate::config::{Config, Execution, Settings};
 use crate::dataset::store::{self, Store, StoreError, Tensor};
-use crate::dataset::{Dataset, Normalisation};
+use crate::dataset::{Dataset, DatasetError, Normalisation};
 use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
 
@@ -70,26 +70,29 @@ pub struct Progress {
 }
 
 /// Whether a run that wrote `recorded` learned from `data`.
-pub(crate) fn is_of(recorded: &str, data: &Dataset) -> bool {
+///
+/// # Errors
+/// Features that cannot be read.
+pub(crate) fn is_of(recorded: &str, data: &Dataset) -> Result<bool, DatasetError> {
     // A hyphen tells the form of today from that of earlier versions.
-    let found = if recorded.contains('-') { data.fingerprint_with_splits() } else { first_fingerprint(data) };
-    recorded == found
+    let found = if recorded.contains('-') { data.fingerprint_with_splits()? } else { first_fingerprint(data)? };
+    Ok(recorded == found)
 }
 
 /// What earlier versions wrote: a hash of classes, utterances, splits, labels, lengths, tokens and each
 /// utterance's first frame.
-fn first_fingerprint(data: &Dataset) -> String {
-    let (Some(audio), Some(text)) = (data.audio(), data.text()) else { return String::new() };
+fn first_fingerprint(data: &Dataset) -> Result<String, DatasetError> {
+    let (Some(audio), Some(text)) = (data.audio(), data.text()) else { return Ok(String::new()) };
     let mut bytes = json!([data.classes, audio.columns, data.utterances, audio.offsets, text.offsets]).to_string().into_bytes();
     bytes.extend_from_slice(bytemuck::cast_slice(&data.labels));
     bytes.extend_from_slice(bytemuck::cast_slice(&text.tokens));
     for utterance in 0..data.len() {
-        bytes.extend_from_slice(bytemuck::cast_slice(audio.rows(audio.of(utterance, 1))));
+        bytes.extend_from_slice(bytemuck::cast_slice(&audio.rows(audio.of(utterance, 1))?));
     }
     if let Some(table) = &text.vectors {
         bytes.extend_from_slice(bytemuck::cast_slice(&table.values));
     }
-    format!("{:016x}", fnv1a(&bytes))
+    Ok(format!("{:016x}", fnv1a(&bytes)))
 }
 
 /// Both moments' names before the parameter's.

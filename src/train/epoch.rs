@@ -85,7 +85,7 @@ impl<'r, B: Backend> Run<'r, B> {
             parts: settings.train.accumulate,
             tally: Tally::new(data.classes.len()),
             skipped: 0,
-            fingerprint: data.fingerprint_with_splits(),
+            fingerprint: data.fingerprint_with_splits()?,
         };
         if let Some(saved) = saved {
             run.resume(saved)?;
@@ -211,12 +211,14 @@ impl<'r, B: Backend> Run<'r, B> {
                     return Ok((pending, StepInfo { step, epoch, rate, parts, utterances }));
                 }
                 // Where nothing was updated, the step is done anew.
-                Err(error) if error.smaller_batch_helps() && self.parts < utterances.len() && self.trainer.steps() == step => {
+                Err(TrainError::Backend(error))
+                    if error.smaller_batch_helps() && self.parts < utterances.len() && self.trainer.steps() == step =>
+                {
                     self.backend.recover().await;
                     self.parts = (2 * self.parts).min(utterances.len());
                     self.observers.tell(Event::Split { step, parts: self.parts, error: &error })?;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
     }

@@ -61,7 +61,7 @@ pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, 
     let (mut size, mut start) = (BATCH, 0);
     while start < utterances.len() {
         let part = &utterances[start..utterances.len().min(start + size)];
-        let next = network.infer(&batches.batch(part));
+        let next = network.infer(&batches.batch(part)?);
         // Results do not depend on what else is in a batch, so where the device has no room for one, fewer at a time do.
         match backend.failure() {
             Some(error) if error.smaller_batch_helps() && part.len() > 1 => {

@@ -61,7 +61,7 @@ impl<'b, B: Backend> Inference<'b, B> {
     #[cfg(feature = "files")]
     pub(super) async fn attend(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<(Vec<f64>, [Vec<f32>; 2]), TrainError> {
         let backend = self.network.backend();
-        let (logits, layers) = self.network.infer_watched(&self.batches(data, vectors)?.batch(&[0]));
+        let (logits, layers) = self.network.infer_watched(&self.batches(data, vectors)?.batch(&[0])?);
         let last = layers.last().ok_or(TrainError::NoCross)?;
         let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| backend.start_read(weights));
         let logits = as_f32(backend.finish_read(logits).await?);

@@ -31,7 +31,7 @@ pub(crate) async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data:
     for split in [Split::Validation, Split::Test] {
         let evaluated = data.split(split).chunks(evaluate::BATCH).map(<[usize]>::to_vec).collect();
         for utterances in extremes(evaluated, rows) {
-            backend.finish_read(trainer.network().infer(&batches.batch(&utterances))).await?;
+            backend.finish_read(trainer.network().infer(&batches.batch(&utterances)?)).await?;
         }
     }
     Ok(())

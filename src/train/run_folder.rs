@@ -54,7 +54,7 @@ impl SavedRun {
                 return Err(refused(RunFault::Setting { key, now, then }));
             }
         }
-        if !checkpoint::is_of(&progress.data, data) {
+        if !checkpoint::is_of(&progress.data, data)? {
             return Err(Misfit::OtherData { run: folder.into() }.into());
         }
         let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };

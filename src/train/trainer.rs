@@ -1,5 +1,6 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
+use super::TrainError;
 use super::batches::Batches;
 use crate::backend::ops::{Adam, AdamStep, GradientNorm, LossScale, Sgd, StepSize, loss_scaling};
 use crate::backend::{Backend, Matrix, Result, Write, as_f32};
@@ -128,8 +129,13 @@ impl<'b, B: Backend> Trainer<'b, B> {
     ///
     /// # Errors
     /// What went wrong on the device. Where the step does not count ([`Trainer::steps`]), nothing was updated, and after
-    /// [`crate::backend::Storage::recover`] it may be tried again.
-    pub async fn train_in_parts(&mut self, batches: &Batches<'_, B>, utterances: &[usize], parts: usize) -> Result<Pending<B>> {
+    /// [`crate::backend::Storage::recover`] it may be tried again. Features that cannot be read.
+    pub async fn train_in_parts(
+        &mut self,
+        batches: &Batches<'_, B>,
+        utterances: &[usize],
+        parts: usize,
+    ) -> std::result::Result<Pending<B>, TrainError> {
         let size = utterances.len().div_ceil(parts.max(1)).max(1);
         let is_whole = size >= utterances.len();
         let weight_of = |label: u32| f64::from(self.weights_of_classes[label as usize]);
@@ -137,7 +143,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let mut results = Vec::new();
         for (part, start) in (0..utterances.len()).step_by(size).enumerate() {
             let end = (start + size).min(utterances.len());
-            let batch = batches.part(utterances, start..end);
+            let batch = batches.part(utterances, start..end)?;
             let write = if part == 0 { Write::Set } else { Write::Add };
             results.push(self.differentiate(&batch, write, total_weight));
             if !is_whole {
@@ -146,10 +152,10 @@ impl<'b, B: Backend> Trainer<'b, B> {
             }
             // Whatever fails has failed by now, before anything is updated.
             if let Some(error) = self.backend.failure() {
-                return Err(error);
+                return Err(error.into());
             }
         }
-        self.update(&results).await
+        Ok(self.update(&results).await?)
     }
 
     /// Goes on from a state that was kept, with the weights given to [`Trainer::new`].

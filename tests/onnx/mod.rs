@@ -52,9 +52,9 @@ fn data() -> Dataset {
         (frames.start + frames.len() / 3..frames.end, words.start..words.end.saturating_sub(1).max(words.start))
     });
     let parts: Vec<_> = parts.chain([last]).collect();
-    let mut features = audio.rows(0..audio.offsets[given]).to_vec();
+    let mut features = audio.rows(0..audio.offsets[given]).unwrap().to_vec();
     for (frames, words) in parts {
-        features.extend_from_slice(audio.rows(frames.clone()));
+        features.extend_from_slice(&audio.rows(frames.clone()).unwrap());
         audio.offsets.push(audio.offsets[audio.offsets.len() - 1] + frames.len());
         let words = text.tokens[words].to_vec();
         text.offsets.push(text.offsets[text.offsets.len() - 1] + words.len());
@@ -104,7 +104,7 @@ fn logits(checkpoint: &Checkpoint, data: &Dataset) -> Vec<f32> {
     let backend = Cpu::<f32>::default();
     let session = Session::trained(&backend, checkpoint, data).unwrap();
     let all: Vec<usize> = (0..data.len()).collect();
-    pollster::block_on(backend.finish_read(session.network().infer(&session.batches.batch(&all)))).unwrap()
+    pollster::block_on(backend.finish_read(session.network().infer(&session.batches.batch(&all).unwrap()))).unwrap()
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn write_utterances(path: &Path, data: &Dataset) {
     let mut tokens: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for utterance in 0..data.len() {
         let frames = audio.of(utterance, usize::MAX);
-        floats.insert(format!("features.{utterance}"), (vec![frames.len(), audio.columns], audio.rows(frames).to_vec()));
+        floats.insert(format!("features.{utterance}"), (vec![frames.len(), audio.columns], audio.rows(frames).unwrap().to_vec()));
         let rows = text.of(utterance);
         match &text.vectors {
             None => {

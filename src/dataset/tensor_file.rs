@@ -1,0 +1,105 @@
+//! A file of tensors that stays open while parts of it are read. It is not mapped into memory: a program that shortens a mapped
+//! file ends those that read it by a signal, here it is an error; and so is a file that was changed, whose parts would be of two
+//! data sets.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::store::StoreError;
+use crate::base::input;
+
+/// An open file, and what it was like when it was opened.
+#[derive(Debug)]
+pub(super) struct TensorFile {
+    path: PathBuf,
+    file: File,
+    /// In bytes.
+    length: u64,
+    /// `None` where the file system does not say.
+    modified: Option<SystemTime>,
+}
+
+impl TensorFile {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Read { path: path.to_path_buf(), source };
+        let file = input::file(path).map_err(failed)?;
+        let about = file.metadata().map_err(failed)?;
+        Ok(Self { path: path.to_path_buf(), file, length: about.len(), modified: about.modified().ok() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fills `buffer` with the bytes from `start` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`], or [`StoreError::Read`] with what the system says.
+    pub(super) fn read(&self, start: u64, buffer: &mut [u8]) -> Result<(), StoreError> {
+        let failed = |source: io::Error| match source.kind() {
+            ErrorKind::UnexpectedEof => StoreError::Changed { path: self.path.clone() },
+            _ => StoreError::Read { path: self.path.clone(), source },
+        };
+        read_at(&self.file, start, buffer).map_err(failed)?;
+        // Looked at behind the reading: what is changed later is later's.
+        let about = self.file.metadata().map_err(failed)?;
+        let is_same = about.len() == self.length && (self.modified.is_none() || about.modified().ok() == self.modified);
+        if is_same { Ok(()) } else { Err(StoreError::Changed { path: self.path.clone() }) }
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, start: u64, buffer: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, start)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut start: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, start) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                start += count as u64;
+                buffer = &mut buffer[count..];
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of the machine's own kind that lie in a file.
+#[derive(Debug, Clone)]
+pub(super) struct FileValues {
+    file: Arc<TensorFile>,
+    /// Their first byte.
+    start: u64,
+    count: usize,
+}
+
+impl FileValues {
+    pub(super) fn new(file: &Arc<TensorFile>, start: u64, count: usize) -> Self {
+        Self { file: Arc::clone(file), start, count }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The values of a range.
+    pub(super) fn read(&self, range: Range<usize>) -> Result<Vec<f32>, StoreError> {
+        assert!(range.end <= self.count, "{range:?} of {} values", self.count);
+        let mut values = vec![0.0; range.len()];
+        self.file.read(self.start + (range.start * size_of::<f32>()) as u64, bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
+    }
+}
