@@ -33,8 +33,30 @@ impl Execution {
 pub struct Executions {
     /// In their order on the device.
     pub runs: Vec<Execution>,
-    /// When work was handed to the driver, begin and end by the caller's clock.
-    pub submissions: Vec<[f64; 2]>,
+    /// How they were handed to the driver.
+    pub submissions: Vec<Submission>,
+}
+
+/// Work that was handed to the driver at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Submission {
+    /// Begin and end of handing it over, by the caller's clock.
+    pub span: [f64; 2],
+    /// Which of the profile's runs it consists of, those before this one.
+    pub end: usize,
+}
+
+impl Executions {
+    /// Nanoseconds that the longest submission took on the device, from its first kernel to its last; none where kernels were not
+    /// timed in their submissions.
+    pub(crate) fn longest_submission(&self) -> Option<f64> {
+        let begins = std::iter::once(0).chain(self.submissions.iter().map(|submission| submission.end));
+        let spans = begins.zip(&self.submissions).filter_map(|(begin, submission)| {
+            let runs = self.runs.get(begin..submission.end)?;
+            Some(runs.last()?.span?[1] - runs.first()?.span?[0])
+        });
+        spans.reduce(f64::max)
+    }
 }
 
 /// Nanoseconds since a time of the caller's choice.

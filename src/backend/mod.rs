@@ -27,7 +27,7 @@ pub use counting::Counting;
 pub use device::Device;
 pub use error::BackendError;
 pub(crate) use error::Result;
-pub use execution::{Clock, Execution, Executions};
+pub use execution::{Clock, Execution, Executions, Submission};
 pub use front_end::MfccTables;
 pub use ragged::{Preceding, Ragged};
 pub use sink::{Sink, Write};

@@ -86,9 +86,10 @@ pub(crate) fn profile(report: &ProfileReport) -> String {
     }
     if let Some(counters) = &report.counters {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let longest = report.longest_submission_ms.map_or_else(String::new, |longest| format!(" of at most {longest:.1} ms"));
         let _ = writeln!(
             text,
-            "a step: {} dispatches in {} submissions, {} uploads of {:.3} MB, {} readbacks of {:.3} MB, {} buffers made; \
+            "a step: {} dispatches in {} submissions{longest}, {} uploads of {:.3} MB, {} readbacks of {:.3} MB, {} buffers made; \
              at most {:.1} MB held",
             counters.dispatches,
             counters.submissions,

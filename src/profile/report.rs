@@ -130,6 +130,10 @@ pub(crate) struct ProfileReport {
     pub waiting_ms: f64,
     /// `timestamps` of the device or the `wall` clock.
     pub clock: String,
+    /// How long the device was at work on what it was given at once, at most; a driver gives a device up that takes too long (on
+    /// Windows after two seconds). Unknown by the wall clock.
+    #[serde(default)]
+    pub longest_submission_ms: Option<f64>,
     /// The slowest first.
     pub kernels: Vec<KernelRow>,
     pub peaks: Peaks,
@@ -204,6 +208,7 @@ impl ProfileReport {
                 Timing::Clock { .. } => "wall",
             }
             .into(),
+            longest_submission_ms: longest_submission_ms(measured),
             kernels,
             peaks,
             counters: measured.counters,
@@ -219,6 +224,12 @@ fn compile_ms(measured: &Measurement, warmup: usize) -> Option<f64> {
     let timed = measured.steps.iter().map(|step| step.wall).filter(|_| measured.timing == Timing::Timestamps);
     let later: Vec<f64> = if warmup + measured.walls.len() > 1 { by_wall.collect() } else { timed.collect() };
     (!later.is_empty()).then(|| (measured.first / 1e6 - Quantiles::of(later).median).max(0.0))
+}
+
+/// The longest of all steps.
+fn longest_submission_ms(measured: &Measurement) -> Option<f64> {
+    let steps = measured.steps.iter().filter(|_| measured.timing == Timing::Timestamps);
+    steps.filter_map(|step| step.executions.longest_submission()).reduce(f64::max).map(|nanoseconds| nanoseconds / 1e6)
 }
 
 /// `linear.forward`; a kernel's only entry point has the kernel's name.

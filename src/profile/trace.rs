@@ -23,7 +23,7 @@ pub(crate) fn trace(measured: &Measurement) -> Value {
     };
     for step in &measured.steps {
         events.extend(step.phases.iter().map(|phase| event(1, phase.name, phase.span, json!({}))));
-        events.extend(step.executions.submissions.iter().map(|&span| event(2, "submit", span, json!({}))));
+        events.extend(step.executions.submissions.iter().map(|submission| event(2, "submit", submission.span, json!({}))));
         events.extend(step.executions.runs.iter().filter_map(|run| {
             let about =
                 json!({ "variant": run.variant, "grid": run.grid, "sizes": sizes(&run.sizes), "flop": run.flop, "bytes": run.bytes });
@@ -36,7 +36,7 @@ pub(crate) fn trace(measured: &Measurement) -> Value {
 /// From the device's zero to the host's.
 fn offset(step: &ProfiledStep) -> Option<f64> {
     let first = step.executions.runs.first()?.span?;
-    Some(step.executions.submissions.first()?[0] - first[0])
+    Some(step.executions.submissions.first()?.span[0] - first[0])
 }
 
 fn event(track: u32, name: &str, [begin, end]: [f64; 2], about: Value) -> Value {

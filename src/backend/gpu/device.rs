@@ -26,6 +26,9 @@ pub(super) struct OpenDevice {
     counters: Cell<Counters>,
 }
 
+/// Seconds that a submission is to take at most, by [`OpenDevice::seconds`]; a single dispatch may take longer.
+pub(super) const SUBMISSION: f64 = 0.1;
+
 /// Invocations of a subgroup that the variants `software` are made for.
 const SUBGROUP: u32 = 8;
 
@@ -113,12 +116,15 @@ impl OpenDevice {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
     }
 
-    /// FLOP after which work is sent, so that no submission runs into a driver's watchdog (about two seconds).
-    pub(crate) fn work_per_submission(&self) -> f64 {
-        match self.info.device_type {
-            wgpu::DeviceType::DiscreteGpu => 100e9,
-            _ => 10e9,
-        }
+    /// Seconds that work takes on a slow device of this kind. What is sent at once is to take [`SUBMISSION`] at most, a fraction of
+    /// any driver's patience (about two seconds) and of a user's with a display that is not drawn meanwhile.
+    pub(crate) fn seconds(&self, flop: f64, bytes: f64) -> f64 {
+        let [flops, bytes_per_s] = match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => [1e12, 100e9],
+            wgpu::DeviceType::Cpu => [10e9, 1e9],
+            _ => [100e9, 10e9],
+        };
+        (flop / flops).max(bytes / bytes_per_s)
     }
 
     /// Whether it can run an entry point of a variant.

@@ -12,7 +12,8 @@ pub(super) struct Recording {
     commands: Vec<Command>,
     /// Those of all dispatches, at multiples of the device's alignment.
     arguments: Vec<u8>,
-    flop: f64,
+    /// That it takes on a slow device.
+    seconds: f64,
 }
 
 /// Something that the device is to do.
@@ -58,10 +59,14 @@ impl Recording {
         Some(Arguments { offset: offset as u32, size: bytes.len() as u64 })
     }
 
-    /// Counts FLOP; returns those of the whole recording.
-    pub(crate) fn add_flop(&mut self, flop: f64) -> f64 {
-        self.flop += flop;
-        self.flop
+    /// Whether work of so many seconds is better sent by itself.
+    pub(crate) fn is_full(&self, seconds: f64, most: f64) -> bool {
+        self.seconds > 0.0 && self.seconds + seconds > most
+    }
+
+    /// Counts work of so many seconds.
+    pub(crate) fn add_seconds(&mut self, seconds: f64) {
+        self.seconds += seconds;
     }
 
     pub(crate) fn commands(&self) -> &[Command] {

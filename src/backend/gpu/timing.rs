@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use super::device::OpenDevice;
 use super::fault::one_line;
 use super::waiting::Signal;
-use crate::backend::{BackendError, Clock, Execution, Executions, Result};
+use crate::backend::{BackendError, Clock, Execution, Executions, Result, Submission};
 
 /// How dispatches are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,8 @@ impl Timer {
     /// Keeps that work was handed to the driver from `begin` to now.
     pub(crate) fn note_submission(&self, begin: Option<f64>) {
         if let (Some(begin), Some(end), Some(profile)) = (begin, self.now(), self.0.borrow_mut().as_mut()) {
-            profile.recorded.submissions.push([begin, end]);
+            let end_of_runs = profile.recorded.runs.len();
+            profile.recorded.submissions.push(Submission { span: [begin, end], end: end_of_runs });
         }
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Gpu;
+use crate::backend::gpu::device::SUBMISSION;
 use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
@@ -121,6 +122,13 @@ impl Gpu {
         if let Err(error) = self.device.check(L::SHADER, variant, footprint) {
             return self.fail(error);
         }
+        let bindings = launch.buffers();
+        let flop = work.as_ref().map_or(0.0, Work::flop);
+        let bytes = work.as_ref().map_or_else(|| bindings.iter().map(|range| range.size as f64).sum(), |work| work.bytes);
+        let seconds = self.device.seconds(flop, bytes);
+        if self.recording.borrow().is_full(seconds, SUBMISSION) {
+            self.send();
+        }
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         let placed = self.recording.borrow_mut().add_arguments(bytemuck::bytes_of(&args), alignment);
         let Some(arguments) = placed else {
@@ -129,11 +137,9 @@ impl Gpu {
         };
         let timed = self.timer.timing().and_then(|_| self.timer.add(execution(launch, variant, &args, groups, work.as_ref())));
         let point = EntryPoint { shader: L::SHADER, entry: L::ENTRY, variant };
-        self.record(Command::Dispatch(Dispatch { point, bindings: launch.buffers(), arguments, groups, timed }));
+        self.record(Command::Dispatch(Dispatch { point, bindings, arguments, groups, timed }));
         self.device.count(|counters| counters.dispatches += 1);
-        if self.recording.borrow_mut().add_flop(work.as_ref().map_or(0.0, Work::flop)) > self.device.work_per_submission() {
-            self.send();
-        }
+        self.recording.borrow_mut().add_seconds(seconds);
     }
 }
 
