@@ -4,6 +4,9 @@ use mcsan::backend::BackendError;
 use mcsan::backend::gpu::shader::{Footprint, SHADERS};
 use mcsan::backend::gpu::{self, Feature, Gpu, Opening, check_limits};
 use mcsan::check::{Kernel, check};
+use mcsan::config::Settings;
+use mcsan::dataset::BatchShape;
+use mcsan::train::{Event, Training};
 
 use super::parse;
 use crate::common::adapters;
@@ -87,5 +90,30 @@ fn a_device_with_too_little_workgroup_memory_refuses_the_kernel_by_name() {
         let gpu = pollster::block_on(Gpu::open(&adapter, opening)).unwrap();
         let error = pollster::block_on(Kernel::Linear.cases()[0].run(&gpu)).unwrap_err();
         assert!(matches!(error, BackendError::Limit { kernel: "linear", what: "workgroup memory in bytes", .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_papers_configuration_trains_on_a_device_opened_with_webgpus_default_limits() {
+    // A batch of lengths as IEMOCAP has them.
+    let settings = Settings::default();
+    let shape = BatchShape { batch: settings.train.batch_size, frames: settings.data.max_frames, words: 50, ragged: true };
+    let data = shape.dataset();
+    for adapter in default_adapters("the paper's configuration") {
+        let [ours, expected] = [Some(wgpu::Limits::default()), None].map(|limits| {
+            let gpu = pollster::block_on(Gpu::open(&adapter, Opening { limits, ..Opening::default() })).unwrap();
+            let mut settings = settings.clone();
+            settings.train.steps = 1;
+            let mut split = None;
+            let mut observe = |event: Event<'_>| {
+                if let Event::Split { parts, .. } = event {
+                    split = Some(parts);
+                }
+            };
+            let finished = pollster::block_on(Training { settings, ..Training::of(&data) }.run_on(&gpu, &mut observe)).unwrap();
+            println!("WebGPU's default limits: loss {}, parts {split:?}, on {}", finished.losses[0], gpu::describe(gpu.info()));
+            finished.losses[0]
+        });
+        assert!(ours.is_finite() && ((ours - expected) / expected).abs() < 1e-5, "{ours} {expected}");
     }
 }
