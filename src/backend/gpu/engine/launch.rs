@@ -18,6 +18,11 @@ impl Gpu {
         self.device.is_software()
     }
 
+    /// How many times over work of so many FLOP may be done in one submission, by a slow device of this kind.
+    pub(in super::super) fn part_of_submission(&self, flop: f64) -> u32 {
+        (SUBMISSION / self.device.seconds(flop, 0.0)) as u32
+    }
+
     /// Keeps the first failure; the next read returns it. What fails in a rehearsal fails again in earnest.
     pub(in super::super) fn fail(&self, error: BackendError) {
         if !self.is_rehearsing() {

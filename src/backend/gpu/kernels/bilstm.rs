@@ -1,5 +1,5 @@
 //! Launches of [`Bilstm`] and its gradients: products by `linear`, the recurrence by its own
-//! shader, cut into dispatches of [`STEPS`] time steps.
+//! shader, cut into dispatches of at most [`STEPS`] time steps.
 
 use super::*;
 use crate::backend::BackendError;
@@ -9,7 +9,7 @@ use crate::base::remedy::Remedy;
 use shader::bilstm::{Args, Backward, Forward, Variant};
 use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
 
-/// Time steps of one dispatch: tens of milliseconds on a slow device, far below any driver's patience.
+/// Most time steps of one dispatch; fewer where they would take longer than a submission is to take.
 const STEPS: u32 = 128;
 const DIRECTIONS: u32 = 2;
 
@@ -18,9 +18,11 @@ fn arguments(rows: &Ragged<Gpu>, hidden: usize) -> Args {
 }
 
 /// The dispatches' ranges of time steps.
-fn stretches(rows: &Ragged<Gpu>) -> impl DoubleEndedIterator<Item = (u32, u32)> {
+fn stretches(gpu: &Gpu, rows: &Ragged<Gpu>, hidden: usize) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
     let longest = rows.longest() as u32;
-    (0..longest.div_ceil(STEPS)).map(move |stretch| (stretch * STEPS, ((stretch + 1) * STEPS).min(longest)))
+    let flop_of_step = (DIRECTIONS as usize * rows.batch() * 2 * hidden * 4 * hidden) as f64;
+    let steps = gpu.part_of_submission(flop_of_step).clamp(1, STEPS);
+    (0..longest.div_ceil(steps)).map(move |stretch| (stretch * steps, ((stretch + 1) * steps).min(longest)))
 }
 
 /// The variant of the recurrence for a hidden size.
@@ -54,7 +56,7 @@ impl Run<Bilstm<Self, Tensor>> for Gpu {
         let kept = LstmKept { gates, cells: self.new_tensor(states), previous: self.new_tensor(states) };
         let hidden_states = self.new_tensor(states);
         let shapes = shapes(of);
-        for (first_step, end_step) in stretches(rows) {
+        for (first_step, end_step) in stretches(self, rows, hidden) {
             let launch = Forward {
                 forward_recurrent: &recurrent,
                 bias: &weights.bias_recurrent,
@@ -86,7 +88,7 @@ impl Differentiate<Bilstm<Self, Tensor>> for Gpu {
         let dgates = self.new_tensor(kept.gates.shape());
         let carry = self.new_tensor([3 * rows.batch(), 2 * hidden]);
         let shapes = shapes(of);
-        for (first_step, end_step) in stretches(rows).rev() {
+        for (first_step, end_step) in stretches(self, rows, hidden).rev() {
             let launch = Backward {
                 recurrent: &weights.recurrent,
                 offsets: &rows.device_offsets,
