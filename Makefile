@@ -1,8 +1,9 @@
 # make test   the whole suite; installs a software Vulkan driver first where no graphics adapter exists
 # make check  formatting, lints, documentation
-# Both say after each part how long it took.
+# make soak   trains for 3,000 steps of changing shapes, on the first adapter and on the reference, and shows the memory held
+# All say after each part how long it took.
 
-.PHONY: test check adapter
+.PHONY: test check adapter soak
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
@@ -26,6 +27,9 @@ adapter:
 	else \
 		echo "no graphics adapter; run: sudo apt-get install mesa-vulkan-drivers libvulkan1"; exit 1; \
 	fi
+
+soak: adapter
+	$(call timed,soak,MCSAN_SOAK_STEPS=3000 cargo test --release --test suite -- soak:: --nocapture --test-threads 1)
 
 check:
 	@# Macros declare modules, which `cargo fmt` does not follow.

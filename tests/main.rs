@@ -26,6 +26,7 @@ mod reference_gradients;
 mod report;
 mod reproducible;
 mod shaders;
+mod soak;
 mod streams;
 mod tiles;
 mod validation;
