@@ -11,6 +11,7 @@
 //! | `choice` | types of a few named values |
 //! | [`remedy`] | what may help against a failure |
 //! | [`setting`] | how a setting is declared |
+//! | `shown`, `columns` | texts of others where people read them; tables in letters of one width |
 //! | [`sizes`] | sizes as they are typed |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
@@ -18,6 +19,8 @@
 //! | [`words`] | word vectors |
 
 pub(crate) mod choice;
+#[cfg(feature = "files")]
+pub(crate) mod columns;
 mod elementary;
 pub(crate) mod hash;
 pub(crate) mod input;
@@ -27,6 +30,7 @@ pub mod philox;
 pub mod real;
 pub mod remedy;
 pub mod setting;
+pub(crate) mod shown;
 pub mod sizes;
 pub mod streams;
 pub mod tiles;

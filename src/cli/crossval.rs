@@ -1,5 +1,6 @@
 //! `mcsan crossval`
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -123,7 +124,7 @@ impl Show<'_> {
             FoldEvent::Run(event) => self.progress.show(&event),
             FoldEvent::End { fold, test } => {
                 self.progress.finish();
-                eprintln!("{}: {}", name(fold), super::tables::headline(test));
+                eprintln!("{}: {}", name(fold), super::tables::accuracies(test));
             }
             FoldEvent::Kept { fold } => self.common.note(Note::DoneBefore(name(fold))),
             FoldEvent::Elsewhere { fold } => self.common.note(Note::TrainedElsewhere(name(fold))),
@@ -138,7 +139,8 @@ pub(crate) fn report(common: &Common, results: Option<&Results>) -> Done {
     if common.json {
         common.print_json(results.document.clone());
     } else {
-        println!("{}", results.markdown().trim_end());
+        let text = if std::io::stdout().is_terminal() { results.terminal() } else { results.markdown() };
+        println!("{}", text.trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{Common, Demo};
 use super::device::{self, AUTO, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, cannot_write, predict, tables};
+use super::{Done, Failure, cannot_write, tables};
 use crate::audio::{decode, mfcc::MfccSettings};
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
@@ -92,7 +92,7 @@ pub(crate) fn run(common: &Common, arguments: &Demo) -> Done {
     }
     println!("\nTest speakers and sentences that training never saw (epoch {} was best):", finished.best.epoch);
     println!("{}\n\n{}", tables::headline(&test.metrics), tables::details(&test.metrics));
-    println!("\"{}\" — spoken in {}. The model says:\n{}\n", clip.text, clip.label, predict::lines(&corpus.classes, &probabilities));
+    println!("\"{}\" — spoken in {}. The model says:\n{}\n", clip.text, clip.label, tables::probabilities(&corpus.classes, &probabilities));
     println!("Done in {seconds:.0} s on {}. The speech is synthetic and made to be learnt: text alone or sound alone", device.name());
     println!("leaves two or three emotions open, only both together decide (assets/demo/README.md).\n");
     println!("What to try next:");

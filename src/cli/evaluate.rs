@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
         document["split"] = json!(arguments.split);
         common.print_json(document);
     } else {
-        println!("{} split   {}\n\n{}", arguments.split, tables::headline(&evaluation.metrics), tables::details(&evaluation.metrics));
+        println!("{} split\n{}\n\n{}", arguments.split, tables::headline(&evaluation.metrics), tables::details(&evaluation.metrics));
     }
     Ok(ExitCode::SUCCESS)
 }

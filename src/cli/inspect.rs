@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
-use super::Done;
 use super::arguments::{Common, Inspect};
+use super::{Done, tables};
+use crate::base::columns;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
 use crate::dataset::{DataStream, Dataset, TokenLists};
 use crate::text::tokenise;
+use crate::train::metrics::shown_classes;
 
 /// Bars of a histogram, and the widest of them in characters.
 const BINS: usize = 10;
@@ -135,7 +137,7 @@ impl Summary {
         }
         if !data.other_labels.is_empty() {
             let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
-            println!("of no chosen class, passed over: {}", labels.join(", "));
+            println!("of no chosen class, passed over: {}", tables::listed(&labels));
         }
         if let Some(comparison) = &self.published {
             print_comparison(comparison);
@@ -144,14 +146,20 @@ impl Summary {
     }
 
     fn print_classes(&self, data: &Dataset) {
-        let width = data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+        let all: Vec<usize> = (0..data.classes.len()).map(|class| self.splits.iter().map(|(_, counts)| counts[class]).sum()).collect();
+        let shown = shown_classes(&all);
+        let names = tables::names(&data.classes, &shown);
+        let width = names.iter().map(|name| columns::width(name)).fold(5, usize::max);
         let line = |name: &str, cell: &dyn Fn(&[usize]) -> usize| {
-            let cells: String = self.splits.iter().map(|(_, counts)| format!("{:>10}", cell(counts))).collect();
-            println!("{name:width$}  {cells}");
+            let cells: String = self.splits.iter().map(|(_, counts)| format!("  {:>10}", cell(counts))).collect();
+            println!("{}{cells}", columns::left(name, width));
         };
-        println!("\n{:width$}  {}", "class", self.splits.iter().map(|(split, _)| format!("{split:>10}")).collect::<String>());
-        for (class, name) in data.classes.iter().enumerate() {
+        println!("\n{:width$}{}", "class", self.splits.iter().map(|(split, _)| format!("  {split:>10}")).collect::<String>());
+        for (&class, name) in shown.iter().zip(&names) {
             line(name, &|counts| counts[class]);
+        }
+        if shown.len() < all.len() {
+            println!("and {} more classes, none of more utterances (--json has all)", all.len() - shown.len());
         }
         line("all", &|counts| counts.iter().sum());
     }

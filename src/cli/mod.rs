@@ -35,13 +35,14 @@ mod tokens;
 mod train;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::base::remedy::{Remedied, Remedy};
+use crate::base::shown::{in_line, in_lines};
 use crate::train::TrainError;
 use arguments::{Command, Options};
 
@@ -70,7 +71,7 @@ pub fn run() -> ExitCode {
     match dispatch(&options) {
         Ok(code) => code,
         Err(Failure(message)) => {
-            eprintln!("mcsan: {message}");
+            eprintln!("mcsan: {}", in_line(&message));
             ExitCode::FAILURE
         }
     }
@@ -115,8 +116,18 @@ fn in_data(path: &Path) -> impl Fn(TrainError) -> Failure {
     }
 }
 
-/// Writes a line to standard output. Nobody reads on where it is closed; any other fault is a failure.
+/// Writes a line that people read to standard output, the orders in texts of others written out.
 fn print_line(line: std::fmt::Arguments<'_>) {
+    write_line(&in_lines(&line.to_string()));
+}
+
+/// Writes a line that programs read, JSON or CSV, to standard output: as it is, but to a terminal as [`print_line`] does.
+fn print_data(line: &str) {
+    write_line(&if io::stdout().is_terminal() { in_lines(line) } else { line.into() });
+}
+
+/// Nobody reads on where standard output is closed; any other fault is a failure.
+fn write_line(line: &str) {
     if let Err(error) = writeln!(io::stdout(), "{line}") {
         let closed = error.kind() == io::ErrorKind::BrokenPipe;
         if !closed {

@@ -7,6 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arguments::Common;
+use super::print_data;
+use crate::base::shown::in_line;
+use crate::train::metrics::json_text;
 
 /// Something that a user did not ask for, or might not expect.
 #[derive(Debug, Clone, Serialize)]
@@ -121,7 +124,7 @@ pub(crate) struct Notes(RefCell<Vec<Note>>);
 impl Common {
     /// Says a note.
     pub(crate) fn note(&self, note: Note) {
-        eprintln!("{note}");
+        eprintln!("{}", in_line(&note.to_string()));
         self.keep_note(note);
     }
 
@@ -141,6 +144,6 @@ impl Common {
             };
             fields.insert("notes".into(), notes.iter().map(told).collect());
         }
-        println!("{document:#}");
+        print_data(&json_text(&document));
     }
 }

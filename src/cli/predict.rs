@@ -11,10 +11,11 @@ use serde_json::{Map, Value, json};
 use super::arguments::{Common, Options};
 use super::device::{self, Device, on_device};
 use super::notes::Note;
-use super::{Done, Failure, cannot_write, remedy};
+use super::{Done, Failure, cannot_write, print_data, remedy, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::backend::Backend;
+use crate::base::shown::{in_line, percent};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::list::{self, Listed};
 use crate::dataset::replace_file;
@@ -137,7 +138,7 @@ fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, devi
                 Ok::<_, Failure>(predictor.on(backend)?.attend(&utterance).await?)
             }))?;
             let best = likeliest(&probabilities);
-            let title = format!("{} ({:.1} %)", classes[best], 100.0 * probabilities[best]);
+            let title = format!("{} ({})", classes[best], percent(probabilities[best]));
             let samples = utterance.samples.as_deref().unwrap_or_default();
             let picture = Picture { attention: &attention, samples, title: &title, heads: arguments.heads };
             draw(&picture, path)?;
@@ -147,7 +148,7 @@ fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, devi
     if common.json {
         common.print_json(json!({ "label": classes[likeliest(&probabilities)], "probabilities": named(classes, &probabilities) }));
     } else {
-        println!("{}", lines(classes, &probabilities));
+        println!("{}", tables::probabilities(classes, &probabilities));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -172,7 +173,7 @@ fn predict_list<B: Backend>(
     let count = lines.len();
     let columns = Columns::of(&lines);
     if !json {
-        println!("{}", csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
+        print_data(&csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
     }
     let mut failed = 0;
     let mut lines = lines.into_iter().peekable();
@@ -191,10 +192,10 @@ fn predict_list<B: Backend>(
                     ("label".to_owned(), json!(label)),
                     ("probabilities".to_owned(), Value::Object(named(classes, &probabilities))),
                 ]);
-                println!("{}", Value::Object(line));
+                print_data(&Value::Object(line).to_string());
             } else {
                 let numbers = probabilities.iter().map(f64::to_string);
-                println!("{}", csv_line(columns.fields(&listed).into_iter().chain([label.clone()]).chain(numbers))?);
+                print_data(&csv_line(columns.fields(&listed).into_iter().chain([label.clone()]).chain(numbers))?);
             }
         }
     }
@@ -229,7 +230,7 @@ fn predict_lines<B: Backend>(
             }
             Err(reason) => {
                 *failed += 1;
-                eprintln!("mcsan: {reason}");
+                eprintln!("mcsan: {}", in_line(&reason));
             }
         }
     }
@@ -286,18 +287,6 @@ fn named(classes: &[String], probabilities: &[f64]) -> Map<String, Value> {
 /// The class of the largest probability, the first one of equals.
 fn likeliest(probabilities: &[f64]) -> usize {
     (1..probabilities.len()).fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
-}
-
-/// The classes from the likeliest to the least likely, with bars.
-pub(crate) fn lines(classes: &[String], probabilities: &[f64]) -> String {
-    let mut order: Vec<usize> = (0..classes.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    let width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let line = |class: usize| {
-        let share = probabilities[class];
-        format!("{:width$} {:5.1} % {}", classes[class], 100.0 * share, "█".repeat((share * 40.0).round() as usize))
-    };
-    order.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl ValueEnum for Heads {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::arguments::{Common, Prepare, vectors};
 use super::device::{self, AUTO, on_device};
 use super::notes::Note;
-use super::{Done, Failure, cannot_write};
+use super::{Done, Failure, cannot_write, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::corpus::{Corpus, LeftOut, split};
 use crate::dataset::{Frames, Spool};
@@ -77,11 +77,11 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         }));
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}: {} utterances, {frames} frames, classes {}", arguments.out.display(), data.len(), data.classes.join(", "));
+    println!("{}: {} utterances, {frames} frames, classes {}", arguments.out.display(), data.len(), tables::listed(&data.classes));
     println!("{tokens} tokens, {:.2} % out of vocabulary {commonest:?}", 100.0 * missing.share());
     if !data.other_labels.is_empty() {
         let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
-        println!("of no chosen class, passed over: {}", labels.join(", "));
+        println!("of no chosen class, passed over: {}", tables::listed(&labels));
     }
     if !data.left_out.is_empty() {
         println!("{} utterances left out ('mcsan inspect' names them)", data.left_out.len());

@@ -8,14 +8,15 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use super::arguments::Common;
 use super::notes::Note;
 use super::{remedy, tables};
-use crate::train::Event;
+use crate::base::shown::{in_line, percent};
+use crate::train::{Event, Metrics};
 
 /// Shows the events of a run.
 pub(crate) struct Progress<'c> {
     common: &'c Common,
     bar: ProgressBar,
     plain: bool,
-    /// WA and UA of the last validation.
+    /// WA and UA of the last validation, shares of one.
     validation: Option<[f64; 2]>,
     /// Utterances a second.
     rate: f64,
@@ -29,6 +30,8 @@ struct Pace {
     before: u64,
     done: u64,
     planned: u64,
+    /// Tenths of the steps that were done when it was said last.
+    said: u64,
 }
 
 impl Pace {
@@ -37,6 +40,12 @@ impl Pace {
         let steps = u32::try_from(self.done.checked_sub(self.before)?).ok().filter(|&steps| steps > 0)?;
         let left = u32::try_from(self.planned.saturating_sub(self.done)).ok()?;
         Some(self.started.elapsed() / steps * left)
+    }
+
+    /// Whether it should be said again: once in each tenth of the steps.
+    fn is_due(&mut self) -> bool {
+        let tenth = 10 * self.done / self.planned.max(1);
+        std::mem::replace(&mut self.said, tenth) < tenth
     }
 }
 
@@ -50,15 +59,15 @@ impl<'c> Progress<'c> {
         match event {
             Event::Start { modules, frames, tokens, epochs, steps, done, train, validation } => {
                 self.say(&tables::modules(modules, *frames, *tokens));
-                self.say(&format!(
-                    "{train} utterances to train on, {validation} to validate; at most {epochs} epochs, {steps} steps{}",
-                    if *done > 0 { format!("; {done} steps are done") } else { String::new() }
-                ));
-                self.pace = Some(Pace { started: Instant::now(), before: *done, done: *done, planned: *steps });
+                self.say(&format!("{train} utterances to train on, {validation} to validate; at most {epochs} epochs, {steps} steps"));
+                if *done > 0 {
+                    self.say(&format!("{done} steps are done"));
+                }
+                self.pace = Some(Pace { started: Instant::now(), before: *done, done: *done, planned: *steps, said: 0 });
                 if !self.plain {
                     self.bar = ProgressBar::new(*steps);
                     self.bar.set_position(*done);
-                    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}");
+                    let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {wide_msg}");
                     self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 }
             }
@@ -70,25 +79,18 @@ impl<'c> Progress<'c> {
                 if let Some(pace) = &mut self.pace {
                     pace.done = step + 1;
                 }
-                let validation = self.validation.map(|[wa, ua]| format!("  validation WA {wa:.1} %  UA {ua:.1} %")).unwrap_or_default();
-                self.bar.set_message(format!("loss {loss:.3}{validation}  {:.0} utterances/s{}", self.rate, self.time_left()));
+                let pace = self.pace();
+                let validation = self.validation.map(|[wa, ua]| format!("  WA {}  UA {}", percent(wa), percent(ua)));
+                self.bar.set_message(format!("loss {loss:.3}{}  {pace}", validation.unwrap_or_default()));
                 self.bar.set_position(step + 1);
             }
             Event::Epoch { epoch, train, validation, best, .. } => {
-                self.validation = validation.map(|metrics| [100.0 * metrics.wa, 100.0 * metrics.ua]);
-                let seen = validation.map(|metrics| {
-                    format!("   validation loss {:.3}  WA {:.1} %  UA {:.1} %", metrics.loss, 100.0 * metrics.wa, 100.0 * metrics.ua)
-                });
-                let mark = if *best && validation.is_some() { "  best so far" } else { "" };
-                self.say(&format!(
-                    "epoch {:3}   loss {:.3}  WA {:.1} %{}{mark}   {:.0} utterances/s{}",
-                    epoch + 1,
-                    train.loss,
-                    100.0 * train.wa,
-                    seen.unwrap_or_default(),
-                    self.rate,
-                    self.time_left()
-                ));
+                self.validation = validation.map(|metrics| [metrics.wa, metrics.ua]);
+                self.say(&epoch_line(epoch + 1, train, *validation, *best));
+                // On a terminal the bar shows it.
+                if self.plain && self.pace.as_mut().is_some_and(Pace::is_due) {
+                    self.say(&self.pace());
+                }
             }
             Event::Split { step, parts, error } => {
                 self.note(Note::Split { step: *step, parts: *parts, error: remedy::line(*error) });
@@ -103,14 +105,14 @@ impl<'c> Progress<'c> {
         }
     }
 
-    /// Where the pace is known, in words that go on a line.
-    fn time_left(&self) -> String {
-        let left = self.pace.as_ref().and_then(Pace::left).filter(|left| !left.is_zero());
-        left.map(|left| format!("   {} left", HumanDuration(left))).unwrap_or_default()
+    /// Utterances a second, and, where that is known, the time that is left.
+    fn pace(&self) -> String {
+        let left = self.pace.as_ref().and_then(Pace::left).filter(|left| left.as_secs() > 0);
+        format!("{:.0} utterances/s{}", self.rate, left.map(|left| format!(", {} left", HumanDuration(left))).unwrap_or_default())
     }
 
     fn note(&self, note: Note) {
-        self.say(&note.to_string());
+        self.say(&in_line(&note.to_string()));
         self.common.keep_note(note);
     }
 
@@ -124,5 +126,35 @@ impl<'c> Progress<'c> {
 
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// An epoch in a line that fits a terminal.
+fn epoch_line(number: u64, train: &Metrics, validation: Option<&Metrics>, best: bool) -> String {
+    let validation = validation.map(|metrics| {
+        let mark = if best { "  best" } else { "" };
+        format!("  validation {:.3}  WA {}  UA {}{mark}", metrics.loss, percent(metrics.wa), percent(metrics.ua))
+    });
+    format!("epoch {number:3}  loss {:.3}  WA {}{}", train.loss, percent(train.wa), validation.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_fits_a_terminal_and_the_pace_is_said_ten_times() {
+        let metrics =
+            |wa, loss| Metrics { utterances: 1000, wa, ua: 0.555, weighted_f1: wa, loss, classes: Vec::new(), confusion: Vec::new() };
+        let line = epoch_line(300, &metrics(1.0, 0.012), Some(&metrics(0.567, 1.234)), true);
+        assert_eq!(line, "epoch 300  loss 0.012  WA 100.0 %  validation 1.234  WA 56.7 %  UA 55.5 %  best");
+        assert!(line.chars().count() <= 80, "{line}");
+        assert_eq!(epoch_line(1, &metrics(0.5, 1.5), None, true), "epoch   1  loss 1.500  WA 50.0 %");
+        let mut pace = Pace { started: Instant::now(), before: 0, done: 0, planned: 300, said: 0 };
+        let said = (1..=300).filter(|&done| {
+            pace.done = done;
+            pace.is_due()
+        });
+        assert_eq!(said.count(), 10);
     }
 }

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use crate::base::columns::{self, TERMINAL, left, right, shorten};
+use crate::base::shown::percent;
 use crate::model::cost::ModuleCost;
 use crate::profile::{Bound, Figures, Line, ProfileReport, SweepReport};
 use crate::train::Metrics;
+use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
 pub(crate) fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
@@ -21,36 +24,120 @@ pub(crate) fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> S
     text + &format!("for an utterance of {frames} frames and {tokens} tokens, the mean")
 }
 
-/// WA, UA and weighted F1 in one line.
-pub(crate) fn headline(metrics: &Metrics) -> String {
-    format!(
-        "WA {:.1} %   UA {:.1} %   weighted F1 {:.1} %   loss {:.3}   ({} utterances)",
-        100.0 * metrics.wa,
-        100.0 * metrics.ua,
-        100.0 * metrics.weighted_f1,
-        metrics.loss,
-        metrics.utterances
-    )
+/// WA, UA and weighted F1.
+pub(crate) fn accuracies(metrics: &Metrics) -> String {
+    format!("WA {}  UA {}  weighted F1 {}", percent(metrics.wa), percent(metrics.ua), percent(metrics.weighted_f1))
 }
 
-/// A line a class, then the confusion matrix: rows are the true classes, columns the predicted ones.
-pub(crate) fn details(metrics: &Metrics) -> String {
-    let width = metrics.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{:width$}  precision  recall      F1  utterances", "class");
-    for class in &metrics.classes {
-        let [precision, recall, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
-        let _ = writeln!(text, "{:width$}    {precision:6.1}  {recall:6.1}  {f1:6.1}  {:10}", class.name, class.support);
-    }
-    let _ = writeln!(text, "\n{:width$}  predicted", "true");
-    let heads: Vec<String> = metrics.classes.iter().map(|class| class.name.chars().take(5).collect()).collect();
-    let _ = writeln!(text, "{:width$}  {}", "", heads.iter().map(|head| format!("{head:>5}")).collect::<Vec<_>>().join(" "));
-    for (class, row) in metrics.classes.iter().zip(&metrics.confusion) {
-        let cells: Vec<String> = row.iter().map(|count| format!("{count:>5}")).collect();
-        let _ = writeln!(text, "{:width$}  {}", class.name, cells.join(" "));
+/// All figures in one line.
+pub(crate) fn headline(metrics: &Metrics) -> String {
+    format!("{}  loss {:.3}  ({} utterances)", accuracies(metrics), metrics.loss, metrics.utterances)
+}
+
+/// Widest name of a class in a table.
+const NAME: usize = 32;
+/// Narrowest name at the head of a column.
+const NARROWEST: usize = 5;
+/// Rows of a table of the largest: of confusions where the matrix is too wide, of the likeliest of many classes.
+const LARGEST: usize = 10;
+
+/// The names of some classes, cut where they are long, and then told apart.
+pub(crate) fn names<N: AsRef<str>>(classes: &[N], shown: &[usize]) -> Vec<String> {
+    let told = columns::told_apart(&classes.iter().map(AsRef::as_ref).collect::<Vec<_>>(), NAME);
+    shown.iter().map(|&class| shorten(&told[class], NAME)).collect()
+}
+
+/// Names between commas, of many the first.
+pub(crate) fn listed<N: AsRef<str>>(names: &[N]) -> String {
+    let mut text = names.iter().take(SHOWN_CLASSES).map(|name| shorten(name.as_ref(), NAME)).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN_CLASSES {
+        let _ = write!(text, " and {} more", names.len() - SHOWN_CLASSES);
     }
     text
+}
+
+/// A line a class, then the confusion matrix, or of many classes the commonest confusions; no line is wider than a terminal.
+pub(crate) fn details(metrics: &Metrics) -> String {
+    let names: Vec<&str> = metrics.classes.iter().map(|class| class.name.as_str()).collect();
+    let supports: Vec<usize> = metrics.classes.iter().map(|class| class.support).collect();
+    let shown = shown_classes(&supports);
+    let told = self::names(&names, &shown);
+    let width = told.iter().map(|name| columns::width(name)).fold(5, usize::max);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}  precision   recall       F1  utterances", left("class", width));
+    for (&class, name) in shown.iter().zip(&told) {
+        let ClassMetrics { precision, recall, f1, support, .. } = &metrics.classes[class];
+        let name = left(name, width);
+        let [precision, recall, f1] = [precision, recall, f1].map(|&share| percent(share));
+        let _ = writeln!(text, "{name}  {precision:>9}  {recall:>7}  {f1:>7}  {support:10}");
+    }
+    if shown.len() < names.len() {
+        let _ = writeln!(text, "and {} more classes, none of more utterances (--json has all)", names.len() - shown.len());
+    }
+    text.push('\n');
+    text + &matrix(&names, &metrics.confusion).unwrap_or_else(|| confused(&names, &metrics.confusion))
+}
+
+/// The confusion matrix, rows the true classes and columns the predicted ones, where it fits a terminal.
+fn matrix(names: &[&str], counts: &[Vec<usize>]) -> Option<String> {
+    let digits = |class: usize| counts.iter().map(|row| row[class]).max().unwrap_or(0).to_string().len();
+    let layout = |most: usize| {
+        let told = columns::told_apart(names, most);
+        let heads: Vec<String> = told.iter().map(|name| shorten(name, most)).collect();
+        let rows: Vec<String> = told.iter().map(|name| shorten(name, NAME)).collect();
+        let width = rows.iter().map(|row| columns::width(row)).fold(5, usize::max);
+        let widths: Vec<usize> = heads.iter().enumerate().map(|(class, head)| columns::width(head).max(digits(class))).collect();
+        (width + widths.iter().map(|width| width + 2).sum::<usize>() <= TERMINAL).then_some((heads, rows, width, widths))
+    };
+    let (heads, rows, width, widths) = (NARROWEST..=NAME).rev().filter(|_| names.len() <= SHOWN_CLASSES).find_map(layout)?;
+    let line = |name: &str, cells: &[String]| {
+        let cells: String = cells.iter().zip(&widths).map(|(cell, &width)| "  ".to_owned() + &right(cell, width)).collect();
+        left(name, width) + &cells + "\n"
+    };
+    let mut text = left("true", width) + "  predicted\n" + &line("", &heads);
+    for (name, row) in rows.iter().zip(counts) {
+        text += &line(name, &row.iter().map(usize::to_string).collect::<Vec<_>>());
+    }
+    Some(text)
+}
+
+/// What was taken for what most often.
+fn confused(names: &[&str], counts: &[Vec<usize>]) -> String {
+    let most = confusions(counts, LARGEST);
+    if most.is_empty() {
+        return "no utterance was taken for one of another class\n".into();
+    }
+    let [truths, predicted] = [0, 1].map(|side| self::names(names, &most.iter().map(|cell| cell[side]).collect::<Vec<_>>()));
+    let width = truths.iter().map(|name| columns::width(name)).fold(4, usize::max);
+    let mut text = format!("most often taken for another\nutterances  {}  predicted\n", left("true", width));
+    for (([.., count], truth), predicted) in most.iter().zip(&truths).zip(&predicted) {
+        let _ = writeln!(text, "{count:10}  {}  {predicted}", left(truth, width));
+    }
+    text
+}
+
+/// Widest bar of a probability.
+const BAR: f64 = 36.0;
+
+/// The classes from the likeliest to the least likely, with bars; of many the likeliest.
+pub(crate) fn probabilities(classes: &[String], probabilities: &[f64]) -> String {
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    if order.len() > SHOWN_CLASSES {
+        order.truncate(LARGEST);
+    }
+    let names = names(classes, &order);
+    let width = names.iter().map(|name| columns::width(name)).max().unwrap_or(0);
+    let line = |(&class, name): (&usize, &String)| {
+        let bar = "█".repeat((probabilities[class] * BAR).round() as usize);
+        format!("{} {:>7} {bar}", left(name, width), percent(probabilities[class]))
+    };
+    let mut lines: Vec<String> = order.iter().zip(&names).map(line).collect();
+    if order.len() < classes.len() {
+        lines.push(format!("and {} less likely classes (--json has all)", classes.len() - order.len()));
+    }
+    lines.join("\n")
 }
 
 /// A profile: a line a kernel, slowest first, then where the rest of a step's time is; with each dispatch where it was kept.
@@ -102,6 +189,13 @@ pub(crate) fn profile(report: &ProfileReport) -> String {
         );
     }
     let _ = write!(text, "roofs, measured here: {:.1} GFLOP/s in float32, {:.1} GB/s", report.peaks.gflops, report.peaks.gbytes_per_s);
+    let any_above = |bound| report.kernels.iter().any(|row| row.figures.above_roof && row.figures.bound == bound);
+    if any_above(Bound::Memory) {
+        text += "\ncached: faster than memory allows, as what it reads is still in a cache";
+    }
+    if any_above(Bound::Compute) {
+        text += "\nabove: faster than the arithmetic roof, which is in float32, and too low where the machine did other work meanwhile";
+    }
     if !report.each.is_empty() {
         let _ = write!(text, "\n\n{:34}  {FIGURES}  sizes", "dispatch");
     }
@@ -150,7 +244,70 @@ fn figures(figures: &Figures) -> String {
         Bound::Compute => "compute",
         Bound::Memory => "memory",
     };
-    let Figures { ms, spread, gflop, gflops, gbytes_per_s, of_peak, .. } = figures;
+    let Figures { ms, spread, gflop, gflops, gbytes_per_s, of_peak, above_roof, .. } = figures;
     let quartiles = format!("{:.3}–{:.3}", spread.q1, spread.q3);
-    format!("{ms:9.3}  {quartiles:>17}  {gflop:9.3}  {gflops:9.1}  {gbytes_per_s:8.2}  {:4.0} % {bound}", 100.0 * of_peak)
+    let share = match (above_roof, figures.bound) {
+        (false, _) => format!("{:.0} %", 100.0 * of_peak),
+        (true, Bound::Memory) => "cached".into(),
+        (true, Bound::Compute) => "above".into(),
+    };
+    format!("{ms:9.3}  {quartiles:>17}  {gflop:9.3}  {gflops:9.1}  {gbytes_per_s:8.2}  {share:>6} {bound}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(names: &[&str], row: impl Fn(usize) -> Vec<usize>) -> Metrics {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let confusion = (0..names.len()).map(row).collect();
+        crate::train::metrics::Tally { confusion, loss: 0.0 }.metrics(&names)
+    }
+
+    fn fits(text: &str) {
+        assert!(text.lines().all(|line| columns::width(line) <= TERMINAL), "{text}");
+    }
+
+    #[test]
+    fn the_papers_seven_classes_have_their_whole_names_at_the_matrix() {
+        let names = ["angry", "excited", "frustrated", "happy", "neutral", "sad", "surprised"];
+        let text = details(&metrics(&names, |class| (0..7).map(|other| if other == class { 1200 } else { other }).collect()));
+        fits(&text);
+        assert!(text.contains("angry  excited  frustrated  happy  neutral   sad  surprised"), "{text}");
+        assert!(text.contains("\nsad             0        1           2      3        4  1200          6\n"), "{text}");
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_cut_with_an_ellipsis_and_told_apart() {
+        let names: Vec<String> =
+            ["angry", "glad", "sad", "calm"].iter().map(|name| "a very particular way of being ".repeat(3) + name).collect();
+        let text = details(&metrics(&names.iter().map(String::as_str).collect::<Vec<_>>(), |_| vec![1, 2, 3, 4]));
+        fits(&text);
+        for number in 1..=4 {
+            assert_eq!(text.matches(&format!("{number}. a very")).count(), 3, "class, row and column {number}:\n{text}");
+        }
+        assert!(text.contains('…'), "{text}");
+    }
+
+    #[test]
+    fn thousands_of_classes_are_a_short_table_and_their_commonest_confusions() {
+        let names: Vec<String> = (0..3000).map(|class| format!("label {class}")).collect();
+        let row =
+            |class: usize| (0..3000).map(|other| usize::from(other == class) + 2 * usize::from(other == class + 1 && class < 4)).collect();
+        let text = details(&metrics(&names.iter().map(String::as_str).collect::<Vec<_>>(), row));
+        fits(&text);
+        assert!(text.lines().count() < 60 && text.contains("and 2970 more classes"), "{text}");
+        assert!(text.contains("         2  label 0  label 1\n"), "{text}");
+        let none = details(&metrics(&names.iter().map(String::as_str).take(31).collect::<Vec<_>>(), |_| vec![0; 31]));
+        assert!(none.contains("no utterance was taken for one of another class"), "{none}");
+    }
+
+    #[test]
+    fn names_in_wide_letters_line_up_and_orders_to_the_terminal_are_written_out() {
+        let text = details(&metrics(&["悲しい", "glad\u{1b}[2J", "x"], |_| vec![1, 2, 30]));
+        fits(&text);
+        assert!(!text.contains('\u{1b}') && text.contains("glad\\u001b[2J"), "{text}");
+        let ends: Vec<usize> = text.lines().skip(1).take(3).map(columns::width).collect();
+        assert!(ends.iter().all(|end| *end == ends[0]), "{text}");
+    }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::arguments::{Tokens, vectors};
-use super::{Done, Failure};
+use super::{Done, Failure, print_data};
 use crate::base::input;
 use crate::text::{self, tokenise};
 
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Tokens) -> Done {
     let tokens: Vec<Vec<String>> = texts.iter().map(|text| tokenise(text)).collect();
     let Some(vectors) = vectors(&arguments.vectors) else {
         for tokens in &tokens {
-            println!("{}", serde_json::to_string(tokens)?);
+            print_data(&serde_json::to_string(tokens)?);
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Tokens) -> Done {
     for tokens in &tokens {
         let mut named = HashSet::new();
         let missing = tokens.iter().map(String::as_str).filter(|&word| lacking.contains(word) && named.insert(word)).collect();
-        println!("{}", serde_json::to_string(&Line { tokens, missing })?);
+        print_data(&serde_json::to_string(&Line { tokens, missing })?);
     }
     Ok(ExitCode::SUCCESS)
 }

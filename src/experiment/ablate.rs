@@ -115,7 +115,7 @@ impl Row {
             Self::N2 => [0.601, 0.551],
             Self::N3 => [0.595, 0.541],
         };
-        figures.map(Cell::Number)
+        figures.map(Cell::Share)
     }
 
     /// The settings of the row.
@@ -194,7 +194,7 @@ pub(crate) fn gather(
 /// WA, UA and weighted F1 of every row, beside the paper's where it has them.
 fn plots(rows: &[(Row, Gathered)]) -> Vec<Intervals> {
     let of_paper = |row: Row, place: usize| match row.paper().get(place) {
-        Some(Cell::Number(figure) | Cell::Spread(MeanDeviation { mean: figure, .. })) => Some(*figure),
+        Some(Cell::Share(figure) | Cell::Spread(MeanDeviation { mean: figure, .. })) => Some(*figure),
         _ => None,
     };
     let plot = |(place, (name, figure)): (usize, page::Figure)| {

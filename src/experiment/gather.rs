@@ -12,9 +12,10 @@ use super::page;
 use super::spec::fold_folder;
 use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, ResultTable, Results};
+use crate::base::columns::{shorten, told_apart};
 use crate::report::{self, Confusion};
 use crate::train::evaluate::Prediction;
-use crate::train::metrics::Tally;
+use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, Tally, shown_classes, taken_for};
 use crate::train::{Evaluation, Metrics};
 
 /// Name of the files, without their endings.
@@ -152,18 +153,9 @@ impl Gathered {
 
         let mut folds = ResultTable::new("Each fold", with(&[("fold", "fold"), ("utterances", "utterances")], &[("loss", "loss")]));
         for (fold, Evaluation { metrics, .. }) in &self.results {
-            let figures = [metrics.wa, metrics.ua, metrics.weighted_f1, metrics.loss].map(Cell::Number);
-            folds.rows.push([Cell::Count(*fold), Cell::Count(metrics.utterances)].into_iter().chain(figures).collect());
-        }
-
-        let mut confusion = ResultTable::new("Confusion matrix of all test predictions (rows: true, columns: predicted)", Vec::new());
-        confusion.columns.push(Column::shown("true", "true"));
-        confusion.columns.extend(self.classes.iter().map(|class| Column::shown(class, class)));
-        confusion.columns.push(Column::shown("recall", "recall"));
-        for (class, counts) in pooled.classes.iter().zip(&pooled.confusion) {
-            let counts = counts.iter().map(|&count| Cell::Count(count));
-            let last = Cell::Number(class.recall);
-            confusion.rows.push([Cell::Text(class.name.clone())].into_iter().chain(counts).chain([last]).collect());
+            let shares = [metrics.wa, metrics.ua, metrics.weighted_f1].map(Cell::Share);
+            let counts = [Cell::Count(*fold), Cell::Count(metrics.utterances)];
+            folds.rows.push(counts.into_iter().chain(shares).chain([Cell::Number(metrics.loss)]).collect());
         }
 
         let [wa, ua, weighted_f1] = self.spreads();
@@ -171,6 +163,39 @@ impl Gathered {
             "corpus": self.corpus, "by": self.by, "seed": self.seed, "folds": self.folds, "done": self.results.len(),
             "wa": wa, "ua": ua, "weighted_f1": weighted_f1, "results": folds.json(), "pooled": pooled,
         });
-        Results { document, tables: vec![("", summary), ("folds", folds), (CONFUSION, confusion)] }
+        Results { document, tables: [("", summary), ("folds", folds)].into_iter().chain(confusions(&pooled)).collect() }
     }
+}
+
+/// Widest name of a class in a table.
+const NAME: usize = 24;
+
+/// The confusion matrix. Of many classes it is in CSV alone, and those of the most utterances are shown with their recall.
+fn confusions(pooled: &Metrics) -> Vec<(&'static str, ResultTable)> {
+    let told = told_apart(&pooled.classes.iter().map(|class| class.name.as_str()).collect::<Vec<_>>(), NAME);
+    let name = |class: usize| Cell::Name(pooled.classes[class].name.clone(), shorten(&told[class], NAME));
+    let count = told.len();
+    let title = |title: String| Some(title).filter(|_| count <= SHOWN_CLASSES);
+    let column = |(key, title): (String, Option<String>)| Column { key, title };
+    let heads = told.iter().zip(&pooled.classes).map(|(told, class)| (class.name.clone(), title(shorten(told, NAME))));
+    let [first, last] = ["true", "recall"].map(|key| (key.to_owned(), title(key.into())));
+    let columns = [first].into_iter().chain(heads).chain([last]).map(column).collect();
+    let mut matrix = ResultTable::new("Confusion matrix of all test predictions (rows: true, columns: predicted)", columns);
+    for (class, row) in pooled.confusion.iter().enumerate() {
+        let counts = row.iter().map(|&count| Cell::Count(count));
+        matrix.rows.push([name(class)].into_iter().chain(counts).chain([Cell::Share(pooled.classes[class].recall)]).collect());
+    }
+    let mut tables = vec![(CONFUSION, matrix)];
+    if count > SHOWN_CLASSES {
+        let columns = [("class", "class"), ("utterances", "utterances"), ("recall", "recall"), ("taken_for", "most often taken for")];
+        let title = format!("The {SHOWN_CLASSES} of {count} classes with the most test utterances");
+        let mut largest = ResultTable::new(title, columns.map(|(key, title)| Column::shown(key, title)).to_vec());
+        for class in shown_classes(&pooled.classes.iter().map(|class| class.support).collect::<Vec<_>>()) {
+            let ClassMetrics { support, recall, .. } = &pooled.classes[class];
+            let other = taken_for(&pooled.confusion[class], class).map_or(Cell::Empty, name);
+            largest.rows.push(vec![name(class), Cell::Count(*support), Cell::Share(*recall), other]);
+        }
+        tables.push(("classes", largest));
+    }
+    tables
 }

@@ -1,7 +1,7 @@
 //! Tables of results: one description, written as Markdown, LaTeX, CSV and JSON.
 //!
-//! Markdown and LaTeX show rounded figures, as the paper does (0.612 ± 0.012); CSV and JSON have all digits, and the columns
-//! that are not shown too. In CSV a mean ± standard deviation takes two columns, `wa` and `wa_deviation`. The LaTeX is a plain
+//! Markdown and LaTeX show rounded figures, and shares in per cent (61.2 ± 1.2 %), as everything does that people read; CSV and JSON
+//! have shares of one with all digits, and the columns that are not shown too. In CSV a mean ± standard deviation takes two columns, `wa` and `wa_deviation`. The LaTeX is a plain
 //! `tabular`, which needs no package.
 
 use std::fmt::Write as _;
@@ -12,7 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::ExperimentError;
 use super::statistics::MeanDeviation;
+use crate::base::columns::{TERMINAL, left, right, width};
+use crate::base::shown::{in_line, percent};
 use crate::dataset::replace_file;
+use crate::train::metrics::json_text;
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,9 +23,14 @@ pub(crate) enum Cell {
     /// Nothing is known.
     Empty,
     Text(String),
+    /// A name of others, as it is, and as it is shown.
+    Name(String, String),
     Count(usize),
     /// A figure, shown with three decimals.
     Number(f64),
+    /// A share of one, shown in per cent.
+    Share(f64),
+    /// Shares of one.
     Spread(MeanDeviation),
     /// Of a test; shown as `< 0.001` below that.
     Probability(f64),
@@ -61,12 +69,12 @@ impl Cell {
     fn shown(&self, plus_minus: &str, less: &str) -> String {
         match self {
             Self::Empty => String::new(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Name(_, text) => text.clone(),
             Self::Count(count) => count.to_string(),
             Self::Number(value) => figure(*value),
-            Self::Spread(MeanDeviation { mean, deviation: None }) => figure(*mean),
+            Self::Share(share) | Self::Spread(MeanDeviation { mean: share, deviation: None }) => percent(*share),
             Self::Spread(MeanDeviation { mean, deviation: Some(deviation) }) => {
-                format!("{}{plus_minus}{}", figure(*mean), figure(*deviation))
+                format!("{:.1}{plus_minus}{}", 100.0 * mean, percent(*deviation))
             }
             Self::Probability(value) if *value < SMALLEST_SHOWN => format!("{less}{SMALLEST_SHOWN}"),
             Self::Probability(value) => figure(*value),
@@ -75,17 +83,17 @@ impl Cell {
 
     fn latex(&self) -> String {
         match self {
-            Self::Text(text) => escape_latex(text),
-            figure => figure.shown(" $\\pm$ ", "$<$ "),
+            Self::Text(text) | Self::Name(_, text) => escape_latex(text),
+            figure => figure.shown(" $\\pm$ ", "$<$ ").replace('%', "\\%"),
         }
     }
 
     fn json(&self) -> Value {
         match self {
             Self::Empty => Value::Null,
-            Self::Text(text) => json!(text),
+            Self::Text(text) | Self::Name(text, _) => json!(text),
             Self::Count(count) => json!(count),
-            Self::Number(value) | Self::Probability(value) => json!(value),
+            Self::Number(value) | Self::Share(value) | Self::Probability(value) => json!(value),
             Self::Spread(spread) => json!(spread),
         }
     }
@@ -111,7 +119,7 @@ impl ResultTable {
 
     /// The shown columns: place, title, and whether words stand in it, which are set left.
     fn visible(&self) -> Vec<(usize, &str, bool)> {
-        let of_words = |place: usize| self.rows.iter().any(|row| matches!(row[place], Cell::Text(_)));
+        let of_words = |place: usize| self.rows.iter().any(|row| matches!(row[place], Cell::Text(_) | Cell::Name(..)));
         let titled = self.columns.iter().enumerate().filter_map(|(place, column)| Some((place, column.title.as_deref()?)));
         titled.map(|(place, title)| (place, title, of_words(place))).collect()
     }
@@ -125,30 +133,58 @@ impl ResultTable {
 
     /// As Markdown, its columns padded so that it reads well in a terminal.
     pub(crate) fn markdown(&self) -> String {
-        let escape = |text: String| text.replace('|', "\\|").replace('\n', " ");
+        let escape = |text: String| in_line(&text).replace('|', "\\|");
         let visible = self.visible();
         let (header, rows) = self.shown();
         let lines: Vec<Vec<String>> = [header].into_iter().chain(rows).map(|line| line.into_iter().map(escape).collect()).collect();
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0).max(3);
-        let rule = |(column, &(.., left)): (usize, &(usize, &str, bool))| match left {
-            true => "-".repeat(width(column)),
-            false => "-".repeat(width(column) - 1) + ":",
+        let widths: Vec<usize> =
+            (0..visible.len()).map(|column| lines.iter().map(|line| width(&line[column])).fold(3, usize::max)).collect();
+        let rule = |(&width, &(.., is_left)): (&usize, &(usize, &str, bool))| match is_left {
+            true => "-".repeat(width),
+            false => "-".repeat(width - 1) + ":",
         };
-        let rule: Vec<String> = visible.iter().enumerate().map(rule).collect();
+        let rule: Vec<String> = widths.iter().zip(&visible).map(rule).collect();
         let padded = |line: &Vec<String>| {
             let cell = |(column, text): (usize, &String)| match visible[column].2 {
-                true => format!("{text:<0$}", width(column)),
-                false => format!("{text:>0$}", width(column)),
+                true => left(text, widths[column]),
+                false => right(text, widths[column]),
             };
             format!("| {} |\n", line.iter().enumerate().map(cell).collect::<Vec<_>>().join(" | "))
         };
-        let mut text = format!("**{}**\n\n{}| {} |\n", self.title, padded(&lines[0]), rule.join(" | "));
+        let mut text = if self.title.is_empty() { String::new() } else { format!("**{}**\n\n", in_line(&self.title)) };
+        text += &format!("{}| {} |\n", padded(&lines[0]), rule.join(" | "));
         lines[1..].iter().for_each(|line| text += &padded(line));
         for note in &self.notes {
             // Writing to a string cannot fail.
             let _ = write!(text, "\n{note}\n");
         }
         text
+    }
+
+    /// The same table in pieces, each as many columns as a terminal has room for behind the first one, which all of them have.
+    fn pieces(&self) -> Vec<Self> {
+        let (header, rows) = self.shown();
+        let of = |column: usize| rows.iter().map(|row| width(&row[column])).fold(width(&header[column]).max(3), usize::max) + 3;
+        let visible: Vec<usize> = self.visible().into_iter().map(|(place, ..)| place).collect();
+        let Some(first) = visible.first() else { return Vec::new() };
+        let mut groups: Vec<Vec<usize>> = vec![vec![*first]];
+        let mut taken = 1 + of(0);
+        for (column, &place) in visible.iter().enumerate().skip(1) {
+            if taken + of(column) > TERMINAL && groups.last().is_some_and(|group| group.len() > 1) {
+                groups.push(vec![*first]);
+                taken = 1 + of(0);
+            }
+            taken += of(column);
+            groups.last_mut().into_iter().for_each(|group| group.push(place));
+        }
+        let count = groups.len();
+        let piece = |(number, group): (usize, Vec<usize>)| Self {
+            title: if number == 0 { self.title.clone() } else { String::new() },
+            columns: group.iter().map(|&place| self.columns[place].clone()).collect(),
+            rows: self.rows.iter().map(|row| group.iter().map(|&place| row[place].clone()).collect()).collect(),
+            notes: if number + 1 == count { self.notes.clone() } else { Vec::new() },
+        };
+        groups.into_iter().enumerate().map(piece).collect()
     }
 
     /// As a LaTeX `table`.
@@ -190,9 +226,10 @@ impl ResultTable {
             for (cell, &spread) in row.iter().zip(&spreads) {
                 record.push(match cell {
                     Cell::Empty => String::new(),
-                    Cell::Text(text) => text.clone(),
+                    Cell::Text(text) | Cell::Name(text, _) => text.clone(),
                     Cell::Count(count) => count.to_string(),
-                    Cell::Number(value) | Cell::Probability(value) | Cell::Spread(MeanDeviation { mean: value, .. }) => value.to_string(),
+                    Cell::Number(value) | Cell::Share(value) | Cell::Probability(value) => value.to_string(),
+                    Cell::Spread(MeanDeviation { mean, .. }) => mean.to_string(),
                 });
                 if spread {
                     let deviation = if let Cell::Spread(spread) = cell { spread.deviation } else { None };
@@ -217,7 +254,7 @@ impl ResultTable {
 /// Text with the characters that LaTeX would take for commands escaped.
 pub(crate) fn escape_latex(text: &str) -> String {
     let mut escaped = String::new();
-    for character in text.chars() {
+    for character in in_line(text).chars() {
         match character {
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', character]),
             '\\' => escaped += "\\textbackslash{}",
@@ -226,7 +263,6 @@ pub(crate) fn escape_latex(text: &str) -> String {
             '<' => escaped += "$<$",
             '>' => escaped += "$>$",
             '±' => escaped += "$\\pm$",
-            '\n' => escaped.push(' '),
             character => escaped.push(character),
         }
     }
@@ -240,9 +276,19 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// All tables.
+    /// The tables of which something is shown.
+    fn shown(&self) -> impl Iterator<Item = &ResultTable> {
+        self.tables.iter().map(|(_, table)| table).filter(|table| !table.visible().is_empty())
+    }
+
+    /// All tables as Markdown.
     pub(crate) fn markdown(&self) -> String {
-        self.tables.iter().map(|(_, table)| table.markdown()).collect::<Vec<_>>().join("\n")
+        self.shown().map(ResultTable::markdown).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The same for a terminal: what is too wide for one stands in pieces, one under the other.
+    pub(crate) fn terminal(&self) -> String {
+        self.shown().flat_map(ResultTable::pieces).map(|piece| piece.markdown()).collect::<Vec<_>>().join("\n")
     }
 
     /// Writes `STEM.json`, `STEM.md` and `STEM.tex` with all of it, and the tables as `STEM.csv`, `STEM-NAME.csv`.
@@ -250,9 +296,9 @@ impl Results {
     /// # Errors
     /// [`ExperimentError::Write`]; each file is whole or as it was.
     pub(crate) fn write(&self, folder: &Path, stem: &str) -> Result<(), ExperimentError> {
-        let latex = self.tables.iter().map(|(_, table)| table.latex()).collect::<Vec<_>>().join("\n");
+        let latex = self.shown().map(ResultTable::latex).collect::<Vec<_>>().join("\n");
         let mut files = vec![
-            (format!("{stem}.json"), format!("{:#}\n", self.document)),
+            (format!("{stem}.json"), json_text(&self.document) + "\n"),
             (format!("{stem}.md"), self.markdown()),
             (format!("{stem}.tex"), latex),
         ];
@@ -280,7 +326,7 @@ mod tests {
         let rows = vec![
             vec![Cell::Text("full".into()), spread(0.6125, Some(0.01234)), Cell::Empty, Cell::Empty],
             vec![Cell::Text("a_b & 5 %, |x|".into()), spread(0.5, None), Cell::Probability(0.0004), Cell::Number(-4.25)],
-            vec![Cell::Text("c".into()), Cell::Number(0.25), Cell::Probability(0.0315), Cell::Count(7)],
+            vec![Cell::Text("c".into()), Cell::Share(0.25), Cell::Probability(0.0315), Cell::Count(7)],
         ];
         ResultTable { title: "Runs of corpus_1".into(), columns, rows, notes: vec!["p < 0.05 counts.".into()] }
     }
@@ -290,15 +336,26 @@ mod tests {
         let expected = "\
 **Runs of corpus_1**
 
-| model            |            WA |  p (WA) |
-| ---------------- | ------------: | ------: |
-| full             | 0.613 ± 0.012 |         |
-| a_b & 5 %, \\|x\\| |         0.500 | < 0.001 |
-| c                |         0.250 |   0.032 |
+| model            |           WA |  p (WA) |
+| ---------------- | -----------: | ------: |
+| full             | 61.2 ± 1.2 % |         |
+| a_b & 5 %, \\|x\\| |       50.0 % | < 0.001 |
+| c                |       25.0 % |   0.032 |
 
 p < 0.05 counts.
 ";
         assert_eq!(table().markdown(), expected);
+    }
+
+    #[test]
+    fn a_table_that_is_wider_than_a_terminal_stands_in_pieces_with_its_first_column() {
+        let columns = (0..12).map(|column| Column::shown("", &format!("title {column}"))).collect();
+        let mut table = ResultTable { title: "Wide".into(), columns, rows: Vec::new(), notes: vec!["Said once.".into()] };
+        table.rows.push((0..12).map(|column| Cell::Text(format!("cell {column}\u{1b}[1m"))).collect());
+        let text = Results { document: json!({}), tables: vec![("", table)] }.terminal();
+        assert!(text.lines().all(|line| width(line) <= TERMINAL) && !text.contains('\u{1b}'), "{text}");
+        assert!((0..12).all(|column| text.contains(&format!("title {column} "))), "{text}");
+        assert_eq!(["Wide", "Said once.", "title 0 "].map(|part| text.matches(part).count()), [1, 1, 4], "{text}");
     }
 
     #[test]
@@ -311,9 +368,9 @@ p < 0.05 counts.
     \\hline
     model & WA & p (WA) \\\\
     \\hline
-    full & 0.613 $\\pm$ 0.012 &  \\\\
-    a\\_b \\& 5 \\%, |x| & 0.500 & $<$ 0.001 \\\\
-    c & 0.250 & 0.032 \\\\
+    full & 61.2 $\\pm$ 1.2 \\% &  \\\\
+    a\\_b \\& 5 \\%, |x| & 50.0 \\% & $<$ 0.001 \\\\
+    c & 25.0 \\% & 0.032 \\\\
     \\hline
   \\end{tabular}
   \\par\\footnotesize p $<$ 0.05 counts.

@@ -14,6 +14,7 @@ use std::path::Path;
 pub use raster::{PictureError, png};
 
 use crate::audio::mfcc::SAMPLE_RATE;
+use crate::base::columns::{shorten, width};
 use crate::dataset::SHORTEST_UTTERANCE;
 use crate::train::CrossAttention;
 use svg::{Anchor, Svg};
@@ -73,7 +74,12 @@ const GAP: f64 = 14.0;
 const CAPTION: f64 = 30.0;
 const AXIS: f64 = 36.0;
 const LABEL: f64 = 12.0;
-/// Longest word that is written out, in characters.
+const TITLE: f64 = 16.0;
+/// Height of the scale's own line.
+const SCALE: f64 = 16.0;
+/// Width of a letter, in its height: all have one width.
+const LETTER: f64 = 0.61;
+/// Longest word that is written out, in columns.
 const LONGEST_WORD: usize = 18;
 
 const INK: &str = "#1d2530";
@@ -105,6 +111,42 @@ struct Map {
     largest: f64,
 }
 
+/// The colours from 0 to the largest weight, between both in figures.
+struct Scale {
+    largest: String,
+}
+
+impl Scale {
+    /// Height of its letters and its colours; width of the colours, and of the 0 before them with its gap.
+    const LETTERS: f64 = 10.0;
+    const COLOURS: f64 = 72.0;
+    const ZERO: f64 = 6.0 + Self::LETTERS * LETTER;
+
+    fn of(map: &Map) -> Self {
+        Self { largest: format!("{:.3}", map.largest) }
+    }
+
+    /// Of the largest weight in figures, with the gap before it.
+    fn label_width(&self) -> f64 {
+        self.largest.len() as f64 * Self::LETTERS * LETTER + 6.0
+    }
+
+    fn width(&self) -> f64 {
+        Self::ZERO + Self::COLOURS + self.label_width()
+    }
+
+    /// Draws it; it ends at `right`.
+    fn draw(&self, svg: &mut Svg, [right, top]: [f64; 2]) {
+        let end = right - self.label_width();
+        svg.text([right, top + 10.0], Self::LETTERS, FAINT, Anchor::End, &self.largest);
+        let width = Self::COLOURS / SHADES as f64;
+        for level in 0..SHADES {
+            svg.cells(&[[end - Self::COLOURS + level as f64 * width, top + 1.0, width, Self::LETTERS]], &colour(level));
+        }
+        svg.text([end - Self::COLOURS - 6.0, top + 10.0], Self::LETTERS, FAINT, Anchor::End, "0");
+    }
+}
+
 impl Picture<'_> {
     /// The picture as a self-contained SVG.
     pub fn svg(&self) -> String {
@@ -113,26 +155,32 @@ impl Picture<'_> {
         let words = self.attention.rows();
         let row = if words <= 40 { 18.0 } else { (720.0 / words as f64).max(9.0) };
         let font = (row - 4.0).clamp(6.0, LABEL);
-        let longest = self.labels().iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-        let left = MARGIN + (longest as f64 * font * 0.61).max(44.0) + 8.0;
+        let longest = self.labels().iter().map(|(label, _)| width(label)).max().unwrap_or(0);
+        let left = MARGIN + (longest as f64 * font * LETTER).max(44.0) + 8.0;
         let panel = if columns == 1 { 820.0 } else { 430.0 };
         let height = words as f64 * row;
         let top = MARGIN + 30.0;
-        let width = left + panel + (columns - 1) as f64 * (left + panel) + MARGIN;
+        let whole = left + panel + (columns - 1) as f64 * (left + panel) + MARGIN;
         let lines = maps.len().div_ceil(columns);
         let first = top + WAVEFORM + GAP;
-        let total = first + lines as f64 * (CAPTION + height + GAP) + AXIS;
+        // Where a caption has no room beside the scale, this stands under it.
+        let has_room = |(caption, map): &(String, Map)| width(caption) as f64 * LABEL * LETTER + Scale::of(map).width() + GAP <= panel;
+        let scale_line = if maps.iter().all(has_room) { 0.0 } else { SCALE };
+        let caption_height = CAPTION + scale_line;
+        let total = first + lines as f64 * (caption_height + height + GAP) + AXIS;
 
-        let mut svg = Svg::new(width, total, PAPER);
-        svg.text([MARGIN, MARGIN + 14.0], 16.0, INK, Anchor::Start, self.title);
+        let mut svg = Svg::new(whole, total, PAPER);
+        let title = shorten(self.title, ((whole - 2.0 * MARGIN) / (TITLE * LETTER)) as usize);
+        svg.text([MARGIN, MARGIN + 14.0], TITLE, INK, Anchor::Start, &title);
         for column in 0..columns {
             self.waveform(&mut svg, [left + column as f64 * (left + panel), top], panel);
         }
         for (place, (caption, map)) in maps.iter().enumerate() {
-            let corner = [left + (place % columns) as f64 * (left + panel), first + (place / columns) as f64 * (CAPTION + height + GAP)];
+            let column = left + (place % columns) as f64 * (left + panel);
+            let corner = [column, first + (place / columns) as f64 * (caption_height + height + GAP)];
             svg.text([corner[0], corner[1] + CAPTION - 8.0], LABEL, INK, Anchor::Start, caption);
-            self.scale(&mut svg, [corner[0] + panel, corner[1] + CAPTION - 18.0], map.largest);
-            let corner = [corner[0], corner[1] + CAPTION];
+            Scale::of(map).draw(&mut svg, [corner[0] + panel, corner[1] + CAPTION + scale_line - 18.0]);
+            let corner = [corner[0], corner[1] + caption_height];
             self.map(&mut svg, corner, [panel, height], map);
             for (word, (label, known)) in self.labels().iter().enumerate() {
                 let at = [corner[0] - 8.0, corner[1] + (word as f64 + 0.5) * row + font * 0.35];
@@ -151,11 +199,7 @@ impl Picture<'_> {
         if words.is_empty() {
             return vec![("(no word)".to_owned(), false)];
         }
-        let short = |word: &String| match word.chars().count() {
-            0..=LONGEST_WORD => word.clone(),
-            _ => word.chars().take(LONGEST_WORD - 1).chain(['…']).collect(),
-        };
-        words.iter().map(short).zip(known.iter().copied()).collect()
+        words.iter().map(|word| shorten(word, LONGEST_WORD)).zip(known.iter().copied()).collect()
     }
 
     /// Every map with its caption; both ways side by side or one under the other.
@@ -217,18 +261,6 @@ impl Picture<'_> {
         for (level, cells) in cells.iter().enumerate() {
             svg.cells(cells, &colour(level));
         }
-    }
-
-    /// The colours from 0 to the largest weight, ending at `right`.
-    fn scale(&self, svg: &mut Svg, [right, top]: [f64; 2], largest: f64) {
-        let label = format!("{largest:.3}");
-        let end = right - label.len() as f64 * 10.0 * 0.61 - 6.0;
-        svg.text([right, top + 10.0], 10.0, FAINT, Anchor::End, &label);
-        let width = 72.0 / SHADES as f64;
-        for level in 0..SHADES {
-            svg.cells(&[[end - 72.0 + level as f64 * width, top + 1.0, width, 10.0]], &colour(level));
-        }
-        svg.text([end - 78.0, top + 10.0], 10.0, FAINT, Anchor::End, "0");
     }
 
     /// The envelope of the samples: the lowest and the highest of each pixel column.
@@ -331,6 +363,33 @@ mod tests {
         let svg = picture.svg();
         assert!(svg.contains("(no word)") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         assert!(png(&svg).unwrap().starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn no_caption_runs_into_its_scale() {
+        for heads in [Heads::Mean, Heads::All] {
+            let svg = Picture { attention: &attention(), samples: &[0.1; 8000], title: &"long ".repeat(99), heads }.svg();
+            let number = |line: &str, name: &str| -> f64 { line.split(name).nth(1).unwrap().split('"').next().unwrap().parse().unwrap() };
+            let texts: Vec<(&str, [f64; 3])> = svg
+                .lines()
+                .filter(|line| line.starts_with("<text"))
+                .map(|line| (line, [number(line, " x=\""), number(line, " y=\""), number(line, "font-size=\"")]))
+                .collect();
+            let letters = |line: &str| line.split('>').nth(1).unwrap().split('<').next().unwrap().chars().count() as f64;
+            let captions = texts.iter().filter(|(line, _)| line.contains(": each"));
+            let mut count = 0;
+            for (caption, [left, base, size]) in captions {
+                count += 1;
+                let right = left + letters(caption) * size * LETTER;
+                let zero = texts.iter().filter(|(line, [x, y, _])| line.ends_with(">0</text>") && x > left && (y - base).abs() < 30.0);
+                let (_, [x, y, _]) = zero.min_by(|a, b| a.1[0].total_cmp(&b.1[0])).unwrap();
+                assert!(right < x - 7.0 || (y - base).abs() >= 12.0, "{heads:?}: {caption}");
+            }
+            assert_eq!(count, if heads == Heads::Mean { 2 } else { 4 });
+            let (title, [left, _, size]) = texts[0];
+            let width = number(&svg, "width=\"");
+            assert!(title.contains('…') && left + letters(title) * size * LETTER <= width, "{title}");
+        }
     }
 
     #[test]

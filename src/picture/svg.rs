@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::base::shown::is_order;
+
 /// Which end of a text stands at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
@@ -85,7 +87,8 @@ impl Svg {
     }
 }
 
-/// Text as it may stand in XML, in content and in attributes within double quotes; what XML cannot hold becomes U+FFFD.
+/// Text as it may stand in XML, in content and in attributes within double quotes; what XML cannot hold, and what would turn the
+/// direction of what follows, becomes U+FFFD.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -96,7 +99,7 @@ pub(crate) fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\n' | '\t' => escaped.push(character),
             '\u{FFFE}' | '\u{FFFF}' => escaped.push('\u{FFFD}'),
-            character if character.is_control() => escaped.push('\u{FFFD}'),
+            character if is_order(character) => escaped.push('\u{FFFD}'),
             character => escaped.push(character),
         }
     }
@@ -109,6 +112,6 @@ mod tests {
 
     #[test]
     fn no_word_breaks_the_markup() {
-        assert_eq!(escape("a<b>&\"c\"\u{0}\u{7}é"), "a&lt;b&gt;&amp;&quot;c&quot;\u{FFFD}\u{FFFD}é");
+        assert_eq!(escape("a<b>&\"c\"\u{0}\u{7}é\u{202e}"), "a&lt;b&gt;&amp;&quot;c&quot;\u{FFFD}\u{FFFD}é\u{FFFD}");
     }
 }

@@ -57,8 +57,14 @@ pub(crate) struct Figures {
     pub gbytes_per_s: f64,
     /// Share of what the roofline allows.
     pub of_peak: f64,
+    /// Whether that is more than all of it, so that the roof is none for this work.
+    #[serde(default)]
+    pub above_roof: bool,
     pub bound: Bound,
 }
+
+/// A share of a roof that rounding and the clock do not explain.
+const ABOVE: f64 = 1.005;
 
 impl Figures {
     /// `times` in nanoseconds, one a step; `floors` are the sums of [`Peaks::floors`].
@@ -75,6 +81,7 @@ impl Figures {
             gflops: over(flop),
             gbytes_per_s: over(bytes),
             of_peak: over(floor),
+            above_roof: over(floor) > ABOVE,
             bound: if arithmetic > traffic { Bound::Compute } else { Bound::Memory },
         }
     }

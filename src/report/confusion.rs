@@ -1,11 +1,15 @@
 //! A confusion matrix as a heat map: a row a true class, a column a predicted one, the count in the cell, and as its colour
 //! the share of the row, so that rare classes are seen as well as frequent ones.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::drawing::{Drawing, LETTERS, coordinate, escape, shorten, text_width};
+use super::page::{Table, grouped};
+use crate::base::shown::percent;
 use crate::picture::svg::Anchor;
+use crate::train::metrics::{confusions, taken_for};
 
 /// Steps of colour from none of a row to all of it, classes `h0` to `h20` of the style sheet; `i0` to `i20` are the colours
 /// of letters on them.
@@ -13,14 +17,31 @@ pub(crate) const LEVELS: usize = 20;
 
 /// Widest label.
 const LABEL: f64 = 130.0;
+/// Most letters of a name in a sentence.
+const NAME: usize = 60;
+/// Rows of the table that stands for a matrix.
+const CONFUSIONS: usize = 20;
 const CELL_HEIGHT: f64 = 34.0;
 /// Angle of the columns' labels, in degrees; its cosine and sine.
 const ANGLE: f64 = 40.0;
 const SLOPE: (f64, f64) = (0.766, 0.643);
 
+/// What was taken for what most often, where there are too many classes for a matrix.
+pub(crate) fn table(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Table {
+    let supports: Vec<usize> = counts.iter().map(|row| row.iter().sum()).collect();
+    let row = |[truth, predicted, count]: [usize; 3]| {
+        let of = percent(share(count, supports[truth]));
+        vec![classes[truth].clone(), classes[predicted].clone(), grouped(count), of]
+    };
+    let rows = confusions(counts, CONFUSIONS).into_iter().map(row).collect();
+    let caption = format!("{title}: of {} classes, what was most often taken for what.", grouped(classes.len()));
+    Table::new(&caption, &["true", "predicted", "utterances", "of the true class"], rows)
+}
+
 /// Draws `counts[true class][predicted class]`.
 pub(crate) fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Drawing {
     let labels = labels(classes);
+    let classes: Vec<Cow<'_, str>> = classes.iter().map(|class| name(class)).collect();
     let widest = labels.iter().map(|label| text_width(label)).fold(0.0, f64::max);
     let largest = counts.iter().flatten().max().copied().unwrap_or(0);
     let cell = (text_width(&largest.to_string()) + 12.0).max(38.0);
@@ -32,7 +53,7 @@ pub(crate) fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Dr
     let legend = text_width("share of the true class: 0 %") + 130.0 + text_width("100 %");
     let width = (left + side + (widest * SLOPE.0 + LETTERS * SLOPE.1 - cell / 2.0).max(4.0)).max(legend);
     let mut drawing = Drawing::new(width.ceil(), bottom + 36.0, title);
-    drawing.description = describe(classes, counts);
+    drawing.description = describe(&classes, counts);
 
     drawing.text("axis", Anchor::Start, (0.0, LETTERS), "predicted class →");
     drawing.text("axis", Anchor::Start, (0.0, top - 8.0), "true class ↓");
@@ -50,7 +71,7 @@ pub(crate) fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Dr
             let frame = if truth == predicted { " right" } else { "" };
             let mut markup = String::new();
             let [rx, ry, width, height] = [x + 1.0, y + 1.0, cell - 2.0, CELL_HEIGHT - 2.0].map(coordinate);
-            let tip = format!("true {}, predicted {}: {count} of {support} ({:.1} %)", classes[truth], classes[predicted], 100.0 * share);
+            let tip = format!("true {}, predicted {}: {count} of {support} ({})", classes[truth], classes[predicted], percent(share));
             let _ = write!(
                 markup,
                 r#"<rect class="h{level}{frame}" x="{rx}" y="{ry}" width="{width}" height="{height}" rx="2"><title>{}</title></rect>"#,
@@ -63,6 +84,12 @@ pub(crate) fn draw(title: &str, classes: &[String], counts: &[Vec<usize>]) -> Dr
     }
     ramp(&mut drawing, bottom + 14.0);
     drawing
+}
+
+/// A name for a sentence, of which a drawing has many.
+fn name(class: &str) -> Cow<'_, str> {
+    let cut = class.char_indices().nth(NAME);
+    cut.map_or(class.into(), |(end, _)| (class[..end].to_owned() + "…").into())
 }
 
 /// Names that fit, with their numbers where they would look alike.
@@ -97,14 +124,13 @@ fn level(count: usize, support: usize) -> usize {
 }
 
 /// Each class in a sentence.
-fn describe(classes: &[String], counts: &[Vec<usize>]) -> String {
+fn describe(classes: &[Cow<'_, str>], counts: &[Vec<usize>]) -> String {
     let mut text = "Rows are true classes, columns predicted ones.".to_owned();
     for (truth, (class, row)) in classes.iter().zip(counts).enumerate() {
         let support: usize = row.iter().sum();
         let right = row.get(truth).copied().unwrap_or(0);
-        let _ = write!(text, " {class}: {right} of {support} right ({:.1} %)", 100.0 * share(right, support));
-        let other = (0..row.len()).filter(|&other| other != truth && row[other] > 0).max_by_key(|&other| (row[other], usize::MAX - other));
-        match other {
+        let _ = write!(text, " {class}: {right} of {support} right ({})", percent(share(right, support)));
+        match taken_for(row, truth) {
             Some(other) => {
                 let _ = write!(text, ", most often taken for {} ({}).", classes[other], row[other]);
             }
@@ -152,7 +178,7 @@ mod tests {
     #[test]
     fn the_description_says_what_each_class_is_taken_for() {
         let (classes, counts) = matrix();
-        let text = describe(&classes, &counts);
+        let text = describe(&classes.iter().map(|class| name(class)).collect::<Vec<_>>(), &counts);
         assert!(text.contains("calm: 3 of 4 right (75.0 %), most often taken for <i>glad (1)."), "{text}");
         assert!(text.contains("sad: 0 of 0 right (0.0 %)."), "{text}");
     }

@@ -1,7 +1,6 @@
 //! The report of a cross-validation or an ablation: a pure function from plain data to a page.
 
 use super::ReportError;
-use super::confusion;
 use super::curves::Plot;
 use super::intervals::Intervals;
 use super::page::{Page, Table};
@@ -53,8 +52,7 @@ pub fn experiment(of: &Experiment<'_>) -> Result<String, ReportError> {
     }
     if !of.confusions.is_empty() {
         page.section("Confusions");
-        let drawn = |(title, classes, counts): &Confusion| (confusion::draw(title, classes, counts), String::new());
-        page.figures(&of.confusions.iter().map(drawn).collect::<Vec<_>>());
+        page.confusions(of.confusions, "");
     }
     if let Some((test, data, max_frames)) = of.tested {
         let tested = Tested::new(test, Some(data))?;
@@ -90,7 +88,7 @@ mod tests {
             ..Experiment::default()
         })
         .unwrap();
-        for text in ["<h1>Ablation</h1>", "60.00 ± 2.00", "60.0 ± 2.0", "All folds", "train.lr", "no_&lt;b&gt;", "published"] {
+        for text in ["<h1>Ablation</h1>", "60.0 ± 2.0 %", "60.0 ± 2.0<", "All folds", "train.lr", "no_&lt;b&gt;", "published"] {
             assert!(html.contains(text), "{text}");
         }
         let empty = experiment(&Experiment { title: "Nothing", ..Experiment::default() }).unwrap();

@@ -3,6 +3,7 @@
 
 use super::drawing::{Drawing, LETTERS, WIDTH, shorten, text_width};
 use super::scale::{Scale, Unit};
+use crate::base::shown::percent;
 use crate::picture::svg::Anchor;
 
 /// A row.
@@ -44,6 +45,8 @@ pub struct Intervals {
 }
 
 const ROW: f64 = 26.0;
+/// Height of a line of the legend.
+const LEGEND: f64 = 19.0;
 const LABEL: f64 = 140.0;
 const NOTE: f64 = 110.0;
 
@@ -52,8 +55,8 @@ const NOTE: f64 = 110.0;
 /// `rows`: label, mean, standard deviation (not a number where there is none), published figure; shares of one.
 pub fn intervals(title: &str, axis: &str, rows: &[(String, f64, f64, Option<f64>)]) -> Intervals {
     let figures = |mean: f64, deviation: f64| match deviation.is_finite() {
-        true => format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * deviation),
-        false => format!("{:.2}", 100.0 * mean),
+        true => format!("{:.1} ± {}", 100.0 * mean, percent(deviation)),
+        false => percent(mean),
     };
     let row = |(label, mean, deviation, reference): &(String, f64, f64, Option<f64>)| Interval {
         label: label.clone(),
@@ -81,8 +84,9 @@ impl Intervals {
         let widest = |texts: &mut dyn Iterator<Item = &str>| texts.map(text_width).fold(0.0, f64::max);
         let left = widest(&mut self.rows.iter().map(|row| row.label.as_str())).min(LABEL) + 12.0;
         let right = WIDTH - widest(&mut self.rows.iter().map(|row| row.note.as_str())).min(NOTE) - 18.0;
-        let has_reference = self.rows.iter().any(|row| row.reference.is_some());
-        let top = LETTERS + 10.0;
+        let legend = self.legend();
+        let lines = legend.last().map_or(1, |(_, _, (_, line))| line + 1);
+        let top = LEGEND * lines as f64 + 4.0;
         let bottom = top + ROW * self.rows.len().max(1) as f64;
         let mut drawing = Drawing::new(WIDTH, bottom + 42.0, &self.title);
         drawing.description = self.describe();
@@ -102,7 +106,11 @@ impl Intervals {
         }
         drawing.line("rule", (left, bottom), (right, bottom));
         drawing.text("axis", Anchor::End, (right, bottom + 36.0), &self.axis);
-        self.legend(&mut drawing, has_reference);
+        for (mark, text, (at, line)) in legend {
+            let base = LETTERS + LEGEND * line as f64;
+            mark.draw(&mut drawing, (at, base - 4.0));
+            drawing.text("", Anchor::Start, (at + mark.width(), base), text);
+        }
         if self.rows.is_empty() {
             drawing.text("tick", Anchor::Middle, (WIDTH / 2.0, top + ROW / 2.0 + 4.0), "no values");
         }
@@ -130,21 +138,26 @@ impl Intervals {
         drawing
     }
 
-    fn legend(&self, drawing: &mut Drawing, has_reference: bool) {
-        let middle = LETTERS - 4.0;
-        drawing.line("bar c0", (0.0, middle), (20.0, middle));
-        drawing.circle("dot c0", (10.0, middle), 4.0);
-        drawing.text("", Anchor::Start, (26.0, LETTERS), &self.value);
-        let mut at = 26.0 + text_width(&self.value) + 22.0;
-        if self.rows.iter().any(|row| !row.points.is_empty()) {
-            drawing.circle("point c0", (at, middle), 3.5);
-            drawing.text("", Anchor::Start, (at + 10.0, LETTERS), "single results");
-            at += 10.0 + text_width("single results") + 22.0;
+    /// What the marks are, each with its place from the left and its line.
+    fn legend(&self) -> Vec<(Mark, &str, (f64, usize))> {
+        let has_points = self.rows.iter().any(|row| !row.points.is_empty());
+        let has_reference = self.rows.iter().any(|row| row.reference.is_some());
+        let entries = [
+            (Mark::Value, self.value.as_str(), true),
+            (Mark::Point, "single results", has_points),
+            (Mark::Reference, &self.reference, has_reference),
+        ];
+        let (mut at, mut line) = (0.0, 0);
+        let mut placed = Vec::new();
+        for (mark, text, _) in entries.into_iter().filter(|&(.., has)| has) {
+            let width = mark.width() + text_width(text);
+            if at > 0.0 && at + width > WIDTH {
+                (at, line) = (0.0, line + 1);
+            }
+            placed.push((mark, text, (at, line)));
+            at += width + 16.0;
         }
-        if has_reference {
-            diamond(drawing, (at, middle));
-            drawing.text("", Anchor::Start, (at + 10.0, LETTERS), &self.reference);
-        }
+        placed
     }
 
     fn describe(&self) -> String {
@@ -164,6 +177,35 @@ impl Intervals {
     }
 }
 
+/// What is drawn in a row, and in the legend before its meaning.
+#[derive(Clone, Copy)]
+enum Mark {
+    Value,
+    Point,
+    Reference,
+}
+
+impl Mark {
+    /// With the gap behind it.
+    fn width(self) -> f64 {
+        match self {
+            Self::Value => 26.0,
+            Self::Point | Self::Reference => 16.0,
+        }
+    }
+
+    fn draw(self, drawing: &mut Drawing, (x, y): (f64, f64)) {
+        match self {
+            Self::Value => {
+                drawing.line("bar c0", (x, y), (x + 20.0, y));
+                drawing.circle("dot c0", (x + 10.0, y), 4.0);
+            }
+            Self::Point => drawing.circle("point c0", (x + 6.0, y), 3.5),
+            Self::Reference => diamond(drawing, (x + 6.0, y)),
+        }
+    }
+}
+
 fn diamond(drawing: &mut Drawing, (x, y): (f64, f64)) {
     let point = |dx: f64, dy: f64| format!("{} {}", super::drawing::coordinate(x + dx), super::drawing::coordinate(y + dy));
     let path = format!("M{}L{}L{}L{}Z", point(0.0, -5.5), point(5.5, 0.0), point(0.0, 5.5), point(-5.5, 0.0));
@@ -180,7 +222,7 @@ mod tests {
         let plot = Intervals { ends: Some((0.0, 1.0)), ..plot };
         let svg = plot.draw().svg("f");
         let left = text_width("no_self") + 12.0;
-        let right = WIDTH - text_width("50.00 ± 25.00") - 18.0;
+        let right = WIDTH - text_width("50.0 ± 25.0 %") - 18.0;
         let at = |share: f64| super::super::drawing::coordinate(left + share * (right - left));
         let y = super::super::drawing::coordinate(23.0 + 13.0);
         assert!(svg.contains(&format!(r#"<line class="bar c0" x1="{}" y1="{y}" x2="{}" y2="{y}"/>"#, at(0.25), at(0.75))), "{svg}");
@@ -188,6 +230,16 @@ mod tests {
         let numbers = svg.split("</desc>").nth(1).unwrap();
         assert!(!numbers.contains(r#"="NaN""#), "{svg}");
         assert!(svg.contains("full: 50.0 %, from 25.0 % to 75.0 %, published 60.0 %."), "{svg}");
+    }
+
+    #[test]
+    fn a_legend_that_is_too_long_for_a_line_goes_on_in_the_next() {
+        let row = Interval { value: 0.5, points: vec![0.4], reference: Some(0.6), ..Interval::default() };
+        let reference = "paper, IEMOCAP".into();
+        let plot = Intervals { value: "mean ± standard deviation".into(), reference, rows: vec![row], ..Intervals::default() };
+        let legend = plot.legend();
+        assert!(legend.iter().all(|(mark, text, (at, _))| at + mark.width() + text_width(text) <= WIDTH));
+        assert_eq!(legend.iter().map(|(_, _, (_, line))| *line).collect::<Vec<_>>(), [0, 0, 1]);
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! Every text that goes in is escaped here. A policy in the page's head forbids scripts and any request, so that even a
 //! text that got through would do nothing.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::drawing::{Drawing, escape};
-use super::palette;
+use super::drawing::{Drawing, escape, text_width};
+use super::{Confusion, confusion, palette};
+use crate::train::metrics::SHOWN_CLASSES;
 
 /// Rows of text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,11 +26,6 @@ impl Table {
     pub fn new(caption: &str, header: &[&str], rows: Vec<Vec<String>>) -> Self {
         Self { caption: caption.into(), header: header.iter().map(|&name| name.into()).collect(), rows }
     }
-}
-
-/// A share in per cent.
-pub(super) fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.2} %", 100.0 * share) } else { "—".into() }
 }
 
 /// A figure.
@@ -53,12 +50,18 @@ pub(crate) struct Page {
 
 /// Cells with more letters get a wide column.
 const LONG: usize = 28;
+/// Widest texts that a phone shows side by side, as [`text_width`] has them.
+const SIDE_BY_SIDE: f64 = 320.0;
+/// Most letters of a cell or a heading, and of what it shows where it is pointed at.
+const LONGEST: usize = 300;
+const WHOLE: usize = 2000;
 
 impl Page {
     /// A page with a heading and a line under it.
     pub(crate) fn new(title: &str, line: &str) -> Self {
-        let body = format!("<header><h1>{}</h1><p class=\"faint\">{}</p></header>\n<main>\n", escape(title), escape(line));
-        Self { title: title.into(), body, figures: 0 }
+        let (title, line) = (brief(title), brief(line));
+        let body = format!("<header><h1>{}</h1><p class=\"faint\">{}</p></header>\n<main>\n", escape(&title), escape(&line));
+        Self { title: title.into_owned(), body, figures: 0 }
     }
 
     /// Begins a section.
@@ -92,6 +95,18 @@ impl Page {
             let _ = writeln!(self.body, "<figure{class}><figcaption><b>{}{remark}</figcaption>{svg}</figure>", escape(&drawing.title));
         }
         self.body.push_str("</div>\n");
+    }
+
+    /// Confusion matrices, side by side where there is room; of many classes the commonest confusions, as a table.
+    pub(crate) fn confusions(&mut self, confusions: &[Confusion], remark: &str) {
+        let (few, many): (Vec<_>, Vec<_>) = confusions.iter().partition(|(_, classes, _)| classes.len() <= SHOWN_CLASSES);
+        let drawn = |(title, classes, counts): &Confusion| (confusion::draw(title, classes, counts), remark.to_owned());
+        if !few.is_empty() {
+            self.figures(&few.into_iter().map(drawn).collect::<Vec<_>>());
+        }
+        for (title, classes, counts) in many {
+            self.table(&confusion::table(title, classes, counts));
+        }
     }
 
     /// A table that is scrolled where it is wider than the page.
@@ -160,31 +175,54 @@ fn markup(table: &Table, marked: &[usize]) -> String {
             () => "",
         })
         .collect();
-    let mut text = "<table><thead><tr>".to_owned();
+    // On a phone the cells of a row stand one under the other, each behind its heading.
+    let words = |place: usize| table.header[place].split_whitespace();
+    let widest = |place: usize| column(place).chain(words(place)).map(text_width).fold(0.0, f64::max);
+    let width: f64 = (0..table.header.len()).map(widest).sum();
+    let is_stacked = width > SIDE_BY_SIDE || classes.iter().any(|class| class.contains("long"));
+    let mut text = format!("<table{}><thead><tr>", if is_stacked { " class=\"stacked\"" } else { "" });
     for (name, class) in table.header.iter().zip(&classes) {
         let class = class.replace("long", "");
-        let _ = write!(text, "<th scope=\"col\"{class}>{}</th>", escape(name));
+        let _ = write!(text, "<th scope=\"col\"{class}{}>{}</th>", whole(name), escape(&brief(name)));
     }
     text.push_str("</tr></thead>\n<tbody>\n");
     for (place, row) in table.rows.iter().enumerate() {
         text.push_str(if marked.contains(&place) { "<tr class=\"marked\">" } else { "<tr>" });
-        for (cell, class) in row.iter().zip(&classes) {
+        for ((cell, class), heading) in row.iter().zip(&classes).zip(&table.header) {
             // A transcript may run from right to left.
             let direction = if cell.is_ascii() { "" } else { " dir=\"auto\"" };
-            let _ = write!(text, "<td{class}{direction}>{}</td>", escape(cell));
+            let heading = if is_stacked { format!(" data-heading=\"{}\"", escape(&brief(heading))) } else { String::new() };
+            let _ = write!(text, "<td{class}{direction}{}{heading}>{}</td>", whole(cell), escape(&brief(cell)));
         }
         text.push_str("</tr>\n");
     }
     text.push_str("</tbody></table>");
-    let name = if table.caption.is_empty() { table.header.join(", ") } else { table.caption.clone() };
+    let name = if table.caption.is_empty() { brief(&table.header.join(", ")).into_owned() } else { table.caption.clone() };
     // A caption inside the table would be scrolled away with it.
     let caption = if table.caption.is_empty() { String::new() } else { format!("<p class=\"caption\">{}</p>", escape(&table.caption)) };
     caption + &scrolled(&name, &text) + "\n"
 }
 
+/// A text that is not too long for a page, cut with … where it is.
+pub(super) fn brief(text: &str) -> Cow<'_, str> {
+    cut(text, LONGEST)
+}
+
+/// What shows the whole of a text that was cut, or most of it.
+fn whole(text: &str) -> String {
+    if matches!(brief(text), Cow::Borrowed(_)) { String::new() } else { format!(" title=\"{}\"", escape(&cut(text, WHOLE))) }
+}
+
+fn cut(text: &str, letters: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(letters) {
+        None => text.into(),
+        Some(_) => text.chars().take(letters - 1).chain(['…']).collect::<String>().into(),
+    }
+}
+
 /// Whether a cell holds a figure, perhaps with a unit or a spread, or nothing.
 fn is_number(cell: &str) -> bool {
-    let number = |part: &str| matches!(part, "%" | "±" | "s" | "–" | "—") || part.replace('−', "-").parse::<f64>().is_ok();
+    let number = |part: &str| matches!(part, "%" | "±" | "<" | "s" | "–" | "—") || part.replace('−', "-").parse::<f64>().is_ok();
     cell.split_whitespace().all(number)
 }
 
@@ -231,6 +269,13 @@ mod tests {
             "{html}"
         );
         assert!(html.contains(r#"<tr class="marked"><td>2</td>"#), "{html}");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_shown_where_it_is_pointed_at() {
+        let html = markup(&Table::new("", &["name"], vec![vec!["<".repeat(1_000_000)], vec!["sad".into()]]), &[]);
+        assert!(html.len() < 20_000 && html.contains("…</td>") && html.contains(" title=\"&lt;"), "{} bytes", html.len());
+        assert!(html.contains(">sad</td>"));
     }
 
     #[test]

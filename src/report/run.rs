@@ -5,14 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use super::ReportError;
 use super::curves::{Axis, Plot, Series, Weight};
 use super::length::wilson;
-use super::page::{Page, Table, grouped, percent, plain};
+use super::page::{Page, Table, grouped, plain};
 use super::read::{Epoch, Run, Scores};
 use super::scale::Unit;
 use super::tested::Tested;
+use crate::base::shown::percent;
 use crate::base::streams::TEXT;
 use crate::config::{Config, keys};
 use crate::corpus::Split;
 use crate::dataset::{DataStream, Dataset};
+use crate::train::metrics::shown_classes;
 use crate::train::run::files;
 
 /// The page of a run.
@@ -95,6 +97,9 @@ fn figures(page: &mut Page, heading: &str, scores: &Scores) {
     ]);
 }
 
+/// Most epochs in figures.
+const EPOCHS: usize = 500;
+
 /// Curves over epochs, and the same figures as a table.
 fn training(page: &mut Page, run: &Run) {
     page.section("Training");
@@ -131,7 +136,13 @@ fn training(page: &mut Page, run: &Run) {
         ]
     };
     let header = ["epoch", "train loss", "train WA", "train UA", "validation loss", "validation WA", "validation UA", "validation F1"];
-    page.folded_table("Every epoch in figures", &Table::new("", &header, run.epochs.iter().map(row).collect()));
+    // Of a very long run as many as a table may have; the first, the best and the last are among them.
+    let every = run.epochs.len().div_ceil(EPOCHS).max(1) as u64;
+    let last = run.epochs.keys().next_back();
+    let is_shown = |number: &u64| number.is_multiple_of(every) || run.best_epoch == Some(number + 1) || Some(number) == last;
+    let rows = run.epochs.iter().filter(|(number, _)| is_shown(number)).map(row).collect();
+    let summary = if every == 1 { "Every epoch in figures".into() } else { format!("One epoch in {every} in figures") };
+    page.folded_table(&summary, &Table::new("", &header, rows));
 }
 
 /// When steps and epochs were, in epochs.
@@ -282,7 +293,13 @@ fn counts(data: &Dataset) -> Table {
     let line = |name: &str, count: &dyn Fn(&[usize]) -> usize| {
         [name.to_owned()].into_iter().chain(columns.iter().map(|(_, counts)| grouped(count(counts)))).collect::<Vec<_>>()
     };
-    let mut rows: Vec<Vec<String>> = data.classes.iter().enumerate().map(|(class, name)| line(name, &|counts| counts[class])).collect();
+    let all: Vec<usize> = (0..data.classes.len()).map(|class| columns.iter().map(|(_, counts)| counts[class]).sum()).collect();
+    let shown = shown_classes(&all);
+    let mut rows: Vec<Vec<String>> = shown.iter().map(|&class| line(&data.classes[class], &|counts| counts[class])).collect();
+    if shown.len() < all.len() {
+        let others = |counts: &[usize]| counts.iter().sum::<usize>() - shown.iter().map(|&class| counts[class]).sum::<usize>();
+        rows.push(line(&format!("{} other classes", grouped(all.len() - shown.len())), &others));
+    }
     rows.push(line("all", &|counts| counts.iter().sum()));
     Table::new("Utterances", &header, rows)
 }

@@ -2,17 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::ReportError;
 use super::drawing::Drawing;
 use super::intervals::{Interval, Intervals};
 use super::length::{Bin, bins, wilson};
-use super::page::{Page, Table, grouped, percent};
+use super::page::{Page, Table, grouped};
 use super::read::{Prediction, Test};
 use super::scale::Unit;
-use super::{ReportError, confusion};
 use crate::audio::mfcc::SAMPLE_RATE;
+use crate::base::shown::percent;
 use crate::base::streams::AUDIO;
 use crate::dataset::{DataStream, Dataset};
-use crate::train::metrics::ClassMetrics;
+use crate::train::metrics::{ClassMetrics, shown_classes};
 
 /// Mistakes that are shown.
 const MISTAKES: usize = 20;
@@ -35,25 +36,28 @@ impl<'t> Tested<'t> {
     pub(crate) fn classes(&self, page: &mut Page) {
         let test = self.test;
         page.section("Classes");
-        let row = |class: &ClassMetrics| {
-            vec![class.name.clone(), percent(class.precision), percent(class.recall), percent(class.f1), grouped(class.support)]
+        let row = |class: usize| {
+            let ClassMetrics { name, precision, recall, f1, support } = &test.classes[class];
+            vec![name.clone(), percent(*precision), percent(*recall), percent(*f1), grouped(*support)]
+        };
+        let shown = shown_classes(&test.classes.iter().map(|class| class.support).collect::<Vec<_>>());
+        let which = match test.classes.len() {
+            count if count > shown.len() => format!(" The {} of {} classes with the most utterances.", shown.len(), grouped(count)),
+            _ => String::new(),
         };
         page.table(&Table::new(
-            "Precision: right among those predicted so; recall: found among those that are so.",
+            &format!("Precision: right among those predicted so; recall: found among those that are so.{which}"),
             &["class", "precision", "recall", "F1", "utterances"],
-            test.classes.iter().map(row).collect(),
+            shown.into_iter().map(row).collect(),
         ));
     }
 
-    /// The confusion matrix.
+    /// The confusion matrix, or of many classes the commonest confusions.
     pub(crate) fn confusions(&self, page: &mut Page) {
         let test = self.test;
         let names: Vec<String> = test.classes.iter().map(|class| class.name.clone()).collect();
         page.section("Confusions");
-        page.figures(&[(
-            confusion::draw("Confusion matrix", &names, &test.confusion),
-            "Counts; the colour is the share of the row.".into(),
-        )]);
+        page.confusions(&[("Confusion matrix".into(), names, test.confusion.clone())], "Counts; the colour is the share of the row.");
     }
 
     /// Accuracy by the length of every stream of frames; the model hears `max_frames` at most.
@@ -104,9 +108,7 @@ impl<'t> Tested<'t> {
         let row = |&place: &usize| {
             let prediction = &test.predictions[place];
             let utterance = known.map(|(data, places)| &data.utterances[places[place]]);
-            let share = |name: &str| {
-                Some(probability(prediction, name)).filter(|p| p.is_finite()).map_or("—".into(), |p| format!("{:.1} %", 100.0 * p))
-            };
+            let share = |name: &str| percent(probability(prediction, name));
             let mut cells: Vec<String> = utterance.iter().map(|utterance| utterance.text.clone()).collect();
             cells.extend([prediction.label.clone(), prediction.predicted.clone(), share(&prediction.predicted), share(&prediction.label)]);
             cells.push(prediction.id.clone());

@@ -1,6 +1,9 @@
 //! Results of a classifier: accuracy, recalls, F1, confusion matrix.
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How well one class is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +113,41 @@ fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
+/// Most classes that are shown one by one, and of which a whole confusion matrix is: more are a table of the largest ones.
+pub(crate) const SHOWN_CLASSES: usize = 30;
+
+/// What was taken for what, the most often first: `[true class, predicted class, utterances]` of at most `most` cells off the diagonal
+/// of a confusion matrix.
+pub(crate) fn confusions(matrix: &[Vec<usize>], most: usize) -> Vec<[usize; 3]> {
+    let cells = matrix.iter().enumerate().flat_map(|(truth, row)| row.iter().enumerate().map(move |(other, &count)| [truth, other, count]));
+    let mut confused: Vec<[usize; 3]> = cells.filter(|&[truth, other, count]| truth != other && count > 0).collect();
+    confused.sort_by_key(|&[truth, other, count]| (Reverse(count), truth, other));
+    confused.truncate(most);
+    confused
+}
+
+/// The class that one was most often taken for, by its row of a confusion matrix; the first of equals.
+pub(crate) fn taken_for(row: &[usize], class: usize) -> Option<usize> {
+    (0..row.len()).filter(|&other| other != class && row[other] > 0).max_by_key(|&other| (row[other], Reverse(other)))
+}
+
+/// A document of results as JSON in lines; in one where it has a matrix of more than [`SHOWN_CLASSES`] classes, of which a line a number
+/// would be many times as long.
+pub(crate) fn json_text(document: &Value) -> String {
+    let matrix = [document, &document["pooled"]].map(|part| part["confusion"].as_array().map_or(0, Vec::len));
+    if matrix.into_iter().any(|classes| classes > SHOWN_CLASSES) { document.to_string() } else { format!("{document:#}") }
+}
+
+/// The classes that are shown: all in their order, or, of more than [`SHOWN_CLASSES`], those of the most utterances.
+pub(crate) fn shown_classes(utterances: &[usize]) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..utterances.len()).collect();
+    if classes.len() > SHOWN_CLASSES {
+        classes.sort_by_key(|&class| (Reverse(utterances[class]), class));
+        classes.truncate(SHOWN_CLASSES);
+    }
+    classes
+}
+
 /// Index of the largest value, the first on ties.
 pub(crate) fn largest(values: &[f32]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
@@ -139,6 +177,23 @@ mod tests {
         assert!((metrics.ua - (2.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
         assert!((metrics.weighted_f1 - (0.8 * 0.6 + 0.5 * 0.4)).abs() < 1e-12);
         assert_eq!(metrics.classes[2].support, 0);
+    }
+
+    #[test]
+    fn the_commonest_confusions_come_first_and_large_classes_are_shown() {
+        let matrix = [vec![5, 2, 0], vec![3, 1, 2], vec![0, 0, 4]];
+        assert_eq!(confusions(&matrix, 9), [[1, 0, 3], [0, 1, 2], [1, 2, 2]]);
+        assert_eq!(confusions(&matrix, 1), [[1, 0, 3]]);
+        assert_eq!([taken_for(&matrix[1], 1), taken_for(&matrix[2], 2), taken_for(&[1, 0, 1], 1)], [Some(0), None, Some(0)]);
+        assert_eq!(shown_classes(&[2, 9, 4]), [0, 1, 2]);
+        let many: Vec<usize> = (0..100).collect();
+        assert_eq!(shown_classes(&many), (70..100).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_matrix_of_many_classes_takes_one_line() {
+        let document = |classes: usize| serde_json::json!({ "pooled": { "confusion": vec![vec![0; classes]; classes] } });
+        assert_eq!([30, 31].map(|classes| json_text(&document(classes)).lines().count() > 1), [true, false]);
     }
 
     #[test]

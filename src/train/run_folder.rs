@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::checkpoint::{self, Checkpoint};
 use super::evaluate::Evaluation;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, json_text};
 use super::observe::{Event, Observer};
 use super::run::files;
 use super::tensorboard::EventFile;
@@ -194,7 +194,7 @@ impl RunFolder {
 
     /// Writes the results on the test split.
     fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
-        let text = format!("{:#}\n", json!(test));
+        let text = json_text(&json!(test)) + "\n";
         replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(self.full(files::TEST))?;
         self.split("test", steps, &test.metrics)
     }

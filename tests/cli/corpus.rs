@@ -67,7 +67,7 @@ pub fn trained() -> TempDir {
 }
 
 /// A tone with an overtone and a little hiss, so that no coefficient is the same everywhere.
-fn tone(path: &Path, spec: WavSpec, pitch: f32, seconds: f32) {
+pub fn tone(path: &Path, spec: WavSpec, pitch: f32, seconds: f32) {
     let full_scale = ((1i64 << (spec.bits_per_sample - 1)) - 1) as f32;
     let mut writer = WavWriter::create(path, spec).unwrap();
     for frame in 0..(seconds * spec.sample_rate as f32) as usize {

@@ -84,9 +84,9 @@ fn a_cross_validation_tests_every_utterance_once_and_sums_up() {
         let [mean, deviation] = spread(&values);
         assert_near(&report[key]["mean"], mean);
         assert_near(&report[key]["deviation"], deviation);
-        let [mean, deviation] = [mean, deviation].map(|value| format!("{value:.3}"));
-        assert!(read(&out.join("crossval.md")).contains(&format!(" {mean} ± {deviation} |")), "{}", read(&out.join("crossval.md")));
-        assert!(read(&out.join("crossval.tex")).contains(&format!("& {mean} $\\pm$ {deviation}")));
+        let [mean, deviation] = [mean, deviation].map(|value| format!("{:.1}", 100.0 * value));
+        assert!(read(&out.join("crossval.md")).contains(&format!(" {mean} ± {deviation} % |")), "{}", read(&out.join("crossval.md")));
+        assert!(read(&out.join("crossval.tex")).contains(&format!("& {mean} $\\pm$ {deviation} \\%")));
     }
     let counted = |truth: usize, predicted: usize| {
         let predictions = results.iter().flat_map(|result| &result.predictions);
@@ -294,7 +294,7 @@ fn the_rows_of_table_3_are_compared_over_the_same_folds() {
         }
     }
     let markdown = read(&out.join("ablation.md"));
-    assert!(markdown.contains("WA, paper (IEMOCAP)") && markdown.contains(" 0.612 ± 0.012 |"), "{markdown}");
+    assert!(markdown.contains("WA, paper (IEMOCAP)") && markdown.contains(" 61.2 ± 1.2 % |"), "{markdown}");
     assert!(read(&out.join("ablation.tex")).contains("w/o audio &"));
     assert!(read(&out.join("ablation.csv")).starts_with("model,row,folds,wa,wa_deviation,"));
     assert!(keys(&rows[1]).contains(&"p_wa_corrected"));

@@ -15,6 +15,7 @@ mod injected;
 mod inputs;
 mod predicting;
 mod preparing;
+mod presenting;
 mod profiling;
 mod resuming;
 mod tiles;

@@ -22,6 +22,7 @@ fn is_consistent(report: &Value) {
             near(number(&kernel["gbytes_per_s"]) * ms, 1e3 * number(&kernel["gbyte"]), name);
         }
         assert!(number(&kernel["gbyte"]) > 0.0 && number(&kernel["of_peak"]) >= 0.0, "{kernel}");
+        assert_eq!(kernel["above_roof"], number(&kernel["of_peak"]) > 1.005, "{kernel}");
         assert!(["compute", "memory"].contains(&kernel["bound"].as_str().unwrap_or_default()), "{kernel}");
     }
     near(kernels.iter().map(|kernel| number(&kernel["ms"])).sum(), number(&report["gpu_ms"]), "gpu_ms");
@@ -65,6 +66,8 @@ fn a_profile_on_the_cpu_reference_is_consistent_and_can_be_shown_drawn_and_compa
         assert!(change["ratio"] == 1.0 && change["within_spread"] == true, "{change}");
     }
     let shown = mcsan(folder, "profile --from base.json --compare base.json").succeeds().stdout;
+    let shares: Vec<f64> = shown.split(" % ").filter_map(|before| before.rsplit(' ').next()?.parse().ok()).collect();
+    assert!(!shares.is_empty() && shares.iter().all(|&share| share <= 100.0), "a roof is a roof, or is said to be none: {shown}");
     assert!(shown.contains("linear.forward") && shown.contains("within the spread") && shown.contains("roofs, measured here"), "{shown}");
 }
 

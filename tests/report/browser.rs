@@ -32,6 +32,8 @@ pub struct Measures {
     pub outside: Vec<String>,
     /// Elements that stick out of the window and cannot be scrolled to.
     pub wide: Vec<String>,
+    /// Headings of tables of which a column can only be scrolled to.
+    pub sideways: Vec<String>,
 }
 
 /// A size of window and a face of the page.
@@ -43,8 +45,8 @@ pub struct View {
 
 /// A phone and a desktop, each in light and in dark.
 pub const VIEWS: [View; 4] = [
-    View { width: 390, dark: false },
-    View { width: 390, dark: true },
+    View { width: 360, dark: false },
+    View { width: 360, dark: true },
     View { width: 1280, dark: false },
     View { width: 1280, dark: true },
 ];
@@ -77,12 +79,14 @@ addEventListener('load', () => {
     const r = e.getBoundingClientRect();
     if (r.right > innerWidth + 1 || r.left < -1) wide.push(e.tagName + ' ' + e.className);
   }
+  const sideways = [...document.querySelectorAll('.scroll')]
+    .filter(s => s.querySelector('table') && s.scrollWidth > s.clientWidth + 1).map(s => s.getAttribute('aria-label'));
   parent.postMessage(JSON.stringify({
     width: innerWidth, scroll_width: document.documentElement.scrollWidth,
     dark: matchMedia('(prefers-color-scheme: dark)').matches,
     background: getComputedStyle(document.body).backgroundColor, title: document.title,
     requests: performance.getEntriesByType('resource').length, scripts: document.scripts.length - 1,
-    smallest_letters: smallest, collisions, outside, wide }), '*');
+    smallest_letters: smallest, collisions, outside, wide, sideways }), '*');
 });
 "#;
 

@@ -114,6 +114,18 @@ fn markup_in_texts_names_and_ids_stays_text() {
 }
 
 #[test]
+fn thousands_of_classes_make_a_small_report() {
+    let (folder, data) = Stage::many_classes().set();
+    let html = report(folder.path(), Some(&data));
+    assert!(html.len() < 600_000, "{} bytes", html.len());
+    for text in ["The 30 of 1\u{202f}000 classes with the most utterances.", "what was most often taken for what", "970 other classes"] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(!html.contains("Counts; the colour") && html.contains("One epoch in 3 in figures"));
+    assert!(!html.contains(|letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}'), "no orders");
+}
+
+#[test]
 fn a_report_holds_all_it_needs() {
     let (folder, data) = Stage::ordinary().set();
     let html = report(folder.path(), Some(&data));

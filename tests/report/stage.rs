@@ -61,6 +61,14 @@ impl Stage {
         }
     }
 
+    /// A run on labels that are as many as its utterances, as a regression's would be, some of them with orders to a terminal.
+    pub fn many_classes() -> Self {
+        let mut classes: Vec<String> = (0..1000).map(|class| format!("{:.3}", class as f64 / 1000.0)).collect();
+        classes[1] = "\u{1b}[31m\u{202e}red\u{9b}".into();
+        classes[2] = "W".repeat(5000);
+        Self { classes, corpus: "labels".into(), epochs: 1200, steps_an_epoch: 3, test_utterances: 300, ..Self::ordinary() }
+    }
+
     /// One epoch of one step on two classes, with neither validation nor test.
     pub fn least() -> Self {
         Self {
