@@ -21,6 +21,7 @@ fn buffer(device: &wgpu::Device) -> wgpu::Buffer {
 /// same bytes with no barrier between them.
 const MISTAKES: [(&[u64], &str); 2] = [(&[0], "VUID-vkCmdFillBuffer-size-00026"), (&[256, 256], "SYNC-HAZARD-WRITE-AFTER-WRITE")];
 
+#[expect(unsafe_code)]
 fn fill(device: &wgpu::Device, buffer: &wgpu::Buffer, sizes: &[u64]) -> wgpu::CommandBuffer {
     let mut encoder = device.create_command_encoder(&Default::default());
     // SAFETY: the commands are wrong for the layer to see; a driver takes them without harm.

@@ -26,6 +26,7 @@ impl Interface {
 
 /// Keeps Mesa's layer that asks the display server for the user's GPU from complaining, where there is no server to ask and nobody
 /// has told it which: Vulkan's loader then leaves it out (`NODEVICE_SELECT`). To be called while the program has but one thread.
+#[expect(unsafe_code)]
 pub(super) fn quiet_drivers() {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_wayland = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).is_absolute());

@@ -25,6 +25,7 @@ macro_rules! wide {
                 fn with_avx2<T: Real>($($argument: $type),*) $(-> $result)? {
                     plain($($argument),*)
                 }
+                #[expect(unsafe_code)]
                 if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
                     // SAFETY: the processor has both.
                     return unsafe { with_avx2($($argument),*) };

@@ -46,6 +46,7 @@ impl OpenDevice {
         let timestamps = all.features & Feature::Timestamps.features();
         let capabilities = all.used();
         let experimental = capabilities.features.intersects(wgpu::Features::all_experimental_mask());
+        #[expect(unsafe_code)]
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("mcsan"),
             required_features: capabilities.features | timestamps,

@@ -134,6 +134,7 @@ fn layout(device: &wgpu::Device, entry: &Entry) -> wgpu::BindGroupLayout {
 }
 
 /// Parses and validates a variant, or what stands in for it.
+#[expect(unsafe_code)]
 fn module(device: &wgpu::Device, point: &EntryPoint, substitute: Option<&String>, checks: bool) -> wgpu::ShaderModule {
     let source = substitute.map_or(point.variant.source, String::as_str);
     let descriptor = wgpu::ShaderModuleDescriptor { label: Some(point.shader.name), source: wgpu::ShaderSource::Wgsl(source.into()) };
