@@ -279,9 +279,29 @@ pub trait Remedied: Error {
     }
 }
 
+/// Characters of an error that are shown: what a file says of itself may be as long as the file.
+const SHOWN: usize = 4000;
+
+/// One line of what may hold a file's own words: breaks become spaces, and what would steer a terminal is spelled out.
+fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    let mut shown = String::with_capacity(lines.len().min(SHOWN));
+    for (place, letter) in lines.chars().enumerate() {
+        match letter {
+            _ if place == SHOWN => {
+                shown.push('…');
+                break;
+            }
+            letter if letter.is_control() => shown.extend(letter.escape_default()),
+            letter => shown.push(letter),
+        }
+    }
+    shown
+}
+
 /// An error and its remedies in one line, for example for a file that lists them; `words` may word a remedy otherwise.
 pub(crate) fn line_in_words(error: &(impl Remedied + ?Sized), words: impl Fn(&Remedy) -> String) -> String {
-    let mut line = error.to_string();
+    let mut line = in_one_line(&error.to_string());
     for (place, remedy) in error.remedies().iter().enumerate() {
         line += if place == 0 { "; " } else { ", or " };
         line += &words(remedy);
@@ -292,4 +312,15 @@ pub(crate) fn line_in_words(error: &(impl Remedied + ?Sized), words: impl Fn(&Re
 /// The same in the words that fit every caller.
 pub fn line(error: &(impl Remedied + ?Sized)) -> String {
     line_in_words(error, Remedy::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_of_itself_stays_one_line_of_some_length_and_steers_no_terminal() {
+        assert_eq!(in_one_line("a 'two  words'\n  |\r\n1 | \u{1b}[2J\t\u{9b}"), "a 'two  words' | 1 | \\u{1b}[2J\\t\\u{9b}");
+        assert_eq!(in_one_line(&"é".repeat(9999)), "é".repeat(4000) + "…");
+    }
 }

@@ -42,7 +42,7 @@ fn words(remedy: &Remedy) -> String {
 
 /// What is wrong and what may help, in one line.
 pub(crate) fn line(error: &impl Remedied) -> String {
-    line_in_words(error, words).split_whitespace().collect::<Vec<_>>().join(" ")
+    line_in_words(error, words)
 }
 
 #[cfg(test)]

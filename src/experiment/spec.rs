@@ -61,7 +61,8 @@ fn write_settings<S: Serializer>(settings: &Settings, serializer: S) -> Result<S
 }
 
 fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D::Error> {
-    Config::from_toml(&String::deserialize(deserializer)?).map(|config| config.settings).map_err(serde::de::Error::custom)
+    let config = Config::from_toml(&String::deserialize(deserializer)?);
+    config.map(|config| config.settings).map_err(|error| serde::de::Error::custom(error.message()))
 }
 
 impl Identity {
@@ -214,6 +215,17 @@ mod tests {
         let mut moved = spec(&data(), &settings, 3);
         moved.folds[1].test.swap(0, 1);
         refused(moved, "fold 2 tests other utterances");
+    }
+
+    #[test]
+    fn settings_that_are_no_toml_are_told_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = spec(&data(), &Settings::default(), 3);
+        spec.agree(folder.path()).unwrap();
+        let path = folder.path().join(FILE);
+        fs::write(&path, fs::read_to_string(&path).unwrap().replace("[data]", "data]")).unwrap();
+        let line = spec.agree(folder.path()).unwrap_err().to_string();
+        assert!(line.contains("is no mcsan-folds/1") && !line.contains('\n'), "{line}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod devices;
 mod experiments;
 mod exporting;
 mod failures;
+mod fuzzed;
 #[cfg(target_os = "linux")]
 mod injected;
 mod inputs;
