@@ -1,21 +1,22 @@
 # make test   the whole suite; installs a software Vulkan driver first where no graphics adapter exists
 # make check  formatting, lints, documentation
 # make soak   trains for 3,000 steps of changing shapes, on the first adapter and on the reference, and shows the memory held
-# All say after each part how long it took.
+# make fuzz   files for every reader, drawn by libFuzzer for an hour, or MCSAN_FUZZ_SECONDS
+# All but the last say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak
+.PHONY: test check adapter soak fuzz
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 test: adapter
 	@# Our own library is compiled a second time for these, so not as highly optimised; all others are those of the release.
-	$(call timed,tests of modules,MCSAN_REQUIRE_ADAPTER=1 cargo test --release --lib --config profile.release.opt-level=1)
-	$(call timed,the suite,MCSAN_REQUIRE_ADAPTER=1 cargo test --release --test house --test suite)
-	$(call timed,examples in the documentation,MCSAN_REQUIRE_ADAPTER=1 cargo test --release --doc)
+	$(call timed,tests of modules,MCSAN_REQUIRE_ADAPTER=1 cargo test --locked --release --lib --config profile.release.opt-level=1)
+	$(call timed,the suite,MCSAN_REQUIRE_ADAPTER=1 cargo test --locked --release --test house --test suite)
+	$(call timed,examples in the documentation,MCSAN_REQUIRE_ADAPTER=1 cargo test --locked --release --doc)
 
 adapter:
-	$(call timed,building,cargo test --release --no-run --test house --test suite)
+	$(call timed,building,cargo test --locked --release --no-run --test fuzz --test house --test suite)
 	@if ./target/release/mcsan devices --json 2>/dev/null | grep -q '"index"'; then \
 		echo "graphics adapter found"; \
 	elif ! command -v apt-get >/dev/null; then \
@@ -34,5 +35,8 @@ soak: adapter
 check:
 	@# Macros declare modules, which `cargo fmt` does not follow.
 	$(call timed,formatting,rustfmt --edition 2024 --check $$(git ls-files '*.rs'))
-	$(call timed,lints,cargo clippy --release --all-targets -- -D warnings)
-	$(call timed,documentation,RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps)
+	$(call timed,lints,cargo clippy --locked --release --all-targets -- -D warnings)
+	$(call timed,documentation,RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --no-deps)
+
+fuzz:
+	tests/fuzz/libfuzzer/run

@@ -1,0 +1,307 @@
+//! Every kind of file that a stranger may have made, with what reads it and what is then done with it.
+//!
+//! What a reader refuses is one line; it ends nothing, holds no more than follows the file's size, and comes to an end. What it
+//! takes can be used.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mcsan::audio::decode;
+use mcsan::backend::Device;
+use mcsan::backend::cpu::Cpu;
+use mcsan::base::remedy::{Remedied, line};
+use mcsan::config::{Config, Settings};
+use mcsan::corpus::iemocap::IemocapClasses;
+use mcsan::corpus::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess};
+use mcsan::dataset::Dataset;
+use mcsan::experiment::crossval::CrossValidation;
+use mcsan::experiment::folds::{By, Folds};
+use mcsan::experiment::gather::Gathered;
+use mcsan::experiment::spec::Identity;
+use mcsan::report::run_html;
+use mcsan::text::{OutOfVocabulary, TextTable};
+use mcsan::train::run::Start;
+use mcsan::train::{Predictor, Session, Training, Weights};
+
+use crate::bounds::within;
+
+/// A kind of file.
+pub struct Reader {
+    /// The kind's name.
+    pub name: &'static str,
+    /// Where the file lies, in a folder with what is read beside it.
+    pub file: &'static str,
+    /// Reads it and uses what was read; a refusal is the line that the user sees.
+    read: fn(At) -> Result<(), String>,
+    /// Bytes that may be held whatever the file's size is.
+    spare: usize,
+    /// What such a file may hold.
+    pub words: &'static [&'static str],
+}
+
+/// Of what is only read.
+const SMALL: usize = 64 << 20;
+
+/// Twenty minutes of samples, the longest recording that is read, as they grow: few bytes of FLAC can be that long.
+const RECORDING: usize = SMALL + 3 * 20 * 60 * 16_000 * 4;
+
+const AUDIO: &[&str] =
+    &["RIFF", "WAVE", "fmt ", "data", "LIST", "fact", "FORM", "AIFF", "COMM", "SSND", "fLaC", "OggS", "ID3", "Xing", "ftyp", "moov"];
+const TABLE: &[&str] =
+    &[",", ";", "\t", "\"", "\"\"", "\r\n", "\u{feff}", "audio", "text", "label", "split", "train", "NaN", "-1", "sep=;", "\u{85}"];
+const JSON: &[&str] =
+    &["null", "[]", "{}", "1e999", "-1", "18446744073709551615", "\"\"", "\\u0000", "[[[[[[[[", "true", "\n", "<script>", "<img src=x>"];
+const TOML: &[&str] = &[
+    "[model]",
+    "[train]",
+    "[data]",
+    "[run]",
+    "hidden = ",
+    "layers = ",
+    "heads = ",
+    "nan",
+    "inf",
+    "9223372036854775807",
+    "\"\"\"",
+    "= [",
+    "\n",
+];
+const TENSORS: &[&str] = &[
+    "__metadata__",
+    "\"dtype\":\"F32\"",
+    "\"F16\"",
+    "\"I64\"",
+    "\"shape\":[",
+    "\"data_offsets\":[",
+    "18446744073709551615",
+    "null",
+    "-1",
+    "[]",
+];
+
+/// Declares the list.
+macro_rules! readers {
+    ($($name:literal: $file:literal, $read:expr, $spare:expr, $words:expr;)*) => {
+        /// All of them.
+        pub const READERS: &[Reader] = &[$(Reader { name: $name, file: $file, read: $read, spare: $spare, words: $words }),*];
+    };
+}
+
+readers! {
+    "wav": "a.wav", recording, RECORDING, AUDIO;
+    "aiff": "a.aiff", recording, RECORDING, AUDIO;
+    "flac": "a.flac", recording, RECORDING, AUDIO;
+    "mp3": "a.mp3", recording, RECORDING, AUDIO;
+    "ogg": "a.ogg", recording, RECORDING, AUDIO;
+    "ogg-sealed": "a.unsealed", |at| recording(sealed_ogg(at)), RECORDING, AUDIO;
+    "mp4": "a.m4a", recording, RECORDING, AUDIO;
+    "mp4-multichannel": "a.m4a", recording, RECORDING, AUDIO;
+    "alac": "a.m4a", recording, RECORDING, AUDIO;
+    "aac": "a.aac", recording, RECORDING, AUDIO;
+    "matroska": "a.mka", recording, RECORDING, AUDIO;
+    "manifest": "manifest.csv", |at| corpus(manifest::read(&at.file)), SMALL, TABLE;
+    "meld": "train_sent_emo.csv", |at| corpus(meld::read(&at.folder)), SMALL, TABLE;
+    "iemocap-labels": "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
+    "iemocap-transcripts": "Session1/dialog/transcriptions/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
+    "file-names": "names", file_names, SMALL, TABLE;
+    "vectors": "vectors.txt", vectors, SMALL, &[" ", "\t", "\n", "NaN", "1e99", "\u{a0}", "\u{85}", "3 2"];
+    "vectors-gzip": "vectors.gz", vectors, SMALL, &[];
+    "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
+    "prepared": "data.safetensors", trained_on, SMALL, TENSORS;
+    "prepared-header": "data.header", |at| trained_on(with_header(at)), SMALL, TENSORS;
+    "checkpoint": "run/best.safetensors", prediction, SMALL, TENSORS;
+    "checkpoint-header": "run/best.header", |at| prediction(with_header(at)), SMALL, TENSORS;
+    "vocabulary": "run/vocabulary.safetensors", prediction, SMALL, TENSORS;
+    "vocabulary-header": "run/vocabulary.header", |at| prediction(with_header(at)), SMALL, TENSORS;
+    "last-checkpoint": "run/last.safetensors", resumed, SMALL, TENSORS;
+    "last-checkpoint-header": "run/last.header", |at| resumed(with_header(at)), SMALL, TENSORS;
+    "weights": "weights.safetensors", weights, SMALL, TENSORS;
+    "settings": "config.toml", settings, SMALL, TOML;
+    "run-settings": "run/config.toml", report, SMALL, TOML;
+    "run-log": "run/metrics.jsonl", report, SMALL, JSON;
+    "run-result": "run/test.json", report, SMALL, JSON;
+    "folds": "cv/folds.json", experiment, SMALL, JSON;
+    "fold-result": "cv/fold-1/test.json", experiment, SMALL, JSON;
+}
+
+/// Where a file lies.
+struct At {
+    /// With what is read beside it.
+    folder: PathBuf,
+    file: PathBuf,
+}
+
+impl Reader {
+    /// Puts `bytes` where the reader finds them and has it read them. Returns the line that they are refused with, if they are.
+    ///
+    /// # Panics
+    /// Where a bound is broken or a refusal is not one line.
+    pub fn run(&self, folder: &Path, bytes: &[u8]) -> Option<String> {
+        let at = At { folder: folder.into(), file: folder.join(self.file) };
+        fs::write(&at.file, bytes).expect("the folder can be written to");
+        let refusal = within(self.spare, bytes.len(), || (self.read)(at)).err()?;
+        assert!(!refusal.is_empty() && !refusal.contains('\n'), "a refusal is one line: {refusal:?}");
+        Some(refusal)
+    }
+}
+
+fn said<T, E: Remedied>(result: Result<T, E>) -> Result<T, String> {
+    result.map_err(|error| line(&error))
+}
+
+fn recording(at: At) -> Result<(), String> {
+    let samples = said(decode(&at.file))?;
+    assert!(!samples.is_empty() && samples.iter().all(|sample| sample.is_finite()), "samples are finite, and there are some");
+    Ok(())
+}
+
+/// Gives every page of an Ogg file the checksum that its content has: without one no decoder sees it.
+fn sealed_ogg(at: At) -> At {
+    let mut bytes = fs::read(&at.file).expect("it was written");
+    let starts: Vec<usize> = bytes.windows(4).enumerate().filter(|(_, window)| window == b"OggS").map(|(place, _)| place).collect();
+    for start in starts {
+        let page = &mut bytes[start..];
+        let Some(&segments) = page.get(26) else { continue };
+        let Some(lacing) = page.get(27..27 + usize::from(segments)) else { continue };
+        let length = 27 + lacing.len() + lacing.iter().map(|&length| usize::from(length)).sum::<usize>();
+        let Some(page) = page.get_mut(..length) else { continue };
+        page[22..26].fill(0);
+        let checksum = page.iter().fold(0u32, |sum, &byte| {
+            (0..8).fold(sum ^ u32::from(byte) << 24, |sum, _| if sum >> 31 == 1 { sum << 1 ^ 0x04C1_1DB7 } else { sum << 1 })
+        });
+        page[22..26].copy_from_slice(&checksum.to_le_bytes());
+    }
+    let file = at.file.with_extension("ogg");
+    fs::write(&file, bytes).expect("the folder can be written to");
+    At { file, ..at }
+}
+
+/// Puts a header before the tensors that were staged for it, with the length that it has: without it nothing behind is read.
+fn with_header(at: At) -> At {
+    let header = fs::read(&at.file).expect("it was written");
+    let body = fs::read(at.file.with_extension("body")).expect("it was staged");
+    let file = at.file.with_extension("safetensors");
+    fs::write(&file, [&(header.len() as u64).to_le_bytes(), header.as_slice(), &body].concat()).expect("the folder can be written to");
+    At { file, ..at }
+}
+
+fn corpus(read: Result<Corpus, CorpusError>) -> Result<(), String> {
+    let corpus = said(read)?;
+    assert!(!corpus.utterances.is_empty() && corpus.labels().iter().all(|&label| label >= 0), "every utterance is of a class");
+    let text = TextTable::learned(&corpus.utterances);
+    assert_eq!(text.offsets.len(), corpus.utterances.len() + 1);
+    Ok(())
+}
+
+fn iemocap(at: At) -> Result<(), String> {
+    corpus(iemocap::read(&at.folder, IemocapClasses::Seven))
+}
+
+/// Corpora that say everything by the names of their recordings: a line of the file is one.
+fn file_names(at: At) -> Result<(), String> {
+    let names = fs::read(&at.file).expect("it was written");
+    let names = String::from_utf8_lossy(&names);
+    let names: Vec<String> = names.lines().take(12).map(|name| name.replace(['/', '\\', '\0'], "_")).collect();
+    let read = |recordings: &str, read: fn(&Path) -> Result<Corpus, CorpusError>| {
+        let folder = at.folder.join("corpus");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join(recordings)).expect("the folder can be written to");
+        for name in &names {
+            // What the system takes for no name is none.
+            let _ = fs::write(folder.join(recordings).join(name), "");
+        }
+        corpus(read(&folder))
+    };
+    // The folder of each is in its own layout.
+    let results = [read("wav", emodb::read), read("Actor_01", ravdess::read), read("AudioWAV", cremad::read)];
+    results.into_iter().collect()
+}
+
+fn vectors(at: At) -> Result<(), String> {
+    let spoken = |text: &str| mcsan::corpus::Utterance {
+        id: "a".into(),
+        audio: "a.wav".into(),
+        text: text.into(),
+        label: "calm".into(),
+        split: None,
+        speaker: None,
+        session: None,
+        dialogue: None,
+    };
+    let utterances = [spoken("The sea is quiet."), spoken("You liar!")];
+    let table = said(TextTable::with_vectors(&utterances, &at.file, OutOfVocabulary::Random))?;
+    let vectors = table.vectors.expect("a file of vectors gives vectors");
+    assert_eq!(vectors.values.len(), vectors.width * table.vocabulary.len());
+    assert!(vectors.values.iter().all(|value| value.is_finite()));
+    Ok(())
+}
+
+/// Settings of a network that computes in no time.
+pub fn tiny() -> Settings {
+    let mut settings = Settings::default();
+    (settings.model.hidden, settings.model.heads, settings.model.feed_forward, settings.model.word_width) = (2, 1, 2, 2);
+    (settings.train.epochs, settings.train.batch_size) = (1, 2);
+    settings
+}
+
+fn trained_on(at: At) -> Result<(), String> {
+    let data = said(Dataset::load(&at.file))?;
+    assert!(!data.fingerprint().is_empty() && data.labels.iter().all(|&label| (label as usize) < data.classes.len()));
+    let training = Training { settings: tiny(), ..Training::of(&data) };
+    said(pollster::block_on(training.run(&Device::Cpu(Cpu::default())))).map(drop)
+}
+
+fn prediction(at: At) -> Result<(), String> {
+    let predictor = said(Predictor::load(&at.folder.join("run")))?;
+    let samples: Vec<f32> = (0..1600).map(|place| (place as f32 * 0.1).sin()).collect();
+    let predicted = pollster::block_on(predictor.predict(&Device::Cpu(Cpu::default()), &samples, "The sea is quiet."));
+    let probabilities = said(predicted)?;
+    assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-6, "probabilities sum to one: {probabilities:?}");
+    Ok(())
+}
+
+/// A run that goes on from its last checkpoint, in a copy of its folder.
+fn resumed(at: At) -> Result<(), String> {
+    let (run, copy) = (at.folder.join("run"), at.folder.join("copy"));
+    let _ = fs::remove_dir_all(&copy);
+    fs::create_dir(&copy).expect("the folder can be written to");
+    for file in ["config.toml", "metrics.jsonl", "vocabulary.safetensors", "best.safetensors", "last.safetensors"] {
+        fs::copy(run.join(file), copy.join(file)).expect("the run is there");
+    }
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    let training = Training { settings: tiny(), out: Some(copy), start: Start::Resume, ..Training::of(&data) };
+    said(pollster::block_on(training.run(&Device::Cpu(Cpu::default())))).map(drop)
+}
+
+fn weights(at: At) -> Result<(), String> {
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    let cpu = Cpu::<f32>::default();
+    said(Session::new(&cpu, &tiny(), &data, &data.training(), Weights::File(&at.file))).map(drop)
+}
+
+fn settings(at: At) -> Result<(), String> {
+    let config = said(Config::default().load(&at.file, &[]))?;
+    fs::write(&at.file, config.to_toml()).expect("the folder can be written to");
+    assert_eq!(Config::default().load(&at.file, &[]).expect("what is written is read"), config);
+    Ok(())
+}
+
+fn report(at: At) -> Result<(), String> {
+    let page = said(run_html(&at.folder.join("run"), None))?;
+    assert!(!page.contains("<script") && !page.contains("<img"), "a report runs nothing and fetches nothing");
+    Ok(())
+}
+
+/// Three folds, the first of which is done.
+fn experiment(at: At) -> Result<(), String> {
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    let identity = identity(&data);
+    let folds = said(Folds::assign_count(&data, By::Random, 3, 0))?;
+    let opened = said(CrossValidation::open(&data, &identity, Config::from(tiny()), &folds, &at.folder.join("cv")))?;
+    said(Gathered::read(&opened)).map(drop)
+}
+
+/// Which data set an experiment is of.
+pub fn identity(data: &Dataset) -> Identity {
+    Identity { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint() }
+}

@@ -1,0 +1,180 @@
+//! Files that are right, which the others are made from, and what is read beside them.
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use hound::{SampleFormat, WavSpec, WavWriter};
+use mcsan::audio::mfcc::MfccSettings;
+use mcsan::backend::Device;
+use mcsan::backend::cpu::Cpu;
+use mcsan::config::Config;
+use mcsan::corpus::{Split, manifest};
+use mcsan::dataset::Dataset;
+use mcsan::experiment::crossval::CrossValidation;
+use mcsan::experiment::folds::{By, Folds};
+use mcsan::prepare::prepare_held;
+use mcsan::text::{OutOfVocabulary, TextTable};
+use mcsan::train::{Checkpoint, Training};
+
+use crate::readers::{Reader, identity, tiny};
+
+const VECTORS: &str = "the 0.5 -0.25\nsea 1 2\nis 3 4e-2\nquiet 0 0\n. 1 1\nyou -1 -1\n";
+
+/// Puts what is read beside such a file into the folder, and returns some that are right, or at least the first.
+pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
+    let path = folder.join(reader.file);
+    fs::create_dir_all(folder).expect("the folder can be written to");
+    match reader.name {
+        "wav" => wavs(),
+        "aiff" => recorded(&["tests/fixtures/audio/tone.aiff"]),
+        "flac" => recorded(&["assets/demo/clips/ann_bad17_intense.flac"]),
+        "mp3" => recorded(&["tests/fixtures/audio/tone.mp3"]),
+        "ogg" | "ogg-sealed" => recorded(&["tests/fixtures/audio/tone.ogg", "tests/fixtures/audio/opus.ogg"]),
+        "mp4" => recorded(&["tests/fixtures/audio/tone.m4a"]),
+        "mp4-multichannel" => recorded(&["tests/fixtures/audio/six.m4a"]),
+        "alac" => recorded(&["tests/fixtures/audio/alac.m4a"]),
+        "aac" => recorded(&["tests/fixtures/audio/tone.aac"]),
+        "matroska" => recorded(&["tests/fixtures/audio/tone.mka"]),
+        "manifest" => texts(&[
+            "id,audio,text,label,split,speaker,session,dialogue\na,a.wav,\"Go, you \"\"liar\"\"!\",angry,train,s1,1,d1\nb,b.wav,,calm,test,s2,1,d1\n",
+            "audio;text;label\r\na.wav;Go away;angry\r\nb.wav;The sea;calm\r\n",
+            "audio\ttext\tlabel\na.wav\tGo away\tangry\nb.wav\tThe sea\tcalm\n",
+        ]),
+        "meld" => meld(folder),
+        "iemocap-labels" | "iemocap-transcripts" => iemocap(reader, folder),
+        "file-names" => texts(&[
+            "03a01Fa.wav\n03a01Nc.wav\n03-01-05-01-01-01-01.wav\n03-01-01-01-01-01-02.wav\n1001_DFA_ANG_XX.wav\n1002_IEO_SAD_HI.wav\n",
+        ]),
+        "vectors" => texts(&[VECTORS, &format!("6 2\n{VECTORS}")]),
+        "vectors-gzip" => vec![gzip(VECTORS)],
+        "vectors-zip" => vec![zip(VECTORS)],
+        name => {
+            run(folder);
+            if name.ends_with("-header") {
+                return vec![split(&path)];
+            }
+            vec![fs::read(&path).expect("the run made it")]
+        }
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+fn recorded(paths: &[&str]) -> Vec<Vec<u8>> {
+    let read = |path: &&str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a recording of the repository");
+    paths.iter().map(read).collect()
+}
+
+/// A twentieth of a second in every width, whole numbers and floats, one channel and two.
+fn wavs() -> Vec<Vec<u8>> {
+    let kinds = [(8, SampleFormat::Int, 1), (16, SampleFormat::Int, 1), (24, SampleFormat::Int, 2), (32, SampleFormat::Float, 1)];
+    kinds
+        .map(|(bits_per_sample, sample_format, channels)| wav(WavSpec { channels, sample_rate: 8000, bits_per_sample, sample_format }, 400))
+        .into()
+}
+
+fn wav(spec: WavSpec, frames: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = WavWriter::new(Cursor::new(&mut bytes), spec).expect("memory can be written to");
+    for place in 0..frames * usize::from(spec.channels) {
+        let sample = (place as f32 * 0.1).sin();
+        match spec.sample_format {
+            SampleFormat::Float => writer.write_sample(sample),
+            SampleFormat::Int => writer.write_sample((sample * 100.0) as i32),
+        }
+        .expect("memory can be written to");
+    }
+    writer.finalize().expect("memory can be written to");
+    bytes
+}
+
+fn meld(folder: &Path) -> Vec<Vec<u8>> {
+    let clips = folder.join("train_splits");
+    fs::create_dir_all(&clips).expect("the folder can be written to");
+    for name in ["dia0_utt0.mp4", "dia0_utt1.mp4"] {
+        fs::write(clips.join(name), "").expect("the folder can be written to");
+    }
+    let head = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime\n";
+    let rows =
+        "1,\"Oh, it\u{92}s you\",Ross,neutral,neutral,0,0,8,21,\"00:16:16,059\",\"00:16:21,731\"\n2,No!,Ann,anger,negative,0,1,8,21,a,b\n";
+    texts(&[&format!("{head}{rows}")])
+}
+
+fn iemocap(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
+    let labels = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\n\n\
+        [6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]\nC-E2:\tNeutral;\t()\n\
+        [10.0100 - 11.3925]\tSes01F_impro01_M000\tang\t[2.5000, 2.5000, 2.5000]\n";
+    let said = "Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me. [LAUGHTER]\nSes01F_impro01_M000 [010.0100-011.3925]: No!\nM: sorry\n";
+    for (file, text) in [("EmoEvaluation", labels), ("transcriptions", said)] {
+        let path = folder.join("Session1/dialog").join(file);
+        fs::create_dir_all(&path).expect("the folder can be written to");
+        fs::write(path.join("Ses01F_impro01.txt"), text).expect("the folder can be written to");
+    }
+    let recordings = folder.join("Session1/sentences/wav/Ses01F_impro01");
+    fs::create_dir_all(&recordings).expect("the folder can be written to");
+    for side in ['F', 'M'] {
+        fs::write(recordings.join(format!("Ses01F_impro01_{side}000.wav")), "").expect("the folder can be written to");
+    }
+    texts(&[if reader.name == "iemocap-labels" { labels } else { said }])
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    writer.write_all(text.as_bytes()).and_then(|()| writer.finish()).expect("memory can be written to")
+}
+
+fn zip(text: &str) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("vectors.txt", zip::write::SimpleFileOptions::default()).expect("memory can be written to");
+    writer.write_all(text.as_bytes()).expect("memory can be written to");
+    writer.finish().expect("memory can be written to").into_inner()
+}
+
+/// The header of a file of tensors; what is behind it goes to a file of its own.
+fn split(header: &Path) -> Vec<u8> {
+    let bytes = fs::read(header.with_extension("safetensors")).expect("the run made it");
+    let (length, rest) = bytes.split_first_chunk().expect("the length comes first");
+    let (text, body) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    fs::write(header.with_extension("body"), body).expect("the folder can be written to");
+    text.to_vec()
+}
+
+/// A corpus of nine short tones, prepared; a run on it; weights, settings and three folds of it, the first of which is done.
+fn run(folder: &Path) {
+    let spec = WavSpec { channels: 1, sample_rate: 16_000, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    let mut list = "audio,text,label,split,speaker\n".to_owned();
+    for place in 0..9 {
+        let (label, split) = (["angry", "calm"][place % 2], ["train", "train", "validation", "test"][place % 4]);
+        fs::write(folder.join(format!("{place}.wav")), wav(spec, 1500 + 100 * place)).expect("the folder can be written to");
+        list += &format!("{place}.wav,The sea is quiet.,{label},{split},s{}\n", place % 3);
+    }
+    fs::write(folder.join("manifest.csv"), list).expect("the folder can be written to");
+    fs::write(folder.join("vectors.txt"), VECTORS).expect("the folder can be written to");
+    let corpus = manifest::read(&folder.join("manifest.csv")).expect("the manifest is right");
+    let text = TextTable::with_vectors(&corpus.utterances, &folder.join("vectors.txt"), OutOfVocabulary::Random);
+    let front_end = MfccSettings { coefficients: 2, mel_bands: 4, ..MfccSettings::default() };
+    let cpu = Cpu::<f32>::default();
+    let prepared = prepare_held(&cpu, corpus, text.expect("the vectors are right"), &front_end);
+    let data = pollster::block_on(prepared).expect("the recordings are right");
+    data.save(&folder.join("data.safetensors")).expect("the folder can be written to");
+
+    train(&data, &folder.join("run"));
+    let config = Config::from(tiny());
+    fs::write(folder.join("config.toml"), config.to_toml()).expect("the folder can be written to");
+    let best = Checkpoint::load(&folder.join("run/best.safetensors")).expect("the run is right");
+    best.export(&folder.join("weights.safetensors")).expect("the folder can be written to");
+
+    let folds = Folds::assign_count(&data, By::Random, 3, 0).expect("nine can be divided by three");
+    let experiment = folder.join("cv");
+    CrossValidation::open(&data, &identity(&data), config, &folds, &experiment).expect("the folder is new");
+    train(&folds.dataset(&data, 1), &experiment.join("fold-1"));
+}
+
+fn train(data: &Dataset, out: &Path) {
+    let training = Training { settings: tiny(), out: Some(out.into()), ..Training::of(data) };
+    let finished = pollster::block_on(training.run(&Device::Cpu(Cpu::default()))).expect("the training goes well");
+    assert!(finished.test.is_some(), "{} is tested", data.split(Split::Test).len());
+}
