@@ -30,7 +30,7 @@ adapter:
 	fi
 
 soak: adapter
-	$(call timed,soak,MCSAN_SOAK_STEPS=3000 cargo test --release --test suite -- soak:: --nocapture --test-threads 1)
+	$(call timed,soak,MCSAN_SOAK_STEPS=3000 cargo test --locked --release --test suite -- soak:: --nocapture --test-threads 1)
 
 check:
 	@# Macros declare modules, which `cargo fmt` does not follow.

@@ -13,7 +13,7 @@ use mcsan::base::remedy::{Remedied, line};
 use mcsan::config::{Config, Settings};
 use mcsan::corpus::iemocap::IemocapClasses;
 use mcsan::corpus::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess};
-use mcsan::dataset::Dataset;
+use mcsan::dataset::{Dataset, DatasetError};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::experiment::gather::Gathered;
@@ -246,7 +246,8 @@ pub fn tiny() -> Settings {
 
 fn trained_on(at: At) -> Result<(), String> {
     let data = said(Dataset::load(&at.file))?;
-    assert!(!data.fingerprint().is_empty() && data.labels.iter().all(|&label| (label as usize) < data.classes.len()));
+    said(data.fingerprint())?;
+    assert!(data.labels.iter().all(|&label| (label as usize) < data.classes.len()));
     let training = Training { settings: tiny(), ..Training::of(&data) };
     said(pollster::block_on(training.run(&Device::Cpu(Cpu::default())))).map(drop)
 }
@@ -295,13 +296,13 @@ fn report(at: At) -> Result<(), String> {
 /// Three folds, the first of which is done.
 fn experiment(at: At) -> Result<(), String> {
     let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
-    let identity = identity(&data);
+    let identity = said(identity(&data))?;
     let folds = said(Folds::assign_count(&data, By::Random, 3, 0))?;
     let opened = said(CrossValidation::open(&data, &identity, Config::from(tiny()), &folds, &at.folder.join("cv")))?;
     said(Gathered::read(&opened)).map(drop)
 }
 
 /// Which data set an experiment is of.
-pub fn identity(data: &Dataset) -> Identity {
-    Identity { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint() }
+pub fn identity(data: &Dataset) -> Result<Identity, DatasetError> {
+    Ok(Identity { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint()? })
 }

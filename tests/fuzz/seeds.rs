@@ -169,7 +169,8 @@ fn run(folder: &Path) {
 
     let folds = Folds::assign_count(&data, By::Random, 3, 0).expect("nine can be divided by three");
     let experiment = folder.join("cv");
-    CrossValidation::open(&data, &identity(&data), config, &folds, &experiment).expect("the folder is new");
+    let identity = identity(&data).expect("the data are read");
+    CrossValidation::open(&data, &identity, config, &folds, &experiment).expect("the folder is new");
     train(&folds.dataset(&data, 1), &experiment.join("fold-1"));
 }
 
