@@ -8,6 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use super::setting::{Key, Range};
+use super::shown::in_line;
 
 /// Something to do about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,21 +283,14 @@ pub trait Remedied: Error {
 /// Characters of an error that are shown: what a file says of itself may be as long as the file.
 const SHOWN: usize = 4000;
 
-/// One line of what may hold a file's own words: breaks become spaces, and what would steer a terminal is spelled out.
+/// One line of what may hold a file's own words, and of some length.
 fn in_one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    let mut shown = String::with_capacity(lines.len().min(SHOWN));
-    for (place, letter) in lines.chars().enumerate() {
-        match letter {
-            _ if place == SHOWN => {
-                shown.push('…');
-                break;
-            }
-            letter if letter.is_control() => shown.extend(letter.escape_default()),
-            letter => shown.push(letter),
-        }
+    let shown = in_line(&lines);
+    match shown.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown.into_owned(),
     }
-    shown
 }
 
 /// An error and its remedies in one line, for example for a file that lists them; `words` may word a remedy otherwise.
@@ -320,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_a_file_says_of_itself_stays_one_line_of_some_length_and_steers_no_terminal() {
-        assert_eq!(in_one_line("a 'two  words'\n  |\r\n1 | \u{1b}[2J\t\u{9b}"), "a 'two  words' | 1 | \\u{1b}[2J\\t\\u{9b}");
+        assert_eq!(in_one_line("a 'two  words'\n  |\r\n1 | \u{1b}[2J\t\u{9b}"), "a 'two  words' | 1 | \\u001b[2J\\u0009\\u009b");
         assert_eq!(in_one_line(&"é".repeat(9999)), "é".repeat(4000) + "…");
     }
 }

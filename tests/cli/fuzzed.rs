@@ -9,7 +9,7 @@ use super::failures::refused;
 fn a_tables_own_words_stay_in_the_errors_line_and_steer_no_terminal() {
     let folder = corpus();
     fs::write(folder.path().join("bad.csv"), "audio,\"te\n\u{1b}[2Jxt\",label\na.wav,Go,calm\n").unwrap();
-    let parts = ["has no column 'text' (found: audio, te \\u{1b}[2Jxt, label)"];
+    let parts = ["has no column 'text' (found: audio, te \\u001b[2Jxt, label)"];
     refused(&folder, "prepare manifest bad.csv --out bad.safetensors", &parts);
 }
 
