@@ -160,5 +160,6 @@ fn write_stage(reader: &Reader, folder: &Path) {
     }
     let escaped = |word: &&str| word.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
     let words: String = reader.words.iter().map(|word| format!("\"{}\"\n", escaped(word))).collect();
-    fs::write(folder.join("words"), words).expect("the folder can be written to");
+    // An empty one is refused.
+    fs::write(folder.join("words"), format!("# {}\n{words}", reader.name)).expect("the folder can be written to");
 }
