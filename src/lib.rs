@@ -18,7 +18,7 @@
 //!                device's roofs; report.html; attention weights as SVG and PNG; a trained model for onnxruntime; every kernel's
 //!                cases, and the comparison with the float64 reference
 //! train/         what is set up (session), options (run), epochs (epoch), who observes them (observe): files and resuming
-//!                (run_folder); one step (trainer), batches, checkpoints, metrics, TensorBoard; predictions from streams
+//!                (run_folder, claim); one step (trainer), batches, checkpoints, metrics, TensorBoard; predictions from streams
 //!                (inference) and from speech (predict); the overfit check
 //! model/         trait Model; parameters in one buffer, layers; mcsan: a system is one page; network: a model with its weights;
 //!                cost: parameters and FLOP

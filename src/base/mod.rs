@@ -5,6 +5,7 @@
 //! | [`philox`] | counter-based random numbers |
 //! | `hash` | hashes of names and data |
 //! | [`real`] | the number types of the reference |
+//! | `contents` | what a folder holds that is to be written to |
 //! | `input` | what can be read: files, and streams that are asked for |
 //! | `parallel` | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
@@ -21,6 +22,7 @@
 pub(crate) mod choice;
 #[cfg(feature = "files")]
 pub(crate) mod columns;
+pub(crate) mod contents;
 mod elementary;
 pub(crate) mod hash;
 pub(crate) mod input;

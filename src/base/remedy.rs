@@ -67,6 +67,15 @@ pub enum Remedy {
         /// Optimiser steps that were done when it was written.
         step: u64,
     },
+    /// Do again what was done, which goes on from this checkpoint.
+    Again {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Optimiser steps that were done when it was written.
+        step: u64,
+    },
+    /// Move a folder back to where it was and go on.
+    PutBack,
     /// Let a run go on for longer than it did, or for as long.
     GoOnLonger,
     /// Prepare the data anew.
@@ -122,7 +131,7 @@ pub enum Remedy {
     RandomGroups,
     /// Train another fold.
     AnotherFold,
-    /// Wait until another process is done with the fold.
+    /// Wait until another process is done.
     Wait,
     /// Remove what is there of a fold, which is then trained anew.
     RemoveFold,
@@ -221,6 +230,8 @@ impl Display for Remedy {
             Self::TrainAnew => "train anew, in another folder",
             Self::Resume => "resume the run",
             Self::ResumeFrom { path, step } => return write!(formatter, "resume from {}, which is whole, of step {step}", path.display()),
+            Self::Again { path, step } => return write!(formatter, "do the same again ({} is whole, of step {step})", path.display()),
+            Self::PutBack => "move it back and resume",
             Self::GoOnLonger => "let it go on for longer",
             Self::Prepare => "prepare the data anew",
             Self::PrepareWith(preparation) => return preparation.fmt(formatter),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::Common;
 use super::device::{self, AUTO, Device, on_device};
 use super::notes::Note;
+use super::output::{self, Kind};
 use super::settings::Configuration;
 use super::{Done, Failure};
 use crate::backend::Work;
@@ -161,6 +162,7 @@ fn run_cases(common: &Common, arguments: &Check, cases: impl Iterator<Item = Cas
                 std::fs::create_dir_all(folder).map_err(super::cannot_write(folder))?;
                 let variant = if *shaders == "checked" { ".checked" } else { "" };
                 let path = folder.join(dump::file_name(&case, variant));
+                output::check(&path, Kind::Evidence)?;
                 dump::write(&path, &case, &evidence, &device.name(), shaders)?;
                 dumped = Some(path);
             }

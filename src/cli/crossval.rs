@@ -11,7 +11,7 @@ use super::device::{self, Device, on_device};
 use super::notes::{FoldName, Note};
 use super::progress::Progress;
 use super::settings::Training;
-use super::{Done, Failure, remedy};
+use super::{Done, Failure, interrupt, remedy};
 use crate::config::{Config, Tiles};
 use crate::dataset::Dataset;
 use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
@@ -80,17 +80,18 @@ impl Experiment {
         common: &Common,
         tiles: &Tiles,
         device: &Device,
-        of: &[(String, CrossValidation<'_>)],
+        of: &mut [(String, CrossValidation<'_>)],
     ) -> Result<Vec<Option<Gathered>>, Failure> {
         eprintln!("training on {}", device.name());
         device.tune(common, tiles, async |gpu| {
-            for (_, validation) in of {
+            for (_, validation) in &*of {
                 // What goes wrong here goes wrong again in earnest.
                 let _ = validation.rehearse(gpu).await;
             }
         })?;
         let mut gathered = Vec::new();
         for (name, validation) in of {
+            validation.stop = Some(interrupt::wish());
             let mut show = Show { common, row: name, folds: validation.folds.count(), progress: Progress::new(common) };
             let done =
                 on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
@@ -150,7 +151,7 @@ pub(crate) fn run(common: &Common, arguments: &Crossval) -> Done {
     let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
     let device = device::open(common, &config.execution.device)?;
     let validation = CrossValidation::open(&data, &identity, config.clone(), &folds, &experiment.out)?;
-    let gathered = experiment.train(common, &config.execution.tiles, &device, &[(String::new(), validation)])?;
+    let gathered = experiment.train(common, &config.execution.tiles, &device, &mut [(String::new(), validation)])?;
     let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());
     report(common, results.as_ref())
 }

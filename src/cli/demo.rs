@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{Common, Demo};
 use super::device::{self, AUTO, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, cannot_write, tables};
+use super::{Done, Failure, cannot_write, output, tables};
 use crate::audio::{decode, mfcc::MfccSettings};
 use crate::config::Settings;
 use crate::corpus::{Split, manifest};
@@ -42,6 +42,9 @@ fn new_folder(place: &Path) -> Result<PathBuf, Failure> {
 
 pub(crate) fn run(common: &Common, arguments: &Demo) -> Done {
     let started = Instant::now();
+    if let Some(out) = &arguments.out {
+        output::check_folder(out, |_| false)?;
+    }
     let device = device::open(common, AUTO)?;
     let folder = match &arguments.out {
         Some(out) => out.clone(),

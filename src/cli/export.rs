@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use super::arguments::Common;
+use super::output::{self, Kind};
 use super::{Done, cannot_write};
 use crate::dataset::replace_file;
 use crate::onnx;
@@ -29,6 +30,7 @@ pub(crate) struct Export {
 }
 
 pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
+    output::check_all([(arguments.out.as_ref(), Kind::Weights), (arguments.onnx.as_ref(), Kind::Onnx)])?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let mut written = Vec::new();
     if let Some(path) = &arguments.out {

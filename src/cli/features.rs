@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Features};
 use super::device::{self, AUTO, on_device};
+use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write};
 use crate::audio::decode;
 use crate::backend::MfccTables;
@@ -15,6 +16,7 @@ use crate::prepare::{PrepareError, extract};
 
 pub(crate) fn run(common: &Common, arguments: &Features) -> Done {
     let settings = arguments.front_end.settings()?;
+    output::check(&arguments.out, Kind::Features)?;
     let samples = decode(&arguments.audio)?;
     let device = device::open(common, AUTO)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Gradients};
 use super::device::{self, on_device};
+use super::output::{self, Kind};
 use super::{Done, Failure};
 use crate::config::{Config, Normalise};
 use crate::dataset::Dataset;
@@ -18,6 +19,7 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
     let mut defaults = Config::default();
     defaults.settings.data.normalise = Normalise::None;
     let Config { settings, execution } = arguments.configuration.load(defaults)?;
+    output::check(&arguments.out, Kind::Gradients)?;
     let data = Dataset::load(&arguments.data)?;
     let range = arguments.utterances.clone().unwrap_or(0..data.len());
     if range.is_empty() || range.end > data.len() {

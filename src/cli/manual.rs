@@ -7,6 +7,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::arguments::Options;
+use super::output::{self, Kind};
 use super::{Done, cannot_write};
 use crate::dataset::replace_file;
 
@@ -40,6 +41,7 @@ pub(crate) fn man(arguments: &Man) -> Done {
     for page in pages {
         let path = arguments.out.join(format!("{}.1", page_name(&page)));
         let name = page_name(&page);
+        output::check(&path, Kind::Manual)?;
         let rendered = clap_mangen::Man::new(page.name(name));
         replace_file(&path, |file| rendered.render(file)).map_err(cannot_write(&path))?;
         count += 1;

@@ -1,9 +1,12 @@
 //! The commands: arguments in, text or JSON out. The only place that prints.
 
-/// As the standard library's, but a standard output that is closed (`mcsan config | head -1`) or full ends the program
-/// without a panic. It stands before the modules so that they all print by it.
+// As the standard library's, but a stream that is closed or full is no panic; see [`streams`]. They stand before the modules so that
+// all print by them.
 macro_rules! println {
-    ($($argument:tt)*) => { $crate::cli::print_line(format_args!($($argument)*)) };
+    ($($argument:tt)*) => { $crate::cli::streams::print(format_args!($($argument)*)) };
+}
+macro_rules! eprintln {
+    ($($argument:tt)*) => { $crate::cli::streams::say(format_args!($($argument)*)) };
 }
 
 mod ablate;
@@ -19,8 +22,10 @@ mod export;
 mod features;
 mod gradients;
 mod inspect;
+mod interrupt;
 mod manual;
 mod notes;
+mod output;
 mod predict;
 mod prepare;
 mod profile;
@@ -29,20 +34,21 @@ mod remedy;
 mod report;
 mod settings;
 mod shaders;
+mod streams;
 mod tables;
 mod tiles;
 mod tokens;
 mod train;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::base::remedy::{Remedied, Remedy};
-use crate::base::shown::{in_line, in_lines};
+use crate::base::shown::in_line;
 use crate::train::TrainError;
 use arguments::{Command, Options};
 
@@ -64,15 +70,22 @@ impl Failure {
 
 type Done = Result<ExitCode, Failure>;
 
-/// Runs the program; exit code 0 done, 1 the work failed, 2 wrong usage.
+/// Runs the program; exit code 0 done, 1 the work failed, 2 wrong usage, 130 or 143 stopped by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     device::quiet_drivers();
-    let options = Options::parse();
+    let options = Options::try_parse().unwrap_or_else(|usage| {
+        if let Err(error) = usage.print()
+            && !usage.use_stderr()
+        {
+            streams::failed(&error);
+        }
+        std::process::exit(usage.exit_code())
+    });
     match dispatch(&options) {
         Ok(code) => code,
         Err(Failure(message)) => {
             eprintln!("mcsan: {}", in_line(&message));
-            ExitCode::FAILURE
+            interrupt::code().map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }
@@ -113,26 +126,5 @@ fn in_data(path: &Path) -> impl Fn(TrainError) -> Failure {
     move |error| match error {
         TrainError::EmptySplit { .. } | TrainError::Misfit(_) => Failure::of(path.display(), error),
         error => error.into(),
-    }
-}
-
-/// Writes a line that people read to standard output, the orders in texts of others written out.
-fn print_line(line: std::fmt::Arguments<'_>) {
-    write_line(&in_lines(&line.to_string()));
-}
-
-/// Writes a line that programs read, JSON or CSV, to standard output: as it is, but to a terminal as [`print_line`] does.
-fn print_data(line: &str) {
-    write_line(&if io::stdout().is_terminal() { in_lines(line) } else { line.into() });
-}
-
-/// Nobody reads on where standard output is closed; any other fault is a failure.
-fn write_line(line: &str) {
-    if let Err(error) = writeln!(io::stdout(), "{line}") {
-        let closed = error.kind() == io::ErrorKind::BrokenPipe;
-        if !closed {
-            eprintln!("mcsan: standard output: cannot be written ({error}); free some space, or send it elsewhere");
-        }
-        std::process::exit(i32::from(!closed));
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::arguments::Common;
-use super::print_data;
+use super::streams::print_data;
 use crate::base::shown::in_line;
 use crate::train::metrics::json_text;
 

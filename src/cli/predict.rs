@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 use super::arguments::{Common, Options};
 use super::device::{self, Device, on_device};
 use super::notes::Note;
-use super::{Done, Failure, cannot_write, print_data, remedy, tables};
+use super::output::{self, Kind};
+use super::streams::print_data;
+use super::{Done, Failure, cannot_write, remedy, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::backend::Backend;
@@ -78,6 +80,9 @@ impl Predict {
 
 pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
     arguments.check_usage().unwrap_or_else(|usage| usage.exit());
+    if let Some(path) = &arguments.attention {
+        output::check(path, if picture::Format::of(path) == Some(picture::Format::Png) { Kind::Png } else { Kind::Svg })?;
+    }
     let predictor = Predictor::load(&arguments.run)?;
     let device = || device::open(common, &predictor.checkpoint.device);
     match &arguments.list {

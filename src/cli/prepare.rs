@@ -1,6 +1,8 @@
 //! `mcsan prepare`
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,11 +11,12 @@ use serde_json::json;
 use super::arguments::{Common, Prepare, vectors};
 use super::device::{self, AUTO, on_device};
 use super::notes::Note;
-use super::{Done, Failure, cannot_write, tables};
+use super::output::{self, Kind};
+use super::{Done, Failure, cannot_write, interrupt, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::corpus::{Corpus, LeftOut, split};
 use crate::dataset::{Frames, Spool};
-use crate::prepare::{RecordingEvent, prepare};
+use crate::prepare::{PrepareError, RecordingEvent, prepare};
 use crate::text::TextTable;
 
 /// Commonest missing words that are shown.
@@ -24,6 +27,7 @@ const SHOWN_LEFT_OUT: usize = 20;
 pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let started = Instant::now();
     let settings = arguments.front_end.settings()?;
+    output::check(&arguments.out, Kind::Data)?;
     let corpus = read_corpus(arguments)?;
     let text = match vectors(&arguments.vectors) {
         Some(path) => TextTable::with_vectors(&corpus.utterances, path, arguments.oov)?,
@@ -48,11 +52,18 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
             }
         }
     };
-    let mut write = |rows: &[f32]| spool.push(rows);
+    let wish = interrupt::wish();
+    let mut write = |rows: &[f32]| if wish.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.into()) } else { spool.push(rows) };
     let allowed = arguments.allow_missing;
     let data =
-        on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, settings, allowed, &mut write, &mut observe)))?;
+        on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, settings, allowed, &mut write, &mut observe)));
     bar.finish_and_clear();
+    let data = data.map_err(|error| match error {
+        PrepareError::Write(error) if error.kind() == ErrorKind::Interrupted => {
+            Failure(format!("{}: stopped; nothing was written, call the same again", arguments.out.display()))
+        }
+        error => error.into(),
+    })?;
     data.save_spooled(&arguments.out, spool)?;
 
     let frames = data.audio().map_or(0, Frames::count);

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::arguments::{Common, Options};
 use super::device::{self, Device};
+use super::output::{self, Kind};
 use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, tables};
 use crate::backend::gpu::Timing;
@@ -114,6 +115,8 @@ enum Subject {
 }
 
 pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
+    let drawn = [&arguments.roofline, &arguments.plot].map(|path| (path.as_ref(), Kind::Svg));
+    output::check_all(drawn.into_iter().chain([(arguments.trace.as_ref(), Kind::Trace)]))?;
     if let Some(path) = &arguments.from {
         return show(common, arguments, vec![load(path)?]);
     }

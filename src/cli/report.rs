@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::arguments::Common;
+use super::output::{self, Kind};
 use super::{Done, Failure};
 use crate::dataset::Dataset;
 use crate::report::{self, ReportError};
@@ -26,6 +27,7 @@ pub(crate) struct Report {
 }
 
 pub(crate) fn run(common: &Common, arguments: &Report) -> Done {
+    output::check_all([(arguments.out.as_ref(), Kind::Page)])?;
     let data = arguments.data.as_deref().map(Dataset::load).transpose()?;
     let html = report::run_html(&arguments.run, data.as_ref()).map_err(|error| match (&error, &arguments.data) {
         (ReportError::Misfit { .. }, Some(path)) => Failure::of(path.display(), error),

@@ -1,6 +1,6 @@
 //! Settings on the command line: a file, assignments, and a flag for each setting that declares one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::error::ErrorKind;
@@ -45,6 +45,11 @@ impl Configuration {
 }
 
 impl Training {
+    /// The file that they are read from.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.configuration.config.as_deref()
+    }
+
     /// The settings over some defaults, `--device` included.
     pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, ConfigError> {
         let mut config = self.configuration.load(defaults)?;

@@ -12,6 +12,7 @@ use super::Failure;
 use super::arguments::Common;
 use super::device::Device;
 use super::notes::Note;
+use super::output::{self, Kind};
 use crate::backend::Storage;
 use crate::backend::gpu::{self, Gpu, shader};
 use crate::base::hash::fnv1a;
@@ -60,7 +61,10 @@ impl Device {
         let (rule, file) = match &common.execution.tiles {
             None => (rule, None),
             Some(TileSource::By(rule)) => (*rule, None),
-            Some(TileSource::File(path)) => (TileRule::Timed, Some(path.clone())),
+            Some(TileSource::File(path)) => {
+                output::check(path, Kind::Tiles)?;
+                (TileRule::Timed, Some(path.clone()))
+            }
         };
         if rule == TileRule::Fixed {
             return Ok(());

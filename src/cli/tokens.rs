@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::arguments::{Tokens, vectors};
-use super::{Done, Failure, print_data};
+use super::streams::print_data;
+use super::{Done, Failure};
 use crate::base::input;
 use crate::text::{self, tokenise};
 

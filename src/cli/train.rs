@@ -8,13 +8,13 @@ use serde_json::json;
 use super::arguments::{Common, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
-use super::{Done, in_data, tables};
+use super::{Done, Failure, in_data, interrupt, tables};
 use crate::config::{Config, ConfigError, Settings};
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder::device_of;
-use crate::train::{overfit, rehearse};
+use crate::train::{TrainError, overfit, rehearse};
 
 pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
@@ -33,16 +33,25 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
 }
 
 fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, device: &Device, out: &Path) -> Done {
+    let own = out.join(files::CONFIG);
+    let is_input = |file: &Path| matches!((file.canonicalize(), own.canonicalize()), (Ok(file), Ok(own)) if file == own);
+    if !arguments.resume && arguments.settings.file().is_some_and(is_input) {
+        return Err(Failure(format!("{}: the run would write over its own input; choose another --out", own.display())));
+    }
     let Config { settings, execution } = config;
     let mut progress = Progress::new(common);
     // What goes wrong in a rehearsal goes wrong again in earnest.
     device.tune(common, &execution.tiles, async |gpu| drop(rehearse(gpu, settings, data).await))?;
     let start = if arguments.resume { Start::Resume } else { Start::New };
     let execution = execution.clone();
-    let training = Training { settings: settings.clone(), out: Some(out.to_owned()), start, execution, ..Training::of(data) };
+    let (settings, stop) = (settings.clone(), Some(interrupt::wish()));
+    let training = Training { settings, out: Some(out.to_owned()), start, execution, stop, ..Training::of(data) };
     let finished = on_device!(*device, |backend| pollster::block_on(training.run_on(backend, &mut |event| { progress.show(&event) })));
     progress.finish();
-    let finished = finished.map_err(in_data(&arguments.data))?;
+    let finished = finished.map_err(|error| match error {
+        TrainError::Stopped { .. } => Failure::of(out.display(), error),
+        error => in_data(&arguments.data)(error),
+    })?;
     report::write_run(out, Some(data))?;
     if common.json {
         common.print_json(json!({

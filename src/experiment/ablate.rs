@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ExperimentError;
-use super::claim::Claim;
 use super::crossval::CrossValidation;
 use super::folds::Folds;
 use super::gather::Gathered;
@@ -16,9 +15,12 @@ use super::page;
 use super::spec::{self, Identity};
 use super::statistics::{MeanDeviation, PairedT, mcnemar, paired_t};
 use super::table::{Cell, Column, ResultTable, Results};
+use crate::base::contents::first_foreign;
+use crate::base::remedy::Remedy;
 use crate::config::{Config, ModelVariant, Settings};
 use crate::dataset::Dataset;
-use crate::report::{Confusion, Intervals};
+use crate::report::{self, Confusion, Intervals};
+use crate::train::claim::Claim;
 use crate::train::{Evaluation, Metrics};
 
 /// Name of the files, without their endings.
@@ -155,6 +157,23 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+/// Whether the rows may be trained in a folder: it is not there, holds nothing, or rows and what is made of them.
+///
+/// # Errors
+/// [`ExperimentError::Folder`], naming what else is there.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), ExperimentError> {
+    let is_row = |name: &str| Row::ALL.iter().any(|row| row.name() == name) && folder.join(name).is_dir();
+    let is_summary = |name: &str| name.starts_with(&format!("{STEM}.")) || name == report::FILE;
+    let has_rows = Row::ALL.iter().any(|row| folder.join(row.name()).is_dir());
+    match first_foreign(folder, |name| is_row(name) || has_rows && is_summary(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let problem = format!("holds '{name}', which is none of an ablation's files");
+            Err(ExperimentError::Folder { path: folder.into(), problem, remedy: Remedy::OtherFolder })
+        }
     }
 }
 

@@ -4,11 +4,10 @@
 //! after an interruption goes on where that stopped, and several calls at once, on one machine or on several that share
 //! the folder, divide the folds among themselves.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::ExperimentError;
-use super::claim::{self, Claim};
 use super::folds::Folds;
 use super::spec::{Identity, Spec, fold_folder, settings_difference};
 use crate::backend::Backend;
@@ -17,7 +16,9 @@ use crate::base::remedy::Remedy;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
+use crate::train::claim::Claim;
 use crate::train::run::{Start, Training, files};
+use crate::train::run_folder;
 use crate::train::{Evaluation, Event, Metrics, TrainError, rehearse};
 
 /// What a cross-validation tells while it goes on.
@@ -64,6 +65,8 @@ pub struct CrossValidation<'c> {
     pub folds: &'c Folds,
     /// Holds `folds.json` and a folder for each fold.
     pub folder: PathBuf,
+    /// As [`Training::stop`]: the fold that is under way goes on at the next call.
+    pub stop: Option<&'c AtomicBool>,
 }
 
 impl<'c> CrossValidation<'c> {
@@ -73,7 +76,7 @@ impl<'c> CrossValidation<'c> {
     /// [`ExperimentError::Folder`], naming what differs, there or in one of its folds.
     pub fn open(data: &'c Dataset, identity: &Identity, config: Config, folds: &'c Folds, folder: &Path) -> Result<Self, ExperimentError> {
         Spec::of(data, identity, &config.settings, folds).agree(folder)?;
-        let opened = Self { data, config, folds, folder: folder.into() };
+        let opened = Self { data, config, folds, folder: folder.into(), stop: None };
         // A fold of something else is found before the others are trained.
         (1..=folds.count()).try_for_each(|fold| opened.result(fold).map(drop))?;
         Ok(opened)
@@ -109,9 +112,8 @@ impl<'c> CrossValidation<'c> {
             // It may have been finished between the look and the claim.
             match self.result(fold)? {
                 Some(_) => observe(FoldEvent::Kept { fold }),
-                None => self.train_fold(backend, fold, &folder, observe).await?,
+                None => self.train_fold(backend, fold, &folder, &claim, observe).await?,
             }
-            claim.finish();
         }
         Ok(())
     }
@@ -130,17 +132,20 @@ impl<'c> CrossValidation<'c> {
         backend: &B,
         fold: usize,
         folder: &Path,
+        claim: &Claim,
         observe: &mut dyn FnMut(FoldEvent<'_>),
     ) -> Result<(), ExperimentError> {
+        run_folder::admit(folder, Start::Resume).map_err(|source| ExperimentError::Train { fold, source })?;
         if !folder.join(files::LAST).exists() {
-            clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
+            run_folder::clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
         }
         let data = self.folds.dataset(self.data, fold);
         let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
         observe(FoldEvent::Begin { fold, train, validation, test });
         let Config { settings, execution } = self.config.clone();
-        let training = Training { settings, execution, out: Some(folder.to_owned()), start: Start::Resume, ..Training::of(&data) };
-        let finished = training.run_on(backend, &mut |event| observe(FoldEvent::Run(event))).await;
+        let (start, stop) = (Start::Resume, self.stop);
+        let training = Training { settings, execution, out: Some(folder.to_owned()), start, stop, ..Training::of(&data) };
+        let finished = training.run_in(backend, Some(claim), &mut |event| observe(FoldEvent::Run(event))).await;
         let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
         report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {
@@ -193,16 +198,4 @@ pub(crate) fn check_fold(fold: Option<usize>, folds: &Folds) -> Result<(), Exper
         Some(fold) if !(1..=folds.count()).contains(&fold) => Err(ExperimentError::NoSuchFold { fold, folds: folds.count() }),
         _ => Ok(()),
     }
-}
-
-/// Removes everything of a run that has no checkpoint yet, but for the claim on its folder.
-fn clear(folder: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name() == claim::FILE {
-            continue;
-        }
-        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
-    }
-    Ok(())
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::ExperimentError;
-use super::claim::Claim;
 use super::crossval::CrossValidation;
 use super::page;
 use super::spec::fold_folder;
@@ -14,6 +13,7 @@ use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, ResultTable, Results};
 use crate::base::columns::{shorten, told_apart};
 use crate::report::{self, Confusion};
+use crate::train::claim::Claim;
 use crate::train::evaluate::Prediction;
 use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, Tally, shown_classes, taken_for};
 use crate::train::{Evaluation, Metrics};

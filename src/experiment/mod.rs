@@ -4,7 +4,6 @@
 //! there; `ablate` does so for every row of Table 3 into `DIR/ROW/fold-K`. Folds are counted from 1.
 
 pub(crate) mod ablate;
-mod claim;
 pub mod crossval;
 pub mod folds;
 pub mod gather;
@@ -105,7 +104,8 @@ pub enum ExperimentError {
 impl Remedied for ExperimentError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
-            Self::Train { source, .. } => source.remedies(),
+            // Folds that are not done go on by themselves.
+            Self::Train { source, .. } => source.remedies().into_iter().map(again).collect(),
             Self::Write { .. } => vec![Remedy::CheckFolder],
             Self::Report(error) => error.remedies(),
             Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],
@@ -117,5 +117,12 @@ impl Remedied for ExperimentError {
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::RowSetting { .. } => vec![Remedy::ChooseRows],
         }
+    }
+}
+
+fn again(remedy: Remedy) -> Remedy {
+    match remedy {
+        Remedy::ResumeFrom { path, step } => Remedy::Again { path, step },
+        remedy => remedy,
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::ExperimentError;
 use super::folds::{By, Folds};
 use super::table::write_text;
+use crate::base::contents::first_foreign;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Execution, Settings};
@@ -96,13 +97,15 @@ impl Spec {
     /// [`ExperimentError::Folder`], naming the first thing that differs.
     pub(crate) fn agree(&self, folder: &Path) -> Result<(), ExperimentError> {
         let path = folder.join(FILE);
-        // In this order: another process writes the file before it makes the first folder.
+        // In this order: another process writes the file before anything else.
+        let foreign = first_foreign(folder, |_| false);
         let has_folds = (1..=self.folds.len()).any(|fold| fold_folder(folder, fold).exists());
         if path.exists() {
             return self.compare(&path);
         }
-        if has_folds {
-            let problem = format!("holds folders of folds but no {FILE}, so they belong to something else");
+        if let Some(name) = foreign {
+            let (what, they) = if has_folds { ("folders of folds", "they belong") } else { (name.as_str(), "it belongs") };
+            let problem = format!("holds {what} but no {FILE}, so {they} to something else");
             return Err(ExperimentError::Folder { path: folder.into(), problem, remedy: Remedy::OtherFolder });
         }
         let failed = |source| ExperimentError::Write { path: folder.into(), source };

@@ -3,6 +3,7 @@
 //! Where a run stands is its number of steps: all random numbers are counted, so with parameters, moments and the
 //! predictions of the unfinished epoch it goes on bit for bit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::batches::epoch_batches;
@@ -25,6 +26,8 @@ use crate::model::cost;
 /// A training under way.
 pub(super) struct Run<'r, B: Backend> {
     pub observers: Observers<'r>,
+    /// See [`Training::stop`](super::Training::stop).
+    pub stop: Option<&'r AtomicBool>,
     backend: &'r B,
     settings: &'r Settings,
     /// The setting `run.device`, which checkpoints name.
@@ -67,6 +70,7 @@ impl<'r, B: Backend> Run<'r, B> {
         trainer.plan(planned_steps);
         let mut run = Self {
             observers: Observers::default(),
+            stop: None,
             backend,
             settings,
             device: &execution.device,
@@ -149,6 +153,9 @@ impl<'r, B: Backend> Run<'r, B> {
 
     /// An epoch, or what is left of it: steps, validation, checkpoints.
     pub(crate) async fn epoch(&mut self) -> Result<(), TrainError> {
+        if self.is_stop_wished() {
+            return self.stop().await;
+        }
         let epoch = self.trainer.steps() / self.steps_an_epoch;
         self.train_epoch(epoch).await?;
         let train = self.tally.clone().metrics(&self.data.classes);
@@ -182,23 +189,39 @@ impl<'r, B: Backend> Run<'r, B> {
             if !going_on {
                 return Ok(());
             }
-            if self.is_checkpoint_due() {
+            let stops = self.is_stop_wished() && self.is_within_epoch();
+            if stops || self.is_checkpoint_due() {
                 if let Some((pending, info)) = waiting.take() {
                     self.settle(pending, info, &mut clock).await?;
+                }
+                if stops {
+                    return self.stop().await;
                 }
                 self.keep(false).await?;
             }
         }
     }
 
+    fn is_stop_wished(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Ends the run where it stands, for it to be gone on with.
+    async fn stop(&mut self) -> Result<(), TrainError> {
+        self.keep(false).await?;
+        Err(TrainError::Stopped { step: self.trainer.steps(), kept: self.observers.kept() })
+    }
+
+    /// Whether steps of the epoch are left; after its last one validation comes, and a checkpoint.
+    fn is_within_epoch(&self) -> bool {
+        let steps = self.trainer.steps();
+        !steps.is_multiple_of(self.steps_an_epoch) && steps < self.planned_steps
+    }
+
     /// Whether a checkpoint is to be written here, within an epoch; after its last step the epoch's own is.
     fn is_checkpoint_due(&self) -> bool {
         let (steps, every) = (self.trainer.steps(), self.settings.train.checkpoint_every);
-        every > 0
-            && self.observers.keep()
-            && steps.is_multiple_of(every)
-            && !steps.is_multiple_of(self.steps_an_epoch)
-            && steps < self.planned_steps
+        every > 0 && self.observers.keep() && steps.is_multiple_of(every) && self.is_within_epoch()
     }
 
     /// Sends a step to the device; in more parts where the device has no room for it.

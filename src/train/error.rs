@@ -29,6 +29,14 @@ pub enum TrainError {
         /// What there is to go on from.
         kept: Remedy,
     },
+    /// A run that ends before its end because that was wished, see [`Training::stop`](super::Training::stop).
+    #[error("stopped after {step} steps")]
+    Stopped {
+        /// Steps that are done.
+        step: u64,
+        /// What there is to go on from.
+        kept: Option<Remedy>,
+    },
     /// Features that cannot be made as the data's were.
     #[error(transparent)]
     FrontEnd(#[from] MfccError),
@@ -180,6 +188,18 @@ pub enum RunFault {
     /// A folder that holds a run already.
     #[error("holds a run already")]
     Exists,
+    /// A folder that holds what no run wrote.
+    #[error("holds '{name}', which is none of a run's files")]
+    Foreign {
+        /// The first name in it.
+        name: String,
+    },
+    /// A folder in which another process trains.
+    #[error("is being trained by another process")]
+    Busy,
+    /// A folder that was removed or moved away while the run went on.
+    #[error("no longer exists")]
+    Gone,
     /// A folder that cannot be written to.
     #[error("cannot be written ({reason})")]
     Denied {
@@ -249,6 +269,9 @@ impl RunFault {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Exists => vec![Remedy::OtherFolder, Remedy::Resume, Remedy::RemoveFolder],
+            Self::Foreign { .. } => vec![Remedy::OtherFolder],
+            Self::Busy => vec![Remedy::Wait, Remedy::OtherFolder],
+            Self::Gone => vec![Remedy::PutBack, Remedy::TrainAnew],
             Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
             Self::NoProgress => vec![Remedy::TrainAnew],
@@ -275,6 +298,7 @@ impl Remedied for TrainError {
         match self {
             Self::Backend(error) => error.remedies(),
             Self::Interrupted { error, kept } => error.remedies().into_iter().chain([kept.clone()]).collect(),
+            Self::Stopped { kept, .. } => kept.iter().cloned().collect(),
             Self::FrontEnd(error) => error.remedies(),
             Self::Dataset(error) => error.remedies(),
             #[cfg(feature = "files")]

@@ -4,6 +4,8 @@ pub mod batches;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]
+pub(crate) mod claim;
+#[cfg(feature = "files")]
 mod epoch;
 mod error;
 pub mod evaluate;

@@ -1,14 +1,16 @@
 //! A whole training: epochs of steps, validation, the best epoch kept, everything written to a run folder;
 //! and taken up again where it was stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use super::TrainError;
 use super::checkpoint::Checkpoint;
+use super::claim::Claim;
 use super::epoch::Run;
 use super::evaluate::Evaluation;
 use super::observe::{Event, Listener};
 use super::run_folder::{self, RunFolder, SavedRun};
+use super::{RunFault, TrainError};
 use crate::backend::{Backend, Device};
 use crate::config::{Config, Execution, Settings, Tiles};
 use crate::dataset::Dataset;
@@ -33,6 +35,8 @@ pub mod files {
     pub const LAST: &str = "last.safetensors";
     pub(crate) const TEST: &str = "test.json";
     pub(crate) const TENSORBOARD: &str = "tensorboard";
+    /// All files of a run that it writes by itself.
+    pub(crate) const ALL: [&str; 6] = [CONFIG, METRICS, BEST, LAST, TEST, crate::train::vocabulary::FILE];
 }
 
 /// What a run does about one that is in its folder already.
@@ -60,12 +64,14 @@ pub struct Training<'t> {
     pub start: Start,
     /// What the run folder says of where and how fast the run computes; the backend is what does.
     pub execution: Execution,
+    /// Looked at between steps: once it is true, the run ends with [`TrainError::Stopped`], and goes on from there when it is resumed.
+    pub stop: Option<&'t AtomicBool>,
 }
 
 impl<'t> Training<'t> {
     /// A training on `data` by the default settings, in memory.
     pub fn of(data: &'t Dataset) -> Self {
-        Self { data, settings: Settings::default(), out: None, start: Start::New, execution: Execution::default() }
+        Self { data, settings: Settings::default(), out: None, start: Start::New, execution: Execution::default(), stop: None }
     }
 
     /// Trains on a device.
@@ -79,9 +85,26 @@ impl<'t> Training<'t> {
     /// Trains on a backend; `observe` is told how it goes on.
     ///
     /// # Errors
-    /// [`TrainError`]; what the run folder held before stays whole. On [`Start::Resume`] also settings or data that would
-    /// change the run.
+    /// [`TrainError`]; what the run folder held before stays whole. A folder that holds anything but a run, or in which another
+    /// process trains. On [`Start::Resume`] also settings or data that would change the run.
     pub async fn run_on<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
+        let Some(folder) = &self.out else { return self.run_in(backend, None, observe).await };
+        run_folder::admit(folder, self.start)?;
+        // A folder that is to be made is not made before it is known that there is something to train.
+        let claim = if folder.exists() { Some(claim(folder)?) } else { None };
+        self.run_in(backend, claim.as_ref(), observe).await
+    }
+
+    /// As [`Training::run_on`], in a folder that is claimed.
+    ///
+    /// # Errors
+    /// Those of [`Training::run_on`].
+    pub(crate) async fn run_in<B: Backend>(
+        &self,
+        backend: &B,
+        claimed: Option<&Claim>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Finished, TrainError> {
         let Self { data, settings, .. } = self;
         let mut config = Config { settings: settings.clone(), execution: self.execution.clone() };
         let tiles = backend.tiles();
@@ -92,15 +115,24 @@ impl<'t> Training<'t> {
             (Start::Resume, Some(folder)) => SavedRun::load(folder, settings, data)?,
             _ => None,
         };
+        let own;
         let mut run = Run::start(backend, &config, data, saved.as_ref())?;
+        run.stop = self.stop;
         run.observers.add(Listener(observe));
         if let Some(folder) = &self.out {
+            let claim = match claimed {
+                Some(claim) => claim,
+                None => {
+                    own = claim(folder)?;
+                    &own
+                }
+            };
             let device = backend.device_name();
             let before = saved.as_ref().and_then(|_| run_folder::device_of(folder));
             let folder = match &saved {
-                None => RunFolder::create(folder, &config, &device, data)?,
+                None => RunFolder::create(folder, claim, &config, &device, data)?,
                 Some(saved) => {
-                    let (folder, losses) = RunFolder::resume(folder, &config, &device, data, saved, run.closed_epochs(saved))?;
+                    let (folder, losses) = RunFolder::resume(folder, claim, &config, &device, data, saved, run.closed_epochs(saved))?;
                     run.losses = losses;
                     folder
                 }
@@ -118,4 +150,11 @@ impl<'t> Training<'t> {
         let kept = run.observers.kept();
         run.finish().await.map_err(|error| error.with_kept(kept))
     }
+}
+
+/// Makes a run folder this process' own.
+fn claim(folder: &Path) -> Result<Claim, TrainError> {
+    let failed = |fault| TrainError::Run { path: folder.into(), fault };
+    let claim = Claim::take(folder).map_err(|error| failed(RunFault::Denied { reason: error.to_string() }))?;
+    claim.ok_or_else(|| failed(RunFault::Busy))
 }

@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::checkpoint::{self, Checkpoint};
+use super::claim::Claim;
 use super::evaluate::Evaluation;
 use super::metrics::{Metrics, json_text};
 use super::observe::{Event, Observer};
-use super::run::files;
+use super::run::{Start, files};
 use super::tensorboard::EventFile;
 use super::{Misfit, RunFault, TrainError, vocabulary};
+use crate::base::contents::first_foreign;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Schedule, Settings};
@@ -62,23 +64,52 @@ impl SavedRun {
     }
 }
 
+/// Whether a run may begin or go on in a folder: it is not there, holds nothing, or what a run left there.
+///
+/// # Errors
+/// [`RunFault::Exists`] where none was to be gone on with, [`RunFault::Foreign`].
+pub(crate) fn admit(folder: &Path, start: Start) -> Result<(), TrainError> {
+    let refused = |fault| Err(TrainError::Run { path: folder.into(), fault });
+    if folder.join(files::LAST).exists() {
+        return if start == Start::New { refused(RunFault::Exists) } else { Ok(()) };
+    }
+    // The settings are what a run writes first.
+    match first_foreign(folder, |_| false).filter(|_| device_of(folder).is_none()) {
+        Some(name) => refused(RunFault::Foreign { name }),
+        None => Ok(()),
+    }
+}
+
+/// Removes the files of a run that has no checkpoint yet.
+pub(crate) fn clear(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        match entry.file_name().to_str() {
+            Some(files::TENSORBOARD) if is_folder => std::fs::remove_dir_all(entry.path())?,
+            Some(name) if files::ALL.contains(&name) && !is_folder => std::fs::remove_file(entry.path())?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// A run's folder, open for writing: it observes the run.
-pub(super) struct RunFolder {
+pub(super) struct RunFolder<'c> {
     path: PathBuf,
+    claim: &'c Claim,
     metrics: File,
     events: EventFile,
     /// Step of the last checkpoint that was written.
     kept_step: Option<u64>,
 }
 
-impl RunFolder {
+impl<'c> RunFolder<'c> {
     /// Begins a run, in a folder that holds none.
-    pub(crate) fn create(path: &Path, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
-        if path.join(files::LAST).exists() {
-            return Err(TrainError::Run { path: path.into(), fault: RunFault::Exists });
-        }
+    pub(crate) fn create(path: &Path, claim: &'c Claim, config: &Config, device: &str, data: &Dataset) -> Result<Self, TrainError> {
+        // Another process may have been here before the folder was claimed.
+        admit(path, Start::New)?;
         let denied = denied(path);
-        std::fs::create_dir_all(path).map_err(&denied)?;
         write_config(path, config, device, &data.corpus)?;
         vocabulary::save(&path.join(vocabulary::FILE), data)?;
         let tensorboard = path.join(files::TENSORBOARD);
@@ -86,15 +117,16 @@ impl RunFolder {
             // Of a run that came to no checkpoint.
             std::fs::remove_dir_all(&tensorboard).map_err(&denied)?;
         }
-        let metrics = File::create(path.join(files::METRICS)).map_err(&denied)?;
+        let metrics = open_log(path, "")?;
         let events = EventFile::create(&tensorboard).map_err(&denied)?;
-        Ok(Self { path: path.into(), metrics, events, kept_step: None })
+        Ok(Self { path: path.into(), claim, metrics, events, kept_step: None })
     }
 
     /// Goes on with a run: its log is cut back to the checkpoint, with `epochs` finished. Returns the losses of the steps
     /// before it too.
     pub(crate) fn resume(
         path: &Path,
+        claim: &'c Claim,
         config: &Config,
         device: &str,
         data: &Dataset,
@@ -109,17 +141,24 @@ impl RunFolder {
             // A run that was made longer has the files of one that was started so.
             Checkpoint { settings: config.settings.clone(), device: asked.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
         }
-        let log = path.join(files::METRICS);
-        let (lines, losses) = lines_before(&input::text(&log).unwrap_or_default(), step, epochs);
-        replace_file(&log, |file| file.write_all(lines.as_bytes())).map_err(&denied)?;
-        let metrics = OpenOptions::new().append(true).open(&log).map_err(&denied)?;
+        let (lines, losses) = lines_before(&read_log(path)?, step, epochs);
+        let metrics = open_log(path, &lines)?;
         let events = EventFile::resume(&path.join(files::TENSORBOARD), step).map_err(&denied)?;
-        Ok((Self { path: path.into(), metrics, events, kept_step: Some(step) }, losses))
+        Ok((Self { path: path.into(), claim, metrics, events, kept_step: Some(step) }, losses))
     }
 
-    /// A file for which there is no room, with what there is instead.
+    /// Whether the folder is there, and still the run's own.
+    ///
+    /// # Errors
+    /// [`RunFault::Gone`]
+    fn check(&self) -> Result<(), TrainError> {
+        if self.claim.holds() { Ok(()) } else { Err(TrainError::Run { path: self.path.clone(), fault: RunFault::Gone }) }
+    }
+
+    /// A file for which there is no room, with what there is instead; or a folder that is gone.
     fn unwritten(&self, path: PathBuf, error: &io::Error) -> TrainError {
-        TrainError::Run { path, fault: RunFault::Full { reason: error.to_string(), kept: self.kept() } }
+        let full = TrainError::Run { path, fault: RunFault::Full { reason: error.to_string(), kept: self.kept() } };
+        self.check().err().unwrap_or(full)
     }
 
     fn full(&self, file: &str) -> impl Fn(io::Error) -> TrainError {
@@ -184,6 +223,8 @@ impl RunFolder {
 
     /// Writes the best model, where it is a new one, and then where the run stands.
     fn checkpoints(&mut self, best: Option<&Checkpoint>, last: &Checkpoint) -> Result<(), TrainError> {
+        // In a folder that was made anew they would be half of a run.
+        self.check()?;
         if let Some(best) = best {
             best.save(&self.path.join(files::BEST)).map_err(|error| self.not_saved(error))?;
         }
@@ -194,13 +235,14 @@ impl RunFolder {
 
     /// Writes the results on the test split.
     fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
+        self.check()?;
         let text = json_text(&json!(test)) + "\n";
         replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(self.full(files::TEST))?;
         self.split("test", steps, &test.metrics)
     }
 }
 
-impl Observer for RunFolder {
+impl Observer for RunFolder<'_> {
     fn observe(&mut self, event: Event<'_>) -> Result<(), TrainError> {
         match event {
             Event::Step { .. } => self.step(event),
@@ -230,6 +272,23 @@ fn write_config(path: &Path, config: &Config, device: &str, corpus: &str) -> Res
     replace_file(&path.join(files::CONFIG), |file| file.write_all(text.as_bytes())).map_err(denied(path))
 }
 
+/// The log of a run; of one that has lost it, nothing.
+fn read_log(path: &Path) -> Result<String, TrainError> {
+    let path = path.join(files::METRICS);
+    match input::text(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(TrainError::Run { path, fault: RunFault::Unreadable { reason: format!("cannot be read ({error})") } }),
+        Ok(text) => Ok(text),
+    }
+}
+
+/// Begins the log of a run with some lines and opens it for more.
+fn open_log(path: &Path, lines: &str) -> Result<File, TrainError> {
+    let log = path.join(files::METRICS);
+    let opened = replace_file(&log, |file| file.write_all(lines.as_bytes())).and_then(|()| OpenOptions::new().append(true).open(&log));
+    opened.map_err(denied(path))
+}
+
 /// Version of the program that wrote a run's `config.toml` last, and the device that it computed on.
 pub(crate) fn computed_by(config: &str) -> Option<(&str, &str)> {
     let mut comments = config.lines().map_while(|line| line.strip_prefix("# "));
@@ -238,7 +297,7 @@ pub(crate) fn computed_by(config: &str) -> Option<(&str, &str)> {
 
 /// The device that the run in a folder was computed on last, where there is a run that says so.
 pub(crate) fn device_of(folder: &Path) -> Option<String> {
-    let config = std::fs::read_to_string(folder.join(files::CONFIG)).ok()?;
+    let config = input::text(&folder.join(files::CONFIG)).ok()?;
     computed_by(&config).map(|(_, device)| device.to_owned())
 }
 

@@ -14,11 +14,13 @@ mod fuzzed;
 #[cfg(target_os = "linux")]
 mod injected;
 mod inputs;
+mod overwriting;
 mod predicting;
 mod preparing;
 mod presenting;
 mod profiling;
 mod resuming;
+mod stopping;
 mod tiles;
 mod tokens;
 mod training;

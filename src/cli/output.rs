@@ -1,0 +1,118 @@
+//! What may be written over: a file that the same command could have made, and nothing else. A name that was mistyped, or an input
+//! that is named as output by whatever path or link, is refused before any work is done.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::base::contents::first_foreign;
+use crate::base::input::NoFile;
+use crate::dataset::store::Store;
+use crate::train::checkpoint;
+
+/// What a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Data,
+    Weights,
+    Gradients,
+    Evidence,
+    Onnx,
+    Features,
+    Svg,
+    Png,
+    Page,
+    Trace,
+    Manual,
+    Tiles,
+}
+
+/// Bytes of a file that tell what it is.
+const HEAD: u64 = 4096;
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Data => "a prepared file",
+            Self::Weights => "a file of exported weights",
+            Self::Gradients => "a file of gradients",
+            Self::Evidence => "a dump of 'mcsan check'",
+            Self::Onnx => "an ONNX file of mcsan",
+            Self::Features => "a NumPy file of mcsan",
+            Self::Svg => "an SVG of mcsan",
+            Self::Png => "a PNG of mcsan",
+            Self::Page => "a report of mcsan",
+            Self::Trace => "a trace of mcsan",
+            Self::Manual => "a manual page of mcsan",
+            Self::Tiles => "a file of tiles",
+        }
+    }
+
+    /// Whether the file is one of the kind, as far as its beginning or its header tells.
+    fn is_of(self, path: &Path) -> io::Result<bool> {
+        let format = |wanted: &str| {
+            Store::open(path).is_ok_and(|store| store.metadata("format").and_then(|format| format.split('/').next()) == Some(wanted))
+        };
+        let mut head = Vec::new();
+        File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+        let holds = |part: &str| head.windows(part.len()).any(|window| window == part.as_bytes());
+        Ok(match self {
+            _ if head.is_empty() => true,
+            Self::Data => format("mcsan-dataset"),
+            Self::Weights => checkpoint::WEIGHTS_FORMAT.split('/').next().is_some_and(format),
+            Self::Gradients => {
+                let is_result = |name: &String| name.starts_with("grad.") || ["logits", "loss"].contains(&name.as_str());
+                Store::open(path).is_ok_and(|store| store.contains("loss") && store.names().iter().all(is_result))
+            }
+            Self::Evidence => format("mcsan-check"),
+            // The name of its maker, second field of the message.
+            Self::Onnx => head.get(2..9) == Some(b"\x12\x05mcsan"),
+            // NumPy's own writer ends the shape otherwise.
+            Self::Features => head.starts_with(b"\x93NUMPY\x01\x00") && holds("'descr': '<f4'") && holds(", ), }"),
+            Self::Svg => head.starts_with(b"<svg xmlns=") && holds("font-family=\"Hack, 'DejaVu Sans Mono'"),
+            // Eight bits of each of four colours, and no word about them.
+            Self::Png => head.starts_with(b"\x89PNG") && head.get(24..26) == Some(&[8, 6]) && head.get(37..41) == Some(b"IDAT"),
+            Self::Page => holds("<meta name=\"generator\" content=\"mcsan "),
+            Self::Trace => head.starts_with(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":["),
+            Self::Manual => holds(".TH mcsan"),
+            Self::Tiles => head.starts_with(b"# The tiles that this device computes"),
+        })
+    }
+}
+
+/// Whether a command may write to `path`: where there is nothing yet, or what it writes itself.
+///
+/// # Errors
+/// Something else that is there, by what it is.
+pub(crate) fn check(path: &Path, kind: Kind) -> Result<(), Failure> {
+    // What cannot be looked at, a folder too, cannot be written either, which writing says.
+    let Ok(there) = fs::metadata(path) else { return Ok(()) };
+    match NoFile::of(there.file_type()) {
+        Some(NoFile::Folder) => Ok(()),
+        Some(found) => Err(Failure(format!("{}: cannot be written ({found}); give the name of a file", path.display()))),
+        None if kind.is_of(path).unwrap_or(false) => Ok(()),
+        None => {
+            let line = format!("{}: is not {}, so it is not written over; give another name, or remove it", path.display(), kind.name());
+            Err(Failure(line))
+        }
+    }
+}
+
+/// As [`check`], of as many as are given.
+pub(crate) fn check_all<'p>(outputs: impl IntoIterator<Item = (Option<&'p PathBuf>, Kind)>) -> Result<(), Failure> {
+    outputs.into_iter().try_for_each(|(path, kind)| path.map_or(Ok(()), |path| check(path, kind)))
+}
+
+/// Whether a folder is one to fill: it is not there, or all names in it that are not hidden are among those that are written.
+///
+/// # Errors
+/// The first that is not.
+pub(crate) fn check_folder(folder: &Path, is_written: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    match first_foreign(folder, is_written) {
+        None => Ok(()),
+        Some(name) => {
+            Err(Failure(format!("{}: holds '{name}', which is none of what is written there; choose another --out", folder.display())))
+        }
+    }
+}
