@@ -29,8 +29,8 @@ impl Peaks {
     }
 }
 
-/// Runs of each, of which the fastest counts: enough that other work on the machine lets one of them alone.
-const RUNS: usize = 12;
+/// Runs of each, of which the fastest counts.
+const RUNS: usize = 5;
 /// Nanoseconds that the arithmetic should take, so that starting it does not matter.
 const LONG_ENOUGH: f64 = 10e6;
 const MOST_ROUNDS: u32 = 1 << 14;

@@ -101,7 +101,9 @@ impl Plot {
         for (value, label) in x.ticks(6, self.x.unit) {
             let at = x.at(value);
             drawing.line("grid", (at, bottom), (at, bottom + 4.0));
-            drawing.text("tick", Anchor::Middle, (at, bottom + ROW), &label);
+            // That of the last one may be wider than the room behind the axis.
+            let middle = at.min(WIDTH - text_width(&label) / 2.0);
+            drawing.text("tick", Anchor::Middle, (middle, bottom + ROW), &label);
         }
         drawing.line("rule", (left, bottom), (WIDTH - 14.0, bottom));
         drawing.text("axis", Anchor::End, (WIDTH - 14.0, bottom + 2.0 * ROW), &self.x.label);

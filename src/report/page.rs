@@ -52,6 +52,8 @@ pub(crate) struct Page {
 const LONG: usize = 28;
 /// Widest texts that a phone shows side by side, as [`text_width`] has them.
 const SIDE_BY_SIDE: f64 = 320.0;
+/// Most columns that have a heading before their stacked cells.
+const HEADINGS: usize = 16;
 /// Most letters of a cell or a heading, and of what it shows where it is pointed at.
 const LONGEST: usize = 300;
 const WHOLE: usize = 2000;
@@ -144,7 +146,7 @@ impl Page {
 <title>{title}</title>
 <style>
 {colours}
-{style}</style>
+{style}{headings}</style>
 </head>
 <body>
 {body}</main>
@@ -155,6 +157,7 @@ impl Page {
             version = env!("CARGO_PKG_VERSION"),
             title = escape(&self.title),
             colours = palette::css(),
+            headings = headings(),
             style = include_str!("style.css"),
             body = self.body,
         )
@@ -180,7 +183,7 @@ fn markup(table: &Table, marked: &[usize]) -> String {
     let widest = |place: usize| column(place).chain(words(place)).map(text_width).fold(0.0, f64::max);
     let width: f64 = (0..table.header.len()).map(widest).sum();
     let is_stacked = width > SIDE_BY_SIDE || classes.iter().any(|class| class.contains("long"));
-    let mut text = format!("<table{}><thead><tr>", if is_stacked { " class=\"stacked\"" } else { "" });
+    let mut text = format!("<table{}><thead><tr>", if is_stacked { stacked(&table.header) } else { String::new() });
     for (name, class) in table.header.iter().zip(&classes) {
         let class = class.replace("long", "");
         let _ = write!(text, "<th scope=\"col\"{class}{}>{}</th>", whole(name), escape(&brief(name)));
@@ -188,11 +191,10 @@ fn markup(table: &Table, marked: &[usize]) -> String {
     text.push_str("</tr></thead>\n<tbody>\n");
     for (place, row) in table.rows.iter().enumerate() {
         text.push_str(if marked.contains(&place) { "<tr class=\"marked\">" } else { "<tr>" });
-        for ((cell, class), heading) in row.iter().zip(&classes).zip(&table.header) {
+        for (cell, class) in row.iter().zip(&classes) {
             // A transcript may run from right to left.
             let direction = if cell.is_ascii() { "" } else { " dir=\"auto\"" };
-            let heading = if is_stacked { format!(" data-heading=\"{}\"", escape(&brief(heading))) } else { String::new() };
-            let _ = write!(text, "<td{class}{direction}{}{heading}>{}</td>", whole(cell), escape(&brief(cell)));
+            let _ = write!(text, "<td{class}{}{direction}>{}</td>", whole(cell), escape(&brief(cell)));
         }
         text.push_str("</tr>\n");
     }
@@ -201,6 +203,20 @@ fn markup(table: &Table, marked: &[usize]) -> String {
     // A caption inside the table would be scrolled away with it.
     let caption = if table.caption.is_empty() { String::new() } else { format!("<p class=\"caption\">{}</p>", escape(&table.caption)) };
     caption + &scrolled(&name, &text) + "\n"
+}
+
+/// What makes a table one of stacked cells, with the headings that stand before them.
+fn stacked(header: &[String]) -> String {
+    let string = |text: &str| brief(text).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ");
+    let heading = |(place, name): (usize, &String)| format!("--heading-{}:\"{}\";", place + 1, string(name));
+    let headings: String = header.iter().enumerate().take(HEADINGS).map(heading).collect();
+    format!(" class=\"stacked\" style=\"{}\"", escape(&headings))
+}
+
+/// The style of their headings, by their column.
+fn headings() -> String {
+    let heading = |place| format!(".stacked td:nth-child({place})::before{{content:var(--heading-{place})}}");
+    format!("@media (max-width:30rem){{{}}}", (1..=HEADINGS).map(heading).collect::<String>())
 }
 
 /// A text that is not too long for a page, cut with … where it is.
@@ -244,8 +260,8 @@ mod tests {
         page.folded_table(evil, &table);
         let html = page.finish();
         assert!(!html.contains("<script") && !html.contains("\" onload"), "{html}");
-        // 3 in the head and heading, 5 in the texts, 7 in the figures, 6 in each of three tables and one over the folded one.
-        assert_eq!(html.matches("&lt;script&gt;").count(), 34);
+        // 3 in the head and heading, 5 in the texts, 7 in the figures, 8 in each of three tables and one over the folded one.
+        assert_eq!(html.matches("&lt;script&gt;").count(), 40);
     }
 
     #[test]
