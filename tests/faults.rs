@@ -8,11 +8,15 @@ use mcsan::backend::Storage;
 use mcsan::backend::gpu::{Checking, Gpu, InjectedFault};
 use mcsan::base::remedy::{Remedied, Remedy};
 use mcsan::config::{Config, Settings};
+use mcsan::corpus::manifest;
 use mcsan::dataset::Dataset;
 use mcsan::dataset::store::Store;
+use mcsan::prepare::prepare_held;
+use mcsan::text::TextTable;
 use mcsan::train::run::{Finished, Start};
-use mcsan::train::{Event, TrainError, Training};
+use mcsan::train::{Checkpoint, Event, TrainError, Training};
 
+use crate::cli::corpus::corpus;
 use crate::common::adapters;
 use crate::program::default_adapter;
 
@@ -139,6 +143,51 @@ fn a_run_whose_device_fails_at_any_buffer_submission_or_copy_goes_on_or_ends_in_
         }
         println!("{fault:?}: {count} injected, {fates:?}");
         assert!(count > 10);
+    }
+}
+
+#[test]
+fn a_preparation_and_predictions_on_a_device_that_fails_end_in_a_line_or_are_what_they_are_without() {
+    let Some(gpu) = gpu("injected faults outside of training") else { return };
+    let folder = corpus();
+    let corpus = manifest::read(&folder.path().join("manifest.csv")).unwrap();
+    let run = folder.path().join("run");
+    train(&gpu, &run, Start::New).0.unwrap();
+    let checkpoint = Checkpoint::load(&run.join("best.safetensors")).unwrap();
+    let (data, _) = small();
+    let utterances: Vec<usize> = (0..data.len()).collect();
+    // Features of all recordings, then probabilities of all utterances.
+    let work = || {
+        let text = TextTable::learned(&corpus.utterances);
+        let settings = Default::default();
+        let prepared = pollster::block_on(prepare_held(&gpu, corpus.clone(), text, &settings)).map_err(|error| error.to_string())?;
+        let evaluation = pollster::block_on(checkpoint.evaluate(&gpu, &data, &utterances)).map_err(|error| error.to_string())?;
+        Ok::<_, String>((prepared.fingerprint().unwrap(), evaluation.predictions))
+    };
+    pollster::block_on(gpu.recover());
+    let before = gpu.counters();
+    let expected = work().unwrap();
+    let after = gpu.counters();
+    let counts = [
+        (InjectedFault::OutOfMemory, after.allocations - before.allocations),
+        (InjectedFault::Refused, after.submissions - before.submissions),
+        (InjectedFault::Unreadable, after.readbacks - before.readbacks),
+    ];
+    for (fault, count) in counts {
+        let mut failed = 0;
+        for after in 0..count {
+            pollster::block_on(gpu.recover());
+            gpu.inject(fault, after);
+            match work() {
+                Ok(found) => assert!(found == expected, "{fault:?} at {after} changed a result"),
+                Err(line) => {
+                    assert!(!line.is_empty() && !line.contains('\n'), "{line}");
+                    failed += 1;
+                }
+            }
+        }
+        println!("{fault:?}: {count} injected, {failed} ended in a line, {} made no difference", count - failed);
+        assert!(count > 0);
     }
 }
 
