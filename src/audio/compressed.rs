@@ -1,58 +1,128 @@
 //! Everything but plain WAV, by symphonia: FLAC, MP3, Ogg (Vorbis), AAC and ALAC in MP4, bare AAC, AIFF, Matroska.
+//!
+//! Whether a recording is whole is told by what its format guarantees, and not by the number of frames that the demultiplexer
+//! has for display: a FLAC and an AIFF say how many samples they hold, an Ogg marks its last page, an MP4 lists where each
+//! packet lies; the durations of MP4 and Matroska are a writer's guess.
 
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::FORMAT_ID_FLAC;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
+use symphonia::core::units::Duration;
 
-use super::AudioError;
 use super::aac::MultichannelAac;
+use super::bare::{self, Frames};
+use super::content::Content;
+use super::extent::{Extent, extent};
 use super::mono::Mono;
+use super::part::Part;
+use super::{AudioError, Format};
 use crate::base::input;
 
-/// Reads the first audio track; a FLAC's checksum of the samples is compared where it has one.
+/// Reads what lies from `start` on in a file; a FLAC's checksum of the samples is compared where it has one.
 ///
 /// # Errors
-/// [`AudioError`], naming the file; also where a decoder breaks down over a damaged file, which must not end a program
-/// that reads thousands.
-pub(super) fn read(path: &Path) -> Result<Vec<f32>, AudioError> {
-    catch_unwind(|| read_track(path)).unwrap_or_else(|_| {
+/// [`AudioError`], naming the file.
+pub(super) fn read(path: &Path, file: File, content: Content, start: u64) -> Result<Vec<f32>, AudioError> {
+    let open = |source| AudioError::Open { path: path.to_path_buf(), source };
+    let end = file.metadata().map_err(open)?.len();
+    let frames = match content {
+        Content::Mpeg => Some(Frames::Mp3),
+        Content::Adts => Some(Frames::Adts),
+        // Zeros or the end of a frame may stand before the first whole one.
+        Content::Unknown => bare::coding(&file, end).map_err(open)?,
+        _ => None,
+    };
+    match (content, frames) {
+        (_, Some(frames)) => whole(path, || bare::read(path, file, start, end, frames)),
+        (Content::Unknown, None) => Err(AudioError::Unsupported { path: path.to_path_buf(), format: Format::Unknown }),
+        _ => {
+            let extent = extent(path, &file, content, start)?;
+            whole(path, || read_track(path, Part::new(Vec::new(), file, start, extent.end), &extent, None))
+        }
+    }
+}
+
+/// Reads the frames of MP3 from `start` to `end` of a file.
+///
+/// # Errors
+/// [`AudioError`], naming the file.
+pub(super) fn read_mp3(path: &Path, file: File, start: u64, end: u64) -> Result<Vec<f32>, AudioError> {
+    whole(path, || bare::read(path, file, start, end, Frames::Mp3))
+}
+
+/// Reads the first audio track of a part of a file that should hold `promised` frames.
+///
+/// # Errors
+/// [`AudioError`], naming the file.
+pub(super) fn read_part(path: &Path, part: Part, promised: u64) -> Result<Vec<f32>, AudioError> {
+    let extent = Extent { end: part.length(), is_open: false, packets: None };
+    whole(path, || read_track(path, part, &extent, Some(promised)))
+}
+
+/// What a decoder makes of a file; one that breaks down over a damaged file must not end a program that reads thousands.
+fn whole(path: &Path, read: impl FnOnce() -> Result<Vec<f32>, AudioError>) -> Result<Vec<f32>, AudioError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         let reason = "its decoder broke down".into();
         Err(AudioError::Damaged { path: path.to_path_buf(), reason })
     })
 }
 
-fn read_track(path: &Path) -> Result<Vec<f32>, AudioError> {
+fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -> Result<Vec<f32>, AudioError> {
     let refuse = |error| refusal(path, error);
     let damaged = |reason: &str| AudioError::Damaged { path: path.to_path_buf(), reason: reason.into() };
+    let broken_off = |mono: &Option<Mono>| {
+        let frames = mono.as_ref().map_or(0, Mono::frames);
+        AudioError::BrokenOff { path: path.to_path_buf(), frames }
+    };
 
-    let mut format = open(path)?;
-    let track = format.default_track(TrackType::Audio).ok_or_else(|| damaged("it has no audio track"))?;
-    let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio()).ok_or_else(|| damaged("its codec is not named"))?;
-    let (id, promised) = (track.id, track.num_frames);
-    let mut decoder = Decoder::new(parameters).map_err(refuse)?;
+    let stream = MediaSourceStream::new(Box::new(part), Default::default());
+    let probe = symphonia::default::get_probe();
+    let mut format = probe.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).map_err(refuse)?;
+    let (mut id, mut decoder, counted) = first_track(path, &*format)?;
+    let is_counted = format.format_info().format == FORMAT_ID_FLAC;
+    let promised = promised.or(counted.filter(|_| is_counted));
 
     let mut mono: Option<Mono> = None;
-    let mut samples = Vec::new();
+    let (mut samples, mut bytes, mut is_trimmed) = (Vec::new(), 0, false);
     loop {
         let packet = match format.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
-            // The data end within a packet: `Mono::finish` says how far they reach.
-            Err(SymphoniaError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            // Where the number of frames is known, it says what is missing.
+            Err(SymphoniaError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                match extent.is_open || promised.is_some() {
+                    true => break,
+                    false => return Err(broken_off(&mono)),
+                }
+            }
+            // One recording behind another in the same file.
+            Err(SymphoniaError::ResetRequired) => {
+                (id, decoder, _) = first_track(path, &*format)?;
+                is_trimmed = false;
+                continue;
+            }
             Err(error) => return Err(refuse(error)),
         };
         if packet.track_id != id {
             continue;
         }
+        // What an Ogg's position takes off is the padding of its last page, and of no other.
+        if is_trimmed && packet.trim_end == Duration::ZERO {
+            return Err(damaged("a position in it takes off what is followed by more"));
+        }
+        is_trimmed = packet.trim_end > Duration::ZERO;
+        bytes += packet.data.len() as u64;
         let (rate, channels) = decoder.decode(&packet, &mut samples).map_err(refuse)?;
         // An encoder's first packets may hold nothing that is heard.
         if channels == 0 {
@@ -64,33 +134,40 @@ fn read_track(path: &Path) -> Result<Vec<f32>, AudioError> {
         };
         mono.push_as(rate, channels, &samples)?;
     }
+    if promised.is_none() && extent.packets.is_some_and(|packets| bytes < packets) {
+        return Err(broken_off(&mono));
+    }
     let mono = mono.ok_or_else(|| match promised {
         Some(promised) if promised > 0 => AudioError::CutShort { path: path.to_path_buf(), frames: 0, promised },
         _ => AudioError::NoSamples { path: path.to_path_buf() },
     })?;
-    let complete = promised.is_none_or(|promised| mono.frames() >= promised);
-    if complete && !decoder.verifies() {
-        return Err(damaged("the samples differ from the file's checksum"));
+    match decoder.verifies() {
+        // Then they are all there, however many there should be.
+        Some(true) => mono.finish(None),
+        Some(false) if promised.is_none_or(|promised| mono.frames() >= promised) => {
+            Err(damaged("the samples differ from the file's checksum"))
+        }
+        _ => mono.finish(promised),
     }
-    mono.finish(promised)
 }
 
-fn open(path: &Path) -> Result<Box<dyn FormatReader>, AudioError> {
-    let file = input::file(path).map_err(|source| AudioError::Open { path: path.to_path_buf(), source })?;
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
-    let probe = symphonia::default::get_probe();
-    probe.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).map_err(|error| refusal(path, error))
+/// The first audio track, its decoder and the number of frames that is told of it.
+fn first_track(path: &Path, format: &dyn FormatReader) -> Result<(u32, Decoder, Option<u64>), AudioError> {
+    let damaged = |reason: &str| AudioError::Damaged { path: path.to_path_buf(), reason: reason.into() };
+    let track = format.default_track(TrackType::Audio).ok_or_else(|| damaged("it has no audio track"))?;
+    let parameters = track.codec_params.as_ref().and_then(|codec| codec.audio()).ok_or_else(|| damaged("its codec is not named"))?;
+    Ok((track.id, Decoder::new(parameters).map_err(|error| refusal(path, error))?, track.num_frames))
 }
 
 /// What turns packets into samples.
-enum Decoder {
+pub(super) enum Decoder {
     Symphonia(Box<dyn AudioDecoder>),
     /// Symphonia's AAC decoder knows one and two channels.
     Multichannel(MultichannelAac),
 }
 
 impl Decoder {
-    fn new(parameters: &AudioCodecParameters) -> Result<Self, SymphoniaError> {
+    pub(super) fn new(parameters: &AudioCodecParameters) -> Result<Self, SymphoniaError> {
         let channels = parameters.channels.as_ref().map_or(0, |channels| channels.count());
         match parameters.codec {
             CODEC_ID_AAC if channels > 2 => Ok(Self::Multichannel(MultichannelAac::new(parameters)?)),
@@ -103,7 +180,7 @@ impl Decoder {
     }
 
     /// Decodes a packet into `samples`, `[frames, channels]`; returns rate and channels.
-    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<(u32, usize), SymphoniaError> {
+    pub(super) fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>) -> Result<(u32, usize), SymphoniaError> {
         match self {
             Self::Symphonia(decoder) => {
                 let decoded = decoder.decode(packet)?;
@@ -115,10 +192,10 @@ impl Decoder {
     }
 
     /// Whether all that was decoded agrees with the file's checksum, where there is one.
-    fn verifies(&mut self) -> bool {
+    fn verifies(&mut self) -> Option<bool> {
         match self {
-            Self::Symphonia(decoder) => decoder.finalize().verify_ok != Some(false),
-            Self::Multichannel(_) => true,
+            Self::Symphonia(decoder) => decoder.finalize().verify_ok,
+            Self::Multichannel(_) => None,
         }
     }
 }
@@ -147,7 +224,7 @@ fn lacks_index(path: &Path) -> bool {
     kinds.first() == Some(b"ftyp") && !kinds.contains(b"moov")
 }
 
-fn refusal(path: &Path, error: SymphoniaError) -> AudioError {
+pub(super) fn refusal(path: &Path, error: SymphoniaError) -> AudioError {
     let path = path.to_path_buf();
     match error {
         SymphoniaError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => AudioError::HeaderCutShort { path },
@@ -155,7 +232,7 @@ fn refusal(path: &Path, error: SymphoniaError) -> AudioError {
         SymphoniaError::Unsupported(_) if lacks_index(&path) => {
             AudioError::Damaged { path, reason: "its index, the moov atom, is missing".into() }
         }
-        SymphoniaError::Unsupported(what) => AudioError::Unsupported { path, format: format!("this coding ({what})") },
+        SymphoniaError::Unsupported(what) => AudioError::Unsupported { path, format: Format::Coding(what.into()) },
         other => AudioError::Damaged { path, reason: other.to_string() },
     }
 }

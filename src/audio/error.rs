@@ -1,5 +1,6 @@
 //! Why a recording cannot be used.
 
+use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use thiserror::Error;
 use super::mono::LONGEST_MINUTES;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
+use crate::base::stand_in::StandIn;
 
 /// Failure of a recording; each names the file, or what the stream is called that it came by.
 #[derive(Debug, Error)]
@@ -48,13 +50,29 @@ pub enum AudioError {
         /// Frames that the header speaks of.
         promised: u64,
     },
+    /// It ends within a packet, whose coding says how long it is.
+    #[error("{}: holds {frames} frames and breaks off within the next, the file is cut short or damaged", path.display())]
+    BrokenOff {
+        /// The recording.
+        path: PathBuf,
+        /// Frames of the packets that are whole.
+        frames: u64,
+    },
+    /// What lies there is not the recording.
+    #[error("{}: is {what}, not a recording", path.display())]
+    StandIn {
+        /// The file in the recording's place.
+        path: PathBuf,
+        /// What it is.
+        what: StandIn,
+    },
     /// Its container or its coding is none that this build reads.
     #[error("{}: {format} is not supported", path.display())]
     Unsupported {
         /// The recording.
         path: PathBuf,
-        /// Which it is, in words.
-        format: String,
+        /// Which it is.
+        format: Format,
     },
     /// What it holds contradicts itself, cannot be decoded or cannot be resampled.
     #[error("{}: cannot be decoded ({reason})", path.display())]
@@ -92,6 +110,29 @@ pub enum AudioError {
     },
 }
 
+/// What is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// A container, by its name.
+    Container(&'static str),
+    /// A coding in a container that is read, by its name.
+    Coding(String),
+    /// Something that has to be unpacked first, by its name.
+    Archive(&'static str),
+    /// Nothing known.
+    Unknown,
+}
+
+impl Display for Format {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container(name) | Self::Archive(name) => formatter.write_str(name),
+            Self::Coding(name) => write!(formatter, "this coding ({name})"),
+            Self::Unknown => formatter.write_str("this content (neither WAV, FLAC, MP3, Ogg, MP4 nor AIFF)"),
+        }
+    }
+}
+
 impl Remedied for AudioError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
@@ -100,6 +141,14 @@ impl Remedied for AudioError {
                 vec![Remedy::advice("fetch it again from its source")]
             }
             Self::NoSamples { .. } => vec![Remedy::advice("leave it out or record it again")],
+            Self::BrokenOff { .. } => {
+                vec![Remedy::advice("fetch it again from its source"), Remedy::advice("convert what there is to WAV or FLAC")]
+            }
+            Self::StandIn { what, .. } => vec![what.remedy()],
+            Self::Unsupported { format: Format::Archive(_), .. } => vec![Remedy::advice("unpack it")],
+            Self::Unsupported { format: Format::Unknown, .. } => {
+                vec![Remedy::advice("see whether it is the recording, and convert it to WAV or FLAC if so")]
+            }
             Self::Unsupported { .. } => vec![Remedy::advice("convert it to WAV or FLAC")],
             Self::Damaged { .. } => vec![Remedy::advice("convert it to WAV or FLAC anew, or fetch it again")],
             Self::RawDamaged { .. } => vec![Remedy::OtherSamples],

@@ -9,6 +9,11 @@ use super::resample::Resampler;
 /// Longest recording that is read: utterances last seconds, and memory must not follow a stray file.
 pub(crate) const LONGEST_MINUTES: u64 = 20;
 
+/// Most frames of a recording at `rate` hertz.
+pub(super) fn most_frames(rate: u32) -> u64 {
+    LONGEST_MINUTES * 60 * u64::from(rate)
+}
+
 /// Takes interleaved frames and gives mono samples at [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE).
 pub(super) struct Mono {
     path: PathBuf,
@@ -43,7 +48,7 @@ impl Mono {
             return Err(AudioError::NotFinite { path: self.path.clone(), frame, channel, value: interleaved[place] });
         }
         self.frames += (interleaved.len() / channels) as u64;
-        if self.frames > LONGEST_MINUTES * 60 * u64::from(self.rate) {
+        if self.frames > most_frames(self.rate) {
             return Err(AudioError::TooLong { path: self.path.clone() });
         }
         let mono = interleaved.chunks_exact(channels).map(|frame| match frame {

@@ -14,6 +14,7 @@
 //! | [`setting`] | how a setting is declared |
 //! | `shown`, `columns` | texts of others where people read them; tables in letters of one width |
 //! | [`sizes`] | sizes as they are typed |
+//! | [`stand_in`] | what lies in a file's place and is not the file |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
 //! | `utterances` | splits |
@@ -34,6 +35,7 @@ pub mod remedy;
 pub mod setting;
 pub(crate) mod shown;
 pub mod sizes;
+pub mod stand_in;
 pub mod streams;
 pub mod tiles;
 pub(crate) mod utterances;
