@@ -13,6 +13,7 @@ mod cpu_reference;
 mod data_audio;
 mod data_corpus;
 mod data_dataset;
+mod data_headers;
 mod data_text;
 mod demo;
 mod faults;

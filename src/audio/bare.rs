@@ -99,13 +99,13 @@ impl Frames {
 /// [`AudioError`], naming the file.
 pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames) -> Result<Vec<f32>, AudioError> {
     let open = |source| AudioError::Open { path: path.to_path_buf(), source };
-    let mut stream = Stream { path, window: Window::new(file, end), coding };
+    let mut stream = Stream { window: Window::new(file, end), coding };
     let none = || AudioError::Damaged { path: path.to_path_buf(), reason: "it has no whole frames".into() };
     let first = stream.find(start).map_err(open)?.ok_or_else(none)?;
     let header = stream.header(first).map_err(open)?.ok_or_else(none)?;
 
     // Once to see what there is, and once more to decode it.
-    let count = stream.walk(first, &header, |_| Ok(()))?;
+    let count = stream.walk(path, first, &header, |_| Ok(()))?;
     let table = stream.table(first, &header).map_err(open)?.unwrap_or_default();
     let total = count * header.samples;
     if total > most_frames(header.rate) {
@@ -119,7 +119,7 @@ pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames
 
     let mut decoder = stream.decoder(first, &header).map_err(|error| refusal(path, error))?;
     let (mut mono, mut samples, mut done) = (None::<Mono>, Vec::new(), 0);
-    stream.walk(first, &header, |frame| {
+    stream.walk(path, first, &header, |frame| {
         let packet = Packet::new(0, Timestamp::ZERO, Duration::from(header.samples), frame);
         let (rate, channels) = decoder.decode(&packet, &mut samples).map_err(|error| refusal(path, error))?;
         if channels == 0 {
@@ -145,7 +145,7 @@ pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames
 pub(super) fn coding(file: &File, end: u64) -> io::Result<Option<Frames>> {
     for coding in [Frames::Mp3, Frames::Adts] {
         let window = Window::new(file.try_clone()?, end.min(BLOCK as u64));
-        if (Stream { path: Path::new(""), window, coding }).find(0)?.is_some() {
+        if (Stream { window, coding }).find(0)?.is_some() {
             return Ok(Some(coding));
         }
     }
@@ -156,19 +156,24 @@ pub(super) fn coding(file: &File, end: u64) -> io::Result<Option<Frames>> {
 const RUN: usize = 3;
 
 /// Frames, and what lies around them.
-struct Stream<'a> {
-    path: &'a Path,
+struct Stream {
     window: Window,
     coding: Frames,
 }
 
-impl Stream<'_> {
-    /// Gives each frame from `first` on, without what the decoder does not take, and returns their number.
+impl Stream {
+    /// Gives each frame of sound from `first` on, without what the decoder does not take, and returns their number.
     ///
     /// # Errors
     /// [`AudioError`]: a frame breaks off, or what is no frame stands between two; and those of `take`.
-    fn walk(&mut self, first: u64, header: &Header, mut take: impl FnMut(&[u8]) -> Result<(), AudioError>) -> Result<u64, AudioError> {
-        let path = self.path.to_path_buf();
+    fn walk(
+        &mut self,
+        path: &Path,
+        first: u64,
+        header: &Header,
+        mut take: impl FnMut(&[u8]) -> Result<(), AudioError>,
+    ) -> Result<u64, AudioError> {
+        let path = path.to_path_buf();
         let open = |source| AudioError::Open { path: path.clone(), source };
         let (mut at, mut count) = (first, 0);
         loop {

@@ -1,8 +1,8 @@
 //! Everything but plain WAV, by symphonia: FLAC, MP3, Ogg (Vorbis), AAC and ALAC in MP4, bare AAC, AIFF, Matroska.
 //!
 //! Whether a recording is whole is told by what its format guarantees, and not by the number of frames that the demultiplexer
-//! has for display: a FLAC and an AIFF say how many samples they hold, an Ogg marks its last page, an MP4 lists where each
-//! packet lies; the durations of MP4 and Matroska are a writer's guess.
+//! has for display: a FLAC says how many samples it holds and by which checksum they are known, an Ogg counts its pages, an MP4
+//! lists where each packet lies, a Matroska says where its last one ends; durations are a writer's guess.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,7 +13,7 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::FORMAT_ID_FLAC;
+use symphonia::core::formats::well_known::{FORMAT_ID_FLAC, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
@@ -81,6 +81,7 @@ fn whole(path: &Path, read: impl FnOnce() -> Result<Vec<f32>, AudioError>) -> Re
 fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -> Result<Vec<f32>, AudioError> {
     let refuse = |error| refusal(path, error);
     let damaged = |reason: &str| AudioError::Damaged { path: path.to_path_buf(), reason: reason.into() };
+    let differing = || damaged("the samples differ from the file's checksum");
     let broken_off = |mono: &Option<Mono>| {
         let frames = mono.as_ref().map_or(0, Mono::frames);
         AudioError::BrokenOff { path: path.to_path_buf(), frames }
@@ -90,8 +91,8 @@ fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -
     let probe = symphonia::default::get_probe();
     let mut format = probe.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).map_err(refuse)?;
     let (mut id, mut decoder, counted) = first_track(path, &*format)?;
-    let is_counted = format.format_info().format == FORMAT_ID_FLAC;
-    let promised = promised.or(counted.filter(|_| is_counted));
+    let container = format.format_info().format;
+    let promised = promised.or(counted.filter(|_| container == FORMAT_ID_FLAC));
 
     let mut mono: Option<Mono> = None;
     let (mut samples, mut bytes, mut is_trimmed) = (Vec::new(), 0, false);
@@ -108,6 +109,9 @@ fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -
             }
             // One recording behind another in the same file.
             Err(SymphoniaError::ResetRequired) => {
+                if decoder.verifies() == Some(false) {
+                    return Err(differing());
+                }
                 (id, decoder, _) = first_track(path, &*format)?;
                 is_trimmed = false;
                 continue;
@@ -118,7 +122,7 @@ fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -
             continue;
         }
         // What an Ogg's position takes off is the padding of its last page, and of no other.
-        if is_trimmed && packet.trim_end == Duration::ZERO {
+        if container == FORMAT_ID_OGG && is_trimmed && packet.trim_end == Duration::ZERO {
             return Err(damaged("a position in it takes off what is followed by more"));
         }
         is_trimmed = packet.trim_end > Duration::ZERO;
@@ -144,9 +148,7 @@ fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -
     match decoder.verifies() {
         // Then they are all there, however many there should be.
         Some(true) => mono.finish(None),
-        Some(false) if promised.is_none_or(|promised| mono.frames() >= promised) => {
-            Err(damaged("the samples differ from the file's checksum"))
-        }
+        Some(false) if promised.is_none_or(|promised| mono.frames() >= promised) => Err(differing()),
         _ => mono.finish(promised),
     }
 }
