@@ -130,7 +130,7 @@ fn a_format_that_cannot_be_is_refused() {
     refused(&with(&|format| format[4..8].fill(0)), &["the sampling rate is 0 Hz"]);
     refused(&with(&|format| format[4..8].fill(0xEE)), &["the sampling rate is"]);
     refused(&with(&|format| format[14..16].fill(0xFF)), &["its samples have 65535 bits"]);
-    refused(&riff(None, &[data.clone()]), &["it has no fmt chunk"]);
+    refused(&riff(None, std::slice::from_ref(&data)), &["it has no fmt chunk"]);
     refused(&riff(None, &[chunk(b"fmt ", 16, &format(1, 2, 16, &[]))]), &["it has no data chunk"]);
     refused(&riff(None, &[chunk(b"fmt ", 16, &format(1, 2, 16, &[])), data.clone(), data]), &["more than one data chunk"]);
 }

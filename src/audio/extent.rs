@@ -61,8 +61,9 @@ fn flac(window: &mut Window, start: u64) -> io::Result<Extent> {
         if window.get(id3, 3)? == b"TAG" && end - id3 == 128 {
             end = id3;
         } else if let [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', _, _, _, _, a, b, c, d, ..] = *window.get(ape, 32)? {
-            // The size covers the items and this footer; the header is as long as the footer.
-            let size = u64::from(u32::from_le_bytes([a, b, c, d])) + if window.get(ape + 23, 1)? >= &[0x80] { 32 } else { 0 };
+            // The size covers the items and this footer; a header, which a flag tells of, is as long as the footer.
+            let has_header = window.get(ape + 23, 1)?.first().is_some_and(|flags| flags & 0x80 != 0);
+            let size = u64::from(u32::from_le_bytes([a, b, c, d])) + if has_header { 32 } else { 0 };
             end = end.saturating_sub(size.max(32)).max(at);
         } else {
             return Ok(Extent { end, is_open: true, packets: Some(end.saturating_sub(at)) });
