@@ -332,9 +332,9 @@ fn a_matroska_ends_where_its_segment_does() {
 #[test]
 fn what_lies_in_a_recordings_place_is_named_with_what_helps() {
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 71000\n";
-    refused(pointer, &["is a Git LFS pointer, not a recording; run 'git lfs pull'"]);
-    refused(b"/annex/objects/SHA256E-s71000--00.wav\n", &["git-annex pointer", "git annex get"]);
-    refused(b"\n<!DOCTYPE html><html><body>Sign in</body></html>", &["is a web page, not a recording", "fetch the file itself"]);
+    refused(pointer, &["is a pointer of Git LFS in place of the file; run 'git lfs pull'"]);
+    refused(b"/annex/objects/SHA256E-s71000--00.wav\n", &["is a pointer of git-annex", "git annex get"]);
+    refused(b"\n<!DOCTYPE html><html><body>Sign in</body></html>", &["is a web page in place of the file", "fetch the file itself"]);
     refused(b"PK\x03\x04\x14\0\0\0\x08\0\0\0", &["a zip archive is not supported; unpack it"]);
     refused(b"NIST_1A\n   1024\nsample_count -i 4000\n", &["NIST SPHERE is not supported; convert it"]);
     refused(b"Dear reader, this is a letter.", &["see whether it is the recording"]);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::base::stand_in::{self, StandIn};
+use crate::base::foreign::Foreign;
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub(super) enum Content {
     Other(&'static str),
     /// What has to be unpacked first, by its name.
     Archive(&'static str),
-    StandIn(StandIn),
+    /// What stands in a recording's place.
+    Foreign(Foreign),
     Unknown,
 }
 
@@ -64,8 +65,10 @@ const ARCHIVES: [(&[u8], &str); 6] = [
     (b"Rar!", "a RAR archive"),
 ];
 
+/// Bytes of a beginning that are looked at: pages have white space before their first word.
+const HEAD: u64 = 256;
 /// Bytes that formats are told by.
-const HEAD: usize = 12;
+const MAGIC: usize = 12;
 
 /// What a file holds, and from which byte on: ID3 tags may stand before anything.
 ///
@@ -76,7 +79,7 @@ pub(super) fn content(file: &mut File) -> io::Result<(Content, u64)> {
     loop {
         let mut head = Vec::new();
         file.seek(SeekFrom::Start(start))?;
-        file.by_ref().take(stand_in::HEAD as u64).read_to_end(&mut head)?;
+        file.by_ref().take(HEAD).read_to_end(&mut head)?;
         match id3_length(&head) {
             Some(length) => start += length,
             None if start > 0 && head.is_empty() => return Ok((Content::PartOfHeader, start)),
@@ -94,11 +97,11 @@ pub(super) fn id3_length(head: &[u8]) -> Option<u64> {
 }
 
 fn of(head: &[u8]) -> Content {
-    if let Some(stand_in) = StandIn::of(head) {
-        return Content::StandIn(stand_in);
+    if let Some(what) = Foreign::of(head) {
+        return Content::Foreign(what);
     }
     let begins = |magic: &[u8]| head.starts_with(magic);
-    match &head[..head.len().min(HEAD)] {
+    match &head[..head.len().min(MAGIC)] {
         [] => Content::Nothing,
         [b'R', b'I', b'F', b'F', rest @ ..] if rest.len() < 8 || rest.ends_with(b"WAVE") => Content::Wav,
         [b'R', b'F', b'6', b'4', ..] | [b'B', b'W', b'6', b'4', ..] => Content::Wav,

@@ -30,7 +30,7 @@ pub fn decode(path: &Path) -> Result<Vec<f32>, AudioError> {
         Content::Aiff => aiff::read(&path, file, start),
         Content::Other(name) => Err(AudioError::Unsupported { path, format: Format::Container(name) }),
         Content::Archive(name) => Err(AudioError::Unsupported { path, format: Format::Archive(name) }),
-        Content::StandIn(what) => Err(AudioError::StandIn { path, what }),
+        Content::Foreign(what) => Err(AudioError::Foreign { path, what }),
         content => compressed::read(&path, file, content, start),
     }
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::mono::LONGEST_MINUTES;
+use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
-use crate::base::stand_in::StandIn;
 
 /// Failure of a recording; each names the file, or what the stream is called that it came by.
 #[derive(Debug, Error)]
@@ -58,13 +58,13 @@ pub enum AudioError {
         /// Frames of the packets that are whole.
         frames: u64,
     },
-    /// What lies there is not the recording.
-    #[error("{}: is {what}, not a recording", path.display())]
-    StandIn {
-        /// The file in the recording's place.
+    /// What lies there stands in the recording's place.
+    #[error("{}: {what}", path.display())]
+    Foreign {
+        /// The file.
         path: PathBuf,
         /// What it is.
-        what: StandIn,
+        what: Foreign,
     },
     /// Its container or its coding is none that this build reads.
     #[error("{}: {format} is not supported", path.display())]
@@ -144,7 +144,7 @@ impl Remedied for AudioError {
             Self::BrokenOff { .. } => {
                 vec![Remedy::advice("fetch it again from its source"), Remedy::advice("convert what there is to WAV or FLAC")]
             }
-            Self::StandIn { what, .. } => vec![what.remedy()],
+            Self::Foreign { what, .. } => vec![Remedy::advice(what.mend())],
             Self::Unsupported { format: Format::Archive(_), .. } => vec![Remedy::advice("unpack it")],
             Self::Unsupported { format: Format::Unknown, .. } => {
                 vec![Remedy::advice("see whether it is the recording, and convert it to WAV or FLAC if so")]

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`philox`] | counter-based random numbers |
 //! | `hash` | hashes of names and data |
+//! | `foreign` | what stands in place of a file that was asked for |
 //! | [`real`] | the number types of the reference |
 //! | `contents` | what a folder holds that is to be written to |
 //! | `input` | what can be read: files, and streams that are asked for |
@@ -14,7 +15,6 @@
 //! | [`setting`] | how a setting is declared |
 //! | `shown`, `columns` | texts of others where people read them; tables in letters of one width |
 //! | [`sizes`] | sizes as they are typed |
-//! | [`stand_in`] | what lies in a file's place and is not the file |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
 //! | `utterances` | splits |
@@ -25,6 +25,8 @@ pub(crate) mod choice;
 pub(crate) mod columns;
 pub(crate) mod contents;
 mod elementary;
+#[cfg(feature = "files")]
+pub mod foreign;
 pub(crate) mod hash;
 pub(crate) mod input;
 pub mod numbers;
@@ -35,7 +37,6 @@ pub mod remedy;
 pub mod setting;
 pub(crate) mod shown;
 pub mod sizes;
-pub mod stand_in;
 pub mod streams;
 pub mod tiles;
 pub(crate) mod utterances;
