@@ -29,6 +29,8 @@ pub(crate) use batch::SHORTEST_UTTERANCE;
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors};
 pub use error::DatasetError;
 pub use features::FeatureRows;
+#[cfg(feature = "onnx")]
+pub(crate) use normalise::SMALLEST_DEVIATION;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};
 pub(crate) use order::epoch_batches;
 pub use prepared::{Dataset, UtteranceInfo};

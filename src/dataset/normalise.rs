@@ -15,7 +15,7 @@ use crate::base::streams::{AUDIO, Readings};
 use crate::config::Normalise;
 
 /// Deviation below which a column counts as constant.
-const SMALLEST_DEVIATION: f64 = 1e-8;
+pub(crate) const SMALLEST_DEVIATION: f64 = 1e-8;
 
 /// Mean and population standard deviation of each column of a stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -34,6 +34,11 @@ impl Graph {
         self.constant(name, Element::Float, shape, bytemuck::cast_slice(values))
     }
 
+    /// A single number of double precision.
+    pub(crate) fn double(&mut self, name: &str, value: f64) -> Value {
+        self.constant(name, Element::Double, &[], bytemuck::cast_slice(&[value]))
+    }
+
     pub(crate) fn integers(&mut self, name: &str, values: &[i64]) -> Value {
         self.constant(name, Element::Int64, &[values.len()], bytemuck::cast_slice(values))
     }

@@ -8,7 +8,7 @@ use super::proto::Attribute::{Float, Integer, Integers, Text};
 use super::proto::Element;
 use crate::base::streams::AUDIO;
 use crate::config::ScoreScale;
-use crate::dataset::Normalisation;
+use crate::dataset::{Normalisation, SMALLEST_DEVIATION};
 
 /// LayerNorm's ε (9, 11).
 const EPSILON: f32 = 1e-5;
@@ -73,7 +73,7 @@ impl Writer<'_> {
         let to = self.graph.add("Squeeze", &[&rows, &first], &[]);
         let [from, step] = [("zero", 0), ("one", 1)].map(|(name, value)| self.graph.integer(name, value));
         let places = self.graph.add("Range", &[&from, &to, &step], &[]);
-        let places = self.graph.add("Cast", &[&places], &[Integer("to", Element::Float as i64)]);
+        let places = self.cast(&places, Element::Float);
         let second = self.graph.integers("axes.second", &[1]);
         let places = self.graph.add("Unsqueeze", &[&places, &second], &[]);
         let angles = self.graph.add("Mul", &[&places, &frequencies], &[]);
@@ -112,21 +112,31 @@ impl Writer<'_> {
                 self.graph.add("Mul", &[&x, &reciprocal], &[])
             }
             Normalisation::Utterance(_) => {
+                // As ours: statistics in double precision, where the mean of equal float32 is that number itself and their
+                // deviation 0, however many there are; then rounded, and taken as float32.
                 let mean = |writer: &mut Self, x: &Value| {
                     writer.graph.add("ReduceMean", &[x], &[Integers("axes", vec![0]), Integer("keepdims", 1)])
                 };
-                let centre = mean(self, x);
-                let x = self.graph.add("Sub", &[x, &centre], &[]);
-                let square = self.graph.add("Mul", &[&x, &x], &[]);
+                let wide = self.cast(x, Element::Double);
+                let centre = mean(self, &wide);
+                let apart = self.graph.add("Sub", &[&wide, &centre], &[]);
+                let square = self.graph.add("Mul", &[&apart, &apart], &[]);
                 let variance = mean(self, &square);
                 let deviation = self.graph.add("Sqrt", &[&variance], &[]);
-                let smallest = self.graph.floats("normalisation.smallest", &[], &[1e-8]);
-                let one = self.graph.floats("normalisation.one", &[], &[1.0]);
+                let smallest = self.graph.double("normalisation.smallest", SMALLEST_DEVIATION);
+                let one = self.graph.double("normalisation.one", 1.0);
                 let constant = self.graph.add("Less", &[&deviation, &smallest], &[]);
                 let deviation = self.graph.add("Where", &[&constant, &one, &deviation], &[]);
-                self.graph.add("Div", &[&x, &deviation], &[])
+                let reciprocal = self.graph.add("Div", &[&one, &deviation], &[]);
+                let [centre, reciprocal] = [centre, reciprocal].map(|statistic| self.cast(&statistic, Element::Float));
+                let x = self.graph.add("Sub", &[x, &centre], &[]);
+                self.graph.add("Mul", &[&x, &reciprocal], &[])
             }
         }
+    }
+
+    fn cast(&mut self, x: &Value, element: Element) -> Value {
+        self.graph.add("Cast", &[x], &[Integer("to", element as i64)])
     }
 
     /// A bidirectional LSTM of `[rows, 1, inputs]` and the mean of its directions, `[rows, hidden]`.

@@ -8,7 +8,8 @@
 //!
 //! Output: `logits`, float `[classes]`. Lengths are free: the graph cuts at `data.max_frames`, pads fewer than nine frames
 //! and no word with zeros, as a batch is. Normalisation by `corpus` and `utterance` is part of the graph; by `speaker` is
-//! the caller's, because one utterance does not know it. Metadata: `classes` and `settings`.
+//! the caller's, because one utterance does not know it. Statistics of an utterance are taken in double precision, as ours are, so
+//! that columns without a change, those of silence for one, are zeros to the last bit. Metadata: `classes` and `settings`.
 
 mod graph;
 mod layers;

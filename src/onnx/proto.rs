@@ -62,6 +62,7 @@ impl Message {
 pub(super) enum Element {
     Float = 1,
     Int64 = 7,
+    Double = 11,
 }
 
 /// `AttributeProto`.

@@ -37,8 +37,9 @@ const CASES: [&[&str]; 14] = [
     &["model.hidden=64", "model.heads=4", "model.feed_forward=96"],
 ];
 
-/// Utterances compared: those of the data set, and behind them one of four frames and no word.
-const UTTERANCES: usize = 11;
+/// Utterances compared: those of the data set, and behind them one of four frames and no word, one of silence, all of whose frames
+/// are the same, and one that changes in its last digits alone.
+const UTTERANCES: usize = 13;
 
 fn data() -> Dataset {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
@@ -47,7 +48,7 @@ fn data() -> Dataset {
     let (mut audio, mut text) = (data.audio().unwrap().clone(), data.text().unwrap().clone());
     // Utterances are repeated in part until there are enough: later frames, fewer words.
     let last = (audio.offsets[given] - 4..audio.offsets[given], 0..0);
-    let parts = (0..UTTERANCES - 1 - given).map(|utterance| {
+    let parts = (0..UTTERANCES - 3 - given).map(|utterance| {
         let [frames, words] = [&audio.offsets, &text.offsets].map(|offsets| offsets[utterance]..offsets[utterance + 1]);
         (frames.start + frames.len() / 3..frames.end, words.start..words.end.saturating_sub(1).max(words.start))
     });
@@ -59,6 +60,17 @@ fn data() -> Dataset {
         let words = text.tokens[words].to_vec();
         text.offsets.push(text.offsets[text.offsets.len() - 1] + words.len());
         text.tokens.extend(words);
+        data.labels.push(0);
+        data.utterances.push(Default::default());
+    }
+    for changes in [false, true] {
+        let silence = |frame: usize, column: usize| {
+            let value = if column == 0 { -1131.370_9 } else { 0.3 - column as f32 / 7.0 };
+            if changes && frame.is_multiple_of(3) { f32::from_bits(value.to_bits() + 1 + (column % 2) as u32) } else { value }
+        };
+        features.extend((0..701).flat_map(|frame| (0..audio.columns).map(move |column| silence(frame, column))));
+        audio.offsets.push(audio.offsets[audio.offsets.len() - 1] + 701);
+        text.offsets.push(text.tokens.len());
         data.labels.push(0);
         data.utterances.push(Default::default());
     }
@@ -116,7 +128,7 @@ fn every_exported_graph_is_whole_and_in_order() {
         let mut known: BTreeSet<&str> = model.inputs.iter().map(String::as_str).collect();
         for constant in &model.constants {
             let elements: i64 = constant.shape.iter().product();
-            assert_eq!(constant.bytes, elements as usize * if constant.element == 7 { 8 } else { 4 }, "{case:?}: {}", constant.name);
+            assert_eq!(constant.bytes, elements as usize * if constant.element == 1 { 4 } else { 8 }, "{case:?}: {}", constant.name);
             assert!(known.insert(&constant.name), "{case:?}: {} twice", constant.name);
         }
         for node in &model.nodes {
