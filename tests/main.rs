@@ -6,6 +6,7 @@ mod common;
 mod browser;
 mod program;
 
+mod checkpoints;
 mod cli;
 mod comparator;
 mod corpora;

@@ -49,6 +49,8 @@ pub(crate) enum Padding {
 pub(crate) const MAX_TRANSFORM: usize = 1024;
 /// Most supported mel bands: the kernel keeps a frame of them in workgroup memory.
 pub(crate) const MAX_MEL_BANDS: usize = 256;
+/// Most samples from frame to frame: a minute.
+const MAX_HOP: usize = 60 * SAMPLE_RATE as usize;
 /// Most orders of differences over time.
 pub(crate) const MAX_DELTAS: usize = 2;
 /// Smallest power that the logarithm sees.
@@ -72,7 +74,7 @@ settings! {
         /// length of the Fourier transform, in samples: a power of two
         transform: usize = 512; power_of_two(2, MAX_TRANSFORM), flag("SAMPLES");
         /// step from frame to frame, in samples
-        hop: usize = 160; at_least(1), flag("SAMPLES");
+        hop: usize = 160; at_least(1), at_most(MAX_HOP), flag("SAMPLES");
         /// floor below an utterance's loudest band, in decibels
         top_db: f32 = 80.0; above(0), flag("DB");
         /// factor c of the pre-emphasis `x[n] - c x[n - 1]`; usually 0.97, 0 for none
@@ -139,7 +141,8 @@ impl Display for MfccError {
                 write!(formatter, "the window of {value} samples does not fit the transform of {transform}")
             }
             ("coefficients", Range::Within(_, bands)) => write!(formatter, "{value} coefficients of {bands} mel bands"),
-            ("hop", _) => write!(formatter, "a hop of {value} samples never ends"),
+            ("hop", Range::AtLeast(_)) => write!(formatter, "a hop of {value} samples never ends"),
+            ("hop", _) => write!(formatter, "a hop of {value} samples passes whole recordings over"),
             ("mel_bands", _) => write!(formatter, "{value} mel bands"),
             ("pre_emphasis", _) => write!(formatter, "a pre-emphasis of {value}"),
             ("deltas", _) => write!(formatter, "{value} orders of deltas"),
@@ -180,6 +183,13 @@ impl MfccSettings {
     /// `[mel_bands, bins]`: the bands' triangles.
     pub(crate) fn mel_filters(&self) -> Vec<f64> {
         self.mel_scale().filters(self.mel_bands, self.transform)
+    }
+
+    /// Mel bands that hear nothing: no bin of the spectrum lies in them, or the window takes every sample away.
+    pub(crate) fn empty_bands(&self) -> usize {
+        let is_silent = self.window().iter().all(|&factor| factor == 0.0);
+        let filters = self.mel_filters();
+        filters.chunks_exact(self.bins()).filter(|filter| is_silent || filter.iter().all(|&weight| weight <= 0.0)).count()
     }
 
     /// cos and sin of -2πk / transform.
@@ -229,8 +239,24 @@ mod tests {
         ] {
             assert_eq!(line(&settings.validate().unwrap_err()), format!("features: {said}"));
         }
+        for hop in [960_001, usize::MAX] {
+            let line = line(&MfccSettings { hop, ..usual() }.validate().unwrap_err());
+            assert!(line.contains("passes whole recordings over; choose 1 to 960000"), "{line}");
+        }
+        assert!(MfccSettings { top_db: f32::INFINITY, ..usual() }.validate().is_err());
         assert_eq!(usual().validate(), Ok(()));
         assert_eq!(MfccSettings { mel_bands: 256, coefficients: 256, window: 2, transform: 2, ..usual() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn bands_that_hear_nothing_are_counted() {
+        let usual = MfccSettings::default;
+        for convention in [Convention::Librosa, Convention::Htk, Convention::Torchaudio] {
+            assert_eq!(MfccSettings { convention, ..usual() }.empty_bands(), 0, "{convention}");
+        }
+        let narrow = MfccSettings { transform: 64, window: 64, ..usual() }.empty_bands();
+        assert!((32..128).contains(&narrow), "{narrow}");
+        assert_eq!(MfccSettings { window: 1, ..usual() }.empty_bands(), 128);
     }
 
     #[test]

@@ -62,6 +62,11 @@ pub trait Storage: Sized {
         Vec::new()
     }
 
+    /// Most bytes of a matrix, where the device has a limit of its own.
+    fn largest_matrix(&self) -> Option<u64> {
+        None
+    }
+
     /// Copies `values` to the device.
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Self::Tensor;
 

@@ -8,6 +8,7 @@
 //! | [`real`] | the number types of the reference |
 //! | `contents` | what a folder holds that is to be written to |
 //! | `input` | what can be read: files, and streams that are asked for |
+//! | [`memory`] | how much memory there is |
 //! | `parallel` | all cores, where there are threads |
 //! | [`numbers`] | number formats, activations, sizes |
 //! | `choice` | types of a few named values |
@@ -29,6 +30,7 @@ mod elementary;
 pub mod foreign;
 pub(crate) mod hash;
 pub(crate) mod input;
+pub mod memory;
 pub mod numbers;
 pub(crate) mod parallel;
 pub mod philox;

@@ -15,6 +15,8 @@ use super::shown::in_line;
 pub enum Remedy {
     /// Fewer utterances at a time, or shorter ones.
     SmallerBatch,
+    /// A network of fewer parameters.
+    SmallerNetwork,
     /// Fewer or shorter frames of the acoustic front-end, or a shorter recording.
     FewerFrames,
     /// Lower a setting.
@@ -90,6 +92,10 @@ pub enum Remedy {
     NoData,
     /// Look for what cannot be learned: the same utterance with two labels.
     CheckLabels,
+    /// Look for features that are too large to be computed with.
+    CheckFeatures,
+    /// Look for weights that are too large to be computed with.
+    CheckWeights,
     /// Put the file back as it was written.
     Restore,
     /// Train the run again.
@@ -209,6 +215,7 @@ impl Display for Remedy {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let words = match self {
             Self::SmallerBatch => "take fewer or shorter utterances at a time",
+            Self::SmallerNetwork => "lower model.layers, model.feed_forward, model.hidden or model.word_width",
             Self::FewerFrames => "choose a longer hop or fewer mel bands, or cut the recording",
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),
             Self::Raise(setting) => return write!(formatter, "raise {setting}"),
@@ -238,6 +245,8 @@ impl Display for Remedy {
             Self::OtherSplit => "choose another",
             Self::NoData => "give none",
             Self::CheckLabels => "look for equal utterances with unequal labels",
+            Self::CheckFeatures => "look for extreme values in their features",
+            Self::CheckWeights => "look for extreme weights",
             Self::Restore => "restore it",
             Self::TrainAgain => "train again",
             Self::Assign => "write for example model.layers=2",

@@ -109,6 +109,14 @@ impl Range {
         }
     }
 
+    /// Whether float32 has a number near this one that is one of these: neither an infinity, nor a zero in place of something
+    /// small. Devices may take denormal numbers for zero.
+    pub(crate) fn contains_single(self, number: f64) -> bool {
+        let single = number as f32;
+        let kept = single.is_normal() || number == 0.0;
+        kept && self.contains(single.into())
+    }
+
     /// Those of them that are at most `most`.
     fn up_to(self, most: usize) -> Self {
         match self {
@@ -139,6 +147,8 @@ pub struct Rule {
     pub range: Range,
     /// The setting of the same section that it may not exceed.
     bound: Option<&'static str>,
+    /// The most that it can be, far beyond what anybody wants: it is said only where it is passed.
+    most: Option<usize>,
     /// What may be written, where type and range do not say it.
     pub words: Option<&'static str>,
     /// What its flag on the command line calls the value, where it has one.
@@ -152,7 +162,8 @@ pub struct Rule {
 /// What a declaration says behind the default; together they are a [`Rule`].
 impl Rule {
     /// No more than type and default.
-    pub(crate) const USUAL: Self = Self { range: Range::AtLeast(0), bound: None, words: None, flag: None, long: None, resumable: false };
+    pub(crate) const USUAL: Self =
+        Self { range: Range::AtLeast(0), bound: None, most: None, words: None, flag: None, long: None, resumable: false };
 
     pub(crate) const fn at_least(mut self, least: usize) -> Self {
         self.range = Range::AtLeast(least);
@@ -182,6 +193,12 @@ impl Rule {
     /// At most what another setting of the section is.
     pub(crate) const fn up_to(mut self, setting: &'static str) -> Self {
         self.bound = Some(setting);
+        self
+    }
+
+    /// Never more than this: what kernels count in 32 bits and what a network can have.
+    pub(crate) const fn at_most(mut self, most: usize) -> Self {
+        self.most = Some(most);
         self
     }
 
@@ -227,10 +244,7 @@ impl Key {
 
     /// The range behind the name of the type.
     fn range(&self) -> String {
-        let range = match self.rule.range {
-            range @ (Range::Within(..) | Range::Below(_)) => format!(" from {range}"),
-            range => format!(", {range}"),
-        };
+        let range = behind(self.rule.range);
         self.rule.bound.map_or(range.clone(), |bound| format!("{range}, at most {bound}"))
     }
 
@@ -245,6 +259,14 @@ impl Key {
     }
 }
 
+/// A range, to follow the name of a type.
+fn behind(range: Range) -> String {
+    match range {
+        Range::Within(..) | Range::Below(_) => format!(" from {range}"),
+        range => format!(", {range}"),
+    }
+}
+
 /// A number that its setting does not take, or not beside the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutOfRange {
@@ -256,6 +278,29 @@ pub struct OutOfRange {
     pub range: Range,
 }
 
+impl OutOfRange {
+    /// The number as it was written, and what becomes of it where it is to be a float32 that is none near it.
+    pub(crate) fn shown(&self) -> String {
+        let Self { key, value, .. } = *self;
+        match key.kind {
+            Kind::Number if value.is_finite() && key.rule.range.contains(value) => {
+                let single = Some(value as f32).filter(|single| !single.is_subnormal()).unwrap_or_default();
+                format!("{value:?} ({single} in float32)")
+            }
+            _ => value.to_string(),
+        }
+    }
+
+    /// What may be written instead, in words.
+    pub(crate) fn allowed(&self) -> String {
+        let Self { key, value, range } = *self;
+        if range != key.rule.range && key.rule.range.contains(value) {
+            return format!("an integer{}", behind(range));
+        }
+        key.allowed()
+    }
+}
+
 /// A struct that `settings!` declares.
 pub(crate) trait Section: Default + Serialize + DeserializeOwned {
     /// Its settings, in the order of the fields.
@@ -264,14 +309,20 @@ pub(crate) trait Section: Default + Serialize + DeserializeOwned {
     /// The settings that are numbers, with their values.
     fn numbers(&self) -> Vec<(&'static Key, f64)>;
 
-    /// The first number that is out of its range: of its own, and then of what another setting leaves of it.
+    /// The first number that is out of its range: of its own, as it is written and as devices take it, and then of what another
+    /// setting or the most that there can be leaves of it.
     fn out_of_range(&self) -> Option<OutOfRange> {
         let numbers = self.numbers();
-        let most = |key: &Key| numbers.iter().find(|(other, _)| Some(other.parts().1) == key.rule.bound);
-        let left = |key: &Key| most(key).map_or(key.rule.range, |&(_, most)| key.rule.range.up_to(most as usize));
-        let outside = |range: &dyn Fn(&Key) -> Range| numbers.iter().find(|&&(key, value)| !range(key).contains(value));
-        let &(key, value) = outside(&|key| key.rule.range).or_else(|| outside(&left))?;
-        Some(OutOfRange { key, value, range: left(key) })
+        let bound = |key: &Key| numbers.iter().find(|(other, _)| Some(other.parts().1) == key.rule.bound);
+        let beside = |key: &Key| bound(key).map_or(key.rule.range, |&(_, most)| key.rule.range.up_to(most as usize));
+        let in_all = |key: &Key| key.rule.most.map_or(beside(key), |most| beside(key).up_to(most));
+        let is_taken = |range: Range, key: &Key, value| range.contains(value) && (key.kind != Kind::Number || range.contains_single(value));
+        let outside = |range: &dyn Fn(&Key) -> Range| numbers.iter().find(|&&(key, value)| !is_taken(range(key), key, value));
+        if let Some(&(key, value)) = outside(&|key| key.rule.range) {
+            return Some(OutOfRange { key, value, range: beside(key) });
+        }
+        let &(key, value) = outside(&in_all)?;
+        Some(OutOfRange { key, value, range: in_all(key) })
     }
 }
 

@@ -63,6 +63,7 @@ impl Experiment {
         let settings = &config.settings.train;
         let data = Dataset::load(&self.data)?;
         settings.check_class_weights(data.classes.len())?;
+        common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
         let folds = match self.folds {
             Some(count) => Folds::assign_count(&data, self.by, count, settings.seed),
             None => Folds::assign(&data, self.by, settings.seed),

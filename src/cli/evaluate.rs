@@ -19,6 +19,7 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     if utterances.is_empty() {
         return Err(named(TrainError::EmptySplit { split: arguments.split }));
     }
+    common.note_cut(&data, &utterances, &checkpoint.settings);
     let device = device::open(common, &checkpoint.device)?;
     let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances))).map_err(&named)?;
     if common.json {

@@ -17,6 +17,7 @@ use crate::prepare::{PrepareError, extract};
 pub(crate) fn run(common: &Common, arguments: &Features) -> Done {
     let settings = arguments.front_end.settings()?;
     output::check(&arguments.out, Kind::Features)?;
+    common.note_empty_bands(settings);
     let samples = decode(&arguments.audio)?;
     let device = device::open(common, AUTO)?;
     let (values, frames) = on_device!(device, |backend| pollster::block_on(async {

@@ -8,11 +8,13 @@ use serde_json::json;
 use super::arguments::{Common, Gradients};
 use super::device::{self, on_device};
 use super::output::{self, Kind};
-use super::{Done, Failure};
+use super::{Done, Failure, in_data};
 use crate::config::{Config, Normalise};
 use crate::dataset::Dataset;
 use crate::dataset::store::{self, Tensor};
+use crate::model::parameters::Parameter;
 use crate::train::checkpoint::named;
+use crate::train::evaluate::not_finite;
 use crate::train::{Session, TrainError, Weights};
 
 pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
@@ -27,13 +29,28 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
         return Err(Failure(format!("--utterances {from}..{to}: the data hold 0..{count}; choose a range within")));
     }
     let utterances: Vec<usize> = range.collect();
+    common.note_cut(&data, &utterances, &settings);
     let device = device::open(common, &execution.device)?;
     let (report, parameters) = on_device!(device, |backend| pollster::block_on(async {
         let session = Session::new(backend, &settings, &data, &utterances, Weights::File(&arguments.weights))?;
         let mut trainer = session.trainer();
         let report = trainer.gradients(&session.batches.batch(&utterances)?).await?;
+        let ids = || utterances.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
+        let is_finite =
+            |parameter: &&Parameter| report.gradients[parameter.offset..][..parameter.len()].iter().all(|value| value.is_finite());
+        let places = not_finite(&report.logits, utterances.len());
+        if !places.is_empty() {
+            let ids = places.iter().map(|&place| data.utterances[utterances[place]].id.clone()).collect();
+            return Err(TrainError::ResultNotFinite { places, ids, kept: None });
+        }
+        let loss = (!report.loss.is_finite()).then(|| "the loss".to_owned());
+        let gradient = || trainer.network().model().parameters().iter().find(|parameter| !is_finite(parameter));
+        if let Some(what) = loss.or_else(|| Some(format!("the gradient of {}", gradient()?.name))) {
+            return Err(TrainError::DerivativeNotFinite { what, utterances: ids() });
+        }
         Ok::<_, TrainError>((report, trainer.network().model().parameters().clone()))
-    }))?;
+    }))
+    .map_err(in_data(&arguments.data))?;
     let loss = [report.loss];
     let mut entries = named(&parameters, "grad.", &report.gradients);
     entries.push(Tensor::f32("logits", &[utterances.len(), data.classes.len()], &report.logits));

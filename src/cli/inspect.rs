@@ -10,6 +10,7 @@ use super::arguments::{Common, Inspect};
 use super::{Done, tables};
 use crate::base::columns;
 use crate::base::streams::{AUDIO, TEXT};
+use crate::config::Settings;
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
 use crate::dataset::{DataStream, Dataset, TokenLists};
@@ -26,6 +27,7 @@ const SHOWN_WORDS: usize = 10;
 
 pub(crate) fn run(common: &Common, arguments: &Inspect) -> Done {
     let data = Dataset::load(&arguments.data)?;
+    common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &Settings::default());
     let summary = Summary::of(&data);
     if common.json {
         common.print_json(summary.to_json(&data));

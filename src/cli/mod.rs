@@ -23,6 +23,7 @@ mod features;
 mod gradients;
 mod inspect;
 mod interrupt;
+mod listed;
 mod manual;
 mod notes;
 mod output;
@@ -124,7 +125,7 @@ fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure {
 /// Names the data set in those failures that know only what it holds.
 fn in_data(path: &Path) -> impl Fn(TrainError) -> Failure {
     move |error| match error {
-        TrainError::EmptySplit { .. } | TrainError::Misfit(_) => Failure::of(path.display(), error),
+        TrainError::EmptySplit { .. } | TrainError::Misfit(_) | TrainError::ResultNotFinite { .. } => Failure::of(path.display(), error),
         error => error.into(),
     }
 }

@@ -8,8 +8,13 @@ use serde_json::{Value, json};
 
 use super::arguments::Common;
 use super::streams::print_data;
+use crate::audio::mfcc::MfccSettings;
 use crate::base::shown::in_line;
+use crate::config::Settings;
+use crate::dataset::Dataset;
+use crate::model::{self, Dimensions};
 use crate::train::metrics::json_text;
+use crate::train::some_of;
 
 /// Something that a user did not ask for, or might not expect.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +32,21 @@ pub(crate) enum Note {
     MixedIsNotFaster { lacks: String },
     /// What was given and the model has no use for.
     NotUsed { option: &'static str, model: String, needs: &'static str },
+    /// Utterances are longer than the model reads.
+    Cut {
+        /// How many there are, of how many.
+        utterances: usize,
+        of: usize,
+        max_frames: usize,
+        /// Which they are.
+        ids: Vec<String>,
+    },
+    /// Mel bands so narrow that no frequency of the transform lies in them.
+    EmptyBands { bands: usize, of: usize },
+    /// The learning rate rises for longer than the run goes on.
+    WarmupUnfinished { warmup_steps: u64, steps: u64 },
+    /// A model is normalised by speaker, and who speaks is not known.
+    SpeakerUnknown { model: String, utterances: usize },
     /// The choices of tiles cannot be written down.
     TilesNotKept { path: String, error: String },
     /// Shaders with run-time checks are not compared.
@@ -73,6 +93,24 @@ impl Display for Note {
                 write!(formatter, "mixed precision: {lacks}; factors are rounded to f16 all the same, which is no faster than f32")
             }
             Self::NotUsed { option, model, needs } => write!(formatter, "{option} is not used: the model of {model} needs {needs}"),
+            Self::Cut { utterances, of, max_frames, ids } => write!(
+                formatter,
+                "{utterances} of {of} utterances are longer than data.max_frames = {max_frames} and are cut there: {}",
+                some_of(ids)
+            ),
+            Self::EmptyBands { bands, of } => write!(
+                formatter,
+                "{bands} of {of} mel bands hold no frequency of the transform and say nothing (fewer --mel-bands or a longer --transform)"
+            ),
+            Self::WarmupUnfinished { warmup_steps, steps } => write!(
+                formatter,
+                "the learning rate does not reach train.lr: train.warmup_steps = {warmup_steps}, and the run has {steps} steps"
+            ),
+            Self::SpeakerUnknown { model, utterances } => write!(
+                formatter,
+                "the model of {model} is normalised by speaker: {utterances} utterances whose speaker is not named (a column 'speaker' of \
+                 --list does) are each normalised by themselves"
+            ),
             Self::TilesNotKept { path, error } => {
                 write!(formatter, "{path}: tiles cannot be kept ({error}) and are timed again next time; --tiles names another file")
             }
@@ -126,6 +164,24 @@ impl Common {
     pub(crate) fn note(&self, note: Note) {
         eprintln!("{}", in_line(&note.to_string()));
         self.keep_note(note);
+    }
+
+    /// Says how many mel bands hear nothing, where there are any.
+    pub(crate) fn note_empty_bands(&self, settings: &MfccSettings) {
+        match settings.empty_bands() {
+            0 => {}
+            bands => self.note(Note::EmptyBands { bands, of: settings.mel_bands }),
+        }
+    }
+
+    /// Says which of some utterances of a data set are longer than a model of these settings reads, where there are any.
+    pub(crate) fn note_cut(&self, data: &Dataset, utterances: &[usize], settings: &Settings) {
+        let readings = model::readings(settings, &Dimensions::of(data, settings.model.word_width));
+        let cut = data.longer(utterances, &readings);
+        if !cut.is_empty() {
+            let ids = cut.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
+            self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames: settings.data.max_frames, ids });
+        }
     }
 
     /// Keeps a note that was said, or is one of too many to be said.

@@ -5,25 +5,21 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgGroup, Args, CommandFactory, ValueEnum};
-use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::arguments::{Common, Options};
 use super::device::{self, Device, on_device};
 use super::notes::Note;
 use super::output::{self, Kind};
-use super::streams::print_data;
-use super::{Done, Failure, cannot_write, remedy, tables};
+use super::{Done, Failure, cannot_write, listed, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
-use crate::backend::Backend;
-use crate::base::shown::{in_line, percent};
+use crate::base::shown::percent;
 use crate::base::streams::{AUDIO, TEXT};
-use crate::corpus::list::{self, Listed};
+use crate::corpus::list;
 use crate::dataset::replace_file;
 use crate::picture::{self, Heads, Picture, PictureError};
-use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
-use crate::train::{Predictor, SpeechInference, Spoken};
+use crate::train::{Predictor, Spoken, TrainError, run as train_run};
 
 #[derive(Args)]
 #[command(
@@ -40,7 +36,7 @@ pub(crate) struct Predict {
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
-    /// Many utterances: a CSV with the columns audio and text, and optionally id; paths are relative to it
+    /// Many utterances: a CSV with the columns audio and text, and optionally id and speaker; paths are relative to it
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
     /// Draw which words attend to which moments and the other way round: .svg or .png
@@ -89,7 +85,7 @@ pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
         Some(path) => {
             let required = required(&predictor);
             let lines = list::read(path, &required)?;
-            on_device!(device()?, |backend| predict_list(common.json, &predictor, backend, lines))
+            on_device!(device()?, |backend| listed::predict(common, &arguments.run, &predictor, backend, lines))
         }
         None => {
             let utterance = read_utterance(common, arguments, &predictor)?;
@@ -129,19 +125,33 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         }),
         _ => None,
     };
+    let name = arguments.audio.as_deref().filter(|_| samples.as_ref().is_some_and(|samples| predictor.cuts(samples.len())));
+    note_cut(common, predictor, 1, name.map(|path| path.display().to_string()).into_iter().collect());
+    if predictor.by_speaker() {
+        common.note(Note::SpeakerUnknown { model: model.to_string(), utterances: 1 });
+    }
     Ok(Spoken { samples, text: arguments.text.clone() })
 }
 
 fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Spoken) -> Done {
     let classes = &predictor.checkpoint.classes;
+    let named_here = |error: TrainError| match error {
+        TrainError::ResultNotFinite { places, kept, .. } => {
+            let id = arguments.audio.as_ref().map_or_else(|| "of --text".to_owned(), |path| path.display().to_string());
+            let best = arguments.run.join(train_run::files::BEST);
+            Failure::of(best.display(), TrainError::ResultNotFinite { places, ids: vec![id], kept })
+        }
+        error => error.into(),
+    };
     let probabilities = match &arguments.attention {
         None => on_device!(*device, |backend| pollster::block_on(async {
-            Ok::<_, Failure>(predictor.on(backend)?.predict(std::slice::from_ref(&utterance)).await?.remove(0))
-        }))?,
+            Ok(predictor.on(backend)?.predict(std::slice::from_ref(&utterance)).await?.remove(0))
+        }))
+        .map_err(named_here)?,
         Some(path) => {
-            let (probabilities, attention) = on_device!(*device, |backend| pollster::block_on(async {
-                Ok::<_, Failure>(predictor.on(backend)?.attend(&utterance).await?)
-            }))?;
+            let (probabilities, attention) =
+                on_device!(*device, |backend| pollster::block_on(async { predictor.on(backend)?.attend(&utterance).await }))
+                    .map_err(named_here)?;
             let best = likeliest(&probabilities);
             let title = format!("{} ({})", classes[best], percent(probabilities[best]));
             let samples = utterance.samples.as_deref().unwrap_or_default();
@@ -166,131 +176,20 @@ fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), Failure> {
     replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))
 }
 
-/// Predicts every line that can be read; those that cannot are reported one by one and make the command fail.
-fn predict_list<B: Backend>(
-    json: bool,
-    predictor: &Predictor,
-    backend: &B,
-    lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
-) -> Done {
-    let classes = &predictor.checkpoint.classes;
-    let mut inference = predictor.on(backend)?;
-    let count = lines.len();
-    let columns = Columns::of(&lines);
-    if !json {
-        print_data(&csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
-    }
-    let mut failed = 0;
-    let mut lines = lines.into_iter().peekable();
-    while lines.peek().is_some() {
-        let (mut listed, mut bytes) = (Vec::new(), 0);
-        while let Some(line) = lines.next_if(|_| listed.len() < GROUP_CLIPS && bytes < GROUP_BYTES) {
-            let path = line.as_ref().ok().and_then(|listed| listed.path.as_deref());
-            bytes += path.and_then(|path| path.metadata().ok()).map_or(0, |metadata| metadata.len());
-            listed.push(line);
-        }
-        for (listed, probabilities) in predict_lines(&mut inference, predictor, listed, &mut failed)? {
-            let label = &classes[likeliest(&probabilities)];
-            if json {
-                let mut line = columns.json(&listed);
-                line.extend([
-                    ("label".to_owned(), json!(label)),
-                    ("probabilities".to_owned(), Value::Object(named(classes, &probabilities))),
-                ]);
-                print_data(&Value::Object(line).to_string());
-            } else {
-                let numbers = probabilities.iter().map(f64::to_string);
-                print_data(&csv_line(columns.fields(&listed).into_iter().chain([label.clone()]).chain(numbers))?);
-            }
-        }
-    }
-    match failed {
-        0 => Ok(ExitCode::SUCCESS),
-        _ => Err(Failure(format!("{failed} of {count} listed utterances could not be predicted; they are named above"))),
+/// Says which recordings are longer than the model reads.
+pub(super) fn note_cut(common: &Common, predictor: &Predictor, of: usize, ids: Vec<String>) {
+    if !ids.is_empty() {
+        let max_frames = predictor.checkpoint.settings.data.max_frames;
+        common.note(Note::Cut { utterances: ids.len(), of, max_frames, ids });
     }
 }
 
-/// Reads some lines' recordings on all cores and predicts those that could be read.
-fn predict_lines<B: Backend>(
-    inference: &mut SpeechInference<'_, B>,
-    predictor: &Predictor,
-    lines: Vec<Result<Listed, crate::corpus::CorpusError>>,
-    failed: &mut usize,
-) -> Result<Vec<(Listed, Vec<f64>)>, Failure> {
-    let has_audio = predictor.reads(AUDIO);
-    let read = |line: Result<Listed, crate::corpus::CorpusError>| {
-        let listed = line.map_err(|error| remedy::line(&error))?;
-        let path = listed.path.as_deref().filter(|_| has_audio);
-        let samples = path.map(decode).transpose().map_err(|error| format!("line {}: {}", listed.line, remedy::line(&error)))?;
-        let utterance = Spoken { samples, text: Some(listed.text.clone().unwrap_or_default()) };
-        Ok::<_, String>((listed, utterance))
-    };
-    let mut listed = Vec::new();
-    let mut utterances = Vec::new();
-    for line in lines.into_par_iter().map(read).collect::<Vec<_>>() {
-        match line {
-            Ok((line, utterance)) => {
-                listed.push(line);
-                utterances.push(utterance);
-            }
-            Err(reason) => {
-                *failed += 1;
-                eprintln!("mcsan: {}", in_line(&reason));
-            }
-        }
-    }
-    let probabilities = pollster::block_on(inference.predict(&utterances))?;
-    Ok(listed.into_iter().zip(probabilities).collect())
-}
-
-/// By which of a list's columns its lines are told apart in the output.
-struct Columns {
-    id: bool,
-    audio: bool,
-}
-
-impl Columns {
-    fn of(lines: &[Result<Listed, crate::corpus::CorpusError>]) -> Self {
-        let any = |has: fn(&Listed) -> bool| lines.iter().flatten().any(has);
-        Self { id: any(|line| line.id.is_some()), audio: any(|line| line.audio.is_some()) }
-    }
-
-    /// Name and field of each column of a line; the text where nothing else is there.
-    fn of_line<'l>(&self, listed: &'l Listed) -> Vec<(&'static str, &'l str)> {
-        let field = |field: &'l Option<String>| field.as_deref().unwrap_or_default();
-        let columns =
-            [("id", self.id, field(&listed.id)), ("audio", self.audio, field(&listed.audio)), ("text", !self.audio, field(&listed.text))];
-        columns.into_iter().filter_map(|(name, shown, field)| shown.then_some((name, field))).collect()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let empty = Listed { line: 0, id: None, audio: None, path: None, text: None };
-        self.of_line(&empty).into_iter().map(|(name, _)| name.to_owned()).collect()
-    }
-
-    fn fields(&self, listed: &Listed) -> Vec<String> {
-        self.of_line(listed).into_iter().map(|(_, field)| field.to_owned()).collect()
-    }
-
-    fn json(&self, listed: &Listed) -> Map<String, Value> {
-        self.of_line(listed).into_iter().map(|(name, field)| (name.to_owned(), json!(field))).collect()
-    }
-}
-
-/// A record without its line end.
-fn csv_line(fields: impl Iterator<Item = String>) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields.collect::<Vec<_>>())?;
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
-}
-
-fn named(classes: &[String], probabilities: &[f64]) -> Map<String, Value> {
+pub(super) fn named(classes: &[String], probabilities: &[f64]) -> Map<String, serde_json::Value> {
     classes.iter().cloned().zip(probabilities.iter().map(|&p| json!(p))).collect()
 }
 
 /// The class of the largest probability, the first one of equals.
-fn likeliest(probabilities: &[f64]) -> usize {
+pub(super) fn likeliest(probabilities: &[f64]) -> usize {
     (1..probabilities.len()).fold(0, |best, class| if probabilities[class] > probabilities[best] { class } else { best })
 }
 

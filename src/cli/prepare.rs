@@ -28,6 +28,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let started = Instant::now();
     let settings = arguments.front_end.settings()?;
     output::check(&arguments.out, Kind::Data)?;
+    common.note_empty_bands(settings);
     let corpus = read_corpus(arguments)?;
     let text = match vectors(&arguments.vectors) {
         Some(path) => TextTable::with_vectors(&corpus.utterances, path, arguments.oov)?,

@@ -49,7 +49,7 @@ pub(crate) struct Profile {
     #[arg(long, value_name = "WORK", default_value = "train")]
     pub what: What,
     /// Seconds of noise that --what prepare takes features of
-    #[arg(long, value_name = "N", default_value_t = 60.0)]
+    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = parse_seconds)]
     pub seconds: f64,
     /// Recordings that --what prepare takes features of: a manifest corpus
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["seconds", "shape", "data"])]
@@ -107,6 +107,14 @@ pub(crate) enum ClockChoice {
     Wall,
 }
 
+/// Most seconds of noise: ten hours.
+const MOST_SECONDS: f64 = 36_000.0;
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0 && *seconds <= MOST_SECONDS);
+    seconds.ok_or_else(|| format!("'{text}' is no number above 0 and at most {MOST_SECONDS}"))
+}
+
 /// What is profiled, read from the arguments.
 enum Subject {
     Steps(Mode, Box<Dataset>),
@@ -124,7 +132,7 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     if let Some(over) = &arguments.sweep {
         return show_sweep(common, arguments, &settings, &execution, over);
     }
-    let subjects = subjects(arguments, &mut settings)?;
+    let subjects = subjects(common, arguments, &mut settings)?;
     let device = device::open_adapter(common, &execution.device)?;
     let timing = match arguments.clock {
         ClockChoice::Auto => Timing::Timestamps,
@@ -187,7 +195,7 @@ impl Profile {
 }
 
 /// Names of what is profiled, with what it is.
-fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String; 2], Subject)>, Failure> {
+fn subjects(common: &Common, arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String; 2], Subject)>, Failure> {
     if let Some(name) = &arguments.kernel {
         let kernel: Kernel = name.parse().unwrap_or_else(|error: SelectionError| wrong(&error));
         let usual = [String::new()];
@@ -209,7 +217,11 @@ fn subjects(arguments: &Profile, settings: &mut Settings) -> Result<Vec<([String
         return Ok(vec![(["prepare".into(), on], Subject::FrontEnd(clips))]);
     };
     let (on, data) = match (&arguments.data, arguments.shape.as_slice()) {
-        (Some(path), _) => (path.display().to_string(), Dataset::load(path)?),
+        (Some(path), _) => {
+            let data = Dataset::load(path)?;
+            common.note_cut(&data, &data.training(), settings);
+            (path.display().to_string(), data)
+        }
         (None, shapes @ ([] | [_])) => {
             let text = shapes.first().map_or("", String::as_str);
             let shape: BatchShape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));

@@ -98,6 +98,9 @@ impl<'c> Progress<'c> {
             Event::Skipped { step, scale } => {
                 self.note(Note::Skipped { step: *step, scale: *scale });
             }
+            Event::WarmupUnfinished { warmup_steps, steps } => {
+                self.note(Note::WarmupUnfinished { warmup_steps: *warmup_steps, steps: *steps });
+            }
             Event::Stopped { epochs } => {
                 self.note(Note::Stopped { epochs: *epochs });
             }

@@ -26,6 +26,7 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     };
     eprintln!("training on {}", device.name());
     device.explain(common, config.settings.train.precision);
+    common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
     match &arguments.out {
         Some(out) => train(common, arguments, &config, &data, &device, out),
         None => overfit_one_batch(common, arguments, &config.settings, &data, &device),

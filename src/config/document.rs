@@ -119,14 +119,6 @@ impl Config {
         self.to_table().to_string()
     }
 
-    /// Reads a document that [`Config::to_toml`] wrote; what an older one lacks has its default.
-    ///
-    /// # Errors
-    /// An unknown key, a value that is none of its key's.
-    pub(crate) fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
-        Self::from_table(text.parse()?)
-    }
-
     pub(super) fn to_table(&self) -> Table {
         // Every field is a plain number, word or list, which TOML can always express once it was validated.
         let mut table = Table::try_from(&self.settings).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Settings from a file and from assignments `KEY=VALUE`. Both go through [`Config::set`], so both give the same errors.
 
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::path::Path;
 
@@ -15,8 +17,15 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the file and its line, or the key.
     pub fn load(mut self, path: &Path, assignments: &[String]) -> Result<Self, ConfigError> {
-        self.take_file(path)?;
-        self.assign(assignments)
+        let text = input::text(path).map_err(|error| ConfigError::File { path: path.into(), reason: error.to_string() })?;
+        let lines = self.take(&text).map_err(|fault| fault.of(path))?;
+        self.take_assignments(assignments)?;
+        let assigned = |key: &str| assignments.iter().any(|assignment| assignment.split('=').next().is_some_and(|own| own.trim() == key));
+        self.settings.validate().map_err(|error| match &error {
+            ConfigError::Value { key, .. } if !assigned(key) => Fault { line: lines.get(key).copied(), error }.of(path),
+            _ => error,
+        })?;
+        Ok(self)
     }
 
     /// Starts from `self`, then takes assignments `KEY=VALUE`.
@@ -24,32 +33,76 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the key.
     pub fn assign(mut self, assignments: &[String]) -> Result<Self, ConfigError> {
-        for assignment in assignments {
-            let (key, value) = assignment.split_once('=').ok_or_else(|| ConfigError::NoAssignment { argument: assignment.clone() })?;
-            self.set(key.trim(), parse_value(value.trim()))?;
-        }
+        self.take_assignments(assignments)?;
         self.settings.validate()?;
         Ok(self)
     }
 
-    fn take_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let failure = |reason| ConfigError::File { path: path.into(), reason };
-        let text = input::text(path).map_err(|error| failure(error.to_string()))?;
-        let at = |span: Range<usize>, error| {
-            let line = 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
-            ConfigError::Line { path: path.into(), line, error: Box::new(error) }
+    /// Reads a document that [`Config::to_toml`] wrote; what an older one lacks has its default, and what decides a training alone
+    /// may be out of range.
+    ///
+    /// # Errors
+    /// An unknown key, a value that is none of its key's, a network that cannot be.
+    pub(crate) fn from_toml(text: &str) -> Result<Self, Fault> {
+        let mut config = Self::default();
+        let lines = config.take(text)?;
+        let line = |error: &ConfigError| match error {
+            ConfigError::Value { key, .. } => lines.get(key).copied(),
+            _ => None,
         };
-        let parsed: Table = text.parse().map_err(|error: toml::de::Error| {
-            let reason = first_line(error.message());
-            error.span().map_or_else(|| failure(reason.clone()), |span| at(span, ConfigError::Syntax { reason: reason.clone() }))
-        })?;
-        // Read a second time, for where each value stands.
-        let spans = DeTable::parse(&text).map(|table| leaf_spans(table.get_ref(), "")).unwrap_or_default();
-        let span = |key: &str| spans.iter().find(|(name, _)| name == key).map_or(0..0, |(_, span)| span.clone());
-        for (key, value) in leaves(&parsed, "") {
-            self.set(&key, value).map_err(|error| at(span(&key), error))?;
+        config.settings.validate_network().map_err(|error| Fault { line: line(&error), error })?;
+        Ok(config)
+    }
+
+    fn take_assignments(&mut self, assignments: &[String]) -> Result<(), ConfigError> {
+        for assignment in assignments {
+            let (key, value) = assignment.split_once('=').ok_or_else(|| ConfigError::NoAssignment { argument: assignment.clone() })?;
+            self.set(key.trim(), parse_value(value.trim()))?;
         }
         Ok(())
+    }
+
+    /// Takes the values of a document; returns on which line each stands.
+    fn take(&mut self, text: &str) -> Result<HashMap<String, usize>, Fault> {
+        let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
+        let parsed: Table = text.parse().map_err(|error: toml::de::Error| {
+            let reason = error.message().lines().next().unwrap_or_default().to_owned();
+            Fault { line: error.span().map(line), error: ConfigError::Syntax { reason } }
+        })?;
+        // Read a second time, for where each value stands.
+        let spans = DeTable::parse(text).map(|table| leaf_spans(table.get_ref(), "")).unwrap_or_default();
+        let lines: HashMap<String, usize> = spans.into_iter().map(|(key, span)| (key, line(span))).collect();
+        for (key, value) in leaves(&parsed, "") {
+            self.set(&key, value).map_err(|error| Fault { line: lines.get(&key).copied(), error })?;
+        }
+        Ok(lines)
+    }
+}
+
+/// What is wrong with a document, and on which line of it, where that is one's.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    line: Option<usize>,
+    error: ConfigError,
+}
+
+impl Fault {
+    /// The fault of the file `path`.
+    pub(crate) fn of(self, path: &Path) -> ConfigError {
+        match self {
+            Self { line: Some(line), error } => ConfigError::Line { path: path.into(), line, error: Box::new(error) },
+            Self { line: None, error: ConfigError::Syntax { reason } } => ConfigError::File { path: path.into(), reason },
+            Self { line: None, error } => error,
+        }
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "line {line}: {}", self.error),
+            None => self.error.fmt(formatter),
+        }
     }
 }
 
@@ -82,10 +135,6 @@ fn leaf_spans(table: &DeTable<'_>, prefix: &str) -> Vec<(String, Range<usize>)> 
         }
     }
     spans
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -140,6 +189,10 @@ mod tests {
         std::fs::write(file.path(), config.to_toml()).unwrap();
         assert_eq!(Config::default().load(file.path(), &[]).unwrap(), config);
         assert_eq!(Config::from_toml(&config.to_toml()).unwrap(), config);
+        // What an older version took, and what a trained network needs no more.
+        assert_eq!(Config::from_toml("[train]\nepsilon = 0.0\n").unwrap().settings.train.epsilon, 0.0);
+        let line = Config::from_toml("[model]\n\nlayers = 1000000000\n").unwrap_err().to_string();
+        assert_eq!(line, "line 3: model.layers = 1000000000: expected an integer from 1 to 1000");
     }
 
     #[test]
@@ -150,11 +203,53 @@ mod tests {
             ("[train]\n\nlr = 1\nbatch_size = -4\n", 4, "an integer, at least 1"),
             ("[model]\nlayers = \n", 2, ""),
             ("layers = 2\n", 1, "unknown setting 'layers'"),
+            ("[train]\nepochs = 2\nlr = -1\n", 3, "train.lr = -1: expected a number, at least 0"),
+            ("[model]\nheads = 2\nhidden = 9\n", 2, "model.heads = 2: expected a divisor of model.hidden = 9"),
+            ("[train]\nclass_weights = [1, 0]\n", 2, "train.class_weights = [1.0, 0.0]: expected numbers above 0"),
         ] {
             std::fs::write(file.path(), text).unwrap();
             let error = Config::default().load(file.path(), &[]).unwrap_err().to_string();
             assert!(error.contains(&format!(", line {line}: ")) && error.contains(part), "{error}");
         }
+        std::fs::write(file.path(), "[train]\nlr = -1\n").unwrap();
+        let load = |assignment: &str| Config::default().load(file.path(), &[assignment.to_owned()]);
+        assert_eq!(load("train.lr=0.5").unwrap().settings.train.lr, 0.5);
+        assert_eq!(load("train.lr=-2").unwrap_err().to_string(), "train.lr = -2: expected a number, at least 0");
+    }
+
+    #[test]
+    fn a_number_that_makes_nan_of_every_weight_is_none_for_its_setting() {
+        for (assignment, said) in [
+            ("train.epsilon=0", "train.epsilon = 0: expected a number, more than 0"),
+            ("train.epsilon=1e-60", "train.epsilon = 1e-60 (0 in float32): expected a number, more than 0"),
+            ("train.epsilon=1e-40", "train.epsilon = 1e-40 (0 in float32): expected a number, more than 0"),
+            ("train.beta2=0.99999999999", "train.beta2 = 0.99999999999 (1 in float32): expected a number from 0 to below 1"),
+            ("train.beta1=-0.5", "train.beta1 = -0.5: expected a number from 0 to below 1"),
+            ("train.lr=inf", "train.lr = inf: expected a number, at least 0"),
+            ("train.lr=nan", "train.lr = NaN: expected a number, at least 0"),
+            ("train.lr=1e39", "train.lr = 1e39 (inf in float32): expected a number, at least 0"),
+            ("train.weight_decay=-1e-3", "train.weight_decay = -0.001: expected a number, at least 0"),
+            ("train.clip_norm=1e-50", "train.clip_norm = 1e-50 (0 in float32): expected a number, at least 0"),
+            (
+                "train.label_smoothing=0.999999999",
+                "train.label_smoothing = 0.999999999 (1 in float32): expected a number from 0 to below 1",
+            ),
+            ("model.layers=1000000000", "model.layers = 1000000000: expected an integer from 1 to 1000"),
+            ("model.hidden=100000", "model.hidden = 100000: expected an integer from 1 to 512"),
+            ("model.feed_forward=9000000000000000000", "model.feed_forward = 9000000000000000000: expected an integer from 1 to 65536"),
+            ("model.heads=0", "model.heads = 0: expected an integer that divides model.hidden"),
+            (
+                "train.class_weights=[1,0,1]",
+                "train.class_weights = [1.0, 0.0, 1.0]: expected numbers above 0 and at most 1e30, one for each class",
+            ),
+            ("train.class_weights=[-1,1,1]", "train.class_weights = [-1.0, 1.0, 1.0]: expected numbers above 0"),
+            ("train.class_weights=[nan,1,1]", "train.class_weights = [NaN, 1.0, 1.0]: expected numbers above 0"),
+            ("train.class_weights=[1e-50,1,1]", "train.class_weights = [1e-50, 1.0, 1.0]: expected numbers above 0"),
+        ] {
+            let error = load(&[assignment]).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{assignment}: {error}");
+        }
+        load(&["train.lr=0", "train.epsilon=1e-30", "train.clip_norm=0", "model.layers=1000", "train.beta1=0"]).unwrap();
     }
 
     #[test]

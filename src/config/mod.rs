@@ -19,11 +19,21 @@ use toml::Table;
 
 pub use document::{Config, ConfigError};
 pub use execution::{Execution, TileRule, Tiles};
+#[cfg(feature = "files")]
+pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
 
 use crate::base::numbers::MAX_HEAD_SIZE;
 use crate::base::setting::{Key, OutOfRange, Section};
+
+/// Refuses a number that is out of range.
+fn within(outside: Option<OutOfRange>) -> Result<(), ConfigError> {
+    match outside {
+        Some(outside) => Err(ConfigError::Value { key: outside.key.name.into(), value: outside.shown(), allowed: outside.allowed() }),
+        None => Ok(()),
+    }
+}
 
 /// Everything that decides a run's results, besides its data and the device.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -57,11 +67,21 @@ impl Settings {
     /// [`ConfigError::Value`]
     pub fn validate(&self) -> Result<(), ConfigError> {
         Table::try_from(self).map_err(|_| ConfigError::TooLarge)?;
-        let Self { model, data, train, start } = self;
-        let outside = [model.out_of_range(), data.out_of_range(), train.out_of_range(), start.out_of_range()];
-        if let Some(OutOfRange { key, value, .. }) = outside.into_iter().flatten().next() {
-            return Err(ConfigError::Value { key: key.name.into(), value: value.to_string(), allowed: key.allowed() });
-        }
+        let Self { train, start, .. } = self;
+        self.validate_network()?;
+        within(train.out_of_range())?;
+        within(start.out_of_range())?;
+        train.validate_class_weights()
+    }
+
+    /// As [`Settings::validate`], but for what decides a training alone: what has been trained needs no more.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    pub(crate) fn validate_network(&self) -> Result<(), ConfigError> {
+        let Self { model, data, .. } = self;
+        within(model.out_of_range())?;
+        within(data.out_of_range())?;
         if !model.hidden.is_multiple_of(model.heads) {
             return Err(ConfigError::Value {
                 key: "model.heads".into(),

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 use crate::base::choice::choices;
 use crate::base::numbers::Precision;
-use crate::base::setting::{Kind, SettingType, settings};
+use crate::base::setting::{Kind, Range, SettingType, settings};
+
+/// Largest class weight: sums of a batch's weights stay far below what float32 holds.
+const MAX_CLASS_WEIGHT: f64 = 1e30;
 
 choices! {
     /// The group whose statistics an utterance is normalised by.
@@ -129,7 +132,7 @@ settings! {
         /// Adam's decay of the second moment
         beta2: f64 = 0.999; below(1);
         /// added to the root of Adam's second moment
-        epsilon: f64 = 1e-8;
+        epsilon: f64 = 1e-8; above(0);
         /// decoupled weight decay
         weight_decay: f64 = 0.0;
         /// largest norm of all gradients together; 0: no clipping
@@ -174,6 +177,22 @@ impl TrainSettings {
                 let part = (step - self.warmup_steps) as f64 / length as f64;
                 self.lr * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos())
             }
+        }
+    }
+
+    /// Refuses a list of class weights with one that no class can have: a batch of classes without weight has no mean.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    pub(super) fn validate_class_weights(&self) -> Result<(), ConfigError> {
+        let can_be = |weight: &f64| *weight <= MAX_CLASS_WEIGHT && Range::Above(0).contains_single(*weight);
+        match &self.class_weights {
+            ClassWeights::List(weights) if !weights.iter().all(can_be) => Err(ConfigError::Value {
+                key: "train.class_weights".into(),
+                value: format!("{weights:?}"),
+                allowed: format!("numbers above 0 and at most {MAX_CLASS_WEIGHT:e}, one for each class"),
+            }),
+            _ => Ok(()),
         }
     }
 

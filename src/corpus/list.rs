@@ -1,6 +1,6 @@
 //! Utterances to be predicted, listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `audio` and `text` are required where the model needs them; `id` is optional; other columns are passed over. Paths are
+//! `audio` and `text` are required where the model needs them; `id` and `speaker` are optional; other columns are passed over. Paths are
 //! relative to the CSV.
 
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ pub(crate) struct Listed {
     /// Where the recording is.
     pub path: Option<PathBuf>,
     pub text: Option<String>,
+    /// Who speaks, where the list says it.
+    pub speaker: Option<String>,
 }
 
 /// Reads the list at `path`, which must have the columns `required`. A line that cannot be used is an error of its own.
@@ -34,5 +36,5 @@ pub(crate) fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<
 fn listed(row: Row<'_>, has_audio: bool) -> Result<Listed, CorpusError> {
     let audio = if has_audio { Some(row.required("audio")?) } else { row.field("audio")? };
     let path = audio.as_ref().map(|audio| row.path().parent().unwrap_or(Path::new("")).join(audio));
-    Ok(Listed { line: row.line(), id: row.field("id")?, audio, path, text: row.field("text")? })
+    Ok(Listed { line: row.line(), id: row.field("id")?, audio, path, text: row.field("text")?, speaker: row.field("speaker")? })
 }

@@ -51,8 +51,10 @@ impl Dataset {
         let [count] = labels.dimensions()?;
         let utterances = utterances(&store, count)?;
         let check = validate::Checks { path, utterances: &utterances };
+        let labels = check.labels(&labels.integers()?, &classes)?;
+        validate::check_classes(&classes).map_err(|problem| not_classes(path, problem))?;
         let dataset = Self {
-            labels: check.labels(&labels.integers()?, &classes)?,
+            labels,
             streams: streams(&store, &check)?,
             corpus: store.metadata("corpus").unwrap_or_default().into(),
             feature_settings: metadata(&store, "features")?.unwrap_or_default(),
@@ -89,6 +91,7 @@ impl Dataset {
         let labels: Vec<i64> = self.labels.iter().map(|&label| label.into()).collect();
         let check = validate::Checks { path, utterances: &self.utterances };
         check.labels(&labels, &self.classes)?;
+        validate::check_classes(&self.classes).map_err(|problem| not_classes(path, problem))?;
         let spooled = |name: &str| spooled.filter(|_| name == AUDIO);
         let mut offsets = Vec::new();
         for (name, stream) in self.streams.iter() {
@@ -140,6 +143,10 @@ impl Dataset {
         }
         Ok(metadata)
     }
+}
+
+fn not_classes(path: &Path, problem: String) -> DatasetError {
+    DatasetError::Metadata { path: path.to_path_buf(), key: "classes".into(), problem }
 }
 
 /// The tensors of a stream but for its offsets.

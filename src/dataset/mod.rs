@@ -41,3 +41,5 @@ pub(crate) use shape::lengths;
 #[cfg(feature = "files")]
 pub use spool::Spool;
 pub use streams::{DataStream, Frames, Streams, TokenLists, Vectors};
+#[cfg(feature = "files")]
+pub(crate) use validate::check_classes;

@@ -32,6 +32,23 @@ impl Statistics {
         Self { mean: vec![0.0; columns], deviation: vec![1.0; columns] }
     }
 
+    /// Whether they are of so many columns, which can be divided by them.
+    ///
+    /// # Errors
+    /// What they are instead, in words.
+    #[cfg(feature = "files")]
+    pub(crate) fn validate(&self, columns: usize) -> Result<(), String> {
+        let Self { mean, deviation } = self;
+        if [mean.len(), deviation.len()] != [columns; 2] {
+            return Err(format!("has {} means and {} deviations for {columns} columns", mean.len(), deviation.len()));
+        }
+        let is_usable = |column: &usize| (mean[*column] as f32).is_finite() && (deviation[*column].recip() as f32).is_finite();
+        match (0..columns).find(|column| !(is_usable(column) && deviation[*column] > 0.0 && deviation[*column].is_finite())) {
+            Some(column) => Err(format!("has the mean {:?} and the deviation {:?} of column {column}", mean[column], deviation[column])),
+            None => Ok(()),
+        }
+    }
+
     /// Those of the given utterances' rows; [`Statistics::identity`] where there are none.
     fn of(stream: &DataStream, utterances: &[usize], most: usize) -> Result<Self, DatasetError> {
         let columns = stream.columns().unwrap_or(0);
@@ -118,6 +135,17 @@ pub enum Normalisation {
 }
 
 impl Normalisation {
+    /// The setting that it follows from.
+    #[cfg(feature = "files")]
+    pub(crate) fn by(&self) -> Normalise {
+        match self {
+            Self::Corpus(_) => Normalise::Corpus,
+            Self::Utterance(_) => Normalise::Utterance,
+            Self::Speaker => Normalise::Speaker,
+            Self::None => Normalise::None,
+        }
+    }
+
     /// The normalisation for a model that learns from the utterances `training` of `dataset`.
     ///
     /// # Errors

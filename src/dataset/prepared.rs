@@ -130,6 +130,14 @@ impl Dataset {
         self.streams.iter().map(|(_, stream)| stream.length(utterance, max_frames)).collect()
     }
 
+    /// Those of some utterances that have more rows of a stream than are read of it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn longer(&self, utterances: &[usize], readings: &Readings) -> Vec<usize> {
+        let read = || readings.iter().filter_map(|reading| Some((self.streams.get(reading.stream)?, readings.most(reading.stream))));
+        let is_cut = |utterance: usize| read().any(|(stream, most)| stream.length(utterance, usize::MAX) > stream.length(utterance, most));
+        utterances.iter().copied().filter(|&utterance| is_cut(utterance)).collect()
+    }
+
     /// Mean rows of some utterances of a stream as a model that reads it lays them out, rounded; 0 where there is none.
     pub(crate) fn mean_length(&self, stream: &str, utterances: &[usize], readings: &Readings) -> usize {
         let Some(data) = self.streams.get(stream) else { return 0 };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{DataStream, Dataset, Frames, SHORTEST_UTTERANCE, TokenLists, UtteranceInfo};
+use crate::base::memory::{self, Bytes};
 use crate::base::philox::Stream;
 use crate::base::sizes::{Keys, SizeError};
 use crate::base::streams::{AUDIO, TEXT};
@@ -49,7 +50,12 @@ impl FromStr for BatchShape {
             ragged: keys.switch("ragged")?,
         };
         keys.finish()?;
-        Ok(shape)
+        let features = Bytes((shape.batch * shape.frames * COEFFICIENTS * size_of::<f32>()) as u64);
+        // Those of a ragged batch are nearly half as many.
+        let least = if shape.ragged { Bytes(features.0 / 3) } else { features };
+        memory::room_for(least).map(|()| shape).map_err(|free| {
+            SizeError::Misfit(format!("{shape}: the features alone take {least}, {free} are free; choose a smaller batch or fewer frames"))
+        })
     }
 }
 

@@ -3,6 +3,11 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
+
+use super::features::FeatureRows;
+use super::store::StoreError;
+use super::tensor_file::{FileValues, TensorFile};
 
 /// Features on their way to a file: they lie in an unnamed file, which is gone however the program ends.
 pub struct Spool {
@@ -16,8 +21,15 @@ impl Spool {
     /// # Errors
     /// What the file system says.
     pub fn beside(path: &Path) -> io::Result<Self> {
-        let file = tempfile::tempfile_in(super::replace::folder_of(path))?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 20, file), values: 0 })
+        Self::within(super::replace::folder_of(path))
+    }
+
+    /// In a folder, for no longer than this program needs them.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn within(folder: &Path) -> io::Result<Self> {
+        Ok(Self { file: BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(folder)?), values: 0 })
     }
 
     /// Adds rows of features.
@@ -32,6 +44,16 @@ impl Spool {
     /// How many numbers there are.
     pub(crate) fn values(&self) -> usize {
         self.values
+    }
+
+    /// The rows, read from the file as they are needed; `path` is what errors name.
+    ///
+    /// # Errors
+    /// [`StoreError`], a full disk above all.
+    pub(crate) fn into_rows(self, path: &Path) -> Result<FeatureRows, StoreError> {
+        let values = self.values;
+        let file = self.into_file().map_err(|source| StoreError::Write { path: path.to_path_buf(), source })?;
+        Ok(FileValues::new(&Arc::new(TensorFile::of(file, path)?), 0, values).into())
     }
 
     pub(super) fn into_file(self) -> io::Result<File> {

@@ -84,6 +84,18 @@ pub enum StoreError {
         /// The types that would do, in words.
         expected: &'static str,
     },
+    /// A tensor with a number that nothing can be computed with.
+    #[error("{}: tensor '{tensor}' holds {value} (element {element})", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        tensor: String,
+        /// The first such element, row by row from 0.
+        element: usize,
+        /// NaN or infinite.
+        value: f32,
+    },
     /// A tensor of another shape than is asked for.
     #[error("{}: tensor '{tensor}' has the shape {found:?}, not {expected}", path.display())]
     WrongShape {
@@ -106,6 +118,7 @@ impl Remedied for StoreError {
             Self::Write { .. } => vec![Remedy::CheckFolder],
             Self::NotSafetensors { .. } => vec![Remedy::advice("make it again")],
             Self::MissingTensor { .. } | Self::WrongShape { .. } => vec![Remedy::advice("check that this is the file that was meant")],
+            Self::NotFinite { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::WrongType { .. } => vec![Remedy::advice("convert it before it is saved")],
         }
     }
@@ -288,11 +301,23 @@ impl Store {
         let info = self.header.info(name).ok_or_else(|| StoreError::MissingTensor {
             path: self.path().to_path_buf(),
             tensor: name.into(),
-            found: self.names().join(", "),
+            found: some_of(&self.names()),
         })?;
         let (start, end) = info.data_offsets;
         let start = self.data_start + start as u64;
         Ok(View { file: &self.file, name: name.into(), dtype: info.dtype, shape: &info.shape, start, length: end - info.data_offsets.0 })
+    }
+}
+
+/// Names that are shown of many.
+const SHOWN_NAMES: usize = 40;
+
+/// The first of some names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    let shown = names[..names.len().min(SHOWN_NAMES)].join(", ");
+    match names.len().saturating_sub(SHOWN_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
@@ -351,6 +376,21 @@ impl View<'_> {
             Dtype::F32 => self.singles().read(0..self.length / size_of::<f32>()),
             Dtype::F16 => Ok(self.bytes()?.as_chunks().0.iter().map(|&bytes| half_to_single(u16::from_le_bytes(bytes))).collect()),
             _ => Err(self.wrong_type("F32 or F16")),
+        }
+    }
+
+    /// The values of an F32 or F16 tensor that are to be computed with.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongType`]; [`StoreError::NotFinite`].
+    pub(crate) fn finite_floats(&self) -> Result<Vec<f32>, StoreError> {
+        let values = self.floats()?;
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(element) => {
+                let (path, tensor) = (self.file.path().to_path_buf(), self.name.clone());
+                Err(StoreError::NotFinite { path, tensor, element, value: values[element] })
+            }
+            None => Ok(values),
         }
     }
 

@@ -64,7 +64,9 @@ impl TokenLists {
     pub fn words(&self) -> usize {
         match &self.vectors {
             Some(table) => table.values.len() / table.width.max(1),
-            None if self.vocabulary.is_empty() => self.tokens.iter().max().map_or(0, |&last| (last + 1) as usize),
+            None if self.vocabulary.is_empty() => {
+                self.tokens.iter().max().and_then(|&last| Some(usize::try_from(last).ok()? + 1)).unwrap_or(0)
+            }
             None => self.vocabulary.len(),
         }
     }

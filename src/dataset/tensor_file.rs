@@ -25,9 +25,13 @@ pub(super) struct TensorFile {
 
 impl TensorFile {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |source| StoreError::Read { path: path.to_path_buf(), source };
-        let file = input::file(path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
+        let file = input::file(path).map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
+        Self::of(file, path)
+    }
+
+    /// A file that is open; `path` is what errors name.
+    pub(super) fn of(file: File, path: &Path) -> Result<Self, StoreError> {
+        let about = file.metadata().map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
         Ok(Self { path: path.to_path_buf(), file, length: about.len(), modified: about.modified().ok() })
     }
 

@@ -1,5 +1,7 @@
 //! What must hold of a prepared data set before a kernel may index by it.
 
+#[cfg(feature = "files")]
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::DatasetError;
@@ -8,6 +10,24 @@ use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 
 /// Remedy for a file whose numbers contradict one another.
 const MAKE_AGAIN: &str = "make the file again";
+
+/// Most classes of a data set: a table of every class against every other has to fit into memory.
+const MAX_CLASSES: usize = 4096;
+
+/// Whether classes can be told apart by their names, and counted against one another.
+///
+/// # Errors
+/// What they are instead, to follow what names them.
+#[cfg(feature = "files")]
+pub(crate) fn check_classes(names: &[String]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        _ if names.is_empty() => Err("names none".into()),
+        _ if names.len() > MAX_CLASSES => Err(format!("names {} of them, more than the {MAX_CLASSES} that can be", names.len())),
+        Some(name) => Err(format!("names '{name}' twice")),
+        None => Ok(()),
+    }
+}
 
 /// Checks of one file; each error names the tensor and, where there is one, the utterance.
 pub(super) struct Checks<'a> {
@@ -128,6 +148,9 @@ impl Checks<'_> {
         let words = lists.words();
         if let Some(table) = &lists.vectors {
             let tensor = format!("{name}.vectors");
+            if table.width == 0 {
+                return Err(self.invalid(&tensor, None, "a vector has no numbers".into(), "use another file of vectors"));
+            }
             if let Some(place) = table.values.iter().position(|value| !value.is_finite()) {
                 let row = place / table.width;
                 let word = lists.vocabulary.get(row).map_or_else(|| format!("row {row}"), |word| format!("the word '{word}'"));

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::claim::Claim;
+use crate::train::metrics::is_confusion;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder;
 use crate::train::{Evaluation, Event, Metrics, TrainError, rehearse};
@@ -168,13 +169,16 @@ impl<'c> CrossValidation<'c> {
         let read = |path: &Path| input::text(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
         let path_of_config = folder.join(files::CONFIG);
-        let config = Config::from_toml(&read(&path_of_config)?)
-            .map_err(|error| broken(&path_of_config, format!("cannot be read ({})", error.message())))?;
+        let config =
+            Config::from_toml(&read(&path_of_config)?).map_err(|fault| broken(&path_of_config, format!("cannot be read ({fault})")))?;
         if let Some(difference) = settings_difference(&config.settings, &self.config.settings) {
             return Err(broken(&path_of_config, format!("is of a run with other settings: {difference}")));
         }
         let result: Evaluation =
             serde_json::from_str(&read(&path)?).map_err(|error| broken(&path, format!("is no result of a run ({error})")))?;
+        if !is_confusion(&result.metrics.confusion, result.metrics.classes.len()) {
+            return Err(broken(&path, "its confusion matrix is not of its classes".into()));
+        }
         let expected = self.folds.test(fold);
         let same = |(prediction, &utterance): (&crate::train::evaluate::Prediction, &usize)| {
             prediction.id == self.data.utterances[utterance].id

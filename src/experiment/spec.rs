@@ -63,7 +63,7 @@ fn write_settings<S: Serializer>(settings: &Settings, serializer: S) -> Result<S
 
 fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D::Error> {
     let config = Config::from_toml(&String::deserialize(deserializer)?);
-    config.map(|config| config.settings).map_err(|error| serde::de::Error::custom(error.message()))
+    config.map(|config| config.settings).map_err(serde::de::Error::custom)
 }
 
 impl Identity {

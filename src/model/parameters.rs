@@ -41,7 +41,7 @@ pub struct Parameter {
 impl Parameter {
     /// Number of elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        elements(&self.shape)
     }
 
     /// Whether it has no element.
@@ -59,6 +59,14 @@ impl Parameter {
             Initial::Normal { deviation } => (0..count).map(|i| stream.normal(i) * deviation).collect(),
         }
     }
+}
+
+/// Elements of a parameter, and of all together, are not counted beyond these: no memory holds as many, and sums stay numbers.
+const UNCOUNTED: [usize; 2] = [1 << (usize::BITS - 4), 1 << (usize::BITS - 2)];
+
+/// Elements of a shape.
+fn elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |count: usize, &size| count.saturating_mul(size)).min(UNCOUNTED[0])
 }
 
 /// A block of [`Parameters`].
@@ -82,13 +90,13 @@ impl Parameters {
 
     /// Adds a block of several parameters of the same shape, one after the other.
     pub fn add_joined<const N: usize>(&mut self, names: [String; N], shape: &[usize], initial: Initial) -> Block {
-        let start = self.len.next_multiple_of(SLICE_ALIGNMENT);
-        let count: usize = shape.iter().product();
-        self.len = start + N * count;
+        let start = self.len();
+        let count = elements(shape);
+        self.len = (start + N * count).min(UNCOUNTED[1]);
         for (part, name) in names.into_iter().enumerate() {
             self.all.push(Parameter { name, shape: shape.to_vec(), offset: start + part * count, initial });
         }
-        let matrix = if shape.len() == 1 { [1, N * count] } else { [N * shape[0], count / shape[0]] };
+        let matrix = if shape.len() == 1 { [1, N * count] } else { [N * shape[0], elements(&shape[1..])] };
         self.blocks.push((start, matrix));
         Block(self.blocks.len() - 1)
     }
@@ -105,7 +113,7 @@ impl Parameters {
 
     /// Number of parameters that are trained, gaps not counted.
     pub fn count(&self) -> usize {
-        self.all.iter().map(Parameter::len).sum()
+        self.all.iter().map(Parameter::len).fold(0, usize::saturating_add)
     }
 
     /// Elements of the buffer.

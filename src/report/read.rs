@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::ReportError;
 use crate::base::input;
 use crate::dataset::store::Store;
-use crate::train::metrics::ClassMetrics;
+use crate::train::metrics::{ClassMetrics, is_confusion};
 use crate::train::run::files;
 use crate::train::run_folder::computed_by;
 use crate::train::{Evaluation, Metrics, vocabulary};
@@ -123,7 +123,10 @@ impl Run {
     pub(crate) fn read(folder: &Path) -> Result<Self, ReportError> {
         let path = folder.join(files::CONFIG);
         let config = text(&path)?;
-        let settings = config.parse().map_err(|error: toml::de::Error| broken(&path, error.message()))?;
+        let settings = config.parse().map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(0, |span| config.bytes().take(span.start).filter(|&byte| byte == b'\n').count());
+            broken(&path, &format!("line {}: {}", line + 1, error.message()))
+        })?;
         let (version, device) = computed_by(&config).unwrap_or_default();
         let mut comments = config.lines().map_while(|line| line.strip_prefix("# "));
         let corpus = comments.find_map(|line| line.strip_prefix("corpus: ")).unwrap_or_default();
@@ -161,8 +164,9 @@ type Log = (BTreeMap<u64, Step>, BTreeMap<u64, Epoch>);
 fn log(path: &Path) -> Result<Log, ReportError> {
     let text = text(path)?;
     let (mut steps, mut epochs) = (BTreeMap::new(), BTreeMap::new());
+    let last = text.lines().count();
     for (place, line) in text.lines().enumerate() {
-        let is_cut = place + 1 == text.lines().count() && !text.ends_with('\n');
+        let is_cut = place + 1 == last && !text.ends_with('\n');
         let value: Value = match serde_json::from_str(line) {
             Ok(value) => value,
             Err(_) if is_cut => break,
@@ -197,7 +201,7 @@ fn test(path: &Path) -> Result<Option<Test>, ReportError> {
     };
     let test: Test = serde_json::from_str(&text).map_err(|error| broken(path, &error.to_string()))?;
     let count = test.classes.len();
-    if test.confusion.len() != count || test.confusion.iter().any(|row| row.len() != count) {
+    if !is_confusion(&test.confusion, count) {
         return Err(broken(path, &format!("its confusion matrix is not {count} by {count}, as its classes are")));
     }
     let wrong = |prediction: &&Prediction| {

@@ -90,6 +90,11 @@ impl<'a, B: Backend> Batches<'a, B> {
         self.batcher.dataset().mean_length(stream, utterances, self.batcher.readings())
     }
 
+    /// What an utterance is called.
+    pub(crate) fn id(&self, utterance: usize) -> &str {
+        &self.batcher.dataset().utterances[utterance].id
+    }
+
     /// Labels of some utterances.
     pub(crate) fn labels(&self, utterances: &[usize]) -> Vec<u32> {
         utterances.iter().map(|&utterance| self.batcher.dataset().labels[utterance]).collect()

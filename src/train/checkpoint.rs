@@ -14,7 +14,7 @@ use super::metrics::Tally;
 use super::{RunFault, TrainError};
 use crate::base::hash::fnv1a;
 use crate::base::streams::Readings;
-use crate::config::{Config, Execution, Settings};
+use crate::config::{Config, Execution, Fault, Settings};
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, DatasetError, Normalisation};
 use crate::model::parameters::{Parameter, Parameters};
@@ -96,7 +96,7 @@ fn first_fingerprint(data: &Dataset) -> Result<String, DatasetError> {
 }
 
 /// Both moments' names before the parameter's.
-const MOMENTS: [&str; 2] = ["moment1.", "moment2."];
+pub(super) const MOMENTS: [&str; 2] = ["moment1.", "moment2."];
 
 impl Checkpoint {
     /// Writes the checkpoint; the old one stays whole until the new one is.
@@ -174,11 +174,12 @@ impl Checkpoint {
         if format != FORMAT {
             return Err(refused(RunFault::OtherKind { found: format, expected: FORMAT }));
         }
-        fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
-            serde_json::from_str(text).map_err(|error| error.to_string())
+        fn parse<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
+            serde_json::from_str(text).map_err(|error| format!("metadata '{key}' is not the JSON that it should be ({error})"))
         }
-        let Config { settings, execution } = Config::from_toml(&text("settings")?).map_err(|error| broken(error.message().to_owned()))?;
-        let dimensions: Dimensions = parse(&text("dimensions")?).map_err(broken)?;
+        let unset = |fault: Fault| broken(format!("metadata 'settings', {fault}"));
+        let Config { settings, execution } = Config::from_toml(&text("settings")?).map_err(unset)?;
+        let dimensions: Dimensions = parse("dimensions", &text("dimensions")?).map_err(broken)?;
         let layout = model::parameters(&settings.model, &dimensions);
         let has_moments = layout.iter().next().is_some_and(|first| store.contains(&format!("{}{}", MOMENTS[0], first.name)));
         let moments = if has_moments {
@@ -187,19 +188,21 @@ impl Checkpoint {
         } else {
             None
         };
-        Ok(Self {
+        let checkpoint = Self {
             dimensions,
-            classes: parse(&text("classes")?).map_err(broken)?,
-            normalisation: parse(&text("normalisation")?).map_err(broken)?,
+            classes: parse("classes", &text("classes")?).map_err(broken)?,
+            normalisation: parse("normalisation", &text("normalisation")?).map_err(broken)?,
             parameters: read_named(&store, &layout, "")?,
             moments,
-            step: parse(&text("step")?).map_err(broken)?,
-            epoch: parse(&text("epoch")?).map_err(broken)?,
-            best: parse(&text("best")?).map_err(broken)?,
-            progress: store.metadata("progress").map(parse).transpose().map_err(broken)?,
+            step: parse("step", &text("step")?).map_err(broken)?,
+            epoch: parse("epoch", &text("epoch")?).map_err(broken)?,
+            best: parse("best", &text("best")?).map_err(broken)?,
+            progress: store.metadata("progress").map(|text| parse("progress", text)).transpose().map_err(broken)?,
             settings,
             device: execution.device,
-        })
+        };
+        checkpoint.validate().map_err(broken)?;
+        Ok(checkpoint)
     }
 }
 
@@ -215,11 +218,14 @@ pub(crate) fn named<'v>(parameters: &Parameters, prefix: &str, values: &'v [f32]
 /// Parameters from named tensors in PyTorch's shapes, as a buffer.
 ///
 /// # Errors
-/// [`StoreError::MissingTensor`], or [`StoreError::WrongShape`] with both shapes.
+/// [`StoreError::MissingTensor`], [`StoreError::WrongShape`] with both shapes, or [`StoreError::NotFinite`].
 pub fn read_named(store: &Store, parameters: &Parameters, prefix: &str) -> Result<Vec<f32>, StoreError> {
+    let view = |parameter: &Parameter| store.tensor(&format!("{prefix}{}", parameter.name))?.shaped(&parameter.shape);
+    // All of them are there before there is memory for all.
+    let views = parameters.iter().map(view).collect::<Result<Vec<_>, _>>()?;
     let mut buffer = vec![0.0; parameters.len()];
-    for parameter in parameters {
-        let values = store.tensor(&format!("{prefix}{}", parameter.name))?.shaped(&parameter.shape)?.floats()?;
+    for (parameter, view) in parameters.iter().zip(views) {
+        let values = view.finite_floats()?;
         buffer[parameter.offset..parameter.offset + parameter.len()].copy_from_slice(&values);
     }
     Ok(buffer)

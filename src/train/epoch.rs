@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::batches::epoch_batches;
-use super::checkpoint::{Checkpoint, Progress};
-use super::evaluate::metrics;
+use super::checkpoint::{Checkpoint, MOMENTS, Progress};
+use super::evaluate::{metrics, not_finite};
 use super::metrics::{Metrics, Tally};
 use super::observe::{Event, Observers};
 use super::run::Finished;
 use super::run_folder::SavedRun;
 use super::session::{Session, Weights};
-use super::{Pending, TrainError, Trainer};
+use super::{Origin, Outcome, Pending, TrainError, Trainer};
 use crate::backend::Backend;
 use crate::base::numbers::Precision;
 use crate::base::streams::{AUDIO, TEXT};
@@ -22,6 +22,7 @@ use crate::base::utterances::Split;
 use crate::config::{Config, Selection, Settings};
 use crate::dataset::Dataset;
 use crate::model::cost;
+use crate::model::parameters::Parameter;
 
 /// A training under way.
 pub(super) struct Run<'r, B: Backend> {
@@ -65,7 +66,7 @@ impl<'r, B: Backend> Run<'r, B> {
         let session = Session::new(backend, settings, data, &train, weights)?;
         let mut trainer = session.trainer();
         let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
-        let all_steps = steps_an_epoch * settings.train.epochs as u64;
+        let all_steps = steps_an_epoch.saturating_mul(settings.train.epochs as u64);
         let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
         trainer.plan(planned_steps);
         let mut run = Self {
@@ -94,8 +95,12 @@ impl<'r, B: Backend> Run<'r, B> {
         if let Some(saved) = saved {
             run.resume(saved)?;
         }
-        // Where there is no room for the model, no part of a batch is small enough.
-        backend.failure().map_or(Ok(run), |error| Err(error.into()))
+        match backend.failure() {
+            None => Ok(run),
+            // Where there is no room for the model, no part of a batch is small enough.
+            Some(error) if error.smaller_batch_helps() => Err(run.session.no_room(&error)),
+            Some(error) => Err(error.into()),
+        }
     }
 
     fn resume(&mut self, saved: &SavedRun) -> Result<(), TrainError> {
@@ -138,7 +143,9 @@ impl<'r, B: Backend> Run<'r, B> {
             done: self.trainer.steps(),
             train: self.train.len(),
             validation: self.validation.len(),
-        })
+        })?;
+        let (warmup_steps, steps) = (self.settings.train.warmup_steps, self.planned_steps);
+        if warmup_steps > steps { self.observers.tell(Event::WarmupUnfinished { warmup_steps, steps }) } else { Ok(()) }
     }
 
     pub(crate) fn is_over(&mut self) -> Result<bool, TrainError> {
@@ -249,7 +256,10 @@ impl<'r, B: Backend> Run<'r, B> {
     /// Waits for a step's results and tells them.
     async fn settle(&mut self, pending: Pending<B>, info: StepInfo, clock: &mut Clock) -> Result<(), TrainError> {
         let outcome = self.trainer.outcome(pending).await?;
-        info.check(outcome.loss, self.data, &self.observers)?;
+        if !outcome.loss.is_finite() {
+            let drawn = self.settings.start.weights.is_empty();
+            return Err(info.not_finite(&outcome, drawn, self.data, &self.observers));
+        }
         clock.utterances += info.utterances.len();
         let utterances_per_s = clock.rate();
         let skipped = outcome.scaling.is_some_and(|scaling| scaling.skipped > self.skipped);
@@ -274,7 +284,11 @@ impl<'r, B: Backend> Run<'r, B> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        Ok(Some(metrics(self.trainer.network(), &self.session.batches, self.data, &self.validation).await?))
+        let found = metrics(self.trainer.network(), &self.session.batches, self.data, &self.validation).await;
+        found.map(Some).map_err(|error| match error {
+            TrainError::ResultNotFinite { places, ids, .. } => TrainError::ResultNotFinite { places, ids, kept: self.observers.kept() },
+            error => error,
+        })
     }
 
     /// Keeps the model if this epoch is the best so far; without a validation split, the last one is.
@@ -299,9 +313,7 @@ impl<'r, B: Backend> Run<'r, B> {
     /// The model as it is now.
     async fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let parameters = self.trainer.network().read_weights().await?;
-        if !parameters.iter().all(|value| value.is_finite()) {
-            return Err(TrainError::WeightNotFinite { step: self.trainer.steps(), kept: self.observers.kept() });
-        }
+        self.check_finite(&parameters, "")?;
         Ok(Checkpoint {
             settings: self.settings.clone(),
             device: self.device.into(),
@@ -317,6 +329,18 @@ impl<'r, B: Backend> Run<'r, B> {
         })
     }
 
+    /// Refuses a buffer of the weights' layout with a number that is none.
+    fn check_finite(&self, values: &[f32], prefix: &str) -> Result<(), TrainError> {
+        let is_finite = |parameter: &&Parameter| values[parameter.offset..][..parameter.len()].iter().all(|value| value.is_finite());
+        match self.trainer.network().model().parameters().iter().find(|parameter| !is_finite(parameter)) {
+            Some(Parameter { name, .. }) => {
+                let (step, tensor) = (self.trainer.steps(), format!("{prefix}{name}"));
+                Err(TrainError::WeightNotFinite { step, tensor, kept: self.observers.kept() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Tells those who keep it where the run stands, and the best model where that is `new`.
     async fn keep(&mut self, new: bool) -> Result<(), TrainError> {
         if !self.observers.keep() {
@@ -330,7 +354,9 @@ impl<'r, B: Backend> Run<'r, B> {
     /// The model with all that is needed to go on.
     async fn snapshot(&self) -> Result<Checkpoint, TrainError> {
         let mut last = self.checkpoint().await?;
-        last.moments = Some(self.trainer.read_moments().await?);
+        let moments = self.trainer.read_moments().await?;
+        moments.iter().zip(MOMENTS).try_for_each(|(values, prefix)| self.check_finite(values, prefix))?;
+        last.moments = Some(moments);
         let is_mixed = self.settings.train.precision == Precision::Mixed;
         last.progress = Some(Progress {
             best_epoch: self.best_epoch,
@@ -380,13 +406,16 @@ struct StepInfo {
 }
 
 impl StepInfo {
-    fn check(&self, loss: f32, data: &Dataset, observers: &Observers<'_>) -> Result<(), TrainError> {
-        if loss.is_finite() {
-            return Ok(());
-        }
-        let shown: Vec<&str> = self.utterances.iter().take(8).map(|&index| data.utterances[index].id.as_str()).collect();
-        let more = self.utterances.len().saturating_sub(shown.len());
-        let utterances = shown.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() };
-        Err(TrainError::NotFinite { step: self.step, loss, utterances, kept: observers.kept() })
+    /// What is known of a loss that is no number: weights that were `drawn` are not to blame in the first step.
+    fn not_finite(&self, outcome: &Outcome, drawn: bool, data: &Dataset, observers: &Observers<'_>) -> TrainError {
+        let without_result = not_finite(&outcome.logits, self.utterances.len());
+        let origin = match without_result.len() {
+            0 => Origin::Loss,
+            count if count < self.utterances.len() || drawn && self.step == 0 => Origin::Utterances,
+            _ => Origin::Batch,
+        };
+        let places = if without_result.is_empty() { (0..self.utterances.len()).collect() } else { without_result };
+        let utterances = places.into_iter().map(|place| data.utterances[self.utterances[place]].id.clone()).collect();
+        TrainError::NotFinite { step: self.step, loss: outcome.loss, origin, utterances, kept: observers.kept() }
     }
 }

@@ -1,5 +1,6 @@
 //! What can stop a training, an evaluation or a prediction, as values.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -7,6 +8,7 @@ use thiserror::Error;
 use super::overfit;
 use crate::audio::mfcc::MfccError;
 use crate::backend::BackendError;
+use crate::base::memory::Bytes;
 use crate::base::remedy::{Preparation, Remedied, Remedy};
 use crate::base::setting::Key;
 use crate::base::utterances::Split;
@@ -51,16 +53,36 @@ pub enum TrainError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A loss that is no number any more.
-    #[error("step {step}: the loss is {loss} (utterances {utterances})")]
+    #[error("step {step}: the loss is {loss} ({origin} {})", some_of(utterances))]
     NotFinite {
         /// Which step, from 0.
         step: u64,
         /// NaN or infinite.
         loss: f32,
-        /// The batch.
-        utterances: String,
+        /// Where it comes from, as far as is known.
+        origin: Origin,
+        /// Those of the batch that it comes from; all of them where that is not known.
+        utterances: Vec<String>,
         /// What there is to go on from.
         kept: Option<Remedy>,
+    },
+    /// Results that are no numbers.
+    #[error("utterances {}: the model's results are not finite numbers", some_of(ids))]
+    ResultNotFinite {
+        /// Which of the utterances that were asked for, from 0.
+        places: Vec<usize>,
+        /// What they are called.
+        ids: Vec<String>,
+        /// In a training, what there is to go on from.
+        kept: Option<Remedy>,
+    },
+    /// A loss or gradients of a batch that are no numbers, though its results are.
+    #[error("{what} is not finite (utterances {})", some_of(utterances))]
+    DerivativeNotFinite {
+        /// The loss, or the gradient of a parameter.
+        what: String,
+        /// The batch.
+        utterances: Vec<String>,
     },
     /// Gradients that no loss scale keeps within float16.
     #[error("step {step}: the gradients overflow float16 even unscaled")]
@@ -70,11 +92,13 @@ pub enum TrainError {
         /// What there is to go on from.
         kept: Option<Remedy>,
     },
-    /// A weight that is no number any more.
-    #[error("step {step}: a weight is no longer a finite number")]
+    /// A weight, or a moment of the optimiser, that is no number any more.
+    #[error("step {step}: a weight is no longer a finite number ({tensor})")]
     WeightNotFinite {
         /// After how many steps.
         step: u64,
+        /// What it is of, as checkpoints name it.
+        tensor: String,
         /// What there is to go on from.
         kept: Option<Remedy>,
     },
@@ -95,6 +119,22 @@ pub enum TrainError {
         done: u64,
         /// Steps that are asked for.
         planned: u64,
+    },
+    /// A network that is too large.
+    #[error("the network has {parameters} parameters and needs {needed} {room}")]
+    NoRoom {
+        /// How many it has.
+        parameters: usize,
+        /// What they take, a training's gradients and moments included.
+        needed: Bytes,
+        /// What there is.
+        room: Room,
+    },
+    /// A table of words to be trained, and no word.
+    #[error("no utterance has a word: '{stream}' has nothing to learn from")]
+    NoWords {
+        /// The stream of tokens.
+        stream: &'static str,
     },
     /// A split without utterances.
     #[error("the data have no utterance in the {split} split")]
@@ -121,6 +161,62 @@ pub enum TrainError {
         path: PathBuf,
         /// What is wrong with it.
         fault: RunFault,
+    },
+}
+
+/// Where a loss comes from that is no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// What these utterances hold: the others of the batch have results, or no step was done before.
+    Utterances,
+    /// The weights, or what the batch holds: no utterance of it has a result.
+    Batch,
+    /// The way from results, which are numbers, to the loss.
+    Loss,
+}
+
+impl Display for Origin {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Utterances => "from utterances",
+            Self::Batch => "utterances",
+            Self::Loss => "the results are numbers; utterances",
+        })
+    }
+}
+
+/// Utterances that are named in a line.
+const SHOWN: usize = 8;
+
+/// The first of some utterances, and how many more there are.
+pub(crate) fn some_of(ids: &[String]) -> String {
+    let shown = ids[..ids.len().min(SHOWN)].join(", ");
+    match ids.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What there is for a network that needs more, to follow what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Room {
+    /// The host's memory.
+    #[error("of memory, {free} are free")]
+    Host {
+        /// As far as the system says.
+        free: Bytes,
+    },
+    /// What a device allows of one matrix: all weights lie in one.
+    #[error("in one buffer, the device allows {most}")]
+    Matrix {
+        /// That limit.
+        most: Bytes,
+    },
+    /// The device's memory, of which nobody says how much there is.
+    #[error("on the device, which has less ({reason})")]
+    Device {
+        /// What the device says.
+        reason: String,
     },
 }
 
@@ -276,7 +372,8 @@ impl RunFault {
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
             Self::NoProgress => vec![Remedy::TrainAnew],
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
-            Self::NoCheckpoint { .. } | Self::OtherKind { .. } | Self::Unreadable { .. } => Vec::new(),
+            Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
+            Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
         }
     }
@@ -294,7 +391,7 @@ impl TrainError {
 
 impl Remedied for TrainError {
     fn remedies(&self) -> Vec<Remedy> {
-        let or_go_on = |first: [Remedy; 2], kept: &Option<Remedy>| first.into_iter().chain(kept.clone()).collect();
+        let or_go_on = |first: Vec<Remedy>, kept: &Option<Remedy>| first.into_iter().chain(kept.clone()).collect();
         match self {
             Self::Backend(error) => error.remedies(),
             Self::Interrupted { error, kept } => error.remedies().into_iter().chain([kept.clone()]).collect(),
@@ -304,12 +401,29 @@ impl Remedied for TrainError {
             #[cfg(feature = "files")]
             Self::Store(error) => error.remedies(),
             Self::Config(error) => error.remedies(),
-            Self::NotFinite { kept, .. } | Self::WeightNotFinite { kept, .. } => {
-                or_go_on([Remedy::Lower("train.lr"), Remedy::Set("train.clip_norm")], kept)
+            Self::NotFinite { origin, kept, .. } => {
+                let first = match origin {
+                    Origin::Utterances => vec![Remedy::CheckFeatures, Remedy::Set("data.normalise=corpus")],
+                    Origin::Batch => vec![Remedy::Lower("train.lr"), Remedy::Set("train.clip_norm"), Remedy::CheckFeatures],
+                    Origin::Loss => vec![Remedy::Lower("train.class_weights"), Remedy::Lower("train.lr"), Remedy::Set("train.clip_norm")],
+                };
+                or_go_on(first, kept)
             }
-            Self::GradientNotFinite { kept, .. } => or_go_on([Remedy::Lower("train.lr"), Remedy::Set("train.precision=f32")], kept),
+            Self::WeightNotFinite { kept, .. } => {
+                or_go_on(vec![Remedy::Lower("train.lr"), Remedy::Set("train.clip_norm"), Remedy::Raise("train.epsilon")], kept)
+            }
+            Self::ResultNotFinite { kept, .. } => {
+                or_go_on(vec![Remedy::CheckFeatures, Remedy::TrainAgain, Remedy::Lower("train.lr")], kept)
+            }
+            Self::DerivativeNotFinite { .. } => vec![Remedy::CheckFeatures, Remedy::CheckWeights],
+            Self::GradientNotFinite { kept, .. } => or_go_on(vec![Remedy::Lower("train.lr"), Remedy::Set("train.precision=f32")], kept),
             Self::NotLearned { .. } => vec![Remedy::CheckLabels, Remedy::Set("train.lr"), Remedy::Raise("train.steps")],
             Self::Resume { .. } => vec![Remedy::GoOnLonger],
+            Self::NoRoom { room, .. } => {
+                let other = (!matches!(room, Room::Host { .. })).then_some(Remedy::UseCpu);
+                std::iter::once(Remedy::SmallerNetwork).chain(other).collect()
+            }
+            Self::NoWords { .. } => vec![Remedy::Set("model.variant=no_text"), Remedy::Data("data with transcripts")],
             Self::EmptySplit { .. } => vec![Remedy::OtherSplit, Remedy::PrepareWith(Preparation::Split)],
             Self::Misfit(misfit) => misfit.remedies(),
             Self::Run { fault, .. } => fault.remedies(),

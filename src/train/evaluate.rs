@@ -47,11 +47,29 @@ pub struct Evaluation {
     pub predictions: Vec<Prediction>,
 }
 
+/// Logits `[utterances, classes]`, all of them finite.
+///
+/// # Errors
+/// [`TrainError::ResultNotFinite`], or whatever went wrong on the device.
+pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, B>, utterances: &[usize]) -> Result<Vec<f32>, TrainError> {
+    let all = unchecked_logits(network, batches, utterances).await?;
+    let places = not_finite(&all, utterances.len());
+    if places.is_empty() {
+        return Ok(all);
+    }
+    let ids = places.iter().map(|&place| batches.id(utterances[place]).to_owned()).collect();
+    Err(TrainError::ResultNotFinite { places, ids, kept: None })
+}
+
 /// Logits `[utterances, classes]`, in batches; the next one is sent before the last one is waited for.
 ///
 /// # Errors
 /// Whatever went wrong on the device.
-pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, B>, utterances: &[usize]) -> Result<Vec<f32>, TrainError> {
+pub(super) async fn unchecked_logits<B: Backend>(
+    network: &Network<'_, B>,
+    batches: &Batches<'_, B>,
+    utterances: &[usize],
+) -> Result<Vec<f32>, TrainError> {
     let backend = network.backend();
     if let Some(error) = backend.failure() {
         return Err(error.into());
@@ -80,6 +98,13 @@ pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, 
         all.extend(as_f32(backend.finish_read(readback).await?));
     }
     Ok(all)
+}
+
+/// Which of so many utterances have a value that is not finite.
+pub(crate) fn not_finite(values: &[f32], utterances: usize) -> Vec<usize> {
+    let each = (values.len() / utterances.max(1)).max(1);
+    let rows = values.chunks_exact(each).enumerate();
+    rows.filter(|(_, row)| !row.iter().all(|value| value.is_finite())).map(|(place, _)| place).collect()
 }
 
 /// Metrics of a model in training.

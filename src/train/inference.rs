@@ -3,7 +3,9 @@
 #[cfg(feature = "files")]
 use super::Checkpoint;
 use super::batches::{Batches, FrozenVectors, upload_vectors};
-use super::evaluate::logits;
+#[cfg(feature = "files")]
+use super::evaluate::not_finite;
+use super::evaluate::unchecked_logits;
 use super::metrics::softmax;
 use super::{Misfit, TrainError};
 use crate::backend::Backend;
@@ -43,18 +45,20 @@ impl<'b, B: Backend> Inference<'b, B> {
     ///
     /// # Errors
     /// [`DatasetError`](crate::dataset::DatasetError) for a stream that is missing or does not hold together,
-    /// [`TrainError::Misfit`] for one that the model was not trained on, or whatever went wrong on the device.
+    /// [`TrainError::Misfit`] for one that the model was not trained on, [`TrainError::ResultNotFinite`], or whatever went wrong on the device.
     pub async fn predict(&self, streams: Streams) -> Result<Vec<Vec<f64>>, TrainError> {
         let data = Dataset::of_streams(streams)?;
         check_streams(&data, &self.readings, &self.dimensions)?;
-        self.probabilities(&data, &upload_vectors(self.network.backend(), &data, &self.readings)).await
+        all(self.probabilities(&data, &upload_vectors(self.network.backend(), &data, &self.readings)).await?)
     }
 
-    /// Probabilities of all utterances of a data set that fits, whose vectors are on the device.
-    pub(super) async fn probabilities(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<Vec<Vec<f64>>, TrainError> {
+    /// Probabilities of all utterances of a data set that fits, whose vectors are on the device; none of one whose logits are not
+    /// finite.
+    pub(super) async fn probabilities(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<Vec<Option<Vec<f64>>>, TrainError> {
         let utterances: Vec<usize> = (0..data.len()).collect();
-        let logits = logits(&self.network, &self.batches(data, vectors)?, &utterances).await?;
-        Ok(logits.chunks_exact(self.dimensions.classes).map(softmax).collect())
+        let logits = unchecked_logits(&self.network, &self.batches(data, vectors)?, &utterances).await?;
+        let of_finite = |row: &[f32]| row.iter().all(|logit| logit.is_finite()).then(|| softmax(row));
+        Ok(logits.chunks_exact(self.dimensions.classes).map(of_finite).collect())
     }
 
     /// The same of one utterance, and the weights of the last cross layer: text to audio, audio to text.
@@ -66,6 +70,9 @@ impl<'b, B: Backend> Inference<'b, B> {
         let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| backend.start_read(weights));
         let logits = as_f32(backend.finish_read(logits).await?);
         let weights = [as_f32(backend.finish_read(text_to_audio).await?), as_f32(backend.finish_read(audio_to_text).await?)];
+        if [&logits, &weights[0], &weights[1]].iter().any(|values| !not_finite(values, 1).is_empty()) {
+            return Err(TrainError::ResultNotFinite { places: vec![0], ids: vec![data.utterances[0].id.clone()], kept: None });
+        }
         Ok((softmax(&logits), weights))
     }
 
@@ -73,6 +80,18 @@ impl<'b, B: Backend> Inference<'b, B> {
         let (backend, normalisation) = (self.network.backend(), &self.normalisation);
         Ok(Batches::with_vectors(backend, data, normalisation, self.readings.clone(), vectors.clone())?)
     }
+}
+
+/// The probabilities of every utterance, where every one has some.
+///
+/// # Errors
+/// [`TrainError::ResultNotFinite`], the utterances named by their places from 0.
+pub(super) fn all(found: Vec<Option<Vec<f64>>>) -> Result<Vec<Vec<f64>>, TrainError> {
+    let places: Vec<usize> = (0..found.len()).filter(|&place| found[place].is_none()).collect();
+    if places.is_empty() {
+        return Ok(found.into_iter().flatten().collect());
+    }
+    Err(TrainError::ResultNotFinite { ids: places.iter().map(usize::to_string).collect(), places, kept: None })
 }
 
 /// Compares the streams of a data set that a model reads with those that it was trained on.

@@ -54,6 +54,12 @@ impl Tally {
         Self { confusion: vec![vec![0; classes]; classes], loss: 0.0 }
     }
 
+    /// Whether these are counts of so many classes, whose sums are numbers, and a loss that is one.
+    #[cfg(feature = "files")]
+    pub(super) fn is_of(&self, classes: usize) -> bool {
+        is_confusion(&self.confusion, classes) && self.loss.is_finite()
+    }
+
     /// Counts logits `[utterances, classes]` against labels.
     pub fn add(&mut self, logits: &[f32], labels: &[u32]) {
         for (row, &label) in logits.chunks_exact(self.confusion.len()).zip(labels) {
@@ -85,6 +91,13 @@ impl Tally {
             confusion,
         }
     }
+}
+
+/// Whether a matrix has a row and a column for each of so many classes, and counts whose sum is one.
+#[cfg(feature = "files")]
+pub(crate) fn is_confusion(counts: &[Vec<usize>], classes: usize) -> bool {
+    let sum = counts.iter().flatten().copied().try_fold(0, usize::checked_add);
+    counts.len() == classes && counts.iter().all(|row| row.len() == classes) && sum.is_some_and(|sum| u32::try_from(sum).is_ok())
 }
 
 impl Metrics {

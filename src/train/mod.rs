@@ -23,14 +23,20 @@ pub mod run;
 pub(crate) mod run_folder;
 pub(crate) mod session;
 #[cfg(feature = "files")]
+pub(crate) mod speakers;
+#[cfg(feature = "files")]
 mod tensorboard;
 mod trainer;
+#[cfg(feature = "files")]
+mod validate;
 #[cfg(feature = "files")]
 pub(crate) mod vocabulary;
 
 #[cfg(feature = "files")]
 pub use checkpoint::Checkpoint;
-pub use error::{Misfit, RunFault, TrainError};
+#[cfg(feature = "cli")]
+pub(crate) use error::some_of;
+pub use error::{Misfit, Origin, Room, RunFault, TrainError};
 pub use evaluate::Evaluation;
 pub use inference::Inference;
 pub use metrics::Metrics;

@@ -37,6 +37,13 @@ pub enum Event<'e> {
         /// As it is now.
         now: &'e str,
     },
+    /// The learning rate is to rise for longer than the run goes on.
+    WarmupUnfinished {
+        /// Steps over which it rises, `train.warmup_steps`.
+        warmup_steps: u64,
+        /// Steps of the whole run.
+        steps: u64,
+    },
     /// A step is done.
     Step {
         /// Which of the run, from 0.

@@ -1,8 +1,8 @@
 //! The first check of any training: one batch must be learned by heart. Where it is not, gradients or labels are wrong.
 
-use super::TrainError;
 use super::batches::epoch_batches;
 use super::session::{Session, Weights};
+use super::{Origin, TrainError};
 use crate::backend::Backend;
 use crate::base::utterances::Split;
 use crate::config::{Schedule, Settings};
@@ -53,7 +53,9 @@ pub(crate) async fn one_batch<B: Backend>(
             return Ok(Learned { utterances: utterances.len(), steps: step + 1, loss });
         }
         if !loss.is_finite() {
-            break;
+            let origin = if step == 0 { Origin::Utterances } else { Origin::Batch };
+            let utterances = utterances.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
+            return Err(TrainError::NotFinite { step, loss, origin, utterances, kept: None });
         }
     }
     Err(TrainError::NotLearned { utterances: utterances.len(), steps: trainer.steps(), loss })

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::batches::{FrozenVectors, upload_vectors};
-use super::inference::Inference;
+use super::inference::{Inference, all};
+use super::session::check_room;
 use super::vocabulary::{self, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, TEXT};
-use crate::dataset::{DataStream, Dataset, Frames, TokenLists, UtteranceInfo};
+use crate::dataset::{DataStream, Dataset, FeatureRows, Frames, Normalisation, TokenLists, UtteranceInfo};
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
@@ -76,12 +77,43 @@ impl Predictor {
         if readings.has(TEXT) && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
             return Err(TrainError::Run { path, fault: RunFault::NoWords });
         }
-        Ok(Self { checkpoint, readings, vocabulary })
+        let predictor = Self { checkpoint, readings, vocabulary };
+        match predictor.checkpoint.check_fit(&predictor.data()) {
+            Err(TrainError::Misfit(misfit)) => {
+                let reason = format!("is of another run than {}: {misfit}", run::files::BEST);
+                Err(TrainError::Run { path, fault: RunFault::Unreadable { reason } })
+            }
+            // A model may read other streams, which come from elsewhere.
+            _ => Ok(predictor),
+        }
     }
 
     /// Whether the model reads the stream of that name.
     pub fn reads(&self, stream: &str) -> bool {
         self.readings.has(stream)
+    }
+
+    /// Whether the model reads features that are normalised by who speaks.
+    pub fn by_speaker(&self) -> bool {
+        self.reads(AUDIO) && self.checkpoint.normalisation == Normalisation::Speaker
+    }
+
+    /// Whether a recording of so many samples at 16 kHz has more frames than the model reads.
+    pub fn cuts(&self, samples: usize) -> bool {
+        self.reads(AUDIO) && self.vocabulary.front_end.frames(samples) > self.readings.most(AUDIO)
+    }
+
+    /// Classes, words and front-end as a data set without utterances.
+    fn data(&self) -> Dataset {
+        let audio = Frames { columns: self.vocabulary.front_end.columns(), ..Frames::default() };
+        let text =
+            TokenLists { vocabulary: self.vocabulary.words.clone(), vectors: self.vocabulary.vectors.clone(), ..TokenLists::default() };
+        Dataset {
+            classes: self.checkpoint.classes.clone(),
+            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
+            feature_settings: serde_json::json!(self.vocabulary.front_end),
+            ..Dataset::default()
+        }
     }
 
     /// Puts the model on a device.
@@ -90,16 +122,9 @@ impl Predictor {
     /// A model that reads more than audio and text, which [`Checkpoint::inference`] takes; settings of the front-end that the
     /// device cannot have.
     pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<SpeechInference<'p, B>, TrainError> {
-        let audio = Frames { columns: self.vocabulary.front_end.columns(), ..Frames::default() };
-        let text =
-            TokenLists { vocabulary: self.vocabulary.words.clone(), vectors: self.vocabulary.vectors.clone(), ..TokenLists::default() };
-        let data = Dataset {
-            classes: self.checkpoint.classes.clone(),
-            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
-            feature_settings: serde_json::json!(self.vocabulary.front_end),
-            ..Dataset::default()
-        };
+        let data = self.data();
         self.checkpoint.check_fit(&data)?;
+        check_room(backend, &self.checkpoint.layout(), 1)?;
         Ok(SpeechInference {
             predictor: self,
             backend,
@@ -131,20 +156,35 @@ pub struct SpeechInference<'p, B: Backend> {
     data: Dataset,
 }
 
+/// Utterances as a data set has them.
+pub(super) struct Read {
+    /// `[Σ frames, columns]`
+    pub(super) features: Vec<f32>,
+    /// Of each utterance.
+    pub(super) frames: Vec<usize>,
+    /// Of each utterance, rows of the word table.
+    pub(super) tokens: Vec<Vec<i32>>,
+}
+
 impl<B: Backend> SpeechInference<'_, B> {
     /// Probability of each class for each utterance, in the order of the model's classes. Every result is that of the
     /// utterance alone, whatever it is given with; where the model is normalised by speaker, each is a speaker of its own.
     ///
     /// # Errors
-    /// [`TrainError::Missing`], or whatever went wrong on the device.
+    /// [`TrainError::Missing`], [`TrainError::ResultNotFinite`], or whatever went wrong on the device.
     pub async fn predict(&mut self, utterances: &[Spoken]) -> Result<Vec<Vec<f64>>, TrainError> {
+        all(self.predict_each(utterances).await?)
+    }
+
+    /// As [`SpeechInference::predict`]; none of an utterance whose results are not finite numbers.
+    ///
+    /// # Errors
+    /// [`TrainError::Missing`], or whatever went wrong on the device.
+    pub(crate) async fn predict_each(&mut self, utterances: &[Spoken]) -> Result<Vec<Option<Vec<f64>>>, TrainError> {
         let mut probabilities = Vec::with_capacity(utterances.len());
-        let mut rest = utterances;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(together(rest));
-            self.lay_out(now).await?;
-            probabilities.extend(self.inference.probabilities(&self.data, &self.vectors).await?);
-            rest = later;
+        for part in parts(utterances) {
+            self.take(part).await?;
+            probabilities.extend(self.probabilities().await?);
         }
         Ok(probabilities)
     }
@@ -154,7 +194,7 @@ impl<B: Backend> SpeechInference<'_, B> {
     /// # Errors
     /// [`TrainError::NoCross`], and those of [`SpeechInference::predict`].
     pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, CrossAttention), TrainError> {
-        self.lay_out(std::slice::from_ref(utterance)).await?;
+        self.take(std::slice::from_ref(utterance)).await?;
         let (probabilities, [text_to_audio, audio_to_text]) = self.inference.attend(&self.data, &self.vectors).await?;
         let attention = CrossAttention {
             heads: self.predictor.checkpoint.settings.model.heads,
@@ -167,9 +207,19 @@ impl<B: Backend> SpeechInference<'_, B> {
         Ok((probabilities, attention))
     }
 
-    /// Puts utterances into the data set: features on the device, tokens by the vocabulary; nothing of a modality that
-    /// the model does not use.
-    async fn lay_out(&mut self, utterances: &[Spoken]) -> Result<(), TrainError> {
+    /// Puts utterances into the data set, each a speaker of its own.
+    async fn take(&mut self, utterances: &[Spoken]) -> Result<(), TrainError> {
+        let Read { features, frames, tokens } = self.read(utterances).await?;
+        let unknown = |place: usize| UtteranceInfo { id: place.to_string(), speaker: Some(place.to_string()), ..Default::default() };
+        self.lay_out(features.into(), &frames, &tokens, (0..utterances.len()).map(unknown).collect());
+        Ok(())
+    }
+
+    /// Features on the device, tokens by the vocabulary; nothing of a modality that the model does not use.
+    ///
+    /// # Errors
+    /// [`TrainError::Missing`], or whatever went wrong on the device.
+    pub(super) async fn read(&self, utterances: &[Spoken]) -> Result<Read, TrainError> {
         let predictor = self.predictor;
         let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
         if predictor.reads(AUDIO) {
@@ -177,33 +227,56 @@ impl<B: Backend> SpeechInference<'_, B> {
             let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
             (features, frames) = extract(self.backend, &self.tables, &clips).await?;
         }
-        let (mut tokens, mut token_offsets) = (Vec::new(), vec![0]);
-        for utterance in utterances {
-            if predictor.reads(TEXT) {
-                let text = utterance.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
-                tokens.extend(tokenise(text).iter().map(|token| predictor.vocabulary.row(token)));
+        let tokens = |utterance: &Spoken| {
+            if !predictor.reads(TEXT) {
+                return Ok(Vec::new());
             }
-            token_offsets.push(tokens.len());
-        }
-        let mut frame_offsets = vec![0];
-        frame_offsets.extend(frames.iter().scan(0, |end, count| {
-            *end += count;
-            Some(*end)
-        }));
-        let unknown = |place: usize| UtteranceInfo { speaker: Some(place.to_string()), ..Default::default() };
-        self.data.utterances = (0..utterances.len()).map(unknown).collect();
+            let text = utterance.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
+            Ok(tokenise(text).iter().map(|token| predictor.vocabulary.row(token)).collect())
+        };
+        Ok(Read { features, frames, tokens: utterances.iter().map(tokens).collect::<Result<_, TrainError>>()? })
+    }
+
+    /// Puts utterances into the data set.
+    pub(super) fn lay_out(&mut self, features: FeatureRows, frames: &[usize], tokens: &[Vec<i32>], utterances: Vec<UtteranceInfo>) {
         self.data.labels = vec![0; utterances.len()];
+        self.data.utterances = utterances;
         if let Some(DataStream::Frames(audio)) = self.data.streams.get_mut(AUDIO) {
-            (audio.values, audio.offsets) = (features.into(), frame_offsets);
+            (audio.values, audio.offsets) = (features, offsets(frames.iter().copied()));
         }
         if let Some(DataStream::Tokens(text)) = self.data.streams.get_mut(TEXT) {
-            (text.tokens, text.offsets) = (tokens, token_offsets);
+            (text.tokens, text.offsets) = (tokens.concat(), offsets(tokens.iter().map(Vec::len)));
         }
-        Ok(())
+    }
+
+    /// Probabilities of the utterances in the data set; none of one whose results are not finite numbers.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device.
+    pub(super) async fn probabilities(&self) -> Result<Vec<Option<Vec<f64>>>, TrainError> {
+        self.inference.probabilities(&self.data, &self.vectors).await
     }
 }
 
-/// How many of the utterances go to the device together: at least one, and no more samples than it takes at a time.
+/// Where each of some lengths begins when they lie one behind the other, and where the last one ends.
+fn offsets(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    let ends = lengths.scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    });
+    std::iter::once(0).chain(ends).collect()
+}
+
+/// The utterances in parts that go to the device together: no more samples than it takes at a time, but at least one utterance.
+pub(super) fn parts(mut utterances: &[Spoken]) -> impl Iterator<Item = &[Spoken]> {
+    std::iter::from_fn(move || {
+        let (now, later) = utterances.split_at(together(utterances).min(utterances.len()));
+        utterances = later;
+        Some(now).filter(|now| !now.is_empty())
+    })
+}
+
+/// How many of the utterances go to the device together.
 fn together(utterances: &[Spoken]) -> usize {
     let mut samples = 0;
     let fits = utterances.iter().take(super::evaluate::BATCH).take_while(|utterance| {

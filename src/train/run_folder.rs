@@ -24,6 +24,7 @@ use crate::base::remedy::Remedy;
 use crate::config::{Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
+use crate::model::{self, Dimensions};
 
 /// What a stopped run left.
 pub(super) struct SavedRun {
@@ -56,7 +57,8 @@ impl SavedRun {
                 return Err(refused(RunFault::Setting { key, now, then }));
             }
         }
-        if !checkpoint::is_of(&progress.data, data)? {
+        let parameters = model::parameters(&settings.model, &Dimensions::of(data, settings.model.word_width));
+        if !checkpoint::is_of(&progress.data, data)? || parameters.len() != last.parameters.len() {
             return Err(Misfit::OtherData { run: folder.into() }.into());
         }
         let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };
@@ -249,7 +251,12 @@ impl Observer for RunFolder<'_> {
             Event::Epoch { epoch, steps, train, validation, .. } => self.epoch(epoch, steps, train, validation),
             Event::Checkpoint { best, last } => self.checkpoints(best, last),
             Event::Test { steps, test } => self.test(steps, test),
-            Event::Start { .. } | Event::OtherDevice { .. } | Event::Split { .. } | Event::Skipped { .. } | Event::Stopped { .. } => Ok(()),
+            Event::Start { .. }
+            | Event::OtherDevice { .. }
+            | Event::WarmupUnfinished { .. }
+            | Event::Split { .. }
+            | Event::Skipped { .. }
+            | Event::Stopped { .. } => Ok(()),
         }
     }
 

@@ -7,13 +7,19 @@ use std::path::Path;
 use super::batches::Batches;
 #[cfg(feature = "files")]
 use super::checkpoint::{Checkpoint, read_named};
+use super::error::Room;
 use super::{TrainError, Trainer};
 use crate::backend::Backend;
+#[cfg(feature = "files")]
+use crate::backend::BackendError;
+use crate::base::memory::{self, Bytes};
+use crate::base::streams::{Reading, Readings};
 use crate::base::utterances::Split;
 use crate::config::Settings;
 #[cfg(feature = "files")]
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
+use crate::model::parameters::Parameters;
 use crate::model::{self, Dimensions, Network};
 
 /// The weights that a session begins with.
@@ -37,6 +43,30 @@ impl<'w> Weights<'w> {
             path => Self::File(Path::new(path)),
         }
     }
+}
+
+/// Buffers of the weights' size that a training has at least: weights, gradients and both moments.
+const TRAINING_COPIES: u64 = 4;
+
+/// Refuses a network that the host or the device cannot hold, before either tries.
+///
+/// # Errors
+/// [`TrainError::NoRoom`].
+pub(super) fn check_room<B: Backend>(backend: &B, parameters: &Parameters, copies: u64) -> Result<(), TrainError> {
+    let refused = |needed, room| TrainError::NoRoom { parameters: parameters.count(), needed, room };
+    let one = (parameters.len() as u64).saturating_mul(size_of::<f32>() as u64);
+    let needed = Bytes(one.saturating_mul(copies));
+    memory::room_for(needed).map_err(|free| refused(needed, Room::Host { free }))?;
+    match backend.largest_matrix() {
+        Some(most) if one > most => Err(refused(Bytes(one), Room::Matrix { most: Bytes(most) })),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a word table that is to be trained and has no word.
+fn check_words(dimensions: &Dimensions, readings: &Readings) -> Result<(), TrainError> {
+    let is_empty = |reading: &&Reading| dimensions.words(reading.stream).1 == Some(0);
+    readings.iter().find(is_empty).map_or(Ok(()), |reading| Err(TrainError::NoWords { stream: reading.stream }))
 }
 
 /// A model and a data set that belong together.
@@ -74,6 +104,8 @@ impl<'s, B: Backend> Session<'s, B> {
         settings.train.check_class_weights(data.classes.len())?;
         let dimensions = Dimensions::of(data, settings.model.word_width);
         let parameters = model::parameters(&settings.model, &dimensions);
+        check_words(&dimensions, &model::readings(settings, &dimensions))?;
+        check_room(backend, &parameters, TRAINING_COPIES)?;
         let weights = match weights {
             Weights::Drawn => parameters.initial_values(settings.train.seed),
             #[cfg(feature = "files")]
@@ -100,6 +132,7 @@ impl<'s, B: Backend> Session<'s, B> {
     #[cfg(feature = "files")]
     pub fn trained(backend: &'s B, checkpoint: &Checkpoint, data: &'s Dataset) -> Result<Self, TrainError> {
         checkpoint.check_fit(data)?;
+        check_room(backend, &checkpoint.layout(), 1)?;
         Ok(Self {
             batches: Batches::new(backend, data, &checkpoint.normalisation, checkpoint.readings())?,
             class_weights: vec![1.0; checkpoint.classes.len()],
@@ -109,6 +142,14 @@ impl<'s, B: Backend> Session<'s, B> {
             normalisation: checkpoint.normalisation.clone(),
             weights: checkpoint.parameters.clone(),
         })
+    }
+
+    /// What a device means that is full before the first batch.
+    #[cfg(feature = "files")]
+    pub(super) fn no_room(&self, error: &BackendError) -> TrainError {
+        let parameters = model::parameters(&self.settings.model, &self.dimensions).count();
+        let needed = Bytes(TRAINING_COPIES * size_of_val(self.weights.as_slice()) as u64);
+        TrainError::NoRoom { parameters, needed, room: Room::Device { reason: error.to_string() } }
     }
 
     /// Puts the model on the device.

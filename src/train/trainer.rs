@@ -74,6 +74,11 @@ pub struct GradientReport {
     pub gradients: Vec<f32>,
 }
 
+/// Adam's step after so many updates; at as many as 32 bits count its corrections are long 1.
+fn adam_step(updates: u64) -> u32 {
+    u32::try_from(updates).map_or(u32::MAX, |updates| updates.saturating_add(1))
+}
+
 impl<'b, B: Backend> Trainer<'b, B> {
     /// Sets the optimiser of the settings up for a network.
     pub fn new(network: Network<'b, B>, settings: &Settings, class_weights: &[f32]) -> Self {
@@ -226,7 +231,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
             self.backend.submit();
             self.skipped = as_f32(self.backend.finish_read(scaling).await?)[2] as u64;
         }
-        let updates = self.steps - self.skipped;
+        let updates = self.steps.saturating_sub(self.skipped);
         let train = &self.settings.train;
         let clips = train.clip_norm > 0.0;
         let learning_rate = train.learning_rate(updates, self.planned_steps);
@@ -246,7 +251,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         match train.optimizer {
             Optimizer::Sgd => self.backend.run(&Sgd { parameters, gradients, norm, size }),
             Optimizer::Adam => {
-                let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: (updates + 1) as u32 };
+                let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: adam_step(updates) };
                 let [first_moment, second_moment] = self.moments.clone();
                 self.backend.run(&Adam { parameters, gradients, first_moment, second_moment, norm, step });
             }

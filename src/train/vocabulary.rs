@@ -53,8 +53,11 @@ pub(crate) fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
 
 fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
     let text = store.metadata("vocabulary").unwrap_or_default();
-    serde_json::from_str(text)
-        .map_err(|error| TrainError::Run { path: path.into(), fault: RunFault::Unreadable { reason: error.to_string() } })
+    serde_json::from_str(text).map_err(|error| unreadable(path, format!("metadata 'vocabulary' is not a list of words ({error})")))
+}
+
+fn unreadable(path: &Path, reason: String) -> TrainError {
+    TrainError::Run { path: path.into(), fault: RunFault::Unreadable { reason } }
 }
 
 impl Vocabulary {
@@ -65,17 +68,27 @@ impl Vocabulary {
     pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let words = words(&store, path)?;
-        let front_end = serde_json::from_str(store.metadata("features").unwrap_or_default())
+        let front_end: MfccSettings = serde_json::from_str(store.metadata("features").unwrap_or_default())
             .map_err(|_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd })?;
+        front_end.validate().map_err(|error| unreadable(path, format!("metadata 'features': {error}")))?;
         let vectors = match store.contains("text.vectors") {
             false => None,
             true => {
                 let table = store.tensor("text.vectors")?;
-                let [_, width] = table.dimensions()?;
-                Some(WordTable { width, values: table.floats()? })
+                let [rows, width] = table.dimensions()?;
+                // Without words there is nothing that the rows could be of: that is the data's, and said by who needs words.
+                if width == 0 || rows != words.len() && !words.is_empty() {
+                    return Err(unreadable(path, format!("has {rows} vectors of {width} numbers for {} words", words.len())));
+                }
+                Some(WordTable { width, values: table.finite_floats()? })
             }
         };
-        let rows = words.iter().enumerate().map(|(row, word)| (word.clone(), row as i32)).collect();
+        let mut rows = HashMap::new();
+        for (row, word) in words.iter().enumerate() {
+            if rows.insert(word.clone(), row as i32).is_some() {
+                return Err(unreadable(path, format!("names '{word}' twice")));
+            }
+        }
         Ok(Self { words, vectors, front_end, rows })
     }
 

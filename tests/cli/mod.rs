@@ -24,3 +24,4 @@ mod stopping;
 mod tiles;
 mod tokens;
 mod training;
+mod values;

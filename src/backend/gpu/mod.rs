@@ -52,6 +52,10 @@ impl Storage for Gpu {
         self.chosen_tiles()
     }
 
+    fn largest_matrix(&self) -> Option<u64> {
+        Some(self.largest_buffer())
+    }
+
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Tensor {
         self.upload_tensor(values, shape)
     }

@@ -104,6 +104,11 @@ impl Gpu {
         self.device.describe()
     }
 
+    /// Bytes of the largest buffer that a kernel can bind whole.
+    pub(super) fn largest_buffer(&self) -> u64 {
+        self.device.largest_buffer()
+    }
+
     /// The adapter's own description.
     pub fn info(&self) -> &wgpu::AdapterInfo {
         self.device.info()
