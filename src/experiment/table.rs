@@ -131,12 +131,17 @@ impl ResultTable {
         (visible.iter().map(|(_, title, _)| title.to_string()).collect(), self.rows.iter().map(row).collect())
     }
 
+    /// The shown columns' titles and then every row, as Markdown has them.
+    fn lines(&self) -> Vec<Vec<String>> {
+        let escape = |text: String| in_line(&text).replace('|', "\\|");
+        let (header, rows) = self.shown();
+        [header].into_iter().chain(rows).map(|line| line.into_iter().map(escape).collect()).collect()
+    }
+
     /// As Markdown, its columns padded so that it reads well in a terminal.
     pub(crate) fn markdown(&self) -> String {
-        let escape = |text: String| in_line(&text).replace('|', "\\|");
         let visible = self.visible();
-        let (header, rows) = self.shown();
-        let lines: Vec<Vec<String>> = [header].into_iter().chain(rows).map(|line| line.into_iter().map(escape).collect()).collect();
+        let lines = self.lines();
         let widths: Vec<usize> =
             (0..visible.len()).map(|column| lines.iter().map(|line| width(&line[column])).fold(3, usize::max)).collect();
         let rule = |(&width, &(.., is_left)): (&usize, &(usize, &str, bool))| match is_left {
@@ -163,8 +168,8 @@ impl ResultTable {
 
     /// The same table in pieces, each as many columns as a terminal has room for behind the first one, which all of them have.
     fn pieces(&self) -> Vec<Self> {
-        let (header, rows) = self.shown();
-        let of = |column: usize| rows.iter().map(|row| width(&row[column])).fold(width(&header[column]).max(3), usize::max) + 3;
+        let lines = self.lines();
+        let of = |column: usize| lines.iter().map(|line| width(&line[column])).fold(3, usize::max) + 3;
         let visible: Vec<usize> = self.visible().into_iter().map(|(place, ..)| place).collect();
         let Some(first) = visible.first() else { return Vec::new() };
         let mut groups: Vec<Vec<usize>> = vec![vec![*first]];
@@ -338,7 +343,7 @@ mod tests {
 
 | model            |           WA |  p (WA) |
 | ---------------- | -----------: | ------: |
-| full             | 61.2 ± 1.2 % |         |
+| full             | 61.3 ± 1.2 % |         |
 | a_b & 5 %, \\|x\\| |       50.0 % | < 0.001 |
 | c                |       25.0 % |   0.032 |
 
@@ -368,7 +373,7 @@ p < 0.05 counts.
     \\hline
     model & WA & p (WA) \\\\
     \\hline
-    full & 61.2 $\\pm$ 1.2 \\% &  \\\\
+    full & 61.3 $\\pm$ 1.2 \\% &  \\\\
     a\\_b \\& 5 \\%, |x| & 50.0 \\% & $<$ 0.001 \\\\
     c & 25.0 \\% & 0.032 \\\\
     \\hline

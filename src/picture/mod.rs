@@ -343,7 +343,8 @@ mod tests {
                 assert!((x - (left + panel + width * 0.175 / 0.5)).abs() < 0.02, "{places:?}");
                 assert!((cell - width * 0.09 / 0.5).abs() < 0.02, "{places:?}");
             }
-            let word = MARGIN + 30.0 + WAVEFORM + GAP + CAPTION + 18.0;
+            let scale_line = if heads == Heads::All { SCALE } else { 0.0 };
+            let word = MARGIN + 30.0 + WAVEFORM + GAP + CAPTION + scale_line + 18.0;
             assert!((places[0][1] - word).abs() < 0.02, "{places:?}");
         }
     }
