@@ -27,7 +27,7 @@ pub enum TrainError {
     #[error("{error}")]
     Interrupted {
         /// What went wrong.
-        error: BackendError,
+        error: Box<BackendError>,
         /// What there is to go on from.
         kept: Remedy,
     },
@@ -383,7 +383,7 @@ impl TrainError {
     /// With what there is to go on from, where the device failed a run that has something.
     pub(super) fn with_kept(self, kept: Option<Remedy>) -> Self {
         match (self, kept) {
-            (Self::Backend(error), Some(kept)) => Self::Interrupted { error, kept },
+            (Self::Backend(error), Some(kept)) => Self::Interrupted { error: Box::new(error), kept },
             (error, _) => error,
         }
     }
