@@ -65,7 +65,7 @@ fn data() -> Dataset {
     }
     for changes in [false, true] {
         let silence = |frame: usize, column: usize| {
-            let value = if column == 0 { -1131.370_9 } else { 0.3 - column as f32 / 7.0 };
+            let value = if column == 0 { -1_131.370_9 } else { 0.3 - column as f32 / 7.0 };
             if changes && frame.is_multiple_of(3) { f32::from_bits(value.to_bits() + 1 + (column % 2) as u32) } else { value }
         };
         features.extend((0..701).flat_map(|frame| (0..audio.columns).map(move |column| silence(frame, column))));
