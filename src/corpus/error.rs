@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
@@ -18,6 +19,22 @@ pub enum CorpusError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// Another file in place of a table.
+    #[error("{}: {what}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: Foreign,
+    },
+    /// A table that is no text in UTF-8.
+    #[error("{}: {what}, not a table of text in UTF-8", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead, as words that follow its name.
+        what: &'static str,
     },
     /// A line of a table is in another coding.
     #[error("{}, line {line}: is not UTF-8", path.display())]
@@ -36,6 +53,36 @@ pub enum CorpusError {
         column: &'static str,
         /// The columns that it has, between commas.
         found: String,
+        /// The one of nearly that name.
+        like: Option<String>,
+    },
+    /// Two columns of a table have one name.
+    #[error("{}, line {line}: has two columns '{column}'", path.display())]
+    DuplicateColumn {
+        /// The table.
+        path: PathBuf,
+        /// The line with the columns' names.
+        line: u64,
+        /// The name.
+        column: String,
+    },
+    /// A field in quotes does not end where they are closed.
+    #[error("{}, line {line}: a quote that is opened here and closed in line {closed} has text behind it", path.display())]
+    TextBehindQuote {
+        /// The table.
+        path: PathBuf,
+        /// The line in which it is opened, from 1.
+        line: u64,
+        /// The line in which it is closed.
+        closed: u64,
+    },
+    /// A quote that is opened and never closed.
+    #[error("{}, line {line}: a quote is opened here and never closed", path.display())]
+    QuoteNotClosed {
+        /// The table.
+        path: PathBuf,
+        /// The line in which it is opened, from 1.
+        line: u64,
     },
     /// A record has more or fewer fields than the table has columns.
     #[error("{}, line {line}: has {fields} fields, the first line {expected}", path.display())]
@@ -48,6 +95,8 @@ pub enum CorpusError {
         fields: u64,
         /// How many columns the first line names.
         expected: u64,
+        /// What parts the table's fields: a comma, semicolon or tab.
+        delimiter: &'static str,
     },
     /// A field that must be filled in is empty.
     #[error("{}, line {line}: no {column}", path.display())]
@@ -245,9 +294,18 @@ impl Remedied for CorpusError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Read { source, .. } => vec![input::remedy(source)],
+            Self::Foreign { what, .. } => vec![what.remedy()],
+            Self::NoText { .. } => vec![Remedy::advice("save it as CSV in UTF-8")],
             Self::NotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
+            Self::MissingColumn { column, like: Some(like), .. } => {
+                vec![Remedy::advice(format!("name '{like}' in the first line '{column}'"))]
+            }
             Self::MissingColumn { .. } => vec![Remedy::advice("add it to the first line")],
-            Self::Ragged { .. } => vec![Remedy::advice("put text that holds a comma in quotes")],
+            Self::DuplicateColumn { .. } => vec![Remedy::advice("name one of them otherwise, or remove it")],
+            Self::TextBehindQuote { .. } | Self::QuoteNotClosed { .. } => {
+                vec![Remedy::advice("put the whole text in quotes and write each quote in it twice")]
+            }
+            Self::Ragged { delimiter, .. } => vec![Remedy::advice(format!("put text that holds a {delimiter} in quotes"))],
             Self::EmptyField { .. } => vec![Remedy::advice("fill it in or leave the line out")],
             Self::UnknownSplit { .. } => vec![Remedy::advice("write train, validation, test or nothing")],
             Self::DuplicateId { .. } => vec![Remedy::advice("give each utterance its own")],

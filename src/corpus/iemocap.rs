@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Listing, Recordings, stem};
 use super::{Corpus, CorpusError, LeftOut, Utterance, inner};
+use crate::base::foreign::Foreign;
 use crate::base::input;
 
 /// Which emotions are the classes.
@@ -134,6 +135,7 @@ struct Label {
 /// The labels of one dialog, by id.
 fn read_labels(path: &Path) -> Result<Vec<Label>, CorpusError> {
     let bytes = input::bytes(path).map_err(|source| CorpusError::Read { path: path.into(), source })?;
+    refuse_foreign(path, &bytes)?;
     let mut labels = Vec::new();
     for (line, text) in lines(&bytes).filter(|(_, text)| text.starts_with('[')) {
         let mut fields = text.split('\t').map(str::trim);
@@ -211,6 +213,7 @@ impl Transcripts {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self { path, said: None }),
             Err(source) => return Err(CorpusError::Read { path, source }),
         };
+        refuse_foreign(&path, &bytes)?;
         let mut said: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
         // Lines such as 'M: sorry' stand for what has no id.
         for (line, text) in lines(&bytes).filter(|(_, text)| text.starts_with("Ses")) {
@@ -218,12 +221,18 @@ impl Transcripts {
             let Some((head, text)) = text.split_once("]:") else { continue };
             let id = head.split_whitespace().next().unwrap_or_default();
             let (lines, text) = (said.entry(id.into()).or_default(), without_tags(text));
-            if lines.iter().all(|(_, known)| *known != text) {
+            // Two that differ are too many.
+            if lines.len() < 2 && lines.iter().all(|(_, known)| *known != text) {
                 lines.push((line, text));
             }
         }
         Ok(Self { path, said: Some(said) })
     }
+}
+
+/// What stands in place of a file of labels or transcripts has no line of them.
+fn refuse_foreign(path: &Path, bytes: &[u8]) -> Result<(), CorpusError> {
+    Foreign::of(bytes).map_or(Ok(()), |what| Err(CorpusError::Foreign { path: path.into(), what }))
 }
 
 /// A transcript without what the transcribers put in brackets, `[LAUGHTER]`, and with single spaces.
@@ -237,7 +246,8 @@ fn without_tags(text: &str) -> String {
         rest = after;
     }
     words.push_str(rest);
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    // In old encodings U+0085 is no white space but an ellipsis.
+    words.split(|letter: char| letter.is_whitespace() && letter != '\u{85}').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// The lines of a file with their numbers. A line that is not UTF-8 is Latin-1, as some transcripts are.

@@ -28,13 +28,13 @@ pub(crate) struct Listed {
 /// # Errors
 /// [`CorpusError`]: a file that cannot be understood as a whole.
 pub(crate) fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
-    let table = Table::read(path, required)?;
+    let table = Table::read(path, required, &[])?;
     let listed = table.rows().map(|row| listed(row, required.contains(&"audio")));
     Ok(listed.collect())
 }
 
 fn listed(row: Row<'_>, has_audio: bool) -> Result<Listed, CorpusError> {
-    let audio = if has_audio { Some(row.required("audio")?) } else { row.field("audio")? };
+    let audio = if has_audio { Some(row.required_path("audio")?) } else { row.path_in("audio")? };
     let path = audio.as_ref().map(|audio| row.path().parent().unwrap_or(Path::new("")).join(audio));
     Ok(Listed { line: row.line(), id: row.field("id")?, audio, path, text: row.field("text")?, speaker: row.field("speaker")? })
 }

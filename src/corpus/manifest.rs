@@ -1,13 +1,19 @@
 //! A corpus listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `audio`, `text` and `label` are required; `id`, `split` (train, validation, test or empty), `speaker`, `session` and
-//! `dialogue` are optional; other columns are passed over. Paths are relative to the CSV.
+//! `label` and one of `audio` and `text` are required, or both; `id`, `split` (train, validation, test or empty), `speaker`,
+//! `session` and `dialogue` are optional; other columns are passed over. Paths are relative to the CSV. All but texts and paths are
+//! names: they are composed (NFC), without white space or invisible characters at their ends.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::doubt::{self, Doubt};
+use super::names::name;
 use super::table::{Row, Table};
 use super::{Corpus, CorpusError, Split, Utterance, folder};
+
+/// Columns that need not be there.
+const OPTIONAL: [&str; 5] = ["id", "split", "speaker", "session", "dialogue"];
 
 /// Reads the manifest at `path`; the corpus is named after the file. Recordings are not looked at.
 ///
@@ -17,8 +23,8 @@ use super::{Corpus, CorpusError, Split, Utterance, folder};
 /// # Errors
 /// [`CorpusError`]: a file or line that cannot be understood; the first one ends the reading.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    let utterances = utterances(path, |_, _| Ok(()))?;
-    Ok(Corpus::new(folder::stem(path), root(path), utterances))
+    let listed = Listed::read(path, |_, _| Ok(()))?;
+    Ok(listed.corpus(|utterances| Corpus::new(folder::stem(path), root(path), utterances)))
 }
 
 /// As [`read`], with these classes, sorted, of which each label must be one.
@@ -26,11 +32,13 @@ pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
 /// # Errors
 /// Those of [`read`], and the first label that is none of the classes, with the nearest.
 pub fn read_with_classes(path: &Path, classes: &[String]) -> Result<Corpus, CorpusError> {
-    let check = |row: Row<'_>, label: &str| match nearest_unless_in(classes, label) {
+    let classes: Vec<String> = classes.iter().map(|class| name(class)).collect();
+    let check = |row: Row<'_>, label: &str| match nearest_unless_in(&classes, label) {
         Some(nearest) => Err(CorpusError::NoSuchClass { path: row.path().into(), line: row.line(), label: label.into(), nearest }),
         None => Ok(()),
     };
-    Ok(Corpus::with_classes(folder::stem(path), root(path), classes, utterances(path, check)?))
+    let listed = Listed::read(path, check)?;
+    Ok(listed.corpus(|utterances| Corpus::with_classes(folder::stem(path), root(path), &classes, utterances)))
 }
 
 /// The folder that recordings are relative to.
@@ -38,30 +46,58 @@ fn root(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
-/// The utterances of the lines, each label checked in its turn.
-fn utterances(path: &Path, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Vec<Utterance>, CorpusError> {
-    let table = Table::read(path, &["audio", "text", "label"])?;
-    let rows: Vec<Row<'_>> = table.rows().collect();
-    let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, &check_label)).collect::<Result<_, _>>()?;
-    name_utterances(&rows, &mut utterances)?;
-    Ok(utterances)
+/// The utterances of a manifest, each with its line.
+struct Listed {
+    utterances: Vec<Utterance>,
+    lines: Vec<u64>,
+    doubts: Vec<Doubt>,
 }
 
-fn utterance(row: Row<'_>, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Utterance, CorpusError> {
-    let split = row.field("split")?;
+impl Listed {
+    /// Reads the lines, each label checked in its turn.
+    fn read(path: &Path, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Self, CorpusError> {
+        let table = Table::read(path, &["label"], &OPTIONAL)?;
+        let [has_audio, has_text] = [table.has("audio")?, table.has("text")?];
+        if !has_audio && !has_text {
+            return Err(table.missing("audio"));
+        }
+        let rows: Vec<Row<'_>> = table.rows().collect();
+        let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, has_audio, &check_label)).collect::<Result<_, _>>()?;
+        name_utterances(&rows, &mut utterances)?;
+        let lines: Vec<u64> = rows.iter().map(|row| row.line()).collect();
+        Ok(Self {
+            doubts: table.doubts.iter().cloned().chain(doubt::of_utterances(path, &utterances, &lines)).collect(),
+            utterances,
+            lines,
+        })
+    }
+
+    /// The corpus that is made of the utterances, with what is known of them besides.
+    fn corpus(self, make: impl Fn(Vec<Utterance>) -> Corpus) -> Corpus {
+        let lines = self.utterances.iter().map(|utterance| utterance.id.clone()).zip(self.lines).collect();
+        Corpus { lines, doubts: self.doubts, ..make(self.utterances) }
+    }
+}
+
+fn utterance(
+    row: Row<'_>,
+    has_audio: bool,
+    check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>,
+) -> Result<Utterance, CorpusError> {
+    let split = row.name("split")?;
     let unknown = |name: &str| CorpusError::UnknownSplit { path: row.path().into(), line: row.line(), value: name.into() };
     let split = split.map(|name| Split::from_name(&name).ok_or_else(|| unknown(&name))).transpose()?;
-    let label = row.required("label")?;
+    let label = row.required_name("label")?;
     check_label(row, &label)?;
     Ok(Utterance {
-        id: row.field("id")?.unwrap_or_default(),
-        audio: root(row.path()).join(row.required("audio")?),
+        id: row.name("id")?.unwrap_or_default(),
+        audio: if has_audio { root(row.path()).join(row.required_path("audio")?) } else { PathBuf::new() },
         text: row.field("text")?.unwrap_or_default(),
         label,
         split,
-        speaker: row.field("speaker")?,
-        session: row.field("session")?,
-        dialogue: row.field("dialogue")?,
+        speaker: row.name("speaker")?,
+        session: row.name("session")?,
+        dialogue: row.name("dialogue")?,
     })
 }
 

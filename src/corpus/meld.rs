@@ -47,7 +47,7 @@ const PARTS: [Part; 3] = [
 /// Reads the corpus at `path`, which is `MELD.Raw` or the folder that holds it.
 ///
 /// Utterances come by split, in the order of its CSV; ids are `train/dia0_utt0`, dialogues `train/dia0`. Transcripts are
-/// as the CSV writes them, odd apostrophes included. One without a clip is left out. Splits without a CSV are passed over.
+/// as the CSV writes them, old control characters included. One without a clip is left out. Splits without a CSV are passed over.
 /// Of two CSVs of one name the one in `path` itself is read, then that in the split's own folder.
 ///
 /// # Errors
@@ -77,7 +77,8 @@ fn places(root: &Path, part: &Part) -> Vec<PathBuf> {
 }
 
 fn add_part(corpus: &mut Corpus, part: &Part, table: &Path, clips: &Clips<'_>) -> Result<(), CorpusError> {
-    let table = Table::read(table, &["Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"])?;
+    let table = Table::read(table, &["Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"], &[])?;
+    corpus.doubts.extend(table.doubts.iter().cloned());
     let mut listed: HashMap<String, Row<'_>> = HashMap::new();
     for row in table.rows() {
         let label = emotion(row)?;
@@ -94,7 +95,7 @@ fn add_part(corpus: &mut Corpus, part: &Part, table: &Path, clips: &Clips<'_>) -
                 text: row.field("Utterance")?.unwrap_or_default(),
                 label,
                 split: Some(part.split),
-                speaker: row.field("Speaker")?,
+                speaker: row.name("Speaker")?,
                 session: None,
                 dialogue: Some(format!("{}/{dialogue}", part.name)),
             }),
@@ -105,13 +106,13 @@ fn add_part(corpus: &mut Corpus, part: &Part, table: &Path, clips: &Clips<'_>) -
 }
 
 fn emotion(row: Row<'_>) -> Result<String, CorpusError> {
-    let label = row.required("Emotion")?;
+    let label = row.required_name("Emotion")?;
     let class = CLASSES.iter().find(|class| class.eq_ignore_ascii_case(&label)).map(ToString::to_string);
     class.ok_or_else(|| CorpusError::UnknownEmotion { path: row.path().into(), line: row.line(), label, known: CLASSES.join(", ") })
 }
 
 fn number(row: Row<'_>, column: &'static str) -> Result<u32, CorpusError> {
-    let value = row.required(column)?;
+    let value = row.required_name(column)?;
     value.parse().map_err(|_| CorpusError::NotANumber { path: row.path().into(), line: row.line(), column, value })
 }
 

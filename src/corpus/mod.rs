@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub mod cremad;
+mod doubt;
 pub mod emodb;
 mod error;
 mod folder;
@@ -23,13 +24,17 @@ pub(crate) mod list;
 pub mod manifest;
 pub mod meld;
 mod named;
+mod names;
 pub mod published;
+mod quotes;
 pub mod ravdess;
 pub mod split;
 mod table;
 
+pub use doubt::Doubt;
 pub use error::CorpusError;
 pub use layout::CorpusLayout;
+pub use names::Named;
 
 pub use crate::base::utterances::{LeftOut, Split};
 
@@ -38,7 +43,7 @@ pub use crate::base::utterances::{LeftOut, Split};
 pub struct Utterance {
     /// Unique within the corpus.
     pub id: String,
-    /// The recording.
+    /// The recording; empty in a corpus without any.
     pub audio: PathBuf,
     /// The transcript, as the corpus writes it.
     pub text: String,
@@ -69,6 +74,10 @@ pub struct Corpus {
     pub left_out: Vec<LeftOut>,
     /// Utterances whose label is none of the chosen classes, counted by label. They are passed over on purpose.
     pub other_labels: BTreeMap<String, usize>,
+    /// Of a manifest, the line in which each utterance starts, by id.
+    pub lines: BTreeMap<String, u64>,
+    /// What it can be read with and is hardly meant.
+    pub doubts: Vec<Doubt>,
 }
 
 impl Corpus {
@@ -93,7 +102,7 @@ impl Corpus {
 
     /// `[utterances]`: each one's index into `classes`.
     pub fn labels(&self) -> Vec<i32> {
-        let index = |label| self.classes.iter().position(|class| class == label).map_or(-1, |index| index as i32);
+        let index = |label| self.classes.binary_search(label).map_or(-1, |index| index as i32);
         self.utterances.iter().map(|utterance| index(&utterance.label)).collect()
     }
 
