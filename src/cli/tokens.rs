@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::arguments::{Tokens, vectors};
 use super::streams::print_data;
 use super::{Done, Failure};
+use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::text::{self, tokenise};
 
@@ -45,14 +46,19 @@ pub(crate) fn run(arguments: &Tokens) -> Done {
 fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
     let unreadable = |error| Failure(format!("{}: cannot be read ({error}); {}", path.display(), input::remedy(&error)));
     let bytes = input::bytes(path).map_err(unreadable)?;
+    if let Some(what) = Foreign::of(&bytes) {
+        return Err(Failure(format!("{}: {what}; {}", path.display(), what.remedy())));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
+    // Old Macintoshes end lines with carriage returns alone.
+    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
     let read = |(place, line): (usize, &[u8])| {
-        let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
+        let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok().filter(|text| !text.contains('\0'));
         let place = place + 1;
-        text.map(str::to_owned).map_err(|_| Failure(format!("{}, line {place}: is not UTF-8; save the file as UTF-8", path.display())))
+        text.map(str::to_owned).ok_or_else(|| Failure(format!("{}, line {place}: is not UTF-8; save the file as UTF-8", path.display())))
     };
-    bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|&byte| byte == b'\n').enumerate().map(read).collect()
+    bytes.strip_suffix(&[end]).unwrap_or(bytes).split(|&byte| byte == end).enumerate().map(read).collect()
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
@@ -19,6 +20,14 @@ pub enum TextError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// Another file in its place.
+    #[error("{}: {what}", path.display())]
+    Foreign {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// What it is.
+        what: Foreign,
     },
     /// It is packed in a way that is not read, or once more inside the archive.
     #[error("{}: is packed ({kind})", path.display())]
@@ -86,6 +95,46 @@ pub enum TextError {
         /// Which line, from 1.
         line: u64,
     },
+    /// It is text in another coding.
+    #[error("{}, line {line}: is no text in UTF-8, but {coding}", path.display())]
+    NotUtf8 {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// The coding.
+        coding: &'static str,
+    },
+    /// Its lines end as those of old Macintoshes do.
+    #[error("{}, line {line}: has carriage returns within it", path.display())]
+    CarriageReturns {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+    },
+    /// Vectors that are wider than any.
+    #[error("{}, line {line}: vectors of {width} numbers are none of words, which have at most {widest}", path.display())]
+    TooWide {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// Numbers of a vector.
+        width: usize,
+        /// The most that are read.
+        widest: usize,
+    },
+    /// The file has vectors, and none of a word of the corpus.
+    #[error("{}: has no vector for any of the corpus' {words} different words ({examples})", path.display())]
+    NoneFound {
+        /// The file, or the text in an archive.
+        path: PathBuf,
+        /// Different words of the corpus.
+        words: usize,
+        /// The commonest of them.
+        examples: String,
+    },
     /// A line has more or fewer numbers than the file's vectors are wide.
     #[error("{}, line {line}: has {found} numbers, {by} {expected}", path.display())]
     Width {
@@ -116,8 +165,19 @@ impl Remedied for TextError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Read { source, .. } => vec![input::remedy(source)],
+            Self::Foreign { what, .. } => vec![what.remedy()],
+            Self::NotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
+            Self::CarriageReturns { .. } => vec![Remedy::advice("save the file with a line feed behind each line")],
+            Self::TooWide { .. } => vec![Remedy::advice("name word vectors")],
+            Self::NoneFound { .. } => vec![Remedy::advice("name vectors of the corpus' language and spelling")],
             Self::Packed { .. } | Self::Unpack { .. } => vec![Remedy::advice("unpack it and name the text file")],
-            Self::Damaged { .. } | Self::Width { .. } | Self::NotANumber { .. } => vec![Remedy::advice("fetch the file again")],
+            Self::Damaged { .. } => vec![Remedy::advice("fetch the file again")],
+            Self::Width { .. } | Self::NotANumber { .. } => {
+                vec![
+                    Remedy::advice("fetch the file again"),
+                    Remedy::advice("name lines 'word number number …' with spaces or tabs between"),
+                ]
+            }
             Self::SeveralMembers { path, members } => {
                 members.first().map(|member| Remedy::NameMember { archive: path.clone(), member: member.clone() }).into_iter().collect()
             }

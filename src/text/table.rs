@@ -1,13 +1,16 @@
 //! The words of a data set: a vocabulary, each utterance's tokens as rows of it, and the rows' vectors.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use super::drawn::{Distribution, OutOfVocabulary};
 use super::{TextError, tokenise, vectors};
 use crate::base::words::WordTable;
 use crate::corpus::{Split, Utterance};
+
+/// Words that are told where none has a vector.
+const EXAMPLES: usize = 3;
 
 /// Tokens of a corpus, and the table that they point into.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +36,8 @@ pub struct Missing {
     pub tokens: usize,
     /// Those of such words.
     pub missing: usize,
+    /// Different words of the corpus, as they are written.
+    pub words: usize,
     /// Such words and how often each occurs: the commonest first, equals by name.
     pub commonest: Vec<(String, usize)>,
 }
@@ -45,12 +50,22 @@ impl Missing {
         }
         let mut commonest: Vec<(String, usize)> = counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
         commonest.sort_by_key(|&(_, count)| Reverse(count));
-        Self { tokens: tokens.iter().map(Vec::len).sum(), missing: commonest.iter().map(|(_, count)| count).sum(), commonest }
+        Self {
+            tokens: tokens.iter().map(Vec::len).sum(),
+            missing: commonest.iter().map(|(_, count)| count).sum(),
+            words: tokens.iter().flatten().collect::<HashSet<_>>().len(),
+            commonest,
+        }
     }
 
     /// Part of all tokens, 0 to 1.
     pub fn share(&self) -> f64 {
         self.missing as f64 / self.tokens.max(1) as f64
+    }
+
+    /// Whether more than half of the tokens, or of the different words, are of these.
+    pub fn is_most(&self) -> bool {
+        2 * self.missing > self.tokens || 2 * self.commonest.len() > self.words
     }
 }
 
@@ -70,12 +85,16 @@ impl TextTable {
     /// [`OutOfVocabulary::Random`] one of its own, as it is written, whose vector is drawn.
     ///
     /// # Errors
-    /// Those of [`vectors::read`].
+    /// Those of [`vectors::read`], and [`TextError::NoneFound`] where there are words and the file has none of them.
     pub fn with_vectors(utterances: &[Utterance], path: &Path, oov: OutOfVocabulary) -> Result<Self, TextError> {
         let tokens = tokenised(utterances);
         let (found, table) = vectors::read(path, &forms(tokens.iter().flatten()))?;
         let (mut vocabulary, mut table) = keep_used(found, &table, &tokens);
         let missing = Missing::count(&tokens, &Rows::new(&vocabulary));
+        if vocabulary.is_empty() && missing.tokens > 0 {
+            let examples: Vec<&str> = missing.commonest.iter().take(EXAMPLES).map(|(word, _)| word.as_str()).collect();
+            return Err(TextError::NoneFound { path: path.into(), words: missing.words, examples: examples.join(" ") });
+        }
         let mut drawn = Vec::new();
         if oov == OutOfVocabulary::Random {
             drawn.extend(missing.commonest.iter().map(|(word, _)| word.clone()));

@@ -20,12 +20,23 @@ pub fn tokenise(text: &str) -> Vec<String> {
     sentences(&normalise(text)).into_iter().flat_map(tokenise_sentence).collect()
 }
 
-/// Typographic quotes, ellipses and dashes as a typewriter has them. U+0091 and U+0092 are quotes of old encodings.
+/// Windows' code page 1252 where it differs from Latin-1: what the control characters U+0080 to U+009F stand for in texts that were
+/// taken for Latin-1, as older transcripts were. Five stand for nothing and are themselves.
+const CODE_PAGE_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', //
+    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+/// Typographic quotes, ellipses and dashes as a typewriter has them, be they those of old encodings.
 fn normalise(text: &str) -> String {
     let mut normal = String::with_capacity(text.len());
     for letter in text.chars() {
-        match letter {
-            '\u{2018}' | '\u{2019}' | '\u{91}' | '\u{92}' => normal.push('\''),
+        let meant = match letter {
+            '\u{80}'..='\u{9f}' => CODE_PAGE_1252[letter as usize - 0x80],
+            other => other,
+        };
+        match meant {
+            '\u{2018}' | '\u{2019}' => normal.push('\''),
             '\u{201C}' | '\u{201D}' => normal.push('"'),
             '\u{2026}' => normal.push_str("..."),
             '\u{2014}' => normal.push_str("--"),
@@ -138,6 +149,8 @@ mod tests {
             ("", ""),
             ("He said, \"Hello!\"", "He said , `` Hello ! ''"),
             ("That\u{2019}s Ross\u{2019} (old) car.", "That 's Ross ' ( old ) car ."),
+            ("\u{93}He\u{92}s fine\u{94}, now\u{97}really \u{96} wait\u{85}", "`` He 's fine '' , now -- really - wait ..."),
+            ("\u{91}Kay\u{81} \u{84}na\u{93} 5\u{80} \u{95} x", "' Kay\u{81} „ na '' 5€ • x"),
             ("I can\u{2019}t\u{2026} no\u{2014}won\u{2019}t.", "I ca n't ... no -- wo n't ."),
             ("It cost $3.88, at 10:30: 3,36 each, 5% off", "It cost $ 3.88 , at 10:30 : 3,36 each , 5 % off"),
             ("Dr. Geller left. He didn't say.", "Dr. Geller left . He did n't say ."),
