@@ -18,7 +18,8 @@ use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
 use crate::base::remedy::{self, Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::{Corpus, LeftOut};
-use crate::dataset::{DataStream, Dataset, FeatureRows, Frames, TokenLists, UtteranceInfo};
+use crate::dataset::doubles::{Doubles, of_samples};
+use crate::dataset::{DataStream, Dataset, FeatureRows, Frames, Streams, TokenLists, UtteranceInfo};
 use crate::text::TextTable;
 
 /// What can stop a preparation.
@@ -47,6 +48,12 @@ pub enum PrepareError {
     NothingLeft {
         /// Why the first of them cannot be used; `None` of an empty corpus.
         first: Option<String>,
+    },
+    /// A corpus of which neither what is heard nor what is said is known.
+    #[error("none of the {utterances} utterances has a recording, and none a word")]
+    NothingToLearn {
+        /// How many there are.
+        utterances: usize,
     },
     /// Features that are NaN or infinite: decoded samples are finite.
     #[error("{}: its features are not finite, which is a fault of the device", path.display())]
@@ -80,6 +87,7 @@ impl Remedied for PrepareError {
             Self::Backend(error) => error.remedies(),
             Self::TooManyMissing { .. } => vec![Remedy::AllowMissing],
             Self::NothingLeft { .. } => Vec::new(),
+            Self::NothingToLearn { .. } => vec![Remedy::advice("name recordings, or write what is said")],
             Self::NotFinite { .. } => vec![Remedy::UseCpu],
             Self::TooLarge { .. } => vec![Remedy::FewerFrames, Remedy::UseCpu],
             Self::Write(_) => vec![Remedy::CheckFolder],
@@ -141,6 +149,10 @@ pub enum RecordingEvent<'a> {
     Done(usize),
     /// A recording cannot be used.
     LeftOut(&'a LeftOut),
+    /// These utterances are of recordings without a sound: all samples are the same.
+    Silent(&'a [String]),
+    /// So many recordings are those of the utterances that are kept, some of them of several.
+    Doubles(&'a Doubles),
 }
 
 /// Samples that go to the device together, some four minutes: its matrices then are some 30 MB.
@@ -153,7 +165,8 @@ pub(crate) const GROUP_CLIPS: usize = 64;
 /// Reads every recording and puts tokens, labels and what is known of the utterances together.
 ///
 /// The features' rows go to `features` in order, and those of the data set's [`AUDIO`] are empty; [`prepare_held`] keeps them. Recordings
-/// that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows.
+/// that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows. A corpus without recordings gives no
+/// [`AUDIO`], one without words no [`TEXT`].
 ///
 /// # Errors
 /// [`PrepareError`], naming the recording.
@@ -169,45 +182,61 @@ pub async fn prepare<B: Backend>(
     let tables = MfccTables::new(backend, settings)?;
     let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
+    let has_audio = corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty());
+    let has_words = !text.vocabulary.is_empty();
+    if !has_audio && !has_words && !corpus.utterances.is_empty() {
+        return Err(PrepareError::NothingToLearn { utterances: corpus.utterances.len() });
+    }
 
-    let decoded = decode_ahead(corpus.utterances.iter().map(|utterance| utterance.audio.clone()).collect());
+    let recordings = if has_audio { corpus.utterances.iter().map(|utterance| utterance.audio.clone()).collect() } else { Vec::new() };
     let mut frame_offsets = vec![0];
-    let mut kept = Vec::with_capacity(corpus.utterances.len());
+    let mut kept = vec![!has_audio; corpus.utterances.len()];
+    let (mut hashes, mut silent) = (Vec::new(), Vec::new());
     let mut waiting = Waiting::default();
-    for (utterance, clip) in corpus.utterances.iter().zip(decoded) {
+    for (place, (utterance, clip)) in corpus.utterances.iter().zip(decode_ahead(recordings)).enumerate() {
         match clip {
-            Ok(samples) => {
-                kept.push(true);
+            Ok((samples, hash)) => {
+                kept[place] = true;
+                hashes.push(hash);
+                silent.extend(hash.is_none().then(|| utterance.id.clone()));
                 waiting.add(utterance.audio.clone(), samples);
             }
-            Err(error) => {
-                kept.push(false);
-                missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, observe)?;
-            }
+            Err(error) => missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, observe)?,
         }
-        if waiting.samples >= DEVICE_SAMPLES || kept.len() == corpus.utterances.len() {
+        if waiting.samples >= DEVICE_SAMPLES || place + 1 == kept.len() {
             for count in waiting.extract(backend, &tables, features).await? {
                 frame_offsets.push(frame_offsets[frame_offsets.len() - 1] + count);
             }
         }
-        observe(RecordingEvent::Done(kept.len()));
+        observe(RecordingEvent::Done(place + 1));
     }
-    if frame_offsets.len() == 1 {
+    if !kept.contains(&true) {
         return Err(PrepareError::NothingLeft { first: missing.left_out.into_iter().next().map(|first| first.reason) });
+    }
+    if has_audio {
+        observe(RecordingEvent::Silent(&silent));
+        observe(RecordingEvent::Doubles(&Doubles::of_hashes(&hashes)));
     }
 
     let mut keep = kept.iter();
     corpus.utterances.retain(|_| keep.next() == Some(&true));
     text.retain(&kept);
-    let audio = Frames { columns: settings.columns(), values: FeatureRows::default(), offsets: frame_offsets };
-    let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
+    let mut streams = Streams::default();
+    if has_audio {
+        let audio = Frames { columns: settings.columns(), values: FeatureRows::default(), offsets: frame_offsets };
+        streams.insert(AUDIO, DataStream::Frames(audio));
+    }
+    if has_words {
+        let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
+        streams.insert(TEXT, DataStream::Tokens(tokens));
+    }
     Ok(Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),
         corpus: corpus.name,
         classes: corpus.classes,
         feature_settings: serde_json::json!(settings),
-        streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(tokens))].into(),
+        streams,
         drawn: text.drawn,
         left_out: missing.left_out,
         other_labels: corpus.other_labels,
@@ -310,13 +339,21 @@ impl Waiting {
     }
 }
 
+/// A recording's samples, and [`of_samples`] of them.
+type Decoded = Result<(Vec<f32>, Option<u64>), AudioError>;
+
 /// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
 /// takes them any more.
-fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Result<Vec<f32>, AudioError>> {
-    let (sender, receiver) = sync_channel::<Vec<Result<Vec<f32>, AudioError>>>(1);
+fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Decoded> {
+    let (sender, receiver) = sync_channel::<Vec<Decoded>>(1);
     thread::spawn(move || {
+        let clip = |path: &PathBuf| {
+            let samples = decode(path)?;
+            let hash = of_samples(&samples);
+            Ok((samples, hash))
+        };
         for group in groups(&paths) {
-            let clips = group.par_iter().map(|path| decode(path)).collect();
+            let clips = group.par_iter().map(clip).collect();
             if sender.send(clips).is_err() {
                 break;
             }

@@ -82,6 +82,8 @@ pub enum Remedy {
     GoOnLonger,
     /// Prepare the data anew.
     Prepare,
+    /// Prepare data from a manifest, and give those.
+    PrepareManifest,
     /// Prepare or choose data that have what these lack.
     PrepareWith(Preparation),
     /// Give other data: these.
@@ -241,6 +243,7 @@ impl Display for Remedy {
             Self::PutBack => "move it back and resume",
             Self::GoOnLonger => "let it go on for longer",
             Self::Prepare => "prepare the data anew",
+            Self::PrepareManifest => "prepare it and give what that makes",
             Self::PrepareWith(preparation) => return preparation.fmt(formatter),
             Self::OtherSplit => "choose another",
             Self::NoData => "give none",

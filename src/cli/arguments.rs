@@ -111,15 +111,15 @@ pub(crate) struct Demo {
 pub(crate) struct Prepare {
     /// Layout of the corpus
     pub corpus: CorpusKind,
-    /// Folder of the corpus; of a manifest the CSV, with the columns audio, text, label and optionally id, split, speaker,
-    /// session, dialogue
+    /// Folder of the corpus; of a manifest the CSV, with the columns audio, text (one of them may be absent), label and optionally
+    /// id, split, speaker, session, dialogue
     pub path: PathBuf,
     /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), names between commas for a manifest
     #[arg(long, value_name = "CLASSES")]
     pub classes: Option<String>,
-    /// Where the splits come from
-    #[arg(long, value_name = "SOURCE", default_value = "own")]
-    pub split: SplitSource,
+    /// Where the splits come from [default: own; of a manifest that names none, speakers, or else chance, decide, 8 : 1 : 1]
+    #[arg(long, value_name = "SOURCE")]
+    pub split: Option<SplitSource>,
     /// Which speakers go into which split, with --split speaker [default: 0]
     #[arg(long, value_name = "N")]
     pub split_seed: Option<u64>,
@@ -145,17 +145,17 @@ pub(crate) struct Prepare {
 }
 
 impl Prepare {
-    /// The seed by which whole speakers are divided, where the corpus' own splits are not wanted.
-    ///
     /// # Errors
-    /// Wrong usage: a seed that nothing would use.
-    pub(crate) fn speaker_seed(&self) -> Result<Option<u64>, clap::Error> {
-        match (self.split, self.split_seed) {
-            (SplitSource::Speaker, seed) => Ok(Some(seed.unwrap_or(0))),
-            (SplitSource::Own, None) => Ok(None),
-            (SplitSource::Own, Some(_)) => Err(Options::command()
-                .error(ErrorKind::ArgumentConflict, "--split-seed divides by speaker alone; add --split speaker, or leave it out")),
+    /// Wrong usage: what nothing would use.
+    pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
+        let without_effect = |message: &str| Err(Options::command().error(ErrorKind::ArgumentConflict, message));
+        if self.split_seed.is_some() && self.split != Some(SplitSource::Speaker) {
+            return without_effect("--split-seed divides by speaker alone; add --split speaker, or leave it out");
         }
+        if self.oov == OutOfVocabulary::Random && vectors(&self.vectors).is_none() {
+            return without_effect("--oov random draws vectors beside those of a file; name one with --vectors, or leave it out");
+        }
+        Ok(())
     }
 
     /// The layout with its classes.

@@ -1,5 +1,6 @@
 //! `mcsan crossval`
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use super::progress::Progress;
 use super::settings::Training;
 use super::{Done, Failure, interrupt, remedy};
 use crate::config::{Config, Tiles};
-use crate::dataset::Dataset;
+use crate::dataset::{About, Dataset, Doubles};
 use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
 use crate::experiment::folds::{By, Folds};
 use crate::experiment::gather::Gathered;
@@ -71,6 +72,7 @@ impl Experiment {
         let folds = folds
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
             .map_err(|error| Failure::of(self.data.display(), error))?;
+        note_doubles(common, &data, folds.doubles());
         Ok(Prepared { config, identity: Identity::of(&data)?, data, folds })
     }
 
@@ -105,6 +107,17 @@ impl Experiment {
         }
         Ok(gathered)
     }
+}
+
+/// Says which recordings have several utterances, and where these say different things. The data's own splits are not used.
+fn note_doubles(common: &Common, data: &Dataset, doubles: &Doubles) {
+    let recordings = doubles.recordings();
+    if let Some(first) = recordings.first() {
+        let example = first.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
+        common.note(Note::KeptTogether { recordings: recordings.len(), example });
+    }
+    let conflicts = doubles.conflicts(data, &BTreeMap::new());
+    conflicts.into_iter().filter(|conflict| conflict.about == About::Labels).for_each(|conflict| common.note(Note::Conflict(conflict)));
 }
 
 /// Shows the events of a cross-validation.

@@ -13,7 +13,7 @@ use crate::base::streams::{AUDIO, TEXT};
 use crate::config::Settings;
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
-use crate::dataset::{DataStream, Dataset, TokenLists};
+use crate::dataset::{DataStream, Dataset, Doubles, TokenLists};
 use crate::text::tokenise;
 use crate::train::metrics::shown_classes;
 
@@ -29,6 +29,7 @@ pub(crate) fn run(common: &Common, arguments: &Inspect) -> Done {
     let data = Dataset::load(&arguments.data)?;
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &Settings::default());
     let summary = Summary::of(&data);
+    common.note_conflicts(&data, &Doubles::of(&data)?, &BTreeMap::new());
     if common.json {
         common.print_json(summary.to_json(&data));
         return Ok(ExitCode::SUCCESS);

@@ -1,7 +1,9 @@
 //! What a user should know besides the result: said on standard error, and again as `notes` in the document of `--json`.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,10 +13,14 @@ use super::streams::print_data;
 use crate::audio::mfcc::MfccSettings;
 use crate::base::shown::in_line;
 use crate::config::Settings;
-use crate::dataset::Dataset;
+use crate::corpus::Doubt;
+use crate::dataset::{Conflict, Dataset, Doubles};
 use crate::model::{self, Dimensions};
 use crate::train::metrics::json_text;
 use crate::train::some_of;
+
+/// Utterances that a note names.
+const SHOWN: usize = 3;
 
 /// Something that a user did not ask for, or might not expect.
 #[derive(Debug, Clone, Serialize)]
@@ -57,6 +63,37 @@ pub(crate) enum Note {
         id: String,
         /// Why, with the file's name.
         reason: String,
+    },
+    /// Utterances are of recordings in which nothing is to be heard.
+    Silent {
+        /// Which utterances.
+        utterances: Vec<String>,
+        /// How many there are in all.
+        of: usize,
+    },
+    /// A corpus can be read, and hardly is what it should be.
+    Doubtful(Doubt),
+    /// Different things are said of one recording.
+    Conflict(Conflict),
+    /// Of utterances of one recording, all are in one fold.
+    KeptTogether {
+        /// How many recordings have several utterances.
+        recordings: usize,
+        /// The utterances of the first.
+        example: Vec<String>,
+    },
+    /// More than half of the words have no vector.
+    FewVectors { path: PathBuf, missing: usize, tokens: usize, missing_words: usize, words: usize },
+    /// A corpus has nothing that a model could read of one kind.
+    Without(Lacking),
+    /// A manifest names no splits, and these were made.
+    SplitsMade {
+        /// What stays together: speakers, or only the utterances of one recording.
+        by: &'static str,
+        /// Utterances of each.
+        train: usize,
+        validation: usize,
+        test: usize,
     },
     /// A fold was not trained, because it is there.
     DoneBefore(FoldName),
@@ -118,6 +155,36 @@ impl Display for Note {
                 formatter.write_str("GL takes minutes to compile run-time checks: only unchecked shaders (--shaders both for all)")
             }
             Self::LeftOut { id, reason } => write!(formatter, "left out: {id}: {reason}"),
+            Self::Silent { utterances, of } => {
+                let more = if utterances.len() > SHOWN { ", …" } else { "" };
+                let shown = utterances.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+                write!(
+                    formatter,
+                    "{} of {of} recordings are silent ({shown}{more}): nothing is to be learned from their sound",
+                    utterances.len()
+                )
+            }
+            Self::Doubtful(doubt) => doubt.fmt(formatter),
+            Self::Conflict(conflict) => conflict.fmt(formatter),
+            Self::KeptTogether { recordings, example } => write!(
+                formatter,
+                "{recordings} {} of several utterances ({}{}): these are kept in one fold",
+                if *recordings == 1 { "recording is" } else { "recordings are" },
+                example.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "),
+                if *recordings > 1 || example.len() > SHOWN { ", …" } else { "" }
+            ),
+            Self::FewVectors { path, missing, tokens, missing_words, words } => write!(
+                formatter,
+                "{}: has no vector for {missing} of the corpus' {tokens} tokens, {missing_words} of its {words} different words; are they \
+                 of the corpus' language and spelling?",
+                path.display()
+            ),
+            Self::Without(lacking) => lacking.fmt(formatter),
+            Self::SplitsMade { by, train, validation, test } => write!(
+                formatter,
+                "the manifest names no splits, so some were made {by}: {train} utterances to train on, {validation} to validate, {test} to \
+                 test (--split own makes none)"
+            ),
             Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
             Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
             Self::Split { step, parts, error } => {
@@ -130,6 +197,26 @@ impl Display for Note {
                 write!(formatter, "stopped: {epochs} epochs without a better validation figure (train.patience)")
             }
         }
+    }
+}
+
+/// What a corpus lacks altogether, and how to train on it all the same.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(tag = "lacking", rename_all = "snake_case")]
+pub(crate) enum Lacking {
+    Recordings,
+    Sound,
+    Words,
+}
+
+impl Display for Lacking {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let (what, variant) = match self {
+            Self::Recordings => ("no utterance has a recording", "no_audio"),
+            Self::Sound => ("no recording has a sound", "no_audio"),
+            Self::Words => ("no utterance to train on has words", "no_text"),
+        };
+        write!(formatter, "{what}: train with --set model.variant={variant}")
     }
 }
 
@@ -182,6 +269,11 @@ impl Common {
             let ids = cut.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
             self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames: settings.data.max_frames, ids });
         }
+    }
+
+    /// Says of which recordings a data set says different things; `lines` are those of a table that lists the utterances, by id.
+    pub(crate) fn note_conflicts(&self, data: &Dataset, doubles: &Doubles, lines: &BTreeMap<String, u64>) {
+        doubles.conflicts(data, lines).into_iter().for_each(|conflict| self.note(Note::Conflict(conflict)));
     }
 
     /// Keeps a note that was said, or is one of too many to be said.

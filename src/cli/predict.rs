@@ -36,14 +36,15 @@ pub(crate) struct Predict {
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
-    /// Many utterances: a CSV with the columns audio and text, and optionally id and speaker; paths are relative to it
+    /// Many utterances: a CSV with the columns audio and text, and optionally id and speaker; paths are relative to it. Answers as
+    /// CSV, with --json as a line of JSON for each
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
     /// Draw which words attend to which moments and the other way round: .svg or .png
     #[arg(long, value_name = "A.png", value_parser = parse_picture, conflicts_with = "list")]
     attention: Option<PathBuf>,
     /// The picture shows the heads' mean, or each
-    #[arg(long, value_name = "HEADS", default_value = "mean")]
+    #[arg(long, value_name = "HEADS", default_value = "mean", requires = "attention")]
     heads: Heads,
     /// Sampling rate of raw samples, in hertz [default: 16000]
     #[arg(long, value_name = "HZ")]

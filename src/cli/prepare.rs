@@ -8,17 +8,20 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::arguments::{Common, Prepare, vectors};
+use super::arguments::{Common, Prepare, SplitSource, vectors};
 use super::device::{self, AUTO, on_device};
-use super::notes::Note;
+use super::notes::{Lacking, Note};
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, interrupt, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
-use crate::corpus::{Corpus, LeftOut, split};
-use crate::dataset::{Frames, Spool};
+use crate::corpus::{Corpus, CorpusLayout, LeftOut, Split, split};
+use crate::dataset::{Dataset, Doubles, Frames, Spool};
+use crate::experiment::folds::{By, Folds};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
 use crate::text::TextTable;
 
+/// Parts that an undivided manifest is divided into: one to validate, one to test.
+const PARTS: usize = 10;
 /// Commonest missing words that are shown.
 const SHOWN_WORDS: usize = 10;
 /// Recordings left out that are shown one by one; the notes of `--json` and the prepared file name them all.
@@ -29,18 +32,27 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let settings = arguments.front_end.settings()?;
     output::check(&arguments.out, Kind::Data)?;
     common.note_empty_bands(settings);
-    let corpus = read_corpus(arguments)?;
+    let (mut corpus, division) = read_corpus(arguments)?;
+    corpus.doubts.drain(..).for_each(|doubt| common.note(Note::Doubtful(doubt)));
     let text = match vectors(&arguments.vectors) {
         Some(path) => TextTable::with_vectors(&corpus.utterances, path, arguments.oov)?,
         None => TextTable::learned(&corpus.utterances),
     };
     let missing = text.missing.clone();
+    if let Some(path) = vectors(&arguments.vectors).filter(|_| missing.is_most()) {
+        let (missing_words, words) = (missing.commonest.len(), missing.words);
+        common.note(Note::FewVectors { path: path.into(), missing: missing.missing, tokens: missing.tokens, missing_words, words });
+    }
+    // The words are those of the whole corpus, as long as it is not divided by who made it.
+    let divided = division == Division::Made && split::by_speaker(&mut corpus, 0).is_ok();
+    let lines = std::mem::take(&mut corpus.lines);
     let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let device = device::open(common, AUTO)?;
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());
 
     let bar = progress_bar(corpus.utterances.len());
     let mut left_out = 0;
+    let (mut silent, mut doubles) = (Vec::new(), Doubles::default());
     let mut observe = |event: RecordingEvent<'_>| match event {
         RecordingEvent::Done(done) => bar.set_position(done as u64),
         RecordingEvent::LeftOut(LeftOut { id, reason }) => {
@@ -52,6 +64,8 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
                 common.keep_note(note);
             }
         }
+        RecordingEvent::Silent(utterances) => silent = utterances.to_vec(),
+        RecordingEvent::Doubles(found) => doubles = found.clone(),
     };
     let wish = interrupt::wish();
     let mut write = |rows: &[f32]| if wish.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.into()) } else { spool.push(rows) };
@@ -59,12 +73,21 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let data =
         on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, settings, allowed, &mut write, &mut observe)));
     bar.finish_and_clear();
-    let data = data.map_err(|error| match error {
+    let mut data = data.map_err(|error| match error {
         PrepareError::Write(error) if error.kind() == ErrorKind::Interrupted => {
             Failure(format!("{}: stopped; nothing was written, call the same again", arguments.out.display()))
         }
         error => error.into(),
     })?;
+    note_lacking(common, &data, silent);
+    if division == Division::Made {
+        let by = if divided { "by speaker" } else { "at random, each class evenly" };
+        if divided || divide(&mut data, &doubles) {
+            let [train, validation, test] = Split::ALL.map(|split| data.split(split).len());
+            common.note(Note::SplitsMade { by, train, validation, test });
+        }
+    }
+    common.note_conflicts(&data, &doubles, &lines);
     data.save_spooled(&arguments.out, spool)?;
 
     let frames = data.audio().map_or(0, Frames::count);
@@ -102,19 +125,51 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the splits come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Division {
+    /// They are there, or are not to be.
+    Given,
+    /// They are to be made, the manifest naming none.
+    Made,
+}
+
 /// The corpus as the arguments want it.
-fn read_corpus(arguments: &Prepare) -> Result<Corpus, Failure> {
+fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
+    arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
-    let speaker_seed = arguments.speaker_seed().unwrap_or_else(|usage| usage.exit());
     let mut corpus = layout.read(&arguments.path)?;
-    if let Some(seed) = speaker_seed {
-        split::by_speaker(&mut corpus, seed)?;
+    if arguments.split == Some(SplitSource::Speaker) {
+        split::by_speaker(&mut corpus, arguments.split_seed.unwrap_or(0))?;
     }
     if let Some(limit) = arguments.limit {
         corpus.utterances.truncate(limit);
         corpus.left_out.clear();
     }
-    Ok(corpus)
+    let is_undivided = matches!(layout, CorpusLayout::Manifest { .. }) && corpus.utterances.iter().all(|each| each.split.is_none());
+    let is_large = corpus.utterances.len() >= PARTS;
+    Ok((corpus, if arguments.split.is_none() && is_undivided && is_large { Division::Made } else { Division::Given }))
+}
+
+/// Says what kind of stream the data are without, or as good as.
+fn note_lacking(common: &Common, data: &Dataset, silent: Vec<String>) {
+    let all = silent.len() == data.len();
+    if data.audio().is_none() {
+        common.note(Note::Without(Lacking::Recordings));
+    } else if all {
+        common.note(Note::Without(Lacking::Sound));
+    } else if !silent.is_empty() {
+        common.note(Note::Silent { utterances: silent, of: data.len() });
+    }
+    if data.text().is_none() {
+        common.note(Note::Without(Lacking::Words));
+    }
+}
+
+/// Gives the utterances the splits of the first of ten folds at random: 8 : 1 : 1. Whether there are recordings enough.
+fn divide(data: &mut Dataset, doubles: &Doubles) -> bool {
+    let folds = Folds::divide(data, doubles.clone(), By::Random, PARTS, 0);
+    folds.map(|folds| *data = folds.dataset(data, 1)).is_ok()
 }
 
 fn progress_bar(clips: usize) -> ProgressBar {

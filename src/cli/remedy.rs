@@ -2,6 +2,10 @@
 
 use crate::base::remedy::{Remedied, Remedy, line_in_words};
 
+/// Letters of a line that are shown before and behind what is left out.
+const HEAD: usize = 1200;
+const TAIL: usize = 400;
+
 // Errors of libraries, which know of no remedy.
 impl Remedied for std::io::Error {}
 impl Remedied for serde_json::Error {}
@@ -24,6 +28,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::PutBack => "move it back and go on with --resume",
         Remedy::GoOnLonger => "raise --epochs or --steps, or leave them out",
         Remedy::Prepare => "make it with 'mcsan prepare'",
+        Remedy::PrepareManifest => "run 'mcsan prepare manifest' on it and give what that writes",
         Remedy::AllowMissing => "allow more with --allow-missing",
         Remedy::Folds { least, most } => return format!("give --folds a number from {least} to {most}"),
         Remedy::OtherFold { folds } => return format!("give --fold a number from 1 to {folds}"),
@@ -42,9 +47,14 @@ fn words(remedy: &Remedy) -> String {
     words.into()
 }
 
-/// What is wrong and what may help, in one line.
+/// What is wrong and what may help, in one line. Of one that holds a field as long as a file, the beginning and the end.
 pub(crate) fn line(error: &impl Remedied) -> String {
-    line_in_words(error, words)
+    let line = line_in_words(error, words);
+    let (head, tail) = (line.char_indices().nth(HEAD), line.char_indices().nth_back(TAIL));
+    match (head, tail) {
+        (Some((head, _)), Some((tail, _))) if head < tail => format!("{} … {}", &line[..head], &line[tail..]),
+        _ => line,
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `mcsan train`
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::{Done, Failure, in_data, interrupt, tables};
 use crate::config::{Config, ConfigError, Settings};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Doubles};
 use crate::report;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder::device_of;
@@ -19,6 +20,7 @@ use crate::train::{TrainError, overfit, rehearse};
 pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
     let data = Dataset::load(&arguments.data)?;
+    common.note_conflicts(&data, &Doubles::of(&data)?, &BTreeMap::new());
     let before = arguments.out.as_deref().filter(|_| arguments.resume).and_then(device_of);
     let device = match before {
         Some(before) => device::open_again(common, &config.execution.device, &before)?,

@@ -6,7 +6,10 @@ use thiserror::Error;
 
 #[cfg(feature = "files")]
 use super::store::StoreError;
+#[cfg(feature = "files")]
+use crate::base::foreign::Foreign;
 use crate::base::remedy::{Preparation, Remedied, Remedy};
+use crate::base::streams::{AUDIO, TEXT};
 
 /// Failure of a prepared data set; each names the file, the tensor and utterance.
 #[derive(Debug, Error)]
@@ -15,6 +18,22 @@ pub enum DatasetError {
     #[cfg(feature = "files")]
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another file in place of a prepared one.
+    #[cfg(feature = "files")]
+    #[error("{}: {what}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: Foreign,
+    },
+    /// A text, such as the table that data are prepared from.
+    #[cfg(feature = "files")]
+    #[error("{}: is a text, perhaps a manifest, and no prepared file", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file whose metadata names another format, or none.
     #[error("{}: is of format '{found}', not '{expected}'", path.display())]
     Format {
@@ -83,6 +102,10 @@ impl Remedied for DatasetError {
         match self {
             #[cfg(feature = "files")]
             Self::Store(error) => error.remedies(),
+            #[cfg(feature = "files")]
+            Self::Foreign { what, .. } => vec![what.remedy()],
+            #[cfg(feature = "files")]
+            Self::Text { .. } => vec![Remedy::PrepareManifest],
             Self::Format { .. } => vec![Remedy::Prepare],
             Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],
@@ -91,7 +114,14 @@ impl Remedied for DatasetError {
             }
             Self::NoTraining => vec![Remedy::Set("data.normalise=utterance"), Remedy::PrepareWith(Preparation::TrainingSplit)],
             Self::Columns { .. } => vec![Remedy::PrepareWith(Preparation::FeatureSettings)],
-            Self::NoStream { .. } => vec![Remedy::PrepareWith(Preparation::Stream)],
+            Self::NoStream { stream, .. } => {
+                let without = match stream.as_str() {
+                    TEXT => Some(Remedy::Set("model.variant=no_text")),
+                    AUDIO => Some(Remedy::Set("model.variant=no_audio")),
+                    _ => None,
+                };
+                std::iter::once(Remedy::PrepareWith(Preparation::Stream)).chain(without).collect()
+            }
         }
     }
 }

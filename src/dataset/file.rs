@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -23,11 +24,16 @@ use super::spool::Spool;
 use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate;
+use crate::base::foreign::Foreign;
+use crate::base::input;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::base::words::WordTable;
 
 /// What the metadata `format` must say.
 pub(crate) const FORMAT: &str = "mcsan-dataset/1";
+
+/// Bytes that tell what a file is that is none.
+const HEAD: u64 = 512;
 
 impl Dataset {
     /// Reads the file at `path` and checks all of it.
@@ -36,7 +42,7 @@ impl Dataset {
     /// [`DatasetError`]: not a safetensors file, another format, no stream, a tensor that is missing or of the wrong type or shape,
     /// offsets that do not rise from 0 to the end, a label, token or number out of range.
     pub fn load(path: &Path) -> Result<Self, DatasetError> {
-        let store = Store::open(path)?;
+        let store = Store::open(path).map_err(|error| other_than_prepared(path, error))?;
         let format = store.metadata("format").unwrap_or("none");
         if format != FORMAT {
             return Err(DatasetError::Format { path: path.to_path_buf(), found: format.into(), expected: FORMAT });
@@ -147,6 +153,24 @@ impl Dataset {
 
 fn not_classes(path: &Path, problem: String) -> DatasetError {
     DatasetError::Metadata { path: path.to_path_buf(), key: "classes".into(), problem }
+}
+
+/// What a file that has no tensors is, where its beginning tells.
+fn other_than_prepared(path: &Path, error: StoreError) -> DatasetError {
+    let mut head = Vec::new();
+    let is_read = input::file(path).and_then(|file| file.take(HEAD).read_to_end(&mut head)).is_ok();
+    let is_letter = |letter: char| !letter.is_control() || letter.is_whitespace();
+    match (&error, Foreign::of(&head), str::from_utf8(&head)) {
+        (StoreError::NotSafetensors { .. }, Some(what), _) if is_read => DatasetError::Foreign { path: path.into(), what },
+        // Eight bytes of a header's length have a zero among them; a text has none, though its last letter may be cut.
+        (StoreError::NotSafetensors { .. }, None, text) if is_read && !head.is_empty() => {
+            let whole = text.map_or_else(|cut| cut.valid_up_to() + 3, str::len);
+            let letters = String::from_utf8_lossy(&head);
+            let is_text = whole >= head.len() && letters.chars().all(is_letter);
+            if is_text { DatasetError::Text { path: path.into() } } else { error.into() }
+        }
+        _ => error.into(),
+    }
 }
 
 /// The tensors of a stream but for its offsets.

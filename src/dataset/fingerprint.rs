@@ -6,11 +6,8 @@ use super::error::DatasetError;
 use super::features::FeatureRows;
 use super::prepared::Dataset;
 use super::streams::DataStream;
-use crate::base::hash::fnv1a;
+use crate::base::hash::{BASIS, fnv1a, mix, more_words, of_words};
 use crate::base::streams::{AUDIO, TEXT};
-
-/// FNV-1a's offset basis, 64 bits.
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
 impl Dataset {
     /// Of everything that a run can depend on but the splits, features and all, in 16 hexadecimal digits.
@@ -59,20 +56,6 @@ impl Dataset {
         let splits = self.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
         Ok(format!("{}-{splits:016x}", self.fingerprint()?))
     }
-}
-
-/// FNV-1a, a word instead of a byte at a time.
-fn mix(hash: u64, word: u64) -> u64 {
-    // The rotation brings high bits down, which words would never reach otherwise.
-    (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
-}
-
-fn of_words(words: &[u32]) -> u64 {
-    more_words(words.len() as u64, words)
-}
-
-fn more_words(hash: u64, words: &[u32]) -> u64 {
-    words.iter().fold(hash, |hash, &word| mix(hash, word.into()))
 }
 
 /// As [`of_words`], piece by piece.

@@ -5,6 +5,7 @@
 //! the device.
 
 mod batch;
+pub(crate) mod doubles;
 mod error;
 mod features;
 #[cfg(feature = "files")]
@@ -27,6 +28,7 @@ mod validate;
 
 pub(crate) use batch::SHORTEST_UTTERANCE;
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors};
+pub use doubles::{About, Conflict, Doubles, Twin};
 pub use error::DatasetError;
 pub use features::FeatureRows;
 #[cfg(feature = "onnx")]

@@ -8,10 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::error::DatasetError;
 use super::streams::{DataStream, Frames, Streams, TokenLists};
 use super::validate::Checks;
-use crate::base::streams::{AUDIO, Reading, Readings, TEXT};
+use crate::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
 use crate::base::utterances::{LeftOut, Split};
 #[cfg(feature = "files")]
 use crate::corpus::Utterance;
+
+/// A table of words to be learned, and none in it.
+const WORDLESS: StreamShape = StreamShape::Tokens { width: 0, learned: Some(0) };
 
 /// Streams and labels of a corpus.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -118,9 +121,10 @@ impl Dataset {
     /// The stream that a model reads.
     ///
     /// # Errors
-    /// [`DatasetError::NoStream`] where there is none of that name and kind.
+    /// [`DatasetError::NoStream`] where there is none of that name and kind, or one of tokens without a word to learn.
     pub(crate) fn stream(&self, reading: &Reading) -> Result<&DataStream, DatasetError> {
-        let stream = self.streams.get(reading.stream).filter(|stream| reading.kind.suits(stream.shape(0)));
+        let suits = |stream: &&DataStream| reading.kind.suits(stream.shape(0)) && stream.shape(0) != WORDLESS;
+        let stream = self.streams.get(reading.stream).filter(suits);
         stream.ok_or_else(|| DatasetError::NoStream { stream: reading.stream.into(), kind: reading.kind.name() })
     }
 

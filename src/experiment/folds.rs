@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ExperimentError;
 use crate::base::philox::Stream;
 use crate::corpus::Split;
-use crate::dataset::{Dataset, UtteranceInfo};
+use crate::dataset::{Dataset, Doubles, UtteranceInfo};
 
 /// Random streams of the folds start here, apart from those of a run; one more for each class.
 const FOLD_STREAMS: u64 = 1 << 59;
@@ -65,6 +65,8 @@ pub struct Folds {
     parts: Vec<Vec<usize>>,
     /// Of each part, the speakers or sessions in it, sorted; empty by random.
     groups: Vec<Vec<String>>,
+    /// What is in one part whatever divides them.
+    doubles: Doubles,
 }
 
 impl Folds {
@@ -74,8 +76,9 @@ impl Folds {
     /// # Errors
     /// Those of [`Folds::assign_count`].
     pub fn assign(data: &Dataset, by: By, seed: u64) -> Result<Self, ExperimentError> {
-        let count = if by == By::Random { USUAL } else { members(data, by)?.len() };
-        Self::assign_count(data, by, count, seed)
+        let doubles = Doubles::of(data)?;
+        let count = if by == By::Random { USUAL } else { members(data, by, &doubles)?.len() };
+        Self::divide(data, doubles, by, count, seed)
     }
 
     /// Divides a data set into `count` parts; the same data, seed and count give the same folds.
@@ -83,29 +86,43 @@ impl Folds {
     /// By random, each class is shuffled and dealt to the parts in turn, going on where the last class ended: no two parts
     /// differ by more than one utterance, of any class or together. By speaker or session, the shuffled groups are merged, the
     /// largest first, each into the part with the fewest utterances; as many parts as groups are one each, in the order of
-    /// their names.
+    /// their names. Utterances of one recording are in one part: the others go where the first goes, and speakers or sessions that
+    /// share one are one group.
     ///
     /// # Errors
     /// An utterance without speaker or session, or a count that cannot be.
     pub fn assign_count(data: &Dataset, by: By, count: usize, seed: u64) -> Result<Self, ExperimentError> {
+        Self::divide(data, Doubles::of(data)?, by, count, seed)
+    }
+
+    /// As [`Folds::assign_count`], where it is known which utterances are of one recording.
+    ///
+    /// # Errors
+    /// Those of [`Folds::assign_count`].
+    pub(crate) fn divide(data: &Dataset, doubles: Doubles, by: By, count: usize, seed: u64) -> Result<Self, ExperimentError> {
         if by == By::Random {
-            check_count(count, data.len(), || format!("utterances of '{}'", data.corpus))?;
-            return Ok(Self { by, seed, parts: deal(data, count, seed), groups: vec![Vec::new(); count] });
+            let of = if doubles.count() < data.len() { "recordings" } else { "utterances" };
+            check_count(count, doubles.count(), || format!("{of} of '{}'", data.corpus))?;
+            return Ok(Self { by, seed, parts: deal(data, &doubles, count, seed), groups: vec![Vec::new(); count], doubles });
         }
-        let members = members(data, by)?;
-        let names = || members.keys().cloned().collect::<Vec<_>>().join(", ");
+        let members = members(data, by, &doubles)?;
+        let names = || members.iter().map(|group| group.names.join(" with ")).collect::<Vec<_>>().join(", ");
         check_count(count, members.len(), || format!("{by}s: {}", names()))?;
-        let members: Vec<(String, Vec<usize>)> = members.into_iter().collect();
         let merged = if count == members.len() { (0..count).map(|group| vec![group]).collect() } else { merge(&members, count, seed) };
-        let mut folds = Self { by, seed, parts: Vec::new(), groups: Vec::new() };
+        let mut folds = Self { by, seed, parts: Vec::new(), groups: Vec::new(), doubles };
         for mut groups in merged {
             groups.sort_unstable();
-            let mut part: Vec<usize> = groups.iter().flat_map(|&group| members[group].1.clone()).collect();
+            let mut part: Vec<usize> = groups.iter().flat_map(|&group| members[group].utterances.clone()).collect();
             part.sort_unstable();
             folds.parts.push(part);
-            folds.groups.push(groups.into_iter().map(|group| members[group].0.clone()).collect());
+            folds.groups.push(groups.into_iter().flat_map(|group| members[group].names.clone()).collect());
         }
         Ok(folds)
+    }
+
+    /// Which utterances are of one recording, and so in one part.
+    pub fn doubles(&self) -> &Doubles {
+        &self.doubles
     }
 
     /// How many folds there are.
@@ -138,14 +155,43 @@ impl Folds {
     }
 }
 
-/// The utterances of every speaker or session.
-fn members(data: &Dataset, by: By) -> Result<BTreeMap<String, Vec<usize>>, ExperimentError> {
-    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+/// What stays together.
+struct Group {
+    /// The speakers or sessions, sorted; several where they share a recording.
+    names: Vec<String>,
+    utterances: Vec<usize>,
+}
+
+/// The utterances of every speaker or session, in the order of their names.
+fn members(data: &Dataset, by: By, doubles: &Doubles) -> Result<Vec<Group>, ExperimentError> {
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (utterance, info) in data.utterances.iter().enumerate() {
         let group = by.group(info).ok_or_else(|| ExperimentError::NoGroup { utterance: info.id.clone(), by })?;
-        members.entry(group.to_owned()).or_default().push(utterance);
+        members.entry(group).or_default().push(utterance);
     }
-    Ok(members)
+    let mut group_of = vec![0; data.len()];
+    for (group, utterance) in members.values().enumerate().flat_map(|(group, own)| own.iter().map(move |&utterance| (group, utterance))) {
+        group_of[utterance] = group;
+    }
+    // Of each group, one before it with which it shares a recording; of the first, itself.
+    let mut with: Vec<usize> = (0..members.len()).collect();
+    let first = |with: &[usize], mut group: usize| {
+        while with[group] != group {
+            group = with[group];
+        }
+        group
+    };
+    for utterance in 0..data.len() {
+        let [here, there] = [utterance, doubles.first(utterance)].map(|utterance| first(&with, group_of[utterance]));
+        with[here.max(there)] = here.min(there);
+    }
+    let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
+    for (place, (name, utterances)) in members.into_iter().enumerate() {
+        let group = groups.entry(first(&with, place)).or_insert_with(|| Group { names: Vec::new(), utterances: Vec::new() });
+        group.names.push(name.to_owned());
+        group.utterances.extend(utterances);
+    }
+    Ok(groups.into_values().collect())
 }
 
 /// Whether `found` things can be divided into so many parts.
@@ -157,23 +203,29 @@ fn check_count(asked: usize, found: usize, names: impl Fn() -> String) -> Result
     }
 }
 
-fn deal(data: &Dataset, count: usize, seed: u64) -> Vec<Vec<usize>> {
-    let mut parts = vec![Vec::new(); count];
+fn deal(data: &Dataset, doubles: &Doubles, count: usize, seed: u64) -> Vec<Vec<usize>> {
+    let mut own = vec![Vec::new(); data.classes.len()];
+    for utterance in (0..data.len()).filter(|&utterance| doubles.first(utterance) == utterance) {
+        own[data.labels[utterance] as usize].push(utterance);
+    }
+    let mut part_of = vec![0; data.len()];
     let mut dealt = 0;
-    for class in 0..data.classes.len() {
-        let own: Vec<usize> = (0..data.len()).filter(|&utterance| data.labels[utterance] as usize == class).collect();
+    for (class, own) in own.iter().enumerate() {
         for place in (Stream { seed, stream: FOLD_STREAMS + 1 + class as u64 }).permutation(own.len()) {
-            parts[dealt % count].push(own[place]);
+            part_of[own[place]] = dealt % count;
             dealt += 1;
         }
     }
-    parts.iter_mut().for_each(|part| part.sort_unstable());
+    let mut parts = vec![Vec::new(); count];
+    for utterance in 0..data.len() {
+        parts[part_of[doubles.first(utterance)]].push(utterance);
+    }
     parts
 }
 
 /// Groups of each part.
-fn merge(members: &[(String, Vec<usize>)], count: usize, seed: u64) -> Vec<Vec<usize>> {
-    let size = |group: usize| members[group].1.len();
+fn merge(members: &[Group], count: usize, seed: u64) -> Vec<Vec<usize>> {
+    let size = |group: usize| members[group].utterances.len();
     let mut order = Stream { seed, stream: FOLD_STREAMS }.permutation(members.len());
     // Stable: the seed decides among groups of one size.
     order.sort_by_key(|&group| std::cmp::Reverse(size(group)));
