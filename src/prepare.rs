@@ -87,7 +87,7 @@ impl Remedied for PrepareError {
             Self::Backend(error) => error.remedies(),
             Self::TooManyMissing { .. } => vec![Remedy::AllowMissing],
             Self::NothingLeft { .. } => Vec::new(),
-            Self::NothingToLearn { .. } => vec![Remedy::advice("name recordings, or write what is said")],
+            Self::NothingToLearn { .. } => vec![Remedy::Data("a corpus with recordings or words")],
             Self::NotFinite { .. } => vec![Remedy::UseCpu],
             Self::TooLarge { .. } => vec![Remedy::FewerFrames, Remedy::UseCpu],
             Self::Write(_) => vec![Remedy::CheckFolder],

@@ -47,7 +47,7 @@ fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
     let unreadable = |error| Failure(format!("{}: cannot be read ({error}); {}", path.display(), input::remedy(&error)));
     let bytes = input::bytes(path).map_err(unreadable)?;
     if let Some(what) = Foreign::of(&bytes) {
-        return Err(Failure(format!("{}: {what}; {}", path.display(), what.remedy())));
+        return Err(Failure(format!("{}: {what}; {}", path.display(), what.mend())));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if bytes.is_empty() {

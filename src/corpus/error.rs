@@ -294,7 +294,7 @@ impl Remedied for CorpusError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Read { source, .. } => vec![input::remedy(source)],
-            Self::Foreign { what, .. } => vec![what.remedy()],
+            Self::Foreign { what, .. } => vec![Remedy::advice(what.mend())],
             Self::NoText { .. } => vec![Remedy::advice("save it as CSV in UTF-8")],
             Self::NotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
             Self::MissingColumn { column, like: Some(like), .. } => {

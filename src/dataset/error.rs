@@ -103,7 +103,7 @@ impl Remedied for DatasetError {
             #[cfg(feature = "files")]
             Self::Store(error) => error.remedies(),
             #[cfg(feature = "files")]
-            Self::Foreign { what, .. } => vec![what.remedy()],
+            Self::Foreign { what, .. } => vec![Remedy::advice(what.mend())],
             #[cfg(feature = "files")]
             Self::Text { .. } => vec![Remedy::PrepareManifest],
             Self::Format { .. } => vec![Remedy::Prepare],

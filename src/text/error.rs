@@ -165,7 +165,7 @@ impl Remedied for TextError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Read { source, .. } => vec![input::remedy(source)],
-            Self::Foreign { what, .. } => vec![what.remedy()],
+            Self::Foreign { what, .. } => vec![Remedy::advice(what.mend())],
             Self::NotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
             Self::CarriageReturns { .. } => vec![Remedy::advice("save the file with a line feed behind each line")],
             Self::TooWide { .. } => vec![Remedy::advice("name word vectors")],
