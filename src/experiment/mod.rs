@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::base::remedy::{Preparation, Remedied, Remedy};
+use crate::dataset::DatasetError;
 use crate::report::ReportError;
 use crate::train::TrainError;
 use folds::By;
@@ -40,6 +41,9 @@ pub enum ExperimentError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Data that cannot be read any more.
+    #[error(transparent)]
+    Data(#[from] DatasetError),
     /// A report that cannot be made.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -107,6 +111,7 @@ impl Remedied for ExperimentError {
             // Folds that are not done go on by themselves.
             Self::Train { source, .. } => source.remedies().into_iter().map(again).collect(),
             Self::Write { .. } => vec![Remedy::CheckFolder],
+            Self::Data(error) => error.remedies(),
             Self::Report(error) => error.remedies(),
             Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],
             Self::Folder { remedy, .. } => vec![remedy.clone(), Remedy::OtherFolder],
