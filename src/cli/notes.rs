@@ -253,11 +253,11 @@ impl Common {
         self.keep_note(note);
     }
 
-    /// Says how many mel bands hear nothing, where there are any.
+    /// Says how many mel bands hear nothing, where it is more than one in ten: HTK's lowest does at the usual sizes.
     pub(crate) fn note_empty_bands(&self, settings: &MfccSettings) {
-        match settings.empty_bands() {
-            0 => {}
-            bands => self.note(Note::EmptyBands { bands, of: settings.mel_bands }),
+        let (bands, of) = (settings.empty_bands(), settings.mel_bands);
+        if 10 * bands > of {
+            self.note(Note::EmptyBands { bands, of });
         }
     }
 
