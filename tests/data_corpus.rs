@@ -61,7 +61,7 @@ fn a_faulty_line_is_named() {
 
 #[test]
 fn a_faulty_file_is_named() {
-    assert!(refusal("audio,label\na.wav,n\n").contains("no column 'text' (found: audio, label)"));
+    assert!(refusal("audio,text\na.wav,n\n").contains("no column 'label' (found: audio, text)"));
     assert!(refusal("").contains("no column 'audio'"));
     assert!(refusal("audio,text,label\n").contains("holds no utterances"));
     let missing = line(&manifest::read(Path::new("nowhere/talk.csv")).unwrap_err());

@@ -167,6 +167,9 @@ fn vectors_of_every_project_are_read_alike() {
         ("GloVe", "the 1 2\nNo 0.5 -1\nno 3 4\nNo 7 7\n"),
         ("word2vec", "3 2\n</s> 0 0\nNo 0.5 -1\nno 3 4"),
         ("fastText", "3 2\n, 0 0 \nNo 0.5 -1 \nno 3.0 4e0 \n"),
+        ("spaCy", "the\t1\t2\nNo\t0.5\t-1\nno\t3\t4\n"),
+        ("a tab behind the word", "3\t2\nthe\t1 2\nNo\t0.5 -1 \nno\t3 4\t\n"),
+        ("columns", "the   1  2\nNo  0.5 -1\nno    3  4\n"),
         ("a Windows editor", "\u{feff}3 2\r\nNo 0.5 -1\r\n\r\nno 3 4\r\n"),
     ] {
         assert_eq!(read(content, &words).unwrap(), table, "{project}");
@@ -175,6 +178,41 @@ fn vectors_of_every_project_are_read_alike() {
     }
     let parts = [gzip("the 1 2\nNo 0.5"), gzip(" -1\nno 3 4\n")].concat();
     assert_eq!(read(parts, &words).unwrap(), table, "gzip in parts");
+}
+
+#[test]
+fn what_stands_in_place_of_vectors_is_named_with_what_mends_it() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+    assert!(
+        refusal(pointer, &[])
+            .ends_with("is a pointer of Git LFS in place of the file; run 'git lfs pull' where it was cloned, or fetch the file itself")
+    );
+    assert!(refusal(zip(&[("vectors.txt", pointer)]), &[]).contains("vectors.txt:vectors.txt: is a pointer of Git LFS"));
+    assert!(refusal("<html><body>404</body></html>", &[]).contains("is a web page in place of the file; fetch the file itself"));
+    let wide: Vec<u8> = "\u{feff}a 1 2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(refusal(wide, &[]).contains("line 1: is no text in UTF-8, but UTF-16; save the file as UTF-8"));
+    assert!(refusal("a 1 2\rb 3 4\r", &[]).contains("line 1: has carriage returns within it; save the file with a line feed behind each"));
+    assert!(refusal("a 1 2\nb 1  \n", &["b"]).contains("line 2: has 1 numbers, the lines before it 2"));
+    let widest = format!("a{}\n", " 1".repeat(8193));
+    assert!(refusal(gzip(&widest), &["a"]).contains("line 1: vectors of 8193 numbers are none of words, which have at most 8192"));
+    assert!(refusal("1 8193\na 1\n", &["a"]).contains("line 1: vectors of 8193 numbers"));
+}
+
+#[test]
+fn vectors_of_no_word_of_the_corpus_are_refused_and_of_few_are_told() {
+    let file = Download::new("vectors.txt", "bonjour 1\nle 2\n");
+    let table = |text: &str| TextTable::with_vectors(&[utterance(text, None)], &file.path, OutOfVocabulary::Random);
+    let refused = remedy::line(&table("Good morning, good morning").unwrap_err());
+    assert!(
+        refused.ends_with(
+            "has no vector for any of the corpus' 4 different words (morning , Good); name vectors of the corpus' language and spelling"
+        ),
+        "{refused}"
+    );
+    assert!(table("").unwrap().vocabulary.is_empty());
+    let few = table("Le bonjour, monsieur le ministre").unwrap().missing;
+    assert_eq!((few.tokens, few.missing, few.words, few.commonest.len(), few.is_most()), (6, 3, 6, 3, false));
+    assert!(table("Le bonjour, monsieur, madame").unwrap().missing.is_most());
 }
 
 #[test]

@@ -49,8 +49,8 @@ pub(crate) struct Profile {
     #[arg(long, value_name = "WORK", default_value = "train")]
     pub what: What,
     /// Seconds of noise that --what prepare takes features of
-    #[arg(long, value_name = "N", default_value_t = 60.0, value_parser = parse_seconds)]
-    pub seconds: f64,
+    #[arg(long, value_name = "N", value_parser = parse_seconds)]
+    pub seconds: Option<f64>,
     /// Recordings that --what prepare takes features of: a manifest corpus
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["seconds", "shape", "data"])]
     pub manifest: Option<PathBuf>,
@@ -115,6 +115,24 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| format!("'{text}' is no number above 0 and at most {MOST_SECONDS}"))
 }
 
+/// Seconds of noise where nobody says how many.
+const SECONDS: f64 = 60.0;
+
+impl Profile {
+    /// # Errors
+    /// Wrong usage: what is said of recordings where no features are taken.
+    fn check_usage(&self) -> Result<(), clap::Error> {
+        let given = [("--seconds", self.seconds.is_some()), ("--manifest", self.manifest.is_some())];
+        match given.into_iter().find(|&(_, given)| given && self.what != What::Prepare) {
+            None => Ok(()),
+            Some((option, _)) => {
+                let message = format!("{option} is of --what prepare alone; add that, or leave it out");
+                Err(Options::command().error(ErrorKind::ArgumentConflict, message))
+            }
+        }
+    }
+}
+
 /// What is profiled, read from the arguments.
 enum Subject {
     Steps(Mode, Box<Dataset>),
@@ -125,6 +143,7 @@ enum Subject {
 pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     let drawn = [&arguments.roofline, &arguments.plot].map(|path| (path.as_ref(), Kind::Svg));
     output::check_all(drawn.into_iter().chain([(arguments.trace.as_ref(), Kind::Trace)]))?;
+    arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     if let Some(path) = &arguments.from {
         return show(common, arguments, vec![load(path)?]);
     }
@@ -208,7 +227,10 @@ fn subjects(common: &Common, arguments: &Profile, settings: &mut Settings) -> Re
     }
     let Some((what, mode)) = arguments.mode() else {
         let (on, clips) = match &arguments.manifest {
-            None => (format!("{} s of noise", arguments.seconds), work::noise(arguments.seconds)),
+            None => {
+                let seconds = arguments.seconds.unwrap_or(SECONDS);
+                (format!("{seconds} s of noise"), work::noise(seconds))
+            }
             Some(path) => {
                 let paths: Vec<PathBuf> = manifest::read(path)?.utterances.into_iter().map(|utterance| utterance.audio).collect();
                 (path.display().to_string(), work::recordings(&paths)?)

@@ -82,14 +82,14 @@ pub(crate) fn admit(folder: &Path, start: Start) -> Result<(), TrainError> {
     }
 }
 
-/// Removes the files of a run that has no checkpoint yet.
+/// Removes the files of a run that has no checkpoint yet, but for its settings, by which the folder stays known as a run's.
 pub(crate) fn clear(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let is_folder = entry.file_type()?.is_dir();
         match entry.file_name().to_str() {
             Some(files::TENSORBOARD) if is_folder => std::fs::remove_dir_all(entry.path())?,
-            Some(name) if files::ALL.contains(&name) && !is_folder => std::fs::remove_file(entry.path())?,
+            Some(name) if files::ALL.contains(&name) && name != files::CONFIG && !is_folder => std::fs::remove_file(entry.path())?,
             _ => {}
         }
     }

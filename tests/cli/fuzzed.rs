@@ -8,8 +8,8 @@ use super::failures::refused;
 #[test]
 fn a_tables_own_words_stay_in_the_errors_line_and_steer_no_terminal() {
     let folder = corpus();
-    fs::write(folder.path().join("bad.csv"), "audio,\"te\n\u{1b}[2Jxt\",label\na.wav,Go,calm\n").unwrap();
-    let parts = ["has no column 'text' (found: audio, te \\u001b[2Jxt, label)"];
+    fs::write(folder.path().join("bad.csv"), "audio,text,\"la\n\u{1b}[2Jbel\"\na.wav,Go,calm\n").unwrap();
+    let parts = ["has no column 'label' (found: audio, text, la \\u001b[2Jbel)"];
     refused(&folder, "prepare manifest bad.csv --out bad.safetensors", &parts);
 }
 

@@ -7,6 +7,7 @@ mod checking;
 mod commands;
 pub mod corpus;
 mod devices;
+mod doubts;
 mod experiments;
 mod exporting;
 mod failures;

@@ -182,7 +182,9 @@ fn prepare_within(folder: &TempDir, kibibytes: usize) -> std::process::Output {
 #[test]
 fn a_disk_that_fills_is_named_and_the_old_file_stays() {
     let folder = long_corpus();
-    fs::write(folder.path().join("data.safetensors"), "what was there").unwrap();
+    let old = prepared();
+    fs::copy(old.path().join("data.safetensors"), folder.path().join("data.safetensors")).unwrap();
+    let was_there = fs::read(folder.path().join("data.safetensors")).unwrap();
     let before = names(folder.path());
     // Some 20 MB: no room for a part of the features, for all of them, and for the last of what is said of the utterances.
     let whole = {
@@ -197,7 +199,7 @@ fn a_disk_that_fills_is_named_and_the_old_file_stays() {
         assert_eq!(outcome.status.code(), Some(1), "{message}");
         assert!(line.starts_with("mcsan: ") && line.contains("cannot be written") && line.contains("has room"), "{line}");
         assert_eq!(names(folder.path()), before);
-        assert_eq!(fs::read_to_string(folder.path().join("data.safetensors")).unwrap(), "what was there");
+        assert!(fs::read(folder.path().join("data.safetensors")).unwrap() == was_there);
     }
 }
 

@@ -62,7 +62,8 @@ fn a_file_of_choices_that_is_broken_or_cannot_be_written_is_no_failure() {
     }
     let folder = prepared();
     let here = folder.path();
-    fs::write(here.join("broken.toml"), "tiles = [\"forward 1x1x1\"").unwrap();
+    // Cut short; a file that is none of tiles would not be written over.
+    fs::write(here.join("broken.toml"), "# The tiles that this device computes\ntiles = [\"forward 1x1x1\"").unwrap();
     train(here, "--epochs 2 --out broken --tiles broken.toml");
     assert!(fs::read_to_string(here.join("broken.toml")).unwrap().contains("\"forward "), "the broken file is made anew");
 

@@ -10,6 +10,7 @@ mod meld;
 mod published;
 mod ravdess;
 mod split;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
