@@ -62,7 +62,7 @@ fn a_faulty_line_is_named() {
 #[test]
 fn a_faulty_file_is_named() {
     assert!(refusal("audio,text\na.wav,n\n").contains("no column 'label' (found: audio, text)"));
-    assert!(refusal("").contains("no column 'audio'"));
+    assert!(refusal("").contains("no column 'label'"));
     assert!(refusal("audio,text,label\n").contains("holds no utterances"));
     let missing = line(&manifest::read(Path::new("nowhere/talk.csv")).unwrap_err());
     assert!(missing.contains("nowhere/talk.csv") && missing.contains("cannot be read"), "{missing}");

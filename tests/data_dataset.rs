@@ -179,9 +179,17 @@ fn a_file_that_is_no_data_set_is_refused_in_one_line() {
         message
     };
     assert!(refusal().contains("cannot be read"));
-    for content in [&b""[..], b"short", b"\xff\xff\xff\xff\xff\xff\xff\xff{}", b"id,audio,text,label\na,b,c,d\n"] {
+    let (cut, text) = ("is not a whole safetensors file", "is a text, perhaps a manifest");
+    for (content, part) in [
+        (&b""[..], cut),
+        (b"\x09\0\0", cut),
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff{}", cut),
+        (b"short", text),
+        (b"id,audio,text,label\na,b,c,d\n", text),
+    ] {
         fs::write(&path, content).unwrap();
-        assert!(refusal().contains("is not a whole safetensors file"), "{content:?}");
+        let found = refusal();
+        assert!(found.contains(part), "{content:?}: {found}");
     }
     store::write(&path, &BTreeMap::new(), &[]).unwrap();
     assert!(refusal().contains("is of format 'none', not 'mcsan-dataset/1'"));
