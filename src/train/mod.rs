@@ -19,6 +19,7 @@ pub(crate) mod predict;
 mod rehearsal;
 #[cfg(feature = "files")]
 pub mod run;
+mod run_fault;
 #[cfg(feature = "files")]
 pub(crate) mod run_folder;
 pub(crate) mod session;
@@ -36,7 +37,7 @@ pub(crate) mod vocabulary;
 pub use checkpoint::Checkpoint;
 #[cfg(feature = "cli")]
 pub(crate) use error::some_of;
-pub use error::{Misfit, Origin, Room, RunFault, TrainError};
+pub use error::{Misfit, Origin, Room, TrainError};
 pub use evaluate::Evaluation;
 pub use inference::Inference;
 pub use metrics::Metrics;
@@ -47,5 +48,6 @@ pub use predict::{CrossAttention, Predictor, SpeechInference, Spoken};
 pub(crate) use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;
+pub use run_fault::RunFault;
 pub use session::{Session, Weights};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};

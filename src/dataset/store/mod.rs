@@ -4,21 +4,19 @@
 //! under `__metadata__`), then the tensors without gaps. The writer of the `safetensors` crate takes its metadata from a
 //! hash map, so equal content gives unequal files; this one sorts.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+mod error;
+mod write;
+
+use std::path::Path;
 use std::sync::Arc;
 
+pub use error::StoreError;
 pub use safetensors::Dtype;
-use safetensors::tensor::{Metadata, SafeTensorError, TensorInfo};
-use thiserror::Error;
+use safetensors::tensor::{Metadata, SafeTensorError};
+pub use write::{Content, Tensor, write};
 
 use super::features::FeatureRows;
-use super::replace::replace_file;
 use super::tensor_file::{FileValues, TensorFile};
-use crate::base::input;
-use crate::base::remedy::{Remedied, Remedy};
 
 /// The format is little-endian, and tensors are copied to it as they lie in memory.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -28,214 +26,6 @@ const LENGTH_BYTES: usize = 8;
 
 /// No header is longer, in bytes: the limit of the `safetensors` crate.
 const LONGEST_HEADER: u64 = 100_000_000;
-
-/// Why a safetensors file cannot be read or written.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// A file that cannot be opened or read.
-    #[error("{}: cannot be read ({source})", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file that cannot be written, or a tensor whose shape and bytes disagree.
-    #[error("{}: cannot be written ({source})", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A file that is not any more what it was when it was opened.
-    #[error("{}: was changed or shortened while it was in use", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file of another format, or one that was cut off.
-    #[error("{}: is not a whole safetensors file ({reason})", path.display())]
-    NotSafetensors {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with its header.
-        reason: String,
-    },
-    /// A tensor that is asked for and not there.
-    #[error("{}: has no tensor '{tensor}' (found: {found})", path.display())]
-    MissingTensor {
-        /// The file.
-        path: PathBuf,
-        /// Its name.
-        tensor: String,
-        /// The names of those that are there.
-        found: String,
-    },
-    /// A tensor of elements that cannot be taken for what is asked for.
-    #[error("{}: tensor '{tensor}' is of type {found}, not {expected}", path.display())]
-    WrongType {
-        /// The file.
-        path: PathBuf,
-        /// Its name.
-        tensor: String,
-        /// Its elements' type.
-        found: Dtype,
-        /// The types that would do, in words.
-        expected: &'static str,
-    },
-    /// A tensor with a number that nothing can be computed with.
-    #[error("{}: tensor '{tensor}' holds {value} (element {element})", path.display())]
-    NotFinite {
-        /// The file.
-        path: PathBuf,
-        /// Its name.
-        tensor: String,
-        /// The first such element, row by row from 0.
-        element: usize,
-        /// NaN or infinite.
-        value: f32,
-    },
-    /// A tensor of another shape than is asked for.
-    #[error("{}: tensor '{tensor}' has the shape {found:?}, not {expected}", path.display())]
-    WrongShape {
-        /// The file.
-        path: PathBuf,
-        /// Its name.
-        tensor: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape asked for, or its number of dimensions, in words.
-        expected: String,
-    },
-}
-
-impl Remedied for StoreError {
-    fn remedies(&self) -> Vec<Remedy> {
-        match self {
-            Self::Read { source, .. } => vec![input::remedy(source)],
-            Self::Changed { .. } => vec![Remedy::Restore, Remedy::StartAgain],
-            Self::Write { .. } => vec![Remedy::CheckFolder],
-            Self::NotSafetensors { .. } => vec![Remedy::advice("make it again")],
-            Self::MissingTensor { .. } | Self::WrongShape { .. } => vec![Remedy::advice("check that this is the file that was meant")],
-            Self::NotFinite { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
-            Self::WrongType { .. } => vec![Remedy::advice("convert it before it is saved")],
-        }
-    }
-}
-
-/// A tensor to be written.
-#[derive(Debug, Clone)]
-pub struct Tensor<'a> {
-    /// Unique within the file.
-    pub name: String,
-    /// Type of its elements.
-    pub dtype: Dtype,
-    /// Its dimensions, the outermost first.
-    pub shape: Vec<usize>,
-    /// As many elements as the shape says.
-    pub content: Content<'a>,
-}
-
-/// A tensor's elements: row-major, little-endian.
-#[derive(Debug, Clone)]
-pub enum Content<'a> {
-    /// Held in memory.
-    Bytes(&'a [u8]),
-    /// All of a file, which need not fit into memory.
-    File(&'a File),
-    /// Values of a data set, which need not either.
-    Rows(&'a FeatureRows),
-}
-
-impl Content<'_> {
-    fn length(&self) -> io::Result<usize> {
-        match self {
-            Self::Bytes(bytes) => Ok(bytes.len()),
-            Self::File(file) => Ok(file.metadata()?.len() as usize),
-            Self::Rows(values) => Ok(values.len() * size_of::<f32>()),
-        }
-    }
-
-    fn copy_to(&self, writer: &mut impl Write) -> io::Result<()> {
-        match self {
-            Self::Bytes(bytes) => writer.write_all(bytes),
-            Self::File(file) => {
-                let mut file: &File = file;
-                file.seek(SeekFrom::Start(0))?;
-                io::copy(&mut file, writer).map(|_| ())
-            }
-            Self::Rows(values) => values.pieces().try_for_each(|piece| {
-                let (_, values) = piece.map_err(io::Error::other)?;
-                writer.write_all(bytemuck::cast_slice(&values))
-            }),
-        }
-    }
-}
-
-impl<'a> Tensor<'a> {
-    /// An F32 tensor.
-    pub fn f32(name: impl Into<String>, shape: &[usize], values: &'a [f32]) -> Self {
-        Self { name: name.into(), dtype: Dtype::F32, shape: shape.to_vec(), content: Content::Bytes(bytemuck::cast_slice(values)) }
-    }
-
-    /// An I32 tensor.
-    pub fn i32(name: impl Into<String>, shape: &[usize], values: &'a [i32]) -> Self {
-        Self { name: name.into(), dtype: Dtype::I32, shape: shape.to_vec(), content: Content::Bytes(bytemuck::cast_slice(values)) }
-    }
-
-    /// An I64 tensor.
-    pub fn i64(name: impl Into<String>, shape: &[usize], values: &'a [i64]) -> Self {
-        Self { name: name.into(), dtype: Dtype::I64, shape: shape.to_vec(), content: Content::Bytes(bytemuck::cast_slice(values)) }
-    }
-
-    /// Size in bytes, by shape and type.
-    fn size(&self) -> usize {
-        self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
-    }
-}
-
-/// Writes `tensors` and `metadata` to `path`, whole or not at all; equal content gives equal bytes.
-///
-/// # Errors
-/// [`StoreError::Write`], also where a tensor's shape and bytes disagree.
-pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor<'_>]) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
-    for tensor in tensors {
-        let length = tensor.content.length().map_err(failed)?;
-        if length != tensor.size() {
-            let reason = format!("tensor '{}' has {length} bytes, which is not {:?} of {}", tensor.name, tensor.shape, tensor.dtype);
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, reason)));
-        }
-    }
-    // Widest type first: without gaps, each then starts at a multiple of its element's size.
-    let mut ordered: Vec<&Tensor<'_>> = tensors.iter().collect();
-    ordered.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
-    let header = header(metadata, &ordered).map_err(|error| failed(error.into()))?;
-    replace_file(path, |writer| {
-        writer.write_all(&(header.len() as u64).to_le_bytes())?;
-        writer.write_all(&header)?;
-        ordered.iter().try_for_each(|tensor| tensor.content.copy_to(writer))
-    })
-    .map_err(failed)
-}
-
-fn header(metadata: &BTreeMap<String, String>, ordered: &[&Tensor<'_>]) -> serde_json::Result<Vec<u8>> {
-    let mut entries: BTreeMap<&str, serde_json::Value> = BTreeMap::new();
-    if !metadata.is_empty() {
-        entries.insert("__metadata__", serde_json::to_value(metadata)?);
-    }
-    let mut start = 0;
-    for tensor in ordered {
-        let end = start + tensor.size();
-        let info = TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (start, end) };
-        entries.insert(&tensor.name, serde_json::to_value(info)?);
-        start = end;
-    }
-    let mut header = serde_json::to_vec(&entries)?;
-    header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
-    Ok(header)
-}
 
 /// A safetensors file; only what is asked for is read.
 #[derive(Debug)]

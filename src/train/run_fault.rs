@@ -1,0 +1,107 @@
+//! What can be wrong with a run's files, as values.
+
+use thiserror::Error;
+
+use crate::base::remedy::Remedy;
+use crate::base::setting::Key;
+
+/// What is wrong with a file of a run, or with its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RunFault {
+    /// A folder that holds a run already.
+    #[error("holds a run already")]
+    Exists,
+    /// A folder that holds what no run wrote.
+    #[error("holds '{name}', which is none of a run's files")]
+    Foreign {
+        /// The first name in it.
+        name: String,
+    },
+    /// A folder in which another process trains.
+    #[error("is being trained by another process")]
+    Busy,
+    /// A folder that was removed or moved away while the run went on.
+    #[error("no longer exists")]
+    Gone,
+    /// A folder that cannot be written to.
+    #[error("cannot be written ({reason})")]
+    Denied {
+        /// What the system says.
+        reason: String,
+    },
+    /// A file for which there is no room while the run goes on.
+    #[error("cannot be written ({reason})")]
+    Full {
+        /// What the system says.
+        reason: String,
+        /// What there is to go on from.
+        kept: Option<Remedy>,
+    },
+    /// A checkpoint of a model that cannot be trained on.
+    #[error("does not say where the run stood")]
+    NoProgress,
+    /// A length that the run's learning rates were not laid out for.
+    #[error("{} = {now}: the run's cosine schedule was laid out for {then}", key.name)]
+    Schedule {
+        /// The setting.
+        key: &'static Key,
+        /// What it is to be.
+        now: String,
+        /// What the run was started with.
+        then: String,
+    },
+    /// A setting that would change the run.
+    #[error("{} = {now}: the run was started with {then}, and another value would change it", key.name)]
+    Setting {
+        /// The setting.
+        key: &'static Key,
+        /// What it is to be.
+        now: String,
+        /// What the run was started with.
+        then: String,
+    },
+    /// A file that is no checkpoint.
+    #[error("is no checkpoint of {} (no '{missing}')", env!("CARGO_PKG_NAME"))]
+    NoCheckpoint {
+        /// What it lacks.
+        missing: String,
+    },
+    /// A checkpoint of another program or version.
+    #[error("is a checkpoint of another kind ('{found}', expected '{expected}')")]
+    OtherKind {
+        /// Its format.
+        found: String,
+        /// The format that is read.
+        expected: &'static str,
+    },
+    /// What a file says of itself cannot be read.
+    #[error("{reason}")]
+    Unreadable {
+        /// What its reader says.
+        reason: String,
+    },
+    /// Words are numbers, and of which words is not known.
+    #[error("the data that the run was trained on do not name their words")]
+    NoWords,
+    /// How the features were made is not known.
+    #[error("the data that the run was trained on do not say how their features were made")]
+    NoFrontEnd,
+}
+
+impl RunFault {
+    pub(super) fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::Exists => vec![Remedy::OtherFolder, Remedy::Resume, Remedy::RemoveFolder],
+            Self::Foreign { .. } => vec![Remedy::OtherFolder],
+            Self::Busy => vec![Remedy::Wait, Remedy::OtherFolder],
+            Self::Gone => vec![Remedy::PutBack, Remedy::TrainAnew],
+            Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
+            Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
+            Self::NoProgress => vec![Remedy::TrainAnew],
+            Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
+            Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
+            Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
+            Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
+        }
+    }
+}
