@@ -99,11 +99,14 @@ fn told(named: &Named) -> String {
     }
 }
 
+/// What a column says of an utterance, where it says something.
+type Field = fn(&Utterance) -> Option<&str>;
+
 /// What is hardly meant of a manifest's utterances, each with its line.
 pub(super) fn of_utterances(path: &Path, utterances: &[Utterance], lines: &[u64]) -> Vec<Doubt> {
     let path = || path.to_path_buf();
     let mut doubts = Vec::new();
-    let columns: [(&str, fn(&Utterance) -> Option<&str>); 3] = [
+    let columns: [(&str, Field); 3] = [
         ("label", |utterance| Some(utterance.label.as_str())),
         ("speaker", |utterance| utterance.speaker.as_deref()),
         ("session", |utterance| utterance.session.as_deref()),
