@@ -99,7 +99,8 @@ fn the_papers_configuration_trains_on_a_device_opened_with_webgpus_default_limit
     let settings = Settings::default();
     let shape = BatchShape { batch: settings.train.batch_size, frames: settings.data.max_frames, words: 50, ragged: true };
     let data = shape.dataset();
-    for adapter in default_adapters("the paper's configuration") {
+    // The first is enough: what fits a device's limits is no matter of its interface.
+    for adapter in default_adapters("the paper's configuration").into_iter().take(1) {
         let [ours, expected] = [Some(wgpu::Limits::default()), None].map(|limits| {
             let gpu = pollster::block_on(Gpu::open(&adapter, Opening { limits, ..Opening::default() })).unwrap();
             let mut settings = settings.clone();
