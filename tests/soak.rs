@@ -10,7 +10,7 @@ use mcsan::train::{Session, Weights};
 use crate::common::gpus;
 
 /// Steps where `MCSAN_SOAK_STEPS` does not say how many (`make soak`: 3,000).
-const STEPS: u64 = 300;
+const STEPS: u64 = 100;
 
 fn steps() -> u64 {
     std::env::var("MCSAN_SOAK_STEPS").map_or(STEPS, |steps| steps.parse().expect("MCSAN_SOAK_STEPS is a number"))
