@@ -129,7 +129,7 @@ impl Gpu {
         }
         let bindings = launch.buffers();
         let flop = work.as_ref().map_or(0.0, Work::flop);
-        let bytes = work.as_ref().map_or_else(|| bindings.iter().map(|range| range.size as f64).sum(), |work| work.bytes);
+        let bytes = work.as_ref().map_or_else(|| bound_bytes(launch, &args), |work| work.bytes);
         let seconds = self.device.seconds(flop, bytes);
         if self.recording.borrow().is_full(seconds, SUBMISSION) {
             self.send();
@@ -140,7 +140,7 @@ impl Gpu {
             self.send();
             return self.dispatch_variant(named, launch, args, groups, work);
         };
-        let timed = self.timer.timing().and_then(|_| self.timer.add(execution(launch, variant, &args, groups, work.as_ref())));
+        let timed = self.timer.timing().and_then(|_| self.timer.add(execution::<L>(variant, &args, groups, [flop, bytes])));
         let point = EntryPoint { shader: L::SHADER, entry: L::ENTRY, variant };
         self.record(Command::Dispatch(Dispatch { point, bindings, arguments, groups, timed }));
         self.device.count(|counters| counters.dispatches += 1);
@@ -151,16 +151,16 @@ impl Gpu {
 /// Fewest rows that are made of a table that grows.
 const FEWEST_TABLE_ROWS: usize = 128;
 
-/// What a profile says of a dispatch before it has run.
-fn execution<L: Launch>(launch: &L, variant: &ShaderVariant, args: &L::Args, groups: [u32; 3], work: Option<&Work>) -> Execution {
+/// What a profile says of a dispatch of so many FLOP and bytes before it has run.
+fn execution<L: Launch>(variant: &ShaderVariant, args: &L::Args, groups: [u32; 3], [flop, bytes]: [f64; 2]) -> Execution {
     Execution {
         kernel: L::ENTRY.shader,
         entry: L::ENTRY.name,
         variant: (L::SHADER.variants.len() > 1).then_some(variant.name),
         grid: Some(groups),
         sizes: args.whole_numbers(),
-        flop: work.map_or(0.0, Work::flop),
-        bytes: work.map_or_else(|| bound_bytes(launch, args), |work| work.bytes),
+        flop,
+        bytes,
         span: None,
     }
 }
