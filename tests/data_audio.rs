@@ -90,12 +90,21 @@ fn the_format_is_told_by_content_and_not_by_name() {
 }
 
 #[test]
-fn a_sample_that_is_not_a_number_is_named() {
+fn a_sample_that_is_no_sound_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = hound::WavSpec { channels: 2, bits_per_sample: 32, sample_format: hound::SampleFormat::Float, ..MONO_16_BIT };
-    let samples = [0.0, 0.0, 0.0, f32::NAN, 0.0, 0.0].map(|value| value.to_bits() as i32);
-    let error = decode(&wav(folder.path(), spec, &samples)).unwrap_err();
-    assert!(matches!(error, AudioError::NotFinite { frame: 1, channel: 1, .. }), "{error}");
+    let spec = |sample_rate| hound::WavSpec { channels: 2, sample_rate, bits_per_sample: 32, sample_format: hound::SampleFormat::Float };
+    // Resampled, or as powers, the last three would be infinite.
+    for (wrong, said) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::MAX, "3.4028235e38"), (-3e20, "-3e20"), (5e9, "5e9")] {
+        for rate in [8_000, 16_000] {
+            let samples = [0.0, 0.0, 0.0, wrong, 0.0, 0.0].map(|value| value.to_bits() as i32);
+            let error = decode(&wav(folder.path(), spec(rate), &samples)).unwrap_err();
+            assert!(matches!(error, AudioError::NoSample { frame: 1, channel: 1, .. }), "{error}");
+            assert!(error.to_string().ends_with(&format!("channel 1 is {said}")), "{error}");
+        }
+    }
+    // Floats in the scale of integers are sound.
+    let loud = [-32768.0f32, 2147483648.0].map(|value| value.to_bits() as i32);
+    assert_eq!(decode(&wav(folder.path(), spec(16_000), &loud)).unwrap(), [1073725440.0]);
 }
 
 #[test]

@@ -16,8 +16,8 @@ use crate::base::input;
 /// at ±1. Samples of a mono recording at that rate are the file's own, bit for bit.
 ///
 /// # Errors
-/// A file that is missing, empty, cut short, damaged, of an unknown format or absurdly long, or that holds no or no finite
-/// samples.
+/// A file that is missing, empty, cut short, damaged, of an unknown format or absurdly long, or that holds no sample or
+/// what is none.
 pub fn decode(path: &Path) -> Result<Vec<f32>, AudioError> {
     let open = |source| AudioError::Open { path: path.to_path_buf(), source };
     let mut file = input::file(path).map_err(open)?;

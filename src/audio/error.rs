@@ -90,9 +90,9 @@ pub enum AudioError {
         /// What is wrong, in words.
         reason: String,
     },
-    /// A sample is NaN or infinite.
-    #[error("{}: the sample of frame {frame}, channel {channel} is {value}", path.display())]
-    NotFinite {
+    /// A sample is NaN, infinite or beyond 2³², which is no sound in any scale.
+    #[error("{}: the sample of frame {frame}, channel {channel} is {value:e}", path.display())]
+    NoSample {
         /// The recording, or what the stream is called.
         path: PathBuf,
         /// The sample's frame, from 0, at the recording's own rate.
@@ -152,7 +152,7 @@ impl Remedied for AudioError {
             Self::Unsupported { .. } => vec![Remedy::advice("convert it to WAV or FLAC")],
             Self::Damaged { .. } => vec![Remedy::advice("convert it to WAV or FLAC anew, or fetch it again")],
             Self::RawDamaged { .. } => vec![Remedy::OtherSamples],
-            Self::NotFinite { .. } => vec![Remedy::advice("repair the recording or leave it out")],
+            Self::NoSample { .. } => vec![Remedy::advice("repair the recording or leave it out")],
             Self::TooLong { .. } => vec![Remedy::advice("cut it into utterances")],
         }
     }

@@ -9,6 +9,10 @@ use super::resample::Resampler;
 /// Longest recording that is read: utterances last seconds, and memory must not follow a stray file.
 pub(crate) const LONGEST_MINUTES: u64 = 20;
 
+/// Largest sample that is sound, in whatever scale it was written: 32-bit integers without a divisor reach half of it, and the
+/// powers of 512 such samples are far from overflowing.
+const LOUDEST: f32 = (1u64 << 32) as f32;
+
 /// Most frames of a recording at `rate` hertz.
 pub(super) fn most_frames(rate: u32) -> u64 {
     LONGEST_MINUTES * 60 * u64::from(rate)
@@ -40,12 +44,12 @@ impl Mono {
     /// Takes more frames, `[frames, channels]`.
     ///
     /// # Errors
-    /// [`AudioError::NotFinite`], [`AudioError::TooLong`], or what the resampler says.
+    /// [`AudioError::NoSample`], [`AudioError::TooLong`], or what the resampler says.
     pub(crate) fn push(&mut self, interleaved: &[f32]) -> Result<(), AudioError> {
         let channels = self.channels;
-        if let Some(place) = interleaved.iter().position(|sample| !sample.is_finite()) {
+        if let Some(place) = interleaved.iter().position(|sample| sample.is_nan() || sample.abs() > LOUDEST) {
             let (frame, channel) = (self.frames + (place / channels) as u64, place % channels);
-            return Err(AudioError::NotFinite { path: self.path.clone(), frame, channel, value: interleaved[place] });
+            return Err(AudioError::NoSample { path: self.path.clone(), frame, channel, value: interleaved[place] });
         }
         self.frames += (interleaved.len() / channels) as u64;
         if self.frames > most_frames(self.rate) {
