@@ -169,17 +169,28 @@ impl Shader {
         }
         writeln!(code, "    #[repr(C)]\n    #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]\n    pub struct Args {{")?;
         let mut whole_numbers = String::new();
+        // They say which part of a grid a dispatch is: the engine's business.
+        let firsts = ["first_group_y", "first_group_z"];
+        let has_parts = firsts.iter().all(|first| arguments.iter().any(|(name, _)| name == first));
         for (name, kind) in &arguments {
             writeln!(code, "        pub {name}: {kind},")?;
-            if *kind == "u32" {
+            if *kind == "u32" && !firsts.contains(&name.as_str()) {
                 write!(whole_numbers, "({name:?}, self.{name}), ")?;
             }
         }
         writeln!(
             code,
             "    }}\n    impl Arguments for Args {{\n        fn whole_numbers(&self) -> Vec<(&'static str, u32)> {{ \
-             vec![{whole_numbers}] }}\n    }}"
+             vec![{whole_numbers}] }}"
         )?;
+        if has_parts {
+            writeln!(
+                code,
+                "        fn from_group(self, [first_group_y, first_group_z]: [u32; 2]) -> Option<Self> {{ \
+                 Some(Self {{ first_group_y, first_group_z, ..self }}) }}"
+            )?;
+        }
+        writeln!(code, "    }}")?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 // cepstrum   floor `top_db` below the peak, then the orthonormal DCT-II
 // samples: [total], decibels: [frames, mel_bands], result: [frames, coefficients]
 
-import package::shared::grid::flat_group;
+import package::shared::grid::{flat_group, in_grid};
 
 struct Args {
     frames: u32,
@@ -21,6 +21,9 @@ struct Args {
     /// The first sample becomes own · x[0] + next · x[1].
     first_own: f32,
     first_next: f32,
+    /// Of a part of a grid, see `shared/grid.wgsl`.
+    first_group_y: u32,
+    first_group_z: u32,
 }
 
 @group(0) @binding(0) var<uniform> args: Args;
@@ -97,10 +100,11 @@ fn multiply(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn mel_bands(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     // Workgroups past the end repeat the last frame and store nothing, so that every invocation reaches every barrier.
     let place = flat_group(group, groups);
     let frame = min(place, args.frames - 1u);
@@ -176,10 +180,11 @@ fn peak_of(frame: u32) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn cepstrum(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first = flat_group(group, groups) * CEPSTRA;
     let frames = min(vec4<u32>(first, first + 1u, first + 2u, first + 3u), vec4<u32>(args.frames - 1u));
     let lowest = vec4<f32>(peak_of(frames.x), peak_of(frames.y), peak_of(frames.z), peak_of(frames.w)) - args.top_db;

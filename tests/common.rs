@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use mcsan::backend::Storage;
 use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
-use mcsan::check::{Case, Expected, Kernel};
+use mcsan::check::{Case, Expected, Kernel, Output};
 
 /// The adapters that there are, of those that the environment allows (`WGPU_BACKEND`, which `.ci/validation` sets).
 pub fn adapters() -> Vec<wgpu::Adapter> {
@@ -71,4 +71,20 @@ macro_rules! on_every_device {
             $body
         }
     }};
+}
+
+/// What a kernel makes of a case.
+pub fn outputs(gpu: &Gpu, case: &Case) -> Vec<Output> {
+    pollster::block_on(case.run(gpu)).expect("the device does its work")
+}
+
+/// The same names and the same bits, of infinite numbers too, and NaN where NaN is: which bits a NaN made of two has is left to
+/// the compiler, by WGSL as by IEEE 754.
+pub fn assert_same(outputs: &[Output], expected: &[Output], what: &str) {
+    let bits_of = |value: &f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
+    let bits = |output: &Output| output.values.iter().map(bits_of).collect::<Vec<_>>();
+    assert_eq!(outputs.len(), expected.len(), "{what}");
+    for (output, expected) in outputs.iter().zip(expected) {
+        assert!(bits(output) == bits(expected), "{what}: {}", output.name);
+    }
 }

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use crate::common::{assert_same, gpus, outputs};
+use mcsan::backend::gpu::{Checking, Counters, Gpu};
 use mcsan::backend::ops::Linear;
 use mcsan::backend::{Matrix, Sink, Storage, Write, as_f32};
 use mcsan::base::numbers::{Activation, Precision};
+use mcsan::check::Kernel;
 use mcsan::config::{Config, Settings};
 use mcsan::dataset::Dataset;
 use mcsan::train::{Session, Training, Weights};
@@ -110,4 +113,25 @@ fn gradients_that_lie_one_after_the_other_are_those_that_lie_apart() {
             assert_ne!(together[..weights], before[..weights], "{name}: {write:?}");
         }
     });
+}
+
+#[test]
+fn work_that_is_sent_in_small_parts_gives_the_same_bits() {
+    let uncut = gpus("cut work", &[Checking::Off]);
+    let cut = gpus("cut work", &[Checking::Off]);
+    // Of more frames than a row of the front-end's grid has workgroups.
+    let long_recording = Kernel::Mfcc.case("samples=60000").unwrap();
+    for ((name, uncut), (_, mut cut)) in uncut.into_iter().zip(cut) {
+        cut.limit_submissions(1e-6);
+        for kernel in [Kernel::Linear, Kernel::ConvPool, Kernel::Bilstm, Kernel::Attention, Kernel::Mfcc] {
+            let before = [&uncut, &cut].map(Gpu::counters);
+            let cases = kernel.cases();
+            let more = (kernel == Kernel::Mfcc).then_some(&long_recording);
+            for case in cases.iter().step_by(5).chain(more) {
+                assert_same(&outputs(&cut, case), &outputs(&uncut, case), &format!("{name}: {case}"));
+            }
+            let dispatches = |gpu: &Gpu, before: Counters| gpu.counters().dispatches - before.dispatches;
+            assert!(dispatches(&cut, before[1]) > dispatches(&uncut, before[0]), "{name}: {kernel:?} is not cut");
+        }
+    }
 }

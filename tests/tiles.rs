@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::common::gpus;
+use crate::common::{assert_same, gpus, outputs};
 use mcsan::backend::gpu::{Checking, Gpu};
 use mcsan::backend::{Clock, Storage};
 use mcsan::base::tiles::{Form, ProductShape, Tile, TileChoice};
@@ -26,21 +26,6 @@ fn rehearse(gpu: &Gpu, case: &Case) -> Vec<ProductShape> {
 /// Has the tiles of a case's products timed.
 fn tune(gpu: &Gpu, case: &Case, clock: &Clock) {
     pollster::block_on(gpu.tune(&rehearse(gpu, case), clock)).expect("the device does its work");
-}
-
-fn run(gpu: &Gpu, case: &Case) -> Vec<Output> {
-    pollster::block_on(case.run(gpu)).expect("the device does its work")
-}
-
-/// The same names and the same bits, of infinite numbers too, and NaN where NaN is: which bits a NaN made of two has is left to
-/// the compiler, by WGSL as by IEEE 754.
-fn assert_same(outputs: &[Output], expected: &[Output], what: &str) {
-    let bits_of = |value: &f64| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
-    let bits = |output: &Output| output.values.iter().map(bits_of).collect::<Vec<_>>();
-    assert_eq!(outputs.len(), expected.len(), "{what}");
-    for (output, expected) in outputs.iter().zip(expected) {
-        assert!(bits(output) == bits(expected), "{what}: {}", output.name);
-    }
 }
 
 /// A clock that goes on by a try's span whenever it is asked, so that nothing is run more than once a try.
@@ -69,7 +54,7 @@ fn every_tile_gives_the_same_bits_with_run_time_checks() {
 
 fn assert_tiles_agree(checking: Checking) {
     for (number, (name, ruled)) in gpus("tiles", &[checking]).iter().enumerate() {
-        let expected: Vec<Vec<Output>> = products().iter().map(|case| run(ruled, case)).collect();
+        let expected: Vec<Vec<Output>> = products().iter().map(|case| outputs(ruled, case)).collect();
         if variants_of_linear(ruled).contains(&"software") {
             println!("skipped: {name} computes by software");
             continue;
@@ -79,13 +64,13 @@ fn assert_tiles_agree(checking: Checking) {
         let clock = steady_clock(&Rc::default());
         products().iter().for_each(|case| tune(&timed, case, &clock));
         for (case, expected) in products().iter().zip(&expected) {
-            assert_same(&run(&timed, case), expected, &format!("{name}: {case}, timed"));
+            assert_same(&outputs(&timed, case), expected, &format!("{name}: {case}, timed"));
         }
         for tile in Tile::ALL {
             let gpu = again();
             gpu.take_tiles(timed.tiles().into_iter().map(|choice| choice.by(tile)));
             for (case, expected) in products().iter().zip(&expected) {
-                assert_same(&run(&gpu, case), expected, &format!("{name}: {case} by {tile:?}"));
+                assert_same(&outputs(&gpu, case), expected, &format!("{name}: {case} by {tile:?}"));
             }
             let run = variants_of_linear(&gpu);
             assert_eq!(run.iter().filter(|variant| variant.contains("vec4")).count(), 1, "{name}: {tile:?} ran as {run:?}");
@@ -100,7 +85,7 @@ fn a_rehearsal_asks_nothing_of_the_device_and_a_choice_is_timed_once() {
         let before = gpu.counters();
         let products = rehearse(&gpu, case);
         assert_eq!(gpu.counters(), before, "{name}");
-        let expected = run(&gpu, case);
+        let expected = outputs(&gpu, case);
         assert_eq!(gpu.tiles(), [], "{name}: nothing is timed unless it is asked for");
         if variants_of_linear(&gpu).contains(&"software") {
             assert_eq!(products, [], "{name}: there is nothing to choose");
@@ -115,7 +100,7 @@ fn a_rehearsal_asks_nothing_of_the_device_and_a_choice_is_timed_once() {
         assert_eq!((first.len(), times > 0), (3, true), "{name}: {first:?}");
         assert_eq!(rehearse(&gpu, case), [], "{name}: all is known");
         pollster::block_on(gpu.tune(&products, &clock)).unwrap();
-        assert_same(&run(&gpu, case), &expected, &name);
+        assert_same(&outputs(&gpu, case), &expected, &name);
         assert_eq!((gpu.tiles(), asked.get()), (first, times), "{name}");
     }
 }

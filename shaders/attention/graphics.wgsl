@@ -5,7 +5,7 @@ import super::interface::{
     args, q, k, v, ranges, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient, k_gradient,
     v_gradient,
 };
-import package::shared::grid::flat_group;
+import package::shared::grid::{flat_group, in_grid};
 import package::shared::numbers::exponential;
 
 /// A head's columns in registers, four at a time; smaller heads are filled with zeros.
@@ -93,7 +93,8 @@ fn dot_second(own: ptr<function, array<vec4<f32>, QUADS>>, row: u32) -> f32 {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = ranges[group.y];
     let head = group.x;
     let row = range.x + lane;
@@ -159,7 +160,8 @@ fn statistics(
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = ranges[group.y];
     let head = group.x;
     let row = range.x + lane;
@@ -209,7 +211,8 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = ranges[group.y];
     let head = group.x;
     let row = range.z + lane;

@@ -16,6 +16,9 @@ struct Args {
     scale: f32,
     accumulate_first: u32,
     accumulate_second: u32,
+    /// Of a part of a grid, see `shared/grid.wgsl`.
+    first_group_y: u32,
+    first_group_z: u32,
 }
 
 /// What a matrix is read and written by.

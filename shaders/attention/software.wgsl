@@ -7,7 +7,7 @@ import super::interface::{
     k_gradient, v_gradient,
 };
 import package::shared::words::{floats, words};
-import package::shared::grid::flat_group;
+import package::shared::grid::{flat_group, in_grid};
 import package::shared::numbers::exponential;
 
 /// A head's columns in registers, four at a time; smaller heads are filled with zeros.
@@ -129,7 +129,8 @@ fn own_quad(row: Head, quad: u32) -> vec4<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = ranges[group.y];
     let head = group.x;
     let first_row = range.x + lane;
@@ -210,7 +211,8 @@ fn statistics(
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = ranges[group.y];
     let head = group.x;
     let first_row = range.x + lane;
@@ -261,7 +263,8 @@ fn backward_queries(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invo
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_keys(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = ranges[group.y];
     let head = group.x;
     let first_row = range.z + lane;

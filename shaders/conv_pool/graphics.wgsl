@@ -5,6 +5,7 @@ import super::operands::{
     edges_of, reached, input_quad, gradient_quad, output_gradients, output_weights, term_weights, put_output,
     put_input_gradients, put_weight_gradients,
 };
+import package::shared::grid::in_grid;
 import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, WORKGROUP, DEPTH, Blocks, Sums,
@@ -57,7 +58,8 @@ fn row_of(number: u32) -> vec2<u32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_output = group.x * TILE_COLUMNS;
     let first_window = group.y * WINDOWS;
     let own = own_corner(lane);
@@ -146,7 +148,8 @@ fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     // Of the rows of the block of `left` that the invocation brings.
@@ -199,7 +202,8 @@ fn backward_weight_right(block: u32, first_column: u32, k: u32) -> mat4x4<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_column = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;

@@ -17,6 +17,9 @@ struct Args {
     relu: u32,
     accumulate: u32,
     slab_rows: u32,
+    /// Of a part of a grid, see `shared/grid.wgsl`.
+    first_group_y: u32,
+    first_group_z: u32,
 }
 
 /// What a matrix is read and written by.

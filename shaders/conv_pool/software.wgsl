@@ -4,6 +4,7 @@
 import super::interface::{
     args, x, packed_weight, bias, input_offsets, output_offsets, output_owners, y, winners, gradients, edges, x_gradient, partial,
 };
+import package::shared::grid::in_grid;
 import package::shared::subgroup_tile::{
     SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Eight, Sums, Terms, multiply_rows, multiply_columns,
     terms_of, eight_of, row_of
@@ -15,7 +16,8 @@ import package::shared::pooling::{WINDOW, TAPS, wins, winner_words, edges_within
 const WINDOWS: u32 = SUBGROUP;
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let output = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(output, args.outputs - 4u);
     let second = min(output + HALF, args.outputs - 4u);
@@ -89,7 +91,8 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(input, args.inputs - 4u) / 4u;
     let second = min(input + HALF, args.inputs - 4u) / 4u;
@@ -139,7 +142,8 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let columns = TAPS * args.inputs;
     let column = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(column, columns - 4u);

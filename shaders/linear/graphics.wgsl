@@ -2,6 +2,7 @@
 // takes the buffers as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import package::shared::grid::in_grid;
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums,
@@ -111,7 +112,8 @@ fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     var sums = Sums();
@@ -193,7 +195,8 @@ fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     var sums = Sums();
@@ -267,7 +270,8 @@ fn backward_weight_right(block: u32, first_input: u32, k: u32, end: u32) -> mat4
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_input = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;

@@ -20,6 +20,9 @@ struct Args {
     x_column: u32,
     y_gradient_pitch: u32,
     y_gradient_column: u32,
+    /// Of a part of a grid, see `shared/grid.wgsl`.
+    first_group_y: u32,
+    first_group_z: u32,
 }
 
 /// What a buffer is read and written by.

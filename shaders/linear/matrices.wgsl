@@ -6,6 +6,7 @@
 // compute the last block again, for nothing.
 
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import package::shared::grid::in_grid;
 
 enable f16;
 enable wgpu_cooperative_matrix;
@@ -112,10 +113,11 @@ fn place_of(part: u32, first: u32, fragment: u32) -> vec2<u32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_size) width: u32,
 ) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let subgroup = subgroupBroadcastFirst(lane / width);
     let subgroups = count_subgroups(lane, width);
     let first_output = group.x * TILE_COLUMNS;
@@ -159,10 +161,11 @@ fn forward(
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_size) width: u32,
 ) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let subgroup = subgroupBroadcastFirst(lane / width);
     let subgroups = count_subgroups(lane, width);
     let first_input = group.x * TILE_COLUMNS;
@@ -204,10 +207,11 @@ fn backward_input(
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_size) width: u32,
 ) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let subgroup = subgroupBroadcastFirst(lane / width);
     let subgroups = count_subgroups(lane, width);
     let first_input = group.x * TILE_COLUMNS;

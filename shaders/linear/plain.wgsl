@@ -2,6 +2,7 @@
 // A tile would be empty for the most part, and takes long to compile.
 
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import package::shared::grid::in_grid;
 
 /// Results of a workgroup, one an invocation.
 const TILE_ROWS: u32 = 8;
@@ -22,7 +23,8 @@ fn result_at(group: vec3<u32>, lane: u32) -> vec2<u32> {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let row = result_at(group, lane).x;
     let output = result_at(group, lane).y;
     if (row >= args.rows || output >= args.outputs) {
@@ -39,7 +41,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let row = result_at(group, lane).x;
     let input = result_at(group, lane).y;
     if (row >= args.rows || input >= args.inputs) {
@@ -58,7 +61,8 @@ fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let output = result_at(group, lane).x;
     let input = result_at(group, lane).y;
     if (output >= args.outputs || input >= args.inputs) {

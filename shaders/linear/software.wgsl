@@ -2,6 +2,7 @@
 // their widths and columns must be multiples of four.
 
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import package::shared::grid::in_grid;
 import package::shared::subgroup_tile::{
     SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
     row_of
@@ -46,7 +47,8 @@ fn store_output(row: u32, output: u32, before: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let output = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(output, args.outputs - 4u);
     let second = min(output + HALF, args.outputs - 4u);
@@ -85,7 +87,8 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_input(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(input, args.inputs - 4u) / 4u;
     let second = min(input + HALF, args.inputs - 4u) / 4u;
@@ -121,7 +124,8 @@ fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_weight(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = (args.x_column + min(input, args.inputs - 4u)) / 4u;
     let second = (args.x_column + min(input + HALF, args.inputs - 4u)) / 4u;

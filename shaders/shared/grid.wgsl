@@ -5,6 +5,11 @@ fn flat_group(group: vec3<u32>, groups: vec3<u32>) -> u32 {
     return group.x + group.y * groups.x;
 }
 
+/// Where a workgroup stands in a grid of which a dispatch is a part: long work is sent in several, from these workgroups on.
+fn in_grid(part: vec3<u32>, first_group_y: u32, first_group_z: u32) -> vec3<u32> {
+    return part + vec3<u32>(0u, first_group_y, first_group_z);
+}
+
 /// Rows that an invocation of a `row_block` goes through: starting one costs software adapters more than a row does.
 const BLOCK_ROWS: u32 = 16;
 

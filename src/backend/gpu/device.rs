@@ -20,14 +20,16 @@ pub(super) struct OpenDevice {
     capabilities: Capabilities,
     /// Features that the device was opened without though its adapter has them.
     without: Vec<Feature>,
+    /// Seconds that a submission is to take at most.
+    submission: f64,
     fault: Fault,
     /// A failure that it is made to have.
     pub injection: Injection,
     counters: Cell<Counters>,
 }
 
-/// Seconds that a submission is to take at most, by [`OpenDevice::seconds`]; a single dispatch may take longer.
-pub(super) const SUBMISSION: f64 = 0.1;
+/// Seconds that a submission is to take at most, by [`OpenDevice::seconds`].
+const SUBMISSION: f64 = 0.1;
 
 /// Invocations of a subgroup that the variants `software` are made for.
 const SUBGROUP: u32 = 8;
@@ -62,7 +64,8 @@ impl OpenDevice {
             .await
             .map_err(|error| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&error.to_string()) })?;
         let fault = Fault::of(&device);
-        Ok(Self { device, queue, info, limits, capabilities, without, fault, injection: Injection::default(), counters: Cell::default() })
+        let (injection, counters) = Default::default();
+        Ok(Self { device, queue, info, limits, capabilities, without, submission: SUBMISSION, fault, injection, counters })
     }
 
     pub(crate) fn wgpu(&self) -> &wgpu::Device {
@@ -117,12 +120,24 @@ impl OpenDevice {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
     }
 
-    /// Seconds that work takes on a slow device of this kind. What is sent at once is to take [`SUBMISSION`] at most, a fraction of
-    /// any driver's patience (about two seconds) and of a user's with a display that is not drawn meanwhile.
+    /// Lets no submission take longer than so many seconds.
+    pub(crate) fn limit_submissions(&mut self, seconds: f64) {
+        self.submission = seconds;
+    }
+
+    /// Seconds that a submission is to take at most, by [`OpenDevice::seconds`]: a fraction of any driver's patience (about two
+    /// seconds) and of a user's with a display that is not drawn meanwhile.
+    pub(crate) fn submission(&self) -> f64 {
+        self.submission
+    }
+
+    /// Seconds that work takes on a slow device of this kind.
     pub(crate) fn seconds(&self, flop: f64, bytes: f64) -> f64 {
-        let [flops, bytes_per_s] = match self.info.device_type {
-            wgpu::DeviceType::DiscreteGpu => [1e12, 100e9],
-            wgpu::DeviceType::Cpu => [10e9, 1e9],
+        let [flops, bytes_per_s] = match (self.info.device_type, self.is_software()) {
+            (wgpu::DeviceType::DiscreteGpu, _) => [1e12, 100e9],
+            // With the variants `software`, and without.
+            (wgpu::DeviceType::Cpu, true) => [10e9, 1e9],
+            (wgpu::DeviceType::Cpu, false) => [1e9, 0.5e9],
             _ => [100e9, 10e9],
         };
         (flop / flops).max(bytes / bytes_per_s)

@@ -65,6 +65,11 @@ pub struct Binding {
 pub(crate) trait Arguments: bytemuck::Pod {
     /// Those that are whole numbers, by name.
     fn whole_numbers(&self) -> Vec<(&'static str, u32)>;
+
+    /// Those of the part of a grid that begins at a workgroup `[y, z]`; none where the shader computes a grid whole alone.
+    fn from_group(self, _first: [u32; 2]) -> Option<Self> {
+        None
+    }
 }
 
 /// What a shader works on at a time, where it has a variant for either.

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::Gpu;
-use crate::backend::gpu::device::SUBMISSION;
 use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
@@ -20,7 +19,7 @@ impl Gpu {
 
     /// How many times over work of so many FLOP may be done in one submission, by a slow device of this kind.
     pub(in super::super) fn part_of_submission(&self, flop: f64) -> u32 {
-        (SUBMISSION / self.device.seconds(flop, 0.0)) as u32
+        (self.device.submission() / self.device.seconds(flop, 0.0)) as u32
     }
 
     /// Keeps the first failure; the next read returns it. What fails in a rehearsal fails again in earnest.
@@ -100,7 +99,8 @@ impl Gpu {
         self.dispatch_variant(L::Variant::default(), launch, args, groups, work);
     }
 
-    /// Records one dispatch of a given variant.
+    /// Records the dispatches of a given variant that an operation or a part of it takes: one, or several parts of its grid where it
+    /// would take longer than a submission is to take. Every workgroup computes the same in either, so no bit depends on it.
     pub(in super::super) fn dispatch_variant<L: Launch>(
         &self,
         variant: impl Into<L::Variant>,
@@ -109,8 +109,7 @@ impl Gpu {
         groups: [u32; 3],
         work: impl Into<Option<Work>>,
     ) {
-        let (named, work) = (variant.into(), work.into());
-        let (variant, footprint) = L::variant(named);
+        let (variant, footprint) = L::variant(variant.into());
         if self.is_rehearsing() || self.device.failure().is_some() || groups.contains(&0) {
             return;
         }
@@ -127,25 +126,65 @@ impl Gpu {
         if let Err(error) = self.device.check(L::SHADER, variant, footprint) {
             return self.fail(error);
         }
-        let bindings = launch.buffers();
+        let work = work.into();
         let flop = work.as_ref().map_or(0.0, Work::flop);
         let bytes = work.as_ref().map_or_else(|| bound_bytes(launch, &args), |work| work.bytes);
+        let parts = self.device.seconds(flop, bytes) / self.device.submission();
+        for part in parts_of(groups, if args.from_group([0; 2]).is_some() { parts } else { 1.0 }) {
+            let share = f64::from(part.groups[1] * part.groups[2]) / f64::from(groups[1] * groups[2]);
+            let args = args.from_group(part.first).unwrap_or(args);
+            self.dispatch_part(variant, launch, args, part.groups, [share * flop, share * bytes]);
+        }
+    }
+
+    /// Records one dispatch of so many FLOP and bytes.
+    fn dispatch_part<L: Launch>(
+        &self,
+        variant: &'static ShaderVariant,
+        launch: &L,
+        args: L::Args,
+        groups: [u32; 3],
+        [flop, bytes]: [f64; 2],
+    ) {
         let seconds = self.device.seconds(flop, bytes);
-        if self.recording.borrow().is_full(seconds, SUBMISSION) {
+        if self.recording.borrow().is_full(seconds, self.device.submission()) {
             self.send();
         }
         let alignment = self.device.limits().min_uniform_buffer_offset_alignment as usize;
         let placed = self.recording.borrow_mut().add_arguments(bytemuck::bytes_of(&args), alignment);
         let Some(arguments) = placed else {
             self.send();
-            return self.dispatch_variant(named, launch, args, groups, work);
+            return self.dispatch_part(variant, launch, args, groups, [flop, bytes]);
         };
         let timed = self.timer.timing().and_then(|_| self.timer.add(execution::<L>(variant, &args, groups, [flop, bytes])));
         let point = EntryPoint { shader: L::SHADER, entry: L::ENTRY, variant };
-        self.record(Command::Dispatch(Dispatch { point, bindings, arguments, groups, timed }));
+        self.record(Command::Dispatch(Dispatch { point, bindings: launch.buffers(), arguments, groups, timed }));
         self.device.count(|counters| counters.dispatches += 1);
         self.recording.borrow_mut().add_seconds(seconds);
     }
+}
+
+/// A part of a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct GridPart {
+    /// Its first workgroup, `[y, z]`.
+    first: [u32; 2],
+    groups: [u32; 3],
+}
+
+/// A grid cut along the longer of its second and third dimension into about so many equal parts, one at least.
+fn parts_of(groups: [u32; 3], parts: f64) -> impl Iterator<Item = GridPart> {
+    let [x, y, z] = groups;
+    let along_z = z > y;
+    let length = if along_z { z } else { y };
+    let size = length.div_ceil(parts.ceil().clamp(1.0, f64::from(length)) as u32);
+    (0..length).step_by(size as usize).map(move |first| {
+        let size = size.min(length - first);
+        match along_z {
+            true => GridPart { first: [0, first], groups: [x, y, size] },
+            false => GridPart { first: [first, 0], groups: [x, size, z] },
+        }
+    })
 }
 
 /// Fewest rows that are made of a table that grows.
@@ -177,4 +216,34 @@ fn bound_bytes<L: Launch>(launch: &L, args: &L::Args) -> f64 {
         range.size * (u64::from(reads) + u64::from(binding.writable))
     });
     bytes.sum::<u64>() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each workgroup of `groups` is in one part, and every part is at most `largest` long.
+    fn covers(groups: [u32; 3], parts: f64, largest: u32) {
+        let mut met = vec![0; (groups[1] * groups[2]) as usize];
+        for part in parts_of(groups, parts) {
+            assert_eq!(part.groups[0], groups[0]);
+            assert!(part.groups[1].max(part.groups[2]) <= largest.max(groups[1].min(groups[2])), "{part:?}");
+            for z in part.first[1]..part.first[1] + part.groups[2] {
+                for y in part.first[0]..part.first[0] + part.groups[1] {
+                    met[(z * groups[1] + y) as usize] += 1;
+                }
+            }
+        }
+        assert!(met.iter().all(|&times| times == 1), "{groups:?} in {parts} parts");
+    }
+
+    #[test]
+    fn the_parts_of_a_grid_hold_each_workgroup_once() {
+        covers([3, 10, 1], 0.2, 10);
+        covers([3, 10, 1], 3.0, 4);
+        covers([1, 7, 2], 6.5, 1);
+        covers([2, 3, 8], 2.5, 3);
+        covers([2, 1, 1], 1e9, 1);
+        covers([1, 32768, 4], f64::INFINITY, 1);
+    }
 }

@@ -130,6 +130,12 @@ impl Gpu {
         self.device.restrict_buffers(bytes);
     }
 
+    /// Lets no submission take longer than so many seconds, by a slow device's measure, where a tenth of a second is usual: long
+    /// work is cut into more parts, and a display that shares the device is drawn more often. No bit depends on it.
+    pub fn limit_submissions(&mut self, seconds: f64) {
+        self.device.limit_submissions(seconds);
+    }
+
     /// Makes the device fail at an occasion that is still to come, after `after` others of that kind, as it would by itself: to see
     /// what a program does then. [`Counters`](super::Counters) tell how many there were.
     pub fn inject(&self, fault: InjectedFault, after: u64) {

@@ -36,6 +36,8 @@ fn arguments(of: &Attention<Gpu, Tensor>) -> Args {
         scale: of.scale,
         accumulate_first: 0,
         accumulate_second: 0,
+        first_group_y: 0,
+        first_group_z: 0,
     }
 }
 

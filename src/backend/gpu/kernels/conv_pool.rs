@@ -35,6 +35,8 @@ fn arguments(of: &ConvPool<Gpu, Tensor>) -> Args {
         relu: flag(of.activation == Activation::Relu),
         accumulate: 0,
         slab_rows: 0,
+        first_group_y: 0,
+        first_group_z: 0,
     }
 }
 

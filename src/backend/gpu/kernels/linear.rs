@@ -30,6 +30,8 @@ pub(super) fn arguments(rows: usize, weight: &Tensor) -> Args {
         x_column: 0,
         y_gradient_pitch: outputs,
         y_gradient_column: 0,
+        first_group_y: 0,
+        first_group_z: 0,
     }
 }
 

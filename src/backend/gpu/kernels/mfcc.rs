@@ -23,6 +23,8 @@ impl Run<Mfcc<Self, Tensor>> for Gpu {
             pre_emphasis: settings.pre_emphasis,
             first_own,
             first_next,
+            first_group_y: 0,
+            first_group_z: 0,
         };
         let variant = if self.is_software() { Variant::Software } else { Variant::Graphics };
         let ranges = paired_ranges(self, utterances, frames);

@@ -20,8 +20,9 @@ use crate::backend::{Matrix, Ragged, Sink, Work, Write};
 
 kernels!(modules);
 
-/// Workgroups of one dimension before a grid is folded into two.
-const FOLD: usize = 32768;
+/// Workgroups of one dimension before a grid is folded into two: enough for 2³² elements, and few enough that long work can be cut
+/// along the second dimension.
+const FOLD: usize = 256;
 
 /// Grid of workgroups of so many invocations for `count` elements, folded as `shaders/shared/grid.wgsl` reads it.
 fn flat_grid(count: usize, workgroup: u32) -> [u32; 3] {
