@@ -1,6 +1,6 @@
 //! Compilers and validators of other people, as programs: files in, verdict out.
 
-use std::path::Path;
+use std::ffi::OsStr;
 use std::process::Command;
 
 /// A program on this machine.
@@ -20,9 +20,9 @@ impl Tool {
         found.then_some(Self { program })
     }
 
-    /// What it says of a file where it does not take it.
-    pub fn refusal(&self, options: &[&str], file: &Path) -> Option<String> {
-        let output = Command::new(self.program).args(options).arg(file).output().expect("the tool starts");
+    /// What it says of files where it does not take all of them.
+    pub fn refusal(&self, options: &[&str], files: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Option<String> {
+        let output = Command::new(self.program).args(options).args(files).output().expect("the tool starts");
         let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (!output.status.success()).then(|| said(&output.stdout) + &said(&output.stderr))
     }
