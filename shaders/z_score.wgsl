@@ -1,5 +1,6 @@
-// y = (x - mean) · reciprocal deviation, statistics of the row's group.
-// x: [rows, columns], mean, reciprocal_deviation: [groups, columns]
+// y = (x - mean) · reciprocal deviation, statistics of the row's group. Sequence u of y is the rows of x from first_rows[u] on, which may
+// lie among those of a whole corpus.
+// x: [any, columns], y: [rows, columns], mean, reciprocal_deviation: [groups, columns]
 
 import package::shared::grid::{BLOCK_ROWS, first_row};
 
@@ -16,13 +17,17 @@ struct Args {
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
+/// [batch]
+@group(0) @binding(2) var<storage, read> first_rows: array<u32>;
+/// [batch + 1]: of y
+@group(0) @binding(3) var<storage, read> offsets: array<u32>;
 /// [rows]: utterance of a row
-@group(0) @binding(2) var<storage, read> owners: array<u32>;
+@group(0) @binding(4) var<storage, read> owners: array<u32>;
 /// [batch]: group of an utterance
-@group(0) @binding(3) var<storage, read> utterance_groups: array<u32>;
-@group(0) @binding(4) var<storage, read> mean: array<Element>;
-@group(0) @binding(5) var<storage, read> reciprocal_deviation: array<Element>;
-@group(0) @binding(6) var<storage, read_write> y: array<Element>;
+@group(0) @binding(5) var<storage, read> utterance_groups: array<u32>;
+@group(0) @binding(6) var<storage, read> mean: array<Element>;
+@group(0) @binding(7) var<storage, read> reciprocal_deviation: array<Element>;
+@group(0) @binding(8) var<storage, read_write> y: array<Element>;
 
 const WORKGROUP: u32 = 32;
 
@@ -39,8 +44,9 @@ fn forward(
     }
     let first = first_row(group, groups);
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
-        let i = row * width + c;
-        let statistic = utterance_groups[owners[row]] * width + c;
-        y[i] = (x[i] - mean[statistic]) * reciprocal_deviation[statistic];
+        let owner = owners[row];
+        let value = x[(first_rows[owner] + row - offsets[owner]) * width + c];
+        let statistic = utterance_groups[owner] * width + c;
+        y[row * width + c] = (value - mean[statistic]) * reciprocal_deviation[statistic];
     }
 }

@@ -6,8 +6,8 @@
 use std::fmt;
 
 use crate::backend::ops::{
-    Accumulate, Attention, Bilstm, ConvPool, CrossEntropy, Differentiable, Differentiate, Dropout, Embedding, GlobalMax, GroupStatistics,
-    Linear, LstmWeights, Operation, PositionEmbedding, ResidualNorm, Tokens, ZScore,
+    Accumulate, Attention, Bilstm, ConvPool, CrossEntropy, Differentiable, Differentiate, Dropout, Embedding, GlobalMax, Linear,
+    LstmWeights, Operation, PositionEmbedding, ResidualNorm, Tokens, ZScore,
 };
 use crate::backend::{Backend, Matrix, Ragged, Sink, Storage, Write};
 use crate::base::numbers::{Activation, Precision};
@@ -251,9 +251,8 @@ impl<'a, B: Backend> Tape<'a, B> {
     }
 
     /// [`ZScore`]; features are constants, so there is no way back.
-    pub fn z_score(&mut self, x: &B::Tensor, rows: &Ragged<B>, statistics: &GroupStatistics<B>) -> Var<B> {
-        let scores = ZScore { x: x.clone(), rows: rows.clone(), statistics: statistics.clone() };
-        self.constant(self.backend.run(&scores))
+    pub fn z_score(&mut self, scores: &ZScore<B, B::Tensor>) -> Var<B> {
+        self.constant(self.backend.run(scores))
     }
 
     /// [`Embedding`].

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use mcsan::backend::Storage;
 use mcsan::backend::gpu::{self, Capabilities, Checking, Feature, Gpu, Opening};
 use mcsan::check::{Case, Expected, Kernel, Output};
+use mcsan::dataset::{HostFrames, HostRows};
 
 /// The adapters that there are, of those that the environment allows (`WGPU_BACKEND`, which `.ci/validation` sets).
 pub fn adapters() -> Vec<wgpu::Adapter> {
@@ -71,6 +72,14 @@ macro_rules! on_every_device {
             $body
         }
     }};
+}
+
+/// The frames that a batch brings.
+pub fn frame_values(frames: &HostFrames) -> &[f32] {
+    match &frames.rows {
+        HostRows::Values(values) => values,
+        HostRows::Kept(_) => panic!("no device keeps them"),
+    }
 }
 
 /// What a kernel makes of a case.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common::frame_values;
 use mcsan::base::remedy::line;
 use mcsan::base::streams::{AUDIO, Reading, Readings, TEXT};
 use mcsan::base::words::OUT_OF_VOCABULARY;
@@ -334,12 +335,12 @@ fn a_batch_is_cut_padded_to_an_exact_zero_score_and_keeps_its_order() {
     assert_eq!(frames.statistics.groups, [0, 1, 0]);
     assert_eq!(frames.statistics.mean.len(), 4);
     let features = values(&dataset);
-    assert_eq!(frames.values[36..], features[..18], "the longest is cut to nine frames");
-    assert_eq!(frames.values[18..22], features[20..24]);
+    assert_eq!(frame_values(frames)[36..], features[..18], "the longest is cut to nine frames");
+    assert_eq!(frame_values(frames)[18..22], features[20..24]);
     let score = |row: usize, column: usize| {
         let group = frames.statistics.groups[row / 9] as usize;
         let of = |values: &[f32]| values[group * 2 + column];
-        (frames.values[row * 2 + column] - of(&frames.statistics.mean)) * of(&frames.statistics.reciprocal_deviation)
+        (frame_values(frames)[row * 2 + column] - of(&frames.statistics.mean)) * of(&frames.statistics.reciprocal_deviation)
     };
     for row in (0..9).chain(11..18) {
         assert_eq!((score(row, 0), score(row, 1)), (0.0, 0.0), "padding row {row}");

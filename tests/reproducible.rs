@@ -7,9 +7,10 @@ use mcsan::backend::gpu::{Checking, Counters, Gpu};
 use mcsan::backend::ops::Linear;
 use mcsan::backend::{Matrix, Sink, Storage, Write, as_f32};
 use mcsan::base::numbers::{Activation, Precision};
+use mcsan::base::streams::AUDIO;
 use mcsan::check::Kernel;
 use mcsan::config::{Config, Settings};
-use mcsan::dataset::Dataset;
+use mcsan::dataset::{BatchShape, Dataset};
 use mcsan::train::{Session, Training, Weights};
 
 fn small() -> (Dataset, Settings) {
@@ -57,6 +58,37 @@ fn training_twice_gives_the_same_bits_with_dropout_clipping_and_shuffling() {
         let third = pollster::block_on(Training { settings: other, ..Training::of(&data) }.run_on(backend, &mut |_| ())).unwrap();
         assert_ne!(first.0, third.losses, "{name}: another seed");
     });
+}
+
+#[test]
+fn features_that_the_device_keeps_give_the_same_bits_and_travel_once() {
+    let data = BatchShape { batch: 24, frames: 300, words: 9, ragged: true }.dataset();
+    let (_, mut settings) = small();
+    settings.model.dropout = 0.2;
+    let utterances: Vec<usize> = (0..24).collect();
+    for (name, gpu) in gpus("kept features", &[Checking::Off]) {
+        let [(without, brought), (with, taken)] = [false, true].map(|keeps| {
+            let mut session = Session::new(&gpu, &settings, &data, &utterances, Weights::Drawn).unwrap();
+            if keeps {
+                pollster::block_on(session.batches.keep_on_device()).unwrap();
+            }
+            let mut trainer = session.trainer();
+            let before = gpu.counters();
+            let mut frames = 0;
+            let outcomes = [&[3, 20, 7][..], &[0, 1], &[23, 4, 3, 9]].map(|utterances| {
+                let batch = session.batches.batch(utterances).unwrap();
+                frames += batch.frames(AUDIO).rows[0].rows() as u64;
+                let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
+                pollster::block_on(trainer.outcome(pending)).unwrap()
+            });
+            let results = outcomes.map(|outcome| (outcome.loss.to_bits(), outcome.logits));
+            (results, [gpu.counters().uploaded_bytes - before.uploaded_bytes, 40 * 4 * frames])
+        });
+        assert_eq!(without, with, "{name}");
+        // Beside what lays them out nothing is left of the features.
+        let [[brought, features], [taken, _]] = [brought, taken];
+        assert!(taken <= brought - features + 1000, "{name}: {brought} bytes with {features} of features, then {taken}");
+    }
 }
 
 #[test]

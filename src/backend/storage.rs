@@ -70,6 +70,19 @@ pub trait Storage: Sized {
     /// Copies `values` to the device.
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> Self::Tensor;
 
+    /// Copies values to the device that come in pieces, so that the host need not hold a large matrix whole.
+    ///
+    /// # Errors
+    /// That of a piece.
+    fn upload_pieces<E>(
+        &self,
+        pieces: impl Iterator<Item = std::result::Result<Vec<f32>, E>>,
+        shape: [usize; 2],
+    ) -> std::result::Result<Self::Tensor, E> {
+        let values = pieces.collect::<std::result::Result<Vec<_>, E>>()?.concat();
+        Ok(self.upload(&values, shape))
+    }
+
     /// Copies `words` to the device.
     fn upload_words(&self, words: &[u32]) -> Self::Words;
 

@@ -170,7 +170,7 @@ fn draw_input<B: Backend>(backend: &B, shape: BatchShape, stream: StreamShape, p
         StreamShape::Frames { columns } => {
             let lengths = shape.frame_lengths();
             let (values, normalisation) = numbers(sum(&lengths), columns);
-            BatchStream::Frames(FrameInput { values, rows: pooled_rows(backend, &lengths, pools), normalisation })
+            BatchStream::Frames(FrameInput::new(values, pooled_rows(backend, &lengths, pools), normalisation))
         }
         StreamShape::Tokens { learned, .. } => {
             let (lengths, words) = (shape.word_lengths(), learned.unwrap_or(0));

@@ -40,15 +40,24 @@ pub enum HostStream {
 pub struct HostFrames {
     /// Values of a frame.
     pub columns: usize,
-    /// `[Σ lengths, columns]`: before the z-score, cut. An utterance of fewer rows than the model needs is padded with its
-    /// group's mean, which the z-score turns into exact zeros.
-    pub values: Vec<f32>,
+    /// Before the z-score.
+    pub rows: HostRows,
     /// `[batch]`
     pub lengths: Vec<u32>,
-    /// For the z-score of `values`.
+    /// For the z-score of the rows.
     pub statistics: BatchStatistics,
     /// How often the model pools the rows.
     pub pools: u32,
+}
+
+/// Rows of a batch's frames, cut. An utterance of fewer rows than the model needs is padded with its group's mean, which the z-score
+/// turns into exact zeros.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HostRows {
+    /// `[Σ lengths, columns]`
+    Values(Vec<f32>),
+    /// `[batch]`: the first of an utterance's among those of all utterances of the data set, which the device keeps.
+    Kept(Vec<u32>),
 }
 
 /// Tokens of a batch.
@@ -91,6 +100,8 @@ pub struct Batcher<'a> {
     readings: Readings,
     /// Of each stream that is read and normalised.
     groups: BTreeMap<&'static str, Groups>,
+    /// Of the streams whose rows a device keeps, `[utterances]`: see [`HostRows::Kept`].
+    kept: BTreeMap<&'static str, Vec<u32>>,
 }
 
 impl<'a> Batcher<'a> {
@@ -106,7 +117,7 @@ impl<'a> Batcher<'a> {
                 groups.insert(reading.stream, normalisation.groups(dataset, reading.stream, &readings)?);
             }
         }
-        Ok(Self { dataset, readings, groups })
+        Ok(Self { dataset, readings, groups, kept: BTreeMap::new() })
     }
 
     /// The data set that batches are made of.
@@ -117,6 +128,44 @@ impl<'a> Batcher<'a> {
     /// What the model reads of it.
     pub(crate) fn readings(&self) -> &Readings {
         &self.readings
+    }
+
+    /// The streams of frames that are read, with columns and rows of all utterances as they are laid out.
+    pub(crate) fn frames(&self) -> Vec<(&'static str, [usize; 2])> {
+        let shape = |reading: &Reading| {
+            let Some(DataStream::Frames(_)) = self.dataset.streams.get(reading.stream) else { return None };
+            let columns = self.groups.get(reading.stream)?.columns;
+            let rows = (0..self.dataset.len()).map(|utterance| self.length(reading.stream, utterance)).sum();
+            Some((reading.stream, [rows, columns]))
+        };
+        self.readings.iter().filter_map(shape).collect()
+    }
+
+    /// The rows of a stream of frames, `[rows, columns]`: all utterances of the data set as they are laid out, one after the other, an
+    /// utterance at a time.
+    pub(crate) fn all_rows(&self, stream: &'static str) -> impl Iterator<Item = Result<Vec<f32>, DatasetError>> {
+        (0..self.dataset.len()).map(move |utterance| {
+            let mut values = Vec::new();
+            self.add_rows(stream, utterance, &mut values)?;
+            Ok(values)
+        })
+    }
+
+    /// From here on batches say where the rows of a stream of frames lie among [`Batcher::all_rows`].
+    pub(crate) fn keep(&mut self, stream: &'static str) {
+        let mut next = 0;
+        let mut place = |utterance| {
+            let first = next;
+            next += self.length(stream, utterance) as u32;
+            first
+        };
+        let first_rows = (0..self.dataset.len()).map(&mut place).collect();
+        self.kept.insert(stream, first_rows);
+    }
+
+    /// From here on batches hold all values; returns whether they did not.
+    pub(crate) fn give_up_kept(&mut self) -> bool {
+        !std::mem::take(&mut self.kept).is_empty()
     }
 
     /// Lays out `utterances`, indices into the data set, in their order.
@@ -149,23 +198,36 @@ impl<'a> Batcher<'a> {
             })));
         }
         let Some(groups) = self.groups.get(reading.stream) else { return Ok(None) };
-        let (least, most) = (reading.least(), self.readings.most(reading.stream));
-        let columns = groups.columns;
-        let mut values = Vec::new();
-        let mut lengths = Vec::with_capacity(utterances.len());
-        for &utterance in utterances {
-            let rows = data.rows(utterance, most)?;
-            let count = rows.len() / columns.max(1);
-            values.extend_from_slice(&rows);
-            let (mean, _) = groups.statistics(groups.members[utterance]);
-            (count..least).for_each(|_| values.extend_from_slice(mean));
-            lengths.push(count.max(least) as u32);
-        }
-        let statistics = groups.of_batch(utterances);
+        let (columns, statistics) = (groups.columns, groups.of_batch(utterances));
+        let values = || {
+            let mut values = Vec::new();
+            utterances.iter().try_for_each(|&utterance| self.add_rows(reading.stream, utterance, &mut values))?;
+            Ok::<_, DatasetError>(values)
+        };
         Ok(Some(match data {
-            DataStream::Vector(_) => HostStream::Vector(HostVectors { columns, values, statistics }),
-            _ => HostStream::Frames(HostFrames { columns, values, lengths, statistics, pools: reading.pools() }),
+            DataStream::Vector(_) => HostStream::Vector(HostVectors { columns, values: values()?, statistics }),
+            _ => HostStream::Frames(HostFrames {
+                columns,
+                rows: match self.kept.get(reading.stream) {
+                    Some(first_rows) => HostRows::Kept(utterances.iter().map(|&utterance| first_rows[utterance]).collect()),
+                    None => HostRows::Values(values()?),
+                },
+                lengths: utterances.iter().map(|&utterance| self.length(reading.stream, utterance) as u32).collect(),
+                statistics,
+                pools: reading.pools(),
+            }),
         }))
+    }
+
+    /// Adds the rows of an utterance, padding included, to `values`.
+    fn add_rows(&self, stream: &'static str, utterance: usize, values: &mut Vec<f32>) -> Result<(), DatasetError> {
+        let (Some(data), Some(groups)) = (self.dataset.streams.get(stream), self.groups.get(stream)) else { return Ok(()) };
+        let rows = data.rows(utterance, self.readings.most(stream))?;
+        values.extend_from_slice(&rows);
+        let (mean, _) = groups.statistics(groups.members[utterance]);
+        let missing = self.readings.least(stream).saturating_sub(rows.len() / groups.columns.max(1));
+        (0..missing).for_each(|_| values.extend_from_slice(mean));
+        Ok(())
     }
 }
 

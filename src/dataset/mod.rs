@@ -27,7 +27,7 @@ mod tensor_file;
 mod validate;
 
 pub(crate) use batch::SHORTEST_UTTERANCE;
-pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostStream, HostTokens, HostVectors};
+pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};
 pub use doubles::{About, Conflict, Doubles, Twin};
 pub use error::DatasetError;
 pub use features::FeatureRows;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::ops::{GroupStatistics, Tokens};
+use crate::backend::ops::{GroupStatistics, Tokens, ZScore};
 use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
-use crate::dataset::{BatchStatistics, HostBatch, HostFrames, HostStream, HostTokens, HostVectors};
+use crate::dataset::{BatchStatistics, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};
 use crate::tape::{Tape, Var};
 
 /// Some utterances, one after the other, as the network reads them.
@@ -28,8 +28,10 @@ pub enum BatchStream<B: Backend> {
 
 /// Ragged frames.
 pub struct FrameInput<B: Backend> {
-    /// `[frames, columns]`, before normalisation.
+    /// `[any, columns]`: the frames before normalisation, which may lie among those of the whole data set.
     pub values: B::Tensor,
+    /// `[batch]`: row of `values` that an utterance begins with.
+    pub first_rows: B::Words,
     /// Rows of the frames, after the first pool, after the second, …; as many pools as the model asked for.
     pub rows: Vec<Ragged<B>>,
     /// The z-score of each utterance's group.
@@ -57,11 +59,16 @@ pub struct VectorInput<B: Backend> {
 }
 
 impl<B: Backend> Batch<B> {
-    /// Uploads a batch; `vectors` has the frozen word vectors of each stream of tokens on the device.
-    pub(crate) fn upload(backend: &B, host: &HostBatch, vectors: &BTreeMap<&'static str, B::Tensor>) -> Self {
+    /// Uploads a batch; the device has the frozen word vectors of each stream of tokens, and the rows of streams that it keeps.
+    pub(crate) fn upload(
+        backend: &B,
+        host: &HostBatch,
+        vectors: &BTreeMap<&'static str, B::Tensor>,
+        kept: &BTreeMap<&'static str, B::Tensor>,
+    ) -> Self {
         let input = |(&name, stream): (&&'static str, &HostStream)| {
             let input = match stream {
-                HostStream::Frames(frames) => BatchStream::Frames(FrameInput::upload(backend, frames)),
+                HostStream::Frames(frames) => BatchStream::Frames(FrameInput::upload(backend, frames, kept.get(name))),
                 HostStream::Tokens(tokens) => {
                     let vectors = vectors.get(name).cloned().unwrap_or_else(|| backend.upload(&[], [0, 0]));
                     BatchStream::Tokens(TokenInput::upload(backend, tokens, vectors))
@@ -125,18 +132,30 @@ impl<B: Backend> Batch<B> {
 }
 
 impl<B: Backend> FrameInput<B> {
-    fn upload(backend: &B, host: &HostFrames) -> Self {
-        let HostFrames { columns, values, lengths, statistics, pools } = host;
-        Self {
-            values: backend.upload(values, [values.len() / columns, *columns]),
-            rows: pooled_rows(backend, lengths, *pools),
-            normalisation: z_score(backend, statistics, *columns),
+    /// Of frames `[frames, columns]` that are those of the batch alone.
+    pub(crate) fn new(values: B::Tensor, rows: Vec<Ragged<B>>, normalisation: GroupStatistics<B>) -> Self {
+        Self { values, first_rows: rows[0].device_offsets.clone(), rows, normalisation }
+    }
+
+    /// `kept`: the rows of the whole data set, where the batch says which it takes of them.
+    fn upload(backend: &B, host: &HostFrames, kept: Option<&B::Tensor>) -> Self {
+        let HostFrames { columns, rows: host_rows, lengths, statistics, pools } = host;
+        let rows = pooled_rows(backend, lengths, *pools);
+        let normalisation = z_score(backend, statistics, *columns);
+        match (host_rows, kept) {
+            (HostRows::Values(values), _) => Self::new(backend.upload(values, [values.len() / columns, *columns]), rows, normalisation),
+            (HostRows::Kept(first_rows), Some(kept)) => {
+                Self { values: kept.clone(), first_rows: backend.upload_words(first_rows), rows, normalisation }
+            }
+            (HostRows::Kept(_), None) => panic!("a batch takes rows that the device does not keep"),
         }
     }
 
     /// The frames, normalised.
     pub fn normalised(&self, tape: &mut Tape<'_, B>) -> Var<B> {
-        tape.z_score(&self.values, &self.rows[0], &self.normalisation)
+        let Self { values, first_rows, rows, normalisation } = self;
+        let (x, first_rows, rows) = (values.clone(), first_rows.clone(), rows[0].clone());
+        tape.z_score(&ZScore { x, first_rows, rows, statistics: normalisation.clone() })
     }
 }
 
@@ -165,7 +184,9 @@ impl<B: Backend> VectorInput<B> {
 
     /// The vectors, normalised.
     pub fn normalised(&self, tape: &mut Tape<'_, B>) -> Var<B> {
-        tape.z_score(&self.values, &self.rows, &self.normalisation)
+        let Self { values, rows, normalisation } = self;
+        let (x, first_rows) = (values.clone(), rows.device_offsets.clone());
+        tape.z_score(&ZScore { x, first_rows, rows: rows.clone(), statistics: normalisation.clone() })
     }
 }
 

@@ -85,11 +85,10 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
         let columns = dimensions.columns(reading.stream);
         let (width, learned) = dimensions.words(reading.stream);
         let input = match reading.kind {
-            StreamKind::Frames { pools, .. } => BatchStream::Frames(FrameInput {
-                values: Shape([frames, columns]),
-                rows: pooled_rows(backend, &[frames as u32], pools),
-                normalisation: normalisation(columns),
-            }),
+            StreamKind::Frames { pools, .. } => {
+                let rows = pooled_rows(backend, &[frames as u32], pools);
+                BatchStream::Frames(FrameInput::new(Shape([frames, columns]), rows, normalisation(columns)))
+            }
             StreamKind::Tokens => BatchStream::Tokens(TokenInput {
                 tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; tokens], 0),
                 rows: Ragged::new(backend, &[tokens as u32]),

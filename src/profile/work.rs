@@ -90,7 +90,10 @@ pub(crate) async fn steps<B: Profiled>(
     let training = data.training();
     let utterances = epoch_batches(data, &training, settings, 0).into_iter().next();
     let utterances = utterances.ok_or(TrainError::EmptySplit { split: crate::corpus::Split::Train })?;
-    let session = Session::new(backend, settings, data, &training, Weights::Drawn)?;
+    let mut session = Session::new(backend, settings, data, &training, Weights::Drawn)?;
+    if mode == Mode::Train {
+        session.batches.keep_on_device().await.map_err(TrainError::from)?;
+    }
     let mut step = match mode {
         Mode::Train => Step::Train(Box::new(session.trainer())),
         Mode::Infer => Step::Infer(session.network()),

@@ -40,7 +40,12 @@ pub struct Batches<'a, B: Backend> {
     batcher: Batcher<'a>,
     /// Uploaded once.
     vectors: FrozenVectors<B>,
+    /// Rows of all utterances of the data set, `[rows, columns]`, by the name of their stream, where the device keeps them.
+    kept: BTreeMap<&'static str, B::Tensor>,
 }
+
+/// Most bytes of features that a device keeps: a corpus of some twenty hours, which leaves room for a batch on cards of 4 GB.
+const MOST_KEPT: u64 = 1 << 30;
 
 impl<'a, B: Backend> Batches<'a, B> {
     /// Uploads what all batches share.
@@ -63,7 +68,40 @@ impl<'a, B: Backend> Batches<'a, B> {
         readings: Readings,
         vectors: FrozenVectors<B>,
     ) -> Result<Self, DatasetError> {
-        Ok(Self { backend, batcher: Batcher::new(data, normalisation, readings)?, vectors })
+        Ok(Self { backend, batcher: Batcher::new(data, normalisation, readings)?, vectors, kept: BTreeMap::new() })
+    }
+
+    /// Puts the frames of all utterances on the device where it has a memory of its own and they fit: batches then upload nothing of
+    /// them. Where there is no room after all, batches bring theirs as before.
+    ///
+    /// # Errors
+    /// Features that cannot be read.
+    pub async fn keep_on_device(&mut self) -> Result<(), DatasetError> {
+        let Some(most) = self.backend.largest_matrix() else { return Ok(()) };
+        let mut left = most.min(MOST_KEPT);
+        for (stream, shape) in self.batcher.frames() {
+            let bytes = (shape[0] * shape[1] * size_of::<f32>()) as u64;
+            if bytes > left || shape.contains(&0) {
+                continue;
+            }
+            left -= bytes;
+            let rows = self.backend.upload_pieces(self.batcher.all_rows(stream), shape)?;
+            if self.backend.failure().is_some_and(|error| error.smaller_batch_helps()) {
+                drop(rows);
+                self.give_up_kept();
+                self.backend.recover().await;
+                return Ok(());
+            }
+            self.kept.insert(stream, rows);
+            self.batcher.keep(stream);
+        }
+        Ok(())
+    }
+
+    /// Has batches bring their frames from here on; returns whether the device kept any.
+    pub(crate) fn give_up_kept(&mut self) -> bool {
+        self.kept.clear();
+        self.batcher.give_up_kept()
     }
 
     /// Uploads the utterances `part` of a batch; they draw the random numbers that they would in the whole batch.
@@ -82,7 +120,7 @@ impl<'a, B: Backend> Batches<'a, B> {
     /// # Errors
     /// Those of [`Batcher::batch`].
     pub fn batch(&self, utterances: &[usize]) -> Result<Batch<B>, DatasetError> {
-        Ok(Batch::upload(self.backend, &self.batcher.batch(utterances)?, &self.vectors))
+        Ok(Batch::upload(self.backend, &self.batcher.batch(utterances)?, &self.vectors, &self.kept))
     }
 
     /// Mean rows of some utterances of a stream, rounded; 0 where there is none.

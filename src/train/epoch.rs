@@ -59,7 +59,7 @@ pub(super) struct Run<'r, B: Backend> {
 
 impl<'r, B: Backend> Run<'r, B> {
     /// A run at its beginning, or where it was stopped.
-    pub(crate) fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, saved: Option<&SavedRun>) -> Result<Self, TrainError> {
+    pub(crate) async fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, saved: Option<&SavedRun>) -> Result<Self, TrainError> {
         let Config { settings, execution } = config;
         let train = data.training();
         let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
@@ -96,7 +96,10 @@ impl<'r, B: Backend> Run<'r, B> {
             run.resume(saved)?;
         }
         match backend.failure() {
-            None => Ok(run),
+            None => {
+                run.session.batches.keep_on_device().await?;
+                Ok(run)
+            }
             // Where there is no room for the model, no part of a batch is small enough.
             Some(error) if error.smaller_batch_helps() => Err(run.session.no_room(&error)),
             Some(error) => Err(error.into()),
@@ -244,7 +247,11 @@ impl<'r, B: Backend> Run<'r, B> {
                 Err(TrainError::Backend(error))
                     if error.smaller_batch_helps() && self.parts < utterances.len() && self.trainer.steps() == step =>
                 {
+                    let gave_up = self.session.batches.give_up_kept();
                     self.backend.recover().await;
+                    if gave_up {
+                        continue;
+                    }
                     self.parts = (2 * self.parts).min(utterances.len());
                     self.observers.tell(Event::Split { step, parts: self.parts, error: &error })?;
                 }

@@ -116,7 +116,7 @@ impl<'t> Training<'t> {
             _ => None,
         };
         let own;
-        let mut run = Run::start(backend, &config, data, saved.as_ref())?;
+        let mut run = Run::start(backend, &config, data, saved.as_ref()).await?;
         run.stop = self.stop;
         run.observers.add(Listener(observe));
         if let Some(folder) = &self.out {

@@ -164,7 +164,12 @@ impl OpenDevice {
 
     /// Writes to a buffer before all work that is sent from here on.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
-        self.queue.write_buffer(buffer, 0, bytes);
+        self.write_at(buffer, 0, bytes);
+    }
+
+    /// The same from a byte of the buffer on.
+    pub(crate) fn write_at(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, offset, bytes);
         self.count(|counters| counters.uploaded(bytes.len()));
     }
 

@@ -60,6 +60,14 @@ impl Storage for Gpu {
         self.upload_tensor(values, shape)
     }
 
+    fn upload_pieces<E>(
+        &self,
+        pieces: impl Iterator<Item = std::result::Result<Vec<f32>, E>>,
+        shape: [usize; 2],
+    ) -> std::result::Result<Tensor, E> {
+        self.upload_tensor_in_pieces(pieces, shape)
+    }
+
     fn upload_words(&self, words: &[u32]) -> Words {
         self.upload_list(words)
     }

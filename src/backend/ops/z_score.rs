@@ -3,11 +3,13 @@
 use super::{Operation, Shape, Sizes};
 use crate::backend::{Matrix, Ragged, Storage, Work};
 
-/// `[rows, columns]` → the same shape.
+/// Rows of `[any, columns]` → `[rows, columns]`.
 pub struct ZScore<B: Storage, T> {
-    /// `[rows, columns]`
+    /// `[any, columns]`: the rows of each sequence one after the other, and others that are of none.
     pub x: T,
-    /// Layout of x.
+    /// `[batch]`, or more: row of x that a sequence begins with. Where x holds the sequences alone, the layout's offsets.
+    pub first_rows: B::Words,
+    /// Layout of the result.
     pub rows: Ragged<B>,
     /// What is taken away and divided by.
     pub statistics: GroupStatistics<B>,
@@ -38,18 +40,20 @@ impl<B: Storage, T> Operation<B> for ZScore<B, T> {
     type Kept = ();
 
     fn map<U>(&self, mut form: impl FnMut(&T) -> U) -> ZScore<B, U> {
-        ZScore { x: form(&self.x), rows: self.rows.clone(), statistics: self.statistics.clone() }
+        let Self { x, first_rows, rows, statistics } = self;
+        ZScore { x: form(x), first_rows: first_rows.clone(), rows: rows.clone(), statistics: statistics.clone() }
     }
 
     fn results(of: &ZScore<B, Shape>, on: &B) -> (B::Tensor, ()) {
-        (on.uninitialised(of.x.shape()), ())
+        (on.uninitialised([of.rows.rows(), of.x.columns()]), ())
     }
 
     fn sizes(of: &ZScore<B, Shape>) -> Sizes {
-        vec![("count", of.x.len())]
+        vec![("count", of.rows.rows() * of.x.columns())]
     }
 
     fn work(of: &ZScore<B, Shape>) -> Work {
-        Work::elementwise(2.0, of.x.len(), 2 * of.x.len())
+        let count = of.rows.rows() * of.x.columns();
+        Work::elementwise(2.0, count, 2 * count)
     }
 }

@@ -16,12 +16,18 @@ pub struct ZScore {
     pub lengths: Vec<u32>,
     pub columns: usize,
     pub groups: usize,
+    /// Whether the sequences lie among other rows, the last first.
+    pub scattered: bool,
 }
+
+/// Rows of none before each scattered sequence, and behind the last.
+const BETWEEN: usize = 3;
 
 impl fmt::Display for ZScore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lengths, columns, groups } = self;
-        write!(f, "{}lengths={},columns={columns},groups={groups}", batch_of_one(lengths), Lengths(lengths))
+        let Self { lengths, columns, groups, scattered } = self;
+        write!(f, "{}lengths={},columns={columns},groups={groups}", batch_of_one(lengths), Lengths(lengths))?;
+        f.write_str(if *scattered { ",scattered" } else { "" })
     }
 }
 
@@ -34,25 +40,29 @@ impl Subject for ZScore {
 
 impl Suite for ZScore {
     fn cases() -> Vec<Self> {
-        let score = |lengths: &[u32], columns, groups| Self { lengths: lengths.to_vec(), columns, groups };
+        let score = |lengths: &[u32], columns, groups| Self { lengths: lengths.to_vec(), columns, groups, scattered: false };
         vec![
             score(&[120, 64, 33], 40, 1),
             score(&[1], 40, 1),
             score(&[15, 0, 16, 17], 40, 3),
             score(&[63, 64, 65, 129], 5, 4),
             score(&[7, 2], 1, 2),
+            Self { scattered: true, ..score(&[15, 0, 16, 17], 40, 3) },
+            Self { scattered: true, ..score(&[63, 1, 130], 5, 2) },
         ]
     }
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 6);
         let longest = source.size(1, 130) as u32;
-        Self { lengths: source.lengths(batch, 0, longest), columns: source.size(1, 50), groups: source.between(1, 4) }
+        let (columns, groups) = (source.size(1, 50), source.between(1, 4));
+        Self { lengths: source.lengths(batch, 0, longest), columns, groups, scattered: source.between(0, 1) == 1 }
     }
 
     fn read(keys: &mut Keys<'_>) -> Result<Self, SizeError> {
         let lengths = read_lengths(keys, "lengths|frames", 0, 1000)?;
-        Ok(Self { lengths, columns: keys.number("columns", 1, 40)?, groups: keys.number("groups", 1, 1)? })
+        let (columns, groups) = (keys.number("columns", 1, 40)?, keys.number("groups", 1, 1)?);
+        Ok(Self { lengths, columns, groups, scattered: keys.switch("scattered")? })
     }
 
     fn gradient() -> Gradient {
@@ -60,6 +70,24 @@ impl Suite for ZScore {
     }
 
     const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::z_score::SHADER, "- mean[statistic]", "- 1.001 * mean[statistic]")];
+}
+
+impl ZScore {
+    /// `[batch]`: row of x that a sequence begins with.
+    fn first_rows(&self) -> Vec<u32> {
+        let between = if self.scattered { BETWEEN as u32 } else { 0 };
+        let mut order: Vec<usize> = (0..self.lengths.len()).collect();
+        if self.scattered {
+            order.reverse();
+        }
+        let mut first_rows = vec![0; self.lengths.len()];
+        let mut next = between;
+        for sequence in order {
+            first_rows[sequence] = next;
+            next += self.lengths[sequence] + between;
+        }
+        first_rows
+    }
 }
 
 impl<B: Backend> Record<B> for ZScore {
@@ -72,8 +100,10 @@ impl<B: Backend> Record<B> for ZScore {
             mean: inputs.matrix("mean", statistics_shape, &source.uniform(groups * columns, 1.0)),
             reciprocal_deviation: inputs.matrix("reciprocal deviation", statistics_shape, &reciprocals),
         };
-        let x = inputs.matrix("x", [rows, columns], &source.uniform(rows * columns, 3.0));
-        let scores = ops::ZScore { x, rows: inputs.rows("lengths", &self.lengths), statistics };
+        let others = if self.scattered { BETWEEN * (self.lengths.len() + 1) } else { 0 };
+        let x = inputs.matrix("x", [rows + others, columns], &source.uniform((rows + others) * columns, 3.0));
+        let first_rows = inputs.words("first rows", &self.first_rows());
+        let scores = ops::ZScore { x, first_rows, rows: inputs.rows("lengths", &self.lengths), statistics };
         let backend = inputs.backend;
         Box::new(move || vec![Recorded::new("output", backend.run(&scores))])
     }

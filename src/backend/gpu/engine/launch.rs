@@ -46,6 +46,18 @@ impl Gpu {
         Tensor::new(if self.is_rehearsing() { self.memory.none() } else { upload() }, shape)
     }
 
+    /// The same of values that come in pieces.
+    pub(in super::super) fn upload_tensor_in_pieces<E>(
+        &self,
+        pieces: impl Iterator<Item = Result<Vec<f32>, E>>,
+        shape: [usize; 2],
+    ) -> Result<Tensor, E> {
+        if self.is_rehearsing() {
+            return Ok(Tensor::new(self.memory.none(), shape));
+        }
+        Ok(Tensor::new(self.memory.upload_pieces(&self.device, shape[0] * shape[1], pieces)?, shape))
+    }
+
     /// Uploads a list that kernels only read, together with the others of a submission.
     pub(in super::super) fn upload_list(&self, words: &[u32]) -> Words {
         if self.is_rehearsing() {

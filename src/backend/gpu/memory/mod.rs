@@ -23,6 +23,8 @@ use lists::Lists;
 use pool::Pool;
 use tensor::binding_size;
 
+/// Bytes of a large upload that are sent at a time.
+const PIECES: usize = 1 << 24;
 /// Words after a guarded buffer's own that no kernel may touch.
 const GUARD_WORDS: usize = 64;
 /// What guarded buffers are filled with: a NaN that no arithmetic makes.
@@ -146,6 +148,34 @@ impl Memory {
             device.write(&buffer, bytes);
         }
         allocation
+    }
+
+    /// The same of so many numbers that come in pieces, which are sent on their way when they are [`PIECES`] bytes.
+    pub(crate) fn upload_pieces<E>(
+        &self,
+        device: &OpenDevice,
+        count: usize,
+        pieces: impl Iterator<Item = Result<Vec<f32>, E>>,
+    ) -> Result<Rc<Allocation>, E> {
+        let allocation = self.allocate(device, count, WrittenBy::Host);
+        let bytes = (count * size_of::<f32>()) as u64;
+        let Some(buffer) = self.buffer(allocation.id()).filter(|buffer| bytes <= buffer.size()) else { return Ok(allocation) };
+        let (mut waiting, mut written) = (Vec::new(), 0);
+        let mut send = |waiting: &mut Vec<f32>| {
+            device.write_at(&buffer, written, bytemuck::cast_slice(waiting));
+            // What a copy is made from is let go when work is sent.
+            device.queue().submit([]);
+            written += size_of_val(waiting.as_slice()) as u64;
+            waiting.clear();
+        };
+        for piece in pieces {
+            waiting.extend_from_slice(&piece?);
+            if size_of_val(waiting.as_slice()) >= PIECES {
+                send(&mut waiting);
+            }
+        }
+        send(&mut waiting);
+        Ok(allocation)
     }
 
     /// Uploads a list that kernels only read, together with the others of a submission.
