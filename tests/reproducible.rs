@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::common::{assert_same, gpus, outputs};
-use mcsan::backend::gpu::{Checking, Counters, Gpu};
+use mcsan::backend::gpu::{Checking, Counters, Gpu, SubmissionLimits};
 use mcsan::backend::ops::Linear;
 use mcsan::backend::{Matrix, Sink, Storage, Write, as_f32};
 use mcsan::base::numbers::{Activation, Precision};
@@ -92,6 +92,25 @@ fn features_that_the_device_keeps_give_the_same_bits_and_travel_once() {
 }
 
 #[test]
+fn a_step_that_is_sent_while_it_is_recorded_gives_the_same_bits() {
+    let (data, settings) = small();
+    let Some((name, mut gpu)) = gpus("early submissions", &[Checking::Off]).into_iter().next() else { return };
+    let train = |gpu: &Gpu| {
+        let before = gpu.counters();
+        let training = Training { settings: settings.clone(), ..Training::of(&data) };
+        let finished = pollster::block_on(training.run_on(gpu, &mut |_| ())).unwrap();
+        let since = gpu.counters();
+        (finished.best.parameters, since.dispatches - before.dispatches, since.submissions - before.submissions)
+    };
+    let (parameters, dispatches, submissions) = train(&gpu);
+    // What graphics hardware gets: a step of 169 dispatches is on its way before the 40th.
+    gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: 39 });
+    let early = train(&gpu);
+    assert_eq!((&early.0, early.1), (&parameters, dispatches), "{name}");
+    assert!(early.2 > submissions && early.2 >= dispatches / 39, "{name}: {} submissions of {dispatches} dispatches", early.2);
+}
+
+#[test]
 fn the_cpu_reference_and_every_adapter_give_the_same_loss_curve_to_rounding() {
     let (data, mut settings) = small();
     (settings.train.epochs, settings.train.batch_size, settings.model.dropout) = (5, 3, 0.1);
@@ -154,7 +173,7 @@ fn work_that_is_sent_in_small_parts_gives_the_same_bits() {
     // Of more frames than a row of the front-end's grid has workgroups.
     let long_recording = Kernel::Mfcc.case("samples=60000").unwrap();
     for ((name, uncut), (_, mut cut)) in uncut.into_iter().zip(cut) {
-        cut.limit_submissions(1e-6);
+        cut.limit_submissions(SubmissionLimits { seconds: 1e-6, commands: usize::MAX });
         for kernel in [Kernel::Linear, Kernel::ConvPool, Kernel::Bilstm, Kernel::Attention, Kernel::Mfcc] {
             let before = [&uncut, &cut].map(Gpu::counters);
             let cases = kernel.cases();

@@ -20,16 +20,30 @@ pub(super) struct OpenDevice {
     capabilities: Capabilities,
     /// Features that the device was opened without though its adapter has them.
     without: Vec<Feature>,
-    /// Seconds that a submission is to take at most.
-    submission: f64,
+    submission: SubmissionLimits,
     fault: Fault,
     /// A failure that it is made to have.
     pub injection: Injection,
     counters: Cell<Counters>,
 }
 
-/// Seconds that a submission is to take at most, by [`OpenDevice::seconds`].
-const SUBMISSION: f64 = 0.1;
+/// What is sent to a device at once, at most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SubmissionLimits {
+    /// That it takes on a slow device of its kind.
+    pub seconds: f64,
+    /// Dispatches, copies and fillings.
+    pub commands: usize,
+}
+
+impl SubmissionLimits {
+    /// A tenth of a second, a fraction of any driver's patience (about two seconds) and of a user's with a display that is not drawn
+    /// meanwhile. Graphics hardware begins while the rest is recorded: a large device does some thirty commands in that time; a
+    /// software adapter has no time of its own to win.
+    fn of(info: &wgpu::AdapterInfo) -> Self {
+        Self { seconds: 0.1, commands: if info.device_type == wgpu::DeviceType::Cpu { usize::MAX } else { 39 } }
+    }
+}
 
 /// Invocations of a subgroup that the variants `software` are made for.
 const SUBGROUP: u32 = 8;
@@ -65,7 +79,8 @@ impl OpenDevice {
             .map_err(|error| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&error.to_string()) })?;
         let fault = Fault::of(&device);
         let (injection, counters) = Default::default();
-        Ok(Self { device, queue, info, limits, capabilities, without, submission: SUBMISSION, fault, injection, counters })
+        let submission = SubmissionLimits::of(&info);
+        Ok(Self { device, queue, info, limits, capabilities, without, submission, fault, injection, counters })
     }
 
     pub(crate) fn wgpu(&self) -> &wgpu::Device {
@@ -120,14 +135,13 @@ impl OpenDevice {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
     }
 
-    /// Lets no submission take longer than so many seconds.
-    pub(crate) fn limit_submissions(&mut self, seconds: f64) {
-        self.submission = seconds;
+    /// Sends no more at once.
+    pub(crate) fn limit_submissions(&mut self, limits: SubmissionLimits) {
+        self.submission = limits;
     }
 
-    /// Seconds that a submission is to take at most, by [`OpenDevice::seconds`]: a fraction of any driver's patience (about two
-    /// seconds) and of a user's with a display that is not drawn meanwhile.
-    pub(crate) fn submission(&self) -> f64 {
+    /// What a submission is to be at most, its seconds by [`OpenDevice::seconds`].
+    pub(crate) fn submission(&self) -> SubmissionLimits {
         self.submission
     }
 

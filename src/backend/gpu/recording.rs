@@ -1,5 +1,6 @@
 //! What a device is to do, in order: names of buffers, ranges and numbers, without any object of the device.
 
+use super::device::SubmissionLimits;
 use super::memory::{BufferId, BufferRange};
 use super::pipelines::EntryPoint;
 
@@ -59,9 +60,10 @@ impl Recording {
         Some(Arguments { offset: offset as u32, size: bytes.len() as u64 })
     }
 
-    /// Whether work of so many seconds is better sent by itself.
-    pub(crate) fn is_full(&self, seconds: f64, most: f64) -> bool {
-        self.seconds > 0.0 && self.seconds + seconds > most
+    /// Whether work of so many seconds is better sent by itself: there is as much as a submission is to take, or enough to keep the
+    /// device busy while more is recorded.
+    pub(crate) fn is_full(&self, seconds: f64, most: SubmissionLimits) -> bool {
+        self.commands.len() >= most.commands || self.seconds > 0.0 && self.seconds + seconds > most.seconds
     }
 
     /// Counts work of so many seconds.

@@ -19,7 +19,7 @@ impl Gpu {
 
     /// How many times over work of so many FLOP may be done in one submission, by a slow device of this kind.
     pub(in super::super) fn part_of_submission(&self, flop: f64) -> u32 {
-        (self.device.submission() / self.device.seconds(flop, 0.0)) as u32
+        (self.device.submission().seconds / self.device.seconds(flop, 0.0)) as u32
     }
 
     /// Keeps the first failure; the next read returns it. What fails in a rehearsal fails again in earnest.
@@ -141,7 +141,7 @@ impl Gpu {
         let work = work.into();
         let flop = work.as_ref().map_or(0.0, Work::flop);
         let bytes = work.as_ref().map_or_else(|| bound_bytes(launch, &args), |work| work.bytes);
-        let parts = self.device.seconds(flop, bytes) / self.device.submission();
+        let parts = self.device.seconds(flop, bytes) / self.device.submission().seconds;
         for part in parts_of(groups, if args.from_group([0; 2]).is_some() { parts } else { 1.0 }) {
             let share = f64::from(part.groups[1] * part.groups[2]) / f64::from(groups[1] * groups[2]);
             let args = args.from_group(part.first).unwrap_or(args);

@@ -17,7 +17,7 @@ pub use own::OwnShader;
 pub use read::Readback;
 
 use super::counters::Counters;
-use super::device::OpenDevice;
+use super::device::{OpenDevice, SubmissionLimits};
 use super::injection::InjectedFault;
 use super::memory::{Memory, Tensor};
 use super::opening::Opening;
@@ -130,10 +130,10 @@ impl Gpu {
         self.device.restrict_buffers(bytes);
     }
 
-    /// Lets no submission take longer than so many seconds, by a slow device's measure, where a tenth of a second is usual: long
-    /// work is cut into more parts, and a display that shares the device is drawn more often. No bit depends on it.
-    pub fn limit_submissions(&mut self, seconds: f64) {
-        self.device.limit_submissions(seconds);
+    /// Sends no more at once, where a tenth of a second is usual: long work is cut into more parts, and a display that shares the device
+    /// is drawn more often. No bit depends on it.
+    pub fn limit_submissions(&mut self, limits: SubmissionLimits) {
+        self.device.limit_submissions(limits);
     }
 
     /// Makes the device fail at an occasion that is still to come, after `after` others of that kind, as it would by itself: to see
