@@ -15,7 +15,7 @@ use super::device::{self, Device};
 use super::output::{self, Kind};
 use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, tables};
-use crate::backend::gpu::Timing;
+use crate::backend::gpu::{Feature, Gpu, Opening, SubmissionLimits, Timing};
 use crate::base::input;
 use crate::base::sizes::SizeError;
 use crate::check::{Case, Kernel, SelectionError};
@@ -24,7 +24,8 @@ use crate::corpus::manifest;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, ProfileError};
 use crate::profile::{
-    Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, measure_peaks, roofline, sweep, sweep_plot, trace,
+    CHIPS, Chip, Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, measure_peaks, predict, roofline, sweep,
+    sweep_plot, trace,
 };
 use crate::tape::Mode;
 
@@ -33,6 +34,7 @@ use crate::tape::Mode;
   mcsan profile --shape batch=256,frames=1000,words=50,ragged --roofline roofline.svg
   mcsan profile --shape batch=32,ragged --sweep frames=100,200,400,800 --plot frames.svg
   mcsan profile --kernel linear --shape rows=14400,inputs=128,outputs=512
+  mcsan profile --predict h100 --shape batch=256,frames=1000,words=50,ragged
   mcsan profile --data corpus.safetensors --json > base.json, and later: mcsan profile --data corpus.safetensors --compare base.json")]
 pub(crate) struct Profile {
     /// Profile a batch of this prepared file, the first of an epoch
@@ -82,6 +84,11 @@ pub(crate) struct Profile {
     /// Compare with a profile that was kept with --json
     #[arg(long, value_name = "BASE.json")]
     pub compare: Option<PathBuf>,
+    /// Measure nothing; predict what a step takes on a chip that need not be here: a model by grids, work and compilers' listings
+    #[arg(long, value_name = "CHIP", value_parser = parse_chip,
+          conflicts_with_all = ["kernel", "from", "manifest", "seconds", "sweep", "steps", "warmup", "clock", "each", "roofline", "trace",
+                                "compare"])]
+    pub predict: Option<Chip>,
     /// Measure nothing; show a profile that was kept with --json
     #[arg(long, value_name = "FILE.json")]
     pub from: Option<PathBuf>,
@@ -113,6 +120,11 @@ const MOST_SECONDS: f64 = 36_000.0;
 fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0 && *seconds <= MOST_SECONDS);
     seconds.ok_or_else(|| format!("'{text}' is no number above 0 and at most {MOST_SECONDS}"))
+}
+
+fn parse_chip(text: &str) -> Result<Chip, String> {
+    let names = || CHIPS.map(|chip| chip.name).join(", ");
+    CHIPS.into_iter().find(|chip| chip.name == text).ok_or_else(|| format!("'{text}' is no chip that there are figures of: {}", names()))
 }
 
 /// Seconds of noise where nobody says how many.
@@ -152,6 +164,9 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
         return show_sweep(common, arguments, &settings, &execution, over);
     }
     let subjects = subjects(common, arguments, &mut settings)?;
+    if let Some(chip) = &arguments.predict {
+        return show_prediction(common, chip, &execution, &subjects, &settings);
+    }
     let device = device::open_adapter(common, &execution.device)?;
     let timing = match arguments.clock {
         ClockChoice::Auto => Timing::Timestamps,
@@ -171,6 +186,32 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
         write(path, &trace(measured).to_string())?;
     }
     show(common, arguments, reports)
+}
+
+/// Predicts and shows what a step takes on a chip. What it would be asked for is found in a rehearsal on an adapter that is here, used as
+/// graphics hardware without optional features is.
+fn show_prediction(common: &Common, chip: &Chip, execution: &Execution, subjects: &[([String; 2], Subject)], settings: &Settings) -> Done {
+    let Some((names, subject @ Subject::Steps(..))) = subjects.first() else {
+        wrong(&SizeError::Misfit("--predict takes --what train or inference".into()))
+    };
+    let adapter = device::adapter(common, &execution.device)?;
+    let adapter =
+        adapter.ok_or_else(|| Failure("--predict lays a step out on an adapter, and the reference is none; see 'mcsan devices'".into()))?;
+    let opening = Opening { without: Feature::ALL.to_vec(), ..Opening::default() };
+    let mut gpu = pollster::block_on(Gpu::open(&adapter, opening))?;
+    // Hardware is not sent long work in as many parts as a software adapter is.
+    gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
+    let once = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
+    let work = measure_one(&gpu, once, subject, settings);
+    let (measured, dispatches) = pollster::block_on(gpu.plan(work));
+    measured?;
+    let prediction = predict(chip, names.clone(), &dispatches);
+    if common.json {
+        common.print_json(json!(prediction));
+    } else {
+        println!("{}", tables::prediction(&prediction));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures, shows and draws how a step's cost grows.
@@ -273,13 +314,17 @@ async fn measure<B: Profiled>(
 ) -> Result<Vec<Measurement>, ProfileError> {
     let mut measurements = Vec::new();
     for (_, subject) in subjects {
-        measurements.push(match subject {
-            Subject::Steps(mode, data) => work::steps(backend, plan, *mode, settings, data).await?,
-            Subject::FrontEnd(clips) => work::front_end(backend, plan, clips).await?,
-            Subject::Kernel(case) => work::kernel(backend, plan, case).await?,
-        });
+        measurements.push(measure_one(backend, plan, subject, settings).await?);
     }
     Ok(measurements)
+}
+
+async fn measure_one<B: Profiled>(backend: &B, plan: Plan, subject: &Subject, settings: &Settings) -> Result<Measurement, ProfileError> {
+    match subject {
+        Subject::Steps(mode, data) => work::steps(backend, plan, *mode, settings, data).await,
+        Subject::FrontEnd(clips) => work::front_end(backend, plan, clips).await,
+        Subject::Kernel(case) => work::kernel(backend, plan, case).await,
+    }
 }
 
 /// Measures everything and the device's roofs; returns the reports and the last measurement.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::base::columns::{self, TERMINAL, left, right, shorten};
 use crate::base::shown::percent;
 use crate::model::cost::ModuleCost;
-use crate::profile::{Bound, Figures, Line, ProfileReport, SweepReport};
+use crate::profile::{Bound, BoundBy, Figures, Line, Prediction, ProfileReport, SweepReport};
 use crate::train::Metrics;
 use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
 
@@ -204,6 +204,25 @@ pub(crate) fn profile(report: &ProfileReport) -> String {
         let grid = dispatch.grid.map_or_else(String::new, |[x, y, z]| format!(" in {x}×{y}×{z}"));
         let _ = write!(text, "\n{:34}  {}  {}{grid}", dispatch.name.clone() + &variant, figures(&dispatch.figures), dispatch.sizes);
     }
+    text
+}
+
+/// A prediction: a line a kernel, slowest first.
+pub(crate) fn prediction(prediction: &Prediction) -> String {
+    let Prediction { title, what, on, predicted_ms, floor_ms, kernels, .. } = prediction;
+    let mut text = format!("{what} of {on} on {title}, predicted\n\n{:34}  dispatches         ms   floor, ms  bound by\n", "kernel");
+    let dispatches: usize = kernels.iter().map(|kernel| kernel.dispatches).sum();
+    for kernel in kernels {
+        let bound = match kernel.bound_by {
+            BoundBy::Issue => "issue",
+            BoundBy::Memory => "memory",
+            BoundBy::Latency => "latency",
+            BoundBy::Dispatch => "dispatch",
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:34}  {:10}  {:9.3}  {:10.3}  {bound}", kernel.name, kernel.dispatches, kernel.ms, kernel.floor_ms);
+    }
+    let _ = write!(text, "{:34}  {dispatches:10}  {predicted_ms:9.3}  {floor_ms:10.3}", "a step");
     text
 }
 

@@ -9,6 +9,7 @@
 mod compare;
 mod measure;
 mod peaks;
+mod predict;
 mod report;
 mod roofline;
 pub mod sweep;
@@ -20,6 +21,7 @@ pub(crate) use compare::compare;
 pub(crate) use measure::{Measurement, REPEATS, Stopwatch};
 pub use measure::{Plan, Profiled};
 pub(crate) use peaks::{Bound, measure_peaks};
+pub(crate) use predict::{BoundBy, CHIPS, Chip, Prediction, predict};
 pub use report::Quantiles;
 pub(crate) use report::{Figures, ProfileReport};
 pub(crate) use roofline::roofline;

@@ -275,3 +275,33 @@ fn a_sweep_ends_where_the_device_has_no_room_and_shows_what_it_has() {
     // Two values make no line.
     assert!(run("batch=1,2,64").is_err());
 }
+
+#[test]
+fn a_step_is_predicted_for_a_chip_that_is_not_here() {
+    if default_adapter("a predicted step").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = |arguments: &str| mcsan(folder.path(), &format!("profile --predict {arguments}"));
+    let [h100, igpu] = ["h100", "igpu"].map(|chip| profile(&format!("{chip} --json --shape batch=256,frames=1000,words=50,ragged")).json());
+    for report in [&h100, &igpu] {
+        let number = |key: &str| report[key].as_f64().expect("a number");
+        assert!(number("floor_ms") > 0.0 && number("predicted_ms") > number("floor_ms"), "{report}");
+        // The paper's step, as graphics hardware is asked for it.
+        let dispatches =
+            report["kernels"].as_array().expect("kernels").iter().map(|kernel| kernel["dispatches"].as_u64().expect("a count"));
+        assert!(dispatches.sum::<u64>() <= 201, "{report}");
+    }
+    assert!(igpu["predicted_ms"].as_f64() > h100["predicted_ms"].as_f64());
+    let text = profile("m1 --what inference --shape batch=2,frames=30,words=4").stdout;
+    assert!(text.starts_with("inference of batch=2,frames=30,words=4 on Apple M1 (8 cores), predicted"), "{text}");
+    for (arguments, said) in [
+        ("h200", "'h200' is no chip that there are figures of: h100, rx7900, m1, arc, igpu"),
+        ("h100 --kernel adam", "cannot be used with"),
+        ("h100 --what prepare", "--predict takes --what train or inference"),
+        ("h100 --device cpu", "--predict lays a step out on an adapter, and the reference is none"),
+    ] {
+        let refused = profile(arguments);
+        assert!(refused.code != Some(0) && refused.stderr.contains(said), "{arguments}: {}", refused.stderr);
+    }
+}

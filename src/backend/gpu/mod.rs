@@ -28,7 +28,7 @@ mod waiting;
 pub use adapter::{adapters, describe, find, instance, is_software};
 pub use counters::Counters;
 pub use device::{SubmissionLimits, check_limits};
-pub use engine::{Gpu, OwnShader, Readback};
+pub use engine::{Gpu, OwnShader, PlannedDispatch, Readback};
 pub use injection::InjectedFault;
 pub use memory::{BufferId, BufferRange, Tensor, Words};
 pub use opening::{Checking, Opening};

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Gpu;
+use super::{Gpu, PlannedDispatch};
 use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
@@ -122,7 +122,17 @@ impl Gpu {
         work: impl Into<Option<Work>>,
     ) {
         let (variant, footprint) = L::variant(variant.into());
-        if self.is_rehearsing() || self.device.failure().is_some() || groups.contains(&0) {
+        let work = work.into();
+        let flop = work.as_ref().map_or(0.0, Work::flop);
+        let bytes = work.as_ref().map_or_else(|| bound_bytes(launch, &args), |work| work.bytes);
+        if let Some(rehearsed) = self.rehearsed.borrow_mut().as_mut() {
+            return rehearsed.dispatches.push(PlannedDispatch {
+                execution: execution::<L>(variant, &args, groups, [flop, bytes]),
+                invocations: footprint.workgroup_size.iter().product(),
+                workgroup_memory: footprint.workgroup_memory,
+            });
+        }
+        if self.device.failure().is_some() || groups.contains(&0) {
             return;
         }
         let most = self.device.limits().max_compute_workgroups_per_dimension;
@@ -138,9 +148,6 @@ impl Gpu {
         if let Err(error) = self.device.check(L::SHADER, variant, footprint) {
             return self.fail(error);
         }
-        let work = work.into();
-        let flop = work.as_ref().map_or(0.0, Work::flop);
-        let bytes = work.as_ref().map_or_else(|| bound_bytes(launch, &args), |work| work.bytes);
         let parts = self.device.seconds(flop, bytes) / self.device.submission().seconds;
         for part in parts_of(groups, if args.from_group([0; 2]).is_some() { parts } else { 1.0 }) {
             let share = f64::from(part.groups[1] * part.groups[2]) / f64::from(groups[1] * groups[2]);

@@ -15,6 +15,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 pub use own::OwnShader;
 pub use read::Readback;
+pub use tune::PlannedDispatch;
 
 use super::counters::Counters;
 use super::device::{OpenDevice, SubmissionLimits};

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use super::Gpu;
 use crate::backend::gpu::kernels::Trial;
-use crate::backend::{Clock, Result};
+use crate::backend::{Clock, Execution, Result};
 use crate::base::tiles::{ProductClass, ProductShape, Tile, TileChoice};
 
 /// Nanoseconds that a try is to take, so that what a submission costs does not decide.
@@ -13,8 +13,24 @@ const SPAN: f64 = 1e6;
 const MOST_REPEATS: usize = 32;
 const TRIES: usize = 3;
 
-/// Products of a rehearsal that no tile is chosen for, the first of each class.
-pub(super) type Rehearsed = BTreeMap<ProductClass, ProductShape>;
+/// What came in a rehearsal.
+#[derive(Default)]
+pub(super) struct Rehearsed {
+    /// Products that no tile is chosen for, the first of each class.
+    products: BTreeMap<ProductClass, ProductShape>,
+    pub dispatches: Vec<PlannedDispatch>,
+}
+
+/// A dispatch that work would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDispatch {
+    /// What it would do; it has no span.
+    pub execution: Execution,
+    /// Of a workgroup.
+    pub invocations: u32,
+    /// Of a workgroup, in bytes.
+    pub workgroup_memory: u32,
+}
 
 /// A rehearsal under way, which ends when it is dropped.
 struct Rehearsal<'g>(&'g Gpu);
@@ -30,12 +46,23 @@ impl Gpu {
     /// give zeros. Returns what it returns, and the products that came and could be tuned (see [`Gpu::tune`]). Nothing that it
     /// makes on the device may be used afterwards.
     pub async fn rehearse<T>(&self, work: impl Future<Output = T>) -> (T, Vec<ProductShape>) {
-        *self.rehearsed.borrow_mut() = Some(Rehearsed::new());
+        let (result, rehearsed) = self.go_through(work).await;
+        (result, rehearsed.products.into_values().collect())
+    }
+
+    /// As [`Gpu::rehearse`]; returns the dispatches that the work would take, each in one part.
+    pub async fn plan<T>(&self, work: impl Future<Output = T>) -> (T, Vec<PlannedDispatch>) {
+        let (result, rehearsed) = self.go_through(work).await;
+        (result, rehearsed.dispatches)
+    }
+
+    async fn go_through<T>(&self, work: impl Future<Output = T>) -> (T, Rehearsed) {
+        *self.rehearsed.borrow_mut() = Some(Rehearsed::default());
         let rehearsal = Rehearsal(self);
         let result = work.await;
-        let products = self.rehearsed.take().unwrap_or_default();
+        let rehearsed = self.rehearsed.take().unwrap_or_default();
         drop(rehearsal);
-        (result, products.into_values().collect())
+        (result, rehearsed)
     }
 
     pub(super) fn is_rehearsing(&self) -> bool {
@@ -82,7 +109,7 @@ impl Gpu {
     pub(in super::super) fn tile_for(&self, shape: ProductShape, ruled: Tile) -> Tile {
         let chosen = self.tiles.get(shape.class());
         if let (Some(rehearsed), None) = (self.rehearsed.borrow_mut().as_mut(), chosen) {
-            rehearsed.entry(shape.class()).or_insert(shape);
+            rehearsed.products.entry(shape.class()).or_insert(shape);
         }
         chosen.unwrap_or(ruled)
     }

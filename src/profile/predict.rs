@@ -1,0 +1,326 @@
+//! What a step would take on a chip that is not here: a roofline with waves. Each dispatch takes as long as the longest of what binds
+//! it, by its grid, its work and what compilers make of its kernel; then comes the next. A model, some third off at best, for
+//! comparing one way of computing with another and for being compared with the first measurement.
+
+use serde::Serialize;
+
+use crate::backend::gpu::PlannedDispatch;
+
+/// A graphics chip, by its maker's figures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Chip {
+    /// What `--predict` calls it.
+    pub name: &'static str,
+    pub title: &'static str,
+    /// Streaming multiprocessors, compute units, cores.
+    processors: u32,
+    /// Multiply-adds of a processor in a cycle.
+    lanes: u32,
+    gigahertz: f64,
+    /// Gigabytes a second.
+    bandwidth: f64,
+    /// Bytes of workgroup memory of a processor.
+    workgroup_memory: u32,
+    /// Invocations that a processor holds at a time.
+    invocations: u32,
+    /// Microseconds from the end of a dispatch to the begin of the next that reads what it wrote.
+    between: f64,
+}
+
+/// The chips that there are figures of.
+pub(crate) const CHIPS: [Chip; 5] = [
+    Chip {
+        name: "h100",
+        title: "NVIDIA H100 (SXM)",
+        processors: 132,
+        lanes: 128,
+        gigahertz: 1.755,
+        bandwidth: 3350.0,
+        workgroup_memory: 228 << 10,
+        invocations: 2048,
+        between: 3.0,
+    },
+    Chip {
+        name: "rx7900",
+        // Its second multiply-add a cycle is one that compilers seldom find.
+        title: "AMD Radeon RX 7900 XTX",
+        processors: 96,
+        lanes: 64,
+        gigahertz: 2.5,
+        bandwidth: 960.0,
+        workgroup_memory: 64 << 10,
+        invocations: 1024,
+        between: 5.0,
+    },
+    Chip {
+        name: "m1",
+        title: "Apple M1 (8 cores)",
+        processors: 8,
+        lanes: 128,
+        gigahertz: 1.278,
+        bandwidth: 68.0,
+        workgroup_memory: 64 << 10,
+        invocations: 2048,
+        between: 10.0,
+    },
+    Chip {
+        name: "arc",
+        title: "Intel Arc A770",
+        processors: 32,
+        lanes: 128,
+        gigahertz: 2.1,
+        bandwidth: 560.0,
+        workgroup_memory: 128 << 10,
+        invocations: 2048,
+        between: 6.0,
+    },
+    Chip {
+        name: "igpu",
+        title: "an integrated GPU of 2 TFLOP/s",
+        processors: 8,
+        lanes: 64,
+        gigahertz: 1.95,
+        bandwidth: 60.0,
+        workgroup_memory: 64 << 10,
+        invocations: 1024,
+        between: 10.0,
+    },
+];
+
+impl Chip {
+    /// FLOP of a microsecond.
+    fn peak(&self) -> f64 {
+        2.0 * f64::from(self.processors * self.lanes) * self.gigahertz * 1e3
+    }
+
+    /// Bytes of a microsecond.
+    fn traffic(&self) -> f64 {
+        self.bandwidth * 1e3
+    }
+}
+
+/// What a dispatch takes its time for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BoundBy {
+    /// Issuing instructions on the processor that has most workgroups.
+    Issue,
+    /// Traffic.
+    Memory,
+    /// Loads, each of which waits for the one before.
+    Latency,
+    /// Waiting for the dispatch before.
+    Dispatch,
+}
+
+/// A kernel's entry point in a predicted step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PredictedKernel {
+    pub name: String,
+    pub dispatches: usize,
+    pub ms: f64,
+    /// By the chip's roofs alone.
+    pub floor_ms: f64,
+    /// What takes most of it.
+    pub bound_by: BoundBy,
+}
+
+/// A predicted step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Prediction {
+    pub chip: &'static str,
+    pub title: &'static str,
+    pub what: String,
+    pub on: String,
+    pub predicted_ms: f64,
+    pub floor_ms: f64,
+    /// Slowest first.
+    pub kernels: Vec<PredictedKernel>,
+}
+
+/// Predicts what the dispatches of a step take on a chip, one after the other.
+pub(crate) fn predict(chip: &Chip, [what, on]: [String; 2], dispatches: &[PlannedDispatch]) -> Prediction {
+    let mut kernels: Vec<(PredictedKernel, [f64; 4])> = Vec::new();
+    for dispatch in dispatches {
+        let name = format!("{}.{}", dispatch.execution.kernel, dispatch.execution.entry);
+        let place = kernels.iter().position(|(kernel, _)| kernel.name == name).unwrap_or_else(|| {
+            let kernel = PredictedKernel { name, dispatches: 0, ms: 0.0, floor_ms: 0.0, bound_by: BoundBy::Dispatch };
+            kernels.push((kernel, [0.0; 4]));
+            kernels.len() - 1
+        });
+        let (kernel, bounds) = &mut kernels[place];
+        let (microseconds, bound_by) = time(chip, dispatch);
+        kernel.dispatches += 1;
+        kernel.ms += microseconds / 1e3;
+        kernel.floor_ms += floor(chip, dispatch) / 1e3;
+        bounds[bound_by as usize] += microseconds;
+    }
+    let settle = |(kernel, bounds): (PredictedKernel, [f64; 4])| {
+        let all = [BoundBy::Issue, BoundBy::Memory, BoundBy::Latency, BoundBy::Dispatch];
+        let bound_by = all.into_iter().max_by(|&a, &b| bounds[a as usize].total_cmp(&bounds[b as usize]));
+        PredictedKernel { bound_by: bound_by.unwrap_or(kernel.bound_by), ..kernel }
+    };
+    let mut kernels: Vec<PredictedKernel> = kernels.into_iter().map(settle).collect();
+    kernels.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+    let [predicted_ms, floor_ms] =
+        [|kernel: &PredictedKernel| kernel.ms, |kernel: &PredictedKernel| kernel.floor_ms].map(|figure| kernels.iter().map(figure).sum());
+    Prediction { chip: chip.name, title: chip.title, what, on, predicted_ms, floor_ms, kernels }
+}
+
+/// Microseconds that the roofs allow.
+fn floor(chip: &Chip, dispatch: &PlannedDispatch) -> f64 {
+    (dispatch.execution.flop / chip.peak()).max(dispatch.execution.bytes / chip.traffic())
+}
+
+/// Part of its bandwidth that memory gives to kernels that read and write rows.
+const OF_BANDWIDTH: f64 = 0.87;
+/// Invocations for each lane of a processor that hide how long an instruction takes, …
+const HIDING: u32 = 4;
+/// … and how much longer a workgroup takes where fewer are at work.
+const EXPOSED: f64 = 1.25;
+/// Cycles of a load that the next waits for, with what is done with it.
+const LOAD: f64 = 1000.0;
+
+/// Microseconds of a dispatch, and what they are spent on.
+fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
+    let PlannedDispatch { execution, invocations, workgroup_memory } = dispatch;
+    let groups = execution.grid.map_or(1, |grid| grid.iter().map(|&size| u64::from(size)).product::<u64>()).max(1);
+    let cycles = chip.gigahertz * 1e3;
+
+    // The processor that has most workgroups decides; it holds so many at a time.
+    let most = groups.div_ceil(chip.processors.into());
+    let held = [chip.invocations / invocations.max(&1), chip.workgroup_memory / workgroup_memory.max(&1)].into_iter().min();
+    let at_work = most.min(held.unwrap_or(1).max(1).into()) * u64::from(*invocations);
+    let stretch = if at_work < u64::from(HIDING * chip.lanes) { EXPOSED } else { 1.0 };
+    let lanes = f64::from(chip.lanes.min((*invocations).max(1)));
+    let group = match execution.kernel {
+        "bilstm" => recurrence(dispatch) / lanes,
+        _ => stretch * execution.flop / groups as f64 / 2.0 / lanes / multiply_adds(dispatch),
+    };
+    let issue = most as f64 * group / cycles;
+
+    let memory = execution.bytes / chip.traffic() / OF_BANDWIDTH;
+    let latency = serial_loads(dispatch) * LOAD / cycles;
+    let bounds = [(issue, BoundBy::Issue), (memory, BoundBy::Memory), (latency, BoundBy::Latency)];
+    let (longest, bound_by) = bounds.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((0.0, BoundBy::Dispatch));
+    (longest + chip.between, if longest < chip.between { BoundBy::Dispatch } else { bound_by })
+}
+
+/// Share of a kernel's instructions that are multiply-adds, as compilers for hardware make them of its inner loop.
+fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
+    let variant = dispatch.execution.variant.unwrap_or_default();
+    match (dispatch.execution.kernel, dispatch.execution.entry) {
+        ("linear", _) if variant.contains("tile128x128") => 0.79,
+        ("linear", _) if variant.contains("32x32") => 0.64,
+        ("linear", _) => 0.72,
+        ("conv_pool", _) => 0.70,
+        ("bilstm", "forward") => 0.58,
+        ("bilstm", "backward") => 0.38,
+        ("attention", _) => 0.25,
+        // Sums, activations and addresses: of ten instructions one computes.
+        _ => 0.10,
+    }
+}
+
+/// Instructions of the exponentials of a step's gates, of one invocation, …
+const GATES: f64 = 713.0;
+/// … and those that would be issued while the workgroup waits at a step's barriers.
+const BARRIERS: f64 = 200.0;
+
+/// Instructions of all invocations of a workgroup of the recurrence, which goes on as long as its longest sequence does.
+fn recurrence(dispatch: &PlannedDispatch) -> f64 {
+    let [hidden, batch] = ["hidden", "batch"].map(|name| size(dispatch, name));
+    let steps = size(dispatch, "end_step") - size(dispatch, "first_step");
+    let sequences = (batch / f64::from(dispatch.execution.grid.map_or(1, |grid| grid[0]))).ceil();
+    let products = sequences * 4.0 * hidden * hidden / multiply_adds(dispatch);
+    steps * (products + (GATES + BARRIERS) * f64::from(dispatch.invocations))
+}
+
+fn size(dispatch: &PlannedDispatch, name: &str) -> f64 {
+    dispatch.execution.sizes.iter().find(|(own, _)| *own == name).map_or(0.0, |&(_, size)| f64::from(size))
+}
+
+/// Loads of an invocation that wait for each other; a compiler has some eight under way where their places are known.
+fn serial_loads(dispatch: &PlannedDispatch) -> f64 {
+    let size = |name| size(dispatch, name);
+    match (dispatch.execution.kernel, dispatch.execution.entry) {
+        ("slabs", _) => (size("slabs") / 8.0).ceil(),
+        ("residual_norm", "backward_parameters") => (size("slab_rows") / 4.0).ceil(),
+        ("global_max", "forward") => 25.0,
+        ("cross_entropy", _) => 32.0,
+        // Sixteen rows an invocation.
+        ("z_score" | "conv_pool_edges" | "bilstm_edges" | "embedding" | "position_embedding", _) => 16.0,
+        ("global_max", _) => 8.0,
+        _ => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Execution;
+
+    fn dispatch(kernel: &'static str, groups: u32, flop: f64, bytes: f64) -> PlannedDispatch {
+        let execution = Execution {
+            kernel,
+            entry: "forward",
+            variant: None,
+            grid: Some([groups, 1, 1]),
+            sizes: vec![("slabs", 64)],
+            flop,
+            bytes,
+            span: None,
+        };
+        PlannedDispatch { execution, invocations: 256, workgroup_memory: 16 << 10 }
+    }
+
+    fn chip(name: &str) -> Chip {
+        CHIPS.into_iter().find(|chip| chip.name == name).unwrap()
+    }
+
+    #[test]
+    fn a_dispatch_is_bound_by_what_takes_it_longest() {
+        let h100 = chip("h100");
+        // 100 GFLOP in many workgroups: 1.7 ms at the peak of 59 TFLOP/s, of which products reach 72 %.
+        let (time_of_product, bound) = time(&h100, &dispatch("linear", 132 * 64, 100e9, 1e6));
+        assert_eq!(bound, BoundBy::Issue);
+        assert!((2300.0..2400.0).contains(&time_of_product), "{time_of_product}");
+        // A gigabyte takes 0.3 ms.
+        let (time_of_copy, bound) = time(&h100, &dispatch("residual_norm", 10_000, 1e6, 1e9));
+        assert_eq!(bound, BoundBy::Memory);
+        assert!((340.0..350.0).contains(&time_of_copy), "{time_of_copy}");
+        assert_eq!(time(&h100, &dispatch("slabs", 8, 1e4, 1e5)).1, BoundBy::Latency);
+        assert_eq!(time(&h100, &dispatch("adam", 8, 1e3, 1e4)).1, BoundBy::Dispatch);
+    }
+
+    #[test]
+    fn a_round_that_is_not_full_takes_as_long_as_a_full_one() {
+        let (h100, flop) = (chip("h100"), |groups: u32| 1e9 * f64::from(groups));
+        let [one, full, more] = [8, 132 * 8, 132 * 8 + 1].map(|groups| time(&h100, &dispatch("linear", groups, flop(groups), 0.0)).0);
+        assert!(full > 6.0 * one && full < 8.0 * one, "eight workgroups a processor keep it busier than one: {one}, {full}");
+        assert!((more - full - (full - 3.0) / 8.0).abs() < 1e-6 * more, "{full}, {more}");
+    }
+
+    #[test]
+    fn a_recurrence_takes_as_long_as_its_longest_sequence() {
+        let sizes = |end_step| vec![("batch", 256), ("hidden", 128), ("first_step", 0), ("end_step", end_step)];
+        let of = |end_step, flop| {
+            let mut dispatch = dispatch("bilstm", 32, flop, 0.0);
+            dispatch.execution.sizes = sizes(end_step);
+            time(&chip("h100"), &dispatch).0
+        };
+        assert_eq!(of(100, 1e9), of(100, 2e9), "whatever the others' lengths");
+        assert!((of(100, 1e9) - 3.0 - 2.0 * (of(50, 1e9) - 3.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_step_is_the_sum_of_its_dispatches_slowest_kernel_first() {
+        let dispatches = [dispatch("adam", 8, 1e3, 1e4), dispatch("linear", 1000, 1e10, 1e6), dispatch("adam", 8, 1e3, 1e4)];
+        let prediction = predict(&chip("igpu"), ["train".into(), "x".into()], &dispatches);
+        let names: Vec<_> = prediction.kernels.iter().map(|kernel| (kernel.name.as_str(), kernel.dispatches)).collect();
+        assert_eq!(names, [("linear.forward", 1), ("adam.forward", 2)]);
+        let sum: f64 = dispatches.iter().map(|dispatch| time(&chip("igpu"), dispatch).0 / 1e3).sum();
+        assert!((prediction.predicted_ms - sum).abs() < 1e-9);
+        assert!(prediction.floor_ms < prediction.predicted_ms);
+    }
+}
