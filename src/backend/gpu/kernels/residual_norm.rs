@@ -29,7 +29,7 @@ impl Run<ResidualNorm<Tensor>> for Gpu {
 impl Differentiate<ResidualNorm<Tensor>> for Gpu {
     fn backward(&self, of: &ResidualNorm<Tensor>, kept: &NormKept<Tensor>, dy: &Tensor, sinks: &ResidualNorm<Option<Sink<Tensor>>>) {
         let variant = variant_for(self, dy.columns());
-        let slabs = Slabs::of(dy.rows());
+        let slabs = Slabs::of(self, dy.rows());
         let [dx, dresidual] = [(&sinks.x, &of.x), (&sinks.residual, &of.residual)].map(|(sink, like)| self.sink(sink, like));
         let args =
             Args { accumulate_x: dx.accumulates(), accumulate_residual: dresidual.accumulates(), slab_rows: slabs.rows, ..arguments(dy) };

@@ -5,8 +5,10 @@ use std::ops::Range;
 use super::*;
 use shader::slabs::{Args, Sum, WORKGROUP};
 
-/// Most slabs of a sum, which bounds the memory of the partial sums.
-const MOST_SLABS: usize = 32;
+/// Most slabs of a sum over rows on software adapters, whose cores they keep busy, …
+const SLABS_OF_SOFTWARE: usize = 32;
+/// … and on graphics hardware, where a few workgroups would wait for one load after the other.
+const SLABS_OF_HARDWARE: usize = 128;
 /// Workgroups that keep the cores of a software adapter busy.
 const WORKGROUPS_OF_SOFTWARE: usize = 8;
 /// Most and fewest slabs of a weight's gradient on graphics hardware, …
@@ -23,8 +25,8 @@ pub(super) struct Slabs {
 }
 
 impl Slabs {
-    pub(super) fn of(rows: usize) -> Self {
-        Self::at_most(MOST_SLABS, rows)
+    pub(super) fn of(gpu: &Gpu, rows: usize) -> Self {
+        Self::at_most(if gpu.is_software() { SLABS_OF_SOFTWARE } else { SLABS_OF_HARDWARE }, rows)
     }
 
     /// For a sum by one of the variants `software`, whose grid without slabs is this.
