@@ -25,7 +25,7 @@ pub(crate) mod mono;
 #[cfg(feature = "files")]
 mod part;
 #[cfg(feature = "files")]
-pub(crate) mod pcm;
+mod pcm;
 #[cfg(feature = "files")]
 pub(crate) mod resample;
 #[cfg(feature = "files")]
@@ -38,4 +38,4 @@ pub use decode::decode;
 #[cfg(feature = "files")]
 pub use error::{AudioError, Format};
 #[cfg(feature = "files")]
-pub(crate) use pcm::{PcmFormat, read_pcm};
+pub use pcm::{PcmFormat, read_pcm};

@@ -9,7 +9,7 @@ use super::mono::Mono;
 /// How a sample is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub(crate) enum PcmFormat {
+pub enum PcmFormat {
     /// 16-bit integers, full scale at ±32768
     #[default]
     S16,
@@ -44,7 +44,7 @@ const CHUNK: usize = 1 << 16;
 /// # Errors
 /// [`AudioError`]: nothing comes, it ends within a sample or starts as a file with a header does, a sample is not finite,
 /// the rate is none, or it goes on for too long.
-pub(crate) fn read_pcm(mut source: impl Read, name: &str, format: PcmFormat, rate: u32) -> Result<Vec<f32>, AudioError> {
+pub fn read_pcm(mut source: impl Read, name: &str, format: PcmFormat, rate: u32) -> Result<Vec<f32>, AudioError> {
     let path = Path::new(name);
     let damaged = |reason: &str| AudioError::RawDamaged { path: path.into(), reason: reason.into() };
     let mut mono = Mono::new(path, rate, 1)?;

@@ -12,12 +12,24 @@ use super::{Backend, Result, Sink, Storage, Work};
 #[derive(Debug, Default)]
 pub struct Counting {
     done: Cell<Work>,
+    /// Elements of the matrices that it was asked for.
+    made: Cell<u64>,
 }
 
 impl Counting {
     /// The work so far.
     pub fn work(&self) -> Work {
         self.done.get()
+    }
+
+    /// Elements of all matrices so far that went in or came out.
+    pub(crate) fn elements(&self) -> u64 {
+        self.made.get()
+    }
+
+    fn make(&self, shape: [usize; 2]) -> Shape {
+        self.made.set(self.made.get().saturating_add((shape[0] as u64).saturating_mul(shape[1] as u64)));
+        Shape(shape)
     }
 
     fn add(&self, work: Work) {
@@ -36,17 +48,17 @@ impl Storage for Counting {
     }
 
     fn upload(&self, _: &[f32], shape: [usize; 2]) -> Shape {
-        Shape(shape)
+        self.make(shape)
     }
 
     fn upload_words(&self, _: &[u32]) {}
 
     fn zeros(&self, shape: [usize; 2]) -> Shape {
-        Shape(shape)
+        self.make(shape)
     }
 
     fn uninitialised(&self, shape: [usize; 2]) -> Shape {
-        Shape(shape)
+        self.make(shape)
     }
 
     fn uninitialised_words(&self, _: usize) {}

@@ -2,6 +2,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use thiserror::Error;
+
+use super::remedy::{Remedied, Remedy};
+
 /// An amount of memory; its `Display` is in the largest unit of which it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Bytes(pub u64);
@@ -13,6 +17,24 @@ impl Display for Bytes {
             Some((unit, name)) => write!(formatter, "{:.1} {name}", self.0 as f64 / unit),
             None => write!(formatter, "{} bytes", self.0),
         }
+    }
+}
+
+/// What the host cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what} alone takes {needed}, {free} are free")]
+pub struct NoRoom {
+    /// What it is of, and the part of it that is known beforehand.
+    pub what: String,
+    /// What that takes at least.
+    pub needed: Bytes,
+    /// What there is.
+    pub free: Bytes,
+}
+
+impl Remedied for NoRoom {
+    fn remedies(&self) -> Vec<Remedy> {
+        vec![Remedy::SmallerSizes]
     }
 }
 

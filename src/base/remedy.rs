@@ -15,6 +15,8 @@ use super::shown::in_line;
 pub enum Remedy {
     /// Fewer utterances at a time, or shorter ones.
     SmallerBatch,
+    /// Smaller sizes of what is drawn.
+    SmallerSizes,
     /// A network of fewer parameters.
     SmallerNetwork,
     /// Fewer or shorter frames of the acoustic front-end, or a shorter recording.
@@ -50,6 +52,8 @@ pub enum Remedy {
     CheckPath,
     /// Give a file, where something else was found.
     GiveFile,
+    /// Give a profile that was kept.
+    KeptProfile,
     /// Look whether a folder exists and can be written to.
     CheckFolder,
     /// Free some space on the disk.
@@ -217,6 +221,7 @@ impl Display for Remedy {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let words = match self {
             Self::SmallerBatch => "take fewer or shorter utterances at a time",
+            Self::SmallerSizes => "choose smaller sizes",
             Self::SmallerNetwork => "lower model.layers, model.feed_forward, model.hidden or model.word_width",
             Self::FewerFrames => "choose a longer hop or fewer mel bands, or cut the recording",
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),
@@ -232,6 +237,7 @@ impl Display for Remedy {
             Self::Report => "please report this",
             Self::CheckPath => "check the path and its permissions",
             Self::GiveFile => "give a file",
+            Self::KeptProfile => "give a profile that was kept",
             Self::CheckFolder => "check that its folder exists, may be written to and has room",
             Self::FreeSpace => "free some space",
             Self::OtherFolder => "choose another folder",

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{Input, Inputs, Kernel, KernelShape, Record, Recorded, Source, Subject};
 use crate::backend::cpu::Cpu;
-use crate::backend::{Backend, Counting, Matrix, Result, Work};
+use crate::backend::{self, Backend, Counting, Matrix, Work};
+use crate::base::memory::{self, Bytes, NoRoom};
 use crate::base::real::Real;
 
 /// A result of a case on the host.
@@ -76,7 +77,7 @@ impl<S: Subject> Case<S> {
     }
 
     /// Runs it and copies every result to the host.
-    pub async fn run<B: Backend>(&self, backend: &B) -> Result<Vec<Output>>
+    pub async fn run<B: Backend>(&self, backend: &B) -> backend::Result<Vec<Output>>
     where
         S: Record<B>,
     {
@@ -84,7 +85,7 @@ impl<S: Subject> Case<S> {
     }
 
     /// As [`Case::run`], with what went in.
-    pub(crate) async fn run_with_inputs<B: Backend>(&self, backend: &B) -> Result<(Vec<Input>, Vec<Output>)>
+    pub(crate) async fn run_with_inputs<B: Backend>(&self, backend: &B) -> backend::Result<(Vec<Input>, Vec<Output>)>
     where
         S: Record<B>,
     {
@@ -107,6 +108,15 @@ impl Case {
     pub fn kernel(&self) -> Kernel {
         self.shape.kernel()
     }
+
+    /// Refuses what the host has no room for: so many bytes for each number of its largest matrix.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), NoRoom> {
+        let needed = Bytes(self.shape.largest().saturating_mul(bytes));
+        memory::room_for(needed).map_err(|free| NoRoom { what: format!("{self}: its largest matrix"), needed, free })
+    }
 }
 
 impl<S: Subject> fmt::Display for Case<S> {
@@ -116,7 +126,7 @@ impl<S: Subject> fmt::Display for Case<S> {
 }
 
 /// Copies results to the host.
-pub(crate) async fn read_all<B: Backend>(backend: &B, recorded: Vec<Recorded<B>>) -> Result<Vec<Output>> {
+pub(crate) async fn read_all<B: Backend>(backend: &B, recorded: Vec<Recorded<B>>) -> backend::Result<Vec<Output>> {
     let readbacks: Vec<_> = recorded.iter().map(|output| backend.start_read(&output.tensor)).collect();
     let mut outputs = Vec::with_capacity(recorded.len());
     for (Recorded { name, tensor }, readback) in recorded.into_iter().zip(readbacks) {

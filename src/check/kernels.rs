@@ -82,6 +82,13 @@ macro_rules! suites {
                     $(Self::$kernel(_) => Kernel::$kernel,)*
                 }
             }
+
+            /// Numbers of the largest matrix that goes in or comes out.
+            pub(super) fn largest(&self) -> u64 {
+                match self {
+                    $(Self::$kernel(subject) => subject.largest(),)*
+                }
+            }
         }
 
         impl Subject for KernelShape {

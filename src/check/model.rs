@@ -12,6 +12,8 @@ use super::{Output, Source};
 use crate::backend::cpu::Cpu;
 use crate::backend::ops::{GroupStatistics, Tokens, loss_scaling};
 use crate::backend::{Backend, Ragged, Result, Write};
+#[cfg(feature = "cli")]
+use crate::base::memory::{self, Bytes, NoRoom};
 use crate::base::numbers::Precision;
 use crate::base::real::Real;
 use crate::base::streams::{AUDIO, Reading, StreamShape, TEXT};
@@ -19,6 +21,8 @@ use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::Settings;
 use crate::dataset::BatchShape;
 use crate::model::batch::{Batch, BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
+#[cfg(feature = "cli")]
+use crate::model::cost;
 use crate::model::layers::{Dropout, Pass};
 use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
@@ -60,6 +64,23 @@ pub async fn check_model<B: Backend>(backend: &B, settings: &Settings, shape: Ba
     Ok(expected.iter().zip(&got).map(|(expected, got)| compare_point(expected, got)).collect())
 }
 
+/// Refuses a pass that the host has no room for.
+///
+/// # Errors
+/// [`NoRoom`].
+#[cfg(feature = "cli")]
+pub(crate) fn check_room(settings: &Settings, shape: BatchShape) -> std::result::Result<(), NoRoom> {
+    shape.check_room(size_of::<f32>() + size_of::<f64>())?;
+    let kept = cost::activations(&settings.model, &dimensions(settings), &shape.frame_lengths(), &shape.word_lengths());
+    let needed = Bytes(kept.0.saturating_mul((size_of::<f64>() / size_of::<f32>()) as u64));
+    memory::room_for(needed).map_err(|free| NoRoom { what: format!("{shape}: a pass in float64"), needed, free })
+}
+
+fn dimensions(settings: &Settings) -> Dimensions {
+    let streams = streams(settings.model.word_width);
+    Dimensions { streams: streams.iter().map(|&(name, shape)| (name.to_owned(), shape)).collect(), classes: CLASSES }
+}
+
 fn compare_point(expected: &Output, got: &Output) -> Point {
     let limit = if expected.name.starts_with(GRADIENT) { BACKWARD } else { FORWARD };
     let [expected_alone, got_alone] = [expected, got].map(std::slice::from_ref);
@@ -81,8 +102,7 @@ const GRADIENT: &str = "gradient of ";
 /// All named values of a pass in the order of computation, each parameter's gradient after that of its layer's result.
 async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
     let streams = streams(settings.model.word_width);
-    let dimensions = Dimensions { streams: streams.iter().map(|&(name, shape)| (name.to_owned(), shape)).collect(), classes: CLASSES };
-    let model = model::build(&settings.model, &dimensions);
+    let model = model::build(&settings.model, &dimensions(settings));
     let layout = model.parameters();
     let mut source = Source::new(seed);
     let nudges = source.uniform(layout.len(), NUDGE);

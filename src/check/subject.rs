@@ -58,6 +58,9 @@ pub(crate) trait Suite: Subject + Sized {
     /// [`SizeError`] of shapes that the kernel does not take.
     fn read(keys: &mut Keys<'_>) -> Result<Self, SizeError>;
 
+    /// Numbers of the largest matrix that goes in or comes out.
+    fn largest(&self) -> u64;
+
     /// How its gradient is proved, or why it has none.
     fn gradient() -> Gradient;
 

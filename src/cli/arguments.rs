@@ -12,6 +12,7 @@ use crate::corpus::{CorpusLayout, Split};
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
 
+use super::effect::no_effect;
 use super::notes::Notes;
 use super::settings::{Configuration, ExecutionFlags, FrontEnd, Training};
 
@@ -42,6 +43,9 @@ pub(crate) struct Common {
     /// What was said besides the result.
     #[arg(skip)]
     pub notes: Notes,
+    /// Which options stand on the command line.
+    #[arg(skip)]
+    pub typed: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -148,14 +152,13 @@ impl Prepare {
     /// # Errors
     /// Wrong usage: what nothing would use.
     pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
-        let without_effect = |message: &str| Err(Options::command().error(ErrorKind::ArgumentConflict, message));
         if self.split_seed.is_some() && self.split != Some(SplitSource::Speaker) {
-            return without_effect("--split-seed divides by speaker alone; add --split speaker, or leave it out");
+            return Err(no_effect("--split-seed divides by speaker alone; add --split speaker, or leave it out"));
         }
         if self.oov == OutOfVocabulary::Random && vectors(&self.vectors).is_none() {
-            return without_effect("--oov random draws vectors beside those of a file; name one with --vectors, or leave it out");
+            return Err(no_effect("--oov random draws vectors beside those of a file; name one with --vectors, or leave it out"));
         }
-        Ok(())
+        self.layout().map(drop)
     }
 
     /// The layout with its classes.

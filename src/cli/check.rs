@@ -14,12 +14,12 @@ use super::output::{self, Kind};
 use super::settings::Configuration;
 use super::{Done, Failure};
 use crate::backend::Work;
-use crate::backend::cpu::Cpu;
 use crate::backend::gpu::Checking;
 use crate::base::numbers::Precision;
-use crate::check::model::{Point, check_model};
+use crate::check::model::{Point, check_model, check_room};
 use crate::check::{Case, CaseReport, Kernel, dump, examine, fuzz, kernels_named, select};
-use crate::config::Config;
+use crate::config::effect::Purpose;
+use crate::config::{Config, Settings};
 use crate::dataset::BatchShape;
 
 #[derive(Args)]
@@ -41,8 +41,8 @@ pub(crate) struct Check {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// List the kernels with their cases, run none
-    #[arg(long, conflicts_with_all = ["fuzz", "fuzz_seed", "dump"])]
-    list: bool,
+    #[arg(long, conflicts_with_all = ["fuzz", "fuzz_seed", "dump", "seed", "shaders"])]
+    pub list: bool,
     /// For so many seconds, random shapes and inputs of the kernels in turn; failures alone are shown, each with its seed
     #[arg(long, value_name = "SECONDS")]
     fuzz: Option<f64>,
@@ -74,6 +74,9 @@ enum Shaders {
     Checked,
     Both,
 }
+
+/// Bytes of a number of an input or a result: as it is drawn, kept and computed with, and in float64.
+const BYTES: u64 = 16;
 
 /// An open device, and how its shaders are compiled: `unchecked`, `checked`, or `none` of the CPU reference.
 type Compiled = (&'static str, Device);
@@ -108,7 +111,11 @@ pub(crate) fn run(common: &Common, arguments: &Check) -> Done {
             [kernel] => run_cases(common, arguments, [kernel.random_case(seed)].into_iter(), json!({})),
             _ => Err(Failure("--fuzz-seed: a seed belongs to one kernel; name just that with --kernel".into())),
         },
-        _ => run_cases(common, arguments, listed()?.into_iter(), json!({})),
+        _ => {
+            let cases = listed()?;
+            cases.iter().try_for_each(|case| case.check_room(BYTES))?;
+            run_cases(common, arguments, cases.into_iter(), json!({}))
+        }
     }
 }
 
@@ -133,7 +140,10 @@ fn list(common: &Common, cases: &[Case]) {
 
 /// Opens the device once for each way to compile that is asked for.
 fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<Compiled>, Failure> {
-    let Some(adapter) = device::adapter(common, setting)? else { return Ok(vec![("none", Device::Cpu(Cpu::default()))]) };
+    let Some(adapter) = device::adapter(common, setting)? else {
+        common.note_unused(&["shaders"], device::REFERENCE);
+        return Ok(vec![("none", device::reference(common))]);
+    };
     let is_gl = adapter.get_info().backend == wgpu::Backend::Gl;
     if shaders.is_none() && is_gl {
         common.note(Note::UncheckedOnly);
@@ -231,6 +241,8 @@ fn run_model(common: &Common, arguments: &Check) -> Done {
             "--model compares in f32; leave train.precision out (the mixed cases of --kernel linear,bilstm compare the other)".into(),
         ));
     }
+    common.note_settings(&settings, &Settings::default(), Purpose::CheckedPass, None);
+    check_room(&settings, arguments.shape)?;
     let seed = arguments.seed.unwrap_or(settings.train.seed);
     let devices = open(common, &execution.device, arguments.shaders)?;
     eprintln!("checking a pass of the model on {} against the CPU reference in float64", devices[0].1.name());

@@ -13,7 +13,8 @@ use super::notes::{FoldName, Note};
 use super::progress::Progress;
 use super::settings::Training;
 use super::{Done, Failure, interrupt, remedy};
-use crate::config::{Config, Tiles};
+use crate::config::effect::Purpose;
+use crate::config::{Config, Settings, Tiles};
 use crate::dataset::{About, Dataset, Doubles};
 use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
 use crate::experiment::folds::{By, Folds};
@@ -64,6 +65,8 @@ impl Experiment {
         let settings = &config.settings.train;
         let data = Dataset::load(&self.data)?;
         settings.check_class_weights(data.classes.len())?;
+        let purpose = Purpose::Training { steps_an_epoch: None, folds: true, validation: true };
+        common.note_settings(&config.settings, &Settings::default(), purpose, Some(&data));
         common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
         let folds = match self.folds {
             Some(count) => Folds::assign_count(&data, self.by, count, settings.seed),

@@ -45,6 +45,8 @@ pub(crate) fn instance(common: &Common) -> wgpu::InstanceDescriptor {
 
 /// The device that is chosen where nobody says which.
 pub(super) const AUTO: &str = "auto";
+/// The one that is no adapter.
+const CPU: &str = "cpu";
 
 /// Opens what `--device` and `--backend` say, else what the settings say. [`AUTO`] is graphics hardware; where there is none it is
 /// the CPU reference, which is faster than a software adapter, and a note says so.
@@ -53,11 +55,23 @@ pub(crate) fn open(common: &Common, setting: &str) -> Result<Device, Failure> {
     match find(common, wanted)? {
         Some(adapter) if wanted == AUTO && gpu::is_software(&adapter) => {
             common.note(Note::ReferenceIsFaster { adapter: gpu::describe(&adapter.get_info()) });
-            Ok(Device::Cpu(Cpu::default()))
+            Ok(reference(common))
         }
         Some(adapter) => Device::on(common, &adapter, Checking::Off),
-        None => Ok(Device::Cpu(Cpu::default())),
+        None => Ok(reference(common)),
     }
+}
+
+/// Why options of adapters have no effect.
+pub(super) const REFERENCE: &str = "the CPU reference computes";
+
+/// The CPU reference; says which options were of adapters alone.
+pub(super) fn reference(common: &Common) -> Device {
+    common.note_unused(&["without", "tiles"], REFERENCE);
+    if common.execution.device.as_deref() == Some(CPU) {
+        common.note_unused(&["backend"], REFERENCE);
+    }
+    Device::Cpu(Cpu::default())
 }
 
 /// As [`open`], for a run that goes on and was computed on `before`: [`AUTO`] is that device again, where it is still here.
@@ -66,7 +80,7 @@ pub(crate) fn open_again(common: &Common, setting: &str, before: &str) -> Result
         return open(common, setting);
     }
     if before == Cpu::<f32>::default().device_name() {
-        return Ok(Device::Cpu(Cpu::default()));
+        return Ok(reference(common));
     }
     let adapters = pollster::block_on(gpu::adapters(instance(common)));
     match adapters.iter().find(|adapter| before.starts_with(&gpu::describe(&adapter.get_info()))) {
@@ -79,7 +93,7 @@ pub(crate) fn open_again(common: &Common, setting: &str, before: &str) -> Result
 /// one, be it of software, which a note names; where there is none it is the CPU reference.
 pub(crate) fn open_adapter(common: &Common, setting: &str) -> Result<Device, Failure> {
     match adapter(common, setting)? {
-        None => Ok(Device::Cpu(Cpu::default())),
+        None => Ok(reference(common)),
         Some(adapter) => Device::on(common, &adapter, Checking::Off),
     }
 }
@@ -100,7 +114,7 @@ fn wanted<'w>(common: &'w Common, setting: &'w str) -> &'w str {
 
 /// The adapter of a name, none for the CPU reference; says where there is none.
 fn find(common: &Common, wanted: &str) -> Result<Option<wgpu::Adapter>, Failure> {
-    if wanted == "cpu" {
+    if wanted == CPU {
         return Ok(None);
     }
     let found = pollster::block_on(gpu::find(wanted, instance(common)))?;

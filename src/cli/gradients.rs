@@ -9,6 +9,7 @@ use super::arguments::{Common, Gradients};
 use super::device::{self, on_device};
 use super::output::{self, Kind};
 use super::{Done, Failure, in_data};
+use crate::config::effect::Purpose;
 use crate::config::{Config, Normalise};
 use crate::dataset::Dataset;
 use crate::dataset::store::{self, Tensor};
@@ -20,7 +21,7 @@ use crate::train::{Session, TrainError, Weights};
 pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
     let mut defaults = Config::default();
     defaults.settings.data.normalise = Normalise::None;
-    let Config { settings, execution } = arguments.configuration.load(defaults)?;
+    let Config { settings, execution } = arguments.configuration.load(defaults.clone())?;
     output::check(&arguments.out, Kind::Gradients)?;
     let data = Dataset::load(&arguments.data)?;
     let range = arguments.utterances.clone().unwrap_or(0..data.len());
@@ -29,10 +30,12 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
         return Err(Failure(format!("--utterances {from}..{to}: the data hold 0..{count}; choose a range within")));
     }
     let utterances: Vec<usize> = range.collect();
+    common.note_settings(&settings, &defaults.settings, Purpose::Gradients, Some(&data));
     common.note_cut(&data, &utterances, &settings);
     let device = device::open(common, &execution.device)?;
     let (report, parameters) = on_device!(device, |backend| pollster::block_on(async {
         let session = Session::new(backend, &settings, &data, &utterances, Weights::File(&arguments.weights))?;
+        session.check_batch(&utterances, utterances.len())?;
         let mut trainer = session.trainer();
         let report = trainer.gradients(&session.batches.batch(&utterances)?).await?;
         let ids = || utterances.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
@@ -50,7 +53,10 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
         }
         Ok::<_, TrainError>((report, trainer.network().model().parameters().clone()))
     }))
-    .map_err(in_data(&arguments.data))?;
+    .map_err(|error| match error {
+        TrainError::BatchTooLarge { .. } => Failure(format!("{}: {error}; choose fewer with --utterances", arguments.data.display())),
+        error => in_data(&arguments.data)(error),
+    })?;
     let loss = [report.loss];
     let mut entries = named(&parameters, "grad.", &report.gradients);
     entries.push(Tensor::f32("logits", &[utterances.len(), data.classes.len()], &report.logits));

@@ -17,6 +17,7 @@ mod crossval;
 mod demo;
 mod device;
 mod devices;
+mod effect;
 mod evaluate;
 mod export;
 mod features;
@@ -46,8 +47,6 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::shown::in_line;
 use crate::train::TrainError;
@@ -74,7 +73,7 @@ type Done = Result<ExitCode, Failure>;
 /// Runs the program; exit code 0 done, 1 the work failed, 2 wrong usage, 130 or 143 stopped by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     device::quiet_drivers();
-    let options = Options::try_parse().unwrap_or_else(|usage| {
+    let options = Options::read(std::env::args_os()).unwrap_or_else(|usage| {
         if let Err(error) = usage.print()
             && !usage.use_stderr()
         {
@@ -93,6 +92,7 @@ pub fn run() -> ExitCode {
 
 fn dispatch(options: &Options) -> Done {
     let common = &options.common;
+    common.note_unused_by(&options.command);
     match &options.command {
         Command::Devices => devices::run(common),
         Command::Demo(arguments) => demo::run(common, arguments),

@@ -38,6 +38,8 @@ pub(crate) enum Note {
     MixedIsNotFaster { lacks: String },
     /// What was given and the model has no use for.
     NotUsed { option: &'static str, model: String, needs: &'static str },
+    /// What was given and decides nothing.
+    NoEffect { option: String, reason: String },
     /// Utterances are longer than the model reads.
     Cut {
         /// How many there are, of how many.
@@ -130,6 +132,7 @@ impl Display for Note {
                 write!(formatter, "mixed precision: {lacks}; factors are rounded to f16 all the same, which is no faster than f32")
             }
             Self::NotUsed { option, model, needs } => write!(formatter, "{option} is not used: the model of {model} needs {needs}"),
+            Self::NoEffect { option, reason } => write!(formatter, "{option} has no effect: {reason}"),
             Self::Cut { utterances, of, max_frames, ids } => write!(
                 formatter,
                 "{utterances} of {of} utterances are longer than data.max_frames = {max_frames} and are cut there: {}",
@@ -245,6 +248,13 @@ impl Display for FoldName {
 /// The notes of a command so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes(RefCell<Vec<Note>>);
+
+impl Notes {
+    /// Whether one of them is such.
+    pub(crate) fn any(&self, is_such: impl Fn(&Note) -> bool) -> bool {
+        self.0.borrow().iter().any(is_such)
+    }
+}
 
 impl Common {
     /// Says a note.

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{ArgGroup, Args, CommandFactory, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Map, json};
 
-use super::arguments::{Common, Options};
+use super::arguments::Common;
 use super::device::{self, Device, on_device};
+use super::effect::no_effect;
 use super::notes::Note;
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, listed, tables};
@@ -62,21 +62,17 @@ fn parse_picture(text: &str) -> Result<PathBuf, String> {
 impl Predict {
     /// # Errors
     /// Wrong usage: what is said of raw samples where there are none.
-    fn check_usage(&self) -> Result<(), clap::Error> {
+    pub(super) fn check_usage(&self) -> Result<(), clap::Error> {
         let is_raw = self.audio.as_deref() == Some(Path::new("-"));
         let given = [("--pcm-rate", self.pcm_rate.is_some()), ("--pcm-format", self.pcm_format.is_some())];
         match given.into_iter().find(|&(_, given)| given && !is_raw) {
             None => Ok(()),
-            Some((option, _)) => {
-                let message = format!("{option} is of raw samples alone; give them with --audio -, or leave it out");
-                Err(Options::command().error(ErrorKind::ArgumentConflict, message))
-            }
+            Some((option, _)) => Err(no_effect(format!("{option} is of raw samples alone; give them with --audio -, or leave it out"))),
         }
     }
 }
 
 pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
-    arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     if let Some(path) = &arguments.attention {
         output::check(path, if picture::Format::of(path) == Some(picture::Format::Png) { Kind::Png } else { Kind::Svg })?;
     }

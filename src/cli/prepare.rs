@@ -10,10 +10,12 @@ use serde_json::json;
 
 use super::arguments::{Common, Prepare, SplitSource, vectors};
 use super::device::{self, AUTO, on_device};
+use super::effect::DEVICE;
 use super::notes::{Lacking, Note};
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, interrupt, tables};
-use crate::audio::mfcc::SAMPLE_RATE;
+use crate::audio::mfcc::{MfccSettings, SAMPLE_RATE};
+use crate::base::setting::{Key, Section};
 use crate::corpus::{Corpus, CorpusLayout, LeftOut, Split, split};
 use crate::dataset::{Dataset, Doubles, Frames, Spool};
 use crate::experiment::folds::{By, Folds};
@@ -46,6 +48,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     // The words are those of the whole corpus, as long as it is not divided by who made it.
     let divided = division == Division::Made && split::by_speaker(&mut corpus, 0).is_ok();
     let lines = std::mem::take(&mut corpus.lines);
+    let wish = interrupt::wish();
     let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let device = device::open(common, AUTO)?;
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());
@@ -67,7 +70,6 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         RecordingEvent::Silent(utterances) => silent = utterances.to_vec(),
         RecordingEvent::Doubles(found) => doubles = found.clone(),
     };
-    let wish = interrupt::wish();
     let mut write = |rows: &[f32]| if wish.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.into()) } else { spool.push(rows) };
     let allowed = arguments.allow_missing;
     let data =
@@ -80,6 +82,11 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         error => error.into(),
     })?;
     note_lacking(common, &data, silent);
+    if data.audio().is_none() {
+        let front_end: Vec<String> = MfccSettings::KEYS.iter().map(Key::long).collect();
+        let options: Vec<&str> = front_end.iter().map(String::as_str).chain(DEVICE).collect();
+        common.note_unused(&options, "no utterance has a recording");
+    }
     if division == Division::Made {
         let by = if divided { "by speaker" } else { "at random, each class evenly" };
         if divided || divide(&mut data, &doubles) {
@@ -136,7 +143,6 @@ enum Division {
 
 /// The corpus as the arguments want it.
 fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
-    arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
     let mut corpus = layout.read(&arguments.path)?;
     if arguments.split == Some(SplitSource::Speaker) {

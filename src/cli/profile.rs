@@ -12,13 +12,15 @@ use serde_json::json;
 
 use super::arguments::{Common, Options};
 use super::device::{self, Device};
+use super::effect::no_effect;
 use super::output::{self, Kind};
 use super::settings::Configuration;
 use super::{Done, Failure, cannot_write, tables};
 use crate::backend::gpu::{Feature, Gpu, Opening, SubmissionLimits, Timing};
-use crate::base::input;
+use crate::base::remedy::Remedy;
 use crate::base::sizes::SizeError;
 use crate::check::{Case, Kernel, SelectionError};
+use crate::config::effect::Purpose;
 use crate::config::{Config, Execution, Settings};
 use crate::corpus::manifest;
 use crate::dataset::{BatchShape, Dataset, replace_file};
@@ -28,6 +30,11 @@ use crate::profile::{
     sweep_plot, trace,
 };
 use crate::tape::Mode;
+use crate::train::TrainError;
+
+/// Options that say what is measured and how.
+const MEASURING: [&str; 14] =
+    ["data", "shape", "kernel", "what", "seconds", "manifest", "sweep", "steps", "warmup", "clock", "each", "trace", "config", "set"];
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -38,14 +45,14 @@ use crate::tape::Mode;
   mcsan profile --data corpus.safetensors --json > base.json, and later: mcsan profile --data corpus.safetensors --compare base.json")]
 pub(crate) struct Profile {
     /// Profile a batch of this prepared file, the first of an epoch
-    #[arg(long, value_name = "DATA", conflicts_with_all = ["shape", "kernel", "from"])]
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["shape", "kernel"])]
     pub data: Option<PathBuf>,
     /// Profile a drawn batch: batch=256,frames=1000,words=50[,ragged]; with --kernel the kernel's own sizes, as `mcsan check
     /// --list` names its cases, and as many --shape as wanted
     #[arg(long, value_name = "SIZES")]
     pub shape: Vec<String>,
     /// Profile one kernel alone, forward and back
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["what", "from"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "what")]
     pub kernel: Option<String>,
     /// What of it
     #[arg(long, value_name = "WORK", default_value = "train")]
@@ -58,7 +65,7 @@ pub(crate) struct Profile {
     pub manifest: Option<PathBuf>,
     /// Show how a step's cost grows: steps at several values of one size of --shape, batch, frames or words
     #[arg(long, value_name = "SIZE=N,N,N…", value_parser = Sweep::from_str,
-          conflicts_with_all = ["data", "kernel", "from", "manifest", "each", "roofline", "trace", "compare"])]
+          conflicts_with_all = ["data", "kernel", "manifest", "clock", "each", "roofline", "trace", "compare"])]
     pub sweep: Option<Sweep>,
     /// Draw the sweep: time and memory of each value, and the line that fits them
     #[arg(long, value_name = "FILE.svg", requires = "sweep")]
@@ -79,7 +86,7 @@ pub(crate) struct Profile {
     #[arg(long, value_name = "FILE.svg")]
     pub roofline: Option<PathBuf>,
     /// Write trace events for Perfetto or chrome://tracing
-    #[arg(long, value_name = "FILE.json", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE.json")]
     pub trace: Option<PathBuf>,
     /// Compare with a profile that was kept with --json
     #[arg(long, value_name = "BASE.json")]
@@ -90,7 +97,7 @@ pub(crate) struct Profile {
                                 "compare"])]
     pub predict: Option<Chip>,
     /// Measure nothing; show a profile that was kept with --json
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = MEASURING)]
     pub from: Option<PathBuf>,
     #[command(flatten)]
     pub configuration: Configuration,
@@ -127,20 +134,41 @@ fn parse_chip(text: &str) -> Result<Chip, String> {
     CHIPS.into_iter().find(|chip| chip.name == text).ok_or_else(|| format!("'{text}' is no chip that there are figures of: {}", names()))
 }
 
+/// Bytes of a number of a kernel's input or result: as it is drawn, and as it is computed with.
+const BYTES: u64 = 8;
+
 /// Seconds of noise where nobody says how many.
 const SECONDS: f64 = 60.0;
 
 impl Profile {
     /// # Errors
-    /// Wrong usage: what is said of recordings where no features are taken.
-    fn check_usage(&self) -> Result<(), clap::Error> {
-        let given = [("--seconds", self.seconds.is_some()), ("--manifest", self.manifest.is_some())];
-        match given.into_iter().find(|&(_, given)| given && self.what != What::Prepare) {
-            None => Ok(()),
-            Some((option, _)) => {
-                let message = format!("{option} is of --what prepare alone; add that, or leave it out");
-                Err(Options::command().error(ErrorKind::ArgumentConflict, message))
+    /// Wrong usage: what is said of recordings where no features are taken, or of a batch where they are, and what would be of the
+    /// last of several shapes.
+    pub(super) fn check_usage(&self) -> Result<(), clap::Error> {
+        let takes_features = self.what == What::Prepare;
+        let several = self.kernel.is_some() && self.shape.len() > 1;
+        for (option, in_vain, other) in [
+            ("--seconds", self.seconds.is_some() && !takes_features, "is of --what prepare alone; add that, or leave it out"),
+            ("--manifest", self.manifest.is_some() && !takes_features, "is of --what prepare alone; add that, or leave it out"),
+            ("--shape", !self.shape.is_empty() && takes_features, "is not of --what prepare; give it --seconds or --manifest"),
+            ("--data", self.data.is_some() && takes_features, "is not of --what prepare; give it --seconds or --manifest"),
+            ("--roofline", self.roofline.is_some() && several, "draws one --shape; give one, or leave it out"),
+            ("--trace", self.trace.is_some() && several, "is of one --shape; give one, or leave it out"),
+        ] {
+            if in_vain {
+                return Err(no_effect(format!("{option} {other}")));
             }
+        }
+        Ok(())
+    }
+
+    /// What settings are for.
+    fn purpose(&self) -> Purpose {
+        match self.what {
+            _ if self.kernel.is_some() => Purpose::TimedAlone,
+            What::Train => Purpose::TimedStep,
+            What::Inference => Purpose::TimedInference,
+            What::Prepare => Purpose::TimedAlone,
         }
     }
 }
@@ -155,11 +183,13 @@ enum Subject {
 pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     let drawn = [&arguments.roofline, &arguments.plot].map(|path| (path.as_ref(), Kind::Svg));
     output::check_all(drawn.into_iter().chain([(arguments.trace.as_ref(), Kind::Trace)]))?;
-    arguments.check_usage().unwrap_or_else(|usage| usage.exit());
     if let Some(path) = &arguments.from {
-        return show(common, arguments, vec![load(path)?]);
+        return show(common, arguments, vec![ProfileReport::read(path)?]);
     }
     let Config { mut settings, execution } = arguments.configuration.load(Config::default())?;
+    if arguments.data.is_none() {
+        common.note_settings(&settings, &Settings::default(), arguments.purpose(), None);
+    }
     if let Some(over) = &arguments.sweep {
         return show_sweep(common, arguments, &settings, &execution, over);
     }
@@ -173,6 +203,13 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
         ClockChoice::Wall => Timing::Clock { repeats: REPEATS },
     };
     let plan = Plan { warmup: arguments.warmup as usize, steps: arguments.steps as usize, kernels: true, timing };
+    let has_timestamps = match &device {
+        Device::Cpu(cpu) => cpu.has_timestamps(),
+        Device::Gpu(gpu) => gpu.has_timestamps(),
+    };
+    if !has_timestamps {
+        common.note_unused(&["clock"], "the device has no timestamps");
+    }
     eprintln!("profiling {}", device.name());
     let described = device.to_json();
     let once = Plan { warmup: 0, steps: 1, kernels: false, timing };
@@ -181,7 +218,8 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     let (reports, last) = match device {
         Device::Cpu(cpu) => pollster::block_on(profile(&cpu, described, plan, &subjects, &settings, arguments.each)),
         Device::Gpu(gpu) => pollster::block_on(profile(&*gpu, described, plan, &subjects, &settings, arguments.each)),
-    }?;
+    }
+    .map_err(in_shape(arguments))?;
     if let (Some(path), Some(measured)) = (&arguments.trace, &last) {
         write(path, &trace(measured).to_string())?;
     }
@@ -230,14 +268,15 @@ fn show_sweep(common: &Common, arguments: &Profile, settings: &Settings, executi
     let report = match device {
         Device::Cpu(cpu) => pollster::block_on(sweep(&cpu, described, plan, (what, mode), shape, over, settings)),
         Device::Gpu(gpu) => pollster::block_on(sweep(&*gpu, described, plan, (what, mode), shape, over, settings)),
-    }?;
+    }
+    .map_err(in_shape(arguments))?;
     if let Some(path) = &arguments.plot {
         write(path, &sweep_plot(&report))?;
     }
     if common.json {
         common.print_json(json!(report));
     } else {
-        println!("{}", tables::sweep(&report));
+        println!("{}", report.terminal());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -262,9 +301,10 @@ fn subjects(common: &Common, arguments: &Profile, settings: &mut Settings) -> Re
         let shapes = if arguments.shape.is_empty() { &usual[..] } else { &arguments.shape };
         let subject = |shape: &String| {
             let case = kernel.case(shape).unwrap_or_else(|error| wrong(&error));
-            ([kernel.name().to_owned(), shape_name(shape)], Subject::Kernel(Box::new(case)))
+            case.check_room(BYTES)?;
+            Ok(([kernel.name().to_owned(), shape_name(shape)], Subject::Kernel(Box::new(case))))
         };
-        return Ok(shapes.iter().map(subject).collect());
+        return shapes.iter().map(subject).collect();
     }
     let Some((what, mode)) = arguments.mode() else {
         let (on, clips) = match &arguments.manifest {
@@ -282,12 +322,14 @@ fn subjects(common: &Common, arguments: &Profile, settings: &mut Settings) -> Re
     let (on, data) = match (&arguments.data, arguments.shape.as_slice()) {
         (Some(path), _) => {
             let data = Dataset::load(path)?;
+            common.note_settings(settings, &Settings::default(), arguments.purpose(), Some(&data));
             common.note_cut(&data, &data.training(), settings);
             (path.display().to_string(), data)
         }
         (None, shapes @ ([] | [_])) => {
             let text = shapes.first().map_or("", String::as_str);
             let shape: BatchShape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));
+            shape.check_room(size_of::<f32>())?;
             *settings = work::settings_of(shape, settings);
             (shape.to_string(), shape.dataset())
         }
@@ -298,6 +340,16 @@ fn subjects(common: &Common, arguments: &Profile, settings: &mut Settings) -> Re
 
 fn shape_name(text: &str) -> String {
     if text.is_empty() { "usual sizes".into() } else { text.into() }
+}
+
+/// Where the batch is a shape, that is what can be smaller.
+fn in_shape(arguments: &Profile) -> impl Fn(ProfileError) -> Failure {
+    |error| match error {
+        ProfileError::Train(error @ TrainError::BatchTooLarge { .. }) if arguments.data.is_none() => {
+            Failure(format!("--shape: {error}; {}", Remedy::SmallerSizes))
+        }
+        error => error.into(),
+    }
 }
 
 /// Ends the program as wrong usage does.
@@ -347,7 +399,7 @@ async fn profile<B: Profiled>(
 }
 
 fn show(common: &Common, arguments: &Profile, reports: Vec<ProfileReport>) -> Done {
-    let base = arguments.compare.as_deref().map(load).transpose()?;
+    let base = arguments.compare.as_deref().map(ProfileReport::read).transpose()?;
     if let (Some(path), Some(report)) = (&arguments.roofline, reports.last()) {
         write(path, &roofline(report))?;
     }
@@ -362,7 +414,7 @@ fn show(common: &Common, arguments: &Profile, reports: Vec<ProfileReport>) -> Do
             documents.push(document);
             continue;
         }
-        println!("{}", tables::profile(report));
+        println!("{}", report.terminal());
         if let Some(changes) = changes {
             println!("\n{:34}  {:>10}  {:>10}  change", "", "before, ms", "now, ms");
             for change in changes {
@@ -377,12 +429,6 @@ fn show(common: &Common, arguments: &Profile, reports: Vec<ProfileReport>) -> Do
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn load(path: &Path) -> Result<ProfileReport, Failure> {
-    let failure = |reason: String| Failure(format!("{}: {reason}; give what 'mcsan profile --json' has written", path.display()));
-    let text = input::text(path).map_err(|error| failure(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| failure(format!("is no profile ({error})")))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

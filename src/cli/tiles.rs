@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{env, fs};
 
-use serde::{Deserialize, Serialize};
-
 use super::Failure;
 use super::arguments::Common;
 use super::device::Device;
@@ -16,9 +14,8 @@ use super::output::{self, Kind};
 use crate::backend::Storage;
 use crate::backend::gpu::{self, Gpu, shader};
 use crate::base::hash::fnv1a;
-use crate::base::input;
 use crate::base::tiles::TileChoice;
-use crate::config::{TileRule, Tiles};
+use crate::config::{TileFile, TileRule, Tiles};
 use crate::dataset::replace_file;
 use crate::profile::Stopwatch;
 
@@ -36,17 +33,6 @@ impl FromStr for TileSource {
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(toml::Value::from(text).try_into().map_or_else(|_| Self::File(text.into()), Self::By))
     }
-}
-
-/// The file of a device's choices.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TileFile {
-    /// Adapter, interface and driver.
-    device: String,
-    /// Of the text of the shaders that were timed.
-    shaders: String,
-    tiles: Vec<TileChoice>,
 }
 
 impl Device {
@@ -81,6 +67,9 @@ impl Device {
         gpu.take_tiles(listed.iter().copied());
         pollster::block_on(async {
             let ((), products) = gpu.rehearse(work(gpu)).await;
+            if products.is_empty() {
+                common.note_unused(&["tiles"], "there is no matrix product to compute");
+            }
             gpu.tune(&products, &Stopwatch::start().clock()).await
         })?;
         let tiles = gpu.tiles();
@@ -95,7 +84,7 @@ impl Device {
 
 /// What the file holds; nothing where it is none, or of another device or other shaders.
 fn read(path: &Path, device: &str) -> Option<Vec<TileChoice>> {
-    let file: TileFile = toml::from_str(&input::text(path).ok()?).ok()?;
+    let file = TileFile::read(path)?;
     (file.device == device && file.shaders == shaders()).then_some(file.tiles)
 }
 

@@ -1,16 +1,13 @@
 //! `mcsan tokens`: a line of JSON for each text, whether or not `--json` asks for it.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::Done;
 use super::arguments::{Tokens, vectors};
 use super::streams::print_data;
-use super::{Done, Failure};
-use crate::base::foreign::Foreign;
-use crate::base::input;
 use crate::text::{self, tokenise};
 
 /// A text's line where vectors are given.
@@ -24,7 +21,7 @@ struct Line<'a> {
 pub(crate) fn run(arguments: &Tokens) -> Done {
     let mut texts: Vec<String> = arguments.text.iter().cloned().collect();
     if let Some(list) = &arguments.list {
-        texts = read_list(list)?;
+        texts = text::read_lines(list)?;
     }
     let tokens: Vec<Vec<String>> = texts.iter().map(|text| tokenise(text)).collect();
     let Some(vectors) = vectors(&arguments.vectors) else {
@@ -40,25 +37,4 @@ pub(crate) fn run(arguments: &Tokens) -> Done {
         print_data(&serde_json::to_string(&Line { tokens, missing })?);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The texts of a file, one a line; all of it is read before anything is printed.
-fn read_list(path: &Path) -> Result<Vec<String>, Failure> {
-    let unreadable = |error| Failure(format!("{}: cannot be read ({error}); {}", path.display(), input::remedy(&error)));
-    let bytes = input::bytes(path).map_err(unreadable)?;
-    if let Some(what) = Foreign::of(&bytes) {
-        return Err(Failure(format!("{}: {what}; {}", path.display(), what.mend())));
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    if bytes.is_empty() {
-        return Ok(Vec::new());
-    }
-    // Old Macintoshes end lines with carriage returns alone.
-    let end = if bytes.contains(&b'\n') { b'\n' } else { b'\r' };
-    let read = |(place, line): (usize, &[u8])| {
-        let text = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok().filter(|text| !text.contains('\0'));
-        let place = place + 1;
-        text.map(str::to_owned).ok_or_else(|| Failure(format!("{}, line {place}: is not UTF-8; save the file as UTF-8", path.display())))
-    };
-    bytes.strip_suffix(&[end]).unwrap_or(bytes).split(|&byte| byte == end).enumerate().map(read).collect()
 }

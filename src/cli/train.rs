@@ -10,7 +10,9 @@ use super::arguments::{Common, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
 use super::{Done, Failure, in_data, interrupt, tables};
+use crate::config::effect::Purpose;
 use crate::config::{Config, ConfigError, Settings};
+use crate::corpus::Split;
 use crate::dataset::{Dataset, Doubles};
 use crate::report;
 use crate::train::run::{Start, Training, files};
@@ -28,6 +30,7 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     };
     eprintln!("training on {}", device.name());
     device.explain(common, config.settings.train.precision);
+    note_settings(common, arguments, &config.settings, &data);
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
     match &arguments.out {
         Some(out) => train(common, arguments, &config, &data, &device, out),
@@ -87,6 +90,14 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
         println!("one batch of {} utterances is learned: loss {:.5} after {} steps", learned.utterances, learned.loss, learned.steps);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn note_settings(common: &Common, arguments: &Train, settings: &Settings, data: &Dataset) {
+    let steps_an_epoch = Some(data.training().len().div_ceil(settings.train.batch_size) as u64).filter(|&steps| steps > 0);
+    let validation = !data.split(Split::Validation).is_empty();
+    let run = Purpose::Training { steps_an_epoch, folds: false, validation };
+    let purpose = if arguments.overfit_one_batch { Purpose::OneBatch } else { run };
+    common.note_settings(settings, &Settings::default(), purpose, Some(data));
 }
 
 fn config(common: &Common, arguments: &Train) -> Result<Config, ConfigError> {

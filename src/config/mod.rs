@@ -8,10 +8,14 @@
 //! where `flag(…)` names one, what a resumed run may change and what tells experiments apart follow from it.
 
 mod document;
+#[cfg(feature = "cli")]
+pub(crate) mod effect;
 mod execution;
 #[cfg(feature = "files")]
 mod load;
 mod model;
+#[cfg(feature = "files")]
+mod tile_file;
 mod train;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,8 @@ pub use execution::{Execution, TileRule, Tiles};
 #[cfg(feature = "files")]
 pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
+#[cfg(feature = "files")]
+pub use tile_file::TileFile;
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
 
 use crate::base::numbers::MAX_HEAD_SIZE;

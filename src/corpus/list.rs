@@ -10,14 +10,16 @@ use super::table::{Row, Table};
 
 /// An utterance of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub struct Listed {
     /// The line in which it starts.
     pub line: u64,
+    /// Its name, where the list gives it one.
     pub id: Option<String>,
     /// The recording as the list names it.
     pub audio: Option<String>,
     /// Where the recording is.
     pub path: Option<PathBuf>,
+    /// What is said in it.
     pub text: Option<String>,
     /// Who speaks, where the list says it.
     pub speaker: Option<String>,
@@ -27,7 +29,7 @@ pub(crate) struct Listed {
 ///
 /// # Errors
 /// [`CorpusError`]: a file that cannot be understood as a whole.
-pub(crate) fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
+pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
     let table = Table::read(path, required, &[])?;
     let listed = table.rows().map(|row| listed(row, required.contains(&"audio")));
     Ok(listed.collect())

@@ -20,7 +20,7 @@ mod error;
 mod folder;
 pub mod iemocap;
 mod layout;
-pub(crate) mod list;
+pub mod list;
 pub mod manifest;
 pub mod meld;
 mod named;

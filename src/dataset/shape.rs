@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{DataStream, Dataset, Frames, SHORTEST_UTTERANCE, TokenLists, UtteranceInfo};
-use crate::base::memory::{self, Bytes};
+use crate::base::memory::{self, Bytes, NoRoom};
 use crate::base::philox::Stream;
 use crate::base::sizes::{Keys, SizeError};
 use crate::base::streams::{AUDIO, TEXT};
@@ -50,12 +50,7 @@ impl FromStr for BatchShape {
             ragged: keys.switch("ragged")?,
         };
         keys.finish()?;
-        let features = Bytes((shape.batch * shape.frames * COEFFICIENTS * size_of::<f32>()) as u64);
-        // Those of a ragged batch are nearly half as many.
-        let least = if shape.ragged { Bytes(features.0 / 3) } else { features };
-        memory::room_for(least).map(|()| shape).map_err(|free| {
-            SizeError::Misfit(format!("{shape}: the features alone take {least}, {free} are free; choose a smaller batch or fewer frames"))
-        })
+        Ok(shape)
     }
 }
 
@@ -67,6 +62,20 @@ impl fmt::Display for BatchShape {
 }
 
 impl BatchShape {
+    /// Refuses a batch that the host has no room for, with so many bytes for each number of its features.
+    ///
+    /// # Errors
+    /// [`NoRoom`].
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), NoRoom> {
+        // Lengths of a ragged batch are nearly half as long together.
+        let rows = |longest: usize| if self.ragged { self.batch * longest / 3 } else { self.batch * longest } as u64;
+        let utterances = (self.batch * size_of::<UtteranceInfo>()) as u64;
+        let features = rows(self.frames).saturating_mul((COEFFICIENTS * bytes) as u64);
+        let tokens = rows(self.words).saturating_mul(size_of::<i32>() as u64);
+        let needed = Bytes(features.saturating_add(tokens).saturating_add(utterances));
+        memory::room_for(needed).map_err(|free| NoRoom { what: format!("{self}: the batch's content"), needed, free })
+    }
+
     /// Frames of each utterance.
     pub fn frame_lengths(&self) -> Vec<u32> {
         lengths(self.batch, self.frames, SHORTEST_UTTERANCE, self.ragged)

@@ -8,10 +8,11 @@ use super::layers::Pass;
 use super::{Batch, Dimensions};
 use crate::backend::ops::{GroupStatistics, Shape, Tokens};
 use crate::backend::{Counting, Ragged, Work, Write};
+use crate::base::memory::Bytes;
 use crate::base::streams::{Reading, StreamKind};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::ModelSettings;
-use crate::tape::{Tape, Way};
+use crate::tape::{Mode, Tape, Way};
 
 /// Parameters and work of one module.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +43,7 @@ pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize,
 
     let backend = Counting::default();
     let parameters = Shape([1, model.parameters().len()]);
-    let batch = batch(&backend, dimensions, &model.reads(), frames, tokens);
+    let batch = batch(&backend, dimensions, &model.reads(), &[frames as u32], &[tokens as u32]);
     let mut tape = Tape::watched(&backend);
     let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
@@ -75,8 +76,23 @@ fn module_of(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-/// One utterance, as the network reads it: of so many frames and tokens of each such stream.
-fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames: usize, tokens: usize) -> Batch<Counting> {
+/// Bytes that the way forward of a training step leaves to the way back, in float32, for a batch of so many acoustic frames and tokens:
+/// features, results, and what kernels keep beside them.
+pub(crate) fn activations(settings: &ModelSettings, dimensions: &Dimensions, frames: &[u32], tokens: &[u32]) -> Bytes {
+    let model = super::build::<Counting>(settings, dimensions);
+    let backend = Counting::default();
+    let parameters = Shape([1, model.parameters().len()]);
+    let batch = batch(&backend, dimensions, &model.reads(), frames, tokens);
+    let mut tape = Tape::new(&backend, Mode::Train);
+    let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
+    model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
+    Bytes(backend.elements().saturating_mul(size_of::<f32>() as u64))
+}
+
+/// Utterances, as the network reads them: of so many frames and tokens of each such stream.
+fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames: &[u32], tokens: &[u32]) -> Batch<Counting> {
+    let sum = |lengths: &[u32]| lengths.iter().map(|&length| length as usize).sum::<usize>();
+    let utterances = frames.len();
     let normalisation = |columns| {
         let statistics = Shape([1, columns]);
         GroupStatistics { groups: (), mean: statistics, reciprocal_deviation: statistics }
@@ -86,17 +102,17 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
         let (width, learned) = dimensions.words(reading.stream);
         let input = match reading.kind {
             StreamKind::Frames { pools, .. } => {
-                let rows = pooled_rows(backend, &[frames as u32], pools);
-                BatchStream::Frames(FrameInput::new(Shape([frames, columns]), rows, normalisation(columns)))
+                let rows = pooled_rows(backend, frames, pools);
+                BatchStream::Frames(FrameInput::new(Shape([sum(frames), columns]), rows, normalisation(columns)))
             }
             StreamKind::Tokens => BatchStream::Tokens(TokenInput {
-                tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; tokens], 0),
-                rows: Ragged::new(backend, &[tokens as u32]),
+                tokens: Tokens::new(backend, &vec![OUT_OF_VOCABULARY; sum(tokens)], 0),
+                rows: Ragged::new(backend, tokens),
                 vectors: Shape(if learned.is_none() { [1, width] } else { [0, 0] }),
             }),
             StreamKind::Vector => BatchStream::Vector(VectorInput {
-                values: Shape([1, columns]),
-                rows: Ragged::new(backend, &[1]),
+                values: Shape([utterances, columns]),
+                rows: Ragged::new(backend, &vec![1; utterances]),
                 normalisation: normalisation(columns),
             }),
         };

@@ -6,10 +6,12 @@ use super::report::{KernelRow, ProfileReport, Quantiles};
 
 /// A kernel, or the step as a whole, then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Change {
+pub struct Change {
+    /// Of the kernel's entry point, or `step`.
     pub name: String,
     /// Milliseconds in a step; none where it did not run.
     pub base_ms: Option<f64>,
+    /// The same now.
     pub ms: Option<f64>,
     /// `ms / base_ms`
     pub ratio: Option<f64>,
@@ -18,7 +20,7 @@ pub(crate) struct Change {
 }
 
 /// The step, then every kernel of either profile, by its larger time.
-pub(crate) fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
+pub fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
     let spread = |report: &ProfileReport, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
     let gone = base.kernels.iter().filter(|row| spread(now, &row.name).is_none());
     let name = |row: &KernelRow| row.name.clone();
@@ -46,7 +48,7 @@ impl Change {
     }
 
     /// In one line.
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         let time = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.3}"));
         let verdict = match (self.ratio, self.within_spread) {
             (None, _) => if self.ms.is_some() { "new" } else { "gone" }.into(),

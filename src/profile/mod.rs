@@ -7,6 +7,7 @@
 //! the backends only carry them.
 
 mod compare;
+mod kept;
 mod measure;
 mod peaks;
 mod predict;
@@ -14,18 +15,18 @@ mod report;
 mod roofline;
 pub mod sweep;
 mod sweep_plot;
+mod terminal;
 mod trace;
 pub mod work;
 
-pub(crate) use compare::compare;
+pub use compare::{Change, compare};
 pub(crate) use measure::{Measurement, REPEATS, Stopwatch};
 pub use measure::{Plan, Profiled};
-pub(crate) use peaks::{Bound, measure_peaks};
+pub(crate) use peaks::measure_peaks;
 pub(crate) use predict::{BoundBy, CHIPS, Chip, Prediction, predict};
-pub use report::Quantiles;
-pub(crate) use report::{Figures, ProfileReport};
-pub(crate) use roofline::roofline;
+pub use report::{ProfileReport, Quantiles};
+pub use roofline::roofline;
+pub(crate) use sweep::Sweep;
 pub use sweep::sweep;
-pub(crate) use sweep::{Line, Sweep, SweepReport};
 pub(crate) use sweep_plot::sweep_plot;
 pub(crate) use trace::trace;

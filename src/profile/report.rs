@@ -113,42 +113,42 @@ pub(crate) struct Dispatch {
 
 /// A profile: its kernels, the slowest first, against the device's peaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ProfileReport {
-    pub device: Value,
+pub struct ProfileReport {
+    pub(crate) device: Value,
     /// What was done: `train`, `inference`, `prepare` or a kernel's name.
-    pub what: String,
+    pub(crate) what: String,
     /// On which shape or file.
-    pub on: String,
-    pub warmup: usize,
-    pub steps: usize,
+    pub(crate) on: String,
+    pub(crate) warmup: usize,
+    pub(crate) steps: usize,
     /// Of the steps whose kernels were not timed.
-    pub step_ms: Quantiles,
+    pub(crate) step_ms: Quantiles,
     /// Of those whose were.
-    pub timed_step_ms: Quantiles,
+    pub(crate) timed_step_ms: Quantiles,
     /// The very first step, before or among them.
     #[serde(default)]
-    pub first_step_ms: f64,
+    pub(crate) first_step_ms: f64,
     /// What the first step takes beyond a later one: compiling shaders, finding memory. Unknown where no other step is like it.
     #[serde(default)]
-    pub compile_ms: Option<f64>,
+    pub(crate) compile_ms: Option<f64>,
     /// Sum of the kernels' `ms`.
-    pub gpu_ms: f64,
+    pub(crate) gpu_ms: f64,
     /// What of a step's median no kernel accounts for: the host's own work, and waiting.
-    pub waiting_ms: f64,
+    pub(crate) waiting_ms: f64,
     /// `timestamps` of the device or the `wall` clock.
-    pub clock: String,
+    pub(crate) clock: String,
     /// How long the device was at work on what it was given at once, at most; a driver gives a device up that takes too long (on
     /// Windows after two seconds). Unknown by the wall clock.
     #[serde(default)]
-    pub longest_submission_ms: Option<f64>,
+    pub(crate) longest_submission_ms: Option<f64>,
     /// The slowest first.
-    pub kernels: Vec<KernelRow>,
-    pub peaks: Peaks,
+    pub(crate) kernels: Vec<KernelRow>,
+    pub(crate) peaks: Peaks,
     /// What a step asked of the device, where that is counted.
-    pub counters: Option<Counters>,
+    pub(crate) counters: Option<Counters>,
     /// Every dispatch of a step, in order, where asked for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub each: Vec<Dispatch>,
+    pub(crate) each: Vec<Dispatch>,
 }
 
 impl ProfileReport {

@@ -47,19 +47,20 @@ impl Axis {
 }
 
 /// The picture as SVG. A dot's area is the kernel's share of the time.
-pub(crate) fn roofline(report: &ProfileReport) -> String {
+pub fn roofline(report: &ProfileReport) -> String {
     let [left, top, right, bottom] = PLOT;
-    let peaks = report.peaks;
-    let ridge = peaks.gflops / peaks.gbytes_per_s;
+    // A roof that could not be measured lies at the bottom.
+    let [gflops, gbytes_per_s] = [report.peaks.gflops, report.peaks.gbytes_per_s].map(|roof| roof.max(f64::MIN_POSITIVE));
+    let ridge = gflops / gbytes_per_s;
     let shown: Vec<_> =
         report.kernels.iter().filter(|row| row.figures.gflop > 0.0 && row.figures.gbyte > 0.0 && row.figures.ms > 0.0).collect();
     let intensity = |row: &super::report::KernelRow| row.figures.gflop / row.figures.gbyte;
     let x = Axis::over(shown.iter().map(|row| intensity(row)).chain([ridge / 4.0, ridge * 4.0]), [left, right]);
-    let y = Axis::over(shown.iter().map(|row| row.figures.gflops).chain([peaks.gflops, peaks.gflops / 10.0]), [bottom, top]);
+    let y = Axis::over(shown.iter().map(|row| row.figures.gflops).chain([gflops, gflops / 10.0]), [bottom, top]);
     let mut svg = Svg::new(SIZE[0], SIZE[1], "#ffffff");
     let device = report.device["name"].as_str().unwrap_or_default();
     svg.text([left, 22.0], 14.0, INK, Anchor::Start, &format!("Roofline of {} ({}) on {device}", report.what, report.on));
-    let roofs = format!("peaks: {:.3} GFLOP/s, {:.3} GB/s", peaks.gflops, peaks.gbytes_per_s);
+    let roofs = format!("peaks: {gflops:.3} GFLOP/s, {gbytes_per_s:.3} GB/s");
     svg.text([left, 40.0], LETTERS, INK, Anchor::Start, &format!("{roofs}; area: share of the kernels' time"));
     for tick in x.ticks() {
         svg.line([x.at(tick), top, x.at(tick), bottom], GRID);
@@ -72,14 +73,14 @@ pub(crate) fn roofline(report: &ProfileReport) -> String {
     svg.text([(left + right) / 2.0, bottom + 38.0], LETTERS, INK, Anchor::Middle, "FLOP a byte");
     svg.text([left - 6.0, (top + bottom) / 2.0 - LETTERS], LETTERS, INK, Anchor::End, "GFLOP/s");
     // The slanted roof begins where it leaves the frame.
-    let start = x.low().max(y.low() / peaks.gbytes_per_s);
-    let corner = [x.at(ridge), y.at(peaks.gflops)];
-    svg.line([x.at(start), y.at(start * peaks.gbytes_per_s), corner[0], corner[1]], MEMORY);
+    let start = x.low().max(y.low() / gbytes_per_s);
+    let corner = [x.at(ridge), y.at(gflops)];
+    svg.line([x.at(start), y.at(start * gbytes_per_s), corner[0], corner[1]], MEMORY);
     svg.line([corner[0], corner[1], x.at(x.high()), corner[1]], COMPUTE);
     let mut labels = Labels::default();
     for row in shown {
         let place = [x.at(intensity(row)), y.at(row.figures.gflops)];
-        let share = row.figures.ms / report.gpu_ms.max(f64::MIN_POSITIVE);
+        let share = (row.figures.ms / report.gpu_ms.max(f64::MIN_POSITIVE)).min(1.0);
         let radius = 2.5 + 12.0 * share.sqrt();
         let colour = if row.figures.bound == Bound::Compute { COMPUTE } else { MEMORY };
         svg.circle(place, radius, colour);

@@ -178,7 +178,11 @@ pub async fn sweep<B: Profiled>(
     for &value in &sweep.values {
         let mut shape = shape;
         *sweep.size.of(&mut shape) = value;
-        let measured = match work::steps(backend, plan, mode, &work::settings_of(shape, settings), &shape.dataset()).await {
+        let steps = async {
+            shape.check_room(size_of::<f32>())?;
+            work::steps(backend, plan, mode, &work::settings_of(shape, settings), &shape.dataset()).await
+        };
+        let measured = match steps.await {
             // What fits is worth showing.
             Err(error) if error.smaller_batch_helps() && points.len() >= LEAST_VALUES => {
                 ended = Some(format!("{}={value}: {error}", sweep.size.name()));

@@ -8,6 +8,7 @@ use super::measure::{Measurement, Plan, Profiled, Stopwatch, measure};
 use crate::audio::mfcc::{MfccError, MfccSettings, SAMPLE_RATE};
 use crate::audio::{AudioError, decode};
 use crate::backend::{Backend, BackendError, MfccTables};
+use crate::base::memory::NoRoom;
 use crate::base::philox::Stream;
 use crate::base::remedy::{Remedied, Remedy};
 use crate::check::Case;
@@ -44,6 +45,17 @@ pub enum ProfileError {
     /// A recording that cannot be read.
     #[error(transparent)]
     Audio(#[from] AudioError),
+    /// A batch that the host has no room for.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    /// A profile that was kept cannot be read.
+    #[error("{}: {reason}", path.display())]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the parser says.
+        reason: String,
+    },
 }
 
 impl Remedied for ProfileError {
@@ -54,6 +66,8 @@ impl Remedied for ProfileError {
             Self::UnequalSteps { .. } => vec![Remedy::EqualSteps],
             Self::FrontEnd(error) => error.remedies(),
             Self::Audio(error) => error.remedies(),
+            Self::NoRoom(error) => error.remedies(),
+            Self::Kept { .. } => vec![Remedy::KeptProfile],
         }
     }
 }
@@ -63,6 +77,7 @@ impl ProfileError {
     pub(crate) fn smaller_batch_helps(&self) -> bool {
         match self {
             Self::Backend(error) | Self::Train(TrainError::Backend(error)) => error.smaller_batch_helps(),
+            Self::Train(TrainError::BatchTooLarge { .. }) | Self::NoRoom(_) => true,
             _ => false,
         }
     }
@@ -92,6 +107,7 @@ pub(crate) async fn steps<B: Profiled>(
     let utterances = utterances.ok_or(TrainError::EmptySplit { split: crate::corpus::Split::Train })?;
     let mut session = Session::new(backend, settings, data, &training, Weights::Drawn)?;
     if mode == Mode::Train {
+        session.check_batch(&utterances, utterances.len())?;
         session.batches.keep_on_device().await.map_err(TrainError::from)?;
     }
     let mut step = match mode {

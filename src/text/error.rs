@@ -1,4 +1,4 @@
-//! Why a file of word vectors cannot be used.
+//! Why a file of word vectors, or of texts, cannot be used.
 
 use std::io;
 use std::path::PathBuf;
@@ -105,6 +105,14 @@ pub enum TextError {
         /// The coding.
         coding: &'static str,
     },
+    /// A text of several is in another coding.
+    #[error("{}, line {line}: is not UTF-8", path.display())]
+    LineNotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+    },
     /// Its lines end as those of old Macintoshes do.
     #[error("{}, line {line}: has carriage returns within it", path.display())]
     CarriageReturns {
@@ -166,7 +174,7 @@ impl Remedied for TextError {
         match self {
             Self::Read { source, .. } => vec![input::remedy(source)],
             Self::Foreign { what, .. } => vec![Remedy::advice(what.mend())],
-            Self::NotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
+            Self::NotUtf8 { .. } | Self::LineNotUtf8 { .. } => vec![Remedy::advice("save the file as UTF-8")],
             Self::CarriageReturns { .. } => vec![Remedy::advice("save the file with a line feed behind each line")],
             Self::TooWide { .. } => vec![Remedy::advice("name word vectors")],
             Self::NoneFound { .. } => vec![Remedy::advice("name vectors of the corpus' language and spelling")],

@@ -2,6 +2,7 @@
 
 mod drawn;
 mod error;
+mod lines;
 mod rewrite;
 mod sentences;
 mod table;
@@ -11,6 +12,7 @@ pub mod vectors;
 
 pub use drawn::OutOfVocabulary;
 pub use error::TextError;
+pub use lines::read_lines;
 pub(crate) use table::lacking;
 pub use table::{Missing, TextTable};
 pub use tokens::tokenise;

@@ -64,6 +64,7 @@ impl<'r, B: Backend> Run<'r, B> {
         let train = data.training();
         let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
         let session = Session::new(backend, settings, data, &train, weights)?;
+        session.check_batch(&train, settings.train.batch_size.min(train.len()).div_ceil(settings.train.accumulate))?;
         let mut trainer = session.trainer();
         let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
         let all_steps = steps_an_epoch.saturating_mul(settings.train.epochs as u64);

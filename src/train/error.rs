@@ -130,6 +130,16 @@ pub enum TrainError {
         /// What there is.
         room: Room,
     },
+    /// A batch that the host has no room for.
+    #[error("a batch of {utterances} utterances takes about {needed}, {free} are free")]
+    BatchTooLarge {
+        /// How many it has.
+        utterances: usize,
+        /// What a step keeps of it.
+        needed: Bytes,
+        /// What there is.
+        free: Bytes,
+    },
     /// A table of words to be trained, and no word.
     #[error("no utterance has a word: '{stream}' has nothing to learn from")]
     NoWords {
@@ -322,6 +332,7 @@ impl Remedied for TrainError {
                 let other = (!matches!(room, Room::Host { .. })).then_some(Remedy::UseCpu);
                 std::iter::once(Remedy::SmallerNetwork).chain(other).collect()
             }
+            Self::BatchTooLarge { .. } => vec![Remedy::SmallerBatch, Remedy::Raise("train.accumulate")],
             Self::NoWords { .. } => vec![Remedy::Set("model.variant=no_text"), Remedy::Data("data with transcripts")],
             Self::EmptySplit { .. } => vec![Remedy::OtherSplit, Remedy::PrepareWith(Preparation::Split)],
             Self::Misfit(misfit) => misfit.remedies(),

@@ -43,6 +43,7 @@ pub(crate) async fn one_batch<B: Backend>(
         return Err(TrainError::EmptySplit { split: Split::Train });
     };
     let session = Session::new(backend, &settings, data, &training, Weights::Drawn)?;
+    session.check_batch(&utterances, utterances.len().div_ceil(settings.train.accumulate))?;
     let mut trainer = session.trainer();
     let mut loss = f32::INFINITY;
     for step in 0..limit {

@@ -13,14 +13,14 @@ use crate::backend::Backend;
 #[cfg(feature = "files")]
 use crate::backend::BackendError;
 use crate::base::memory::{self, Bytes};
-use crate::base::streams::{Reading, Readings};
+use crate::base::streams::{AUDIO, Reading, Readings, TEXT};
 use crate::base::utterances::Split;
 use crate::config::Settings;
 #[cfg(feature = "files")]
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
 use crate::model::parameters::Parameters;
-use crate::model::{self, Dimensions, Network};
+use crate::model::{self, Dimensions, Network, cost};
 
 /// The weights that a session begins with.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +123,20 @@ impl<'s, B: Backend> Session<'s, B> {
             normalisation,
             weights,
         })
+    }
+
+    /// Refuses batches of so many of some utterances that a step has no room for, where that is the host's.
+    ///
+    /// # Errors
+    /// [`TrainError::BatchTooLarge`].
+    pub(crate) fn check_batch(&self, of: &[usize], utterances: usize) -> Result<(), TrainError> {
+        if self.backend.largest_matrix().is_some() {
+            // A device says itself that it has no room; a process that takes too much of the host's is ended.
+            return Ok(());
+        }
+        let [frames, tokens] = [AUDIO, TEXT].map(|stream| vec![self.batches.mean_length(stream, of) as u32; utterances]);
+        let needed = cost::activations(&self.settings.model, &self.dimensions, &frames, &tokens);
+        memory::room_for(needed).map_err(|free| TrainError::BatchTooLarge { utterances, needed, free })
     }
 
     /// A trained model on a data set.

@@ -46,6 +46,47 @@ fn kernels_and_cases_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn sizes_that_no_host_has_room_for_are_refused_before_anything_is_drawn() {
+    let (matrix, batch) = ("its largest matrix alone takes ", "the batch's content alone takes ");
+    for (arguments, part) in [
+        ("check --kernel linear --case rows=16777216,in=16777216,out=1", matrix),
+        ("check --kernel attention_weights --case batch=1,queries=16777216,keys=16777216", matrix),
+        ("check --model --shape batch=16777216,words=16777216,frames=9", batch),
+        ("profile --kernel residual_norm --shape rows=16777216,width=16777216", matrix),
+        ("profile --shape batch=16777216,frames=16777216,ragged", batch),
+        ("profile --shape frames=16777216,words=1 --sweep batch=1000000,2000000,16777216", batch),
+    ] {
+        let line = mcsan(Path::new("."), &format!("{arguments} --device cpu")).fails();
+        assert!(line.contains(part) && line.ends_with(" are free; choose smaller sizes"), "{arguments}: {line}");
+    }
+    let line = check("--kernel z_score --case batch=16777216,lengths=16777216 --device cpu").fails();
+    assert!(line.contains("lengths: 281474976710656 rows are more than kernels count (4294967295); choose fewer"), "{line}");
+}
+
+/// Runs the program with so many kilobytes of addresses.
+#[cfg(target_os = "linux")]
+fn within(kilobytes: usize, arguments: &str) -> std::process::Output {
+    let script = format!("ulimit -v {kilobytes}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_mcsan"));
+    std::process::Command::new("bash").args(["-c", &script]).env("RAYON_NUM_THREADS", "2").output().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_batch_that_the_reference_has_no_room_for_is_refused_before_its_first_step() {
+    let batch = "batch=512,frames=1000,words=50";
+    for (arguments, part) in [
+        (format!("profile --device cpu --shape {batch}"), "--shape: a batch of 512 utterances takes about "),
+        (format!("check --model --device cpu --shape {batch}"), ": a pass in float64 alone takes "),
+    ] {
+        let output = within(1_500_000, &arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let line = stderr.lines().last().unwrap_or_default();
+        assert!(line.contains(part) && line.ends_with(" are free; choose smaller sizes"), "{arguments}: {stderr}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{arguments}: {stderr}");
+    }
+}
+
+#[test]
 fn a_fuzzed_case_is_run_again_by_the_options_that_name_it() {
     let report = check("--device cpu --kernel conv_pool,linear --fuzz 0.5 --seed 12 --json").json();
     assert_eq!(report["seed"], 12);

@@ -8,6 +8,7 @@ mod commands;
 pub mod corpus;
 mod devices;
 mod doubts;
+mod effects;
 mod experiments;
 mod exporting;
 mod failures;

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -14,7 +15,7 @@ use mcsan::dataset::Dataset;
 use mcsan::train::run::Start;
 use mcsan::train::{Event, TrainError, Training};
 
-use super::corpus::{TINY, prepared};
+use super::corpus::{MONO_16_KHZ, TINY, prepared, tone};
 use super::failures::everything;
 use super::resuming::assert_same_run;
 use crate::program::mcsan;
@@ -128,6 +129,84 @@ fn a_cross_validation_that_is_asked_to_stop_goes_on_at_the_next_call() {
     for fold in 1..=3 {
         assert_same_run(here, &format!("folds/fold-{fold}"), &format!("alone/fold-{fold}"));
     }
+}
+
+#[test]
+fn an_ablation_that_is_asked_to_stop_goes_on_at_the_next_call() {
+    let folder = prepared();
+    let here = folder.path();
+    let ablate = format!("ablate --data data.safetensors --device cpu --rows no_audio,no_text --folds 3 --epochs 40 {TINY}");
+    mcsan(here, &format!("{ablate} --out alone")).succeeds();
+    let program = start(here, &format!("{ablate} --out rows"));
+    wait_until("the second row begins", || here.join("rows/no_text/fold-1/metrics.jsonl").exists());
+    signal(&program, "TERM");
+    let (code, line) = end(program);
+    assert!(code == Some(143) && line.contains("no_text: ") && line.contains("stopped after "), "{line}");
+    assert!(line.contains("call the same again ("), "{line}");
+    mcsan(here, &format!("{ablate} --out rows")).succeeds();
+    for fold in ["no_audio/fold-3", "no_text/fold-1", "no_text/fold-3"] {
+        assert_same_run(here, &format!("rows/{fold}"), &format!("alone/{fold}"));
+    }
+}
+
+/// Asks again and again, until the program ends; what it then said is no line of its own.
+fn insist(mut program: Child, name: &str, code: i32) {
+    while program.try_wait().unwrap().is_none() {
+        signal(&program, name);
+        sleep(Duration::from_millis(10));
+    }
+    let output = program.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!stderr.contains("mcsan: "), "it leaves at once, with nothing more to say: {stderr}");
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+}
+
+#[test]
+fn who_is_asked_twice_leaves_at_once_and_what_was_kept_is_whole() {
+    let folder = prepared();
+    let here = folder.path();
+    // A step of it takes far longer than it takes to ask again.
+    let train = format!("train --data data.safetensors --device cpu {TINY} --set model.layers=40 --out run");
+    let size = || fs::metadata(here.join("run/metrics.jsonl")).map_or(0, |about| about.len());
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let before = size();
+        let program = start(here, &format!("{train} --epochs 50 --checkpoint-every 1 --resume"));
+        wait_until("the run makes a step", || size() > before);
+        insist(program, name, code);
+    }
+    mcsan(here, &format!("{train} --epochs 2 --checkpoint-every 1 --resume")).succeeds();
+    assert!(everything(&here.join("run")).iter().all(|name| !name.contains(".partial")));
+}
+
+#[test]
+fn preparing_that_is_asked_to_stop_writes_nothing_and_is_begun_again() {
+    let folder = prepared();
+    let here = folder.path();
+    tone(&here.join("long.wav"), MONO_16_KHZ, 300.0, 200.0);
+    let lines: String = (0..60).map(|line| format!("{line},long.wav,go,calm\n")).collect();
+    fs::write(here.join("long.csv"), format!("id,audio,text,label\n{lines}")).unwrap();
+    let before = everything(here);
+    let begin = || {
+        let mut program = start(here, "prepare manifest long.csv --out made.safetensors --device cpu");
+        let mut said = Vec::new();
+        let stderr = program.stderr.as_mut().unwrap();
+        while !String::from_utf8_lossy(&said).contains("preparing 60 utterances") {
+            let mut byte = [0];
+            assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+            said.extend(byte);
+        }
+        program
+    };
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let program = begin();
+        signal(&program, name);
+        let (found, line) = end(program);
+        assert_eq!((found, line.as_str()), (Some(code), "mcsan: made.safetensors: stopped; nothing was written, call the same again"));
+        assert_eq!(everything(here), before);
+    }
+    insist(begin(), "INT", 130);
+    assert_eq!(everything(here), before);
+    mcsan(here, "prepare manifest manifest.csv --out made.safetensors --device cpu").succeeds();
 }
 
 #[test]

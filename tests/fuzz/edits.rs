@@ -14,6 +14,8 @@ pub enum Edit {
     Set(Index, u8),
     /// A number takes the place of what is there, as wide as it says, least or most significant byte first.
     Number(Index, u64, usize, bool),
+    /// A float takes the place of one that may be there, in four bytes or in eight: finite, and too large to be computed with.
+    Float(Index, f64, bool),
     /// A digit becomes another, or much more.
     Digits(Index, String),
     /// Bytes go.
@@ -64,14 +66,31 @@ pub fn damage() -> impl Strategy<Value = Damage> {
         u64::MAX,
     ]);
     let digits = select(
-        ["0", "-1", "1e999", "-0.0", "4294967296", "18446744073709551615", "9223372036854775808", "NaN", "", "000000001"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "0",
+            "-1",
+            "1e999",
+            "1e38",
+            "-3e38",
+            "1e300",
+            "1e-45",
+            "-0.0",
+            "4294967296",
+            "18446744073709551615",
+            "9223372036854775808",
+            "NaN",
+            "",
+            "000000001",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     );
+    let floats = select(vec![1e38, -1e38, 3.4e38, 1e20, -1e-38, 1e-45, 1e300, f64::MAX, f64::INFINITY, f64::NAN]);
     let edit = prop_oneof![
         3 => (any::<Index>(), 0u8..8).prop_map(|(at, bit)| Edit::Flip(at, bit)),
         3 => any::<(Index, u8)>().prop_map(|(at, byte)| Edit::Set(at, byte)),
         3 => (any::<Index>(), numbers, select(vec![1usize, 2, 4, 8]), any::<bool>()).prop_map(|(at, number, width, big)| Edit::Number(at, number, width, big)),
+        3 => (any::<Index>(), floats, any::<bool>()).prop_map(|(at, float, is_wide)| Edit::Float(at, float, is_wide)),
         3 => (any::<Index>(), digits).prop_map(|(at, digits)| Edit::Digits(at, digits)),
         2 => any::<(Index, Index)>().prop_map(|(at, length)| Edit::Remove(at, length)),
         3 => any::<(Index, Index)>().prop_map(|(at, word)| Edit::Word(at, word)),
@@ -110,6 +129,12 @@ impl Edit {
                 let number = if *big { number.to_be_bytes()[8 - width..].to_vec() } else { number.to_le_bytes()[..*width].to_vec() };
                 let at = place(at);
                 bytes.splice(at..(at + width).min(end), number);
+            }
+            Self::Float(at, float, is_wide) => {
+                let float = if *is_wide { float.to_le_bytes().to_vec() } else { (*float as f32).to_le_bytes().to_vec() };
+                // Where files of numbers have them.
+                let at = at.index(end / 4 + 1) * 4;
+                bytes.splice(at..(at + float.len()).min(end), float);
             }
             Self::Digits(at, digits) => {
                 let from = place(at);

@@ -6,20 +6,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcsan::audio::decode;
+use mcsan::audio::{PcmFormat, decode, read_pcm};
 use mcsan::backend::Device;
 use mcsan::backend::cpu::Cpu;
 use mcsan::base::remedy::{Remedied, line};
-use mcsan::config::{Config, Settings};
+use mcsan::base::tiles::TileChoice;
+use mcsan::config::{Config, Settings, TileFile};
 use mcsan::corpus::iemocap::IemocapClasses;
-use mcsan::corpus::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess};
+use mcsan::corpus::{Corpus, CorpusError, cremad, emodb, iemocap, list, manifest, meld, ravdess};
 use mcsan::dataset::{Dataset, DatasetError};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::experiment::gather::Gathered;
 use mcsan::experiment::spec::Identity;
+use mcsan::profile::{Change, ProfileReport, compare, roofline};
 use mcsan::report::run_html;
-use mcsan::text::{OutOfVocabulary, TextTable};
+use mcsan::text::{OutOfVocabulary, TextTable, read_lines, tokenise};
 use mcsan::train::run::Start;
 use mcsan::train::{Predictor, Session, Training, Weights};
 
@@ -104,6 +106,10 @@ readers! {
     "iemocap-labels": "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "iemocap-transcripts": "Session1/dialog/transcriptions/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "file-names": "names", file_names, SMALL, TABLE;
+    "list": "list.csv", listed, SMALL, TABLE;
+    "texts": "texts.txt", texts, SMALL, &["\n", "\r", "\0", "\u{feff}", "Dr. ", "can't", "...", "\u{2019}", "-", "\u{301}", "😀"];
+    "pcm": "a.raw", |at| pcm(at, PcmFormat::S16), RECORDING, &["RIFF", "fLaC"];
+    "pcm-floats": "a.raw", |at| pcm(at, PcmFormat::F32), RECORDING, &["RIFF", "fLaC"];
     "vectors": "vectors.txt", vectors, SMALL, &[" ", "\t", "\n", "NaN", "1e99", "\u{a0}", "\u{85}", "3 2"];
     "vectors-gzip": "vectors.gz", vectors, SMALL, &[];
     "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
@@ -122,6 +128,10 @@ readers! {
     "run-result": "run/test.json", report, SMALL, JSON;
     "folds": "cv/folds.json", experiment, SMALL, JSON;
     "fold-result": "cv/fold-1/test.json", experiment, SMALL, JSON;
+    "resumed-log": "run/metrics.jsonl", resumed, SMALL, JSON;
+    "report-data": "data.safetensors", report, SMALL, TENSORS;
+    "profile": "profile.json", profile, SMALL, JSON;
+    "tiles": "tiles.toml", tiles, SMALL, &["forward 1024x128x512 128x64", "backward_weight", "64x64-narrow", "= [", "4294967296"];
 }
 
 /// Where a file lies.
@@ -217,6 +227,29 @@ fn file_names(at: At) -> Result<(), String> {
     results.into_iter().collect()
 }
 
+/// What is to be predicted; each of its lines is taken or refused by itself.
+fn listed(at: At) -> Result<(), String> {
+    for line in said(list::read(&at.file, &["audio", "text"]))? {
+        let listed = said(line)?;
+        assert!(listed.line > 0 && listed.path.is_some(), "every line has its recording");
+    }
+    Ok(())
+}
+
+fn texts(at: At) -> Result<(), String> {
+    let texts = said(read_lines(&at.file))?;
+    let tokens: Vec<Vec<String>> = texts.iter().map(|text| tokenise(text)).collect();
+    assert!(tokens.iter().flatten().all(|token| !token.is_empty()));
+    Ok(())
+}
+
+fn pcm(at: At, format: PcmFormat) -> Result<(), String> {
+    let bytes = fs::read(&at.file).expect("it was written");
+    let samples = said(read_pcm(&bytes[..], "standard input", format, 8000))?;
+    assert!(!samples.is_empty() && samples.iter().all(|sample| sample.is_finite()), "samples are finite, and there are some");
+    Ok(())
+}
+
 fn vectors(at: At) -> Result<(), String> {
     let spoken = |text: &str| mcsan::corpus::Utterance {
         id: "a".into(),
@@ -249,7 +282,9 @@ fn trained_on(at: At) -> Result<(), String> {
     said(data.fingerprint())?;
     assert!(data.labels.iter().all(|&label| (label as usize) < data.classes.len()));
     let training = Training { settings: tiny(), ..Training::of(&data) };
-    said(pollster::block_on(training.run(&Device::Cpu(Cpu::default())))).map(drop)
+    let finished = said(pollster::block_on(training.run(&Device::Cpu(Cpu::default()))))?;
+    assert!(finished.losses.iter().all(|loss| loss.is_finite()), "a training that ends has learned: {:?}", finished.losses);
+    Ok(())
 }
 
 fn prediction(at: At) -> Result<(), String> {
@@ -288,9 +323,21 @@ fn settings(at: At) -> Result<(), String> {
 }
 
 fn report(at: At) -> Result<(), String> {
-    let page = said(run_html(&at.folder.join("run"), None))?;
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    let page = said(run_html(&at.folder.join("run"), Some(&data)))?;
     assert!(!page.contains("<script") && !page.contains("<img"), "a report runs nothing and fetches nothing");
+    is_drawn(&page);
     Ok(())
+}
+
+/// Everything in a picture has its place: an attribute that tells of numbers has them.
+fn is_drawn(page: &str) {
+    let attributes = page.split("=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let is_number = |part: &str| !["NaN", "inf", "-inf"].contains(&part);
+    for attribute in attributes {
+        let is_whole = attribute.split([' ', ',', '(', ')', 'M', 'L', 'h', 'v', 'H', 'V', 'z']).all(is_number);
+        assert!(is_whole, "what is drawn has a place: {attribute}");
+    }
 }
 
 /// Three folds, the first of which is done.
@@ -300,6 +347,23 @@ fn experiment(at: At) -> Result<(), String> {
     let folds = said(Folds::assign_count(&data, By::Random, 3, 0))?;
     let opened = said(CrossValidation::open(&data, &identity, Config::from(tiny()), &folds, &at.folder.join("cv")))?;
     said(Gathered::read(&opened)).map(drop)
+}
+
+/// A profile that is shown, drawn, and compared with itself.
+fn profile(at: At) -> Result<(), String> {
+    let kept = said(ProfileReport::read(&at.file))?;
+    is_drawn(&roofline(&kept));
+    let lines = compare(&kept, &kept).iter().map(Change::line).count();
+    assert!(lines > 0 && kept.terminal().lines().count() > lines, "there is a line a kernel, and some besides");
+    Ok(())
+}
+
+fn tiles(at: At) -> Result<(), String> {
+    let file = TileFile::read(&at.file).ok_or("is none")?;
+    for choice in file.tiles {
+        assert_eq!(choice.to_string().parse::<TileChoice>().ok(), Some(choice), "a choice is read as it is written");
+    }
+    Ok(())
 }
 
 /// Which data set an experiment is of.

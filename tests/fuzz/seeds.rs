@@ -21,6 +21,21 @@ use crate::readers::{Reader, identity, tiny};
 
 const VECTORS: &str = "the 0.5 -0.25\nsea 1 2\nis 3 4e-2\nquiet 0 0\n. 1 1\nyou -1 -1\n";
 
+/// A profile of two kernels.
+const PROFILE: &str = r#"{"device": {"name": "cpu"}, "what": "train", "on": "batch=2", "warmup": 1, "steps": 2,
+"step_ms": {"median": 2.5, "min": 2, "max": 3, "q1": 2.25, "q3": 2.75},
+"timed_step_ms": {"median": 3, "min": 3, "max": 3, "q1": 3, "q3": 3},
+"first_step_ms": 9.5, "compile_ms": 7, "gpu_ms": 1.5, "waiting_ms": 1, "clock": "wall", "longest_submission_ms": null,
+"peaks": {"gflops": 100, "gbytes_per_s": 10},
+"counters": {"dispatches": 2, "submissions": 1, "pipelines": 2, "uploads": 1, "uploaded_bytes": 8, "readbacks": 1, "read_bytes": 4,
+"allocations": 0, "held_bytes": 64, "peak_bytes": 128},
+"kernels": [{"name": "linear.forward", "dispatches": 1, "variants": ["tiled"], "ms": 1, "spread": {"median": 1, "min": 1, "max": 1, "q1": 1,
+"q3": 1}, "gflop": 0.5, "gbyte": 0.01, "gflops": 50, "gbytes_per_s": 1, "of_peak": 0.5, "above_roof": false, "bound": "compute"},
+{"name": "adam", "dispatches": 1, "ms": 0.5, "spread": {"median": 0.5, "min": 0.5, "max": 0.5, "q1": 0.5, "q3": 0.5}, "gflop": 0.001,
+"gbyte": 0.004, "gflops": 2, "gbytes_per_s": 8, "of_peak": 0.8, "bound": "memory"}],
+"each": [{"name": "adam", "variant": null, "grid": [1, 1, 1], "sizes": "n=4", "ms": 0.5, "spread": {"median": 0.5, "min": 0.5,
+"max": 0.5, "q1": 0.5, "q3": 0.5}, "gflop": 0.001, "gbyte": 0.004, "gflops": 2, "gbytes_per_s": 8, "of_peak": 0.8, "bound": "memory"}]}"#;
+
 /// Puts what is read beside such a file into the folder, and returns some that are right, or at least the first.
 pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
     let path = folder.join(reader.file);
@@ -46,6 +61,15 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
         "file-names" => texts(&[
             "03a01Fa.wav\n03a01Nc.wav\n03-01-05-01-01-01-01.wav\n03-01-01-01-01-01-02.wav\n1001_DFA_ANG_XX.wav\n1002_IEO_SAD_HI.wav\n",
         ]),
+        "list" => texts(&["id,audio,text,speaker\na,a.wav,\"Go, you \"\"liar\"\"!\",s1\nb,b.wav,,s2\n", "audio;text\r\na.wav;Go away\r\n"]),
+        "texts" => texts(&["\u{feff}Dr. Geller can\u{2019}t. Stop!\r\n\nOh no (\"never\")...\n", "Go\rNo\r"]),
+        "pcm" => vec![(0..800i16).flat_map(|place| (place * 40).to_le_bytes()).collect()],
+        "pcm-floats" => vec![(0..800).flat_map(|place| (place as f32 * 0.1).sin().to_le_bytes()).collect()],
+        "profile" => texts(&[PROFILE]),
+        "tiles" => {
+            let choices = r#"["forward 1024x128x512 128x64", "backward_weight 64x4x8 64x64-narrow"]"#;
+            texts(&[&format!("device = \"one\"\nshaders = \"0\"\ntiles = {choices}\n")])
+        }
         "vectors" => texts(&[VECTORS, &format!("6 2\n{VECTORS}")]),
         "vectors-gzip" => vec![gzip(VECTORS)],
         "vectors-zip" => vec![zip(VECTORS)],

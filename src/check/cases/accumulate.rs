@@ -41,6 +41,10 @@ impl Suite for Accumulate {
         Ok(Self { count: keys.number("count", 1, PARAMETERS)? })
     }
 
+    fn largest(&self) -> u64 {
+        self.count as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("it sums gradients and has none itself")
     }

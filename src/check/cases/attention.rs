@@ -137,6 +137,10 @@ impl Suite for Attention {
         Ok(Self { queries, keys: key_rows, width, heads, scores })
     }
 
+    fn largest(&self) -> u64 {
+        total(&self.queries).max(total(&self.keys)) as u64 * self.width as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self::new(&[3, 0, 4], &[5, 2, 0], 15, 3), Self::new(&[6, 2], &[1, 9], 8, 1)])
     }

@@ -51,6 +51,11 @@ impl Suite for AttentionWeights {
         Ok(Self(Attention::read(keys)?))
     }
 
+    fn largest(&self) -> u64 {
+        self.0.heads as u64
+            * self.0.queries.iter().zip(&self.0.keys).map(|(&queries, &keys)| u64::from(queries) * u64::from(keys)).sum::<u64>()
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("the weights are for pictures; training never asks for them")
     }

@@ -145,6 +145,10 @@ impl Suite for Bilstm {
         Ok(layer)
     }
 
+    fn largest(&self) -> u64 {
+        total(&self.lengths) as u64 * self.inputs.max(8 * self.hidden) as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self::new(&[4, 0, 7, 1], 5, 6)])
     }

@@ -101,6 +101,10 @@ impl Suite for ConvPool {
         })
     }
 
+    fn largest(&self) -> u64 {
+        total(&self.lengths) as u64 * self.inputs.max(self.outputs) as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Activation::None, Activation::Relu].map(|activation| Self::new(&[13, 2, 0, 9], 5, 18, activation)))
     }

@@ -162,6 +162,10 @@ impl Suite for CrossEntropy {
         })
     }
 
+    fn largest(&self) -> u64 {
+        self.batch as u64 * self.classes as u64
+    }
+
     fn gradient() -> Gradient {
         let shapes = [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)];
         let loss = shapes.map(|(class_weights, smoothing)| Loss::new(Self::new(7, 5, 3.0, class_weights, smoothing)));

@@ -82,6 +82,10 @@ impl Suite for Deltas {
         Ok(Self { lengths, columns, orders, filters, width, edges: keys.choice(EDGES, Edges::Shifted)? })
     }
 
+    fn largest(&self) -> u64 {
+        total(&self.lengths) as u64 * (self.columns * (1 + self.orders)) as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("training begins behind it, with features from a file")
     }

@@ -73,6 +73,10 @@ impl Suite for Dropout {
         })
     }
 
+    fn largest(&self) -> u64 {
+        self.rows as u64 * self.columns as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self { rows: 5, columns: 7, rate: 0.4, stream: Stream { seed: 3, stream: 8 }, first: 6 }])
     }

@@ -57,6 +57,10 @@ impl Suite for Embedding {
         Ok(Self { rows: keys.number("rows", 1, 1600)?, words: keys.number("words", 1, 3000)?, width: keys.number("width", 1, 300)? })
     }
 
+    fn largest(&self) -> u64 {
+        self.rows.max(self.words) as u64 * self.width as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self { rows: 12, words: 5, width: 3 }])
     }

@@ -86,6 +86,10 @@ impl Suite for GlobalMax {
         Ok(Self { streams, spread })
     }
 
+    fn largest(&self) -> u64 {
+        self.streams.iter().map(|(lengths, columns)| total(lengths) as u64 * *columns as u64).max().unwrap_or(0)
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self { streams: vec![(vec![4, 1, 7], 5), (vec![1, 6, 2], 3)], spread: Spread::Even }])
     }

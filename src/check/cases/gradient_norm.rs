@@ -53,6 +53,10 @@ impl Suite for GradientNorm {
         Ok(Self { count: keys.number("count", 1, PARAMETERS)?, amplitude: read_amplitude(keys, "gradients", 1.0)? })
     }
 
+    fn largest(&self) -> u64 {
+        self.count as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("it measures gradients; training takes none of their norm")
     }

@@ -63,7 +63,12 @@ impl Batch {
                 return Err(SizeError::Misfit(format!("{key}: {count} lengths for a batch of {sequences}; give each sequence one")));
             }
         };
-        if total(&read) == 0 {
+        let key = key.split('|').next().unwrap_or(key);
+        let rows: u64 = read.iter().map(|&length| u64::from(length)).sum();
+        if rows > u64::from(u32::MAX) {
+            return Err(SizeError::Misfit(format!("{key}: {rows} rows are more than kernels count ({}); choose fewer", u32::MAX)));
+        }
+        if rows == 0 {
             return Err(SizeError::Misfit(format!("{key}: no sequence has a row; give at least one of them some")));
         }
         Ok(read)

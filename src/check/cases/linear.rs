@@ -116,6 +116,10 @@ impl Suite for Linear {
         })
     }
 
+    fn largest(&self) -> u64 {
+        (self.rows as u64 * self.inputs.max(self.outputs) as u64).max(self.inputs as u64 * self.outputs as u64)
+    }
+
     fn gradient() -> Gradient {
         let relu = Self::new(9, 7, 6, Activation::Relu);
         Gradient::of([Self::new(9, 7, 6, Activation::None), relu.clone(), Self { bias: Bias::None, ..relu }])

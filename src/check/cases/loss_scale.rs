@@ -58,6 +58,10 @@ impl Suite for LossScale {
         })
     }
 
+    fn largest(&self) -> u64 {
+        3
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("it steers training and is no part of what is differentiated")
     }

@@ -120,6 +120,10 @@ impl Suite for Mfcc {
         Ok(Self { samples, settings })
     }
 
+    fn largest(&self) -> u64 {
+        self.samples.iter().map(|&samples| u64::from(samples)).sum::<u64>()
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("training begins behind it, with features from a file")
     }

@@ -54,6 +54,10 @@ impl Suite for PositionEmbedding {
         Ok(Self { lengths, width: keys.number("width", 1, 128)? })
     }
 
+    fn largest(&self) -> u64 {
+        total(&self.lengths) as u64 * self.width as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self { lengths: vec![3, 0, 5], width: 5 }])
     }

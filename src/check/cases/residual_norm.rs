@@ -80,6 +80,10 @@ impl Suite for ResidualNorm {
         Ok(Self { rows, width, content: keys.choice(ROWS, Rows::Even)? })
     }
 
+    fn largest(&self) -> u64 {
+        self.rows as u64 * self.width as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::of([Self { rows: 6, width: 9, content: Rows::Even }])
     }

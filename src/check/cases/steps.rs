@@ -112,6 +112,10 @@ impl<R: Rule> Suite for Steps<R> {
         })
     }
 
+    fn largest(&self) -> u64 {
+        self.count as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("it spends gradients; nothing is differentiated through a step")
     }

@@ -65,6 +65,10 @@ impl Suite for ZScore {
         Ok(Self { lengths, columns, groups, scattered: keys.switch("scattered")? })
     }
 
+    fn largest(&self) -> u64 {
+        total(&self.lengths) as u64 * self.columns as u64
+    }
+
     fn gradient() -> Gradient {
         Gradient::None("it normalises what the network reads, for which no gradient is asked")
     }

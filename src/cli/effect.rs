@@ -1,0 +1,354 @@
+//! What was typed and has no effect.
+//!
+//! Options that exclude or need each other are refused, by clap or by a command's `check_usage`. What every command takes, and what
+//! depends on the data or on the device, is said by a note. A default that is not used is neither.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
+
+use super::arguments::{Command, Common, Options};
+use super::notes::Note;
+use crate::config::Settings;
+use crate::config::effect::{Purpose, Use};
+use crate::dataset::Dataset;
+
+/// Options of every command that say where and how to compute.
+pub(super) const DEVICE: [&str; 3] = ["device", "backend", "without"];
+const TILES: &str = "tiles";
+const JSON: &str = "json";
+
+impl Options {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// Wrong usage, options that nothing would use included.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(arguments)?;
+        let mut options = Self::from_arg_matches(&matches)?;
+        options.common.typed = typed(&matches);
+        options.command.check_usage()?;
+        Ok(options)
+    }
+}
+
+/// The options that stand on the command line, without those that are set elsewhere.
+fn typed(matches: &ArgMatches) -> Vec<String> {
+    let (program, Some((name, of_command))) = (Options::command(), matches.subcommand()) else { return Vec::new() };
+    let own = program.find_subcommand(name).into_iter().flat_map(clap::Command::get_arguments);
+    let is_typed = |option: &&Arg| of_command.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+    program.get_arguments().chain(own).filter(is_typed).filter_map(|option| option.get_long().map(str::to_owned)).collect()
+}
+
+/// Wrong usage: an option that nothing would use.
+pub(super) fn no_effect(message: impl Display) -> clap::Error {
+    Options::command().error(ErrorKind::ArgumentConflict, message)
+}
+
+impl Command {
+    fn check_usage(&self) -> Result<(), clap::Error> {
+        match self {
+            Self::Prepare(arguments) => arguments.check_usage(),
+            Self::Predict(arguments) => arguments.check_usage(),
+            Self::Profile(arguments) => arguments.check_usage(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Which of the options of every command have no effect on this one, and why.
+    fn unused(&self) -> (Vec<&'static str>, &'static str) {
+        let none = |reason| ([DEVICE.as_slice(), &[TILES]].concat(), reason);
+        let no_tiles = |reason| (vec![TILES], reason);
+        match self {
+            Self::Devices => (vec!["device", TILES], "it lists all adapters"),
+            Self::Completions(_) | Self::Man(_) => {
+                let (mut options, reason) = none("it writes down what can be typed");
+                options.push(JSON);
+                (options, reason)
+            }
+            Self::Inspect(_) | Self::Export(_) | Self::Report(_) | Self::Tokens(_) | Self::Shaders(_) | Self::Config => {
+                none("the command computes nothing on a device")
+            }
+            Self::Check(arguments) if arguments.list => none("--list runs no case"),
+            Self::Profile(arguments) if arguments.from.is_some() => none("--from measures nothing"),
+            Self::Profile(arguments) if arguments.predict.is_some() => {
+                (vec!["without", TILES], "--predict lays a step out without optional features or timed tiles")
+            }
+            Self::Profile(arguments) if arguments.sweep.is_some() => no_tiles("--sweep chooses none"),
+            Self::Train(arguments) if arguments.overfit_one_batch => no_tiles("--overfit-one-batch chooses none"),
+            Self::Train(_) | Self::Crossval(_) | Self::Ablate(_) | Self::Profile(_) => (Vec::new(), ""),
+            Self::Demo(_)
+            | Self::Prepare(_)
+            | Self::Evaluate(_)
+            | Self::Predict(_)
+            | Self::Features(_)
+            | Self::Gradients(_)
+            | Self::Check(_) => no_tiles("'train', 'crossval', 'ablate' and 'profile' choose tiles"),
+        }
+    }
+}
+
+impl Common {
+    /// Says which of these options were typed in vain.
+    pub(crate) fn note_unused(&self, options: &[&str], reason: impl Display) {
+        for option in options.iter().filter(|option| self.typed.iter().any(|typed| typed == *option)) {
+            self.note_no_effect(format!("--{option}"), &reason);
+        }
+    }
+
+    fn note_no_effect(&self, option: String, reason: impl Display) {
+        if !self.notes.any(|note| matches!(note, Note::NoEffect { option: said, .. } if *said == option)) {
+            self.note(Note::NoEffect { option, reason: reason.to_string() });
+        }
+    }
+
+    /// Says which of the options of every command were typed in vain.
+    pub(crate) fn note_unused_by(&self, command: &Command) {
+        let (options, reason) = command.unused();
+        self.note_unused(&options, reason);
+    }
+
+    /// Says which settings were changed in vain.
+    pub(crate) fn note_settings(&self, settings: &Settings, usual: &Settings, purpose: Purpose, data: Option<&Dataset>) {
+        let has_vectors = |data: &Dataset| data.text().is_some_and(|text| text.vectors.is_some());
+        // A drawn batch has some, but for the pass that is checked.
+        let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
+        for (key, reason) in settings.without_effect(usual, Use { purpose, drawn: data.is_none(), vectors }) {
+            self.note_no_effect(key.name.to_owned(), reason);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::Cpu;
+    use crate::config::{Config, keys};
+    use crate::dataset::BatchShape;
+    use crate::train::Training;
+    use std::collections::BTreeSet;
+
+    /// Why an option has an effect whenever it is taken.
+    #[derive(Clone, Copy)]
+    enum Why {
+        /// Nothing takes it away.
+        Always,
+        /// With these arguments, with which it would have none, it is refused.
+        Refused(&'static [&'static str]),
+        /// Where it has none, a note says so, or the command fails: `tests/cli/effects.rs` tries it, of settings the test below.
+        Said,
+    }
+    use Why::{Always, Refused, Said};
+
+    const FRONT_END: [&str; 10] =
+        ["features", "coefficients", "deltas", "mel-bands", "window-length", "window", "transform", "hop", "top-db", "pre-emphasis"];
+    const SETTINGS: [&str; 9] = ["config", "set", "epochs", "steps", "order", "seed", "weights", "precision", "checkpoint-every"];
+
+    /// Every command with its own options.
+    fn table() -> Vec<(&'static str, Vec<(&'static str, Why)>)> {
+        let front_end = |why| FRONT_END.map(|option| (option, why)).to_vec();
+        let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
+        let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
+        let experiment = || [always(&["data", "out", "folds", "by", "fold"]), settings()].concat();
+        let measuring = [
+            ("data", Refused(&["--from a --data d", "--what prepare --data d", "--shape batch=2 --data d", "--kernel linear --data d"])),
+            ("shape", Refused(&["--from a --shape batch=2", "--what prepare --shape batch=2"])),
+            ("kernel", Refused(&["--from a --kernel linear", "--what train --kernel linear"])),
+            ("what", Refused(&["--from a --what train", "--kernel linear --what train"])),
+            ("seconds", Refused(&["--from a --seconds 1", "--seconds 1", "--what inference --seconds 1"])),
+            ("manifest", Refused(&["--from a --manifest m", "--manifest m", "--what prepare --seconds 1 --manifest m"])),
+            ("sweep", Refused(&["--from a --sweep batch=1,2,3", "--data d --sweep batch=1,2,3"])),
+            ("plot", Refused(&["--plot p.svg"])),
+            ("steps", Refused(&["--from a --steps 3"])),
+            ("warmup", Refused(&["--from a --warmup 3"])),
+            ("clock", Refused(&["--from a --clock wall", "--sweep batch=1,2,3 --clock wall"])),
+            ("each", Refused(&["--from a --each", "--sweep batch=1,2,3 --each"])),
+            (
+                "roofline",
+                Refused(&[
+                    "--sweep batch=1,2,3 --roofline r.svg",
+                    "--kernel linear --shape in=1 --shape in=2 --roofline r.svg",
+                    "--predict m1 --roofline r.svg",
+                ]),
+            ),
+            ("trace", Refused(&["--from a --trace t", "--kernel linear --shape in=1 --shape in=2 --trace t"])),
+            ("compare", Refused(&["--sweep batch=1,2,3 --compare b"])),
+            ("predict", Refused(&["--from a --predict m1", "--kernel linear --predict m1", "--sweep batch=1,2,3 --predict m1"])),
+            ("from", Always),
+            ("config", Refused(&["--from a --config c"])),
+            ("set", Refused(&["--from a --set train.lr=1"])),
+        ];
+        let checking = [
+            ("kernel", Refused(&["--model --kernel linear"])),
+            ("case", Refused(&["--model --case a", "--fuzz 1 --case a", "--kernel linear --fuzz-seed 1 --case a"])),
+            ("seed", Refused(&["--list --seed 1", "--kernel linear --fuzz-seed 1 --seed 1"])),
+            ("list", Refused(&["--model --list", "--fuzz 1 --list"])),
+            ("fuzz", Refused(&["--model --fuzz 1"])),
+            ("fuzz-seed", Refused(&["--fuzz-seed 1", "--kernel linear --fuzz 1 --fuzz-seed 1"])),
+            ("shaders", Refused(&["--list --shaders both"])),
+            ("dump", Refused(&["--list --dump d", "--model --dump d"])),
+            ("model", Always),
+            ("shape", Refused(&["--shape batch=2"])),
+            ("config", Said),
+            ("set", Said),
+        ];
+        let preparing = [
+            ("classes", Refused(&["emodb . --out d --classes a,b"])),
+            ("split", Always),
+            ("split-seed", Refused(&["emodb . --out d --split-seed 3", "emodb . --out d --split own --split-seed 3"])),
+            ("out", Always),
+            ("vectors", Always),
+            ("oov", Refused(&["emodb . --out d --oov random", "emodb . --out d --vectors none --oov random"])),
+            ("limit", Always),
+            ("allow-missing", Always),
+        ];
+        let learning = [
+            ("data", Always),
+            ("out", Refused(&["--data d --overfit-one-batch --out r"])),
+            ("resume", Refused(&["--data d --overfit-one-batch --resume"])),
+            ("overfit-one-batch", Always),
+        ];
+        let predicting = [
+            ("run", Always),
+            ("audio", Refused(&["--run r --list l --audio a"])),
+            ("text", Refused(&["--run r --list l --text a"])),
+            ("list", Always),
+            ("attention", Refused(&["--run r --list l --attention a.svg"])),
+            ("heads", Refused(&["--run r --text a --heads all"])),
+            ("pcm-rate", Refused(&["--run r --audio a --pcm-rate 8000", "--run r --list l --pcm-rate 8000"])),
+            ("pcm-format", Refused(&["--run r --audio a --pcm-format f32"])),
+        ];
+        vec![
+            ("devices", vec![]),
+            ("demo", always(&["out"])),
+            ("prepare", [preparing.to_vec(), front_end(Said)].concat()),
+            ("inspect", vec![]),
+            ("train", [learning.to_vec(), settings()].concat()),
+            ("evaluate", always(&["run", "data", "split"])),
+            ("crossval", experiment()),
+            ("ablate", [experiment(), always(&["rows"])].concat()),
+            ("predict", predicting.to_vec()),
+            ("export", always(&["run", "out", "onnx"])),
+            ("report", always(&["run", "data", "out"])),
+            ("features", [always(&["audio", "out"]), front_end(Always)].concat()),
+            ("tokens", [always(&["list", "vectors"]), vec![("text", Refused(&["--list l --text a"]))]].concat()),
+            ("gradients", [always(&["data", "weights", "out", "utterances"]), settings()[..2].to_vec()].concat()),
+            ("check", checking.to_vec()),
+            ("profile", measuring.to_vec()),
+            ("shaders", always(&["out"])),
+            ("config", vec![]),
+            ("completions", vec![]),
+            ("man", always(&["out"])),
+        ]
+    }
+
+    #[test]
+    fn of_every_option_it_is_known_why_it_has_an_effect() {
+        let longs = |command: &clap::Command| -> BTreeSet<String> {
+            command.get_arguments().filter_map(|option| option.get_long().map(str::to_owned)).collect()
+        };
+        let program = Options::command();
+        // Those of every command are placed by `Command::unused`.
+        assert_eq!(longs(&program), [&DEVICE[..], &[TILES, JSON]].concat().into_iter().map(str::to_owned).collect());
+        let table = table();
+        let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(names, table.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        for (command, (name, options)) in program.get_subcommands().zip(table) {
+            assert_eq!(longs(command), options.iter().map(|(option, _)| (*option).to_owned()).collect(), "mcsan {name}");
+            for (option, why) in options {
+                let lines = if let Refused(lines) = why { lines } else { &[] };
+                for line in lines {
+                    let words = ["mcsan", name].into_iter().chain(line.split_whitespace());
+                    let told = Options::read(words).err().unwrap_or_else(|| panic!("mcsan {name} {line}: is taken")).to_string();
+                    assert!(told.contains(&format!("--{option}")), "mcsan {name} {line}: {told}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_typed_is_told_from_what_is_not() {
+        let typed = |line: &str| Options::read(line.split_whitespace()).unwrap_or_else(|error| panic!("{error}")).common.typed;
+        assert_eq!(typed("mcsan features --audio a --out b --hop 160 --device cpu"), ["device", "audio", "out", "hop"]);
+        assert_eq!(typed("mcsan --json config"), ["json"]);
+    }
+
+    /// Another value of every setting, of those that a run of a few steps can show.
+    fn other(key: &str) -> &'static str {
+        match key {
+            "model.variant" => "no_self",
+            "model.layers" => "2",
+            "model.hidden" => "8",
+            "model.heads" => "2",
+            "model.feed_forward" => "5",
+            "model.attention_bias" => "false",
+            "model.scale" => "model",
+            "model.conv_activation" => "relu",
+            "model.dropout" => "0.5",
+            "model.word_width" => "7",
+            "data.normalise" => "none",
+            "data.max_frames" => "20",
+            "train.epochs" => "1",
+            "train.steps" => "1",
+            "train.batch_size" => "2",
+            "train.order" => "grouped",
+            "train.seed" => "5",
+            "train.optimizer" => "sgd",
+            "train.lr" => "0.01",
+            "train.schedule" => "cosine",
+            "train.warmup_steps" => "2",
+            "train.beta1" | "train.beta2" => "0.5",
+            "train.epsilon" | "train.weight_decay" | "train.label_smoothing" => "0.1",
+            "train.clip_norm" => "1e-3",
+            "train.class_weights" => "[1,2,3,4,5,6,7]",
+            "train.precision" => "mixed",
+            key => panic!("{key} has no other value here: a setting is to be tried, and what it depends on to be said"),
+        }
+    }
+
+    /// What is not seen in the weights of a few steps: which epoch is the best, files, and what changes roundings alone.
+    const UNSEEN: [&str; 4] = ["train.checkpoint_every", "train.patience", "train.selection", "train.accumulate"];
+
+    #[test]
+    fn settings_that_change_nothing_are_those_that_are_said() {
+        let mut data = BatchShape { batch: 6, frames: 40, words: 4, ragged: true }.dataset();
+        let bases: [(&[&str], bool); 4] = [
+            (&[], true),
+            (&["model.variant=no_audio", "model.dropout=0.5", "train.order=given"], true),
+            (&["train.optimizer=sgd", "model.variant=no_audio", "model.heads=1"], false),
+            (&["model.variant=no_text", "model.conv_activation=relu"], false),
+        ];
+        let small =
+            ["model.hidden=4", "model.heads=4", "model.feed_forward=4", "model.word_width=4", "train.epochs=2", "train.batch_size=4"];
+        let weights = |settings: &Settings, data: &Dataset| {
+            let run = Training { settings: settings.clone(), ..Training::of(data) };
+            let finished = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ())).unwrap();
+            (finished.best.parameters, finished.losses)
+        };
+        for (base, vectors) in bases {
+            let crate::dataset::DataStream::Tokens(text) = data.streams.get_mut("text").unwrap() else { panic!("text is of tokens") };
+            if !vectors {
+                (text.vectors, text.vocabulary) = (None, (0..3000).map(|word| word.to_string()).collect());
+            }
+            let assigned = |more: &[String]| {
+                let all = small.iter().chain(base).map(|&assignment| assignment.to_owned()).chain(more.iter().cloned());
+                Config::default().assign(&all.collect::<Vec<_>>()).unwrap().settings
+            };
+            let usual = assigned(&[]);
+            let before = weights(&usual, &data);
+            for key in keys().map(|key| key.name).filter(|key| !UNSEEN.contains(key) && !key.starts_with("run.")) {
+                let changed = assigned(&[format!("{key}={}", other(key))]);
+                if changed == usual {
+                    continue;
+                }
+                let purpose = Purpose::Training { steps_an_epoch: Some(2), folds: false, validation: false };
+                let said = changed.without_effect(&usual, Use { purpose, drawn: false, vectors });
+                let changes = weights(&changed, &data) != before;
+                assert_eq!(said.is_empty(), changes, "{key} = {} over {base:?}: {said:?}", other(key));
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Settings that decide nothing: because of another setting, of what the data lack, or of what is done with them.
+
+use super::{Optimizer, Order, ScoreScale, Settings};
+use crate::base::setting::Key;
+
+/// What settings are used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A run, of so many steps if all epochs are done; unknown where there are several.
+    Training {
+        /// Steps of an epoch.
+        steps_an_epoch: Option<u64>,
+        /// Whether the seed divides the data besides.
+        folds: bool,
+        /// Whether there are utterances to validate on.
+        validation: bool,
+    },
+    /// One batch that is to be learned by heart.
+    OneBatch,
+    /// The gradients of one batch.
+    Gradients,
+    /// How long a training step takes.
+    TimedStep,
+    /// How long the way forward takes.
+    TimedInference,
+    /// How long something takes that is no network.
+    TimedAlone,
+    /// One pass of a drawn batch.
+    CheckedPass,
+}
+
+/// For what, and on what data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Use {
+    pub purpose: Purpose,
+    /// Whether the batch is drawn from a shape, and not of a data set.
+    pub drawn: bool,
+    /// Whether the data have vectors of their words.
+    pub vectors: bool,
+}
+
+impl Settings {
+    /// The settings that differ from the usual ones and decide nothing, each with the reason.
+    pub(crate) fn without_effect(&self, usual: &Self, of: Use) -> Vec<(&'static Key, String)> {
+        let reason = |key: &Key| of.purpose.has_no(key.name, of.drawn).or_else(|| self.has_no(key.name, of));
+        self.differences(usual).into_iter().filter_map(|(key, ..)| Some((key, reason(key)?))).collect()
+    }
+
+    /// Why the other settings or the data leave a setting without effect.
+    fn has_no(&self, key: &str, of: Use) -> Option<String> {
+        let Self { model, train, start, .. } = self;
+        let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
+        match key {
+            "model.conv_activation" | "data.normalise" if !model.variant.has_audio() => variant("recordings"),
+            // Utterances are grouped by the length of every stream.
+            "data.max_frames" if !model.variant.has_audio() && train.order != Order::Grouped => variant("recordings"),
+            "model.word_width" if !model.variant.has_text() => variant("words"),
+            "model.word_width" if of.vectors => Some("the data have vectors of their own".into()),
+            "model.scale" if model.scale == ScoreScale::Model && model.heads == 1 => {
+                Some("with model.heads = 1 a head is as wide as the model".into())
+            }
+            "train.beta1" | "train.beta2" | "train.epsilon" if train.optimizer == Optimizer::Sgd => {
+                Some("train.optimizer = sgd has no moments".into())
+            }
+            "train.seed" if !of.purpose.draws(self) => Some(match of.purpose {
+                Purpose::Training { .. } => format!("nothing is drawn with run.weights = '{}' in the given order", start.weights),
+                _ => "nothing is drawn with model.dropout = 0".into(),
+            }),
+            "train.selection" | "train.patience" if matches!(of.purpose, Purpose::Training { validation: false, .. }) => {
+                Some("the data have no validation split".into())
+            }
+            "train.steps" | "train.checkpoint_every" => {
+                let Purpose::Training { steps_an_epoch: Some(an_epoch), .. } = of.purpose else { return None };
+                let all = an_epoch.saturating_mul(train.epochs as u64);
+                let planned = if train.steps > 0 { all.min(train.steps) } else { all };
+                match key {
+                    "train.steps" => (train.steps > all).then(|| format!("train.epochs = {} ends the run after {all} steps", train.epochs)),
+                    _ if train.checkpoint_every >= planned => Some(format!("the run has {planned} steps")),
+                    _ => train.checkpoint_every.is_multiple_of(an_epoch).then(|| "an epoch's last step has a checkpoint anyway".into()),
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Settings of how a training goes on from step to step.
+const COURSE: [&str; 12] = [
+    "train.epochs",
+    "train.steps",
+    "train.lr",
+    "train.schedule",
+    "train.warmup_steps",
+    "train.beta1",
+    "train.beta2",
+    "train.epsilon",
+    "train.weight_decay",
+    "train.selection",
+    "train.patience",
+    "train.checkpoint_every",
+];
+
+impl Purpose {
+    /// Why a setting has no effect on what it is used for.
+    fn has_no(self, key: &str, drawn: bool) -> Option<String> {
+        let is_course = COURSE.contains(&key) || ["train.accumulate", "run.weights"].contains(&key);
+        let is_optimiser = ["train.optimizer", "train.clip_norm"].contains(&key);
+        let is_loss = ["train.class_weights", "train.label_smoothing"].contains(&key);
+        let is_choice = ["train.batch_size", "train.order"].contains(&key);
+        let says = |has_no: bool, reason: &str| has_no.then(|| reason.into());
+        match self {
+            Self::Training { .. } => None,
+            Self::OneBatch => match key {
+                "model.dropout" | "train.label_smoothing" | "train.weight_decay" | "train.schedule" => {
+                    Some("--overfit-one-batch turns off what keeps a loss from zero".into())
+                }
+                "train.epochs" | "train.selection" | "train.patience" | "train.checkpoint_every" | "run.weights" => {
+                    Some("--overfit-one-batch has neither epochs nor checkpoints".into())
+                }
+                _ => None,
+            },
+            Self::Gradients => says(is_course || is_optimiser || is_choice, "gradients are of the batch and the weights that are given"),
+            Self::TimedAlone => Some("what is profiled is no network".into()),
+            Self::TimedStep | Self::TimedInference if drawn && is_choice => Some("--shape is the batch".into()),
+            Self::TimedStep => says(is_course || is_loss, "a profile is of times alone"),
+            Self::TimedInference => {
+                says(is_course || is_optimiser || is_loss || key == "model.dropout", "a profile of inference is of times alone")
+            }
+            Self::CheckedPass => {
+                let is_data = key.starts_with("data.") || key == "train.class_weights";
+                says(is_course || is_optimiser || is_choice || is_data, "--model checks one pass of a drawn batch")
+            }
+        }
+    }
+
+    /// Whether the seed draws something.
+    fn draws(self, settings: &Settings) -> bool {
+        let drops = settings.model.dropout > 0.0;
+        match self {
+            Self::Training { folds, .. } => folds || drops || settings.start.weights.is_empty() || settings.train.order != Order::Given,
+            Self::Gradients => drops,
+            _ => true,
+        }
+    }
+}
