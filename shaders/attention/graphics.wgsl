@@ -33,45 +33,41 @@ fn place(row: u32, head: u32, quad: u32) -> u32 {
     return row * args.width + head * args.head_size + quad * 4u;
 }
 
-/// Four columns of a query, zero past the head's end; likewise below for keys, values and gradients.
+/// Columns of a head from column 4·quad on, at most four.
+fn columns_of(quad: u32) -> u32 {
+    return min(args.head_size, quad * 4u + 4u) - min(args.head_size, quad * 4u);
+}
+
+/// Places of four columns of a head in a row, past the head's end its last one's. Zeros are chosen afterwards: a loop that writes a
+/// vector's component by the loop's variable takes FXC, DX12's older compiler, minutes to unroll.
+fn places(row: u32, head: u32, quad: u32) -> vec4<u32> {
+    let columns = quad * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+    return place(row, head, 0u) + min(columns, vec4<u32>(args.head_size - 1u));
+}
+
+/// What was loaded from these places, zero past the head's end.
+fn within_head(quad: u32, values: vec4<f32>) -> vec4<f32> {
+    return select(vec4<f32>(), values, vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(columns_of(quad)));
+}
+
 fn load_q(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var c = 0u; c < 4u; c++) {
-        if (quad * 4u + c < args.head_size) {
-            value[c] = q[place(row, head, quad) + c];
-        }
-    }
-    return value;
+    let at = places(row, head, quad);
+    return within_head(quad, vec4<f32>(q[at.x], q[at.y], q[at.z], q[at.w]));
 }
 
 fn load_k(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var c = 0u; c < 4u; c++) {
-        if (quad * 4u + c < args.head_size) {
-            value[c] = k[place(row, head, quad) + c];
-        }
-    }
-    return value;
+    let at = places(row, head, quad);
+    return within_head(quad, vec4<f32>(k[at.x], k[at.y], k[at.z], k[at.w]));
 }
 
 fn load_v(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var c = 0u; c < 4u; c++) {
-        if (quad * 4u + c < args.head_size) {
-            value[c] = v[place(row, head, quad) + c];
-        }
-    }
-    return value;
+    let at = places(row, head, quad);
+    return within_head(quad, vec4<f32>(v[at.x], v[at.y], v[at.z], v[at.w]));
 }
 
 fn load_y_gradient(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    var value = vec4<f32>();
-    for (var c = 0u; c < 4u; c++) {
-        if (quad * 4u + c < args.head_size) {
-            value[c] = y_gradient[place(row, head, quad) + c];
-        }
-    }
-    return value;
+    let at = places(row, head, quad);
+    return within_head(quad, vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]));
 }
 
 /// Product of a row in registers with row `row` of the first tile.
@@ -134,8 +130,11 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     if (within) {
         // Without a key the row is zero and the log of nothing is -infinity.
         let scale = select(0.0, 1.0 / total, total != 0.0);
-        for (var column = 0u; column < args.head_size; column++) {
-            o[place(row, head, 0u) + column] = sums[column / 4u][column % 4u] * scale;
+        for (var quad = 0u; quad < QUADS; quad++) {
+            let values = sums[quad] * scale;
+            for (var c = 0u; c < columns_of(quad); c++) {
+                o[place(row, head, quad) + c] = values[c];
+            }
         }
         log_sum_exp[row * args.heads + head] = highest + log(total);
     }
@@ -199,12 +198,15 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
         workgroupBarrier();
     }
     if (within) {
-        for (var column = 0u; column < args.head_size; column++) {
-            let value = sums[column / 4u][column % 4u] * args.scale;
-            if (args.accumulate_first != 0u) {
-                q_gradient[place(row, head, 0u) + column] += value;
-            } else {
-                q_gradient[place(row, head, 0u) + column] = value;
+        for (var quad = 0u; quad < QUADS; quad++) {
+            let values = sums[quad] * args.scale;
+            for (var c = 0u; c < columns_of(quad); c++) {
+                let at = place(row, head, quad) + c;
+                if (args.accumulate_first != 0u) {
+                    q_gradient[at] += values[c];
+                } else {
+                    q_gradient[at] = values[c];
+                }
             }
         }
     }
@@ -253,19 +255,21 @@ fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local
         workgroupBarrier();
     }
     if (within) {
-        for (var column = 0u; column < args.head_size; column++) {
-            let key_gradient = sums_k[column / 4u][column % 4u] * args.scale;
-            let value_gradient = sums_v[column / 4u][column % 4u];
-            let at = place(row, head, 0u) + column;
-            if (args.accumulate_first != 0u) {
-                k_gradient[at] += key_gradient;
-            } else {
-                k_gradient[at] = key_gradient;
-            }
-            if (args.accumulate_second != 0u) {
-                v_gradient[at] += value_gradient;
-            } else {
-                v_gradient[at] = value_gradient;
+        for (var quad = 0u; quad < QUADS; quad++) {
+            let key_gradient = sums_k[quad] * args.scale;
+            let value_gradient = sums_v[quad];
+            for (var c = 0u; c < columns_of(quad); c++) {
+                let at = place(row, head, quad) + c;
+                if (args.accumulate_first != 0u) {
+                    k_gradient[at] += key_gradient[c];
+                } else {
+                    k_gradient[at] = key_gradient[c];
+                }
+                if (args.accumulate_second != 0u) {
+                    v_gradient[at] += value_gradient[c];
+                } else {
+                    v_gradient[at] = value_gradient[c];
+                }
             }
         }
     }
