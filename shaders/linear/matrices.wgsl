@@ -2,8 +2,9 @@
 // are f32. Operands are rounded to f16 when they are brought into workgroup memory; all buffers stay f32.
 //
 // A workgroup computes a tile by four blocks, each held by a subgroup as fragments of SIZE × SIZE. Where its subgroups are
-// fewer than four (wider than 32 invocations), they take the blocks in turns; where they are more, some help to load and
-// compute the last block again, for nothing.
+// fewer than four (wider than 32 invocations), they take the blocks in turns, for each of which the factors are loaded again; where
+// they are more (down to 8 invocations), some help to load and compute the last block again, for nothing. Which subgroup it is,
+// an invocation asks: nothing says that subgroups are invocations in a row, nor that they are full.
 
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
 import package::shared::grid::in_grid;
@@ -44,9 +45,8 @@ alias Sums = array<Sum, FRAGMENTS * FRAGMENTS>;
 var<workgroup> left: array<f16, TILE_ROWS * PITCH>;
 /// `right[column · PITCH + k]`
 var<workgroup> right: array<f16, TILE_COLUMNS * PITCH>;
-/// One fragment of the sums of each subgroup; those past the last slot compute for nothing and share it
+/// One fragment of the sums of each subgroup; those past the last slot share it, whose block they compute again
 var<workgroup> results: array<f32, SLOTS * SIZE * SIZE>;
-var<workgroup> subgroup_count: u32;
 
 /// Gradient before the activation, zero outside the matrix.
 fn gradient(row: u32, output: u32, end: u32) -> f16 {
@@ -69,14 +69,6 @@ fn input_at(row: u32, input: u32, end: u32) -> f16 {
         return 0.0h;
     }
     return f16(x[row * args.x_pitch + args.x_column + input]);
-}
-
-/// Subgroups of the workgroup.
-fn count_subgroups(lane: u32, width: u32) -> u32 {
-    if (lane == 0u) {
-        subgroup_count = max(WORKGROUP / width, 1u);
-    }
-    return workgroupUniformLoad(&subgroup_count);
 }
 
 /// Adds a block's part of the product of the two tiles to `sums`.
@@ -115,11 +107,10 @@ fn place_of(part: u32, first: u32, fragment: u32) -> vec2<u32> {
 fn forward(
     @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_size) width: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
 ) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let subgroup = subgroupBroadcastFirst(lane / width);
-    let subgroups = count_subgroups(lane, width);
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     for (var first = 0u; first < BLOCKS; first += subgroups) {
@@ -163,11 +154,10 @@ fn forward(
 fn backward_input(
     @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_size) width: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
 ) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let subgroup = subgroupBroadcastFirst(lane / width);
-    let subgroups = count_subgroups(lane, width);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     for (var first = 0u; first < BLOCKS; first += subgroups) {
@@ -209,11 +199,10 @@ fn backward_input(
 fn backward_weight(
     @builtin(workgroup_id) group_of_part: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
-    @builtin(subgroup_size) width: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroups: u32,
 ) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let subgroup = subgroupBroadcastFirst(lane / width);
-    let subgroups = count_subgroups(lane, width);
     let first_input = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;
