@@ -27,7 +27,11 @@ fn languages() -> [Language; 4] {
     let glsl_45 = with(words(&[GLSL, GLSL_DESKTOP]), shaped("vec ivec uvec bvec dvec hvec fvec", "mat dmat"));
     [
         Language { name: "HLSL", kept: with(words(&[CPP, HLSL]), shaped(HLSL_SCALARS, HLSL_SCALARS)), translate: to_hlsl },
-        Language { name: "MSL", kept: with(words(&[CPP, MSL]), shaped(MSL_SCALARS, "half float")), translate: to_msl },
+        Language {
+            name: "MSL",
+            kept: with(words(&[CPP, MSL]), shaped(MSL_SCALARS, "half float matrix_half matrix_float simd_half simd_float")),
+            translate: to_msl,
+        },
         Language { name: "GLSL ES 3.1", kept: with(words(&[GLSL]), shaped("vec ivec uvec bvec", "mat")), translate: to_glsl_es },
         Language { name: "GLSL 4.5", kept: glsl_45, translate: to_glsl },
     ]
@@ -44,6 +48,8 @@ fn shaped(vectors: &str, matrices: &str) -> Vec<String> {
     vectors.chain(matrices).collect()
 }
 
+/// C++14, on which MSL stands and DXC's front end is built: keywords and the alternative tokens (ISO/IEC 14882:2014, [lex.key],
+/// [lex.digraph]), and what C's headers define.
 const CPP: &str = "
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const const_cast constexpr
     continue decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int
@@ -52,9 +58,12 @@ const CPP: &str = "
     union unsigned using virtual void volatile wchar_t while xor xor_eq std assert NULL
     int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t ptrdiff_t";
 
+/// Scalars of HLSL (Microsoft's "Scalar Types" and DXC's fixed widths), each with its vectors and matrices.
 const HLSL_SCALARS: &str = "bool int uint dword half float double min10float min12int min16float min16int min16uint
     int16_t int32_t int64_t uint16_t uint32_t uint64_t float16_t float32_t float64_t vector";
 
+/// DXC's namespaces, then the types, keywords and reserved words, and functions of Microsoft's reference ("Keywords", "Reserved Words",
+/// "Intrinsic Functions"), with those of shader models 6.0 to 6.8.
 const HLSL: &str = "
     dx vk hlsl linalg
     AppendStructuredBuffer BlendState Buffer ByteAddressBuffer CompileShader ComputeShader ConstantBuffer ConsumeStructuredBuffer
@@ -89,11 +98,16 @@ const HLSL: &str = "
     WaveGetLaneCount WaveGetLaneIndex WaveIsFirstLane WaveMatch WaveMultiPrefixSum WavePrefixCountBits WavePrefixProduct WavePrefixSum
     WaveReadLaneAt WaveReadLaneFirst";
 
+/// Scalars and packed scalars of the Metal Shading Language Specification (2.1 to 2.3), and <simd/simd.h>'s names for them, each with its
+/// vectors and matrices.
 const MSL_SCALARS: &str = "bool char uchar short ushort int uint long ulong half bfloat float vec
     packed_char packed_uchar packed_short packed_ushort packed_int packed_uint packed_long packed_ulong packed_half packed_bfloat
-    packed_float";
+    packed_float
+    vector_char vector_uchar vector_short vector_ushort vector_int vector_uint vector_half vector_float
+    simd_char simd_uchar simd_short simd_ushort simd_int simd_uint simd_half simd_float";
 
-/// Functions lie in the namespace `metal`, by which naga calls them: their names are free.
+/// Namespaces, attributes and types of the same specification (chapters 2, 4 and 5), and the macros of its limits (2.1, 6.5). Functions
+/// lie in the namespace `metal`, by which naga calls them: their names are free.
 const MSL: &str = "
     main metal simd raytracing mesh visible_function_table intersection_function_table
     kernel vertex fragment device constant thread threadgroup threadgroup_imageblock ray_data object_data restrict patch access as_type
@@ -102,7 +116,7 @@ const MSL: &str = "
     CHAR_BIT CHAR_MAX CHAR_MIN INT_MAX INT_MIN UINT_MAX LONG_MAX LONG_MIN ULONG_MAX FLT_MAX FLT_MIN FLT_EPSILON HALF_MAX HALF_MIN
     HALF_EPSILON MAXFLOAT MAXHALF HUGE_VALF HUGE_VALH INFINITY NAN M_E_F M_PI_F M_PI_2_F M_PI_4_F M_SQRT2_F M_LN2_F M_LN10_F";
 
-/// Keywords, words reserved for the future and functions of GLSL ES 3.1.
+/// Keywords, words reserved for the future (section 3.7) and functions (section 8) of the OpenGL ES Shading Language 3.10.
 const GLSL: &str = "
     const uniform buffer shared coherent volatile restrict readonly writeonly atomic_uint layout centroid flat smooth break continue do for
     while switch case default if else in out inout float int void bool true false invariant precise discard return lowp mediump highp
@@ -123,7 +137,7 @@ const GLSL: &str = "
     imageStore dFdx dFdy fwidth barrier memoryBarrier memoryBarrierAtomicCounter memoryBarrierBuffer memoryBarrierImage memoryBarrierShared
     groupMemoryBarrier";
 
-/// What GLSL 4.5 adds to it.
+/// What the OpenGL Shading Language 4.50 adds to them (sections 3.6 and 8).
 const GLSL_DESKTOP: &str = "
     sampler1DArray sampler1DArrayShadow samplerBuffer isamplerBuffer usamplerBuffer samplerCubeArray sampler2DMSArray image1DArray
     imageCubeArray image2DMS image2DMSArray image2DRect row_major
