@@ -26,10 +26,10 @@ pub fn gpus(test: &str, checkings: &[Checking]) -> Vec<(String, Gpu)> {
     let named: Vec<Feature> = named.collect();
     let mut opened = Vec::new();
     for adapter in &adapters {
-        // Mesa's GL takes minutes to compile naga's bounds checks; there the shaders run as users run them.
-        let gl = adapter.get_info().backend == wgpu::Backend::Gl;
+        // Where a compiler takes minutes for naga's bounds checks the shaders run as users run them.
+        let slow = gpu::slow_at_checks(adapter).is_some();
         for &checking in checkings {
-            if gl && checking != Checking::Off {
+            if slow && checking != Checking::Off {
                 println!("skipped: {test}: {checking:?} on {}", gpu::describe(&adapter.get_info()));
                 continue;
             }

@@ -14,7 +14,7 @@ use super::output::{self, Kind};
 use super::settings::Configuration;
 use super::{Done, Failure};
 use crate::backend::Work;
-use crate::backend::gpu::Checking;
+use crate::backend::gpu::{self, Checking};
 use crate::base::numbers::Precision;
 use crate::check::model::{Point, check_model, check_room};
 use crate::check::{Case, CaseReport, Kernel, dump, examine, fuzz, kernels_named, select};
@@ -50,8 +50,8 @@ pub(crate) struct Check {
     #[arg(long, value_name = "S", conflicts_with_all = ["fuzz", "seed"], requires = "kernel")]
     fuzz_seed: Option<u64>,
     /// How shaders are compiled: as users run them (unchecked); with naga's run-time checks, outputs poisoned and guard
-    /// words watched (checked); or each case both ways. Mesa's GL takes minutes to compile the checks, so there the default
-    /// is unchecked
+    /// words watched (checked); or each case both ways. Mesa's GL and DX12's FXC take minutes to compile the checks, so
+    /// there the default is unchecked
     #[arg(long, value_name = "WAY")]
     shaders: Option<Shaders>,
     /// Write each failed case to this folder: KERNEL.CASE.safetensors with inputs, expected and computed outputs (of checked
@@ -144,11 +144,11 @@ fn open(common: &Common, setting: &str, shaders: Option<Shaders>) -> Result<Vec<
         common.note_unused(&["shaders"], device::REFERENCE);
         return Ok(vec![("none", device::reference(common))]);
     };
-    let is_gl = adapter.get_info().backend == wgpu::Backend::Gl;
-    if shaders.is_none() && is_gl {
-        common.note(Note::UncheckedOnly);
+    let slow = gpu::slow_at_checks(&adapter);
+    if let (None, Some(compiler)) = (shaders, slow) {
+        common.note(Note::UncheckedOnly { compiler });
     }
-    let default = if is_gl { Shaders::Unchecked } else { Shaders::Both };
+    let default = if slow.is_some() { Shaders::Unchecked } else { Shaders::Both };
     let (unchecked, checked) = (("unchecked", Checking::Off), ("checked", Checking::All));
     let ways = match shaders.unwrap_or(default) {
         Shaders::Unchecked => vec![unchecked],

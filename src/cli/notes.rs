@@ -58,7 +58,7 @@ pub(crate) enum Note {
     /// The choices of tiles cannot be written down.
     TilesNotKept { path: String, error: String },
     /// Shaders with run-time checks are not compared.
-    UncheckedOnly,
+    UncheckedOnly { compiler: &'static str },
     /// A recording cannot be used.
     LeftOut {
         /// The utterance.
@@ -154,8 +154,8 @@ impl Display for Note {
             Self::TilesNotKept { path, error } => {
                 write!(formatter, "{path}: tiles cannot be kept ({error}) and are timed again next time; --tiles names another file")
             }
-            Self::UncheckedOnly => {
-                formatter.write_str("GL takes minutes to compile run-time checks: only unchecked shaders (--shaders both for all)")
+            Self::UncheckedOnly { compiler } => {
+                write!(formatter, "{compiler} takes minutes to compile run-time checks: only unchecked shaders (--shaders both for all)")
             }
             Self::LeftOut { id, reason } => write!(formatter, "left out: {id}: {reason}"),
             Self::Silent { utterances, of } => {

@@ -39,6 +39,16 @@ fn rank(info: &wgpu::AdapterInfo) -> (bool, u8) {
     (info.backend == wgpu::Backend::Gl, kind)
 }
 
+/// The compiler of an adapter's shaders, where it takes minutes for run-time checks: Mesa's GL, or FXC, which wgpu takes for DX12 where
+/// it finds no DXC, whose shaders alone have subgroups.
+pub fn slow_at_checks(adapter: &wgpu::Adapter) -> Option<&'static str> {
+    match adapter.get_info().backend {
+        wgpu::Backend::Gl => Some("GL"),
+        wgpu::Backend::Dx12 if !adapter.features().contains(wgpu::Features::SUBGROUP) => Some("FXC"),
+        _ => None,
+    }
+}
+
 /// Whether an adapter is none of hardware, but a processor's cores behind a graphics interface.
 pub fn is_software(adapter: &wgpu::Adapter) -> bool {
     adapter.get_info().device_type == wgpu::DeviceType::Cpu

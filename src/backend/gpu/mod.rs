@@ -25,7 +25,7 @@ mod tiles;
 mod timing;
 mod waiting;
 
-pub use adapter::{adapters, describe, find, instance, is_software};
+pub use adapter::{adapters, describe, find, instance, is_software, slow_at_checks};
 pub use counters::Counters;
 pub use device::{SubmissionLimits, check_limits};
 pub use engine::{Gpu, OwnShader, PlannedDispatch, Readback};
