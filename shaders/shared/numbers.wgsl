@@ -1,5 +1,7 @@
 // Exponentials that cannot overflow and are right to a rounding or two on every driver (WGSL allows its own exp an error
-// that grows with the argument), and NaN told by its bits (drivers may assume that there is none).
+// that grows with the argument), and NaN told by its bits: drivers may assume that a computation makes none (Metal's with fast math,
+// which wgpu leaves on), and then a comparison with one may come out either way. A NaN that lies in memory is seen by its bits anyway;
+// of one that the same kernel made, nothing is sure there.
 
 /// Below this argument e^x is taken for 0, above `HIGHEST_EXPONENT` for its value there.
 const LOWEST_EXPONENT: f32 = -87.0;
