@@ -2,9 +2,10 @@
 # make check  formatting, lints, documentation
 # make soak   trains for 3,000 steps of changing shapes, on the first adapter and on the reference, and shows the memory held
 # make fuzz   files for every reader, drawn by libFuzzer for an hour, or MCSAN_FUZZ_SECONDS
-# All but the last say after each part how long it took. Packages are those of the lock file, or nothing is built.
+# make directx  every shader in DX12's own compilers, which are got and run in Wine
+# All but the last two say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz
+.PHONY: test check adapter soak fuzz directx
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
@@ -40,3 +41,6 @@ check:
 
 fuzz:
 	tests/fuzz/libfuzzer/run
+
+directx:
+	.ci/directx

@@ -23,7 +23,7 @@ fn policies(checks: bool) -> BoundsCheckPolicies {
 }
 
 /// Calls a translator for every entry point, with its module specialised as wgpu does, with checks and without.
-fn each(mut translate: impl FnMut(&str, &ShaderVariant, &Entry, &Module, &ModuleInfo, bool)) {
+pub fn each(mut translate: impl FnMut(&str, &ShaderVariant, &Entry, &Module, &ModuleInfo, bool)) {
     for (name, variant, entry) in entries() {
         let (module, info) = parse(variant.source);
         let stage = Some((ShaderStage::Compute, entry.name));
@@ -36,17 +36,17 @@ fn each(mut translate: impl FnMut(&str, &ShaderVariant, &Entry, &Module, &Module
 }
 
 /// Whether a variant works with cooperative matrices, which Vulkan has from SPIR-V 1.6 on, Metal from 2.3, and the others not.
-fn uses_matrices(variant: &ShaderVariant) -> bool {
+pub fn uses_matrices(variant: &ShaderVariant) -> bool {
     variant.requirements.iter().any(|need| matches!(need, Requirement::CooperativeMatrix { .. }))
 }
 
 /// Whether a variant works across subgroups, which the oldest Vulkan and DX12 have not.
-fn uses_subgroups(variant: &ShaderVariant) -> bool {
+pub fn uses_subgroups(variant: &ShaderVariant) -> bool {
     variant.requirements.contains(&Requirement::Subgroups)
 }
 
 /// Whether a variant works on 64-bit integers, which naga writes for no GL and glslang's HLSL does not know.
-fn uses_int64(variant: &ShaderVariant) -> bool {
+pub fn uses_int64(variant: &ShaderVariant) -> bool {
     variant.requirements.contains(&Requirement::Int64)
 }
 
@@ -177,33 +177,45 @@ fn hlsl_compiles_for_shader_models_5_1_and_6_0() {
             if (uses_subgroups(variant) || uses_int64(variant)) && shader_model < hlsl::ShaderModel::V6_0 {
                 continue;
             }
-            let options = hlsl::Options {
-                shader_model,
-                binding_map: registers(entry, checks),
-                fake_missing_bindings: false,
-                special_constants_binding: Some(hlsl::BindTarget { register: 1, ..Default::default() }),
-                zero_initialize_workgroup_memory: checks,
-                restrict_indexing: checks,
-                force_loop_bounding: checks,
-                ..Default::default()
-            };
-            let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.into())) };
-            let mut source = String::new();
-            let written = hlsl::Writer::new(&mut source, &options, &pipeline)
-                .write(module, info, None)
-                .unwrap_or_else(|error| panic!("{name}: {error}"));
-            let entry_point = written.entry_point_names[0].as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
+            let (source, entry_point) = to_hlsl(name, entry, module, info, shader_model, checks);
             if uses_int64(variant) {
                 println!("skipped: {name} for {shader_model:?} is written and not compiled: glslang's HLSL has no 64-bit integers");
             } else if let Some(compiler) = compiler.as_ref().filter(|_| compiled.insert(source.clone())) {
                 fs::write(&file, with_array_zeros(&source)).unwrap();
-                let options = ["-D", "-V", "--target-env", "vulkan1.1", "-S", "comp", "-e", entry_point, "-o", out.to_str().unwrap()];
+                let options = ["-D", "-V", "--target-env", "vulkan1.1", "-S", "comp", "-e", &entry_point, "-o", out.to_str().unwrap()];
                 assert_eq!(compiler.refusal(&options, [&file]), None, "{name} for {shader_model:?}\n{source}");
             }
             count += 1;
         }
     });
     println!("{count} HLSL shaders, {} that differ", compiled.len());
+}
+
+/// An entry point in HLSL, and what it is called there.
+pub fn to_hlsl(
+    name: &str,
+    entry: &Entry,
+    module: &Module,
+    info: &ModuleInfo,
+    shader_model: hlsl::ShaderModel,
+    checks: bool,
+) -> (String, String) {
+    let options = hlsl::Options {
+        shader_model,
+        binding_map: registers(entry, checks),
+        fake_missing_bindings: false,
+        special_constants_binding: Some(hlsl::BindTarget { register: 1, ..Default::default() }),
+        zero_initialize_workgroup_memory: checks,
+        restrict_indexing: checks,
+        force_loop_bounding: checks,
+        ..Default::default()
+    };
+    let pipeline = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.into())) };
+    let mut source = String::new();
+    let written =
+        hlsl::Writer::new(&mut source, &options, &pipeline).write(module, info, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let entry_point = written.entry_point_names[0].as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
+    (source, entry_point.clone())
 }
 
 /// Registers as wgpu gives them out: one constant buffer, then read-only and writable buffers by rising binding.
