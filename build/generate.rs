@@ -186,7 +186,7 @@ impl Shader {
         if has_parts {
             writeln!(
                 code,
-                "        fn from_group(self, [first_group_y, first_group_z]: [u32; 2]) -> Option<Self> {{ \
+                "        fn beginning_at(self, [first_group_y, first_group_z]: [u32; 2]) -> Option<Self> {{ \
                  Some(Self {{ first_group_y, first_group_z, ..self }}) }}"
             )?;
         }

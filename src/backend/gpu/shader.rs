@@ -67,7 +67,7 @@ pub(crate) trait Arguments: bytemuck::Pod {
     fn whole_numbers(&self) -> Vec<(&'static str, u32)>;
 
     /// Those of the part of a grid that begins at a workgroup `[y, z]`; none where the shader computes a grid whole alone.
-    fn from_group(self, _first: [u32; 2]) -> Option<Self> {
+    fn beginning_at(self, _first: [u32; 2]) -> Option<Self> {
         None
     }
 }

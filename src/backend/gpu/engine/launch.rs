@@ -149,9 +149,9 @@ impl Gpu {
             return self.fail(error);
         }
         let parts = self.device.seconds(flop, bytes) / self.device.submission().seconds;
-        for part in parts_of(groups, if args.from_group([0; 2]).is_some() { parts } else { 1.0 }) {
+        for part in parts_of(groups, if args.beginning_at([0; 2]).is_some() { parts } else { 1.0 }) {
             let share = f64::from(part.groups[1] * part.groups[2]) / f64::from(groups[1] * groups[2]);
-            let args = args.from_group(part.first).unwrap_or(args);
+            let args = args.beginning_at(part.first).unwrap_or(args);
             self.dispatch_part(variant, launch, args, part.groups, [share * flop, share * bytes]);
         }
     }
