@@ -21,6 +21,7 @@ mod faults;
 mod features;
 mod kernels;
 mod mixed;
+mod offline;
 mod onnx;
 mod own_kernel;
 mod pytorch;
