@@ -17,7 +17,7 @@ use crate::config::effect::{Purpose, Use};
 use crate::dataset::Dataset;
 
 /// Options of every command that say where and how to compute.
-pub(super) const DEVICE: [&str; 3] = ["device", "backend", "without"];
+const DEVICE: [&str; 3] = ["device", "backend", "without"];
 const TILES: &str = "tiles";
 const JSON: &str = "json";
 
@@ -93,8 +93,9 @@ impl Command {
 
 impl Common {
     /// Says which of these options were typed in vain.
-    pub(crate) fn note_unused(&self, options: &[&str], reason: impl Display) {
-        for option in options.iter().filter(|option| self.typed.iter().any(|typed| typed == *option)) {
+    pub(crate) fn note_unused(&self, options: &[impl AsRef<str>], reason: impl Display) {
+        let is_typed = |option: &&str| self.typed.iter().any(|typed| typed == option);
+        for option in options.iter().map(AsRef::as_ref).filter(is_typed) {
             self.note_no_effect(format!("--{option}"), &reason);
         }
     }

@@ -10,7 +10,6 @@ use serde_json::json;
 
 use super::arguments::{Common, Prepare, SplitSource, vectors};
 use super::device::{self, AUTO, on_device};
-use super::effect::DEVICE;
 use super::notes::{Lacking, Note};
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, interrupt, tables};
@@ -84,8 +83,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     note_lacking(common, &data, silent);
     if data.audio().is_none() {
         let front_end: Vec<String> = MfccSettings::KEYS.iter().map(Key::long).collect();
-        let options: Vec<&str> = front_end.iter().map(String::as_str).chain(DEVICE).collect();
-        common.note_unused(&options, "no utterance has a recording");
+        common.note_unused(&front_end, "no utterance has a recording");
     }
     if division == Division::Made {
         let by = if divided { "by speaker" } else { "at random, each class evenly" };

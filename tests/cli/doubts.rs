@@ -133,7 +133,7 @@ fn a_corpus_without_words_or_without_recordings_trains_what_it_allows() {
     mcsan(silent.path(), "inspect data.safetensors").succeeds();
     let unheard = corpus_of(&every("text,label,split", |label, take, text| format!("\"{text}\",{label},{}", SPLITS[take])));
     let prepared = says(mcsan(unheard.path(), &format!("{PREPARE} --json")), "no utterance has a recording").json();
-    assert_eq!((kinds(&prepared), &prepared["frames"]), (vec!["no_effect", "without"], &Value::from(0)));
+    assert_eq!((kinds(&prepared), &prepared["frames"]), (vec!["without"], &Value::from(0)));
     train(&unheard, "no_audio").succeeds();
     let line = train(&unheard, "full").fails();
     assert!(line.contains("has no stream 'audio'") && line.ends_with("or set model.variant=no_audio"), "{line}");
