@@ -1,5 +1,6 @@
 //! Every entry point that DX12 can have in DX12's own compilers: DXC, and FXC, which wgpu takes where there is no dxcompiler.dll.
-//! They are programs of Windows: `.ci/directx` gets them, runs them in Wine and names them in `MCSAN_DIRECTX`.
+//! They are programs of Windows: `.ci/directx` gets them, runs them in Wine and names them in `MCSAN_DIRECTX`. In every run the shaders are
+//! searched for what FXC would take minutes for.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,8 +9,11 @@ use std::path::Path;
 use std::process::Command;
 
 use naga::back::hlsl::ShaderModel;
+use naga::valid::ModuleInfo;
+use naga::{AddressSpace, Block, Expression, Function, Handle, Module, Statement, TypeInner};
 
 use super::translation::{each, to_hlsl, uses_int64, uses_matrices, uses_subgroups};
+use super::{parse, variants};
 
 /// Compiler, shader model, and whether with run-time checks. wgpu takes FXC with 5.1, DXC with the device's. FXC unrolls a loop that
 /// naga bounds at run time by trying: the products' take it minutes, so that they are compiled there as users run them.
@@ -89,4 +93,70 @@ fn refusal(job: &Job, answers: &[&str]) -> Option<String> {
             (took > PATIENCE).then(|| format!("{}: {took} ms of processor time", job.file))
         }
     }
+}
+
+/// The functions of a module that write a vector's component, or a matrix' column, by a variable.
+fn writers(module: &Module, info: &ModuleInfo) -> Vec<String> {
+    let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
+    let entries = module.entry_points.iter().enumerate().map(|(index, entry)| (&entry.function, info.get_entry_point(index)));
+    let writes = |(function, types): &(&Function, &naga::valid::FunctionInfo)| {
+        let mut stores = Vec::new();
+        collect_stores(&function.body, &mut stores);
+        stores.into_iter().any(|pointer| match function.expressions[pointer] {
+            Expression::Access { base, .. } => match *types[base].ty.inner_with(&module.types) {
+                TypeInner::Pointer { base, space: AddressSpace::Function | AddressSpace::Private } => {
+                    matches!(module.types[base].inner, TypeInner::Vector { .. } | TypeInner::Matrix { .. })
+                }
+                TypeInner::ValuePointer { size, space: AddressSpace::Function | AddressSpace::Private, .. } => size.is_some(),
+                _ => false,
+            },
+            _ => false,
+        })
+    };
+    let name = |(function, _): (&Function, _)| function.name.clone().unwrap_or_else(|| "an entry point".into());
+    functions.chain(entries).filter(writes).map(name).collect()
+}
+
+/// What a block stores through.
+fn collect_stores(block: &Block, stores: &mut Vec<Handle<Expression>>) {
+    for statement in block {
+        match statement {
+            Statement::Store { pointer, .. } => stores.push(*pointer),
+            Statement::Block(inner) => collect_stores(inner, stores),
+            Statement::If { accept, reject, .. } => [accept, reject].into_iter().for_each(|part| collect_stores(part, stores)),
+            Statement::Switch { cases, .. } => cases.iter().for_each(|case| collect_stores(&case.body, stores)),
+            Statement::Loop { body, continuing, .. } => [body, continuing].into_iter().for_each(|part| collect_stores(part, stores)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn no_shader_that_fxc_gets_writes_a_vector_by_a_variable() {
+    for (shader, variant) in variants() {
+        if !uses_matrices(variant) && !uses_subgroups(variant) && !uses_int64(variant) {
+            let (module, info) = parse(variant.source);
+            assert_eq!(writers(&module, &info), [""; 0], "{}.{}", shader.name, variant.name);
+        }
+    }
+}
+
+#[test]
+fn a_vector_written_by_a_variable_is_found_wherever_it_lies() {
+    let found = |kind: &str, place: &str| {
+        let source = format!(
+            "struct Own {{ first: vec4<u32> }}
+            fn fill() {{ var x: {kind}; for (var i = 0u; i < 4u; i++) {{ {place}; }} }}
+            @compute @workgroup_size(1) fn main() {{ fill(); }}"
+        );
+        let (module, info) = parse(&source);
+        writers(&module, &info)
+    };
+    assert_eq!(found("vec4<f32>", "x[i] = 1.0"), ["fill"]);
+    assert_eq!(found("Own", "if (i > 1u) { x.first[i] += 1u; }"), ["fill"]);
+    assert_eq!(found("array<vec4<f32>, 4>", "x[1][i] = 1.0"), ["fill"]);
+    assert_eq!(found("mat4x4<f32>", "x[i] = vec4<f32>()"), ["fill"]);
+    assert_eq!(found("mat4x4<f32>", "x[2][i] = 1.0"), ["fill"]);
+    assert_eq!(found("array<vec4<f32>, 4>", "x[i] = vec4<f32>()"), [""; 0]);
+    assert_eq!(found("vec4<f32>", "x.y = f32(i)"), [""; 0]);
 }

@@ -10,7 +10,7 @@
 //! | an index out of bounds, a stray write | run-time checks and guard words (`tests/kernels.rs`) |
 //! | a wrong Vulkan command, a missing barrier between dispatches | Vulkan's validation layer (`.ci/validation`, `tests/validation.rs`) |
 //! | a name that a target keeps for itself | the names held against the lists of its words ([`names`]) |
-//! | what DX12's compilers refuse, or take minutes for | those compilers, where they can be had ([`directx`]) |
+//! | what DX12 refuses, or compiles for minutes | its compilers, where they can be had; a known cause is searched for ([`directx`]) |
 //! | a feature that the device lacks | `check_requirements` before a pipeline exists ([`requirements`]) |
 
 mod barriers;
