@@ -103,11 +103,12 @@ fn a_step_that_is_sent_while_it_is_recorded_gives_the_same_bits() {
         (finished.best.parameters, since.dispatches - before.dispatches, since.submissions - before.submissions)
     };
     let (parameters, dispatches, submissions) = train(&gpu);
-    // What graphics hardware gets: a step of 169 dispatches is on its way before the 40th.
+    // What graphics hardware gets: a step is on its way before its 40th dispatch.
     gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: 39 });
     let early = train(&gpu);
-    assert_eq!((&early.0, early.1), (&parameters, dispatches), "{name}");
-    assert!(early.2 > submissions && early.2 >= dispatches / 39, "{name}: {} submissions of {dispatches} dispatches", early.2);
+    assert!(early.0 == parameters, "{name}");
+    // The first training also needs some more dispatches for its sums over slabs, whose memory grows.
+    assert!(early.1 <= dispatches && early.2 > submissions && early.2 >= early.1 / 39, "{name}: {} submissions of {}", early.2, early.1);
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Storage for Gpu {
     }
 
     fn submit(&self) {
+        self.add_up();
         self.send();
     }
 

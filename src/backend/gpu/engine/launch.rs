@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Gpu, PlannedDispatch};
+use crate::backend::gpu::kernels::SlabSums;
 use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
@@ -20,6 +21,22 @@ impl Gpu {
     /// How many times over work of so many FLOP may be done in one submission, by a slow device of this kind.
     pub(in super::super) fn part_of_submission(&self, flop: f64) -> u32 {
         (self.device.submission().seconds / self.device.seconds(flop, 0.0)) as u32
+    }
+
+    /// Bytes of the largest buffer that may be read in one submission by a slow device of this kind.
+    pub(in super::super) fn bytes_at_once(&self) -> u64 {
+        let bytes = self.device.submission().seconds / self.device.seconds(0.0, 1.0);
+        self.largest_buffer().min(bytes as u64)
+    }
+
+    /// Whether every buffer is kept as it was written, and looked at for stray writes.
+    pub(in super::super) fn watches_buffers(&self) -> bool {
+        self.memory.has_guards()
+    }
+
+    /// The sums over slabs of rows that wait to be added up.
+    pub(in super::super) fn slab_sums(&self) -> &SlabSums {
+        &self.slab_sums
     }
 
     /// Keeps the first failure; the next read returns it. What fails in a rehearsal fails again in earnest.
@@ -91,6 +108,9 @@ impl Gpu {
     /// Fills a matrix with zeros, in the order of the recorded work.
     pub(in super::super) fn clear(&self, tensor: &Tensor) {
         if let Some(range) = tensor.elements() {
+            if self.slab_sums.write_to(|| vec![range]) {
+                self.add_up();
+            }
             self.record(Command::Clear(range));
         }
     }
@@ -121,6 +141,9 @@ impl Gpu {
         groups: [u32; 3],
         work: impl Into<Option<Work>>,
     ) {
+        if !self.is_rehearsing() && self.slab_sums.write_to(|| launch.buffers()) {
+            self.add_up();
+        }
         let (variant, footprint) = L::variant(variant.into());
         let work = work.into();
         let flop = work.as_ref().map_or(0.0, Work::flop);

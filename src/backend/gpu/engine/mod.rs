@@ -20,6 +20,7 @@ pub use tune::PlannedDispatch;
 use super::counters::Counters;
 use super::device::{OpenDevice, SubmissionLimits};
 use super::injection::InjectedFault;
+use super::kernels::SlabSums;
 use super::memory::{Memory, Tensor};
 use super::opening::Opening;
 use super::pipelines::Pipelines;
@@ -49,6 +50,7 @@ pub struct Gpu {
     arguments: wgpu::Buffer,
     /// Tables that kernels read, by name and number of columns.
     tables: RefCell<HashMap<(&'static str, usize), Tensor>>,
+    slab_sums: SlabSums,
 }
 
 impl Gpu {
@@ -77,6 +79,7 @@ impl Gpu {
             rehearsed: RefCell::default(),
             arguments,
             tables: RefCell::default(),
+            slab_sums: SlabSums::default(),
         })
     }
 
@@ -154,6 +157,7 @@ impl Gpu {
         self.memory.flush_lists(&self.device);
         self.memory.forget_derived();
         *self.recording.borrow_mut() = Recording::default();
+        self.slab_sums.forget();
         self.waiting_for_the_clock.borrow_mut().clear();
         self.readbacks.give_up();
         self.tables.borrow_mut().clear();

@@ -29,6 +29,7 @@ impl Gpu {
     /// Runs a shader over `groups` workgroups, after all that was recorded before; `buffers` are bound in the order of their
     /// numbers. Sizes are to be passed in a buffer: `arrayLength` counts what lies behind a tensor, padding and guard words.
     pub fn run(&self, shader: &OwnShader, buffers: &[BufferRange], groups: [u32; 3]) {
+        self.add_up();
         self.send();
         self.memory.flush_lists(&self.device);
         let named: Option<Vec<wgpu::Buffer>> = buffers.iter().map(|range| self.memory.buffer(range.buffer)).collect();

@@ -13,6 +13,7 @@ impl Gpu {
     /// Times the dispatches from here to [`Gpu::finish_profile`]. By the clock, all that is recorded meanwhile runs when a
     /// result is waited for, and one future alone may wait.
     pub fn start_profile(&self, timing: Timing, clock: Clock) {
+        self.add_up();
         self.send();
         self.timer.start(timing, clock);
     }
@@ -22,6 +23,7 @@ impl Gpu {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn finish_profile(&self) -> Result<Executions> {
+        self.add_up();
         self.send();
         self.run_by_the_clock().await;
         self.timer.finish(&self.device).await

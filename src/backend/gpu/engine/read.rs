@@ -57,6 +57,7 @@ impl Gpu {
     /// Records a copy for the host; it is sent with the work around it, at the latest when it is waited for.
     pub(in super::super) fn start(&self, tensor: &Tensor) -> Readback {
         let count = tensor.len();
+        self.add_up();
         let Some(range) = tensor.elements().filter(|_| self.device.failure().is_none() && !self.is_rehearsing()) else {
             return Readback { copy: None, count };
         };

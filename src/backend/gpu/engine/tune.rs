@@ -38,6 +38,7 @@ struct Rehearsal<'g>(&'g Gpu);
 impl Drop for Rehearsal<'_> {
     fn drop(&mut self) {
         self.0.rehearsed.take();
+        self.0.slab_sums.forget();
     }
 }
 
@@ -57,15 +58,17 @@ impl Gpu {
     }
 
     async fn go_through<T>(&self, work: impl Future<Output = T>) -> (T, Rehearsed) {
+        self.add_up();
         *self.rehearsed.borrow_mut() = Some(Rehearsed::default());
         let rehearsal = Rehearsal(self);
         let result = work.await;
+        self.add_up();
         let rehearsed = self.rehearsed.take().unwrap_or_default();
         drop(rehearsal);
         (result, rehearsed)
     }
 
-    pub(super) fn is_rehearsing(&self) -> bool {
+    pub(in super::super) fn is_rehearsing(&self) -> bool {
         self.rehearsed.borrow().is_some()
     }
 

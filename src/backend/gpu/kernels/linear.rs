@@ -103,7 +103,7 @@ pub(super) fn backward_recurrent(
     let slabs = product.slabs(shape);
     let work_of_direction = shapes(of).recurrent_gradient().share(0.5);
     for direction in 0..2 {
-        let partial = gpu.new_tensor([slabs.count as usize, gates * (hidden + 1)]);
+        let partial = slabs.partial(gpu, gates * (hidden + 1));
         let args = Args {
             outputs: gates as u32,
             slab_rows: slabs.rows,

@@ -9,6 +9,7 @@ mod product;
 mod slabs;
 mod trial;
 
+pub(super) use slabs::SlabSums;
 pub(super) use trial::Trial;
 
 use super::engine::Gpu;

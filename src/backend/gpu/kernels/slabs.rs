@@ -1,8 +1,14 @@
 //! Sums over rows in two passes of fixed shape: partial sums of slabs of rows, then their sum in order.
+//!
+//! Gradients of parameters are used late. So the second pass waits, and is one for all sums whose results no one has asked for yet:
+//! of a dispatch for each most would wait for a few loads.
 
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use super::*;
+use crate::backend::SLICE_ALIGNMENT;
+use crate::backend::gpu::memory::BufferRange;
 use shader::slabs::{Args, Sum, WORKGROUP};
 
 /// Most slabs of a sum over rows on software adapters, whose cores they keep busy, …
@@ -57,36 +63,173 @@ impl Slabs {
         if let Some(gradients) = bias.and_then(in_place) {
             return compute(&gradients);
         }
-        let partial = gpu.new_tensor([self.count as usize, sums]);
+        let partial = self.partial(gpu, sums);
         compute(&partial);
         let whole = |sink: &Sink<Tensor>| 0..sink.tensor.len();
         self.sum_parts(gpu, &partial, (weight, whole(weight)), bias.map(|bias| (bias, whole(bias))));
     }
 
+    /// Memory for so many sums of each slab, `[slabs, sums]`, until they are added up.
+    pub(super) fn partial(&self, gpu: &Gpu, sums: usize) -> Tensor {
+        gpu.partial_sums([self.count as usize, sums])
+    }
+
     /// The same for some of the sinks' elements.
     pub(super) fn sum_parts(&self, gpu: &Gpu, partial: &Tensor, weight: Part<'_>, bias: Option<Part<'_>>) {
-        let (sink, part) = weight;
-        let unused = Sink { tensor: gpu.new_tensor([1, 1]), write: Write::Set };
-        let (more_sink, more) = bias.unwrap_or((&unused, 0..0));
-        let sums = part.len() + more.len();
-        let width = Width::of(&[part.start, part.len(), more.start, more.len(), partial.columns()]);
-        let elements = |numbers: usize| (numbers / width.numbers()) as u32;
-        let args = Args {
-            count: elements(part.len()),
-            more: elements(more.len()),
-            slabs: self.count,
-            stride: elements(partial.columns()),
-            out_offset: elements(part.start),
-            more_out_offset: elements(more.start),
-            accumulate: sink.accumulates(),
-            accumulate_more: more_sink.accumulates(),
-        };
-        // Of the sinks only these elements.
-        let work = Work::elementwise(0.0, 0, sums * (self.count + 1 + sink.accumulates()) as usize);
-        let launch = Sum { partial, out: &sink.tensor, more_out: &more_sink.tensor };
-        gpu.dispatch_variant(width, &launch, args, flat_grid(sums / width.numbers(), WORKGROUP), work);
+        let mut first = 0;
+        for (sink, elements) in [Some(weight), bias].into_iter().flatten() {
+            let count = elements.len();
+            if count > 0 {
+                gpu.add_up_later(SlabSum { partial: partial.clone(), first, slabs: self.count, sink: sink.clone(), elements });
+            }
+            first += count;
+        }
     }
 }
 
 /// Elements of a sink.
 type Part<'a> = (&'a Sink<Tensor>, Range<usize>);
+
+/// `sink[elements] (+)= Σ_slab partial[slab, first..]`.
+struct SlabSum {
+    /// `[slabs, sums]`
+    partial: Tensor,
+    first: usize,
+    slabs: u32,
+    sink: Sink<Tensor>,
+    elements: Range<usize>,
+}
+
+impl SlabSum {
+    fn width(&self) -> Width {
+        Width::of(&[self.first, self.partial.columns(), self.elements.start, self.elements.len()])
+    }
+
+    /// What it writes.
+    fn result(&self) -> BufferRange {
+        let [offset, size] = [self.elements.start, self.elements.len()].map(|elements| (elements * size_of::<f32>()) as u64);
+        let sink = self.sink.tensor.buffer();
+        BufferRange { offset: sink.offset + offset, size, ..sink }
+    }
+
+    /// Every slab's sums are read, the sink's elements written, and read where it adds to them.
+    fn work(&self) -> Work {
+        Work::elementwise(0.0, 0, self.elements.len() * (self.slabs + 1 + self.sink.accumulates()) as usize)
+    }
+
+    /// Whether one dispatch can make both.
+    fn goes_with(&self, other: &Self) -> bool {
+        let buffers = |sum: &Self| [&sum.partial, &sum.sink.tensor].map(|tensor| tensor.buffer().buffer);
+        buffers(self) == buffers(other) && self.width() == other.width()
+    }
+}
+
+/// The sums of a device that wait to be added up, and the memory of their partial sums.
+#[derive(Default)]
+pub(in super::super) struct SlabSums {
+    waiting: RefCell<Vec<SlabSum>>,
+    /// Where partial sums lie, and how many elements of it are in use.
+    memory: RefCell<Option<(Tensor, usize)>>,
+    /// Elements that the next such memory is to have: it grows until those of a training step fit in.
+    wanted: Cell<usize>,
+}
+
+/// Most bytes of the memory of partial sums, so that no batch fails for want of it.
+const MOST_BYTES: u64 = 128 << 20;
+
+impl SlabSums {
+    /// Whether a sum that waits writes to one of these buffers.
+    pub(in super::super) fn write_to(&self, buffers: impl Fn() -> Vec<BufferRange>) -> bool {
+        let waiting = self.waiting.borrow();
+        !waiting.is_empty() && {
+            let buffers = buffers();
+            waiting.iter().map(SlabSum::result).any(|result| buffers.iter().any(|range| range.meets(result)))
+        }
+    }
+
+    /// Gives all up, and begins with little memory again.
+    pub(in super::super) fn forget(&self) {
+        self.waiting.take();
+        self.memory.take();
+        self.wanted.take();
+    }
+}
+
+impl Gpu {
+    /// Memory for partial sums, beside those of the sums that wait.
+    fn partial_sums(&self, shape: [usize; 2]) -> Tensor {
+        let sums = self.slab_sums();
+        let count = (shape[0] * shape[1]).next_multiple_of(SLICE_ALIGNMENT);
+        let free = sums.memory.take().filter(|(memory, used)| used + count <= memory.len());
+        let (memory, used) = free.unwrap_or_else(|| {
+            let most = self.bytes_at_once().min(MOST_BYTES) as usize / size_of::<f32>() / SLICE_ALIGNMENT * SLICE_ALIGNMENT;
+            let wanted = if sums.waiting.borrow().is_empty() { sums.wanted.get() } else { 2 * sums.wanted.get() };
+            self.add_up();
+            sums.wanted.set(wanted.max(count).min(most));
+            let elements = match () {
+                () if self.watches_buffers() => count,
+                () if self.is_rehearsing() => most,
+                () => sums.wanted.get(),
+            };
+            (self.new_tensor([1, elements.max(count)]), 0)
+        });
+        let partial = memory.slice(used, shape);
+        *sums.memory.borrow_mut() = Some((memory, used + count));
+        partial
+    }
+
+    /// Adds up when the result is used or memory is short, at once where buffers are watched for stray writes.
+    fn add_up_later(&self, sum: SlabSum) {
+        let sums = self.slab_sums();
+        if sums.write_to(|| vec![sum.result()]) {
+            self.add_up();
+        }
+        sums.waiting.borrow_mut().push(sum);
+        if self.watches_buffers() {
+            self.add_up();
+        }
+    }
+
+    /// Makes the sums that wait.
+    pub(in super::super) fn add_up(&self) {
+        let sums = self.slab_sums();
+        sums.memory.take();
+        let mut waiting = sums.waiting.take();
+        while let Some(first) = waiting.pop() {
+            let (mut together, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|sum| sum.goes_with(&first));
+            together.push(first);
+            self.add_up_together(&together);
+            waiting = others;
+        }
+    }
+
+    /// Makes sums that go with each other in one dispatch.
+    fn add_up_together(&self, sums: &[SlabSum]) {
+        let (Some(partial), Some(out)) =
+            (Tensor::around(sums.iter().map(|sum| &sum.partial)), Tensor::around(sums.iter().map(|sum| &sum.sink.tensor)))
+        else {
+            return;
+        };
+        let width = sums[0].width();
+        let elements = |numbers: usize| (numbers / width.numbers()) as u32;
+        let mut groups = 0;
+        let table = sums.iter().flat_map(|sum| {
+            let first_group = groups;
+            groups += blocks(sum.elements.len() / width.numbers(), WORKGROUP);
+            [
+                first_group,
+                elements(sum.elements.len()),
+                sum.slabs,
+                elements(sum.partial.columns()),
+                elements(sum.partial.start() - partial.start() + sum.first),
+                elements(sum.sink.tensor.start() - out.start() + sum.elements.start),
+                sum.sink.accumulates(),
+            ]
+        });
+        let table = self.upload_list(&table.collect::<Vec<_>>());
+        let args = Args { sums: sums.len() as u32, slabs: sums.iter().map(|sum| sum.slabs).max().unwrap_or(0) };
+        let launch = Sum { sums: &table, partial: &partial, out: &out };
+        let work: Work = sums.iter().map(SlabSum::work).sum();
+        self.dispatch_variant(width, &launch, args, flat_grid(groups as usize, 1), work);
+    }
+}

@@ -68,6 +68,11 @@ impl Memory {
         Self { buffers: Rc::default(), lists: Lists::default(), has_guards, guarded: RefCell::default() }
     }
 
+    /// Whether guard words follow every buffer.
+    pub(crate) fn has_guards(&self) -> bool {
+        self.has_guards
+    }
+
     /// Memory for so many words; what is in it is undefined.
     pub(crate) fn allocate(&self, device: &OpenDevice, words: usize, written_by: WrittenBy) -> Rc<Allocation> {
         let guards = if self.has_guards { GUARD_WORDS } else { 0 };

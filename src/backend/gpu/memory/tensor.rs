@@ -60,6 +60,13 @@ pub struct BufferRange {
     pub size: u64,
 }
 
+impl BufferRange {
+    /// Whether both have bytes in common.
+    pub(in super::super) fn meets(self, other: Self) -> bool {
+        self.buffer == other.buffer && self.offset < other.offset + other.size && other.offset < self.offset + self.size
+    }
+}
+
 /// A matrix of float32 on the device.
 #[derive(Clone)]
 pub struct Tensor {
@@ -78,6 +85,20 @@ impl Tensor {
     pub(in super::super) fn joined(&self, next: &Self) -> Option<Self> {
         let adjacent = Rc::ptr_eq(&self.allocation, &next.allocation) && self.start + self.len() == next.start;
         adjacent.then(|| Self { shape: [1, self.len() + next.len()], ..self.clone() })
+    }
+
+    /// The memory from the first of some matrices of one buffer to the last, as one row; none where there is no matrix.
+    pub(in super::super) fn around<'t>(mut tensors: impl Iterator<Item = &'t Self>) -> Option<Self> {
+        let first = tensors.next()?;
+        let [start, end] = tensors.fold([first.start, first.start + first.len()], |[start, end], tensor| {
+            [start.min(tensor.start), end.max(tensor.start + tensor.len())]
+        });
+        Some(Self { start, shape: [1, end - start], ..first.clone() })
+    }
+
+    /// The element of the buffer that it begins with.
+    pub(in super::super) fn start(&self) -> usize {
+        self.start
     }
 
     /// The elements alone, where there are any and the buffer has room for them, which it has not after a failure.
