@@ -92,6 +92,7 @@ impl Shader {
         self.generate_variants(&mut code)?;
         self.generate_constants(&mut code)?;
         self.generate_arguments(&mut code)?;
+        self.generate_tables(&mut code)?;
         let entries = self.entries();
         for (place, entry) in entries.iter().enumerate() {
             self.generate_entry(&mut code, place, entry)?;
@@ -191,6 +192,21 @@ impl Shader {
             )?;
         }
         writeln!(code, "    }}")?;
+        Ok(())
+    }
+
+    /// The rows of storage buffers that are tables, as Rust structs of the same layout.
+    fn generate_tables(&self, code: &mut String) -> Result<(), Failure> {
+        for (name, members) in reflect::tables(&self.first().module) {
+            writeln!(
+                code,
+                "    #[repr(C)]\n    #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]\n    pub struct {name} {{"
+            )?;
+            for (member, kind) in members {
+                writeln!(code, "        pub {member}: {kind},")?;
+            }
+            writeln!(code, "    }}")?;
+        }
         Ok(())
     }
 

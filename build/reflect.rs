@@ -32,22 +32,42 @@ pub fn constants(module: &Module) -> BTreeMap<String, u32> {
     module.constants.iter().filter_map(|(_, constant)| Some((constant.name.clone()?, value(constant.init)?))).collect()
 }
 
-/// Names and Rust types of the uniform `args`: scalars of four bytes, so that a Rust struct of them has the same layout.
-pub fn arguments(module: &Module) -> Result<Vec<(String, &'static str)>, String> {
+/// A member's name and Rust type.
+pub type Member = (String, &'static str);
+
+/// Members of the uniform `args`: scalars of four bytes, so that a Rust struct of them has the same layout.
+pub fn arguments(module: &Module) -> Result<Vec<Member>, String> {
     let mut uniforms = module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::Uniform);
     let (_, args) = uniforms.next().ok_or("no uniform `args`")?;
-    let TypeInner::Struct { members, .. } = &module.types[args.ty].inner else {
-        return Err("`args` is not a struct".into());
+    members(module, args.ty).ok_or_else(|| "`args` may hold u32 and f32 alone".into())
+}
+
+/// The structs that storage buffers are tables of, by name, as far as their members are scalars of four bytes.
+pub fn tables(module: &Module) -> BTreeMap<String, Vec<Member>> {
+    let storage = module.global_variables.iter().filter(|(_, variable)| matches!(variable.space, AddressSpace::Storage { .. }));
+    let table = |ty| match module.types[ty].inner {
+        TypeInner::Array { base, .. } => {
+            // Of an imported one the path stands before the name.
+            let name = module.types[base].name.as_deref()?.rsplit('_').next()?;
+            Some((name.to_owned(), members(module, base)?))
+        }
+        _ => None,
     };
-    let argument = |member: &naga::StructMember| {
+    storage.filter_map(|(_, variable)| table(variable.ty)).collect()
+}
+
+/// Members of a struct of scalars.
+fn members(module: &Module, ty: naga::Handle<naga::Type>) -> Option<Vec<Member>> {
+    let TypeInner::Struct { members, .. } = &module.types[ty].inner else { return None };
+    let member = |member: &naga::StructMember| {
         let kind = match module.types[member.ty].inner {
             TypeInner::Scalar(Scalar::U32) => "u32",
             TypeInner::Scalar(Scalar::F32) => "f32",
-            _ => return Err("`args` may hold u32 and f32 alone"),
+            _ => return None,
         };
-        Ok((member.name.clone().ok_or("a member of `args` has no name")?, kind))
+        Some((member.name.clone()?, kind))
     };
-    Ok(members.iter().map(argument).collect::<Result<_, _>>()?)
+    members.iter().map(member).collect()
 }
 
 /// Storage buffers that an entry point uses, by rising index.

@@ -4,9 +4,10 @@
 //! kernel is recorded and freed as soon as it has run.
 
 use std::fmt;
+use std::rc::Rc;
 
 use crate::backend::ops::{
-    Accumulate, Attention, Bilstm, ConvPool, CrossEntropy, Differentiable, Differentiate, Dropout, Embedding, GlobalMax, Linear,
+    Accumulate, Attention, Backward, Bilstm, ConvPool, CrossEntropy, Differentiable, Differentiate, Dropout, Embedding, GlobalMax, Linear,
     LstmWeights, Operation, PositionEmbedding, ResidualNorm, Tokens, ZScore,
 };
 use crate::backend::{Backend, Matrix, Ragged, Sink, Storage, Write};
@@ -80,6 +81,20 @@ struct Slot<T> {
     /// The gradient, or the memory set aside for it.
     tensor: Option<T>,
     written: bool,
+    /// Results of operations that are run together have their gradients together, too.
+    together: Option<Rc<Together>>,
+}
+
+/// Slots that follow each other.
+struct Together {
+    first: usize,
+    shapes: Vec<[usize; 2]>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { tensor: None, written: false, together: None }
+    }
 }
 
 /// Gradients as far as the way back has come.
@@ -114,7 +129,14 @@ impl<'a, B: Backend> Gradients<'a, B> {
 
     /// Where a kernel leaves its contribution to the gradient of `var`; the first one sets, later ones add.
     fn sink(&mut self, var: &Var<B>) -> Option<Sink<B::Tensor>> {
-        let slot = &mut self.slots[var.gradient?];
+        let index = var.gradient?;
+        if let (None, Some(together)) = (&self.slots[index].tensor, self.slots[index].together.clone()) {
+            let tensors = self.backend.uninitialised_together(&together.shapes);
+            for (slot, tensor) in self.slots[together.first..].iter_mut().zip(tensors) {
+                slot.tensor.get_or_insert(tensor);
+            }
+        }
+        let slot = &mut self.slots[index];
         let tensor = slot.tensor.get_or_insert_with(|| self.backend.uninitialised(var.value.shape())).clone();
         let write = if std::mem::replace(&mut slot.written, true) { Write::Add } else { Write::Set };
         Some(Sink { tensor, write })
@@ -125,7 +147,7 @@ impl<'a, B: Backend> Gradients<'a, B> {
         let Some(index) = var.gradient else { return };
         let slot = &mut self.slots[index];
         if slot.tensor.is_none() {
-            *slot = Slot { tensor: Some(contribution), written: true };
+            *slot = Slot { tensor: Some(contribution), written: true, together: None };
         } else if let Some(sink) = self.sink(var) {
             self.backend.run(&Accumulate { x: contribution, sum: sink.tensor, write: sink.write });
         }
@@ -171,9 +193,19 @@ impl<'a, B: Backend> Tape<'a, B> {
         var
     }
 
+    /// The same; the name is made where it is asked for.
+    fn named_by(&mut self, var: Var<B>, name: impl Fn() -> String) -> Var<B> {
+        if self.watch.is_some() { self.named(var, format_args!("{}", name())) } else { var }
+    }
+
     /// The backend that this tape records on.
     pub fn backend(&self) -> &'a B {
         self.backend
+    }
+
+    /// The precision of its products.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// A matrix that needs no gradient.
@@ -190,14 +222,14 @@ impl<'a, B: Backend> Tape<'a, B> {
     pub fn parameter(&mut self, value: B::Tensor, gradient: Sink<B::Tensor>) -> Var<B> {
         let var = self.var(value, true);
         if let Some(index) = var.gradient {
-            self.slots[index] = Slot { tensor: Some(gradient.tensor), written: gradient.write == Write::Add };
+            self.slots[index] = Slot { tensor: Some(gradient.tensor), written: gradient.write == Write::Add, together: None };
         }
         var
     }
 
     fn var(&mut self, value: B::Tensor, wanted: bool) -> Var<B> {
         let gradient = (wanted && self.mode == Mode::Train).then(|| {
-            self.slots.push(Slot { tensor: None, written: false });
+            self.slots.push(Slot::default());
             self.slots.len() - 1
         });
         Var { value, gradient }
@@ -238,6 +270,68 @@ impl<'a, B: Backend> Tape<'a, B> {
         })
     }
 
+    /// Runs operations that need nothing of each other, at once where the backend can, and keeps their way back. `name` is what a watched
+    /// tape calls the result of each.
+    pub fn apply_together<O>(&mut self, operations: &[O], name: impl Fn(usize) -> String) -> Vec<Var<B>>
+    where
+        O: Operation<B, Operand = Var<B>>,
+        O::On<<B as Storage>::Tensor>: Differentiable<B> + 'a,
+        O::Kept: 'a,
+        B: Differentiate<O::On<<B as Storage>::Tensor>>,
+    {
+        let backend = self.backend;
+        let mut inputs: Vec<Vec<Var<B>>> = Vec::new();
+        let mut values_of = |operation: &O| {
+            let mut own = Vec::new();
+            let values = operation.map(|var| {
+                own.push(var.clone());
+                var.value.clone()
+            });
+            inputs.push(own);
+            values
+        };
+        let values: Vec<_> = operations.iter().map(&mut values_of).collect();
+        let Some(results) = backend.forward_together(&values) else {
+            let one = |(number, operation): (usize, &O)| {
+                let y = self.apply(operation);
+                self.named_by(y, || name(number))
+            };
+            return operations.iter().enumerate().map(one).collect();
+        };
+        let (results, kept): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+        let wanted: Vec<bool> = inputs.iter().map(|own| own.iter().any(|input| input.gradient.is_some())).collect();
+        let outputs = self.vars_together(results, &wanted);
+        let slots: Vec<Option<usize>> = outputs.iter().map(|output| output.gradient).collect();
+        if slots.iter().any(Option::is_some) {
+            self.steps.push(Box::new(move |gradients| {
+                let mut arrived = Vec::new();
+                // As they would come one by one: from the last to the first.
+                for number in (0..slots.len()).rev() {
+                    let Some(dy) = gradients.take(slots[number]) else { continue };
+                    let mut own = inputs[number].iter();
+                    let sinks = values[number].map(|_| own.next().and_then(|var| gradients.sink(var)));
+                    arrived.push((number, dy, sinks));
+                }
+                let mut ways = Vec::new();
+                for (number, dy, sinks) in &arrived {
+                    ways.push(Backward { of: &values[*number], kept: &kept[*number], dy, sinks });
+                }
+                backend.backward_together(&ways);
+            }));
+        }
+        outputs.into_iter().enumerate().map(|(number, output)| self.named_by(output, || name(number))).collect()
+    }
+
+    /// Matrices whose gradients, where they are wanted, lie together.
+    fn vars_together(&mut self, values: Vec<B::Tensor>, wanted: &[bool]) -> Vec<Var<B>> {
+        let first = self.slots.len();
+        let vars: Vec<Var<B>> = values.into_iter().zip(wanted).map(|(value, &wanted)| self.var(value, wanted)).collect();
+        let shapes = vars.iter().filter(|var| var.gradient.is_some()).map(|var| var.value.shape()).collect();
+        let together = Rc::new(Together { first, shapes });
+        self.slots[first..].iter_mut().for_each(|slot| slot.together = Some(together.clone()));
+        vars
+    }
+
     /// Runs the way back from the given gradients of outputs.
     pub fn backward(self, seeds: Vec<(&Var<B>, B::Tensor)>) -> Gradients<'a, B> {
         let mut gradients = Gradients { backend: self.backend, slots: self.slots, watch: self.watch };
@@ -260,11 +354,24 @@ impl<'a, B: Backend> Tape<'a, B> {
         self.apply(&Embedding { table: table.clone(), tokens: tokens.clone() })
     }
 
-    /// [`PositionEmbedding`].
-    pub fn position_embedding(&mut self, x: &Var<B>, rows: &Ragged<B>) -> Var<B> {
-        let y = self.backend.run(&PositionEmbedding { x: x.value.clone(), rows: rows.clone() });
-        let input = x.clone();
-        self.record(y, std::slice::from_ref(x), move |gradients, dy| gradients.give(&input, dy))
+    /// [`PositionEmbedding`] of sequences, side by side.
+    pub fn position_embeddings(&mut self, sequences: &[(Var<B>, &Ragged<B>)]) -> Vec<Var<B>> {
+        let operations: Vec<_> =
+            sequences.iter().map(|(x, rows)| PositionEmbedding { x: x.value.clone(), rows: (*rows).clone() }).collect();
+        let together = self.backend.forward_together(&operations);
+        let ys = together.map(|results| results.into_iter().map(|(y, ())| y).collect());
+        let ys: Vec<_> = ys.unwrap_or_else(|| operations.iter().map(|operation| self.backend.run(operation)).collect());
+        let wanted: Vec<bool> = sequences.iter().map(|(x, _)| x.gradient.is_some()).collect();
+        let outputs = self.vars_together(ys, &wanted);
+        for (output, (input, _)) in outputs.iter().zip(sequences).filter(|(output, _)| output.gradient.is_some()) {
+            let (slot, input) = (output.gradient, input.clone());
+            self.steps.push(Box::new(move |gradients| {
+                if let Some(dy) = gradients.take(slot) {
+                    gradients.give(&input, dy);
+                }
+            }));
+        }
+        outputs
     }
 
     /// [`ConvPool`].

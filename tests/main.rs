@@ -32,5 +32,6 @@ mod shaders;
 mod soak;
 mod streams;
 mod tiles;
+mod together;
 mod validation;
 mod work;

@@ -1,13 +1,16 @@
 // `linear` for graphics hardware, by the tiles of `shared/tile.wgsl`. `vec4`, where all widths and columns are multiples of four,
 // takes the buffers as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
 import package::shared::grid::in_grid;
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums,
     brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
 };
+
+/// The product that the workgroup is of.
+var<private> own: Product;
 
 /// Factors as the product takes them.
 fn factors(values: vec4<f32>) -> vec4<f32> {
@@ -25,7 +28,7 @@ fn places(start: u32, first: u32, columns: u32) -> vec4<u32> {
 
 /// x at four inputs of a row.
 fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
-    let start = min(row, max(end, 1u) - 1u) * args.x_pitch + args.x_column;
+    let start = own.x + min(row, max(end, 1u) - 1u) * args.x_pitch;
     @if(vec4) {
         return factors(x[(start + min(input, args.inputs - 4u)) / 4u]);
     }
@@ -37,7 +40,7 @@ fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
 
 /// W at four inputs of an output.
 fn weight_quad(output: u32, input: u32) -> vec4<f32> {
-    let start = min(output, args.outputs - 1u) * args.inputs;
+    let start = own.weight + min(output, args.outputs - 1u) * args.inputs;
     @if(vec4) {
         return factors(weight[(start + min(input, args.inputs - 4u)) / 4u]);
     }
@@ -49,19 +52,22 @@ fn weight_quad(output: u32, input: u32) -> vec4<f32> {
 
 /// g, the gradient before the activation, at four outputs of a row.
 fn gradient_quad(row: u32, output: u32, end: u32) -> vec4<f32> {
-    let start = min(row, max(end, 1u) - 1u) * args.y_gradient_pitch + args.y_gradient_column;
+    let start = min(row, max(end, 1u) - 1u) * args.y_gradient_pitch;
     @if(vec4) {
-        let at = (start + min(output, args.outputs - 4u)) / 4u;
+        let at = start + min(output, args.outputs - 4u);
+        let values = y_gradient[(own.y_gradient + at) / 4u];
         if (args.relu != 0u) {
-            return factors(select(y_gradient[at], vec4<f32>(), gate[at] <= vec4<f32>()));
+            return factors(select(values, vec4<f32>(), gate[(own.gate + at) / 4u] <= vec4<f32>()));
         }
-        return factors(y_gradient[at]);
+        return factors(values);
     }
     @else {
-        let at = places(start, output, args.outputs);
+        let at = own.y_gradient + places(start, output, args.outputs);
         var values = vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]);
         if (args.relu != 0u) {
-            values = select(values, vec4<f32>(), vec4<f32>(gate[at.x], gate[at.y], gate[at.z], gate[at.w]) <= vec4<f32>());
+            let gate_at = own.gate + places(start, output, args.outputs);
+            let gates = vec4<f32>(gate[gate_at.x], gate[gate_at.y], gate[gate_at.z], gate[gate_at.w]);
+            values = select(values, vec4<f32>(), gates <= vec4<f32>());
         }
         return factors(values);
     }
@@ -96,7 +102,7 @@ fn forward_blocks(lane: u32, first_row: u32, first_output: u32, k: u32) -> Block
     var blocks: Blocks;
     if (brings_left(lane)) {
         let corner = left_corner(lane);
-        blocks[0] = inputs_of(first_row + corner.x, k + corner.y, args.rows);
+        blocks[0] = inputs_of(first_row + corner.x, k + corner.y, own.rows);
     } else {
         blocks[0] = forward_right(lane, first_output, k);
     }
@@ -113,7 +119,10 @@ fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     var sums = Sums();
@@ -143,7 +152,7 @@ fn put_outputs(row: u32, output: u32, sums: mat4x4<f32>) {
 }
 
 fn put_output(row: u32, output: u32, sums: vec4<f32>) {
-    if (row >= args.rows || output >= args.outputs) {
+    if (row >= own.rows || output >= args.outputs) {
         return;
     }
     var values = sums;
@@ -153,7 +162,7 @@ fn put_output(row: u32, output: u32, sums: vec4<f32>) {
     if (args.relu != 0u) {
         values = select(values, vec4<f32>(), values < vec4<f32>());
     }
-    let place = row * args.outputs + output;
+    let place = own.y + row * args.outputs + output;
     @if(vec4) {
         y[place / 4u] = values;
     }
@@ -166,10 +175,10 @@ fn put_output(row: u32, output: u32, sums: vec4<f32>) {
 
 fn bias_quad(output: u32) -> vec4<f32> {
     @if(vec4) {
-        return bias[output / 4u];
+        return bias[(own.bias + output) / 4u];
     }
     @else {
-        let at = places(0u, output, args.outputs);
+        let at = places(own.bias, output, args.outputs);
         return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
     }
 }
@@ -179,7 +188,7 @@ fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) ->
     var blocks: Blocks;
     if (brings_left(lane)) {
         let corner = left_corner(lane);
-        blocks[0] = gradients_of(first_row + corner.x, k + corner.y, args.rows);
+        blocks[0] = gradients_of(first_row + corner.x, k + corner.y, own.rows);
     } else {
         blocks[0] = backward_input_right(lane, first_input, k);
     }
@@ -196,7 +205,10 @@ fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     var sums = Sums();
@@ -226,12 +238,12 @@ fn put_input_gradients(row: u32, input: u32, sums: mat4x4<f32>) {
 }
 
 fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
-    if (row >= args.rows || input >= args.inputs) {
+    if (row >= own.rows || input >= args.inputs) {
         return;
     }
-    let place = row * args.inputs + input;
+    let place = own.x_gradient + row * args.inputs + input;
     @if(vec4) {
-        if (args.accumulate != 0u) {
+        if (own.accumulate != 0u) {
             x_gradient[place / 4u] += sums;
         } else {
             x_gradient[place / 4u] = sums;
@@ -240,7 +252,7 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
     @else {
         var values = sums;
         for (var j = 0u; j < min(4u, args.inputs - input); j++) {
-            if (args.accumulate != 0u) {
+            if (own.accumulate != 0u) {
                 x_gradient[place + j] += values[j];
             } else {
                 x_gradient[place + j] = values[j];
@@ -271,11 +283,14 @@ fn backward_weight_right(block: u32, first_input: u32, k: u32, end: u32) -> mat4
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_input = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
-    let first_row = group.z * args.slab_rows;
-    let end = min(first_row + args.slab_rows, args.rows);
+    let first_row = group.z * product.slab_rows;
+    let end = min(first_row + product.slab_rows, product.rows);
     let sums_bias = group.x == 0u && lane < ROW_QUADS;
     var sums = Sums();
     var bias_sums = vec4<f32>();
@@ -290,7 +305,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
         }
         workgroupBarrier();
     }
-    let slab = group.z * args.outputs * (args.inputs + 1u);
+    let slab = product.partial + group.z * args.slab_pitch;
     let output = first_output + own_corner(lane).x;
     let input = first_input + own_corner(lane).y;
     put_weight_gradients(slab, output, input, sums[0]);

@@ -3,26 +3,45 @@
 // backward_input    dx (+)= g · W        g = dy, or 0 where the ReLU was shut
 // backward_weight   dW = gᵀ · x, db = Σ g, by fixed slabs of rows that `slabs.wgsl` adds in order
 // x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
+// A dispatch makes several such products, where they are of the same widths.
 // The buffer of dx is called x_gradient, here and in the other kernels: DX12's compiler keeps `dx` for a namespace.
 
 @if(software) import package::shared::words::Words;
 
 struct Args {
+    /// Of all products together
     rows: u32,
     inputs: u32,
     outputs: u32,
     has_bias: u32,
     relu: u32,
-    accumulate: u32,
-    slab_rows: u32,
-    /// In `backward_weight`, x and dy may be columns of wider matrices: width of a row and first column of each
+    /// Width of a row of x and of dy, which in `backward_weight` may be columns of wider matrices
     x_pitch: u32,
-    x_column: u32,
     y_gradient_pitch: u32,
-    y_gradient_column: u32,
+    /// Distance of two slabs of partial sums
+    slab_pitch: u32,
+    /// How many products of these widths the dispatch makes, one after the other along the grid's second dimension
+    products: u32,
     /// Of a part of a grid, see `shared/grid.wgsl`.
     first_group_y: u32,
     first_group_z: u32,
+}
+
+/// One of them, which the workgroups from `first_group` to the next one's make: its rows, and the elements at which its matrices
+/// begin in what is bound.
+struct Product {
+    first_group: u32,
+    rows: u32,
+    slab_rows: u32,
+    accumulate: u32,
+    x: u32,
+    weight: u32,
+    bias: u32,
+    y: u32,
+    y_gradient: u32,
+    gate: u32,
+    x_gradient: u32,
+    partial: u32,
 }
 
 /// What a buffer is read and written by.
@@ -38,5 +57,21 @@ struct Args {
 @group(0) @binding(5) var<storage, read> y_gradient: array<Element>;
 @group(0) @binding(6) var<storage, read> gate: array<Element>;
 @group(0) @binding(7) var<storage, read_write> x_gradient: array<Element>;
-/// [slabs, outputs · inputs + outputs]: weight gradients, then bias gradients, of each slab
+/// Of each slab the weight's gradients, [outputs, inputs], then the bias', [outputs]
 @group(0) @binding(8) var<storage, read_write> partial: array<Element>;
+@group(0) @binding(9) var<storage, read> products: array<Product>;
+
+/// Number of the product that a workgroup is of: the last that does not begin after it.
+fn product_at(group_y: u32) -> u32 {
+    var begin = 0u;
+    var end = args.products;
+    while (end - begin > 1u) {
+        let middle = (begin + end) / 2u;
+        if (products[middle].first_group <= group_y) {
+            begin = middle;
+        } else {
+            end = middle;
+        }
+    }
+    return begin;
+}

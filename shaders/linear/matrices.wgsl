@@ -6,7 +6,7 @@
 // they are more (down to 8 invocations), some help to load and compute the last block again, for nothing. Which subgroup it is,
 // an invocation asks: nothing says that subgroups are invocations in a row, nor that they are full.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
 import package::shared::grid::in_grid;
 
 enable f16;
@@ -48,27 +48,30 @@ var<workgroup> right: array<f16, TILE_COLUMNS * PITCH>;
 /// One fragment of the sums of each subgroup; those past the last slot share it, whose block they compute again
 var<workgroup> results: array<f32, SLOTS * SIZE * SIZE>;
 
+/// The product that the workgroup is of.
+var<private> own: Product;
+
 /// Gradient before the activation, zero outside the matrix.
 fn gradient(row: u32, output: u32, end: u32) -> f16 {
     if (row >= end || output >= args.outputs) {
         return 0.0h;
     }
-    let i = row * args.y_gradient_pitch + args.y_gradient_column + output;
-    return f16(select(y_gradient[i], 0.0, args.relu != 0u && gate[i] <= 0.0));
+    let i = row * args.y_gradient_pitch + output;
+    return f16(select(y_gradient[own.y_gradient + i], 0.0, args.relu != 0u && gate[own.gate + i] <= 0.0));
 }
 
 fn weight_at(output: u32, input: u32) -> f16 {
     if (output >= args.outputs || input >= args.inputs) {
         return 0.0h;
     }
-    return f16(weight[output * args.inputs + input]);
+    return f16(weight[own.weight + output * args.inputs + input]);
 }
 
 fn input_at(row: u32, input: u32, end: u32) -> f16 {
     if (row >= end || input >= args.inputs) {
         return 0.0h;
     }
-    return f16(x[row * args.x_pitch + args.x_column + input]);
+    return f16(x[own.x + row * args.x_pitch + input]);
 }
 
 /// Adds a block's part of the product of the two tiles to `sums`.
@@ -110,7 +113,10 @@ fn forward(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     for (var first = 0u; first < BLOCKS; first += subgroups) {
@@ -120,7 +126,7 @@ fn forward(
             for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
                 let inner = part % DEPTH;
                 let outer = part / DEPTH;
-                left[outer * PITCH + inner] = input_at(first_row + outer, k + inner, args.rows);
+                left[outer * PITCH + inner] = input_at(first_row + outer, k + inner, product.rows);
                 right[outer * PITCH + inner] = weight_at(first_output + outer, k + inner);
             }
             workgroupBarrier();
@@ -134,15 +140,15 @@ fn forward(
                 let place = place_of(part, first, fragment);
                 let row = first_row + place.x;
                 let output = first_output + place.y;
-                if (row < args.rows && output < args.outputs) {
+                if (row < product.rows && output < args.outputs) {
                     var value = results[part];
                     if (args.has_bias != 0u) {
-                        value += bias[output];
+                        value += bias[product.bias + output];
                     }
                     if (args.relu != 0u && value < 0.0) {
                         value = 0.0;
                     }
-                    y[row * args.outputs + output] = value;
+                    y[product.y + row * args.outputs + output] = value;
                 }
             }
             workgroupBarrier();
@@ -157,7 +163,10 @@ fn backward_input(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     for (var first = 0u; first < BLOCKS; first += subgroups) {
@@ -165,7 +174,7 @@ fn backward_input(
         var sums = Sums();
         for (var k = 0u; k < args.outputs; k += DEPTH) {
             for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
-                left[part / DEPTH * PITCH + part % DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, args.rows);
+                left[part / DEPTH * PITCH + part % DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, product.rows);
                 let input = part % TILE_COLUMNS;
                 let output = part / TILE_COLUMNS;
                 right[input * PITCH + output] = weight_at(k + output, first_input + input);
@@ -181,9 +190,9 @@ fn backward_input(
                 let place = place_of(part, first, fragment);
                 let row = first_row + place.x;
                 let input = first_input + place.y;
-                if (row < args.rows && input < args.inputs) {
-                    let i = row * args.inputs + input;
-                    if (args.accumulate != 0u) {
+                if (row < product.rows && input < args.inputs) {
+                    let i = product.x_gradient + row * args.inputs + input;
+                    if (product.accumulate != 0u) {
                         x_gradient[i] += results[part];
                     } else {
                         x_gradient[i] = results[part];
@@ -202,12 +211,15 @@ fn backward_weight(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_input = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
-    let first_row = group.z * args.slab_rows;
-    let end = min(first_row + args.slab_rows, args.rows);
-    let slab = group.z * args.outputs * (args.inputs + 1u);
+    let first_row = group.z * product.slab_rows;
+    let end = min(first_row + product.slab_rows, product.rows);
+    let slab = product.partial + group.z * args.slab_pitch;
     // Of the tile's output `lane % TILE_ROWS`, over the rows that this invocation loads.
     var bias_sum = 0.0;
     for (var first = 0u; first < BLOCKS; first += subgroups) {

@@ -1,7 +1,7 @@
 // `linear` for software adapters: the same products by `shared/subgroup_tile.wgsl`. All matrices are seen as vec4s, so
 // their widths and columns must be multiples of four.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
 import package::shared::grid::in_grid;
 import package::shared::subgroup_tile::{
     SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
@@ -9,19 +9,22 @@ import package::shared::subgroup_tile::{
 };
 import package::shared::words::{floats, words};
 
+/// The product that the workgroup is of.
+var<private> own: Product;
+
 /// Four values before the activation, none where the ReLU was shut.
 fn gradients(place: u32) -> vec4<f32> {
-    let value = floats(y_gradient[place]);
+    let value = floats(y_gradient[own.y_gradient / 4u + place]);
     if (args.relu == 0u) {
         return value;
     }
-    return select(value, vec4<f32>(), floats(gate[place]) <= vec4<f32>());
+    return select(value, vec4<f32>(), floats(gate[own.gate / 4u + place]) <= vec4<f32>());
 }
 
 /// Four rows of weights, as many inputs of each.
 fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
     let pitch = args.inputs / 4u;
-    let first = output * pitch + k;
+    let first = own.weight / 4u + output * pitch + k;
     return mat4x4<f32>(
         floats(weight[first]),
         floats(weight[first + pitch]),
@@ -32,7 +35,7 @@ fn weights_at(output: u32, k: u32) -> mat4x4<f32> {
 
 /// Bias of four outputs.
 fn bias_at(output: u32) -> vec4<f32> {
-    return select(vec4<f32>(), floats(bias[select(0u, output / 4u, args.has_bias != 0u)]), args.has_bias != 0u);
+    return select(vec4<f32>(), floats(bias[select(0u, (own.bias + output) / 4u, args.has_bias != 0u)]), args.has_bias != 0u);
 }
 
 /// Stores four outputs of a row; past the matrix' end there are none.
@@ -42,13 +45,16 @@ fn store_output(row: u32, output: u32, before: vec4<f32>) {
         values = select(values, vec4<f32>(), values < vec4<f32>());
     }
     if (output < args.outputs) {
-        y[(row * args.outputs + output) / 4u] = words(values);
+        y[(own.y + row * args.outputs + output) / 4u] = words(values);
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let output = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(output, args.outputs - 4u);
     let second = min(output + HALF, args.outputs - 4u);
@@ -58,13 +64,13 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     for (var k = 0u; k < pitch; k++) {
         var weights = terms_of(weights_at(first, k), weights_at(second, k));
         for (var e = 0u; e < EIGHTS; e++) {
-            let row = min(first_row + 8u * e + lane, args.rows - 1u);
-            sums[e] = multiply_rows(floats(x[row * pitch + k]), &weights, sums[e]);
+            let row = min(first_row + 8u * e + lane, product.rows - 1u);
+            sums[e] = multiply_rows(floats(x[product.x / 4u + row * pitch + k]), &weights, sums[e]);
         }
     }
     let first_bias = bias_at(first);
     let second_bias = bias_at(second);
-    let stored = min(TILE_ROWS, args.rows - first_row);
+    let stored = min(TILE_ROWS, product.rows - first_row);
     for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
         for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
@@ -77,8 +83,8 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
 
 fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
     if (input < args.inputs) {
-        let place = (row * args.inputs + input) / 4u;
-        if (args.accumulate != 0u) {
+        let place = (own.x_gradient + row * args.inputs + input) / 4u;
+        if (own.accumulate != 0u) {
             x_gradient[place] = words(floats(x_gradient[place]) + sum);
         } else {
             x_gradient[place] = words(sum);
@@ -88,7 +94,10 @@ fn store_input_gradient(row: u32, input: u32, sum: vec4<f32>) {
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let input = group.x * TILE_COLUMNS + 4u * lane;
     let first = min(input, args.inputs - 4u) / 4u;
     let second = min(input + HALF, args.inputs - 4u) / 4u;
@@ -98,15 +107,15 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     for (var k = 0u; k < args.outputs; k += DEPTH) {
         var weights: Terms;
         for (var i = 0u; i < DEPTH; i++) {
-            let row = (k + i) * pitch;
+            let row = product.weight / 4u + (k + i) * pitch;
             weights[i] = mat2x4<f32>(floats(weight[row + first]), floats(weight[row + second]));
         }
         for (var e = 0u; e < EIGHTS; e++) {
-            let row = min(first_row + 8u * e + lane, args.rows - 1u);
+            let row = min(first_row + 8u * e + lane, product.rows - 1u);
             sums[e] = multiply_rows(gradients((row * args.outputs + k) / 4u), &weights, sums[e]);
         }
     }
-    let stored = min(TILE_ROWS, args.rows - first_row);
+    let stored = min(TILE_ROWS, product.rows - first_row);
     for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
         for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {
@@ -125,14 +134,17 @@ fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let product = products[product_at(grid.y)];
+    own = product;
+    let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let input = group.x * TILE_COLUMNS + 4u * lane;
-    let first = (args.x_column + min(input, args.inputs - 4u)) / 4u;
-    let second = (args.x_column + min(input + HALF, args.inputs - 4u)) / 4u;
+    let first = (product.x + min(input, args.inputs - 4u)) / 4u;
+    let second = (product.x + min(input + HALF, args.inputs - 4u)) / 4u;
     let first_output = group.y * TILE_ROWS;
     let output = min(first_output + 4u * lane, args.outputs - 4u);
-    let first_row = group.z * args.slab_rows;
-    let end = min(first_row + args.slab_rows, args.rows);
+    let first_row = group.z * product.slab_rows;
+    let end = min(first_row + product.slab_rows, product.rows);
     var sums = Sums();
     var bias_sums = vec4<f32>();
     for (var k = first_row; k < end; k += DEPTH) {
@@ -143,7 +155,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
             let x_row = row * args.x_pitch / 4u;
             // Both factors: zero times what is not finite would be NaN.
             let is_row = k + i < end;
-            left[i] = select(vec4<f32>(), gradients((row * args.y_gradient_pitch + args.y_gradient_column + output) / 4u), is_row);
+            left[i] = select(vec4<f32>(), gradients((row * args.y_gradient_pitch + output) / 4u), is_row);
             right[i] = mat2x4<f32>(
                 select(vec4<f32>(), floats(x[x_row + first]), is_row),
                 select(vec4<f32>(), floats(x[x_row + second]), is_row),
@@ -154,7 +166,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
             sums[e] = multiply_columns(e, left, &right, sums[e]);
         }
     }
-    let slab = group.z * args.outputs * (args.inputs + 1u);
+    let slab = product.partial + group.z * args.slab_pitch;
     let stored = min(TILE_ROWS, args.outputs - first_output);
     for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);

@@ -92,6 +92,11 @@ pub trait Storage: Sized {
     /// A matrix whose content no one has written yet: kernels must set every element.
     fn uninitialised(&self, shape: [usize; 2]) -> Self::Tensor;
 
+    /// Several of those, side by side where the backend can then go over them at once.
+    fn uninitialised_together(&self, shapes: &[[usize; 2]]) -> Vec<Self::Tensor> {
+        shapes.iter().map(|&shape| self.uninitialised(shape)).collect()
+    }
+
     /// The same for a list of so many words.
     fn uninitialised_words(&self, count: usize) -> Self::Words;
 

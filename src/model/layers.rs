@@ -1,7 +1,7 @@
 //! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
 
 use super::parameters::{Block, BoundParameters, Initial, Parameters};
-use crate::backend::ops::{Attention, AttentionWeights, LstmWeights};
+use crate::backend::ops::{self, Attention, AttentionWeights, LstmWeights};
 use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::numbers::Activation;
 use crate::base::philox::Stream;
@@ -51,16 +51,22 @@ impl Dropout {
 const DROPOUT_STREAMS: u64 = 1 << 62;
 
 impl<B: Backend> Pass<'_, '_, B> {
-    /// Drops elements where dropout is on; every call draws from a stream of its own, and from that what belongs to the rows
-    /// after the `preceding` ones of the batch's earlier parts.
-    fn drop_out(&mut self, x: Var<B>, preceding: usize) -> Var<B> {
-        let Some(dropout) = &mut self.dropout else { return x };
-        let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | dropout.place };
-        dropout.place += 1;
-        let (rate, place) = (dropout.rate, dropout.place);
+    /// Drops elements where dropout is on; every `place` in the network draws from a stream of its own, and from that what belongs to
+    /// the rows after the `preceding` ones of the batch's earlier parts.
+    fn drop_out(&mut self, x: Var<B>, place: u64, preceding: usize) -> Var<B> {
+        let Some(dropout) = self.dropout else { return x };
+        let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | place };
         let first = preceding * x.value.columns();
-        let kept = self.tape.dropout(&x, rate, stream, first);
-        self.tape.named(kept, format_args!("dropout.{place}"))
+        let kept = self.tape.dropout(&x, dropout.rate, stream, first);
+        self.tape.named(kept, format_args!("dropout.{}", place + 1))
+    }
+
+    /// The first of `count` places of dropout that no other part of the network has.
+    pub(super) fn take_places(&mut self, count: u64) -> u64 {
+        let Some(dropout) = &mut self.dropout else { return 0 };
+        let first = dropout.place;
+        dropout.place += count;
+        first
     }
 }
 
@@ -87,9 +93,25 @@ impl Linear {
 
     /// `[rows, outputs]` of `x`, `[rows, inputs]`.
     pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>) -> Var<B> {
-        let bias = self.bias.map(|bias| &pass.parameters[bias]);
-        let y = pass.tape.linear(x, &pass.parameters[self.weight], bias, self.activation);
+        let y = pass.tape.apply(&self.operation(pass, x));
         pass.tape.named(y, format_args!("{}", self.name))
+    }
+
+    /// Several of those at once.
+    fn forward_together<B: Backend>(pass: &mut Pass<'_, '_, B>, all: &[(&Self, &Var<B>)]) -> Vec<Var<B>> {
+        let operations: Vec<_> = all.iter().map(|(linear, x)| linear.operation(pass, x)).collect();
+        pass.tape.apply_together(&operations, |number| all[number].0.name.clone())
+    }
+
+    fn operation<B: Backend>(&self, pass: &Pass<'_, '_, B>, x: &Var<B>) -> ops::Linear<Var<B>> {
+        let bias = self.bias.map(|bias| pass.parameters[bias].clone());
+        ops::Linear {
+            x: x.clone(),
+            weight: pass.parameters[self.weight].clone(),
+            bias,
+            activation: self.activation,
+            precision: pass.tape.precision(),
+        }
     }
 }
 
@@ -174,10 +196,14 @@ impl ResidualNorm {
         }
     }
 
-    /// `[rows, width]` of the sum of `x` and `residual`, each `[rows, width]`.
-    pub fn forward<B: Backend>(&self, pass: &mut Pass<'_, '_, B>, x: &Var<B>, residual: &Var<B>) -> Var<B> {
-        let y = pass.tape.residual_norm(x, residual, &pass.parameters[self.scale], &pass.parameters[self.shift]);
-        pass.tape.named(y, format_args!("{}", self.name))
+    /// `[rows, width]` of each sum of `x` and `residual`, each `[rows, width]`, at once.
+    fn forward_together<B: Backend>(pass: &mut Pass<'_, '_, B>, all: &[(&Self, &Var<B>, &Var<B>)]) -> Vec<Var<B>> {
+        let operation = |&(norm, x, residual): &(&Self, &Var<B>, &Var<B>)| {
+            let [scale, shift] = [norm.scale, norm.shift].map(|block| pass.parameters[block].clone());
+            ops::ResidualNorm { x: x.clone(), residual: residual.clone(), scale, shift }
+        };
+        let operations: Vec<_> = all.iter().map(operation).collect();
+        pass.tape.apply_together(&operations, |number| all[number].0.name.clone())
     }
 }
 
@@ -218,6 +244,18 @@ pub struct Projected<'a, B: Backend> {
     rows: &'a Ragged<B>,
 }
 
+/// A sequence that enters an attention layer, beside others that enter theirs.
+pub struct Entering<'l, 'a, B: Backend> {
+    /// The layer.
+    pub layer: &'l AttentionLayer,
+    /// Whose queries attend.
+    pub sequence: Sequence<'a, B>,
+    /// Which of those beside each other they attend to: itself in a self layer.
+    pub source: usize,
+    /// First of two places of dropout.
+    pub place: u64,
+}
+
 /// One modality's half of a cross layer (6–14), or a self layer (15–17): projections, multi-head attention, residual and
 /// LayerNorm, feed-forward, residual and LayerNorm.
 #[derive(Debug, Clone)]
@@ -250,14 +288,17 @@ impl AttentionLayer {
         Self { name: name.into(), sizes, queries, keys, values, output, norm1, ff1, ff2, norm2 }
     }
 
-    /// Projects a sequence to queries, keys and values.
-    pub fn project<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequence: &Sequence<'a, B>) -> Projected<'a, B> {
-        Projected {
-            queries: self.queries.forward(pass, &sequence.x),
-            keys: self.keys.forward(pass, &sequence.x),
-            values: self.values.forward(pass, &sequence.x),
-            rows: sequence.rows,
+    /// Projects each sequence to queries, keys and values, all at once.
+    pub fn project<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, entering: &[Entering<'_, 'a, B>]) -> Vec<Projected<'a, B>> {
+        let mut linears = Vec::new();
+        for Entering { layer, sequence, .. } in entering {
+            linears.extend([&layer.queries, &layer.keys, &layer.values].map(|linear| (linear, &sequence.x)));
         }
+        let mut projected = Linear::forward_together(pass, &linears).into_iter();
+        let mut of = |one: &Entering<'_, 'a, B>| {
+            Some(Projected { queries: projected.next()?, keys: projected.next()?, values: projected.next()?, rows: one.sequence.rows })
+        };
+        entering.iter().map_while(&mut of).collect()
     }
 
     /// With which weights the queries of `own` attend to the rows of `source`.
@@ -273,24 +314,58 @@ impl AttentionLayer {
         }))
     }
 
-    /// What `sequence` becomes when its queries attend to `source`, its own projection or the other modality's.
+    /// What the sequences become when the queries of each attend to its source, all at once.
     pub fn attend<'a, B: Backend>(
-        &self,
         pass: &mut Pass<'_, 'a, B>,
-        sequence: &Sequence<'a, B>,
-        own: &Projected<'a, B>,
-        source: &Projected<'a, B>,
-    ) -> Sequence<'a, B> {
-        let AttentionSizes { heads, scale, .. } = self.sizes;
-        let attended = pass.tape.attention(&own.queries, &source.keys, &source.values, own.rows, source.rows, heads, scale);
-        let attended = pass.tape.named(attended, format_args!("{}.attention", self.name));
-        let attended = self.output.forward(pass, &attended);
-        let attended = pass.drop_out(attended, own.rows.preceding.rows);
-        let middle = self.norm1.forward(pass, &attended, &sequence.x);
-        let inner = self.ff1.forward(pass, &middle);
-        let inner = self.ff2.forward(pass, &inner);
-        let inner = pass.drop_out(inner, own.rows.preceding.rows);
-        Sequence { x: self.norm2.forward(pass, &inner, &middle), rows: sequence.rows }
+        entering: &[Entering<'_, 'a, B>],
+        projected: &[Projected<'a, B>],
+    ) -> Vec<Sequence<'a, B>> {
+        let attention = |(Entering { layer, source, .. }, own): (&Entering<'_, 'a, B>, &Projected<'a, B>)| {
+            let AttentionSizes { heads, scale, .. } = layer.sizes;
+            let Projected { keys, values, rows, .. } = &projected[*source];
+            let [queries, keys, values] = [&own.queries, keys, values].map(Clone::clone);
+            Attention { queries, keys, values, query_rows: own.rows.clone(), key_rows: (*rows).clone(), heads, scale }
+        };
+        let attentions: Vec<_> = entering.iter().zip(projected).map(attention).collect();
+        let attended = pass.tape.apply_together(&attentions, |number| format!("{}.attention", entering[number].layer.name));
+        let attended = Self::linears(pass, entering, &attended, |layer| &layer.output);
+        let attended = Self::drop_out(pass, entering, attended, 0);
+        let residuals: Vec<Var<B>> = entering.iter().map(|one| one.sequence.x.clone()).collect();
+        let middle = Self::norms(pass, entering, &attended, &residuals, |layer| &layer.norm1);
+        let inner = Self::linears(pass, entering, &middle, |layer| &layer.ff1);
+        let inner = Self::linears(pass, entering, &inner, |layer| &layer.ff2);
+        let inner = Self::drop_out(pass, entering, inner, 1);
+        let ending = Self::norms(pass, entering, &inner, &middle, |layer| &layer.norm2);
+        entering.iter().zip(ending).map(|(one, x)| Sequence { x, rows: one.sequence.rows }).collect()
+    }
+
+    /// A part of each layer.
+    fn linears<B: Backend>(
+        pass: &mut Pass<'_, '_, B>,
+        entering: &[Entering<'_, '_, B>],
+        xs: &[Var<B>],
+        part: impl Fn(&Self) -> &Linear,
+    ) -> Vec<Var<B>> {
+        let linears: Vec<_> = entering.iter().zip(xs).map(|(one, x)| (part(one.layer), x)).collect();
+        Linear::forward_together(pass, &linears)
+    }
+
+    /// The same of sums with residuals.
+    fn norms<B: Backend>(
+        pass: &mut Pass<'_, '_, B>,
+        entering: &[Entering<'_, '_, B>],
+        xs: &[Var<B>],
+        residuals: &[Var<B>],
+        part: impl Fn(&Self) -> &ResidualNorm,
+    ) -> Vec<Var<B>> {
+        let norms: Vec<_> = entering.iter().zip(xs).zip(residuals).map(|((one, x), residual)| (part(one.layer), x, residual)).collect();
+        ResidualNorm::forward_together(pass, &norms)
+    }
+
+    /// Dropout of each at its first or second place.
+    fn drop_out<B: Backend>(pass: &mut Pass<'_, '_, B>, entering: &[Entering<'_, '_, B>], xs: Vec<Var<B>>, place: u64) -> Vec<Var<B>> {
+        let one = |(one, x): (&Entering<'_, '_, B>, Var<B>)| pass.drop_out(x, one.place + place, one.sequence.rows.preceding.rows);
+        entering.iter().zip(xs).map(one).collect()
     }
 }
 
@@ -316,7 +391,8 @@ impl Classifier {
         let pooled = pass.tape.global_max(&streams);
         let pooled = pass.tape.named(pooled, format_args!("classifier.pooled"));
         let hidden = self.hidden.forward(pass, &pooled);
-        let hidden = pass.drop_out(hidden, streams[0].1.preceding.sequences);
+        let place = pass.take_places(1);
+        let hidden = pass.drop_out(hidden, place, streams[0].1.preceding.sequences);
         self.output.forward(pass, &hidden)
     }
 }

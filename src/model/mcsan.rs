@@ -1,9 +1,7 @@
 //! The network of the paper and the variants of its Table 3.
 
-use std::fmt;
-
 use super::batch::Batch;
-use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Pass, Sequence};
+use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Entering, Pass, Sequence};
 use super::parameters::{Block, Initial, Parameters};
 use super::{Dimensions, Model};
 use crate::backend::Backend;
@@ -47,10 +45,11 @@ struct CrossLayer {
     text: AttentionLayer,
 }
 
-/// The two modalities where both are there.
-struct Pair<'a, B: Backend> {
-    audio: Sequence<'a, B>,
-    text: Sequence<'a, B>,
+/// Attention layers one after the other, beside other such stacks.
+struct Stack<'m> {
+    layers: Vec<&'m AttentionLayer>,
+    /// The stack whose sequence gives keys and values: the other modality's in a cross module (6–14), itself in a self module (15–17).
+    source: usize,
 }
 
 impl Mcsan {
@@ -113,11 +112,11 @@ impl<B: Backend> Model<B> for Mcsan {
         let audio = self.audio.as_ref().map(|encoder| encoder.forward(pass, batch));
         let text = self.text.as_ref().map(|encoder| encoder.forward(pass, batch));
         let pooled = match (audio, text) {
-            (Some(audio), Some(text)) => self.fuse(pass, Pair { audio, text }),
+            (Some(audio), Some(text)) => self.fuse(pass, [audio, text]),
             (audio, text) => {
-                let alone = [(audio, &self.self_audio), (text, &self.self_text)];
-                let present = alone.into_iter().filter_map(|(sequence, stack)| Some((sequence?, stack)));
-                present.map(|(sequence, stack)| self_module(pass, stack, sequence)).collect()
+                let alone = audio.into_iter().chain(text).collect();
+                let alone = positioned(pass, alone, &["self.positions"]);
+                through(pass, &self.self_stacks(0), alone)
             }
         };
         self.classifier.forward(pass, &pooled)
@@ -125,90 +124,81 @@ impl<B: Backend> Model<B> for Mcsan {
 }
 
 impl Mcsan {
-    /// The sequences that are pooled (18), in the order of the classifier's input.
-    fn fuse<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Vec<Sequence<'a, B>> {
-        let pairs = match self.variant {
+    /// The sequences of audio and text that are pooled (18), in the order of the classifier's input.
+    fn fuse<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, encoded: [Sequence<'a, B>; 2]) -> Vec<Sequence<'a, B>> {
+        match self.variant {
             ModelVariant::Full | ModelVariant::NoAudio | ModelVariant::NoText => {
-                // Both modules take the encoders' outputs with the same position embedding.
-                let positioned = pair.positioned(pass, "positions");
-                vec![self.cross_layers(pass, &positioned), self.self_layers(pass, &positioned)]
+                // Both modules take the encoders' outputs with the same position embedding, and stand beside each other.
+                let encoded = positioned(pass, encoded.into(), &["positions.audio", "positions.text"]);
+                let stacks: Vec<_> = self.cross_stacks().into_iter().chain(self.self_stacks(2)).collect();
+                through(pass, &stacks, [encoded.clone(), encoded].concat())
             }
-            ModelVariant::NoSelf => vec![self.cross_module(pass, pair)],
-            ModelVariant::NoCross => vec![self.self_modules(pass, pair)],
+            ModelVariant::NoSelf => self.cross_module(pass, encoded.into()),
+            ModelVariant::NoCross => self.self_modules(pass, encoded.into()),
             ModelVariant::CrossSelf => {
-                let crossed = self.cross_module(pass, pair);
-                vec![self.self_modules(pass, crossed)]
+                let crossed = self.cross_module(pass, encoded.into());
+                self.self_modules(pass, crossed)
             }
             ModelVariant::SelfCross => {
-                let reflected = self.self_modules(pass, pair);
-                vec![self.cross_module(pass, reflected)]
+                let reflected = self.self_modules(pass, encoded.into());
+                self.cross_module(pass, reflected)
             }
-        };
-        pairs.into_iter().flat_map(|pair| [pair.audio, pair.text]).collect()
-    }
-
-    fn cross_module<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
-        let pair = pair.positioned(pass, "cross.positions");
-        self.cross_layers(pass, &pair)
-    }
-
-    fn self_modules<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Pair<'a, B>) -> Pair<'a, B> {
-        let pair = pair.positioned(pass, "self.positions");
-        self.self_layers(pass, &pair)
-    }
-
-    /// Cross layers (6–14): each modality's queries attend to the other's keys and values, both from the layer's inputs.
-    fn cross_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: &Pair<'a, B>) -> Pair<'a, B> {
-        let entering = Pair { audio: pair.audio.clone(), text: pair.text.clone() };
-        self.cross.iter().fold(entering, |pair, layer| {
-            let audio = layer.audio.project(pass, &pair.audio);
-            let text = layer.text.project(pass, &pair.text);
-            if let Some(watched) = &mut pass.watched {
-                let backend = pass.tape.backend();
-                watched.push(CrossWeights {
-                    text_to_audio: layer.text.weights(backend, &text, &audio),
-                    audio_to_text: layer.audio.weights(backend, &audio, &text),
-                });
-            }
-            Pair { audio: layer.audio.attend(pass, &pair.audio, &audio, &text), text: layer.text.attend(pass, &pair.text, &text, &audio) }
-        })
-    }
-
-    /// Self layers (15–17) of both modalities.
-    fn self_layers<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: &Pair<'a, B>) -> Pair<'a, B> {
-        Pair { audio: self_stack(pass, &self.self_audio, &pair.audio), text: self_stack(pass, &self.self_text, &pair.text) }
-    }
-}
-
-/// A stack of self layers (15–17).
-fn self_stack<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: &Sequence<'a, B>) -> Sequence<'a, B> {
-    stack.iter().fold(sequence.clone(), |sequence, layer| {
-        let own = layer.project(pass, &sequence);
-        layer.attend(pass, &sequence, &own, &own)
-    })
-}
-
-/// The self module of one modality alone: position embedding and stack.
-fn self_module<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stack: &[AttentionLayer], sequence: Sequence<'a, B>) -> Sequence<'a, B> {
-    let positioned = sequence.positioned(pass, format_args!("self.positions"));
-    self_stack(pass, stack, &positioned)
-}
-
-impl<'a, B: Backend> Sequence<'a, B> {
-    /// The sequence with the position embedding, as it enters a module.
-    fn positioned(&self, pass: &mut Pass<'_, 'a, B>, name: fmt::Arguments<'_>) -> Self {
-        let x = pass.tape.position_embedding(&self.x, self.rows);
-        Self { x: pass.tape.named(x, name), rows: self.rows }
-    }
-}
-
-impl<'a, B: Backend> Pair<'a, B> {
-    fn positioned(&self, pass: &mut Pass<'_, 'a, B>, name: &str) -> Self {
-        Self {
-            audio: self.audio.positioned(pass, format_args!("{name}.audio")),
-            text: self.text.positioned(pass, format_args!("{name}.text")),
         }
     }
+
+    fn cross_module<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Vec<Sequence<'a, B>>) -> Vec<Sequence<'a, B>> {
+        let pair = positioned(pass, pair, &["cross.positions.audio", "cross.positions.text"]);
+        through(pass, &self.cross_stacks(), pair)
+    }
+
+    fn self_modules<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, pair: Vec<Sequence<'a, B>>) -> Vec<Sequence<'a, B>> {
+        let pair = positioned(pass, pair, &["self.positions.audio", "self.positions.text"]);
+        through(pass, &self.self_stacks(0), pair)
+    }
+
+    /// The cross module (6–14): each modality's queries attend to the other's keys and values, both from the layer's inputs.
+    fn cross_stacks(&self) -> Vec<Stack<'_>> {
+        let audio = Stack { layers: self.cross.iter().map(|layer| &layer.audio).collect(), source: 1 };
+        let text = Stack { layers: self.cross.iter().map(|layer| &layer.text).collect(), source: 0 };
+        vec![audio, text]
+    }
+
+    /// The self modules (15–17) after `first` other stacks.
+    fn self_stacks(&self, first: usize) -> Vec<Stack<'_>> {
+        let modules = [&self.self_audio, &self.self_text].into_iter().filter(|layers| !layers.is_empty()).enumerate();
+        modules.map(|(place, layers)| Stack { layers: layers.iter().collect(), source: first + place }).collect()
+    }
+}
+
+/// Sequences with the position embedding, as they enter a module.
+fn positioned<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, sequences: Vec<Sequence<'a, B>>, names: &[&str]) -> Vec<Sequence<'a, B>> {
+    let entering: Vec<_> = sequences.iter().map(|sequence| (sequence.x.clone(), sequence.rows)).collect();
+    let leaving = pass.tape.position_embeddings(&entering).into_iter().zip(sequences).zip(names);
+    leaving.map(|((x, Sequence { rows, .. }), name)| Sequence { x: pass.tape.named(x, format_args!("{name}")), rows }).collect()
+}
+
+/// Sequences through the stack of each, layer by layer.
+fn through<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stacks: &[Stack<'_>], sequences: Vec<Sequence<'a, B>>) -> Vec<Sequence<'a, B>> {
+    let depth = stacks.iter().map(|stack| stack.layers.len()).max().unwrap_or(0);
+    let first = pass.take_places((2 * depth * stacks.len()) as u64);
+    (0..depth).fold(sequences, |sequences, number| {
+        let mut entering = Vec::new();
+        for (own, (stack, sequence)) in stacks.iter().zip(sequences).enumerate() {
+            // A self module's places of dropout follow each other; those of a cross layer's halves do.
+            let place = if stack.source == own { own * depth + number } else { 2 * number + own };
+            entering.push(Entering { layer: stack.layers[number], sequence, source: stack.source, place: first + 2 * place as u64 });
+        }
+        let projected = AttentionLayer::project(pass, &entering);
+        if let Some(watched) = &mut pass.watched {
+            let backend = pass.tape.backend();
+            let weights = |own: usize| entering[own].layer.weights(backend, &projected[own], &projected[entering[own].source]);
+            // The cross module's stacks are the first two.
+            if stacks[0].source != 0 {
+                watched.push(CrossWeights { audio_to_text: weights(0), text_to_audio: weights(1) });
+            }
+        }
+        AttentionLayer::attend(pass, &entering, &projected)
+    })
 }
 
 impl AudioEncoder {

@@ -82,6 +82,10 @@ impl Storage for Gpu {
         self.new_tensor(shape)
     }
 
+    fn uninitialised_together(&self, shapes: &[[usize; 2]]) -> Vec<Tensor> {
+        self.new_tensors(shapes)
+    }
+
     fn uninitialised_words(&self, count: usize) -> Words {
         self.new_words(count)
     }

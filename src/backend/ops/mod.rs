@@ -77,12 +77,34 @@ pub trait Differentiable<B: Storage>: Operation<B, Output = B::Tensor> {
 pub trait Run<O: Operation<Self>>: Storage {
     /// The way forward.
     fn forward(&self, of: &O) -> (O::Output, O::Kept);
+
+    /// That of several operations that need nothing of each other; none where it is no gain to do them at once.
+    fn forward_together(&self, _all: &[O]) -> Option<Vec<(O::Output, O::Kept)>> {
+        None
+    }
 }
 
 /// A backend that has the kernel's gradient, too. Callers go through [`Storage::run_back`].
 pub trait Differentiate<O: Differentiable<Self>>: Run<O> {
     /// The way back: `dy` is the gradient of the result, `sinks` take those of the operands.
     fn backward(&self, of: &O, kept: &O::Kept, dy: &Self::Tensor, sinks: &O::On<Option<Sink<Self::Tensor>>>);
+
+    /// That of several operations that went forward together; what goes to the same sink is added in their order.
+    fn backward_together(&self, all: &[Backward<'_, Self, O>]) {
+        all.iter().for_each(|one| self.backward(one.of, one.kept, one.dy, one.sinks));
+    }
+}
+
+/// An operation's way back.
+pub struct Backward<'a, B: Storage, O: Operation<B>> {
+    /// The operation.
+    pub of: &'a O,
+    /// What its way forward kept.
+    pub kept: &'a O::Kept,
+    /// The gradient of its result.
+    pub dy: &'a B::Tensor,
+    /// Where those of its operands go.
+    pub sinks: &'a O::On<Option<Sink<B::Tensor>>>,
 }
 
 /// The shapes of an operation's matrices.

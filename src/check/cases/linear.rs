@@ -80,6 +80,8 @@ impl Suite for Linear {
                 Self { bias: Bias::None, ..Self::new(77, 128, 128, None) },
                 Self { bias: Bias::None, ..Self::new(77, 20, 60, Relu) },
                 Self::new(2500, 4, 6, Relu),
+                // Enough for tiles that are not the smallest.
+                Self::new(2050, 8, 256, Relu),
                 Self { spread: Spread::NotFinite, ..Self::new(70, 40, 33, None) },
                 // What is not finite is in the last row, which stands for those that a tile has beyond it.
                 Self { spread: Spread::NotFinite, ..Self::new(1, 40, 32, None) },
@@ -126,10 +128,10 @@ impl Suite for Linear {
     }
 
     const SABOTAGE: &'static [Sabotage] = &[
-        Sabotage::new(&shader::linear::SHADER, "value += bias[output]", "value += 1.001 * bias[output]"),
-        Sabotage::new(&shader::linear::SHADER, "values += bias_quad(output)", "values += 1.001 * bias_quad(output)"),
+        Sabotage::new(&shader::linear::SHADER, "value += bias[product.bias + output]", "value += 1.001 * bias[product.bias + output]"),
+        Sabotage::new(&shader::linear::SHADER, "fma(vec4<f32>(rows.x), columns", "fma(vec4<f32>(1.001 * rows.x), columns"),
         Sabotage::new(&shader::linear::SHADER, "row[0] + first_bias", "row[0] + 1.001 * first_bias"),
-        Sabotage::new(&shader::linear::SHADER, "sum += bias[output]", "sum += 1.001 * bias[output]"),
+        Sabotage::new(&shader::linear::SHADER, "sum += bias[product.bias + output]", "sum += 1.001 * bias[product.bias + output]"),
         Sabotage::new(&shader::slabs::SHADER, "total += partial[", "total += 1.001 * partial["),
     ];
 }

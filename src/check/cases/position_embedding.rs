@@ -82,6 +82,6 @@ impl TapeOperation for PositionEmbedding {
     }
 
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], rows: &'a Ragged<B>) -> Var<B> {
-        tape.position_embedding(&leaves[0], rows)
+        tape.position_embeddings(&[(leaves[0].clone(), rows)]).remove(0)
     }
 }

@@ -8,7 +8,7 @@ use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
 use crate::backend::gpu::shader::{Arguments, Launch, ShaderVariant};
-use crate::backend::{BackendError, Execution, Matrix, Work};
+use crate::backend::{BackendError, Execution, Matrix, SLICE_ALIGNMENT, Work};
 use crate::base::remedy::Remedy;
 
 impl Gpu {
@@ -50,6 +50,22 @@ impl Gpu {
         Tensor::new(self.allocate(shape[0] * shape[1]), shape)
     }
 
+    /// Matrices in one buffer, where it may be so large.
+    pub(in super::super) fn new_tensors(&self, shapes: &[[usize; 2]]) -> Vec<Tensor> {
+        let mut end: usize = 0;
+        let place = |&[rows, columns]: &[usize; 2]| {
+            let start = end.next_multiple_of(SLICE_ALIGNMENT);
+            end = start + rows * columns;
+            start
+        };
+        let places: Vec<usize> = shapes.iter().map(place).collect();
+        if (end * size_of::<f32>()) as u64 > self.largest_buffer() {
+            return shapes.iter().map(|&shape| self.new_tensor(shape)).collect();
+        }
+        let all = self.new_tensor([1, end]);
+        places.into_iter().zip(shapes).map(|(start, &shape)| all.slice(start, shape)).collect()
+    }
+
     pub(in super::super) fn new_words(&self, count: usize) -> Words {
         Words::new(self.allocate(count), 0, count)
     }
@@ -81,6 +97,11 @@ impl Gpu {
             return Words::new(self.memory.none(), 0, words.len());
         }
         self.memory.upload_list(&self.device, words)
+    }
+
+    /// The same of a table by rows.
+    pub(in super::super) fn upload_table<R: bytemuck::Pod>(&self, rows: &[R]) -> Words {
+        self.upload_list(bytemuck::cast_slice(rows))
     }
 
     /// A list that follows from two others, made once in a submission; `what` tells it from others that follow from them.

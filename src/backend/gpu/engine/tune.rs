@@ -140,6 +140,7 @@ impl Gpu {
     async fn time(&self, trial: &Trial, tile: Tile, repeats: usize, clock: &Clock) -> f64 {
         let begin = clock();
         (0..repeats).for_each(|_| trial.record(self, tile));
+        self.add_up();
         self.send();
         self.device.idle().await;
         (clock() - begin) / repeats as f64

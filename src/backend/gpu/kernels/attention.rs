@@ -76,13 +76,30 @@ fn blocks_of(side: Side, gpu: &Gpu, variant: Variant, of: &Attention<Gpu, Tensor
 impl Run<Attention<Self, Tensor>> for Gpu {
     fn forward(&self, of: &Attention<Self, Tensor>) -> (Tensor, AttentionKept<Tensor>) {
         let (output, kept) = self.results(of);
-        let args = arguments(of);
-        let variant = variant_for(self, args.head_size as usize);
-        let (ranges, grid) = blocks_of(Side::Queries, self, variant, of);
-        let launch = Forward { q: &of.queries, k: &of.keys, v: &of.values, ranges: &ranges, o: &output, log_sum_exp: &kept.log_sum_exp };
-        self.dispatch_variant(variant, &launch, args, grid, work(of));
+        launch_forward(self, of, &kept);
         (output, kept)
     }
+
+    /// One after the other, but what they give lies together.
+    fn forward_together(&self, all: &[Attention<Self, Tensor>]) -> Option<Vec<(Tensor, AttentionKept<Tensor>)>> {
+        let outputs = self.new_tensors(&all.iter().map(|of| of.queries.shape()).collect::<Vec<_>>());
+        let sums = self.new_tensors(&all.iter().map(|of| [of.queries.rows(), of.heads]).collect::<Vec<_>>());
+        let kept = outputs.into_iter().zip(sums).map(|(output, log_sum_exp)| AttentionKept { output, log_sum_exp });
+        let launched = |(of, kept): (&Attention<Self, Tensor>, AttentionKept<Tensor>)| {
+            launch_forward(self, of, &kept);
+            (kept.output.clone(), kept)
+        };
+        Some(all.iter().zip(kept).map(launched).collect())
+    }
+}
+
+fn launch_forward(gpu: &Gpu, of: &Attention<Gpu, Tensor>, kept: &AttentionKept<Tensor>) {
+    let args = arguments(of);
+    let variant = variant_for(gpu, args.head_size as usize);
+    let (ranges, grid) = blocks_of(Side::Queries, gpu, variant, of);
+    let AttentionKept { output, log_sum_exp } = kept;
+    let launch = Forward { q: &of.queries, k: &of.keys, v: &of.values, ranges: &ranges, o: output, log_sum_exp };
+    gpu.dispatch_variant(variant, &launch, args, grid, work(of));
 }
 
 impl Differentiate<Attention<Self, Tensor>> for Gpu {

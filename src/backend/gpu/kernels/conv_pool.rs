@@ -1,6 +1,6 @@
 //! Launches of [`ConvPool`] and its gradients: as products over rows.
 
-use super::slabs::Slabs;
+use super::slabs::{SlabGradient, Slabs};
 use super::*;
 use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate};
 use crate::base::numbers::Activation;
@@ -104,7 +104,7 @@ impl Differentiate<ConvPool<Self, Tensor>> for Gpu {
                 if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
             let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
             let [dweight, dbias] = [(&sinks.weight, &of.weight), (&sinks.bias, &of.bias)].map(|(sink, like)| self.sink(sink, like));
-            slabs.sum_of(self, &dweight, Some(&dbias), outputs * (fan_in + 1), |partial| {
+            slabs.sum_of(self, SlabGradient::whole(dweight, Some(dbias)), outputs * (fan_in + 1), |partial| {
                 let launch = BackwardWeight { x: &of.x, gradients: &gradients, edges: &edges, partial };
                 self.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product);
             });

@@ -1,12 +1,16 @@
-//! Launches of [`Linear`] and its gradients.
+//! Launches of [`Linear`] and its gradients. One dispatch makes all products of the same widths whose matrices lie in the same
+//! buffers: one product alone has too few workgroups for a large device, and a dispatch waits for the one before it.
+
+use bytemuck::Zeroable;
 
 use super::super::Requirement;
 use super::product::Product;
+use super::slabs::SlabGradient;
 use super::*;
-use crate::backend::ops::{Bilstm, Differentiate, Linear};
-use crate::base::numbers::Activation;
+use crate::backend::ops::{Backward, Bilstm, Differentiate, Linear};
+use crate::base::numbers::{Activation, Precision};
 use crate::base::tiles::{Form, ProductShape};
-use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
+use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, Product as Row};
 
 impl Gpu {
     /// What the device lacks of cooperative matrices for products in mixed precision, which it then computes as fast as in
@@ -16,73 +20,55 @@ impl Gpu {
     }
 }
 
-pub(super) fn arguments(rows: usize, weight: &Tensor) -> Args {
-    let [outputs, inputs] = weight.shape().map(|size| size as u32);
-    Args {
-        rows: rows as u32,
-        inputs,
-        outputs,
-        has_bias: 0,
-        relu: 0,
-        accumulate: 0,
-        slab_rows: 0,
-        x_pitch: inputs,
-        x_column: 0,
-        y_gradient_pitch: outputs,
-        y_gradient_column: 0,
-        first_group_y: 0,
-        first_group_z: 0,
-    }
-}
-
 impl Run<Linear<Tensor>> for Gpu {
     fn forward(&self, of: &Linear<Tensor>) -> (Tensor, Option<Tensor>) {
-        let Linear { x, weight, bias, activation, precision } = of;
         let (y, kept) = self.results(of);
-        let args = Args { has_bias: flag(bias.is_some()), relu: flag(*activation == Activation::Relu), ..arguments(x.rows(), weight) };
-        let launch = Forward { x, weight, bias: bias.as_ref().unwrap_or(weight), y: &y };
-        let shape = ProductShape::of(Form::Forward, x.rows(), weight);
-        let product = Product::of(self, *precision, shape);
-        let work = work(of);
-        self.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
+        Output { of, y: &y }.run(self);
         (y, kept)
+    }
+
+    fn forward_together(&self, all: &[Linear<Tensor>]) -> Option<Vec<(Tensor, Option<Tensor>)>> {
+        let shapes: Vec<_> = all.iter().map(|of| [of.x.rows(), of.weight.rows()]).collect();
+        let results = self.new_tensors(&shapes);
+        let outputs = all.iter().zip(&results).map(|(of, y)| Output { of, y });
+        in_dispatches(outputs, Output::goes_with, |_, _| false).iter().for_each(|outputs| Output::run_all(self, outputs));
+        let kept = |(of, y): (&Linear<Tensor>, Tensor)| (y.clone(), (of.activation == Activation::Relu).then_some(y));
+        Some(all.iter().zip(results).map(kept).collect())
     }
 }
 
 impl Differentiate<Linear<Tensor>> for Gpu {
-    fn backward(&self, of: &Linear<Tensor>, gate: &Option<Tensor>, dy: &Tensor, sinks: &Linear<Option<Sink<Tensor>>>) {
-        if let Some(dx) = &sinks.x {
-            backward_input(self, of, gate.as_ref(), dy, dx);
-        }
-        let bias = sinks.bias.as_ref().and_then(Option::as_ref);
-        if sinks.weight.is_some() || bias.is_some() {
-            backward_weight(self, of, gate.as_ref(), dy, &self.sink(&sinks.weight, &of.weight), bias);
-        }
+    fn backward(&self, of: &Linear<Tensor>, kept: &Option<Tensor>, dy: &Tensor, sinks: &Linear<Option<Sink<Tensor>>>) {
+        self.backward_together(&[Backward { of, kept, dy, sinks }]);
     }
-}
 
-fn backward_input(gpu: &Gpu, of: &Linear<Tensor>, gate: Option<&Tensor>, dy: &Tensor, dx: &Sink<Tensor>) {
-    let weight = &of.weight;
-    let rows = dy.rows();
-    let args = Args { relu: flag(gate.is_some()), accumulate: dx.accumulates(), ..arguments(rows, weight) };
-    let shape = ProductShape::of(Form::BackwardInput, rows, weight);
-    let product = Product::of(gpu, of.precision, shape);
-    let work = shapes(of).one_gradient();
-    let launch = BackwardInput { weight, y_gradient: dy, gate: gate.unwrap_or(dy), x_gradient: &dx.tensor };
-    gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, 1), work);
-}
+    fn backward_together(&self, all: &[Backward<'_, Self, Linear<Tensor>>]) {
+        let inputs = all.iter().filter_map(|&Backward { of, kept, dy, sinks }| {
+            let dx = sinks.x.as_ref()?;
+            Some(InputGradient { of, gate: kept.as_ref(), dy, dx })
+        });
+        // What adds to a gradient waits for what sets it.
+        let meets = |one: &InputGradient<'_>, other: &InputGradient<'_>| one.dx.tensor.buffer().meets(other.dx.tensor.buffer());
+        in_dispatches(inputs, InputGradient::goes_with, meets).iter().for_each(|inputs| InputGradient::run_all(self, inputs));
 
-fn backward_weight(gpu: &Gpu, of: &Linear<Tensor>, gate: Option<&Tensor>, dy: &Tensor, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>) {
-    let rows = dy.rows();
-    let shape = ProductShape::of(Form::BackwardWeight, rows, &weight.tensor);
-    let product = Product::of(gpu, of.precision, shape);
-    let slabs = product.slabs(shape);
-    let args = Args { relu: flag(gate.is_some()), slab_rows: slabs.rows, ..arguments(rows, &weight.tensor) };
-    let work = shapes(of).one_gradient();
-    slabs.sum_of(gpu, weight, bias, shape.outputs * (shape.inputs + 1), |partial| {
-        let launch = BackwardWeight { x: &of.x, y_gradient: dy, gate: gate.unwrap_or(dy), partial };
-        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work);
-    });
+        let weights = all.iter().filter_map(|&Backward { of, kept, dy, sinks }| {
+            let bias = sinks.bias.as_ref().and_then(Option::as_ref);
+            if sinks.weight.is_none() && bias.is_none() {
+                return None;
+            }
+            let weight = self.sink(&sinks.weight, &of.weight);
+            Some(WeightGradient {
+                x: (&of.x, 0),
+                dy: (dy, 0),
+                gate: kept.as_ref(),
+                widths: of.weight.shape(),
+                precision: of.precision,
+                gradient: SlabGradient::whole(weight, bias.cloned()),
+                work: shapes(of).one_gradient(),
+            })
+        });
+        in_dispatches(weights, WeightGradient::goes_with, |_, _| false).iter().for_each(|weights| WeightGradient::run_all(self, weights));
+    }
 }
 
 /// Gradients of an LSTM's recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the
@@ -95,28 +81,245 @@ pub(super) fn backward_recurrent(
     weight: &Sink<Tensor>,
     bias: &Sink<Tensor>,
 ) {
-    let rows = dgates.rows();
     let hidden = previous.columns() / 2;
     let gates = 4 * hidden;
-    let shape = ProductShape { form: Form::BackwardWeight, rows, inputs: hidden, outputs: gates };
-    let product = Product::of(gpu, of.precision, shape);
-    let slabs = product.slabs(shape);
-    let work_of_direction = shapes(of).recurrent_gradient().share(0.5);
-    for direction in 0..2 {
-        let partial = slabs.partial(gpu, gates * (hidden + 1));
-        let args = Args {
-            outputs: gates as u32,
-            slab_rows: slabs.rows,
-            x_pitch: previous.columns() as u32,
-            x_column: (direction * hidden) as u32,
-            y_gradient_pitch: dgates.columns() as u32,
-            y_gradient_column: (direction * gates) as u32,
-            ..arguments(rows, &weight.tensor)
-        };
-        let launch = BackwardWeight { x: previous, y_gradient: dgates, gate: dgates, partial: &partial };
-        gpu.dispatch_variant(product.variant(), &launch, args, product.grid(shape, slabs.count), work_of_direction);
+    let work = shapes(of).recurrent_gradient().share(0.5);
+    let of_direction = |direction: usize| {
         let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
         let biases = direction * gates..(direction + 1) * gates;
-        slabs.sum_parts(gpu, &partial, (weight, weights), Some((bias, biases)));
+        WeightGradient {
+            x: (previous, direction * hidden),
+            dy: (dgates, direction * gates),
+            gate: None,
+            widths: [gates, hidden],
+            precision: of.precision,
+            gradient: SlabGradient { weight: (weight.clone(), weights), bias: Some((bias.clone(), biases)) },
+            work,
+        }
+    };
+    let directions = [0, 1].map(of_direction);
+    in_dispatches(directions, WeightGradient::goes_with, |_, _| false).iter().for_each(|weights| WeightGradient::run_all(gpu, weights));
+}
+
+fn arguments([outputs, inputs]: [usize; 2]) -> Args {
+    Args { inputs: inputs as u32, outputs: outputs as u32, x_pitch: inputs as u32, y_gradient_pitch: outputs as u32, ..Args::zeroed() }
+}
+
+/// Whether two products can be of one dispatch, by what they are.
+fn alike(one: &Linear<Tensor>, other: &Linear<Tensor>) -> bool {
+    let kind = |of: &Linear<Tensor>| (of.weight.shape(), of.activation, of.precision, of.bias.is_some());
+    kind(one) == kind(other) && one.weight.is_beside(&other.weight)
+}
+
+/// The same of tensors that both have or neither.
+fn both_beside(one: Option<&Tensor>, other: Option<&Tensor>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_beside(other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+/// Rows of a dispatch's table, each beginning after the workgroups of those before it; and all workgroups.
+fn table<P>(products: &[P], groups: impl Fn(&P) -> u32, row: impl Fn(&P) -> Row) -> (Vec<Row>, u32) {
+    let mut first_group = 0;
+    let row = |product| {
+        let row = Row { first_group, ..row(product) };
+        first_group += groups(product);
+        row
+    };
+    (products.iter().map(row).collect(), first_group)
+}
+
+/// `y = act(x · Wᵀ + b)`.
+pub(super) struct Output<'a> {
+    pub of: &'a Linear<Tensor>,
+    pub y: &'a Tensor,
+}
+
+impl Output<'_> {
+    fn goes_with(&self, other: &Self) -> bool {
+        alike(self.of, other.of)
+            && both_beside(self.of.bias.as_ref(), other.of.bias.as_ref())
+            && self.of.x.is_beside(&other.of.x)
+            && self.y.is_beside(other.y)
+    }
+
+    fn run(self, gpu: &Gpu) {
+        Self::run_all(gpu, &[self]);
+    }
+
+    /// By what is chosen for all together.
+    fn run_all(gpu: &Gpu, all: &[Self]) {
+        let of = all[0].of;
+        let shape = ProductShape::of(Form::Forward, all.iter().map(|output| output.of.x.rows()).sum(), of.weight.shape());
+        Self::run_by(gpu, Product::of(gpu, of.precision, shape), all);
+    }
+
+    pub(super) fn run_by(gpu: &Gpu, product: Product, all: &[Self]) {
+        let of = all[0].of;
+        let bias_of = |of: &'_ Linear<Tensor>| of.bias.clone().unwrap_or_else(|| of.weight.clone());
+        let [x, weight, bias, y] = [
+            around(all, |output| output.of.x.clone()),
+            around(all, |output| output.of.weight.clone()),
+            around(all, |output| bias_of(output.of)),
+            around(all, |output| output.y.clone()),
+        ];
+        let variant = product.variant();
+        let (rows, groups) = table(
+            all,
+            |output| blocks(output.of.x.rows(), variant.tile_rows()),
+            |output| Row {
+                rows: output.of.x.rows() as u32,
+                x: output.of.x.place_in(&x),
+                weight: output.of.weight.place_in(&weight),
+                bias: bias_of(output.of).place_in(&bias),
+                y: output.y.place_in(&y),
+                ..Row::zeroed()
+            },
+        );
+        let args = Args {
+            rows: rows.iter().map(|row| row.rows).sum(),
+            has_bias: flag(of.bias.is_some()),
+            relu: flag(of.activation == Activation::Relu),
+            products: rows.len() as u32,
+            ..arguments(of.weight.shape())
+        };
+        let launch = Forward { x: &x, weight: &weight, bias: &bias, y: &y, products: &gpu.upload_table(&rows) };
+        let work: Work = all.iter().map(|output| work(output.of)).sum();
+        gpu.dispatch_variant(variant, &launch, args, [blocks(of.weight.rows(), variant.tile_columns()), groups, 1], work);
+    }
+}
+
+/// `dx (+)= g · W`.
+pub(super) struct InputGradient<'a> {
+    pub of: &'a Linear<Tensor>,
+    /// The result of a ReLU.
+    pub gate: Option<&'a Tensor>,
+    pub dy: &'a Tensor,
+    pub dx: &'a Sink<Tensor>,
+}
+
+impl InputGradient<'_> {
+    fn goes_with(&self, other: &Self) -> bool {
+        alike(self.of, other.of)
+            && both_beside(self.gate, other.gate)
+            && self.dy.is_beside(other.dy)
+            && self.dx.tensor.is_beside(&other.dx.tensor)
+    }
+
+    fn run_all(gpu: &Gpu, all: &[Self]) {
+        let of = all[0].of;
+        let shape = ProductShape::of(Form::BackwardInput, all.iter().map(|input| input.dy.rows()).sum(), of.weight.shape());
+        Self::run_by(gpu, Product::of(gpu, of.precision, shape), all);
+    }
+
+    pub(super) fn run_by(gpu: &Gpu, product: Product, all: &[Self]) {
+        let of = all[0].of;
+        let gate_of = |input: &Self| input.gate.unwrap_or(input.dy).clone();
+        let [weight, dy, gate, dx] = [
+            around(all, |input| input.of.weight.clone()),
+            around(all, |input| input.dy.clone()),
+            around(all, gate_of),
+            around(all, |input| input.dx.tensor.clone()),
+        ];
+        let variant = product.variant();
+        let (rows, groups) = table(
+            all,
+            |input| blocks(input.dy.rows(), variant.tile_rows()),
+            |input| Row {
+                rows: input.dy.rows() as u32,
+                accumulate: input.dx.accumulates(),
+                weight: input.of.weight.place_in(&weight),
+                y_gradient: input.dy.place_in(&dy),
+                gate: gate_of(input).place_in(&gate),
+                x_gradient: input.dx.tensor.place_in(&dx),
+                ..Row::zeroed()
+            },
+        );
+        let args = Args {
+            rows: rows.iter().map(|row| row.rows).sum(),
+            relu: flag(all[0].gate.is_some()),
+            products: rows.len() as u32,
+            ..arguments(of.weight.shape())
+        };
+        let launch = BackwardInput { weight: &weight, y_gradient: &dy, gate: &gate, x_gradient: &dx, products: &gpu.upload_table(&rows) };
+        let work: Work = all.iter().map(|input| shapes(input.of).one_gradient()).sum();
+        gpu.dispatch_variant(variant, &launch, args, [blocks(of.weight.columns(), variant.tile_columns()), groups, 1], work);
+    }
+}
+
+/// `dW (+)= gᵀ · x`, `db (+)= Σ g`.
+pub(super) struct WeightGradient<'a> {
+    /// Matrix and first column, here and of `dy`.
+    pub x: (&'a Tensor, usize),
+    pub dy: (&'a Tensor, usize),
+    /// The result of a ReLU.
+    pub gate: Option<&'a Tensor>,
+    /// `[outputs, inputs]`
+    pub widths: [usize; 2],
+    pub precision: Precision,
+    pub gradient: SlabGradient,
+    pub work: Work,
+}
+
+impl WeightGradient<'_> {
+    /// Those whose widths are no multiples of four have dispatches of their own.
+    fn goes_with(&self, other: &Self) -> bool {
+        let kind = |one: &Self| (one.widths, one.precision, one.x.0.columns(), one.dy.0.columns());
+        kind(self) == kind(other)
+            && Width::of(&self.widths) == Width::Vec4
+            && both_beside(self.gate, other.gate)
+            && self.x.0.is_beside(other.x.0)
+            && self.dy.0.is_beside(other.dy.0)
+    }
+
+    /// Rows of the longest, and its widths, the outputs of all one below the other.
+    fn shape(all: &[Self]) -> ProductShape {
+        let [outputs, inputs] = all[0].widths;
+        let rows = all.iter().map(|weight| weight.dy.0.rows()).max().unwrap_or(0);
+        ProductShape::of(Form::BackwardWeight, rows, [all.len() * outputs, inputs])
+    }
+
+    fn run_all(gpu: &Gpu, all: &[Self]) {
+        let shape = Self::shape(all);
+        Self::run_by(gpu, Product::of(gpu, all[0].precision, shape), all);
+    }
+
+    pub(super) fn run_by(gpu: &Gpu, product: Product, all: &[Self]) {
+        let [outputs, inputs] = all[0].widths;
+        let gate_of = |weight: &Self| weight.gate.unwrap_or(weight.dy.0).clone();
+        let [x, dy, gate] = [around(all, |weight| weight.x.0.clone()), around(all, |weight| weight.dy.0.clone()), around(all, gate_of)];
+        let variant = product.variant();
+        let slabs = product.slabs(Self::shape(all));
+        let gradients: Vec<&SlabGradient> = all.iter().map(|weight| &weight.gradient).collect();
+        slabs.sum_all(gpu, &gradients, outputs * (inputs + 1), |partial| {
+            let tiles = [blocks(inputs, variant.tile_columns()), blocks(outputs, variant.tile_rows())];
+            let (mut rows, groups) = table(
+                all,
+                |_| tiles[1],
+                |weight| Row {
+                    rows: weight.dy.0.rows() as u32,
+                    slab_rows: slabs.rows_of(weight.dy.0.rows()),
+                    x: weight.x.0.place_in(&x) + weight.x.1 as u32,
+                    y_gradient: weight.dy.0.place_in(&dy) + weight.dy.1 as u32,
+                    gate: gate_of(weight).place_in(&gate) + weight.dy.1 as u32,
+                    ..Row::zeroed()
+                },
+            );
+            rows.iter_mut().zip(&partial.places).for_each(|(row, &place)| row.partial = place as u32);
+            let args = Args {
+                rows: rows.iter().map(|row| row.rows).sum(),
+                relu: flag(all[0].gate.is_some()),
+                products: rows.len() as u32,
+                x_pitch: all[0].x.0.columns() as u32,
+                y_gradient_pitch: all[0].dy.0.columns() as u32,
+                slab_pitch: partial.pitch as u32,
+                ..arguments(all[0].widths)
+            };
+            let products = gpu.upload_table(&rows);
+            let launch = BackwardWeight { x: &x, y_gradient: &dy, gate: &gate, partial: &partial.sums, products: &products };
+            let work: Work = all.iter().map(|weight| weight.work).sum();
+            gpu.dispatch_variant(variant, &launch, args, [tiles[0], groups, slabs.count], work);
+        });
     }
 }

@@ -69,6 +69,25 @@ impl Gpu {
     }
 }
 
+/// All that tensors of `items`, which lie in one buffer, take of it; there is at least one.
+fn around<T>(items: &[T], tensor: impl Fn(&T) -> Tensor) -> Tensor {
+    items.iter().skip(1).fold(tensor(&items[0]), |all, item| all.reaching(&tensor(item)))
+}
+
+/// Sorts what is to be done into dispatches, one after the other: together with the first that it goes with, but after all that it
+/// `meets`, whose results it changes.
+fn in_dispatches<T>(items: impl IntoIterator<Item = T>, goes_with: impl Fn(&T, &T) -> bool, meets: impl Fn(&T, &T) -> bool) -> Vec<Vec<T>> {
+    let mut dispatches: Vec<Vec<T>> = Vec::new();
+    for item in items {
+        let earliest = dispatches.iter().rposition(|dispatch| dispatch.iter().any(|other| meets(other, &item))).map_or(0, |last| last + 1);
+        match dispatches.iter_mut().skip(earliest).find(|dispatch| goes_with(&dispatch[0], &item)) {
+            Some(dispatch) => dispatch.push(item),
+            None => dispatches.push(vec![item]),
+        }
+    }
+    dispatches
+}
+
 /// A switch of a shader's arguments.
 fn flag(on: bool) -> u32 {
     u32::from(on)

@@ -34,8 +34,8 @@ const ENOUGH: u64 = 1 << 14;
 const FEWEST_COLUMNS: usize = 16;
 
 impl ProductShape {
-    pub(super) fn of(form: Form, rows: usize, weight: &Tensor) -> Self {
-        Self { form, rows, inputs: weight.columns(), outputs: weight.rows() }
+    pub(super) fn of(form: Form, rows: usize, [outputs, inputs]: [usize; 2]) -> Self {
+        Self { form, rows, inputs, outputs }
     }
 
     /// Rows and columns of the matrix of sums.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::*;
 use crate::backend::SLICE_ALIGNMENT;
 use crate::backend::gpu::memory::BufferRange;
-use shader::slabs::{Args, Sum, WORKGROUP};
+use shader::slabs::{Args, SlabSum as Row, Sum, WORKGROUP};
 
 /// Most slabs of a sum over rows on software adapters, whose cores they keep busy, …
 const SLABS_OF_SOFTWARE: usize = 32;
@@ -52,43 +52,76 @@ impl Slabs {
         Self { rows: slab as u32, count: rows.div_ceil(slab).max(1) as u32 }
     }
 
-    /// Where `compute` leaves the sums of each slab, `[slabs, weight's · bias's]`, which are then added up:
-    /// `weight (+)= Σ_slab partial[slab, ..]`, and likewise the bias. One slab's sums go to the gradients themselves, where they are
-    /// set and lie one after the other.
-    pub(super) fn sum_of(&self, gpu: &Gpu, weight: &Sink<Tensor>, bias: Option<&Sink<Tensor>>, sums: usize, compute: impl FnOnce(&Tensor)) {
-        let in_place = |bias: &Sink<Tensor>| {
-            let sets = [weight.write, bias.write] == [Write::Set; 2];
-            if self.count == 1 && sets { weight.tensor.joined(&bias.tensor) } else { None }
-        };
-        if let Some(gradients) = bias.and_then(in_place) {
-            return compute(&gradients);
+    /// Rows of a slab of a sum that has fewer rows than these are for, in as many slabs.
+    pub(super) fn rows_of(&self, rows: usize) -> u32 {
+        (rows.div_ceil(self.count as usize).next_multiple_of(16).max(FEWEST_ROWS) as u32).min(self.rows)
+    }
+
+    /// Where `compute` leaves the sums of each slab, the weight's, then the bias', which are then added up:
+    /// `weight (+)= Σ_slab partial[slab, ..]`, and likewise the bias.
+    pub(super) fn sum_of(&self, gpu: &Gpu, gradient: SlabGradient, sums: usize, compute: impl FnOnce(&Tensor)) {
+        self.sum_all(gpu, &[&gradient], sums, |partial| compute(&partial.sums));
+    }
+
+    /// The same of several gradients, each of so many sums. One slab's go to the gradients themselves, where those are set and lie one
+    /// after the other.
+    pub(super) fn sum_all(&self, gpu: &Gpu, gradients: &[&SlabGradient], sums: usize, compute: impl FnOnce(&PartialSums)) {
+        let in_place = || gradients.iter().map(|gradient| gradient.in_place()).collect::<Option<Vec<_>>>();
+        if let Some(places) = (self.count == 1).then(in_place).flatten().filter(|all| all.iter().all(|one| one.is_beside(&all[0]))) {
+            let memory = around(&places, Tensor::clone);
+            let places = places.iter().map(|place| place.place_in(&memory) as usize).collect();
+            return compute(&PartialSums { sums: memory, places, pitch: 0 });
         }
-        let partial = self.partial(gpu, sums);
-        compute(&partial);
-        let whole = |sink: &Sink<Tensor>| 0..sink.tensor.len();
-        self.sum_parts(gpu, &partial, (weight, whole(weight)), bias.map(|bias| (bias, whole(bias))));
-    }
-
-    /// Memory for so many sums of each slab, `[slabs, sums]`, until they are added up.
-    pub(super) fn partial(&self, gpu: &Gpu, sums: usize) -> Tensor {
-        gpu.partial_sums([self.count as usize, sums])
-    }
-
-    /// The same for some of the sinks' elements.
-    pub(super) fn sum_parts(&self, gpu: &Gpu, partial: &Tensor, weight: Part<'_>, bias: Option<Part<'_>>) {
-        let mut first = 0;
-        for (sink, elements) in [Some(weight), bias].into_iter().flatten() {
-            let count = elements.len();
-            if count > 0 {
-                gpu.add_up_later(SlabSum { partial: partial.clone(), first, slabs: self.count, sink: sink.clone(), elements });
+        let pitch = gradients.len() * sums;
+        let partial = gpu.partial_sums([self.count as usize, pitch]);
+        let places: Vec<usize> = (0..gradients.len()).map(|number| number * sums).collect();
+        compute(&PartialSums { sums: partial.clone(), places: places.clone(), pitch });
+        for (gradient, mut first) in gradients.iter().zip(places) {
+            for (sink, elements) in [Some(&gradient.weight), gradient.bias.as_ref()].into_iter().flatten() {
+                let (sink, elements, count) = (sink.clone(), elements.clone(), elements.len());
+                if count > 0 {
+                    gpu.add_up_later(SlabSum { partial: partial.clone(), first, slabs: self.count, sink, elements });
+                }
+                first += count;
             }
-            first += count;
         }
     }
 }
 
 /// Elements of a sink.
-type Part<'a> = (&'a Sink<Tensor>, Range<usize>);
+type Part = (Sink<Tensor>, Range<usize>);
+
+/// Where the sums of a weight and of its bias go.
+pub(super) struct SlabGradient {
+    pub weight: Part,
+    pub bias: Option<Part>,
+}
+
+impl SlabGradient {
+    pub(super) fn whole(weight: Sink<Tensor>, bias: Option<Sink<Tensor>>) -> Self {
+        let whole = |sink: Sink<Tensor>| {
+            let elements = 0..sink.tensor.len();
+            (sink, elements)
+        };
+        Self { weight: whole(weight), bias: bias.map(whole) }
+    }
+
+    /// Both as one matrix, where they are whole, set and beside each other.
+    fn in_place(&self) -> Option<Tensor> {
+        let is_set = |(sink, elements): &Part| sink.write == Write::Set && *elements == (0..sink.tensor.len());
+        let bias = self.bias.as_ref().filter(|bias| is_set(bias) && is_set(&self.weight))?;
+        self.weight.0.tensor.joined(&bias.0.tensor)
+    }
+}
+
+/// Where a dispatch leaves the sums of each slab.
+pub(super) struct PartialSums {
+    pub sums: Tensor,
+    /// Elements of the first slab at which each gradient's begin.
+    pub places: Vec<usize>,
+    /// Elements from a slab's to the next one's.
+    pub pitch: usize,
+}
 
 /// `sink[elements] (+)= Σ_slab partial[slab, first..]`.
 struct SlabSum {
@@ -119,8 +152,7 @@ impl SlabSum {
 
     /// Whether one dispatch can make both.
     fn goes_with(&self, other: &Self) -> bool {
-        let buffers = |sum: &Self| [&sum.partial, &sum.sink.tensor].map(|tensor| tensor.buffer().buffer);
-        buffers(self) == buffers(other) && self.width() == other.width()
+        self.partial.is_beside(&other.partial) && self.sink.tensor.is_beside(&other.sink.tensor) && self.width() == other.width()
     }
 }
 
@@ -205,28 +237,25 @@ impl Gpu {
 
     /// Makes sums that go with each other in one dispatch.
     fn add_up_together(&self, sums: &[SlabSum]) {
-        let (Some(partial), Some(out)) =
-            (Tensor::around(sums.iter().map(|sum| &sum.partial)), Tensor::around(sums.iter().map(|sum| &sum.sink.tensor)))
-        else {
-            return;
-        };
+        let [partial, out] = [around(sums, |sum| sum.partial.clone()), around(sums, |sum| sum.sink.tensor.clone())];
         let width = sums[0].width();
         let elements = |numbers: usize| (numbers / width.numbers()) as u32;
         let mut groups = 0;
-        let table = sums.iter().flat_map(|sum| {
+        let row = |sum: &SlabSum| {
             let first_group = groups;
             groups += blocks(sum.elements.len() / width.numbers(), WORKGROUP);
-            [
+            Row {
                 first_group,
-                elements(sum.elements.len()),
-                sum.slabs,
-                elements(sum.partial.columns()),
-                elements(sum.partial.start() - partial.start() + sum.first),
-                elements(sum.sink.tensor.start() - out.start() + sum.elements.start),
-                sum.sink.accumulates(),
-            ]
-        });
-        let table = self.upload_list(&table.collect::<Vec<_>>());
+                count: elements(sum.elements.len()),
+                slabs: sum.slabs,
+                stride: elements(sum.partial.columns()),
+                partial: elements(sum.partial.place_in(&partial) as usize + sum.first),
+                out: elements(sum.sink.tensor.place_in(&out) as usize + sum.elements.start),
+                accumulate: sum.sink.accumulates(),
+            }
+        };
+        let table: Vec<Row> = sums.iter().map(row).collect();
+        let table = self.upload_table(&table);
         let args = Args { sums: sums.len() as u32, slabs: sums.iter().map(|sum| sum.slabs).max().unwrap_or(0) };
         let launch = Sum { sums: &table, partial: &partial, out: &out };
         let work: Work = sums.iter().map(SlabSum::work).sum();

@@ -1,59 +1,49 @@
 //! A matrix product on scratch memory, run to time its tiles.
 
-use super::linear::arguments;
+use super::linear::{InputGradient, Output, WeightGradient};
 use super::product::Product;
+use super::slabs::SlabGradient;
 use super::*;
+use crate::backend::ops::Linear;
 use crate::base::numbers::{Activation, Precision};
 use crate::base::tiles::{Form, ProductShape, Tile};
-use shader::linear::{Args, BackwardInput, BackwardWeight, Forward};
 
 /// A product with its operands, which hold anything: what they are changes no time.
 pub(in super::super) struct Trial {
-    shape: ProductShape,
-    /// `[rows, inputs]`
-    x: Tensor,
-    /// `[outputs, inputs]`
-    weight: Tensor,
+    form: Form,
+    of: Linear<Tensor>,
     /// `[rows, outputs]`
     y: Tensor,
-    /// `[slabs, outputs · (inputs + 1)]`, of a weight's gradient.
-    partial: Tensor,
 }
 
 impl Trial {
     pub(crate) fn new(gpu: &Gpu, shape: ProductShape) -> Self {
         let ProductShape { form, rows, inputs, outputs } = shape;
-        let slabs = if form == Form::BackwardWeight { shape.slabs().count as usize } else { 0 };
-        let [x, weight, y, partial] =
-            [[rows, inputs], [outputs, inputs], [rows, outputs], [slabs, outputs * (inputs + 1)]].map(|shape| gpu.new_tensor(shape));
-        Self { shape, x, weight, y, partial }
+        let [x, weight, y] = [[rows, inputs], [outputs, inputs], [rows, outputs]].map(|shape| gpu.new_tensor(shape));
+        Self { form, of: Linear { x, weight, bias: None, activation: Activation::None, precision: Precision::F32 }, y }
     }
 
-    /// Records the product by one tile.
+    /// Records the product by one tile; of a weight's gradient with the sum of its slabs, which is the same for all tiles.
     pub(crate) fn record(&self, gpu: &Gpu, tile: Tile) {
-        let Self { shape, x, weight, y, partial } = self;
+        let Self { form, of, y } = self;
+        let sink = |tensor: &Tensor| Sink { tensor: tensor.clone(), write: Write::Set };
         let product = Product::Tiles(tile);
-        let (variant, slabs) = (product.variant(), shape.slabs());
-        let args = arguments(shape.rows, weight);
-        let [of_x, of_weight] = [x, weight].map(|operand| ops::Shape(operand.shape()));
-        let of = ops::Linear { x: of_x, weight: of_weight, bias: None, activation: Activation::None, precision: Precision::F32 };
-        let work = of.one_gradient();
-        match shape.form {
-            Form::Forward => gpu.dispatch_variant(variant, &Forward { x, weight, bias: weight, y }, args, product.grid(*shape, 1), work),
-            Form::BackwardInput => {
-                gpu.dispatch_variant(
-                    variant,
-                    &BackwardInput { weight, y_gradient: y, gate: y, x_gradient: x },
-                    args,
-                    product.grid(*shape, 1),
-                    work,
-                );
-            }
-            Form::BackwardWeight => {
-                let args = Args { slab_rows: slabs.rows, ..args };
-                let launch = BackwardWeight { x, y_gradient: y, gate: y, partial };
-                gpu.dispatch_variant(variant, &launch, args, product.grid(*shape, slabs.count), work);
-            }
+        match form {
+            Form::Forward => Output::run_by(gpu, product, &[Output { of, y }]),
+            Form::BackwardInput => InputGradient::run_by(gpu, product, &[InputGradient { of, gate: None, dy: y, dx: &sink(&of.x) }]),
+            Form::BackwardWeight => WeightGradient::run_by(
+                gpu,
+                product,
+                &[WeightGradient {
+                    x: (&of.x, 0),
+                    dy: (y, 0),
+                    gate: None,
+                    widths: of.weight.shape(),
+                    precision: of.precision,
+                    gradient: SlabGradient::whole(sink(&of.weight), None),
+                    work: shapes(of).one_gradient(),
+                }],
+            ),
         }
     }
 }

@@ -87,18 +87,21 @@ impl Tensor {
         adjacent.then(|| Self { shape: [1, self.len() + next.len()], ..self.clone() })
     }
 
-    /// The memory from the first of some matrices of one buffer to the last, as one row; none where there is no matrix.
-    pub(in super::super) fn around<'t>(mut tensors: impl Iterator<Item = &'t Self>) -> Option<Self> {
-        let first = tensors.next()?;
-        let [start, end] = tensors.fold([first.start, first.start + first.len()], |[start, end], tensor| {
-            [start.min(tensor.start), end.max(tensor.start + tensor.len())]
-        });
-        Some(Self { start, shape: [1, end - start], ..first.clone() })
+    /// Whether both lie in one buffer.
+    pub(in super::super) fn is_beside(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.allocation, &other.allocation)
     }
 
-    /// The element of the buffer that it begins with.
-    pub(in super::super) fn start(&self) -> usize {
-        self.start
+    /// Itself, `other` beside it and what lies between, as one row.
+    pub(in super::super) fn reaching(&self, other: &Self) -> Self {
+        let start = self.start.min(other.start);
+        let end = (self.start + self.len()).max(other.start + other.len());
+        Self { start, shape: [1, end - start], ..self.clone() }
+    }
+
+    /// The element of `around` at which it begins.
+    pub(in super::super) fn place_in(&self, around: &Self) -> u32 {
+        (self.start - around.start) as u32
     }
 
     /// The elements alone, where there are any and the buffer has room for them, which it has not after a failure.

@@ -1,0 +1,73 @@
+//! Operations that go over a device at once give what they give one by one.
+
+use crate::common::gpus;
+use mcsan::backend::gpu::{Checking, Gpu};
+use mcsan::backend::ops::Linear;
+use mcsan::backend::{Matrix, Storage};
+use mcsan::base::numbers::{Activation, Precision};
+use mcsan::base::philox::Stream;
+use mcsan::tape::{Mode, Tape, Var};
+
+fn drawn(stream: u64, count: usize) -> Vec<f32> {
+    let stream = Stream { seed: 5, stream };
+    (0..count as u64).map(|place| stream.uniform(place) - 0.5).collect()
+}
+
+/// Matrices in one buffer, as a model's parameters lie, drawn from streams that begin with `first`.
+fn side_by_side<'a>(gpu: &'a Gpu, tape: &mut Tape<'a, Gpu>, first: u64, shapes: &[[usize; 2]]) -> Vec<Var<Gpu>> {
+    let mut buffer = Vec::new();
+    let mut starts = Vec::new();
+    for (stream, [rows, columns]) in (first..).zip(shapes) {
+        buffer.resize(buffer.len().next_multiple_of(64), 0.0);
+        starts.push(buffer.len());
+        buffer.extend(drawn(stream, rows * columns));
+    }
+    let all = gpu.upload(&buffer, [1, buffer.len()]);
+    starts.into_iter().zip(shapes).map(|(start, &shape)| tape.leaf(all.slice(start, shape))).collect()
+}
+
+/// Results of products, then the gradients of their operands.
+fn products(gpu: &Gpu, together: bool, activation: Activation) -> [Vec<Vec<f32>>; 2] {
+    let (rows, inputs, outputs) = ([5, 70, 33], 24, 16);
+    let mut tape = Tape::new(gpu, Mode::Train);
+    let xs = side_by_side(gpu, &mut tape, 0, &rows.map(|rows| [rows, inputs]));
+    let weights = side_by_side(gpu, &mut tape, 10, &[[outputs, inputs]; 5]);
+    let biases = side_by_side(gpu, &mut tape, 20, &[[1, outputs]; 5]);
+    // Some are of the same x, whose gradient is then the sum of all of theirs.
+    let of = |(number, x): (usize, usize)| Linear {
+        x: xs[x].clone(),
+        weight: weights[number].clone(),
+        bias: Some(biases[number].clone()),
+        activation,
+        precision: Precision::F32,
+    };
+    let operations: Vec<_> = [0, 1, 2, 1, 0].into_iter().enumerate().map(of).collect();
+    let before = gpu.counters().dispatches;
+    let ys = if together {
+        tape.apply_together(&operations, |_| String::new())
+    } else {
+        operations.iter().map(|operation| tape.apply(operation)).collect()
+    };
+    assert_eq!(gpu.counters().dispatches - before, if together { 1 } else { 5 });
+    let seeds = (30..).zip(&ys).map(|(stream, y)| (y, gpu.upload(&drawn(stream, y.value.len()), y.value.shape()))).collect();
+    let gradients = tape.backward(seeds);
+    let read = |tensor| pollster::block_on(gpu.read(tensor)).expect("the device does its work");
+    let leaves = xs.iter().chain(&weights).chain(&biases);
+    [
+        ys.iter().map(|y| read(&y.value)).collect(),
+        leaves.map(|leaf| read(gradients.get(leaf).expect("every operand has a gradient"))).collect(),
+    ]
+}
+
+#[test]
+fn products_of_one_dispatch_are_those_of_five() {
+    for (name, gpu) in gpus("products together", &[Checking::Off]) {
+        for activation in [Activation::None, Activation::Relu] {
+            let [together, one_by_one] = [true, false].map(|together| products(&gpu, together, activation));
+            assert!(together[0] == one_by_one[0], "{name}: {activation:?}");
+            for (together, one_by_one) in together[1].iter().flatten().zip(one_by_one[1].iter().flatten()) {
+                assert!((together - one_by_one).abs() <= 1e-5, "{name}: {activation:?}: {together} for {one_by_one}");
+            }
+        }
+    }
+}
