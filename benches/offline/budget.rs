@@ -11,8 +11,8 @@ pub enum Budget {
     PerKey(u64),
 }
 
-/// Keys that a turn of attention's inner loop takes.
-const KEYS_A_TURN: u64 = 1;
+/// Keys that a turn of attention's inner loop takes, KEYS of `shaders/attention/graphics.wgsl`.
+const KEYS_A_TURN: u64 = 8;
 
 /// Terms of each sum in a step of a product of tiles.
 const TERMS: u64 = 16;
