@@ -1,16 +1,41 @@
 // Residual and LayerNorm (9, 11): y = x̂ · scale + shift, x̂ = (s - mean s) / √(var s + ε), s = x + residual.
 // backward              ds = r (a - mean a - x̂ mean(a x̂)), a = dy · scale, r = 1 / √(var + ε); x and residual both get ds
 // backward_parameters   dscale = Σ dy x̂, dshift = Σ dy by slabs of rows, which `slabs.wgsl` adds in order
-// x, residual, y: [rows, width], scale, shift: [width]. GROUP invocations share a row.
+// x, residual, y: [rows, width], scale, shift: [width]. GROUP invocations share a row. A dispatch goes over several matrices of one width.
 
 import package::shared::grid::flat_group;
 
 struct Args {
+    /// Of all matrices together
     rows: u32,
     width: u32,
+    /// Most rows of a slab, whose loads follow each other
+    slab_rows: u32,
+    /// Distance of two slabs of partial sums
+    slab_pitch: u32,
+    /// How many matrices
+    norms: u32,
+}
+
+/// One of them: workgroups from `first_group` to the next one's go over its rows. What it reads and writes begins at these elements of
+/// what is bound.
+struct Norm {
+    first_group: u32,
+    rows: u32,
+    slab_rows: u32,
     accumulate_x: u32,
     accumulate_residual: u32,
-    slab_rows: u32,
+    x: u32,
+    residual: u32,
+    scale: u32,
+    shift: u32,
+    y: u32,
+    normalised: u32,
+    reciprocal: u32,
+    y_gradient: u32,
+    x_gradient: u32,
+    residual_gradient: u32,
+    partial: u32,
 }
 
 /// What an invocation reads at a time: four columns where the width is a multiple of four.
@@ -32,8 +57,9 @@ struct Args {
 @group(0) @binding(10) var<storage, read> saved_reciprocal: array<f32>;
 @group(0) @binding(11) var<storage, read_write> x_gradient: array<Element>;
 @group(0) @binding(12) var<storage, read_write> residual_gradient: array<Element>;
-/// [slabs, 2, width]: dscale, then dshift
+/// Of each slab dscale, then dshift
 @group(0) @binding(13) var<storage, read_write> partial: array<Element>;
+@group(0) @binding(14) var<storage, read> norms: array<Norm>;
 
 const WORKGROUP: u32 = 64;
 /// Invocations that share a row; on software adapters, where barriers are dear, each has one of its own.
@@ -44,6 +70,15 @@ const ROWS: u32 = WORKGROUP / GROUP;
 const EPSILON: f32 = 1e-5;
 
 @if(!software) var<workgroup> parts: array<f32, WORKGROUP>;
+
+/// The matrix that a workgroup goes over: the last that does not begin after it.
+fn norm_of(group: u32) -> Norm {
+    var number = 0u;
+    while (number + 1u < args.norms && norms[number + 1u].first_group <= group) {
+        number++;
+    }
+    return norms[number];
+}
 
 @if(vec4) fn total(value: vec4<f32>) -> f32 {
     return (value.x + value.y) + (value.z + value.w);
@@ -72,70 +107,81 @@ const EPSILON: f32 = 1e-5;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_id: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = flat_group(group, groups) * ROWS + lane / GROUP;
+    let group = flat_group(group_id, groups);
+    let own = norm_of(group);
+    let row = (group - own.first_group) * ROWS + lane / GROUP;
     // Rows past the end work on nothing, but reach every barrier.
-    let width = select(0u, args.width / COLUMNS, row < args.rows);
-    let first = row * args.width / COLUMNS;
+    let width = select(0u, args.width / COLUMNS, row < own.rows);
+    let first = row * args.width;
+    let first_x = (own.x + first) / COLUMNS;
+    let first_residual = (own.residual + first) / COLUMNS;
     var part = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        part += total(x[first + c] + residual[first + c]);
+        part += total(x[first_x + c] + residual[first_residual + c]);
     }
     let mean = row_sum(lane, part) / f32(args.width);
     part = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let centred = x[first + c] + residual[first + c] - mean;
+        let centred = x[first_x + c] + residual[first_residual + c] - mean;
         part += total(centred * centred);
     }
     let reciprocal = 1.0 / sqrt(row_sum(lane, part) / f32(args.width) + EPSILON);
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let value = (x[first + c] + residual[first + c] - mean) * reciprocal;
-        normalised[first + c] = value;
-        y[first + c] = value * scale[c] + shift[c];
+        let value = (x[first_x + c] + residual[first_residual + c] - mean) * reciprocal;
+        normalised[(own.normalised + first) / COLUMNS + c] = value;
+        y[(own.y + first) / COLUMNS + c] = value * scale[own.scale / COLUMNS + c] + shift[own.shift / COLUMNS + c];
     }
     if (width > 0u && lane % GROUP == 0u) {
-        reciprocal_deviation[row] = reciprocal;
+        reciprocal_deviation[own.reciprocal + row] = reciprocal;
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(workgroup_id) group_id: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = flat_group(group, groups) * ROWS + lane / GROUP;
-    let width = select(0u, args.width / COLUMNS, row < args.rows);
-    let first = row * args.width / COLUMNS;
+    let group = flat_group(group_id, groups);
+    let own = norm_of(group);
+    let row = (group - own.first_group) * ROWS + lane / GROUP;
+    let width = select(0u, args.width / COLUMNS, row < own.rows);
+    let first = row * args.width;
+    let first_gradient = (own.y_gradient + first) / COLUMNS;
+    let first_normalised = (own.normalised + first) / COLUMNS;
     var part = 0.0;
     var part_normalised = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let a = y_gradient[first + c] * scale[c];
+        let a = y_gradient[first_gradient + c] * scale[own.scale / COLUMNS + c];
         part += total(a);
-        part_normalised += total(a * saved_normalised[first + c]);
+        part_normalised += total(a * saved_normalised[first_normalised + c]);
     }
     let mean = row_sum(lane, part) / f32(args.width);
     let mean_normalised = row_sum(lane, part_normalised) / f32(args.width);
-    let reciprocal = saved_reciprocal[min(row, args.rows - 1u)];
+    let reciprocal = saved_reciprocal[own.reciprocal + min(row, own.rows - 1u)];
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let i = first + c;
-        let ds = reciprocal * (y_gradient[i] * scale[c] - mean - saved_normalised[i] * mean_normalised);
-        if (args.accumulate_x != 0u) {
-            x_gradient[i] += ds;
+        let a = y_gradient[first_gradient + c] * scale[own.scale / COLUMNS + c];
+        let ds = reciprocal * (a - mean - saved_normalised[first_normalised + c] * mean_normalised);
+        let to_x = (own.x_gradient + first) / COLUMNS + c;
+        if (own.accumulate_x != 0u) {
+            x_gradient[to_x] += ds;
         } else {
-            x_gradient[i] = ds;
+            x_gradient[to_x] = ds;
         }
-        if (args.accumulate_residual != 0u) {
-            residual_gradient[i] += ds;
+        let to_residual = (own.residual_gradient + first) / COLUMNS + c;
+        if (own.accumulate_residual != 0u) {
+            residual_gradient[to_residual] += ds;
         } else {
-            residual_gradient[i] = ds;
+            residual_gradient[to_residual] = ds;
         }
     }
 }
 
+/// The third dimension of the grid are matrices.
 @compute @workgroup_size(WORKGROUP)
 fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let width = args.width / COLUMNS;
@@ -143,14 +189,18 @@ fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
     if (c >= width) {
         return;
     }
+    let own = norms[group.z];
+    let first_gradient = own.y_gradient / COLUMNS + c;
+    let first_normalised = own.normalised / COLUMNS + c;
     var dscale = Element();
     var dshift = Element();
-    let end = min((group.y + 1u) * args.slab_rows, args.rows);
-    for (var row = group.y * args.slab_rows; row < end; row++) {
-        let g = y_gradient[row * width + c];
-        dscale += g * saved_normalised[row * width + c];
+    let end = min((group.y + 1u) * own.slab_rows, own.rows);
+    for (var row = group.y * own.slab_rows; row < end; row++) {
+        let g = y_gradient[first_gradient + row * width];
+        dscale += g * saved_normalised[first_normalised + row * width];
         dshift += g;
     }
-    partial[group.y * 2u * width + c] = dscale;
-    partial[(group.y * 2u + 1u) * width + c] = dshift;
+    let place = (own.partial + group.y * args.slab_pitch) / COLUMNS + c;
+    partial[place] = dscale;
+    partial[place + width] = dshift;
 }

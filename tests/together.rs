@@ -1,8 +1,8 @@
 //! Operations that go over a device at once give what they give one by one.
 
 use crate::common::gpus;
-use mcsan::backend::gpu::{Checking, Gpu};
-use mcsan::backend::ops::Linear;
+use mcsan::backend::gpu::{Checking, Gpu, Tensor};
+use mcsan::backend::ops::{Differentiable, Differentiate, Linear, Operation, ResidualNorm};
 use mcsan::backend::{Matrix, Storage};
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::philox::Stream;
@@ -42,32 +42,65 @@ fn products(gpu: &Gpu, together: bool, activation: Activation) -> [Vec<Vec<f32>>
         precision: Precision::F32,
     };
     let operations: Vec<_> = [0, 1, 2, 1, 0].into_iter().enumerate().map(of).collect();
+    let leaves: Vec<_> = xs.into_iter().chain(weights).chain(biases).collect();
+    applied(gpu, tape, &operations, together, &leaves)
+}
+
+/// The same of norms of sums, some with the same residual.
+fn norms(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
+    let (rows, width) = ([5, 70, 5, 70], 24);
+    let mut tape = Tape::new(gpu, Mode::Train);
+    let xs = side_by_side(gpu, &mut tape, 0, &rows.map(|rows| [rows, width]));
+    let residuals = side_by_side(gpu, &mut tape, 10, &[[5, width], [70, width]]);
+    let scales = side_by_side(gpu, &mut tape, 20, &[[1, width]; 4]);
+    let shifts = side_by_side(gpu, &mut tape, 30, &[[1, width]; 4]);
+    let of = |number: usize| {
+        let operands = [&xs[number], &residuals[number % 2], &scales[number], &shifts[number]];
+        let [x, residual, scale, shift] = operands.map(Clone::clone);
+        ResidualNorm { x, residual, scale, shift }
+    };
+    let operations: Vec<_> = (0..4).map(of).collect();
+    let leaves: Vec<_> = [xs, residuals, scales, shifts].concat();
+    applied(gpu, tape, &operations, together, &leaves)
+}
+
+/// Runs operations at once or one by one; returns their results and, from drawn gradients of those, the leaves' gradients.
+fn applied<'a, O>(gpu: &'a Gpu, mut tape: Tape<'a, Gpu>, operations: &[O], together: bool, leaves: &[Var<Gpu>]) -> [Vec<Vec<f32>>; 2]
+where
+    O: Operation<Gpu, Operand = Var<Gpu>>,
+    O::On<Tensor>: Differentiable<Gpu> + 'a,
+    O::Kept: 'a,
+    Gpu: Differentiate<O::On<Tensor>>,
+{
     let before = gpu.counters().dispatches;
     let ys = if together {
-        tape.apply_together(&operations, |_| String::new())
+        tape.apply_together(operations, |_| String::new())
     } else {
         operations.iter().map(|operation| tape.apply(operation)).collect()
     };
-    assert_eq!(gpu.counters().dispatches - before, if together { 1 } else { 5 });
-    let seeds = (30..).zip(&ys).map(|(stream, y)| (y, gpu.upload(&drawn(stream, y.value.len()), y.value.shape()))).collect();
+    assert_eq!(gpu.counters().dispatches - before, if together { 1 } else { operations.len() as u64 });
+    let seeds = (90..).zip(&ys).map(|(stream, y)| (y, gpu.upload(&drawn(stream, y.value.len()), y.value.shape()))).collect();
     let gradients = tape.backward(seeds);
     let read = |tensor| pollster::block_on(gpu.read(tensor)).expect("the device does its work");
-    let leaves = xs.iter().chain(&weights).chain(&biases);
-    [
-        ys.iter().map(|y| read(&y.value)).collect(),
-        leaves.map(|leaf| read(gradients.get(leaf).expect("every operand has a gradient"))).collect(),
-    ]
+    let of_leaf = |leaf| read(gradients.get(leaf).expect("every operand has a gradient"));
+    [ys.iter().map(|y| read(&y.value)).collect(), leaves.iter().map(of_leaf).collect()]
+}
+
+/// The same results; gradients to rounding, whose sums are cut otherwise.
+fn agree(what: &str, run: impl Fn(bool) -> [Vec<Vec<f32>>; 2]) {
+    let [together, one_by_one] = [true, false].map(run);
+    assert!(together[0] == one_by_one[0], "{what}");
+    for (together, one_by_one) in together[1].iter().flatten().zip(one_by_one[1].iter().flatten()) {
+        assert!((together - one_by_one).abs() <= 1e-5, "{what}: {together} for {one_by_one}");
+    }
 }
 
 #[test]
-fn products_of_one_dispatch_are_those_of_five() {
-    for (name, gpu) in gpus("products together", &[Checking::Off]) {
+fn one_dispatch_gives_what_several_give() {
+    for (name, gpu) in gpus("together", &[Checking::Off]) {
         for activation in [Activation::None, Activation::Relu] {
-            let [together, one_by_one] = [true, false].map(|together| products(&gpu, together, activation));
-            assert!(together[0] == one_by_one[0], "{name}: {activation:?}");
-            for (together, one_by_one) in together[1].iter().flatten().zip(one_by_one[1].iter().flatten()) {
-                assert!((together - one_by_one).abs() <= 1e-5, "{name}: {activation:?}: {together} for {one_by_one}");
-            }
+            agree(&format!("{name}: products, {activation:?}"), |together| products(&gpu, together, activation));
         }
+        agree(&format!("{name}: norms"), |together| norms(&gpu, together));
     }
 }

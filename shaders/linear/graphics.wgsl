@@ -1,16 +1,13 @@
 // `linear` for graphics hardware, by the tiles of `shared/tile.wgsl`. `vec4`, where all widths and columns are multiples of four,
 // takes the buffers as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, own, take_term};
 import package::shared::grid::in_grid;
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums,
     brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
 };
-
-/// The product that the workgroup is of.
-var<private> own: Product;
 
 /// Factors as the product takes them.
 fn factors(values: vec4<f32>) -> vec4<f32> {
@@ -212,13 +209,16 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     var sums = Sums();
-    var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
-    for (var k = 0u; k < args.outputs; k += DEPTH) {
-        put_blocks(lane, blocks, true, false, args.outputs - k);
-        workgroupBarrier();
-        blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
-        multiply_tiles(lane, &sums);
-        workgroupBarrier();
+    for (var term = 0u; term <= product.more; term++) {
+        take_term(product, term);
+        var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
+        for (var k = 0u; k < args.outputs; k += DEPTH) {
+            put_blocks(lane, blocks, true, false, args.outputs - k);
+            workgroupBarrier();
+            blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
+            multiply_tiles(lane, &sums);
+            workgroupBarrier();
+        }
     }
     let row = first_row + own_corner(lane).x;
     let input = first_input + own_corner(lane).y;

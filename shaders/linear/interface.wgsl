@@ -1,6 +1,6 @@
 // Matrix products of the projections, the feed-forward and the LSTM's inputs:
 // forward           y  = act(x · Wᵀ + b)
-// backward_input    dx (+)= g · W        g = dy, or 0 where the ReLU was shut
+// backward_input    dx (+)= Σ g · W      g = dy, or 0 where the ReLU was shut; over all products of the same x
 // backward_weight   dW = gᵀ · x, db = Σ g, by fixed slabs of rows that `slabs.wgsl` adds in order
 // x: [rows, inputs], W: [outputs, inputs], y: [rows, outputs]
 // A dispatch makes several such products, where they are of the same widths.
@@ -34,6 +34,10 @@ struct Product {
     rows: u32,
     slab_rows: u32,
     accumulate: u32,
+    /// In `backward_input`, the first and how many of further products of the same x: their places in the table, after those that
+    /// workgroups begin with
+    first_more: u32,
+    more: u32,
     x: u32,
     weight: u32,
     bias: u32,
@@ -74,4 +78,18 @@ fn product_at(group_y: u32) -> u32 {
         }
     }
     return begin;
+}
+
+/// The product that the workgroup is of.
+var<private> own: Product;
+
+/// Has `own` give the factors of a product, or of a further one of the same x.
+fn take_term(product: Product, term: u32) {
+    var factors = product;
+    if (term > 0u) {
+        factors = products[product.first_more + term - 1u];
+    }
+    own.weight = factors.weight;
+    own.y_gradient = factors.y_gradient;
+    own.gate = factors.gate;
 }

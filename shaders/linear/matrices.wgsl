@@ -6,7 +6,7 @@
 // they are more (down to 8 invocations), some help to load and compute the last block again, for nothing. Which subgroup it is,
 // an invocation asks: nothing says that subgroups are invocations in a row, nor that they are full.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, own, take_term};
 import package::shared::grid::in_grid;
 
 enable f16;
@@ -47,9 +47,6 @@ var<workgroup> left: array<f16, TILE_ROWS * PITCH>;
 var<workgroup> right: array<f16, TILE_COLUMNS * PITCH>;
 /// One fragment of the sums of each subgroup; those past the last slot share it, whose block they compute again
 var<workgroup> results: array<f32, SLOTS * SIZE * SIZE>;
-
-/// The product that the workgroup is of.
-var<private> own: Product;
 
 /// Gradient before the activation, zero outside the matrix.
 fn gradient(row: u32, output: u32, end: u32) -> f16 {
@@ -172,16 +169,19 @@ fn backward_input(
     for (var first = 0u; first < BLOCKS; first += subgroups) {
         let block = min(first + subgroup, BLOCKS - 1u);
         var sums = Sums();
-        for (var k = 0u; k < args.outputs; k += DEPTH) {
-            for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
-                left[part / DEPTH * PITCH + part % DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, product.rows);
-                let input = part % TILE_COLUMNS;
-                let output = part / TILE_COLUMNS;
-                right[input * PITCH + output] = weight_at(k + output, first_input + input);
+        for (var term = 0u; term <= product.more; term++) {
+            take_term(product, term);
+            for (var k = 0u; k < args.outputs; k += DEPTH) {
+                for (var part = lane; part < TILE_ROWS * DEPTH; part += WORKGROUP) {
+                    left[part / DEPTH * PITCH + part % DEPTH] = gradient(first_row + part / DEPTH, k + part % DEPTH, product.rows);
+                    let input = part % TILE_COLUMNS;
+                    let output = part / TILE_COLUMNS;
+                    right[input * PITCH + output] = weight_at(k + output, first_input + input);
+                }
+                workgroupBarrier();
+                multiply_tiles(block, &sums);
+                workgroupBarrier();
             }
-            workgroupBarrier();
-            multiply_tiles(block, &sums);
-            workgroupBarrier();
         }
         for (var fragment = 0u; fragment < FRAGMENTS * FRAGMENTS; fragment++) {
             show(subgroup, fragment, &sums);

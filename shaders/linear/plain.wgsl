@@ -1,16 +1,13 @@
 // `linear` for matrices a few columns wide, such as the classifier's last: an invocation computes one result.
 // A tile would be empty for the most part, and takes long to compile.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, own, take_term};
 import package::shared::grid::in_grid;
 
 /// Results of a workgroup, one an invocation.
 const TILE_ROWS: u32 = 8;
 const TILE_COLUMNS: u32 = 8;
 const WORKGROUP: u32 = TILE_ROWS * TILE_COLUMNS;
-
-/// The product that the workgroup is of.
-var<private> own: Product;
 
 /// A value before the activation, none where the ReLU was shut.
 fn gradient(place: u32) -> f32 {
@@ -58,8 +55,11 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
         return;
     }
     var sum = 0.0;
-    for (var k = 0u; k < args.outputs; k++) {
-        sum += gradient(row * args.outputs + k) * weight[product.weight + k * args.inputs + input];
+    for (var term = 0u; term <= product.more; term++) {
+        take_term(product, term);
+        for (var k = 0u; k < args.outputs; k++) {
+            sum += gradient(row * args.outputs + k) * weight[own.weight + k * args.inputs + input];
+        }
     }
     let place = product.x_gradient + row * args.inputs + input;
     if (product.accumulate != 0u) {

@@ -1,16 +1,13 @@
 // `linear` for software adapters: the same products by `shared/subgroup_tile.wgsl`. All matrices are seen as vec4s, so
 // their widths and columns must be multiples of four.
 
-import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, Product};
+import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, own, take_term};
 import package::shared::grid::in_grid;
 import package::shared::subgroup_tile::{
     SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
     row_of
 };
 import package::shared::words::{floats, words};
-
-/// The product that the workgroup is of.
-var<private> own: Product;
 
 /// Four values before the activation, none where the ReLU was shut.
 fn gradients(place: u32) -> vec4<f32> {
@@ -104,15 +101,18 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     let first_row = group.y * TILE_ROWS;
     let pitch = args.inputs / 4u;
     var sums = Sums();
-    for (var k = 0u; k < args.outputs; k += DEPTH) {
-        var weights: Terms;
-        for (var i = 0u; i < DEPTH; i++) {
-            let row = product.weight / 4u + (k + i) * pitch;
-            weights[i] = mat2x4<f32>(floats(weight[row + first]), floats(weight[row + second]));
-        }
-        for (var e = 0u; e < EIGHTS; e++) {
-            let row = min(first_row + 8u * e + lane, product.rows - 1u);
-            sums[e] = multiply_rows(gradients((row * args.outputs + k) / 4u), &weights, sums[e]);
+    for (var term = 0u; term <= product.more; term++) {
+        take_term(product, term);
+        for (var k = 0u; k < args.outputs; k += DEPTH) {
+            var weights: Terms;
+            for (var i = 0u; i < DEPTH; i++) {
+                let row = own.weight / 4u + (k + i) * pitch;
+                weights[i] = mat2x4<f32>(floats(weight[row + first]), floats(weight[row + second]));
+            }
+            for (var e = 0u; e < EIGHTS; e++) {
+                let row = min(first_row + 8u * e + lane, product.rows - 1u);
+                sums[e] = multiply_rows(gradients((row * args.outputs + k) / 4u), &weights, sums[e]);
+            }
         }
     }
     let stored = min(TILE_ROWS, product.rows - first_row);

@@ -43,10 +43,15 @@ impl Differentiate<Linear<Tensor>> for Gpu {
     }
 
     fn backward_together(&self, all: &[Backward<'_, Self, Linear<Tensor>>]) {
-        let inputs = all.iter().filter_map(|&Backward { of, kept, dy, sinks }| {
-            let dx = sinks.x.as_ref()?;
-            Some(InputGradient { of, gate: kept.as_ref(), dy, dx })
-        });
+        let mut inputs: Vec<InputGradient<'_>> = Vec::new();
+        for &Backward { of, kept, dy, sinks } in all {
+            let Some(dx) = &sinks.x else { continue };
+            let term = Term { of, gate: kept.as_ref(), dy };
+            match inputs.iter_mut().find(|sum| sum.takes(&term, dx)) {
+                Some(sum) => sum.terms.push(term),
+                None => inputs.push(InputGradient { terms: vec![term], dx }),
+            }
+        }
         // What adds to a gradient waits for what sets it.
         let meets = |one: &InputGradient<'_>, other: &InputGradient<'_>| one.dx.tensor.buffer().meets(other.dx.tensor.buffer());
         in_dispatches(inputs, InputGradient::goes_with, meets).iter().for_each(|inputs| InputGradient::run_all(self, inputs));
@@ -190,61 +195,89 @@ impl Output<'_> {
     }
 }
 
-/// `dx (+)= g · W`.
-pub(super) struct InputGradient<'a> {
+/// `g · W`
+#[derive(Clone, Copy)]
+pub(super) struct Term<'a> {
     pub of: &'a Linear<Tensor>,
     /// The result of a ReLU.
     pub gate: Option<&'a Tensor>,
     pub dy: &'a Tensor,
+}
+
+impl Term<'_> {
+    fn goes_with(&self, other: &Self) -> bool {
+        alike(self.of, other.of) && both_beside(self.gate, other.gate) && self.dy.is_beside(other.dy)
+    }
+
+    fn row(&self, weight: &Tensor, dy: &Tensor, gate: &Tensor) -> Row {
+        Row {
+            rows: self.dy.rows() as u32,
+            weight: self.of.weight.place_in(weight),
+            y_gradient: self.dy.place_in(dy),
+            gate: self.gate.unwrap_or(self.dy).place_in(gate),
+            ..Row::zeroed()
+        }
+    }
+}
+
+/// `dx (+)= Σ g · W`, over all products of the same x.
+pub(super) struct InputGradient<'a> {
+    /// At least one.
+    pub terms: Vec<Term<'a>>,
     pub dx: &'a Sink<Tensor>,
 }
 
 impl InputGradient<'_> {
+    /// Whether a term of a gradient can be one of this sum.
+    fn takes(&self, term: &Term<'_>, dx: &Sink<Tensor>) -> bool {
+        dx.write == Write::Add && dx.tensor.buffer() == self.dx.tensor.buffer() && self.terms[0].goes_with(term)
+    }
+
     fn goes_with(&self, other: &Self) -> bool {
-        alike(self.of, other.of)
-            && both_beside(self.gate, other.gate)
-            && self.dy.is_beside(other.dy)
-            && self.dx.tensor.is_beside(&other.dx.tensor)
+        self.terms[0].goes_with(&other.terms[0]) && self.dx.tensor.is_beside(&other.dx.tensor)
     }
 
     fn run_all(gpu: &Gpu, all: &[Self]) {
-        let of = all[0].of;
-        let shape = ProductShape::of(Form::BackwardInput, all.iter().map(|input| input.dy.rows()).sum(), of.weight.shape());
+        let of = all[0].terms[0].of;
+        let shape = ProductShape::of(Form::BackwardInput, all.iter().map(|input| input.dx.tensor.rows()).sum(), of.weight.shape());
         Self::run_by(gpu, Product::of(gpu, of.precision, shape), all);
     }
 
     pub(super) fn run_by(gpu: &Gpu, product: Product, all: &[Self]) {
-        let of = all[0].of;
-        let gate_of = |input: &Self| input.gate.unwrap_or(input.dy).clone();
-        let [weight, dy, gate, dx] = [
-            around(all, |input| input.of.weight.clone()),
-            around(all, |input| input.dy.clone()),
-            around(all, gate_of),
-            around(all, |input| input.dx.tensor.clone()),
+        let terms: Vec<Term<'_>> = all.iter().flat_map(|input| input.terms.iter().copied()).collect();
+        let first = terms[0];
+        let [weight, dy, gate] = [
+            around(&terms, |term| term.of.weight.clone()),
+            around(&terms, |term| term.dy.clone()),
+            around(&terms, |term| term.gate.unwrap_or(term.dy).clone()),
         ];
+        let dx = around(all, |input| input.dx.tensor.clone());
         let variant = product.variant();
-        let (rows, groups) = table(
+        let mut further = Vec::new();
+        let (mut rows, groups) = table(
             all,
-            |input| blocks(input.dy.rows(), variant.tile_rows()),
+            |input| blocks(input.dx.tensor.rows(), variant.tile_rows()),
             |input| Row {
-                rows: input.dy.rows() as u32,
                 accumulate: input.dx.accumulates(),
-                weight: input.of.weight.place_in(&weight),
-                y_gradient: input.dy.place_in(&dy),
-                gate: gate_of(input).place_in(&gate),
+                more: input.terms.len() as u32 - 1,
                 x_gradient: input.dx.tensor.place_in(&dx),
-                ..Row::zeroed()
+                ..input.terms[0].row(&weight, &dy, &gate)
             },
         );
+        for (place, input) in all.iter().enumerate() {
+            rows[place].first_more = (all.len() + further.len()) as u32;
+            further.extend(input.terms[1..].iter().map(|term| term.row(&weight, &dy, &gate)));
+        }
         let args = Args {
-            rows: rows.iter().map(|row| row.rows).sum(),
-            relu: flag(all[0].gate.is_some()),
+            rows: terms.iter().map(|term| term.dy.rows() as u32).sum(),
+            relu: flag(first.gate.is_some()),
             products: rows.len() as u32,
-            ..arguments(of.weight.shape())
+            ..arguments(first.of.weight.shape())
         };
+        rows.extend(further);
         let launch = BackwardInput { weight: &weight, y_gradient: &dy, gate: &gate, x_gradient: &dx, products: &gpu.upload_table(&rows) };
-        let work: Work = all.iter().map(|input| shapes(input.of).one_gradient()).sum();
-        gpu.dispatch_variant(variant, &launch, args, [blocks(of.weight.columns(), variant.tile_columns()), groups, 1], work);
+        let work: Work = terms.iter().map(|term| shapes(term.of).one_gradient()).sum();
+        gpu.dispatch_variant(variant, &launch, args, [blocks(first.of.weight.columns(), variant.tile_columns()), groups, 1], work);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A matrix product on scratch memory, run to time its tiles.
 
-use super::linear::{InputGradient, Output, WeightGradient};
+use super::linear::{InputGradient, Output, Term, WeightGradient};
 use super::product::Product;
 use super::slabs::SlabGradient;
 use super::*;
@@ -30,7 +30,10 @@ impl Trial {
         let product = Product::Tiles(tile);
         match form {
             Form::Forward => Output::run_by(gpu, product, &[Output { of, y }]),
-            Form::BackwardInput => InputGradient::run_by(gpu, product, &[InputGradient { of, gate: None, dy: y, dx: &sink(&of.x) }]),
+            Form::BackwardInput => {
+                let terms = vec![Term { of, gate: None, dy: y }];
+                InputGradient::run_by(gpu, product, &[InputGradient { terms, dx: &sink(&of.x) }]);
+            }
             Form::BackwardWeight => WeightGradient::run_by(
                 gpu,
                 product,

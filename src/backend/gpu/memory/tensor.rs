@@ -94,6 +94,7 @@ impl Tensor {
 
     /// Itself, `other` beside it and what lies between, as one row.
     pub(in super::super) fn reaching(&self, other: &Self) -> Self {
+        debug_assert!(self.is_beside(other));
         let start = self.start.min(other.start);
         let end = (self.start + self.len()).max(other.start + other.len());
         Self { start, shape: [1, end - start], ..self.clone() }
