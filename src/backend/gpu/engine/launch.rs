@@ -93,8 +93,10 @@ impl Gpu {
 
     /// Uploads a list that kernels only read, together with the others of a submission.
     pub(in super::super) fn upload_list(&self, words: &[u32]) -> Words {
-        if self.is_rehearsing() {
-            return Words::new(self.memory.none(), 0, words.len());
+        if let Some(rehearsed) = self.rehearsed.borrow_mut().as_mut() {
+            // As short ones do, they lie together.
+            let lists = rehearsed.lists.get_or_insert_with(|| self.memory.none());
+            return Words::new(lists.clone(), 0, words.len());
         }
         self.memory.upload_list(&self.device, words)
     }

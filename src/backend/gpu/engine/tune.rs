@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::rc::Rc;
 
 use super::Gpu;
 use crate::backend::gpu::kernels::Trial;
+use crate::backend::gpu::memory::Allocation;
 use crate::backend::{Clock, Execution, Result};
 use crate::base::tiles::{ProductClass, ProductShape, Tile, TileChoice};
 
@@ -19,6 +21,8 @@ pub(super) struct Rehearsed {
     /// Products that no tile is chosen for, the first of each class.
     products: BTreeMap<ProductClass, ProductShape>,
     pub dispatches: Vec<PlannedDispatch>,
+    /// Stands for the memory of lists.
+    pub lists: Option<Rc<Allocation>>,
 }
 
 /// A dispatch that work would take.

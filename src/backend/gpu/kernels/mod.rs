@@ -74,6 +74,11 @@ fn around<T>(items: &[T], tensor: impl Fn(&T) -> Tensor) -> Tensor {
     items.iter().skip(1).fold(tensor(&items[0]), |all, item| all.reaching(&tensor(item)))
 }
 
+/// The same of lists.
+fn around_words<T>(items: &[T], words: impl Fn(&T) -> Words) -> Words {
+    items.iter().skip(1).fold(words(&items[0]), |all, item| all.reaching(&words(item)))
+}
+
 /// Sorts what is to be done into dispatches, one after the other: together with the first that it goes with, but after all that it
 /// `meets`, whose results it changes.
 fn in_dispatches<T>(items: impl IntoIterator<Item = T>, goes_with: impl Fn(&T, &T) -> bool, meets: impl Fn(&T, &T) -> bool) -> Vec<Vec<T>> {

@@ -148,6 +148,23 @@ impl Words {
         Rc::ptr_eq(&self.allocation, &other.allocation) && (self.start, self.count) == (other.start, other.count)
     }
 
+    /// As of a [`Tensor`].
+    pub(in super::super) fn is_beside(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.allocation, &other.allocation)
+    }
+
+    /// As of a [`Tensor`].
+    pub(in super::super) fn reaching(&self, other: &Self) -> Self {
+        debug_assert!(self.is_beside(other));
+        let start = self.start.min(other.start);
+        Self { start, count: (self.start + self.count).max(other.start + other.count) - start, ..self.clone() }
+    }
+
+    /// As of a [`Tensor`].
+    pub(in super::super) fn place_in(&self, around: &Self) -> u32 {
+        (self.start - around.start) as u32
+    }
+
     /// What a kernel binds.
     pub fn buffer(&self) -> BufferRange {
         bound(&self.allocation, self.start, self.count)
