@@ -2,8 +2,8 @@
 
 use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, Tensor};
-use mcsan::backend::ops::{Differentiable, Differentiate, Linear, Operation, ResidualNorm};
-use mcsan::backend::{Matrix, Storage};
+use mcsan::backend::ops::{Attention, Differentiable, Differentiate, Linear, Operation, ResidualNorm};
+use mcsan::backend::{Matrix, Ragged, Storage};
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::philox::Stream;
 use mcsan::tape::{Mode, Tape, Var};
@@ -64,6 +64,26 @@ fn norms(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
     applied(gpu, tape, &operations, together, &leaves)
 }
 
+/// The same of attentions: two sequences attend to each other, and each to itself.
+fn attentions(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
+    let width = 24;
+    let layouts = [&[40, 9][..], &[3, 1]].map(|lengths| Ragged::new(gpu, lengths));
+    let mut tape = Tape::new(gpu, Mode::Train);
+    let shapes = [0, 1, 0, 1].map(|sequence: usize| [layouts[sequence].rows(), width]);
+    let [queries, keys, values] = [0, 10, 20].map(|first| side_by_side(gpu, &mut tape, first, &shapes));
+    let of = |(own, source): (usize, usize)| Attention {
+        queries: queries[own].clone(),
+        keys: keys[source].clone(),
+        values: values[source].clone(),
+        query_rows: layouts[own % 2].clone(),
+        key_rows: layouts[source % 2].clone(),
+        heads: 3,
+        scale: 0.4,
+    };
+    let operations: Vec<_> = [(0, 1), (1, 0), (2, 2), (3, 3)].map(of).into();
+    applied(gpu, tape, &operations, together, &[queries, keys, values].concat())
+}
+
 /// Runs operations at once or one by one; returns their results and, from drawn gradients of those, the leaves' gradients.
 fn applied<'a, O>(gpu: &'a Gpu, mut tape: Tape<'a, Gpu>, operations: &[O], together: bool, leaves: &[Var<Gpu>]) -> [Vec<Vec<f32>>; 2]
 where
@@ -102,5 +122,6 @@ fn one_dispatch_gives_what_several_give() {
             agree(&format!("{name}: products, {activation:?}"), |together| products(&gpu, together, activation));
         }
         agree(&format!("{name}: norms"), |together| norms(&gpu, together));
+        agree(&format!("{name}: attentions"), |together| attentions(&gpu, together));
     }
 }

@@ -5,10 +5,10 @@
 // SHARES invocations, each of which leaves its part of every product in workgroup memory, where all add the parts in the same order.
 
 import super::interface::{
-    args, q, k, v, ranges, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient, k_gradient,
-    v_gradient,
+    args, q, k, v, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient, k_gradient,
+    v_gradient, begin, take_block,
 };
-import package::shared::grid::{flat_group, in_grid};
+import package::shared::grid::in_grid;
 import package::shared::numbers::is_nan;
 
 /// A head's columns, four at a time; smaller heads are filled with zeros.
@@ -71,28 +71,28 @@ fn within_head(quad: u32, values: vec4<f32>) -> vec4<f32> {
 }
 
 fn load_q(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = places(row, head, quad);
+    let at = begin.q + places(row, head, quad);
     return within_head(quad, vec4<f32>(q[at.x], q[at.y], q[at.z], q[at.w]));
 }
 
 fn load_k(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = places(row, head, quad);
+    let at = begin.k + places(row, head, quad);
     return within_head(quad, vec4<f32>(k[at.x], k[at.y], k[at.z], k[at.w]));
 }
 
 fn load_v(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = places(row, head, quad);
+    let at = begin.v + places(row, head, quad);
     return within_head(quad, vec4<f32>(v[at.x], v[at.y], v[at.z], v[at.w]));
 }
 
 fn load_y_gradient(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = places(row, head, quad);
+    let at = begin.y_gradient + places(row, head, quad);
     return within_head(quad, vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]));
 }
 
 /// Stores the columns of a head that there are of four.
 fn store_o(row: u32, head: u32, quad: u32, values: vec4<f32>) {
-    let at = place(row, head, quad);
+    let at = begin.o + place(row, head, quad);
     let columns = columns_of(quad);
     if (columns > 0u) {
         o[at] = values.x;
@@ -190,7 +190,7 @@ fn put_queries(lane: u32, head: u32, first: u32, end: u32) {
         }
     }
     if (lane < min(TILE, end - first)) {
-        statistics_tile[lane] = statistics_in[(first + lane) * args.heads + head] * vec2<f32>(LOG2_E, 1.0);
+        statistics_tile[lane] = statistics_in[begin.statistics + (first + lane) * args.heads + head] * vec2<f32>(LOG2_E, 1.0);
     }
 }
 
@@ -205,7 +205,7 @@ fn put_queries(lane: u32, head: u32, first: u32, end: u32) {
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let range = ranges[group.y];
+    let range = take_block(group.y);
     let head = group.x;
     let row = range.x + lane % BLOCK;
     let first_quad = lane / BLOCK * OWN_QUADS;
@@ -262,37 +262,34 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
             store_o(row, head, first_quad + quad, sums[quad] * scale);
         }
         if (first_quad == 0u) {
-            log_sum_exp[row * args.heads + head] = fma(highest, LN_2, log(total));
+            log_sum_exp[begin.log_sum_exp + row * args.heads + head] = fma(highest, LN_2, log(total));
         }
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn statistics(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * WORKGROUP + lane;
-    if (i >= args.query_rows * args.heads) {
-        return;
+fn statistics(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let range = take_block(group.y);
+    for (var row = range.x + lane; row < range.y; row += WORKGROUP) {
+        let first = row * args.width + group.x * args.head_size;
+        var delta = 0.0;
+        for (var column = 0u; column < args.head_size; column++) {
+            delta += y_gradient[begin.y_gradient + first + column] * saved_o[begin.o + first + column];
+        }
+        let i = row * args.heads + group.x;
+        statistics_out[begin.statistics + i] = vec2<f32>(saved_log_sum_exp[begin.log_sum_exp + i], delta);
     }
-    let first = i / args.heads * args.width + i % args.heads * args.head_size;
-    var delta = 0.0;
-    for (var column = 0u; column < args.head_size; column++) {
-        delta += y_gradient[first + column] * saved_o[first + column];
-    }
-    statistics_out[i] = vec2<f32>(saved_log_sum_exp[i], delta);
 }
 
 /// Stores the columns of a head that there are of four, added to what is there where the gradient accumulates.
 fn store_q_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
     var sum = values;
-    if (args.accumulate_first != 0u) {
-        let at = places(row, head, quad);
+    if (begin.accumulate_first) {
+        let at = begin.q_gradient + places(row, head, quad);
         sum += vec4<f32>(q_gradient[at.x], q_gradient[at.y], q_gradient[at.z], q_gradient[at.w]);
     }
-    let at = place(row, head, quad);
+    let at = begin.q_gradient + place(row, head, quad);
     let columns = columns_of(quad);
     if (columns > 0u) {
         q_gradient[at] = sum.x;
@@ -311,7 +308,7 @@ fn store_q_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
 @compute @workgroup_size(WORKGROUP)
 fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let range = ranges[group.y];
+    let range = take_block(group.y);
     let head = group.x;
     let row = range.x + lane % BLOCK;
     let first_quad = lane / BLOCK * OWN_QUADS;
@@ -325,7 +322,7 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
             own[quad] = load_q(row, head, first_quad + quad) * (args.scale * LOG2_E);
             own_y_gradient[quad] = load_y_gradient(row, head, first_quad + quad);
         }
-        statistic = statistics_in[row * args.heads + head];
+        statistic = statistics_in[begin.statistics + row * args.heads + head];
         statistic.x *= LOG2_E;
     }
     let end = range.w;
@@ -358,11 +355,11 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
 /// The same of a key.
 fn store_k_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
     var sum = values;
-    if (args.accumulate_first != 0u) {
-        let at = places(row, head, quad);
+    if (begin.accumulate_first) {
+        let at = begin.k_gradient + places(row, head, quad);
         sum += vec4<f32>(k_gradient[at.x], k_gradient[at.y], k_gradient[at.z], k_gradient[at.w]);
     }
-    let at = place(row, head, quad);
+    let at = begin.k_gradient + place(row, head, quad);
     let columns = columns_of(quad);
     if (columns > 0u) {
         k_gradient[at] = sum.x;
@@ -381,11 +378,11 @@ fn store_k_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
 /// The same of a value.
 fn store_v_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
     var sum = values;
-    if (args.accumulate_second != 0u) {
-        let at = places(row, head, quad);
+    if (begin.accumulate_second) {
+        let at = begin.v_gradient + places(row, head, quad);
         sum += vec4<f32>(v_gradient[at.x], v_gradient[at.y], v_gradient[at.z], v_gradient[at.w]);
     }
-    let at = place(row, head, quad);
+    let at = begin.v_gradient + place(row, head, quad);
     let columns = columns_of(quad);
     if (columns > 0u) {
         v_gradient[at] = sum.x;
@@ -404,7 +401,7 @@ fn store_v_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
 @compute @workgroup_size(WORKGROUP)
 fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let range = ranges[group.y];
+    let range = take_block(group.y);
     let head = group.x;
     let row = range.z + lane % BLOCK;
     let first_quad = lane / BLOCK * OWN_QUADS;

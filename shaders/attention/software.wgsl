@@ -3,11 +3,11 @@
 // once for all eight. The head size must be a multiple of four.
 
 import super::interface::{
-    args, q, k, v, ranges, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient,
-    k_gradient, v_gradient,
+    args, q, k, v, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient, k_gradient,
+    v_gradient, begin, take_block,
 };
 import package::shared::words::{floats, words};
-import package::shared::grid::{flat_group, in_grid};
+import package::shared::grid::in_grid;
 import package::shared::numbers::exponential;
 
 /// A head's columns in registers, four at a time; smaller heads are filled with zeros.
@@ -40,7 +40,7 @@ fn has(quad: u32) -> bool {
 fn load_q(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), floats(q[place(row, head) + select(0u, quad, has(quad))]), has(quad));
+        value[quad] = select(vec4<f32>(), floats(q[begin.q / 4u + place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -48,7 +48,7 @@ fn load_q(row: u32, head: u32) -> Head {
 fn load_k(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), floats(k[place(row, head) + select(0u, quad, has(quad))]), has(quad));
+        value[quad] = select(vec4<f32>(), floats(k[begin.k / 4u + place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -56,7 +56,7 @@ fn load_k(row: u32, head: u32) -> Head {
 fn load_v(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), floats(v[place(row, head) + select(0u, quad, has(quad))]), has(quad));
+        value[quad] = select(vec4<f32>(), floats(v[begin.v / 4u + place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -64,7 +64,7 @@ fn load_v(row: u32, head: u32) -> Head {
 fn load_y_gradient(row: u32, head: u32) -> Head {
     var value: Head;
     for (var quad = 0u; quad < QUADS; quad++) {
-        value[quad] = select(vec4<f32>(), floats(y_gradient[place(row, head) + select(0u, quad, has(quad))]), has(quad));
+        value[quad] = select(vec4<f32>(), floats(y_gradient[begin.y_gradient / 4u + place(row, head) + select(0u, quad, has(quad))]), has(quad));
     }
     return value;
 }
@@ -131,7 +131,7 @@ fn own_quad(row: Head, quad: u32) -> vec4<f32> {
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let range = ranges[group.y];
+    let range = take_block(group.y);
     let head = group.x;
     let first_row = range.x + lane;
     var own: array<Head, ROWS>;
@@ -184,36 +184,33 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
             let scale = select(0.0, 1.0 / total[r], total[r] != 0.0);
             for (var quad = 0u; quad < QUADS; quad++) {
                 if (has(quad)) {
-                    o[place(row, head) + quad] = words(sums[r][quad] * scale);
+                    o[begin.o / 4u + place(row, head) + quad] = words(sums[r][quad] * scale);
                 }
             }
-            log_sum_exp[row * args.heads + head] = highest[r] + log(total[r]);
+            log_sum_exp[begin.log_sum_exp + row * args.heads + head] = highest[r] + log(total[r]);
         }
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn statistics(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let i = flat_group(group, groups) * WORKGROUP + lane;
-    if (i >= args.query_rows * args.heads) {
-        return;
+fn statistics(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let range = take_block(group.y);
+    for (var row = range.x + lane; row < range.y; row += WORKGROUP) {
+        let first = place(row, group.x);
+        var delta = 0.0;
+        for (var quad = 0u; quad < args.head_size / 4u; quad++) {
+            delta += dot(floats(y_gradient[begin.y_gradient / 4u + first + quad]), floats(saved_o[begin.o / 4u + first + quad]));
+        }
+        let i = row * args.heads + group.x;
+        statistics_out[begin.statistics + i] = vec2<f32>(saved_log_sum_exp[begin.log_sum_exp + i], delta);
     }
-    let first = place(i / args.heads, i % args.heads);
-    var delta = 0.0;
-    for (var quad = 0u; quad < args.head_size / 4u; quad++) {
-        delta += dot(floats(y_gradient[first + quad]), floats(saved_o[first + quad]));
-    }
-    statistics_out[i] = vec2<f32>(saved_log_sum_exp[i], delta);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let range = ranges[group.y];
+    let range = take_block(group.y);
     let head = group.x;
     let first_row = range.x + lane;
     var own: array<Head, ROWS>;
@@ -224,7 +221,7 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
         let row = min(first_row + r * SUBGROUP, max(range.y, 1u) - 1u);
         own[r] = scaled(args.scale, load_q(row, head));
         own_y_gradient[r] = load_y_gradient(row, head);
-        statistic[r] = statistics_in[row * args.heads + head];
+        statistic[r] = statistics_in[begin.statistics + row * args.heads + head];
         sums[r] = Head();
     }
     let end = range.w;
@@ -251,9 +248,9 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
     for (var row = first_row; row < min(range.y, first_row + BLOCK); row += SUBGROUP) {
         let queries = own_row(sums, (row - first_row) / SUBGROUP);
         for (var quad = 0u; quad < args.head_size / 4u; quad++) {
-            let at = place(row, head) + quad;
+            let at = begin.q_gradient / 4u + place(row, head) + quad;
             let gradient = own_quad(queries, quad) * args.scale;
-            if (args.accumulate_first != 0u) {
+            if (begin.accumulate_first) {
                 q_gradient[at] = words(floats(q_gradient[at]) + gradient);
             } else {
                 q_gradient[at] = words(gradient);
@@ -265,7 +262,7 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
 @compute @workgroup_size(WORKGROUP)
 fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    let range = ranges[group.y];
+    let range = take_block(group.y);
     let head = group.x;
     let first_row = range.z + lane;
     var own_k: array<Head, ROWS>;
@@ -284,7 +281,7 @@ fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local
         let query_row = min(first + lane, end - 1u);
         let queries = load_q(query_row, head);
         let gradients = load_y_gradient(query_row, head);
-        let statistics = statistics_in[query_row * args.heads + head];
+        let statistics = statistics_in[begin.statistics + query_row * args.heads + head];
         var p: array<array<f32, ROWS>, SUBGROUP>;
         var ds: array<array<f32, ROWS>, SUBGROUP>;
         for (var i = 0u; i < SUBGROUP; i++) {
@@ -310,18 +307,19 @@ fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local
         let keys = own_row(sums_k, (row - first_row) / SUBGROUP);
         let values = own_row(sums_v, (row - first_row) / SUBGROUP);
         for (var quad = 0u; quad < args.head_size / 4u; quad++) {
-            let at = place(row, head) + quad;
+            let to_k = begin.k_gradient / 4u + place(row, head) + quad;
+            let to_v = begin.v_gradient / 4u + place(row, head) + quad;
             let key_gradient = own_quad(keys, quad) * args.scale;
             let value_gradient = own_quad(values, quad);
-            if (args.accumulate_first != 0u) {
-                k_gradient[at] = words(floats(k_gradient[at]) + key_gradient);
+            if (begin.accumulate_first) {
+                k_gradient[to_k] = words(floats(k_gradient[to_k]) + key_gradient);
             } else {
-                k_gradient[at] = words(key_gradient);
+                k_gradient[to_k] = words(key_gradient);
             }
-            if (args.accumulate_second != 0u) {
-                v_gradient[at] = words(floats(v_gradient[at]) + value_gradient);
+            if (begin.accumulate_second) {
+                v_gradient[to_v] = words(floats(v_gradient[to_v]) + value_gradient);
             } else {
-                v_gradient[at] = words(value_gradient);
+                v_gradient[to_v] = words(value_gradient);
             }
         }
     }

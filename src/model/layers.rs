@@ -290,15 +290,15 @@ impl AttentionLayer {
 
     /// Projects each sequence to queries, keys and values, all at once.
     pub fn project<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, entering: &[Entering<'_, 'a, B>]) -> Vec<Projected<'a, B>> {
-        let mut linears = Vec::new();
-        for Entering { layer, sequence, .. } in entering {
-            linears.extend([&layer.queries, &layer.keys, &layer.values].map(|linear| (linear, &sequence.x)));
-        }
-        let mut projected = Linear::forward_together(pass, &linears).into_iter();
-        let mut of = |one: &Entering<'_, 'a, B>| {
-            Some(Projected { queries: projected.next()?, keys: projected.next()?, values: projected.next()?, rows: one.sequence.rows })
+        // All queries, then all keys, then all values: a device then has three ranges of memory, which do not meet.
+        let parts: [fn(&Self) -> &Linear; 3] = [|layer| &layer.queries, |layer| &layer.keys, |layer| &layer.values];
+        let linears: Vec<_> = parts.iter().flat_map(|part| entering.iter().map(|one| (part(one.layer), &one.sequence.x))).collect();
+        let projected = Linear::forward_together(pass, &linears);
+        let of = |(number, one): (usize, &Entering<'_, 'a, B>)| {
+            let [queries, keys, values] = [0, 1, 2].map(|part| projected[part * entering.len() + number].clone());
+            Projected { queries, keys, values, rows: one.sequence.rows }
         };
-        entering.iter().map_while(&mut of).collect()
+        entering.iter().enumerate().map(of).collect()
     }
 
     /// With which weights the queries of `own` attend to the rows of `source`.
