@@ -19,13 +19,17 @@ struct Args {
 /// What the matrices are read and written by.
 @if(software) alias Element = Words;
 @else alias Element = f32;
+/// The same of `recurrent`.
+@if(software) alias Recurrent = Words;
+@elif(hidden128) alias Recurrent = vec4<f32>;
+@else alias Recurrent = f32;
 /// The same of `forward_recurrent`.
 @if(software) alias Weights = Words;
 @else alias Weights = vec4<f32>;
 
 @group(0) @binding(0) var<uniform> args: Args;
 /// W_hh [2 · 4H, H]
-@group(0) @binding(1) var<storage, read> recurrent: array<Element>;
+@group(0) @binding(1) var<storage, read> recurrent: array<Recurrent>;
 /// W_hh as the forward loop reads it: [2, H (summed over), H (unit)] of the four gates; in `software` W_hh itself
 @group(0) @binding(2) var<storage, read> forward_recurrent: array<Weights>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;

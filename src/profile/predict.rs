@@ -219,8 +219,9 @@ fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
         "linear" => [0.79, 0.76, 0.71],
         "conv_pool" if variant.contains("tile96x128") => [0.67, 0.65, 0.62],
         "conv_pool" => [0.60, 0.57, 0.56],
-        "bilstm" if dispatch.execution.entry == "backward" => [0.40; 3],
-        "bilstm" => [0.53; 3],
+        "bilstm" if variant.contains("hidden128") => [0.82; 3],
+        "bilstm" if dispatch.execution.entry == "backward" => [0.48; 3],
+        "bilstm" => [0.71; 3],
         "attention" if dispatch.execution.entry == "backward_queries" => [32.0 / 69.0; 3],
         "attention" if dispatch.execution.entry == "backward_keys" => [32.0 / 87.0; 3],
         "attention" => [32.0 * 8.0 / 427.0; 3],
@@ -234,8 +235,8 @@ fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
     }
 }
 
-/// Instructions of the exponentials of a step's gates, of one invocation, …
-const GATES: f64 = 713.0;
+/// Instructions of a step beside its product, of one invocation on the way forward and back: gates, states, addresses, sums of parts …
+const GATES: [f64; 2] = [384.0, 335.0];
 /// … and those that would be issued while the workgroup waits at a step's barriers.
 const BARRIERS: f64 = 200.0;
 
@@ -245,7 +246,8 @@ fn recurrence(dispatch: &PlannedDispatch) -> f64 {
     let steps = size(dispatch, "end_step") - size(dispatch, "first_step");
     let sequences = (batch / f64::from(dispatch.execution.grid.map_or(1, |grid| grid[0]))).ceil();
     let products = sequences * 4.0 * hidden * hidden / multiply_adds(dispatch);
-    steps * (products + (GATES + BARRIERS) * f64::from(dispatch.invocations))
+    let gates = GATES[usize::from(dispatch.execution.entry == "backward")];
+    steps * (products + (gates + BARRIERS) * f64::from(dispatch.invocations))
 }
 
 fn size(dispatch: &PlannedDispatch, name: &str) -> f64 {

@@ -19,6 +19,7 @@ mod directx;
 mod limits;
 mod mistakes;
 mod names;
+mod numbers;
 mod requirements;
 mod tint;
 mod tools;

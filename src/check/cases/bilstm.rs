@@ -115,6 +115,7 @@ impl Suite for Bilstm {
             Self { gates: Gates::Saturated, ..Self::new(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::Extreme, ..Self::new(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::NotFinite, ..Self::new(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
+            Self { gates: Gates::NotFinite, ..Self::new(&[5, 130, 0, 1, 7, 2], 3, 128) },
         ]
     }
 
@@ -124,7 +125,8 @@ impl Suite for Bilstm {
         Self {
             lengths: source.lengths(batch, 0, longest),
             inputs: source.size(1, 40),
-            hidden: source.size(1, 40),
+            // That of the paper has a variant.
+            hidden: if source.between(0, 3) == 0 { 128 } else { source.size(1, 40) },
             gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
             precision: Precision::F32,
         }

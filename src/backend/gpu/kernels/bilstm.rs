@@ -27,7 +27,11 @@ fn stretches(gpu: &Gpu, rows: &Ragged<Gpu>, hidden: usize) -> impl DoubleEndedIt
 
 /// The variant of the recurrence for a hidden size.
 fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
-    if suits_software(gpu, &[hidden]) { Variant::Software } else { Variant::Graphics }
+    match hidden {
+        _ if suits_software(gpu, &[hidden]) => Variant::Software,
+        128 => Variant::GraphicsHidden128,
+        _ => Variant::Graphics,
+    }
 }
 
 impl Run<Bilstm<Self, Tensor>> for Gpu {
@@ -48,8 +52,8 @@ impl Run<Bilstm<Self, Tensor>> for Gpu {
         let edges = EdgeArgs { rows: args.rows, hidden: args.hidden };
         let variant = variant_for(self, hidden);
         let recurrent = match variant {
-            Variant::Graphics => pack(self, &weights.recurrent, edges),
             Variant::Software => weights.recurrent.clone(),
+            Variant::Graphics | Variant::GraphicsHidden128 => pack(self, &weights.recurrent, edges),
         };
 
         let states = [rows.rows(), 2 * hidden];
@@ -121,7 +125,7 @@ impl Differentiate<Bilstm<Self, Tensor>> for Gpu {
     }
 }
 
-/// The recurrent weights in the order in which the variant `graphics` reads them.
+/// The recurrent weights in the order in which the variants for graphics hardware read them.
 fn pack(gpu: &Gpu, recurrent: &Tensor, args: EdgeArgs) -> Tensor {
     let packed = gpu.new_tensor(recurrent.shape());
     let vectors = recurrent.len() / 4;
