@@ -54,9 +54,15 @@ fn a_device_is_used_as_if_it_lacked_a_feature() {
     let checked = mcsan(here, "check --kernel accumulate --without subgroups --json").json();
     assert!(checked["device"]["without"].as_array().is_none_or(|without| without.iter().all(|name| name == "subgroups")), "{checked}");
 
+    let trusting = mcsan(here, "check --kernel accumulate --without robustness --json").json();
+    assert_eq!(trusting["failed"], 0);
+    let is_vulkan = trusting["device"]["backend"] == "vulkan";
+    assert!(!is_vulkan || trusting["device"]["without"] == serde_json::json!(["robustness"]), "{trusting}");
+
     let wrong = mcsan(here, "devices --without warp");
     assert_eq!(wrong.code, Some(2));
-    assert!(["'warp'", "subgroups", "f16", "int64", "cooperative-matrices", "timestamps"].iter().all(|name| wrong.stderr.contains(name)));
+    let names = ["'warp'", "subgroups", "f16", "int64", "cooperative-matrices", "timestamps", "robustness"];
+    assert!(names.iter().all(|name| wrong.stderr.contains(name)));
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod opening;
 mod pipelines;
 mod recording;
 mod requirements;
+mod robustness;
 pub mod shader;
 mod tiles;
 mod timing;

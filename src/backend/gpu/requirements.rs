@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::robustness;
 use super::shader::{SHADERS, Shader, ShaderVariant};
 use crate::backend::{BackendError, Result};
 
@@ -19,11 +20,13 @@ pub enum Feature {
     CooperativeMatrices,
     /// The device's clock, for a profile.
     Timestamps,
+    /// The driver's own checks of addresses, which shaders that stay within their buffers do not need.
+    Robustness,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps];
+    pub const ALL: [Self; 6] = [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps, Self::Robustness];
 
     /// As `--without` takes it.
     pub(crate) fn name(self) -> &'static str {
@@ -33,10 +36,11 @@ impl Feature {
             Self::Int64 => "int64",
             Self::CooperativeMatrices => "cooperative-matrices",
             Self::Timestamps => "timestamps",
+            Self::Robustness => "robustness",
         }
     }
 
-    /// What of a device it stands for.
+    /// What of a device it stands for; of robustness nothing, as wgpu does not let one choose.
     pub(crate) fn features(self) -> wgpu::Features {
         match self {
             Self::Subgroups => wgpu::Features::SUBGROUP,
@@ -44,6 +48,15 @@ impl Feature {
             Self::Int64 => wgpu::Features::SHADER_INT64,
             Self::CooperativeMatrices => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
             Self::Timestamps => wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
+            Self::Robustness => wgpu::Features::empty(),
+        }
+    }
+
+    /// Whether an adapter has it.
+    pub(super) fn is_of(self, adapter: &wgpu::Adapter) -> bool {
+        match self {
+            Self::Robustness => robustness::is_asked_of(adapter),
+            _ => adapter.features().intersects(self.features()),
         }
     }
 }

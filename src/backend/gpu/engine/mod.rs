@@ -59,7 +59,9 @@ impl Gpu {
     /// # Errors
     /// [`BackendError::NoDevice`], also where the adapter offers less than the limits asked for.
     pub async fn open(adapter: &wgpu::Adapter, opening: impl Into<Opening>) -> Result<Self> {
-        let Opening { checking, limits, without } = opening.into();
+        let Opening { checking, limits, mut without } = opening.into();
+        // naga's run-time checks leave the bounds of buffers to a driver that checks them.
+        without.retain(|&feature| feature != Feature::Robustness || !checking.shaders());
         let device = OpenDevice::open(adapter, limits, without).await?;
         let arguments = device.wgpu().create_buffer(&wgpu::BufferDescriptor {
             label: Some("arguments"),
@@ -85,7 +87,7 @@ impl Gpu {
 
     /// The optional features that a kernel may use here.
     pub fn fast_paths(&self) -> Vec<Feature> {
-        Feature::ALL.into_iter().filter(|feature| self.capabilities().features.contains(feature.features())).collect()
+        Feature::ALL.into_iter().filter(|feature| self.capabilities().features.intersects(feature.features())).collect()
     }
 
     /// The optional features and matrix shapes that kernels may use.
