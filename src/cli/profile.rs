@@ -26,8 +26,8 @@ use crate::corpus::manifest;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, ProfileError};
 use crate::profile::{
-    CHIPS, Chip, Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, measure_peaks, predict, roofline, sweep,
-    sweep_plot, trace,
+    CHIPS, Chip, Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, confirm, measure_peaks, predict, roofline,
+    sweep, sweep_plot, trace,
 };
 use crate::tape::Mode;
 use crate::train::TrainError;
@@ -88,13 +88,12 @@ pub(crate) struct Profile {
     /// Write trace events for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE.json")]
     pub trace: Option<PathBuf>,
-    /// Compare with a profile that was kept with --json
+    /// Compare with a profile that was kept with --json; of --predict, with what was measured on such a chip
     #[arg(long, value_name = "BASE.json")]
     pub compare: Option<PathBuf>,
     /// Measure nothing; predict what a step takes on a chip that need not be here: a model by grids, work and compilers' listings
     #[arg(long, value_name = "CHIP", value_parser = parse_chip,
-          conflicts_with_all = ["kernel", "from", "manifest", "seconds", "sweep", "steps", "warmup", "clock", "each", "roofline", "trace",
-                                "compare"])]
+          conflicts_with_all = ["kernel", "from", "manifest", "seconds", "sweep", "steps", "warmup", "clock", "each", "roofline", "trace"])]
     pub predict: Option<Chip>,
     /// Measure nothing; show a profile that was kept with --json
     #[arg(long, value_name = "FILE.json", conflicts_with_all = MEASURING)]
@@ -195,7 +194,7 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     }
     let subjects = subjects(common, arguments, &mut settings)?;
     if let Some(chip) = &arguments.predict {
-        return show_prediction(common, chip, &execution, &subjects, &settings);
+        return show_prediction(common, arguments, chip, &execution, &subjects, &settings);
     }
     let device = device::open_adapter(common, &execution.device)?;
     let timing = match arguments.clock {
@@ -228,10 +227,18 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
 
 /// Predicts and shows what a step takes on a chip. What it would be asked for is found in a rehearsal on an adapter that is here, used as
 /// graphics hardware without optional features is.
-fn show_prediction(common: &Common, chip: &Chip, execution: &Execution, subjects: &[([String; 2], Subject)], settings: &Settings) -> Done {
+fn show_prediction(
+    common: &Common,
+    arguments: &Profile,
+    chip: &Chip,
+    execution: &Execution,
+    subjects: &[([String; 2], Subject)],
+    settings: &Settings,
+) -> Done {
     let Some((names, subject @ Subject::Steps(..))) = subjects.first() else {
         wrong(&SizeError::Misfit("--predict takes --what train or inference".into()))
     };
+    let measured = arguments.compare.as_deref().map(|path| measured_of(path, names)).transpose()?;
     let adapter = device::adapter(common, &execution.device)?;
     let adapter =
         adapter.ok_or_else(|| Failure("--predict lays a step out on an adapter, and the reference is none; see 'mcsan devices'".into()))?;
@@ -241,15 +248,33 @@ fn show_prediction(common: &Common, chip: &Chip, execution: &Execution, subjects
     gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
     let once = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
     let work = measure_one(&gpu, once, subject, settings);
-    let (measured, dispatches) = pollster::block_on(gpu.plan(work));
-    measured?;
+    let (planned, dispatches) = pollster::block_on(gpu.plan(work));
+    planned?;
     let prediction = predict(chip, names.clone(), &dispatches);
+    let changes = measured.as_ref().map(|measured| confirm(&prediction, measured));
     if common.json {
-        common.print_json(json!(prediction));
+        let mut document = json!(prediction);
+        if let Some(changes) = &changes {
+            document["compared"] = json!(changes);
+        }
+        common.print_json(document);
     } else {
         println!("{}", tables::prediction(&prediction));
+        if let (Some(changes), Some(measured)) = (&changes, &measured) {
+            println!("\n{}", tables::confirmation(changes, measured));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A profile that was kept of the work that is predicted.
+fn measured_of(path: &Path, [what, on]: &[String; 2]) -> Result<ProfileReport, Failure> {
+    let measured = ProfileReport::read(path)?;
+    if (&measured.what, &measured.on) != (what, on) {
+        let kept = format!("{} of {}", measured.what, measured.on);
+        return Err(Failure(format!("{}: is a profile of {kept}, not of {what} of {on}; predict the same", path.display())));
+    }
+    Ok(measured)
 }
 
 /// Measures, shows and draws how a step's cost grows.

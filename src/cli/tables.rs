@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::base::columns::{self, TERMINAL, left, right, shorten};
 use crate::base::shown::percent;
 use crate::model::cost::ModuleCost;
-use crate::profile::{BoundBy, Prediction};
+use crate::profile::{BoundBy, Change, Prediction, ProfileReport};
 use crate::train::Metrics;
 use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
 
@@ -156,6 +156,18 @@ pub(crate) fn prediction(prediction: &Prediction) -> String {
         let _ = writeln!(text, "{:34}  {:10}  {:9.3}  {:10.3}  {bound}", kernel.name, kernel.dispatches, kernel.ms, kernel.floor_ms);
     }
     let _ = write!(text, "{:34}  {dispatches:10}  {predicted_ms:9.3}  {floor_ms:10.3}", "a step");
+    text
+}
+
+/// What was predicted beside what was measured: the step, then a line a kernel, by the larger time.
+pub(crate) fn confirmation(changes: &[Change], measured: &ProfileReport) -> String {
+    let mut text = format!("held against {}\n\n{:34}  predicted, ms  measured, ms   ratio", measured.device_name(), "");
+    for Change { name, base_ms, ms, ratio, .. } in changes {
+        let time = |ms: Option<f64>| ms.map_or("-".into(), |ms| format!("{ms:.3}"));
+        let ratio = ratio.map_or("-".into(), |ratio| format!("{ratio:.2}"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{name:34}  {:>13}  {:>12}  {ratio:>6}", time(*base_ms), time(*ms));
+    }
     text
 }
 

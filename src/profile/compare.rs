@@ -1,8 +1,9 @@
-//! What has become of each kernel since another profile.
+//! What has become of each kernel since another profile, or since it was predicted.
 
 use serde::Serialize;
 
-use super::report::{KernelRow, ProfileReport, Quantiles};
+use super::predict::Prediction;
+use super::report::{ProfileReport, Quantiles};
 
 /// A kernel, or the step as a whole, then and now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,15 +20,45 @@ pub struct Change {
     pub within_spread: bool,
 }
 
+/// Times of a step and of its kernels.
+struct Times {
+    step: Quantiles,
+    kernels: Vec<(String, Quantiles)>,
+}
+
+impl From<&ProfileReport> for Times {
+    fn from(report: &ProfileReport) -> Self {
+        let kernels = report.kernels.iter().map(|row| (row.name.clone(), row.figures.spread));
+        Self { step: report.step_ms, kernels: kernels.collect() }
+    }
+}
+
+/// A prediction has no spread.
+impl From<&Prediction> for Times {
+    fn from(prediction: &Prediction) -> Self {
+        let point = |ms: f64| Quantiles { median: ms, min: ms, max: ms, q1: ms, q3: ms };
+        let kernels = prediction.kernels.iter().map(|kernel| (kernel.name.clone(), point(kernel.ms)));
+        Self { step: point(prediction.predicted_ms), kernels: kernels.collect() }
+    }
+}
+
 /// The step, then every kernel of either profile, by its larger time.
 pub fn compare(base: &ProfileReport, now: &ProfileReport) -> Vec<Change> {
-    let spread = |report: &ProfileReport, name: &str| report.kernels.iter().find(|row| row.name == name).map(|row| row.figures.spread);
-    let gone = base.kernels.iter().filter(|row| spread(now, &row.name).is_none());
-    let name = |row: &KernelRow| row.name.clone();
-    let names = now.kernels.iter().map(name).chain(gone.map(name));
-    let mut changes: Vec<Change> = names.map(|name| change(&name, spread(base, &name), spread(now, &name))).collect();
+    changes(&base.into(), &now.into())
+}
+
+/// The same of what was predicted and what was measured.
+pub(crate) fn confirm(predicted: &Prediction, measured: &ProfileReport) -> Vec<Change> {
+    changes(&predicted.into(), &measured.into())
+}
+
+fn changes(base: &Times, now: &Times) -> Vec<Change> {
+    let spread = |times: &Times, name: &str| times.kernels.iter().find(|(own, _)| own == name).map(|&(_, spread)| spread);
+    let gone = base.kernels.iter().filter(|(name, _)| spread(now, name).is_none());
+    let names = now.kernels.iter().chain(gone).map(|(name, _)| name);
+    let mut changes: Vec<Change> = names.map(|name| change(name, spread(base, name), spread(now, name))).collect();
     changes.sort_by(|a, b| b.larger().total_cmp(&a.larger()));
-    changes.insert(0, change("step", Some(base.step_ms), Some(now.step_ms)));
+    changes.insert(0, change("step", Some(base.step), Some(now.step)));
     changes
 }
 

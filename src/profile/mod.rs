@@ -19,6 +19,7 @@ mod terminal;
 mod trace;
 pub mod work;
 
+pub(crate) use compare::confirm;
 pub use compare::{Change, compare};
 pub(crate) use measure::{Measurement, REPEATS, Stopwatch};
 pub use measure::{Plan, Profiled};

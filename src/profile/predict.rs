@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::report;
 use crate::backend::gpu::PlannedDispatch;
 
 /// A graphics chip, by its maker's figures.
@@ -142,7 +143,7 @@ pub(crate) struct Prediction {
 pub(crate) fn predict(chip: &Chip, [what, on]: [String; 2], dispatches: &[PlannedDispatch]) -> Prediction {
     let mut kernels: Vec<(PredictedKernel, [f64; 4])> = Vec::new();
     for dispatch in dispatches {
-        let name = format!("{}.{}", dispatch.execution.kernel, dispatch.execution.entry);
+        let name = report::name(&dispatch.execution);
         let place = kernels.iter().position(|(kernel, _)| kernel.name == name).unwrap_or_else(|| {
             let kernel = PredictedKernel { name, dispatches: 0, ms: 0.0, floor_ms: 0.0, bound_by: BoundBy::Dispatch };
             kernels.push((kernel, [0.0; 4]));

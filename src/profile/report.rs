@@ -152,6 +152,11 @@ pub struct ProfileReport {
 }
 
 impl ProfileReport {
+    /// The device's name, as it calls itself.
+    pub(crate) fn device_name(&self) -> &str {
+        self.device["name"].as_str().unwrap_or("an unnamed device")
+    }
+
     /// Sums a measurement up; `each` keeps every dispatch.
     ///
     /// # Errors

@@ -297,9 +297,30 @@ fn a_step_is_predicted_for_a_chip_that_is_not_here() {
         assert!(dispatches.sum::<u64>() <= 70, "{report}");
     }
     assert!(igpu["predicted_ms"].as_f64() > h100["predicted_ms"].as_f64());
-    let text = profile("m1 --what inference --shape batch=2,frames=30,words=4").stdout;
+    let shape = "--what inference --shape batch=2,frames=30,words=4";
+    let text = profile(&format!("m1 {shape}")).stdout;
     assert!(text.starts_with("inference of batch=2,frames=30,words=4 on Apple M1 (8 cores), predicted"), "{text}");
+    let measured = mcsan(folder.path(), &format!("profile --device 0 {shape} --steps 1 --json")).succeeds().stdout;
+    std::fs::write(folder.path().join("measured.json"), &measured).expect("a file");
+    let beside = profile(&format!("m1 {shape} --compare measured.json --json")).json();
+    let measured: Value = serde_json::from_str(&measured).expect("JSON");
+    let compared = beside["compared"].as_array().expect("a line a kernel");
+    let of = |report: &Value, name: &str| report["kernels"].as_array()?.iter().find(|kernel| kernel["name"] == name)?["ms"].as_f64();
+    for line in compared {
+        let name = line["name"].as_str().expect("a name");
+        let [predicted, ms] = match name {
+            "step" => [beside["predicted_ms"].as_f64(), measured["step_ms"]["median"].as_f64()],
+            _ => [of(&beside, name), of(&measured, name)],
+        };
+        let ratio = predicted.zip(ms).map(|(predicted, ms)| ms / predicted);
+        assert_eq!([&line["base_ms"], &line["ms"], &line["ratio"]].map(Value::as_f64), [predicted, ms, ratio], "{line}");
+    }
+    assert!(compared.iter().filter(|line| line["ratio"].is_number()).count() > 8, "kernels have the same names: {beside}");
+    let text = profile(&format!("m1 {shape} --compare measured.json")).stdout;
+    assert!(text.contains("\nheld against llvmpipe") || !measured["device"]["name"].to_string().contains("llvmpipe"), "{text}");
+    assert!(text.contains("predicted, ms  measured, ms   ratio"), "{text}");
     for (arguments, said) in [
+        ("m1 --shape batch=3 --compare measured.json", "measured.json: is a profile of inference of batch=2,frames=30,words=4, not of"),
         ("h200", "'h200' is no chip that there are figures of: h100, rx7900, m1, arc, igpu"),
         ("h100 --kernel adam", "cannot be used with"),
         ("h100 --what prepare", "--predict takes --what train or inference"),
