@@ -20,6 +20,8 @@ mod demo;
 mod faults;
 mod features;
 mod kernels;
+#[cfg(unix)]
+mod measure;
 mod mixed;
 mod offline;
 mod onnx;
