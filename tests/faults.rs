@@ -9,8 +9,8 @@ use mcsan::backend::gpu::{Checking, Gpu, InjectedFault};
 use mcsan::base::remedy::{Remedied, Remedy};
 use mcsan::config::{Config, Settings};
 use mcsan::corpus::manifest;
-use mcsan::dataset::Dataset;
 use mcsan::dataset::store::Store;
+use mcsan::dataset::{BatchShape, Dataset};
 use mcsan::prepare::prepare_held;
 use mcsan::text::TextTable;
 use mcsan::train::run::{Finished, Start};
@@ -23,9 +23,19 @@ use crate::program::default_adapter;
 /// Relative difference of losses at which two runs are the same to rounding, over few steps.
 const ROUNDING: f32 = 1e-5;
 
+/// What is trained on what.
+struct Course {
+    data: Dataset,
+    settings: Settings,
+}
+
 /// Two epochs of three steps with a checkpoint after each, and all that has a state of its own.
-fn small() -> (Dataset, Settings) {
+fn small() -> Course {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small.dataset.safetensors");
+    Course { data: Dataset::load(&path).unwrap(), settings: settings("full") }
+}
+
+fn settings(variant: &str) -> Settings {
     let assignments = [
         "model.hidden=8",
         "model.heads=2",
@@ -36,17 +46,31 @@ fn small() -> (Dataset, Settings) {
         "train.clip_norm=0.5",
         "train.checkpoint_every=1",
     ];
-    (Dataset::load(&path).unwrap(), Config::default().assign(&assignments.map(String::from)).unwrap().settings)
+    let variant = format!("model.variant={variant}");
+    Config::default().assign(&assignments.map(String::from)).and_then(|config| config.assign(&[variant])).unwrap().settings
 }
 
-/// A training in a folder, and whether its batches were computed in parts.
-fn train(gpu: &Gpu, folder: &Path, start: Start) -> (Result<Finished, TrainError>, bool) {
-    let (data, settings) = small();
-    let training = Training { settings, out: Some(folder.into()), start, ..Training::of(&data) };
-    let mut split = false;
-    let mut observe = |event: Event<'_>| split |= matches!(event, Event::Split { .. });
+/// What a training told of a device without room.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Told {
+    /// Batches are computed in parts.
+    split: bool,
+    /// Batches bring their features.
+    not_kept: bool,
+}
+
+/// A training in a folder, and what it told.
+fn train(course: &Course, gpu: &Gpu, folder: &Path, start: Start) -> (Result<Finished, TrainError>, Told) {
+    let settings = course.settings.clone();
+    let training = Training { settings, out: Some(folder.into()), start, ..Training::of(&course.data) };
+    let mut told = Told::default();
+    let mut observe = |event: Event<'_>| match event {
+        Event::Split { .. } => told.split = true,
+        Event::NotKept { .. } => told.not_kept = true,
+        _ => {}
+    };
     let outcome = pollster::block_on(training.run_on(gpu, &mut observe));
-    (outcome, split)
+    (outcome, told)
 }
 
 /// The files of a run that do not depend on the clock, by their names.
@@ -55,10 +79,10 @@ fn results(folder: &Path) -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 /// How often a fault can strike in a training, by the device's counters.
-fn occasions(gpu: &Gpu, fault: InjectedFault, folder: &Path) -> u64 {
+fn occasions(course: &Course, gpu: &Gpu, fault: InjectedFault, folder: &Path) -> u64 {
     pollster::block_on(gpu.recover());
     let before = gpu.counters();
-    train(gpu, folder, Start::New).0.unwrap();
+    train(course, gpu, folder, Start::New).0.unwrap();
     let after = gpu.counters();
     match fault {
         InjectedFault::OutOfMemory => after.allocations - before.allocations,
@@ -80,14 +104,15 @@ struct Fates {
 }
 
 /// Requires that a run which a fault struck went on by itself, or said what there is and ends as `expected` once it goes on.
-fn mend(fates: &mut Fates, struck: (Result<Finished, TrainError>, bool), healthy: &Gpu, run: &Path, expected: &Expected) {
+fn mend(course: &Course, fates: &mut Fates, struck: (Result<Finished, TrainError>, Told), healthy: &Gpu, run: &Path, expected: &Expected) {
     let error = match struck {
-        (Ok(finished), split) => {
+        (Ok(finished), told) => {
             let apart = finished.losses.iter().zip(&expected.losses).map(|(a, b)| ((a - b) / b).abs()).fold(0.0, f32::max);
             assert!(finished.losses.len() == expected.losses.len() && apart < ROUNDING, "{:?}", finished.losses);
-            if split {
+            if told.split {
                 fates.went_on_in_parts += 1;
             } else {
+                assert!(told.not_kept, "a run that does not keep the features says so");
                 assert!(finished.losses == expected.losses && results(run) == expected.files, "{:?}", finished.losses);
                 fates.went_on_uploading += 1;
             }
@@ -108,7 +133,7 @@ fn mend(fates: &mut Fates, struck: (Result<Finished, TrainError>, bool), healthy
         assert_eq!(kept, None, "{error}");
         fates.begun_again += 1;
     }
-    train(healthy, run, Start::Resume).0.unwrap_or_else(|next| panic!("after '{error}': {next}"));
+    train(course, healthy, run, Start::Resume).0.unwrap_or_else(|next| panic!("after '{error}': {next}"));
     assert!(results(run) == expected.files, "after '{error}' the run ended otherwise");
 }
 
@@ -119,8 +144,8 @@ struct Expected {
 }
 
 impl Expected {
-    fn of(gpu: &Gpu, folder: &Path) -> Self {
-        let losses = train(gpu, folder, Start::New).0.unwrap().losses;
+    fn of(course: &Course, gpu: &Gpu, folder: &Path) -> Self {
+        let losses = train(course, gpu, folder, Start::New).0.unwrap().losses;
         Self { losses, files: results(folder) }
     }
 }
@@ -134,41 +159,69 @@ fn gpu(test: &str) -> Option<Gpu> {
 #[test]
 fn a_run_whose_device_fails_at_any_buffer_submission_or_copy_goes_on_or_ends_in_a_line_and_loses_nothing() {
     let Some(gpu) = gpu("injected faults") else { return };
+    let course = small();
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let expected = Expected::of(&gpu, &folder.path().join("alone"));
+    let expected = Expected::of(&course, &gpu, &folder.path().join("alone"));
     for fault in [InjectedFault::OutOfMemory, InjectedFault::Refused, InjectedFault::Unreadable] {
-        let count = occasions(&gpu, fault, &folder.path().join(format!("{fault:?}")));
+        let count = occasions(&course, &gpu, fault, &folder.path().join(format!("{fault:?}")));
         let mut fates = Fates::default();
         for after in 0..count {
             let _ = fs::remove_dir_all(&run);
             pollster::block_on(gpu.recover());
             gpu.inject(fault, after);
-            let struck = train(&gpu, &run, Start::New);
+            let struck = train(&course, &gpu, &run, Start::New);
             pollster::block_on(gpu.recover());
-            mend(&mut fates, struck, &gpu, &run, &expected);
+            mend(&course, &mut fates, struck, &gpu, &run, &expected);
         }
         println!("{fault:?}: {count} injected, {fates:?}");
         assert!(count > 10);
     }
 }
 
+/// Where the device keeps no features that it could give up, a batch without room is computed in parts.
+#[test]
+fn a_run_whose_device_has_no_memory_for_a_batch_of_its_own_features_goes_on_in_parts() {
+    let Some(mut gpu) = gpu("injected faults of a device that keeps nothing") else { return };
+    let (batch, frames) = (9, 90);
+    let course = Course { data: BatchShape { batch, frames, words: 5, ragged: false }.dataset(), settings: settings("no_text") };
+    // A number too few for the 40 coefficients of all frames.
+    gpu.restrict_buffers((4 * 40 * batch * frames - 4) as u64);
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let expected = Expected::of(&course, &gpu, &folder.path().join("alone"));
+    let count = occasions(&course, &gpu, InjectedFault::OutOfMemory, &folder.path().join("counted"));
+    let mut fates = Fates::default();
+    for after in (0..count).step_by(8) {
+        let _ = fs::remove_dir_all(&run);
+        pollster::block_on(gpu.recover());
+        gpu.inject(InjectedFault::OutOfMemory, after);
+        let struck = train(&course, &gpu, &run, Start::New);
+        assert!(!struck.1.not_kept, "nothing was kept");
+        pollster::block_on(gpu.recover());
+        mend(&course, &mut fates, struck, &gpu, &run, &expected);
+    }
+    println!("OutOfMemory: {fates:?}");
+    assert!(fates.went_on_in_parts > 0, "{fates:?}");
+}
+
 #[test]
 fn a_preparation_and_predictions_on_a_device_that_fails_end_in_a_line_or_are_what_they_are_without() {
     let Some(gpu) = gpu("injected faults outside of training") else { return };
+    let course = small();
     let folder = corpus();
     let corpus = manifest::read(&folder.path().join("manifest.csv")).unwrap();
     let run = folder.path().join("run");
-    train(&gpu, &run, Start::New).0.unwrap();
+    train(&course, &gpu, &run, Start::New).0.unwrap();
     let checkpoint = Checkpoint::load(&run.join("best.safetensors")).unwrap();
-    let (data, _) = small();
+    let data = &course.data;
     let utterances: Vec<usize> = (0..data.len()).collect();
     // Features of all recordings, then probabilities of all utterances.
     let work = || {
         let text = TextTable::learned(&corpus.utterances);
         let settings = Default::default();
         let prepared = pollster::block_on(prepare_held(&gpu, corpus.clone(), text, &settings)).map_err(|error| error.to_string())?;
-        let evaluation = pollster::block_on(checkpoint.evaluate(&gpu, &data, &utterances)).map_err(|error| error.to_string())?;
+        let evaluation = pollster::block_on(checkpoint.evaluate(&gpu, data, &utterances)).map_err(|error| error.to_string())?;
         Ok::<_, String>((prepared.fingerprint().unwrap(), evaluation.predictions))
     };
     pollster::block_on(gpu.recover());
@@ -201,17 +254,18 @@ fn a_preparation_and_predictions_on_a_device_that_fails_end_in_a_line_or_are_wha
 #[test]
 fn a_run_whose_device_is_lost_goes_on_on_another() {
     let Some(healthy) = gpu("a lost device") else { return };
+    let course = small();
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let expected = Expected::of(&healthy, &folder.path().join("alone"));
-    let count = occasions(&healthy, InjectedFault::Lost, &folder.path().join("counted"));
+    let expected = Expected::of(&course, &healthy, &folder.path().join("alone"));
+    let count = occasions(&course, &healthy, InjectedFault::Lost, &folder.path().join("counted"));
     let mut fates = Fates::default();
     for after in 0..count {
         let _ = fs::remove_dir_all(&run);
         let Some(lost) = gpu("a lost device") else { return };
         lost.inject(InjectedFault::Lost, after);
-        let outcome = train(&lost, &run, Start::New);
-        mend(&mut fates, outcome, &healthy, &run, &expected);
+        let outcome = train(&course, &lost, &run, Start::New);
+        mend(&course, &mut fates, outcome, &healthy, &run, &expected);
     }
     println!("Lost: {count} injected, {fates:?}");
     assert!(count > 10);

@@ -103,6 +103,8 @@ pub(crate) enum Note {
     TrainedElsewhere(FoldName),
     /// The device has no room for a batch.
     Split { step: u64, parts: usize, error: String },
+    /// The device has no room for the features of all utterances.
+    NotKept { step: u64, error: String },
     /// A step was left out, a gradient having overflowed.
     Skipped { step: u64, scale: f32 },
     /// The run ended before its last epoch.
@@ -192,6 +194,9 @@ impl Display for Note {
             Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
             Self::Split { step, parts, error } => {
                 write!(formatter, "step {step}: {error}: from here on each batch is computed in {parts} parts")
+            }
+            Self::NotKept { step, error } => {
+                write!(formatter, "step {step}: {error}: the device keeps no features, from here on each batch brings its own")
             }
             Self::Skipped { step, scale } => {
                 write!(formatter, "step {step}: skipped, a gradient overflowed f16; the loss scale is now {scale}")

@@ -95,6 +95,9 @@ impl<'c> Progress<'c> {
             Event::Split { step, parts, error } => {
                 self.note(Note::Split { step: *step, parts: *parts, error: remedy::line(*error) });
             }
+            Event::NotKept { step, error } => {
+                self.note(Note::NotKept { step: *step, error: remedy::line(*error) });
+            }
             Event::Skipped { step, scale } => {
                 self.note(Note::Skipped { step: *step, scale: *scale });
             }

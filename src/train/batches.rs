@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::backend::{Backend, Storage};
+use crate::backend::{Backend, BackendError, Storage};
 use crate::base::philox::Stream;
 use crate::base::streams::Readings;
 use crate::config::{Settings, TrainSettings};
@@ -72,12 +72,12 @@ impl<'a, B: Backend> Batches<'a, B> {
     }
 
     /// Puts the frames of all utterances on the device where it has a memory of its own and they fit: batches then upload nothing of
-    /// them. Where there is no room after all, batches bring theirs as before.
+    /// them. Where there is no room after all, which is returned, batches bring theirs as before.
     ///
     /// # Errors
     /// Features that cannot be read.
-    pub async fn keep_on_device(&mut self) -> Result<(), DatasetError> {
-        let Some(most) = self.backend.largest_matrix() else { return Ok(()) };
+    pub async fn keep_on_device(&mut self) -> Result<Option<BackendError>, DatasetError> {
+        let Some(most) = self.backend.largest_matrix() else { return Ok(None) };
         let mut left = most.min(MOST_KEPT);
         for (stream, shape) in self.batcher.frames() {
             let bytes = (shape[0] * shape[1] * size_of::<f32>()) as u64;
@@ -86,16 +86,16 @@ impl<'a, B: Backend> Batches<'a, B> {
             }
             left -= bytes;
             let rows = self.backend.upload_pieces(self.batcher.all_rows(stream), shape)?;
-            if self.backend.failure().is_some_and(|error| error.smaller_batch_helps()) {
+            if let Some(error) = self.backend.failure().filter(BackendError::smaller_batch_helps) {
                 drop(rows);
                 self.give_up_kept();
                 self.backend.recover().await;
-                return Ok(());
+                return Ok(Some(error));
             }
             self.kept.insert(stream, rows);
             self.batcher.keep(stream);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Has batches bring their frames from here on; returns whether the device kept any.

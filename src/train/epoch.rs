@@ -15,7 +15,7 @@ use super::run::Finished;
 use super::run_folder::SavedRun;
 use super::session::{Session, Weights};
 use super::{Origin, Outcome, Pending, TrainError, Trainer};
-use crate::backend::Backend;
+use crate::backend::{Backend, BackendError};
 use crate::base::numbers::Precision;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::base::utterances::Split;
@@ -54,6 +54,8 @@ pub(super) struct Run<'r, B: Backend> {
     tally: Tally,
     /// Steps left out by now because a gradient overflowed.
     skipped: u64,
+    /// What the device said that was to keep the features, to be told at the beginning.
+    no_room_to_keep: Option<BackendError>,
     fingerprint: String,
 }
 
@@ -91,6 +93,7 @@ impl<'r, B: Backend> Run<'r, B> {
             parts: settings.train.accumulate,
             tally: Tally::new(data.classes.len()),
             skipped: 0,
+            no_room_to_keep: None,
             fingerprint: data.fingerprint_with_splits()?,
         };
         if let Some(saved) = saved {
@@ -98,7 +101,7 @@ impl<'r, B: Backend> Run<'r, B> {
         }
         match backend.failure() {
             None => {
-                run.session.batches.keep_on_device().await?;
+                run.no_room_to_keep = run.session.batches.keep_on_device().await?;
                 Ok(run)
             }
             // Where there is no room for the model, no part of a batch is small enough.
@@ -148,6 +151,9 @@ impl<'r, B: Backend> Run<'r, B> {
             train: self.train.len(),
             validation: self.validation.len(),
         })?;
+        if let Some(error) = self.no_room_to_keep.take() {
+            self.observers.tell(Event::NotKept { step: self.trainer.steps(), error: &error })?;
+        }
         let (warmup_steps, steps) = (self.settings.train.warmup_steps, self.planned_steps);
         if warmup_steps > steps { self.observers.tell(Event::WarmupUnfinished { warmup_steps, steps }) } else { Ok(()) }
     }
@@ -251,6 +257,7 @@ impl<'r, B: Backend> Run<'r, B> {
                     let gave_up = self.session.batches.give_up_kept();
                     self.backend.recover().await;
                     if gave_up {
+                        self.observers.tell(Event::NotKept { step, error: &error })?;
                         continue;
                     }
                     self.parts = (2 * self.parts).min(utterances.len());

@@ -100,6 +100,13 @@ pub enum Event<'e> {
         /// What the device said.
         error: &'e BackendError,
     },
+    /// The device has no room for the features of all utterances beside the work; from here on each batch brings its own.
+    NotKept {
+        /// The step that there was no room for, from 0.
+        step: u64,
+        /// What the device said.
+        error: &'e BackendError,
+    },
     /// A gradient overflowed f16 and the step was left out; from here on the loss scale is `scale`.
     Skipped {
         /// The step that was left out, from 0.

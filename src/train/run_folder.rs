@@ -255,6 +255,7 @@ impl Observer for RunFolder<'_> {
             | Event::OtherDevice { .. }
             | Event::WarmupUnfinished { .. }
             | Event::Split { .. }
+            | Event::NotKept { .. }
             | Event::Skipped { .. }
             | Event::Stopped { .. } => Ok(()),
         }
