@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::common::{assert_same, gpus, outputs};
-use mcsan::backend::gpu::{Checking, Counters, Gpu, SubmissionLimits};
+use mcsan::backend::gpu::{Checking, Counters, Gpu, InjectedFault, SubmissionLimits, Timing};
 use mcsan::backend::ops::Linear;
 use mcsan::backend::{Matrix, Sink, Storage, Write, as_f32};
 use mcsan::base::numbers::{Activation, Precision};
@@ -104,11 +104,48 @@ fn a_step_that_is_sent_while_it_is_recorded_gives_the_same_bits() {
     };
     let (parameters, dispatches, submissions) = train(&gpu);
     // What graphics hardware gets: a step is on its way before its 40th dispatch.
-    gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: 39 });
+    gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, ..SubmissionLimits::HARDWARE });
     let early = train(&gpu);
     assert!(early.0 == parameters, "{name}");
     // The first training also needs some more dispatches for its sums over slabs, whose memory grows.
     assert!(early.1 <= dispatches && early.2 > submissions && early.2 >= early.1 / 39, "{name}: {} submissions of {}", early.2, early.1);
+    let utterances = data.training();
+    let session = Session::new(&gpu, &settings, &data, &utterances, Weights::Drawn).unwrap();
+    let batch = session.batches.batch(&utterances).unwrap();
+    gpu.start_profile(Timing::Timestamps, Box::new(|| 0.0));
+    let pending = pollster::block_on(session.trainer().train_step(&batch)).unwrap();
+    drop(pending);
+    let executions = pollster::block_on(gpu.finish_profile()).unwrap();
+    let ends: Vec<usize> = executions.submissions.iter().map(|submission| submission.end).collect();
+    assert!(ends[0] < 40 && ends.len() > 1, "{name}: a step of {} dispatches is sent at {ends:?}", executions.runs.len());
+}
+
+/// The work itself is refused, as it would take a software adapter seconds; what it needs was uploaded by then.
+#[test]
+fn a_step_of_the_papers_batch_uploads_less_than_a_megabyte_where_the_device_keeps_the_features() {
+    let data = BatchShape { batch: 256, frames: 1000, words: 50, ragged: true }.dataset();
+    let (_, settings) = small();
+    let utterances: Vec<usize> = (0..256).collect();
+    let Some((name, mut gpu)) = gpus("uploads of a step", &[Checking::Off]).into_iter().next() else { return };
+    gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
+    let [brought, kept] = [false, true].map(|keeps| {
+        let mut session = Session::new(&gpu, &settings, &data, &utterances, Weights::Drawn).unwrap();
+        if keeps {
+            assert!(pollster::block_on(session.batches.keep_on_device()).unwrap().is_none());
+        }
+        let mut trainer = session.trainer();
+        let before = gpu.counters();
+        gpu.inject(InjectedFault::Refused, 0);
+        let batch = session.batches.batch(&utterances).unwrap();
+        let refused = pollster::block_on(trainer.train_step(&batch)).err().expect("the work is refused").to_string();
+        let after = gpu.counters();
+        assert!(after.dispatches - before.dispatches > 40, "{name}: {refused}");
+        pollster::block_on(gpu.recover());
+        after.uploaded_bytes - before.uploaded_bytes
+    });
+    println!("{name}: {brought} bytes, {kept} where the features are kept");
+    // The features alone are 18 MB.
+    assert!(brought > 18_000_000 && kept < 1_000_000, "{name}: {brought} and {kept} bytes");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use mcsan::backend::cpu::Cpu;
 use mcsan::backend::gpu::{Checking, Timing};
-use mcsan::backend::{Clock, Executions, Storage};
+use mcsan::backend::ops::Accumulate;
+use mcsan::backend::{Clock, Executions, Storage, Write};
 use mcsan::check::{Case, Kernel};
 
 use crate::common::gpus;
@@ -37,6 +38,21 @@ fn the_observer_of_the_reference_is_told_the_work_of_every_call() {
         assert!(is_near(work.flop(), flop) && is_near(work.bytes, bytes) && bytes > 0.0, "{case}: {executions:?}");
         assert!(executions.runs.iter().any(|run| run.kernel == case.kernel().name()), "{case}: {executions:?}");
     }
+}
+
+#[test]
+fn a_plan_has_no_dispatch_that_is_not_made_because_its_grid_is_empty() {
+    let Some((name, gpu)) = gpus("plans", &[Checking::Off]).into_iter().next() else { return };
+    let [none, some] = [0, 3].map(|rows| gpu.zeros([rows, 4]));
+    let work = || {
+        for matrix in [&none, &some] {
+            Storage::run(&gpu, &Accumulate { x: matrix.clone(), sum: matrix.clone(), write: Write::Set });
+        }
+    };
+    let ((), planned) = pollster::block_on(gpu.plan(async { work() }));
+    let before = gpu.counters().dispatches;
+    work();
+    assert_eq!((planned.len(), gpu.counters().dispatches - before), (1, 1), "{name}: {planned:?}");
 }
 
 /// Bytes are more than stated: dispatches move numbers between them.

@@ -7,6 +7,7 @@ use super::counters::Counters;
 use super::fault::{Fault, one_line};
 use super::injection::Injection;
 use super::requirements::{Capabilities, Feature, check_requirements};
+use super::robustness;
 use super::shader::{Footprint, Shader, ShaderVariant};
 use crate::backend::{BackendError, Result};
 use crate::base::remedy::Remedy;
@@ -38,10 +39,12 @@ pub struct SubmissionLimits {
 
 impl SubmissionLimits {
     /// A tenth of a second, a fraction of any driver's patience (about two seconds) and of a user's with a display that is not drawn
-    /// meanwhile. Graphics hardware begins while the rest is recorded: a large device does some thirty commands in that time; a
-    /// software adapter has no time of its own to win.
+    /// meanwhile. Graphics hardware begins while the rest is recorded: a large device does some thirty commands in that time.
+    pub const HARDWARE: Self = Self { seconds: 0.1, commands: 39 };
+
+    /// A software adapter has no time of its own to win.
     fn of(info: &wgpu::AdapterInfo) -> Self {
-        Self { seconds: 0.1, commands: if info.device_type == wgpu::DeviceType::Cpu { usize::MAX } else { 39 } }
+        if info.device_type == wgpu::DeviceType::Cpu { Self { commands: usize::MAX, ..Self::HARDWARE } } else { Self::HARDWARE }
     }
 }
 
@@ -57,7 +60,7 @@ impl OpenDevice {
     pub(crate) async fn open(adapter: &wgpu::Adapter, limits: Option<wgpu::Limits>, mut without: Vec<Feature>) -> Result<Self> {
         let info = adapter.get_info();
         let limits = limits.unwrap_or_else(|| usual_limits(adapter));
-        without.retain(|feature| adapter.features().intersects(feature.features()));
+        without.retain(|feature| feature.is_of(adapter));
         let all = Capabilities::of(adapter).without(&without);
         let timestamps = all.features & Feature::Timestamps.features();
         let capabilities = all.used();
@@ -73,10 +76,12 @@ impl OpenDevice {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         };
-        let (device, queue) = adapter
-            .request_device(&descriptor)
-            .await
-            .map_err(|error| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&error.to_string()) })?;
+        let opened = if without.contains(&Feature::Robustness) {
+            robustness::open_without(adapter, &descriptor)
+        } else {
+            adapter.request_device(&descriptor).await.map_err(|error| error.to_string())
+        };
+        let (device, queue) = opened.map_err(|reason| BackendError::NoDevice { adapter: info.name.clone(), reason: one_line(&reason) })?;
         let fault = Fault::of(&device);
         let (injection, counters) = Default::default();
         let submission = SubmissionLimits::of(&info);

@@ -164,6 +164,9 @@ impl Gpu {
         groups: [u32; 3],
         work: impl Into<Option<Work>>,
     ) {
+        if groups.contains(&0) {
+            return;
+        }
         if !self.is_rehearsing() && self.slab_sums.write_to(|| launch.buffers()) {
             self.add_up();
         }
@@ -178,7 +181,7 @@ impl Gpu {
                 workgroup_memory: footprint.workgroup_memory,
             });
         }
-        if self.device.failure().is_some() || groups.contains(&0) {
+        if self.device.failure().is_some() {
             return;
         }
         let most = self.device.limits().max_compute_workgroups_per_dimension;
