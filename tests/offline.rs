@@ -5,10 +5,13 @@
 mod budget;
 #[path = "../benches/offline/listing.rs"]
 mod listing;
+#[path = "../benches/offline/request.rs"]
+mod request;
 #[path = "../benches/offline/table.rs"]
 mod table;
 
 use listing::{Loop, busiest_loop};
+use request::Request;
 use table::{Row, Table};
 
 use crate::shaders::entries;
@@ -46,6 +49,16 @@ fn adam() -> Row {
 /// What is worse in one row than in another.
 fn worse(now: Row, before: Row) -> Vec<String> {
     table([now]).against(&table([before])).worse
+}
+
+#[test]
+fn a_choice_among_the_cases_of_other_benches_is_none_of_this_ones() {
+    let request = |arguments: &str| Request::read(arguments.split_whitespace().map(str::to_owned));
+    // What cargo gives to every bench, with `-- linear` and without.
+    assert_eq!(request("linear --bench"), Ok(Request::OfOthers("linear".into())));
+    assert_eq!(request("--bench"), Ok(Request::Compare));
+    assert_eq!(request("--write --bench"), Ok(Request::Write));
+    assert_eq!(request("--rite"), Err("usage: offline [--write]".into()));
 }
 
 #[test]

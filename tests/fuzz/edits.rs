@@ -89,7 +89,8 @@ pub fn damage() -> impl Strategy<Value = Damage> {
     let edit = prop_oneof![
         3 => (any::<Index>(), 0u8..8).prop_map(|(at, bit)| Edit::Flip(at, bit)),
         3 => any::<(Index, u8)>().prop_map(|(at, byte)| Edit::Set(at, byte)),
-        3 => (any::<Index>(), numbers, select(vec![1usize, 2, 4, 8]), any::<bool>()).prop_map(|(at, number, width, big)| Edit::Number(at, number, width, big)),
+        3 => (any::<Index>(), numbers, select(vec![1usize, 2, 4, 8]), any::<bool>())
+            .prop_map(|(at, number, width, big)| Edit::Number(at, number, width, big)),
         3 => (any::<Index>(), floats, any::<bool>()).prop_map(|(at, float, is_wide)| Edit::Float(at, float, is_wide)),
         3 => (any::<Index>(), digits).prop_map(|(at, digits)| Edit::Digits(at, digits)),
         2 => any::<(Index, Index)>().prop_map(|(at, length)| Edit::Remove(at, length)),
