@@ -190,6 +190,6 @@ block 4 L4 [2] -> {
     // Four turns of it, and block 1, in a turn of the loop around it.
     assert_eq!(busiest_loop(&texts, Some(8)), Some(Loop { instructions: 2 + 4 * 4, multiply_adds: 8 }));
     assert_eq!(busiest_loop(&texts[..1], None), None);
-    assert_eq!(budget::a_step("vec4+tile96x128+narrow+dozen"), Some(768));
+    assert_eq!(budget::a_step("vec4+tile64x64+narrow"), Some(512));
     assert_eq!(budget::a_step("graphics"), None);
 }

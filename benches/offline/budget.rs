@@ -20,8 +20,8 @@ const TERMS: u64 = 16;
 /// Multiply-adds of an invocation in a step of a product, by its sums as `shaders/shared/tile.wgsl` has them.
 pub fn a_step(variant: &str) -> Option<u64> {
     let has = |part| variant.split('+').any(|other| other == part);
-    let [rows, columns] = [if has("dozen") { 12 } else { 8 }, if has("narrow") { 4 } else { 8 }];
-    variant.contains("tile").then_some(rows * columns * TERMS)
+    let columns = if has("narrow") { 4 } else { 8 };
+    variant.contains("tile").then_some(8 * columns * TERMS)
 }
 
 /// The budget of an entry point, if it has one.

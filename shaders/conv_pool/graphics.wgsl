@@ -2,47 +2,47 @@
 
 import super::interface::{args, input_offsets, output_offsets, output_owners, winners, partial};
 import super::operands::{
-    edges_of, reached, input_quad, gradient_quad, output_gradients, output_weights, term_weights, put_output,
-    put_input_gradients, put_weight_gradients,
+    edges_of, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of, gradients_of,
+    weights_of, NUMBERS, put_output, put_input_gradients, put_weight_gradients,
 };
 import package::shared::grid::in_grid;
 import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, WORKGROUP, DEPTH, Blocks, Sums,
-    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, COLUMN_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums, tiles,
+    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_brought, put_brought, brought_sum,
 };
 
-/// Windows of a forward tile; an invocation has four of them.
+/// Whole windows of a forward tile.
 const WINDOWS: u32 = TILE_ROWS / WINDOW;
+/// Quads of columns that are pooled at a time: their sums take the room of the tiles, which are square.
+const POOLED: u32 = 8;
 
-/// Winners of an invocation's windows, a byte of four columns each.
-var<workgroup> tile_winners: array<u32, WORKGROUP>;
-
-/// Left the inputs of rows, right weights; the terms are inputs of the three taps.
-fn forward_blocks(lane: u32, rows: vec4<u32>, first_output: u32, k: u32) -> Blocks {
-    var blocks: Blocks;
+/// Where the rows of x or of weights begin that an invocation's blocks are of, of the first in `[0]`.
+fn forward_starts(lane: u32, rows: vec4<u32>, first_output: u32) -> array<vec4<u32>, 2> {
+    var starts: array<vec4<u32>, 2>;
     if (brings_left(lane)) {
-        let term = k + left_corner(lane).y;
-        blocks[0] = mat4x4<f32>(input_quad(rows.x, term), input_quad(rows.y, term), input_quad(rows.z, term), input_quad(rows.w, term));
+        starts[0] = input_starts(rows);
     } else {
-        blocks[0] = forward_right(lane, first_output, k);
+        starts[0] = weight_starts(first_output + right_corner(lane).x);
     }
     if (brings_second(lane)) {
-        blocks[1] = forward_right(lane + WORKGROUP, first_output, k);
+        starts[1] = weight_starts(first_output + right_corner(lane + WORKGROUP).x);
     }
-    return blocks;
+    return starts;
 }
 
-fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
-    let corner = right_corner(block);
-    let output = first_output + corner.x;
-    let term = k + corner.y;
-    return mat4x4<f32>(
-        output_weights(output, term),
-        output_weights(output + 1u, term),
-        output_weights(output + 2u, term),
-        output_weights(output + 3u, term),
-    );
+/// Left the inputs of rows, right weights; the terms are inputs of the three taps.
+fn forward_blocks(lane: u32, starts: array<vec4<u32>, 2>, k: u32) -> Blocks {
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        blocks[0] = inputs_of(starts[0], k + left_corner(lane).y);
+    } else {
+        blocks[0] = weights_of(starts[0], k + right_corner(lane).y, TAPS * args.inputs);
+    }
+    if (brings_second(lane)) {
+        blocks[1] = weights_of(starts[1], k + right_corner(lane + WORKGROUP).y, TAPS * args.inputs);
+    }
+    return blocks;
 }
 
 /// Row of x at row `number` of the convolution, all windows counted, and its edges.
@@ -68,37 +68,62 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     let brought = array<vec2<u32>, 4>(row_of(number), row_of(number + 1u), row_of(number + 2u), row_of(number + 3u));
     let rows = vec4<u32>(brought[0].x, brought[1].x, brought[2].x, brought[3].x);
     let row_edges = vec4<u32>(brought[0].y, brought[1].y, brought[2].y, brought[3].y);
+    let starts = forward_starts(lane, rows, first_output);
     var sums = Sums();
-    var blocks = forward_blocks(lane, rows, first_output, 0u);
+    var blocks = forward_blocks(lane, starts, 0u);
     for (var k = 0u; k < TAPS * args.inputs; k += DEPTH) {
         if (brings_left(lane)) {
             blocks[0] = reached(blocks[0], row_edges, k + left_corner(lane).y, args.inputs);
         }
         put_blocks(lane, blocks, true, true, TAPS * args.inputs - k);
         workgroupBarrier();
-        blocks = forward_blocks(lane, rows, first_output, k + DEPTH);
+        blocks = forward_blocks(lane, starts, k + DEPTH);
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
-    let window = first_window + own.x / WINDOW;
-    let output = first_output + own.y;
-    tile_winners[lane] = pool(window, output, sums[0][0], sums[0][1], sums[0][2])
-        | (pool(window + 1u, output, sums[0][3], sums[1][0], sums[1][1]) << 8u)
-        | (pool(window + 2u, output, sums[1][2], sums[1][3], sums[2][0]) << 16u)
-        | (pool(window + 3u, output, sums[2][1], sums[2][2], sums[2][3]) << 24u);
-    workgroupBarrier();
-    // Sixteen columns, four invocations', share a word.
-    if (lane % 4u == 0u && output < args.outputs) {
-        for (var i = 0u; i < 4u; i++) {
-            var word = 0u;
-            for (var j = 0u; j < 4u; j++) {
-                word |= ((tile_winners[lane + j] >> (8u * i)) & 0xffu) << (8u * j);
-            }
-            if (window + i < args.output_rows) {
-                winners[(window + i) * winner_words(args.outputs) + output / 16u] = word;
-            }
+    // A window's rows are sums of two invocations, so all go through workgroup memory.
+    for (var first = 0u; first < COLUMN_QUADS; first += POOLED) {
+        put_sums(own, own.y / 4u, first, sums[0], sums[1]);
+        if (OWN_COLUMNS == 8u) {
+            put_sums(own, own.y / 4u + COLUMN_QUADS / 2u, first, sums[2], sums[3]);
         }
+        workgroupBarrier();
+        if (lane < 2u * WINDOWS) {
+            let quad = 4u * (lane % 2u);
+            pool_word(first_window + lane / 2u, first_output + 4u * (first + quad), lane / 2u * WINDOW * POOLED + quad);
+        }
+        workgroupBarrier();
     }
+}
+
+/// Leaves an invocation's sums of a quad of columns, if it is one of those that are pooled from `first` on: `[row, quad]`.
+fn put_sums(own: vec2<u32>, quad: u32, first: u32, upper: mat4x4<f32>, lower: mat4x4<f32>) {
+    if (quad / POOLED != first / POOLED) {
+        return;
+    }
+    let at = own.x * POOLED + quad % POOLED;
+    tiles[at] = upper[0];
+    tiles[at + POOLED] = upper[1];
+    tiles[at + 2u * POOLED] = upper[2];
+    tiles[at + 3u * POOLED] = upper[3];
+    tiles[at + 4u * POOLED] = lower[0];
+    tiles[at + 5u * POOLED] = lower[1];
+    tiles[at + 6u * POOLED] = lower[2];
+    tiles[at + 7u * POOLED] = lower[3];
+}
+
+/// Pools sixteen columns of a window, whose first sums lie at `at`: their winners share a word.
+fn pool_word(window: u32, output: u32, at: u32) {
+    if (window >= args.output_rows || output >= args.outputs) {
+        return;
+    }
+    var word = 0u;
+    for (var quad = 0u; quad < 4u; quad++) {
+        let first = at + quad;
+        let winner = pool(window, output + 4u * quad, tiles[first], tiles[first + POOLED], tiles[first + 2u * POOLED]);
+        word |= winner << (8u * quad);
+    }
+    winners[window * winner_words(args.outputs) + output / 16u] = word;
 }
 
 /// Stores the maximum of a window's three rows; returns which row held it first, two bits a column.
@@ -112,23 +137,18 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
     if (output >= args.outputs) {
         return 0u;
     }
-    if (window < args.output_rows) {
-        put_output(window, output, best);
-    }
+    put_output(window, output, best);
     let bits = winner * vec4<u32>(1u, 4u, 16u, 64u);
     let mask = (1u << (2u * min(4u, args.outputs - output))) - 1u;
     return (bits.x | bits.y | bits.z | bits.w) & mask;
 }
 
-/// Left the gradients that reach rows, right weights; the terms are outputs of the three taps.
-fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
+/// Left the gradients that reach rows, right weights; the terms are outputs of the three taps. `starts` is where the rows' gradients
+/// begin.
+fn backward_input_blocks(lane: u32, starts: vec4<u32>, first_input: u32, k: u32) -> Blocks {
     var blocks: Blocks;
     if (brings_left(lane)) {
-        let row = first_row + left_corner(lane).x;
-        let term = k + left_corner(lane).y;
-        blocks[0] = mat4x4<f32>(
-            gradient_quad(row, term), gradient_quad(row + 1u, term), gradient_quad(row + 2u, term), gradient_quad(row + 3u, term),
-        );
+        blocks[0] = gradients_of(starts, k + left_corner(lane).y);
     } else {
         blocks[0] = backward_input_right(lane, first_input, k);
     }
@@ -140,11 +160,7 @@ fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) ->
 
 fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
     let corner = right_corner(block);
-    let input = first_input + corner.x;
-    let term = k + corner.y;
-    return mat4x4<f32>(
-        term_weights(term, input), term_weights(term + 1u, input), term_weights(term + 2u, input), term_weights(term + 3u, input),
-    );
+    return weights_of(term_starts(k + corner.y), first_input + corner.x, args.inputs);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -153,16 +169,18 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
     // Of the rows of the block of `left` that the invocation brings.
-    let row_edges = edges_of(first_row + left_corner(min(lane, TILE_ROWS - 1u)).x, args.input_rows);
+    let brought_row = first_row + left_corner(min(lane, TILE_ROWS - 1u)).x;
+    let row_edges = edges_of(brought_row, args.input_rows);
+    let starts = gradient_starts(brought_row);
     var sums = Sums();
-    var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
+    var blocks = backward_input_blocks(lane, starts, first_input, 0u);
     for (var k = 0u; k < TAPS * args.outputs; k += DEPTH) {
         if (brings_left(lane)) {
             blocks[0] = reached(blocks[0], row_edges, k + left_corner(lane).y, args.outputs);
         }
         put_blocks(lane, blocks, true, false, TAPS * args.outputs - k);
         workgroupBarrier();
-        blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
+        blocks = backward_input_blocks(lane, starts, first_input, k + DEPTH);
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
@@ -170,35 +188,30 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     let input = first_input + own_corner(lane).y;
     put_input_gradients(row, input, sums[0]);
     put_input_gradients(row + 4u, input, sums[1]);
-    put_input_gradients(row + 8u, input, sums[2]);
+    if (OWN_COLUMNS == 8u) {
+        put_input_gradients(row, input + TILE_COLUMNS / 2u, sums[2]);
+        put_input_gradients(row + 4u, input + TILE_COLUMNS / 2u, sums[3]);
+    }
 }
 
 /// Left the gradients of outputs, right the inputs of the three taps; the terms are rows.
 fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> Blocks {
+    // Both blocks of an invocation hold the same terms, so the same rows.
+    let row = k + left_corner(lane).y;
     var blocks: Blocks;
     if (brings_left(lane)) {
-        let output = first_output + left_corner(lane).x;
-        let row = k + left_corner(lane).y;
-        blocks[0] = mat4x4<f32>(
-            output_gradients(row, output, end),
-            output_gradients(row + 1u, output, end),
-            output_gradients(row + 2u, output, end),
-            output_gradients(row + 3u, output, end),
-        );
+        blocks[0] = gradients_of(output_gradient_starts(row, end), min(first_output + left_corner(lane).x, args.outputs - NUMBERS));
     } else {
-        blocks[0] = backward_weight_right(lane, first_column, k);
+        blocks[0] = backward_weight_right(lane, first_column, row);
     }
     if (brings_second(lane)) {
-        blocks[1] = backward_weight_right(lane + WORKGROUP, first_column, k);
+        blocks[1] = backward_weight_right(lane + WORKGROUP, first_column, row);
     }
     return blocks;
 }
 
-fn backward_weight_right(block: u32, first_column: u32, k: u32) -> mat4x4<f32> {
-    let corner = right_corner(block);
-    let column = first_column + corner.x;
-    let row = k + corner.y;
-    return mat4x4<f32>(input_quad(row, column), input_quad(row + 1u, column), input_quad(row + 2u, column), input_quad(row + 3u, column));
+fn backward_weight_right(block: u32, first_column: u32, row: u32) -> mat4x4<f32> {
+    return inputs_of(input_starts(row + vec4<u32>(0u, 1u, 2u, 3u)), first_column + right_corner(block).x);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -208,7 +221,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     let first_output = group.y * TILE_ROWS;
     let first_row = group.z * args.slab_rows;
     let end = min(first_row + args.slab_rows, args.input_rows);
-    let sums_bias = group.x == 0u && lane < ROW_QUADS;
+    let sums_bias = group.x == 0u && brings_left(lane);
     // Both blocks of an invocation hold the same terms, so the same rows.
     let own_term = left_corner(lane).y;
     let column = first_column + right_corner(lane).x;
@@ -228,7 +241,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
         row_edges = edges_of(k + DEPTH + own_term, end);
         multiply_tiles(lane, &sums);
         if (sums_bias) {
-            bias_sums = add_rows(lane, bias_sums);
+            bias_sums = add_brought(lane, bias_sums);
         }
         workgroupBarrier();
     }
@@ -237,12 +250,18 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     let first_own_column = first_column + own_corner(lane).y;
     put_weight_gradients(slab, output, first_own_column, sums[0]);
     put_weight_gradients(slab, output + 4u, first_own_column, sums[1]);
-    put_weight_gradients(slab, output + 8u, first_own_column, sums[2]);
-    if (sums_bias) {
+    if (OWN_COLUMNS == 8u) {
+        put_weight_gradients(slab, output, first_own_column + TILE_COLUMNS / 2u, sums[2]);
+        put_weight_gradients(slab, output + 4u, first_own_column + TILE_COLUMNS / 2u, sums[3]);
+    }
+    put_brought(lane, bias_sums);
+    workgroupBarrier();
+    if (group.x == 0u && lane < ROW_QUADS) {
+        let bias_gradients = brought_sum(lane);
         for (var j = 0u; j < 4u; j++) {
             let own_output = first_output + 4u * lane + j;
             if (own_output < args.outputs) {
-                partial[slab + args.outputs * args.inputs * TAPS + own_output] = bias_sums[j];
+                partial[slab + args.outputs * args.inputs * TAPS + own_output] = bias_gradients[j];
             }
         }
     }

@@ -2,7 +2,7 @@
 // multiples of four (`vec4`), else one by one.
 
 import super::interface::{args, x, packed_weight, bias, y, gradients, edges, x_gradient, partial};
-import package::shared::pooling::{TAPS, reaches};
+import package::shared::pooling::TAPS;
 
 /// Which of a row's three parts a term belongs to, each `width` terms long; TAPS past the last.
 fn tap_of(term: u32, width: u32) -> u32 {
@@ -28,83 +28,121 @@ fn reached(rows: mat4x4<f32>, row_edges: vec4<u32>, term: u32, width: u32) -> ma
 }
 
 fn reached_quad(values: vec4<f32>, row_edges: u32, term: u32, width: u32) -> vec4<f32> {
+    // No row reaches what is past the last tap.
+    let ends = row_edges | (1u << TAPS);
     @if(vec4) {
-        return select(vec4<f32>(), values, reaches(row_edges, tap_of(term, width)));
+        return select(vec4<f32>(), values, ((ends >> tap_of(term, width)) & 1u) == 0u);
     }
     @else {
-        let are_reached = vec4<bool>(
-            reaches(row_edges, tap_of(term, width)),
-            reaches(row_edges, tap_of(term + 1u, width)),
-            reaches(row_edges, tap_of(term + 2u, width)),
-            reaches(row_edges, tap_of(term + 3u, width)),
-        );
-        return select(vec4<f32>(), values, are_reached);
+        let taps = vec4<u32>(tap_of(term, width), tap_of(term + 1u, width), tap_of(term + 2u, width), tap_of(term + 3u, width));
+        return select(vec4<f32>(), values, ((vec4<u32>(ends) >> taps) & vec4<u32>(1u)) == vec4<u32>());
     }
 }
 
-// Of what lies outside a matrix these load something within: such sums are not stored, such terms count as zero, and so does
-// what a row does not reach.
+/// Numbers of an element of the buffers.
+@if(vec4) const NUMBERS: u32 = 4;
+@else const NUMBERS: u32 = 1;
 
-/// Four of the 3 · inputs numbers that a row reads.
-fn input_quad(row: u32, term: u32) -> vec4<f32> {
-    let place = row * args.inputs + term;
+// Of what lies outside a matrix these load something within: such sums are not stored, such terms count as zero, and so does
+// what a row does not reach. Where rows begin, in elements, is computed before a loop whose terms are their columns; the three parts
+// of row 0 begin before the first place, and numbers below zero are great ones.
+
+/// Where the 3 · inputs numbers begin that rows read.
+fn input_starts(rows: vec4<u32>) -> vec4<u32> {
+    return (rows - 1u) * (args.inputs / NUMBERS);
+}
+
+/// Where the 3 · outputs gradients begin that reach four rows from `row` on.
+fn gradient_starts(row: u32) -> vec4<u32> {
+    return (row + vec4<u32>(0u, 1u, 2u, 3u) - 1u) * (args.outputs / NUMBERS);
+}
+
+/// Where the gradients of four rows from `row` on begin.
+fn output_gradient_starts(row: u32, end: u32) -> vec4<u32> {
+    return min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(max(end, 1u) - 1u)) * (args.outputs / NUMBERS);
+}
+
+/// Where the weights of four outputs from `output` on begin.
+fn weight_starts(output: u32) -> vec4<u32> {
+    return min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u)) * (TAPS * args.inputs / NUMBERS);
+}
+
+/// Where the weights of the four terms from `term` on begin, each of which is one of the 3 · outputs gradients that reach a row:
+/// those of rows t - 1, t, t + 1, which x[t] reached by the taps 2, 1, 0.
+fn term_starts(term: u32) -> vec4<u32> {
     @if(vec4) {
-        return x[(clamp(place, args.inputs, (args.input_rows + 1u) * args.inputs - 4u) - args.inputs) / 4u];
+        // They are of one row.
+        let own = min(term, TAPS * args.outputs - 4u);
+        let part = tap_of(own, args.outputs);
+        let first = (own - part * args.outputs) * TAPS + TAPS - 1u - part;
+        return (first + vec4<u32>(0u, TAPS, 2u * TAPS, 3u * TAPS)) * (args.inputs / NUMBERS);
     }
     @else {
-        let last = vec4<u32>((args.input_rows + 1u) * args.inputs - 1u);
-        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.inputs), last) - args.inputs;
+        return vec4<u32>(term_start(term), term_start(term + 1u), term_start(term + 2u), term_start(term + 3u));
+    }
+}
+
+@if(!vec4)
+fn term_start(term: u32) -> u32 {
+    let own = min(term, TAPS * args.outputs - 1u);
+    let part = tap_of(own, args.outputs);
+    return ((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs;
+}
+
+/// Four numbers from `term` on of each of four rows of x.
+fn inputs_of(starts: vec4<u32>, term: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(input_quad(starts.x, term), input_quad(starts.y, term), input_quad(starts.z, term), input_quad(starts.w, term));
+}
+
+fn input_quad(start: u32, term: u32) -> vec4<f32> {
+    let place = start + term / NUMBERS;
+    let last = args.input_rows * args.inputs / NUMBERS - 1u;
+    @if(vec4) {
+        return x[min(place, last)];
+    }
+    @else {
+        let at = min(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
         return vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
     }
 }
 
-/// Four of the 3 · outputs gradients that reach a row.
-fn gradient_quad(row: u32, term: u32) -> vec4<f32> {
-    let place = row * args.outputs + term;
+/// Four gradients from `term` on of each of four rows.
+fn gradients_of(starts: vec4<u32>, term: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        gradient_quad(starts.x, term), gradient_quad(starts.y, term), gradient_quad(starts.z, term), gradient_quad(starts.w, term),
+    );
+}
+
+fn gradient_quad(start: u32, term: u32) -> vec4<f32> {
+    let place = start + term / NUMBERS;
+    let last = args.input_rows * args.outputs / NUMBERS - 1u;
     @if(vec4) {
-        return gradients[(clamp(place, args.outputs, (args.input_rows + 1u) * args.outputs - 4u) - args.outputs) / 4u];
+        return gradients[min(place, last)];
     }
     @else {
-        let last = vec4<u32>((args.input_rows + 1u) * args.outputs - 1u);
-        let at = clamp(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs), last) - args.outputs;
+        let at = min(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
         return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
     }
 }
 
-/// Gradients at four outputs of a row.
-fn output_gradients(row: u32, output: u32, end: u32) -> vec4<f32> {
-    let start = min(row, max(end, 1u) - 1u) * args.outputs;
-    @if(vec4) {
-        return gradients[(start + min(output, args.outputs - 4u)) / 4u];
-    }
-    @else {
-        let at = start + min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u));
-        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
-    }
+/// Four of the `columns` weights from `first` on of each of four rows of packed weights.
+fn weights_of(starts: vec4<u32>, first: u32, columns: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        weight_quad(starts.x, first, columns),
+        weight_quad(starts.y, first, columns),
+        weight_quad(starts.z, first, columns),
+        weight_quad(starts.w, first, columns),
+    );
 }
 
-/// Four of the `columns` packed weights from `start` on.
 fn weight_quad(start: u32, first: u32, columns: u32) -> vec4<f32> {
     @if(vec4) {
-        return packed_weight[(start + min(first, columns - 4u)) / 4u];
+        return packed_weight[start + min(first, columns - 4u) / 4u];
     }
     @else {
         let at = start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
         return vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
     }
-}
-
-/// Four terms of an output's weights.
-fn output_weights(output: u32, term: u32) -> vec4<f32> {
-    return weight_quad(min(output, args.outputs - 1u) * TAPS * args.inputs, term, TAPS * args.inputs);
-}
-
-/// Weights of four inputs for one of the 3 · outputs gradients: those of rows t - 1, t, t + 1, which x[t] reached by the
-/// taps 2, 1, 0.
-fn term_weights(term: u32, input: u32) -> vec4<f32> {
-    let own = min(term, TAPS * args.outputs - 1u);
-    let part = tap_of(own, args.outputs);
-    return weight_quad(((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs, input, args.inputs);
 }
 
 fn put_output(window: u32, output: u32, best: vec4<f32>) {

@@ -6,7 +6,7 @@ import package::shared::grid::in_grid;
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums,
-    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_rows,
+    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_brought, put_brought, brought_sum,
 };
 
 /// Factors as the product takes them.
@@ -15,19 +15,43 @@ fn factors(values: vec4<f32>) -> vec4<f32> {
     @else return values;
 }
 
+/// Numbers of an element of the buffers.
+@if(vec4) const NUMBERS: u32 = 4;
+@else const NUMBERS: u32 = 1;
+
 /// Places of the columns `first` to `first + 3` of a row that begins at `start`, the last one's where there are fewer.
 @if(!vec4)
 fn places(start: u32, first: u32, columns: u32) -> vec4<u32> {
     return start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
 }
 
-// Of rows and columns past the last these load the last: such sums are not stored, and such terms count as zero.
+// Of rows and columns past the last these take the last: such sums are not stored, and such terms count as zero. Where four rows
+// begin, in elements, is computed before a loop whose terms are their columns.
 
-/// x at four inputs of a row.
-fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
-    let start = own.x + min(row, max(end, 1u) - 1u) * args.x_pitch;
+/// Four rows from `row` on, of which `end` is the first that is not there.
+fn rows_from(row: u32, end: u32) -> vec4<u32> {
+    return min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(max(end, 1u) - 1u));
+}
+
+/// Where rows of x begin.
+fn input_starts(row: u32, end: u32) -> vec4<u32> {
+    return own.x / NUMBERS + rows_from(row, end) * (args.x_pitch / NUMBERS);
+}
+
+/// Where rows of W begin.
+fn weight_starts(output: u32) -> vec4<u32> {
+    return own.weight / NUMBERS + rows_from(output, args.outputs) * (args.inputs / NUMBERS);
+}
+
+/// Where rows of g begin, the gradient before the activation.
+fn gradient_starts(row: u32, end: u32) -> vec4<u32> {
+    return own.y_gradient / NUMBERS + rows_from(row, end) * (args.y_gradient_pitch / NUMBERS);
+}
+
+/// x at four inputs of the row that begins at `start`.
+fn input_quad(start: u32, input: u32) -> vec4<f32> {
     @if(vec4) {
-        return factors(x[(start + min(input, args.inputs - 4u)) / 4u]);
+        return factors(x[start + min(input, args.inputs - 4u) / 4u]);
     }
     @else {
         let at = places(start, input, args.inputs);
@@ -35,11 +59,10 @@ fn input_quad(row: u32, input: u32, end: u32) -> vec4<f32> {
     }
 }
 
-/// W at four inputs of an output.
-fn weight_quad(output: u32, input: u32) -> vec4<f32> {
-    let start = own.weight + min(output, args.outputs - 1u) * args.inputs;
+/// W at four inputs of the output whose row begins at `start`.
+fn weight_quad(start: u32, input: u32) -> vec4<f32> {
     @if(vec4) {
-        return factors(weight[(start + min(input, args.inputs - 4u)) / 4u]);
+        return factors(weight[start + min(input, args.inputs - 4u) / 4u]);
     }
     @else {
         let at = places(start, input, args.inputs);
@@ -47,71 +70,93 @@ fn weight_quad(output: u32, input: u32) -> vec4<f32> {
     }
 }
 
-/// g, the gradient before the activation, at four outputs of a row.
-fn gradient_quad(row: u32, output: u32, end: u32) -> vec4<f32> {
-    let start = min(row, max(end, 1u) - 1u) * args.y_gradient_pitch;
-    @if(vec4) {
-        let at = start + min(output, args.outputs - 4u);
-        let values = y_gradient[(own.y_gradient + at) / 4u];
-        if (args.relu != 0u) {
-            return factors(select(values, vec4<f32>(), gate[(own.gate + at) / 4u] <= vec4<f32>()));
-        }
-        return factors(values);
-    }
-    @else {
-        let at = own.y_gradient + places(start, output, args.outputs);
-        var values = vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]);
-        if (args.relu != 0u) {
-            let gate_at = own.gate + places(start, output, args.outputs);
-            let gates = vec4<f32>(gate[gate_at.x], gate[gate_at.y], gate[gate_at.z], gate[gate_at.w]);
-            values = select(values, vec4<f32>(), gates <= vec4<f32>());
-        }
-        return factors(values);
-    }
-}
-
 /// Four inputs of four rows.
-fn inputs_of(row: u32, input: u32, end: u32) -> mat4x4<f32> {
+fn inputs_of(starts: vec4<u32>, input: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
-        input_quad(row, input, end), input_quad(row + 1u, input, end), input_quad(row + 2u, input, end), input_quad(row + 3u, input, end),
+        input_quad(starts.x, input), input_quad(starts.y, input), input_quad(starts.z, input), input_quad(starts.w, input),
     );
 }
 
 /// Four inputs of four outputs' weights.
-fn weights_of(output: u32, input: u32) -> mat4x4<f32> {
+fn weights_of(starts: vec4<u32>, input: u32) -> mat4x4<f32> {
     return mat4x4<f32>(
-        weight_quad(output, input), weight_quad(output + 1u, input), weight_quad(output + 2u, input), weight_quad(output + 3u, input),
+        weight_quad(starts.x, input), weight_quad(starts.y, input), weight_quad(starts.z, input), weight_quad(starts.w, input),
     );
 }
 
-/// Gradients at four outputs of four rows.
-fn gradients_of(row: u32, output: u32, end: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        gradient_quad(row, output, end),
-        gradient_quad(row + 1u, output, end),
-        gradient_quad(row + 2u, output, end),
-        gradient_quad(row + 3u, output, end),
+/// Gradients at four outputs of four rows: all are under way before the first gate is looked at.
+fn gradients_of(starts: vec4<u32>, output: u32) -> mat4x4<f32> {
+    var values = mat4x4<f32>(
+        gradient_quad(starts.x, output), gradient_quad(starts.y, output), gradient_quad(starts.z, output), gradient_quad(starts.w, output),
     );
+    if (args.relu != 0u) {
+        let gates = mat4x4<f32>(
+            gate_quad(starts.x, output), gate_quad(starts.y, output), gate_quad(starts.z, output), gate_quad(starts.w, output),
+        );
+        values = mat4x4<f32>(
+            select(values[0], vec4<f32>(), gates[0] <= vec4<f32>()),
+            select(values[1], vec4<f32>(), gates[1] <= vec4<f32>()),
+            select(values[2], vec4<f32>(), gates[2] <= vec4<f32>()),
+            select(values[3], vec4<f32>(), gates[3] <= vec4<f32>()),
+        );
+    }
+    return mat4x4<f32>(factors(values[0]), factors(values[1]), factors(values[2]), factors(values[3]));
+}
+
+/// dy at four outputs of the row that begins at `start`.
+fn gradient_quad(start: u32, output: u32) -> vec4<f32> {
+    @if(vec4) {
+        return y_gradient[start + min(output, args.outputs - 4u) / 4u];
+    }
+    @else {
+        let at = places(start, output, args.outputs);
+        return vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]);
+    }
+}
+
+/// Where a row of what the activation made begins, by where the one of dy does.
+fn gate_start(start: u32) -> u32 {
+    return start - own.y_gradient / NUMBERS + own.gate / NUMBERS;
+}
+
+/// What the activation made there.
+fn gate_quad(start: u32, output: u32) -> vec4<f32> {
+    @if(vec4) {
+        return gate[gate_start(start) + min(output, args.outputs - 4u) / 4u];
+    }
+    @else {
+        let at = places(gate_start(start), output, args.outputs);
+        return vec4<f32>(gate[at.x], gate[at.y], gate[at.z], gate[at.w]);
+    }
+}
+
+/// Where the rows of x or of W begin that an invocation's blocks are of, of the first in `[0]`.
+fn forward_starts(lane: u32, first_row: u32, first_output: u32) -> array<vec4<u32>, 2> {
+    var starts: array<vec4<u32>, 2>;
+    if (brings_left(lane)) {
+        starts[0] = input_starts(first_row + left_corner(lane).x, own.rows);
+    } else {
+        starts[0] = weight_starts(first_output + right_corner(lane).x);
+    }
+    if (brings_second(lane)) {
+        starts[1] = weight_starts(first_output + right_corner(lane + WORKGROUP).x);
+    }
+    return starts;
 }
 
 /// Left rows of x, right rows of W; the terms are inputs.
-fn forward_blocks(lane: u32, first_row: u32, first_output: u32, k: u32) -> Blocks {
+fn forward_blocks(lane: u32, starts: array<vec4<u32>, 2>, k: u32) -> Blocks {
+    let input = k + left_corner(lane).y;
     var blocks: Blocks;
     if (brings_left(lane)) {
-        let corner = left_corner(lane);
-        blocks[0] = inputs_of(first_row + corner.x, k + corner.y, own.rows);
+        blocks[0] = inputs_of(starts[0], input);
     } else {
-        blocks[0] = forward_right(lane, first_output, k);
+        blocks[0] = weights_of(starts[0], input);
     }
     if (brings_second(lane)) {
-        blocks[1] = forward_right(lane + WORKGROUP, first_output, k);
+        blocks[1] = weights_of(starts[1], k + right_corner(lane + WORKGROUP).y);
     }
     return blocks;
-}
-
-fn forward_right(block: u32, first_output: u32, k: u32) -> mat4x4<f32> {
-    let corner = right_corner(block);
-    return weights_of(first_output + corner.x, k + corner.y);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -122,12 +167,13 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
+    let starts = forward_starts(lane, first_row, first_output);
     var sums = Sums();
-    var blocks = forward_blocks(lane, first_row, first_output, 0u);
+    var blocks = forward_blocks(lane, starts, 0u);
     for (var k = 0u; k < args.inputs; k += DEPTH) {
         put_blocks(lane, blocks, true, true, args.inputs - k);
         workgroupBarrier();
-        blocks = forward_blocks(lane, first_row, first_output, k + DEPTH);
+        blocks = forward_blocks(lane, starts, k + DEPTH);
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
@@ -136,8 +182,8 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     put_outputs(row, output, sums[0]);
     put_outputs(row + 4u, output, sums[1]);
     if (OWN_COLUMNS == 8u) {
-        put_outputs(row, output + TILE_COLUMNS / 2u, sums[3]);
-        put_outputs(row + 4u, output + TILE_COLUMNS / 2u, sums[4]);
+        put_outputs(row, output + TILE_COLUMNS / 2u, sums[2]);
+        put_outputs(row + 4u, output + TILE_COLUMNS / 2u, sums[3]);
     }
 }
 
@@ -180,12 +226,11 @@ fn bias_quad(output: u32) -> vec4<f32> {
     }
 }
 
-/// Left rows of g, right columns of W; the terms are outputs.
+/// Left rows of g, right columns of W; the terms are outputs. `starts` is where the rows of g begin.
 fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
     var blocks: Blocks;
     if (brings_left(lane)) {
-        let corner = left_corner(lane);
-        blocks[0] = gradients_of(first_row + corner.x, k + corner.y, own.rows);
+        blocks[0] = gradients_of(gradient_starts(first_row + left_corner(lane).x, own.rows), k + left_corner(lane).y);
     } else {
         blocks[0] = backward_input_right(lane, first_input, k);
     }
@@ -197,7 +242,7 @@ fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) ->
 
 fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
     let corner = right_corner(block);
-    return weights_of(k + corner.y, first_input + corner.x);
+    return weights_of(weight_starts(k + corner.y), first_input + corner.x);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -225,8 +270,8 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     put_input_gradients(row, input, sums[0]);
     put_input_gradients(row + 4u, input, sums[1]);
     if (OWN_COLUMNS == 8u) {
-        put_input_gradients(row, input + TILE_COLUMNS / 2u, sums[3]);
-        put_input_gradients(row + 4u, input + TILE_COLUMNS / 2u, sums[4]);
+        put_input_gradients(row, input + TILE_COLUMNS / 2u, sums[2]);
+        put_input_gradients(row + 4u, input + TILE_COLUMNS / 2u, sums[3]);
     }
 }
 
@@ -266,7 +311,7 @@ fn backward_weight_blocks(lane: u32, first_output: u32, first_input: u32, k: u32
     var blocks: Blocks;
     if (brings_left(lane)) {
         let corner = left_corner(lane);
-        blocks[0] = gradients_of(k + corner.y, first_output + corner.x, end);
+        blocks[0] = gradients_of(gradient_starts(k + corner.y, end), first_output + corner.x);
     } else {
         blocks[0] = backward_weight_right(lane, first_input, k, end);
     }
@@ -278,7 +323,7 @@ fn backward_weight_blocks(lane: u32, first_output: u32, first_input: u32, k: u32
 
 fn backward_weight_right(block: u32, first_input: u32, k: u32, end: u32) -> mat4x4<f32> {
     let corner = right_corner(block);
-    return inputs_of(k + corner.y, first_input + corner.x, end);
+    return inputs_of(input_starts(k + corner.y, end), first_input + corner.x);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -291,7 +336,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     let first_output = group.y * TILE_ROWS;
     let first_row = group.z * product.slab_rows;
     let end = min(first_row + product.slab_rows, product.rows);
-    let sums_bias = group.x == 0u && lane < ROW_QUADS;
+    let sums_bias = group.x == 0u && brings_left(lane);
     var sums = Sums();
     var bias_sums = vec4<f32>();
     var blocks = backward_weight_blocks(lane, first_output, first_input, first_row, end);
@@ -301,7 +346,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
         blocks = backward_weight_blocks(lane, first_output, first_input, k + DEPTH, end);
         multiply_tiles(lane, &sums);
         if (sums_bias) {
-            bias_sums = add_rows(lane, bias_sums);
+            bias_sums = add_brought(lane, bias_sums);
         }
         workgroupBarrier();
     }
@@ -311,11 +356,13 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     put_weight_gradients(slab, output, input, sums[0]);
     put_weight_gradients(slab, output + 4u, input, sums[1]);
     if (OWN_COLUMNS == 8u) {
-        put_weight_gradients(slab, output, input + TILE_COLUMNS / 2u, sums[3]);
-        put_weight_gradients(slab, output + 4u, input + TILE_COLUMNS / 2u, sums[4]);
+        put_weight_gradients(slab, output, input + TILE_COLUMNS / 2u, sums[2]);
+        put_weight_gradients(slab, output + 4u, input + TILE_COLUMNS / 2u, sums[3]);
     }
-    if (sums_bias) {
-        put_partial(slab + args.outputs * args.inputs, first_output + 4u * lane, args.outputs, bias_sums);
+    put_brought(lane, bias_sums);
+    workgroupBarrier();
+    if (group.x == 0u && lane < ROW_QUADS) {
+        put_partial(slab + args.outputs * args.inputs, first_output + 4u * lane, args.outputs, brought_sum(lane));
     }
 }
 

@@ -2,9 +2,9 @@
 //   sums[row, column] += Σ_k left[k, row] · right[k, column]
 // with k rising and by fma in every variant, so that the tile's shape changes no bit of a sum.
 //
-// An invocation holds 8 × 8 of the sums in registers, 8 × 4 (`narrow`) or 12 × 4 (`narrow`, `dozen`: whole windows of three
-// rows), and a block or two of 4 × 4 factors on their way to the tiles: it issues the loads of the next blocks, multiplies
-// this tile's factors, and only then stores them. All of these loads are vec4s.
+// An invocation holds 8 × 8 of the sums in registers, or 8 × 4 (`narrow`), and a block or two of 4 × 4 factors on their way to the
+// tiles: it issues the loads of the next blocks, multiplies this tile's factors, and only then stores them. All of these loads are
+// vec4s.
 //
 //                  invocations   registers: sums + factors + blocks   workgroup bytes   multiply-adds per load: storage, workgroup
 // 128 × 128            256                64 + 16 + 16                    16384                  256, 16
@@ -12,8 +12,6 @@
 // 64 × 64               64                64 + 16 + 32                     8192                  128, 16
 // 64 × 64, narrow      128                32 + 12 + 16                     8192                  128, 10.7
 // 32 × 32, narrow       32                32 + 12 + 32                     4096                   64, 10.7
-// 96 × 128, dozen      256                48 + 16 + 16                    14336                  219, 12
-// 48 × 64, dozen        64                48 + 16 + 32                     8192                  110, 12
 //
 // Compiled for AMD's RDNA 2 (Mesa's RADV) no entry point spills, at 64 to 128 vector registers; the loads of the next blocks
 // stand before the product, and what waits for them before the stores.
@@ -23,17 +21,13 @@
 // blocks' stores, meet in a bank.
 
 @if(tile128x128 || tile128x64) const TILE_ROWS: u32 = 128;
-@if(tile96x128) const TILE_ROWS: u32 = 96;
 @if(tile64x64) const TILE_ROWS: u32 = 64;
-@if(tile48x64) const TILE_ROWS: u32 = 48;
 @if(tile32x32) const TILE_ROWS: u32 = 32;
-@if(tile128x128 || tile96x128) const TILE_COLUMNS: u32 = 128;
-@if(tile128x64 || tile64x64 || tile48x64) const TILE_COLUMNS: u32 = 64;
+@if(tile128x128) const TILE_COLUMNS: u32 = 128;
+@if(tile128x64 || tile64x64) const TILE_COLUMNS: u32 = 64;
 @if(tile32x32) const TILE_COLUMNS: u32 = 32;
-
 /// Sums of an invocation
-@if(dozen) const OWN_ROWS: u32 = 12;
-@else const OWN_ROWS: u32 = 8;
+const OWN_ROWS: u32 = 8;
 @if(narrow) const OWN_COLUMNS: u32 = 4;
 @else const OWN_COLUMNS: u32 = 8;
 const WORKGROUP: u32 = TILE_ROWS * TILE_COLUMNS / (OWN_ROWS * OWN_COLUMNS);
@@ -42,20 +36,18 @@ const DEPTH: u32 = 16;
 
 const ROW_QUADS: u32 = TILE_ROWS / 4;
 const COLUMN_QUADS: u32 = TILE_COLUMNS / 4;
-/// Distance of two terms of `left`: `place` permutes eight quads at a time.
-const ROW_PITCH: u32 = (ROW_QUADS + 7) / 8 * 8;
 /// Groups of 32 invocations side by side
 const GROUPS_ACROSS: u32 = TILE_COLUMNS / OWN_COLUMNS / 8;
 
-/// [term, four rows]
-var<workgroup> left: array<vec4<f32>, DEPTH * ROW_PITCH>;
-/// [term, four columns]
-var<workgroup> right: array<vec4<f32>, DEPTH * COLUMN_QUADS>;
+/// Where `right` begins in `tiles`.
+const RIGHT: u32 = DEPTH * ROW_QUADS;
 
-/// An invocation's sums as blocks of four rows `[i]` of four columns: rows 0 to 3, 4 to 7 and 8 to 11 of the first columns,
-/// then of the second ones, which lie half a tile further; some use only the first two, or no second columns.
-alias Sums = array<mat4x4<f32>, 6>;
+/// `left` as [term, four rows], then `right` as [term, four columns]
+var<workgroup> tiles: array<vec4<f32>, RIGHT + DEPTH * COLUMN_QUADS>;
 
+/// An invocation's sums as blocks of four rows `[i]` of four columns: rows 0 to 3 and 4 to 7 of the first columns, then of the second
+/// ones, which lie half a tile further; `narrow` has none.
+alias Sums = array<mat4x4<f32>, 4>;
 /// Factors on their way to the tiles, as they were loaded: `[i]` is term i of four rows or columns, or four terms of row or
 /// column i. Where WORKGROUP are enough, one block for each. Loads take the nearest place within their buffer and nothing looks
 /// at what they bring before it is stored: a choice there would wait for it.
@@ -97,15 +89,16 @@ fn place(term: u32, quad: u32, pitch: u32) -> u32 {
 /// Stores an invocation's blocks, zeros from term `count` on; `left_lies` and `right_lies` say whose blocks are four terms of
 /// each row or column. A barrier before and after it.
 fn put_blocks(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, count: u32) {
-    if (brings_left(lane)) {
-        let corner = left_corner(lane);
-        let terms = first_terms(blocks[0], left_lies, corner.y, count);
-        let first = place(corner.y, corner.x / 4u, ROW_PITCH);
-        left[first] = terms[0];
-        left[first + ROW_PITCH] = terms[1];
-        left[first + 2u * ROW_PITCH] = terms[2];
-        left[first + 3u * ROW_PITCH] = terms[3];
-    } else if (WORKGROUP <= BLOCKS || lane < BLOCKS) {
+    let term = left_corner(lane).y;
+    if (left_lies == right_lies && BLOCKS == WORKGROUP) {
+        // One text for both sides, so that no invocation passes over the other's.
+        let quad = select(right_corner(lane).x, left_corner(lane).x, brings_left(lane)) / 4u;
+        let tile = select(RIGHT, 0u, brings_left(lane));
+        let pitch = select(COLUMN_QUADS, ROW_QUADS, brings_left(lane));
+        put_terms(tile + place(term, quad, pitch), pitch, first_terms(blocks[0], left_lies, term, count));
+    } else if (brings_left(lane)) {
+        put_terms(place(term, left_corner(lane).x / 4u, ROW_QUADS), ROW_QUADS, first_terms(blocks[0], left_lies, term, count));
+    } else {
         put_right(lane, blocks[0], right_lies, count);
     }
     if (brings_second(lane)) {
@@ -113,14 +106,17 @@ fn put_blocks(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, coun
     }
 }
 
-fn put_right(block: u32, factors: mat4x4<f32>, lies: bool, count: u32) {
+fn put_right(block: u32, values: mat4x4<f32>, lies: bool, count: u32) {
     let corner = right_corner(block);
-    let terms = first_terms(factors, lies, corner.y, count);
-    let first = place(corner.y, corner.x / 4u, COLUMN_QUADS);
-    right[first] = terms[0];
-    right[first + COLUMN_QUADS] = terms[1];
-    right[first + 2u * COLUMN_QUADS] = terms[2];
-    right[first + 3u * COLUMN_QUADS] = terms[3];
+    put_terms(RIGHT + place(corner.y, corner.x / 4u, COLUMN_QUADS), COLUMN_QUADS, first_terms(values, lies, corner.y, count));
+}
+
+/// Stores four terms, `pitch` apart.
+fn put_terms(first: u32, pitch: u32, terms: mat4x4<f32>) {
+    tiles[first] = terms[0];
+    tiles[first + pitch] = terms[1];
+    tiles[first + 2u * pitch] = terms[2];
+    tiles[first + 3u * pitch] = terms[3];
 }
 
 /// A block by terms, zero from term `count` on.
@@ -137,31 +133,35 @@ fn first_terms(factors: mat4x4<f32>, lies: bool, first: u32, count: u32) -> mat4
     );
 }
 
-/// Adds the product of the two tiles to an invocation's sums.
+/// Adds the product of the two tiles to an invocation's sums. A compiler that keeps loops whose bodies are long unrolls one of two
+/// turns, so that places are constants; of more turns it would compute them.
 fn multiply_tiles(lane: u32, sums: ptr<function, Sums>) {
     let own = own_corner(lane) / 4u;
-    for (var term = 0u; term < DEPTH; term += 4u) {
-        let rows = vec3<u32>(place(term, own.x, ROW_PITCH), place(term, own.x + 1u, ROW_PITCH), place(term, own.x + 2u, ROW_PITCH));
-        let column = place(term, own.y, COLUMN_QUADS);
-        multiply_term(rows, column, sums);
-        multiply_term(rows + ROW_PITCH, column + COLUMN_QUADS, sums);
-        multiply_term(rows + 2u * ROW_PITCH, column + 2u * COLUMN_QUADS, sums);
-        multiply_term(rows + 3u * ROW_PITCH, column + 3u * COLUMN_QUADS, sums);
+    for (var term = 0u; term < DEPTH; term += 8u) {
+        multiply_terms(own, term, sums);
+        multiply_terms(own, term + 4u, sums);
     }
 }
 
+/// Of four terms.
+fn multiply_terms(own: vec2<u32>, term: u32, sums: ptr<function, Sums>) {
+    let rows = vec2<u32>(place(term, own.x, ROW_QUADS), place(term, own.x + 1u, ROW_QUADS));
+    let column = RIGHT + place(term, own.y, COLUMN_QUADS);
+    multiply_term(rows, column, sums);
+    multiply_term(rows + ROW_QUADS, column + COLUMN_QUADS, sums);
+    multiply_term(rows + 2u * ROW_QUADS, column + 2u * COLUMN_QUADS, sums);
+    multiply_term(rows + 3u * ROW_QUADS, column + 3u * COLUMN_QUADS, sums);
+}
+
 /// Of one term, from the places of its rows and of its first columns.
-fn multiply_term(rows: vec3<u32>, column: u32, sums: ptr<function, Sums>) {
-    let columns = right[column];
-    (*sums)[0] = add_product(left[rows.x], columns, (*sums)[0]);
-    (*sums)[1] = add_product(left[rows.y], columns, (*sums)[1]);
-    if (OWN_ROWS == 12u) {
-        (*sums)[2] = add_product(left[rows.z], columns, (*sums)[2]);
-    }
+fn multiply_term(rows: vec2<u32>, column: u32, sums: ptr<function, Sums>) {
+    let columns = tiles[column];
+    (*sums)[0] = add_product(tiles[rows.x], columns, (*sums)[0]);
+    (*sums)[1] = add_product(tiles[rows.y], columns, (*sums)[1]);
     if (OWN_COLUMNS == 8u) {
-        let more_columns = right[column + COLUMN_QUADS / 2u];
-        (*sums)[3] = add_product(left[rows.x], more_columns, (*sums)[3]);
-        (*sums)[4] = add_product(left[rows.y], more_columns, (*sums)[4]);
+        let more_columns = tiles[column + COLUMN_QUADS / 2u];
+        (*sums)[2] = add_product(tiles[rows.x], more_columns, (*sums)[2]);
+        (*sums)[3] = add_product(tiles[rows.y], more_columns, (*sums)[3]);
     }
 }
 
@@ -175,11 +175,22 @@ fn add_product(rows: vec4<f32>, columns: vec4<f32>, sums: mat4x4<f32>) -> mat4x4
     );
 }
 
-/// Adds the tile's terms of four rows, by which the first ROW_QUADS invocations sum the rows themselves.
-fn add_rows(quad: u32, sums: vec4<f32>) -> vec4<f32> {
-    var total = sums;
-    for (var term = 0u; term < DEPTH; term++) {
-        total += left[place(term, quad, ROW_PITCH)];
+/// Adds the terms that an invocation has brought `left` to its sums of their four rows. Which terms these are no tile's shape
+/// changes.
+fn add_brought(lane: u32, sums: vec4<f32>) -> vec4<f32> {
+    let corner = left_corner(lane);
+    let first = place(corner.y, corner.x / 4u, ROW_QUADS);
+    return sums + tiles[first] + tiles[first + ROW_QUADS] + tiles[first + 2u * ROW_QUADS] + tiles[first + 3u * ROW_QUADS];
+}
+
+/// Leaves the sums of those that bring `left` for `brought_sum`. A barrier before and after it.
+fn put_brought(lane: u32, sums: vec4<f32>) {
+    if (brings_left(lane)) {
+        tiles[lane] = sums;
     }
-    return total;
+}
+
+/// The whole sums of four rows.
+fn brought_sum(quad: u32) -> vec4<f32> {
+    return (tiles[4u * quad] + tiles[4u * quad + 1u]) + (tiles[4u * quad + 2u] + tiles[4u * quad + 3u]);
 }

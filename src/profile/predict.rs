@@ -193,7 +193,8 @@ fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
     let held = [chip.invocations / invocations.max(&1), chip.workgroup_memory / workgroup_memory.max(&1)].into_iter().min();
     let at_work = most.min(held.unwrap_or(1).max(1).into()) * u64::from(*invocations);
     let stretch = if at_work < u64::from(HIDING * chip.lanes) { EXPOSED } else { 1.0 };
-    let lanes = f64::from(chip.lanes.min((*invocations).max(1)));
+    // Workgroups at work at a time share the lanes.
+    let lanes = at_work.clamp(1, chip.lanes.into()) as f64;
     let group = match execution.kernel {
         "bilstm" => recurrence(dispatch) / lanes,
         _ => stretch * execution.flop / groups as f64 / 2.0 / lanes / multiply_adds(dispatch),
@@ -213,13 +214,13 @@ fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
 fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
     let variant = dispatch.execution.variant.unwrap_or_default();
     let [forward, input, weight] = match dispatch.execution.kernel {
-        "linear" if variant.contains("tile128x128") => [0.75, 0.72, 0.68],
-        "linear" if variant.contains("tile128x64") => [0.76, 0.74, 0.69],
-        "linear" if variant.contains("tile32x32") => [0.72, 0.68, 0.60],
-        "linear" if variant.contains("narrow") => [0.66, 0.61, 0.55],
-        "linear" => [0.79, 0.76, 0.71],
-        "conv_pool" if variant.contains("tile96x128") => [0.67, 0.65, 0.62],
-        "conv_pool" => [0.60, 0.57, 0.56],
+        "linear" if variant.contains("tile128x128") => [0.84, 0.75, 0.75],
+        "linear" if variant.contains("tile128x64") => [0.80, 0.77, 0.70],
+        "linear" if variant.contains("tile32x32") => [0.73, 0.68, 0.64],
+        "linear" if variant.contains("narrow") => [0.74, 0.62, 0.61],
+        "linear" => [0.83, 0.80, 0.77],
+        "conv_pool" if variant.contains("narrow") => [0.66, 0.62, 0.62],
+        "conv_pool" => [0.78, 0.75, 0.76],
         "bilstm" if variant.contains("hidden128") => [0.82; 3],
         "bilstm" if dispatch.execution.entry == "backward" => [0.48; 3],
         "bilstm" => [0.71; 3],
@@ -296,10 +297,10 @@ mod tests {
     #[test]
     fn a_dispatch_is_bound_by_what_takes_it_longest() {
         let h100 = chip("h100");
-        // 100 GFLOP in many workgroups: 1.7 ms at the peak of 59 TFLOP/s, of which a product's loop reaches 79 %.
+        // 100 GFLOP in many workgroups: 1.7 ms at the peak of 59 TFLOP/s, of which a product's loop reaches 83 %.
         let (time_of_product, bound) = time(&h100, &dispatch("linear", 132 * 64, 100e9, 1e6));
         assert_eq!(bound, BoundBy::Issue);
-        assert!((2100.0..2200.0).contains(&time_of_product), "{time_of_product}");
+        assert!((2000.0..2100.0).contains(&time_of_product), "{time_of_product}");
         // A gigabyte takes 0.3 ms.
         let (time_of_copy, bound) = time(&h100, &dispatch("residual_norm", 10_000, 1e6, 1e9));
         assert_eq!(bound, BoundBy::Memory);

@@ -1,5 +1,6 @@
 //! Launches of [`ConvPool`] and its gradients: as products over rows.
 
+use super::product::ENOUGH;
 use super::slabs::{SlabGradient, Slabs};
 use super::*;
 use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate};
@@ -7,17 +8,17 @@ use crate::base::numbers::Activation;
 use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, Variant};
 use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, Pack, SPREAD_WORKGROUP, Spread, WORKGROUP};
 
-/// Rows of a product from which on its largest tile makes enough workgroups.
-const MANY_ROWS: usize = 1 << 13;
-
-/// The variant for a product of so many rows.
-fn variant_for(gpu: &Gpu, rows: usize, weight: &Tensor) -> Variant {
+/// The variant for sums of so many rows and columns: the large tile where it makes enough invocations.
+fn variant_for(gpu: &Gpu, weight: &Tensor, [rows, columns]: [usize; 2], slabs: u32) -> Variant {
     let channels = [weight.rows(), weight.columns() / TAPS as usize];
     match Width::of(&channels) {
-        Width::Scalar => Variant::ScalarTile48x64NarrowDozen,
+        Width::Scalar => Variant::ScalarTile64x64Narrow,
         Width::Vec4 if gpu.is_software() => Variant::Software,
-        Width::Vec4 if rows < MANY_ROWS => Variant::Vec4Tile48x64NarrowDozen,
-        Width::Vec4 => Variant::Vec4Tile96x128NarrowDozen,
+        Width::Vec4 => {
+            let large = Variant::Vec4Tile128x128;
+            let groups = grid(large, rows, columns).map(u64::from).iter().product::<u64>() * u64::from(slabs);
+            if groups * u64::from(large.workgroup()) >= ENOUGH { large } else { Variant::Vec4Tile64x64Narrow }
+        }
     }
 }
 
@@ -67,7 +68,7 @@ impl Run<ConvPool<Self, Tensor>> for Gpu {
             y: &y,
             winners: &kept.winners,
         };
-        let variant = variant_for(self, input.rows(), weight);
+        let variant = variant_for(self, weight, [input.rows(), weight.rows()], 1);
         let grid = [blocks(weight.rows(), variant.tile_columns()), blocks(output.rows(), variant.windows()), 1];
         self.dispatch_variant(variant, &launch, args, grid, work(of));
         (y, kept)
@@ -97,11 +98,11 @@ impl Differentiate<ConvPool<Self, Tensor>> for Gpu {
 
         let product = shapes(of).one_gradient();
         if sinks.weight.is_some() || sinks.bias.is_some() {
-            // The rows of this product are outputs.
-            let variant = variant_for(self, outputs, &of.weight);
+            // The same for all tiles.
+            let slabs = Slabs::of_product(rows, outputs * fan_in);
+            let variant = variant_for(self, &of.weight, [outputs, fan_in], slabs.count);
             let tiles = grid(variant, outputs, fan_in);
-            let slabs =
-                if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { Slabs::of_product(rows, outputs * fan_in) };
+            let slabs = if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { slabs };
             let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
             let [dweight, dbias] = [(&sinks.weight, &of.weight), (&sinks.bias, &of.bias)].map(|(sink, like)| self.sink(sink, like));
             slabs.sum_of(self, SlabGradient::whole(dweight, Some(dbias)), outputs * (fan_in + 1), |partial| {
@@ -112,8 +113,9 @@ impl Differentiate<ConvPool<Self, Tensor>> for Gpu {
         if let Some(dx) = &sinks.x {
             let packed = pack(self, &of.weight, args);
             let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, x_gradient: &dx.tensor };
-            let variant = variant_for(self, rows, &of.weight);
-            let grid = grid(variant, rows, fan_in / TAPS as usize);
+            let sums = [rows, fan_in / TAPS as usize];
+            let variant = variant_for(self, &of.weight, sums, 1);
+            let grid = grid(variant, sums[0], sums[1]);
             self.dispatch_variant(variant, &launch, Args { accumulate: dx.accumulates(), ..args }, grid, product);
         }
     }

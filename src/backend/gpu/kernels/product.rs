@@ -28,7 +28,7 @@ pub(super) enum Product {
 const MATRICES: [Product; 2] = [Product::Matrices16, Product::Matrices8];
 
 /// Invocations that keep a large device busy.
-const ENOUGH: u64 = 1 << 14;
+pub(super) const ENOUGH: u64 = 1 << 14;
 
 /// Fewest columns that are worth a tile.
 const FEWEST_COLUMNS: usize = 16;
