@@ -80,8 +80,6 @@ impl Suite for Linear {
                 Self { bias: Bias::None, ..Self::new(77, 128, 128, None) },
                 Self { bias: Bias::None, ..Self::new(77, 20, 60, Relu) },
                 Self::new(2500, 4, 6, Relu),
-                // Enough for tiles that are not the smallest.
-                Self::new(2050, 8, 256, Relu),
                 Self { spread: Spread::NotFinite, ..Self::new(70, 40, 33, None) },
                 // What is not finite is in the last row, which stands for those that a tile has beyond it.
                 Self { spread: Spread::NotFinite, ..Self::new(1, 40, 32, None) },
