@@ -142,6 +142,15 @@ impl<'a, B: Backend> Gradients<'a, B> {
         Some(Sink { tensor, write })
     }
 
+    /// Those of an operation's operands, which are the values of `inputs`.
+    fn sinks_of<O>(&mut self, values: &O, inputs: &[Var<B>]) -> O::On<Option<Sink<B::Tensor>>>
+    where
+        O: Operation<B, Operand = B::Tensor>,
+    {
+        let mut inputs = inputs.iter();
+        values.map(|_| inputs.next().and_then(|var| self.sink(var)))
+    }
+
     /// Hands over a contribution that no one else uses.
     fn give(&mut self, var: &Var<B>, contribution: B::Tensor) {
         let Some(index) = var.gradient else { return };
@@ -152,6 +161,16 @@ impl<'a, B: Backend> Gradients<'a, B> {
             self.backend.run(&Accumulate { x: contribution, sum: sink.tensor, write: sink.write });
         }
     }
+}
+
+/// An operation on matrices of the tape as one on their values, and the matrices in their order.
+fn values_of<B: Backend, O: Operation<B, Operand = Var<B>>>(operation: &O) -> (O::On<B::Tensor>, Vec<Var<B>>) {
+    let mut inputs = Vec::new();
+    let values = operation.map(|var| {
+        inputs.push(var.clone());
+        var.value.clone()
+    });
+    (values, inputs)
 }
 
 impl<B: Backend> Watch<B> {
@@ -257,16 +276,10 @@ impl<'a, B: Backend> Tape<'a, B> {
         B: Differentiate<O::On<<B as Storage>::Tensor>>,
     {
         let backend = self.backend;
-        let mut inputs = Vec::new();
-        let values = operation.map(|var| {
-            inputs.push(var.clone());
-            var.value.clone()
-        });
+        let (values, inputs) = values_of(operation);
         let (y, kept) = backend.run_keeping(&values);
         self.record(y, &inputs.clone(), move |gradients, dy| {
-            let mut inputs = inputs.iter();
-            let sinks = values.map(|_| inputs.next().and_then(|var| gradients.sink(var)));
-            backend.run_back(&values, &kept, &dy, &sinks);
+            backend.run_back(&values, &kept, &dy, &gradients.sinks_of(&values, &inputs));
         })
     }
 
@@ -280,17 +293,7 @@ impl<'a, B: Backend> Tape<'a, B> {
         B: Differentiate<O::On<<B as Storage>::Tensor>>,
     {
         let backend = self.backend;
-        let mut inputs: Vec<Vec<Var<B>>> = Vec::new();
-        let mut values_of = |operation: &O| {
-            let mut own = Vec::new();
-            let values = operation.map(|var| {
-                own.push(var.clone());
-                var.value.clone()
-            });
-            inputs.push(own);
-            values
-        };
-        let values: Vec<_> = operations.iter().map(&mut values_of).collect();
+        let (values, inputs): (Vec<_>, Vec<_>) = operations.iter().map(values_of).unzip();
         let Some(results) = backend.forward_together(&values) else {
             let one = |(number, operation): (usize, &O)| {
                 let y = self.apply(operation);
@@ -308,9 +311,7 @@ impl<'a, B: Backend> Tape<'a, B> {
                 // As they would come one by one: from the last to the first.
                 for number in (0..slots.len()).rev() {
                     let Some(dy) = gradients.take(slots[number]) else { continue };
-                    let mut own = inputs[number].iter();
-                    let sinks = values[number].map(|_| own.next().and_then(|var| gradients.sink(var)));
-                    arrived.push((number, dy, sinks));
+                    arrived.push((number, dy, gradients.sinks_of(&values[number], &inputs[number])));
                 }
                 let mut ways = Vec::new();
                 for (number, dy, sinks) in &arrived {
