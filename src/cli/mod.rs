@@ -29,6 +29,7 @@ mod manual;
 mod notes;
 mod output;
 mod predict;
+mod prediction;
 mod prepare;
 mod profile;
 mod progress;

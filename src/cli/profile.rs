@@ -15,8 +15,8 @@ use super::device::{self, Device};
 use super::effect::no_effect;
 use super::output::{self, Kind};
 use super::settings::Configuration;
-use super::{Done, Failure, cannot_write, tables};
-use crate::backend::gpu::{Feature, Gpu, Opening, SubmissionLimits, Timing};
+use super::{Done, Failure, cannot_write, prediction};
+use crate::backend::gpu::Timing;
 use crate::base::remedy::Remedy;
 use crate::base::sizes::SizeError;
 use crate::check::{Case, Kernel, SelectionError};
@@ -26,8 +26,8 @@ use crate::corpus::manifest;
 use crate::dataset::{BatchShape, Dataset, replace_file};
 use crate::profile::work::{self, ProfileError};
 use crate::profile::{
-    CHIPS, Chip, Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, confirm, measure_peaks, predict, roofline,
-    sweep, sweep_plot, trace,
+    CHIPS, Chip, Measurement, Plan, ProfileReport, Profiled, REPEATS, Stopwatch, Sweep, compare, measure_peaks, roofline, sweep,
+    sweep_plot, trace,
 };
 use crate::tape::Mode;
 use crate::train::TrainError;
@@ -173,7 +173,7 @@ impl Profile {
 }
 
 /// What is profiled, read from the arguments.
-enum Subject {
+pub(super) enum Subject {
     Steps(Mode, Box<Dataset>),
     FrontEnd(Vec<Vec<f32>>),
     Kernel(Box<Case>),
@@ -194,7 +194,7 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     }
     let subjects = subjects(common, arguments, &mut settings)?;
     if let Some(chip) = &arguments.predict {
-        return show_prediction(common, arguments, chip, &execution, &subjects, &settings);
+        return prediction::show(common, arguments, chip, &execution, &subjects, &settings);
     }
     let device = device::open_adapter(common, &execution.device)?;
     let timing = match arguments.clock {
@@ -223,58 +223,6 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
         write(path, &trace(measured).to_string())?;
     }
     show(common, arguments, reports)
-}
-
-/// Predicts and shows what a step takes on a chip. What it would be asked for is found in a rehearsal on an adapter that is here, used as
-/// graphics hardware without optional features is.
-fn show_prediction(
-    common: &Common,
-    arguments: &Profile,
-    chip: &Chip,
-    execution: &Execution,
-    subjects: &[([String; 2], Subject)],
-    settings: &Settings,
-) -> Done {
-    let Some((names, subject @ Subject::Steps(..))) = subjects.first() else {
-        wrong(&SizeError::Misfit("--predict takes --what train or inference".into()))
-    };
-    let measured = arguments.compare.as_deref().map(|path| measured_of(path, names)).transpose()?;
-    let adapter = device::adapter(common, &execution.device)?;
-    let adapter =
-        adapter.ok_or_else(|| Failure("--predict lays a step out on an adapter, and the reference is none; see 'mcsan devices'".into()))?;
-    let opening = Opening { without: Feature::ALL.to_vec(), ..Opening::default() };
-    let mut gpu = pollster::block_on(Gpu::open(&adapter, opening))?;
-    // Hardware is not sent long work in as many parts as a software adapter is.
-    gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
-    let once = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
-    let work = measure_one(&gpu, once, subject, settings);
-    let (planned, dispatches) = pollster::block_on(gpu.plan(work));
-    planned?;
-    let prediction = predict(chip, names.clone(), &dispatches);
-    let changes = measured.as_ref().map(|measured| confirm(&prediction, measured));
-    if common.json {
-        let mut document = json!(prediction);
-        if let Some(changes) = &changes {
-            document["compared"] = json!(changes);
-        }
-        common.print_json(document);
-    } else {
-        println!("{}", tables::prediction(&prediction));
-        if let (Some(changes), Some(measured)) = (&changes, &measured) {
-            println!("\n{}", tables::confirmation(changes, measured));
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A profile that was kept of the work that is predicted.
-fn measured_of(path: &Path, [what, on]: &[String; 2]) -> Result<ProfileReport, Failure> {
-    let measured = ProfileReport::read(path)?;
-    if (&measured.what, &measured.on) != (what, on) {
-        let kept = format!("{} of {}", measured.what, measured.on);
-        return Err(Failure(format!("{}: is a profile of {kept}, not of {what} of {on}; predict the same", path.display())));
-    }
-    Ok(measured)
 }
 
 /// Measures, shows and draws how a step's cost grows.
@@ -378,7 +326,7 @@ fn in_shape(arguments: &Profile) -> impl Fn(ProfileError) -> Failure {
 }
 
 /// Ends the program as wrong usage does.
-fn wrong(error: &impl Display) -> ! {
+pub(super) fn wrong(error: &impl Display) -> ! {
     Options::command().error(ErrorKind::ValueValidation, error).exit()
 }
 
@@ -396,7 +344,12 @@ async fn measure<B: Profiled>(
     Ok(measurements)
 }
 
-async fn measure_one<B: Profiled>(backend: &B, plan: Plan, subject: &Subject, settings: &Settings) -> Result<Measurement, ProfileError> {
+pub(super) async fn measure_one<B: Profiled>(
+    backend: &B,
+    plan: Plan,
+    subject: &Subject,
+    settings: &Settings,
+) -> Result<Measurement, ProfileError> {
     match subject {
         Subject::Steps(mode, data) => work::steps(backend, plan, *mode, settings, data).await,
         Subject::FrontEnd(clips) => work::front_end(backend, plan, clips).await,
