@@ -1,12 +1,20 @@
-// What stands before and after the recurrence of `bilstm`:
+// What stands before and after the recurrence of `bilstm`, of several layers at once:
 // pack   the recurrent weights in the order in which its forward loop reads them
 // mean   y = (h_forward + h_reverse) / 2 (3, 5)
 
 import package::shared::grid::{BLOCK_ROWS, first_row, flat_group};
 
 struct Args {
-    rows: u32,
     hidden: u32,
+    layers: u32,
+}
+
+/// A layer: its rows, and the elements at which its matrices begin in what is bound.
+struct Layer {
+    rows: u32,
+    recurrent: u32,
+    states: u32,
+    y: u32,
 }
 
 /// What an invocation of `mean` reads at a time: four units where their number is a multiple of four.
@@ -16,17 +24,19 @@ struct Args {
 @if(scalar) const UNITS: u32 = 1;
 
 @group(0) @binding(0) var<uniform> args: Args;
-/// W_hh [2 · 4H, H]
+/// W_hh [2 · 4H, H] of each layer
 @group(0) @binding(1) var<storage, read> recurrent: array<f32>;
-/// [2, H (summed over), H (unit)] of the four gates
+/// [layer, 2, H (summed over), H (unit)] of the four gates
 @group(0) @binding(2) var<storage, read_write> packed: array<vec4<f32>>;
-/// [rows, 2H]
+/// [rows, 2H] of each layer
 @group(0) @binding(3) var<storage, read> hidden_states: array<Element>;
 @group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(5) var<storage, read> layers: array<Layer>;
 
 const WORKGROUP: u32 = 128;
 const MEAN_WORKGROUP: u32 = 32;
 
+/// The third dimension of the grid are layers.
 @compute @workgroup_size(WORKGROUP)
 fn pack(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -40,10 +50,11 @@ fn pack(
     }
     let direction = i / (h * h);
     let from_unit = i / h % h;
-    let first = (direction * 4u * h + i % h) * h + from_unit;
-    packed[i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
+    let first = layers[group.z].recurrent + (direction * 4u * h + i % h) * h + from_unit;
+    packed[group.z * 2u * h * h + i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
 }
 
+/// Layers lie beside each other in the first dimension of the grid.
 @compute @workgroup_size(MEAN_WORKGROUP)
 fn mean(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -51,13 +62,14 @@ fn mean(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let width = args.hidden / UNITS;
-    let c = group.x * MEAN_WORKGROUP + lane;
+    let c = group.x / args.layers * MEAN_WORKGROUP + lane;
     if (c >= width) {
         return;
     }
+    let layer = layers[group.x % args.layers];
     let first = first_row(group, groups);
-    for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
-        let forward_state = row * 2u * width + c;
-        y[row * width + c] = 0.5 * (hidden_states[forward_state] + hidden_states[forward_state + width]);
+    for (var row = first; row < min(first + BLOCK_ROWS, layer.rows); row++) {
+        let forward_state = layer.states / UNITS + row * 2u * width + c;
+        y[layer.y / UNITS + row * width + c] = 0.5 * (hidden_states[forward_state] + hidden_states[forward_state + width]);
     }
 }

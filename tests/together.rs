@@ -2,7 +2,7 @@
 
 use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, Tensor};
-use mcsan::backend::ops::{Attention, Differentiable, Differentiate, Linear, Operation, ResidualNorm};
+use mcsan::backend::ops::{Attention, Bilstm, Differentiable, Differentiate, Linear, LstmWeights, Operation, ResidualNorm};
 use mcsan::backend::{Matrix, Ragged, Storage};
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::philox::Stream;
@@ -26,8 +26,17 @@ fn side_by_side<'a>(gpu: &'a Gpu, tape: &mut Tape<'a, Gpu>, first: u64, shapes: 
     starts.into_iter().zip(shapes).map(|(start, &shape)| tape.leaf(all.slice(start, shape))).collect()
 }
 
-/// Results of products, then the gradients of their operands.
-fn products(gpu: &Gpu, together: bool, activation: Activation) -> [Vec<Vec<f32>>; 2] {
+/// What operations gave.
+struct Applied {
+    results: Vec<Vec<f32>>,
+    /// Of all operands.
+    gradients: Vec<Vec<f32>>,
+    /// How many the way forward took, times what one went over at most.
+    dispatches: u64,
+}
+
+/// Products and their gradients.
+fn products(gpu: &Gpu, together: bool, activation: Activation) -> Applied {
     let (rows, inputs, outputs) = ([5, 70, 33], 24, 16);
     let mut tape = Tape::new(gpu, Mode::Train);
     let xs = side_by_side(gpu, &mut tape, 0, &rows.map(|rows| [rows, inputs]));
@@ -47,7 +56,7 @@ fn products(gpu: &Gpu, together: bool, activation: Activation) -> [Vec<Vec<f32>>
 }
 
 /// The same of norms of sums, some with the same residual.
-fn norms(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
+fn norms(gpu: &Gpu, together: bool) -> Applied {
     let (rows, width) = ([5, 70, 5, 70], 24);
     let mut tape = Tape::new(gpu, Mode::Train);
     let xs = side_by_side(gpu, &mut tape, 0, &rows.map(|rows| [rows, width]));
@@ -65,7 +74,7 @@ fn norms(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
 }
 
 /// The same of attentions: two sequences attend to each other, and each to itself.
-fn attentions(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
+fn attentions(gpu: &Gpu, together: bool) -> Applied {
     let width = 24;
     let layouts = [&[40, 9][..], &[3, 1]].map(|lengths| Ragged::new(gpu, lengths));
     let mut tape = Tape::new(gpu, Mode::Train);
@@ -84,8 +93,24 @@ fn attentions(gpu: &Gpu, together: bool) -> [Vec<Vec<f32>>; 2] {
     applied(gpu, tape, &operations, together, &[queries, keys, values].concat())
 }
 
-/// Runs operations at once or one by one; returns their results and, from drawn gradients of those, the leaves' gradients.
-fn applied<'a, O>(gpu: &'a Gpu, mut tape: Tape<'a, Gpu>, operations: &[O], together: bool, leaves: &[Var<Gpu>]) -> [Vec<Vec<f32>>; 2]
+/// Recurrences of layers with their own weights and sequences.
+fn recurrences(gpu: &Gpu, together: bool, hidden: usize) -> Applied {
+    let inputs = 6;
+    let layouts = [&[9, 0, 5, 1, 12][..], &[3, 30]].map(|lengths| Ragged::new(gpu, lengths));
+    let mut tape = Tape::new(gpu, Mode::Train);
+    let xs = side_by_side(gpu, &mut tape, 0, &[0, 1].map(|layer: usize| [layouts[layer].rows(), inputs]));
+    let shapes = [[8 * hidden, inputs], [8 * hidden, hidden], [1, 8 * hidden], [1, 8 * hidden]];
+    let weights = side_by_side(gpu, &mut tape, 10, &[shapes, shapes].concat());
+    let of = |layer: usize| {
+        let [input, recurrent, bias_input, bias_recurrent] = [0, 1, 2, 3].map(|weight| weights[4 * layer + weight].clone());
+        let weights = LstmWeights { input, recurrent, bias_input, bias_recurrent };
+        Bilstm { x: xs[layer].clone(), weights, rows: layouts[layer].clone(), precision: Precision::F32 }
+    };
+    applied(gpu, tape, &[of(0), of(1)], together, &[xs.clone(), weights.clone()].concat())
+}
+
+/// Runs operations at once or one by one; the leaves' gradients are from drawn gradients of the results.
+fn applied<'a, O>(gpu: &'a Gpu, mut tape: Tape<'a, Gpu>, operations: &[O], together: bool, leaves: &[Var<Gpu>]) -> Applied
 where
     O: Operation<Gpu, Operand = Var<Gpu>>,
     O::On<Tensor>: Differentiable<Gpu> + 'a,
@@ -98,20 +123,21 @@ where
     } else {
         operations.iter().map(|operation| tape.apply(operation)).collect()
     };
-    assert_eq!(gpu.counters().dispatches - before, if together { 1 } else { operations.len() as u64 });
+    let dispatches = (gpu.counters().dispatches - before) * if together { operations.len() as u64 } else { 1 };
     let seeds = (90..).zip(&ys).map(|(stream, y)| (y, gpu.upload(&drawn(stream, y.value.len()), y.value.shape()))).collect();
     let gradients = tape.backward(seeds);
     let read = |tensor| pollster::block_on(gpu.read(tensor)).expect("the device does its work");
     let of_leaf = |leaf| read(gradients.get(leaf).expect("every operand has a gradient"));
-    [ys.iter().map(|y| read(&y.value)).collect(), leaves.iter().map(of_leaf).collect()]
+    Applied { results: ys.iter().map(|y| read(&y.value)).collect(), gradients: leaves.iter().map(of_leaf).collect(), dispatches }
 }
 
-/// The same results; gradients to rounding, whose sums are cut otherwise.
-fn agree(what: &str, run: impl Fn(bool) -> [Vec<Vec<f32>>; 2]) {
+/// The same results by as many dispatches as one of them takes; gradients to rounding, whose sums are cut otherwise.
+fn agree(what: &str, run: impl Fn(bool) -> Applied) {
     let [together, one_by_one] = [true, false].map(run);
-    assert!(together[0] == one_by_one[0], "{what}");
-    for (together, one_by_one) in together[1].iter().flatten().zip(one_by_one[1].iter().flatten()) {
-        assert!((together - one_by_one).abs() <= 1e-5, "{what}: {together} for {one_by_one}");
+    assert!(together.results == one_by_one.results, "{what}");
+    assert_eq!(together.dispatches, one_by_one.dispatches, "{what}");
+    for (together, one_by_one) in together.gradients.iter().flatten().zip(one_by_one.gradients.iter().flatten()) {
+        assert!((together - one_by_one).abs() <= 1e-5 * one_by_one.abs().max(1.0), "{what}: {together} for {one_by_one}");
     }
 }
 
@@ -123,5 +149,8 @@ fn one_dispatch_gives_what_several_give() {
         }
         agree(&format!("{name}: norms"), |together| norms(&gpu, together));
         agree(&format!("{name}: attentions"), |together| attentions(&gpu, together));
+        for hidden in [5, 20, 128] {
+            agree(&format!("{name}: recurrences of {hidden}"), |together| recurrences(&gpu, together, hidden));
+        }
     }
 }

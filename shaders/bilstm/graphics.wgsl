@@ -11,10 +11,10 @@
 // invocations meet at a barrier again when they left it one by one.
 
 import super::interface::{
-    args, bias, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells, gates_gradient, carry,
+    Layer, args, sequences, bias, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells, gates_gradient, carry,
 };
 import super::sequences::{
-    UNITS, PARTS, OWN, WORKGROUP, Own, own_sequences, end_of, have, rows_at, states_at, gates_at, hidden_size, some_unit,
+    UNITS, PARTS, OWN, SEQUENCES, WORKGROUP, Own, own_sequences, layer_of, end_of, have, rows_at, states_at, gates_at, hidden_size, some_unit,
 };
 import super::weights::{BLOCK, Block, part_of, outer_product, state_weights, gate_weights};
 import package::shared::numbers::{sigmoid_by_exp2, hyperbolic_tangent_by_exp2};
@@ -34,10 +34,10 @@ var<workgroup> exchanged: array<vec2<f32>, 4 * WORKGROUP>;
 /// `sum_at` has them.
 var<workgroup> shared_gradients: array<vec2<f32>, 4 * PARTS * UNITS * PARTS>;
 
-/// A gate before the step's product: what `linear` left there, with the bias.
-fn started_gate(own: Own, direction: u32, t: u32, unit: u32, gate: u32) -> vec2<f32> {
+/// A gate before the step's product: what `linear` left there, with the bias, of which the direction's begin at `first_bias`.
+fn started_gate(own: Own, direction: u32, t: u32, unit: u32, gate: u32, first_bias: u32) -> vec2<f32> {
     let at = gates_at(own, direction, t, unit, gate);
-    return vec2<f32>(gates[at.x], gates[at.y]) + bias[(direction * 4u + gate) * hidden_size() + some_unit(unit)];
+    return vec2<f32>(gates[at.x], gates[at.y]) + bias[first_bias + gate * hidden_size() + some_unit(unit)];
 }
 
 /// Cells after step `t`, as the invocation stored them.
@@ -79,14 +79,17 @@ fn with_four_states(sums: mat4x4<f32>, k: u32, weights: mat4x4<f32>) -> mat4x4<f
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = hidden_size();
-    let direction = group.y;
+    let direction = group.x;
     let first_unit = lane % UNITS;
     let part = lane / UNITS;
-    let own = own_sequences(group.x, part, direction);
-    let end = end_of(group.x);
+    let own = own_sequences(group.y, part, direction);
+    let layer = layer_of(group.y);
+    let end = end_of(group.y);
     let chunks = (h + UNITS - 1u) / UNITS;
     let terms = part_of(args.hidden);
-    @if(hidden128) let held = state_weights(direction, part * terms, first_unit);
+    let first_weight = (sequences[group.y * SEQUENCES].layer * 2u + direction) * h * h;
+    let first_bias = layer.bias + direction * 4u * h;
+    @if(hidden128) let held = state_weights(first_weight, part * terms, first_unit);
     // Units past the last are zero up to the last part's end.
     for (var unit = first_unit; unit < PARTS * terms; unit += UNITS) {
         shared_states[unit * PARTS + part] = hidden_after(own, direction, args.first_step - 1u, unit);
@@ -98,10 +101,10 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         for (var chunk = 0u; chunk < chunks; chunk++) {
             let unit = chunk * UNITS + first_unit;
             // What the step begins with arrives while the product is computed.
-            let input_start = started_gate(own, direction, t, unit, 0u);
-            let forget_start = started_gate(own, direction, t, unit, 1u);
-            let update_start = started_gate(own, direction, t, unit, 2u);
-            let output_start = started_gate(own, direction, t, unit, 3u);
+            let input_start = started_gate(own, direction, t, unit, 0u, first_bias);
+            let forget_start = started_gate(own, direction, t, unit, 1u, first_bias);
+            let update_start = started_gate(own, direction, t, unit, 2u, first_bias);
+            let output_start = started_gate(own, direction, t, unit, 3u, first_bias);
             var sums = mat4x4<f32>();
             var k = part * terms;
             var taken = 0u;
@@ -111,7 +114,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 taken += BLOCK;
             }
             for (; taken < terms; taken += BLOCK) {
-                sums = with_states(sums, k, state_weights(direction, k, unit));
+                sums = with_states(sums, k, state_weights(first_weight, k, unit));
                 k += BLOCK;
             }
             // The sums of the chunk before have been read.
@@ -175,7 +178,7 @@ fn hyperbolic_tangents(x: vec2<f32>) -> vec2<f32> {
 /// Places of the gradients of a unit's states, or of the last one's, in `carry`; part 0 the cells', 1 and 2 the hidden states' of even
 /// and odd steps.
 fn carry_at(own: Own, part: u32, direction: u32, unit: u32) -> vec2<u32> {
-    return ((part * args.batch + own.utterances) * 2u + direction) * hidden_size() + some_unit(unit);
+    return ((part * args.sequences + own.places) * 2u + direction) * hidden_size() + some_unit(unit);
 }
 
 /// What steps from `step` on handed back to a unit, by a part of `carry`; nothing after a sequence's last step.
@@ -197,8 +200,8 @@ fn saved_cells_after(own: Own, direction: u32, t: u32, unit: u32) -> vec2<f32> {
 }
 
 /// The same of the outputs' gradients; outputs are both directions' mean.
-fn output_gradients(own: Own, direction: u32, t: u32, unit: u32) -> vec2<f32> {
-    let at = rows_at(own, direction, t) * hidden_size() + some_unit(unit);
+fn output_gradients(own: Own, layer: Layer, direction: u32, t: u32, unit: u32) -> vec2<f32> {
+    let at = layer.y_gradient + rows_at(own, direction, t) * hidden_size() + some_unit(unit);
     return vec2<f32>(y_gradient[at.x], y_gradient[at.y]);
 }
 
@@ -246,18 +249,19 @@ fn keep_sum(place: u32, sum: vec4<f32>) {
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = hidden_size();
-    let direction = group.y;
+    let direction = group.x;
     let first_unit = lane % UNITS;
     let part = lane / UNITS;
-    let own = own_sequences(group.x, part, direction);
-    let end = end_of(group.x);
+    let own = own_sequences(group.y, part, direction);
+    let layer = layer_of(group.y);
+    let end = end_of(group.y);
     let chunks = (h + UNITS - 1u) / UNITS;
     // In the product an invocation has a four of columns, a gate, and a part of the units.
     let four = lane % FOURS;
     let gate = lane / FOURS % 4u;
     let source = gate * PARTS + part;
-    let row = direction * 4u + gate;
-    @if(hidden128) let held = gate_weights(row, part * part_of(args.hidden), 4u * four);
+    let first_weight = layer.recurrent + (direction * 4u + gate) * h * h;
+    @if(hidden128) let held = gate_weights(first_weight, part * part_of(args.hidden), 4u * four);
     // What the step before handed back to the first unit.
     var states_back = handed_back(own, 1u + end % 2u, direction, end, first_unit);
     var cells_back = handed_back(own, 0u, direction, end, first_unit);
@@ -279,7 +283,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let running = have(own, t, unit);
             let cells_before = select(saved_cells_after(own, direction, t - 1u, unit), vec2<f32>(), t == 0u);
             // Zero where a sequence has no step t, and with these all that is made of them.
-            dh = select(vec2<f32>(), dh + 0.5 * output_gradients(own, direction, t, unit), running);
+            dh = select(vec2<f32>(), dh + 0.5 * output_gradients(own, layer, direction, t, unit), running);
             dc = select(vec2<f32>(), dc + dh * output * (1.0 - squashed * squashed), running);
             let d_input = dc * update * input * (1.0 - input);
             let d_forget = dc * cells_before * forget * (1.0 - forget);
@@ -332,7 +336,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                     taken += BLOCK;
                 }
                 for (; taken < terms; taken += BLOCK) {
-                    sums = with_gradients(sums, gate, u, gate_weights(row, first + u, column));
+                    sums = with_gradients(sums, gate, u, gate_weights(first_weight, first + u, column));
                     u += BLOCK;
                 }
             }

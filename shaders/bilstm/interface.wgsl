@@ -1,5 +1,5 @@
-// The recurrence of a bidirectional LSTM (2–5), its time loop inside the kernel: a workgroup runs some sequences of similar length in
-// one direction.
+// The recurrence of bidirectional LSTMs (2–5), their time loop inside the kernel: a workgroup runs a slice, some sequences of one layer
+// and of similar length, in one direction.
 // forward   i, f, o = σ(a), g = tanh(a), a = x·W_ihᵀ + b_ih (by `linear`) + b_hh + h_{t-1}·W_hhᵀ;
 //           c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
 // backward  the gradients of a, walking back; everything else is a product of them (`linear`)
@@ -8,12 +8,34 @@
 @if(software) import package::shared::words::Words;
 
 struct Args {
-    rows: u32,
-    batch: u32,
+    /// How many `sequences` there are
+    sequences: u32,
     hidden: u32,
     /// The dispatch covers steps first_step .. end_step, so that long sequences stay within a driver's patience.
     first_step: u32,
     end_step: u32,
+}
+
+/// A sequence, in the order of `sequences`: slices from the longest to the shortest, within each the longest first.
+struct Sequence {
+    /// Its first row in its layer.
+    first_row: u32,
+    /// None where a slice is short.
+    length: u32,
+    /// The same in all of a slice.
+    layer: u32,
+}
+
+/// A layer: its rows, and the elements at which its matrices begin in what is bound.
+struct Layer {
+    rows: u32,
+    recurrent: u32,
+    bias: u32,
+    /// Of all [rows, 8H] matrices
+    gates: u32,
+    /// Of all [rows, 2H] matrices
+    states: u32,
+    y_gradient: u32,
 }
 
 /// What the matrices are read and written by.
@@ -28,13 +50,13 @@ struct Args {
 @else alias Weights = vec4<f32>;
 
 @group(0) @binding(0) var<uniform> args: Args;
-/// W_hh [2 · 4H, H]
+/// W_hh [2 · 4H, H] of each layer
 @group(0) @binding(1) var<storage, read> recurrent: array<Recurrent>;
-/// W_hh as the forward loop reads it: [2, H (summed over), H (unit)] of the four gates; in `software` W_hh itself
+/// W_hh as the forward loop reads it: [layer, 2, H (summed over), H (unit)] of the four gates; in `software` W_hh itself
 @group(0) @binding(2) var<storage, read> forward_recurrent: array<Weights>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read> offsets: array<u32>;
-@group(0) @binding(5) var<storage, read> by_length: array<u32>;
+@group(0) @binding(4) var<storage, read> sequences: array<Sequence>;
+@group(0) @binding(5) var<storage, read> layers: array<Layer>;
 @group(0) @binding(6) var<storage, read_write> gates: array<Element>;
 @group(0) @binding(7) var<storage, read_write> cells: array<Element>;
 @group(0) @binding(8) var<storage, read_write> previous: array<Element>;
@@ -43,5 +65,5 @@ struct Args {
 @group(0) @binding(11) var<storage, read> saved_gates: array<Element>;
 @group(0) @binding(12) var<storage, read> saved_cells: array<Element>;
 @group(0) @binding(13) var<storage, read_write> gates_gradient: array<Element>;
-/// What the step after hands back: [3, batch, 2H]: the cells' gradients, then the states' for even and odd steps
+/// What the step after hands back: [3, sequences, 2H]: the cells' gradients, then the states' for even and odd steps
 @group(0) @binding(14) var<storage, read_write> carry: array<Element>;

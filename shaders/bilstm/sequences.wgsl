@@ -1,7 +1,7 @@
 // How `bilstm` for graphics hardware shares out sequences and units, and where the numbers of a step lie. The sequences of an invocation
 // are the components of its vectors.
 
-import super::interface::{args, offsets, by_length};
+import super::interface::{args, sequences, layers, Layer, Sequence};
 
 /// Hidden units that a workgroup works on at a time, and parts of a product's terms.
 const UNITS: u32 = 128;
@@ -26,29 +26,39 @@ struct Own {
     first: vec2<u32>,
     /// None where the slice is short.
     lengths: vec2<u32>,
-    /// Utterances, as `carry` counts them.
-    utterances: vec2<u32>,
+    /// Their places in `sequences`, by which `carry` has them.
+    places: vec2<u32>,
+    /// Where the direction's input gates and states of their layer's first row begin.
+    gates: u32,
+    states: u32,
 }
 
 fn own_sequences(slice: u32, part: u32, direction: u32) -> Own {
     let place = slice * SEQUENCES + part * OWN;
-    let x = sequence(place, direction);
-    let y = sequence(place + 1u, direction);
-    return Own(vec2<u32>(x.x, y.x), vec2<u32>(x.y, y.y), vec2<u32>(x.z, y.z));
+    let x = sequences[place];
+    let y = sequences[place + 1u];
+    let layer = layer_of(slice);
+    return Own(
+        vec2<u32>(first_in_time(x, direction), first_in_time(y, direction)),
+        vec2<u32>(x.length, y.length),
+        vec2<u32>(place, place + 1u),
+        layer.gates + direction * 4u * hidden_size(),
+        layer.states + direction * hidden_size(),
+    );
 }
 
-/// First row, length and utterance of the sequence at a place by length.
-fn sequence(place: u32, direction: u32) -> vec3<u32> {
-    let utterance = by_length[min(place, args.batch - 1u)];
-    let begin = offsets[utterance];
-    let end = offsets[utterance + 1u];
-    return vec3<u32>(select(begin, end - 1u, direction == 1u), select(0u, end - begin, place < args.batch), utterance);
+/// The row that a direction visits first; the first of a sequence without any.
+fn first_in_time(sequence: Sequence, direction: u32) -> u32 {
+    return sequence.first_row + direction * (max(sequence.length, 1u) - 1u);
 }
 
-/// Steps of this dispatch that a slice takes: slices are sorted by length.
+fn layer_of(slice: u32) -> Layer {
+    return layers[sequences[slice * SEQUENCES].layer];
+}
+
+/// Steps of this dispatch that a slice takes: its first sequence is its longest.
 fn end_of(slice: u32) -> u32 {
-    let utterance = by_length[slice * SEQUENCES];
-    return min(args.end_step, offsets[utterance + 1u] - offsets[utterance]);
+    return min(args.end_step, sequences[slice * SEQUENCES].length);
 }
 
 /// Which sequences have a step `t` of a unit. Before the first step is none: 0 - 1 is past every last.
@@ -56,10 +66,10 @@ fn have(own: Own, t: u32, unit: u32) -> vec2<bool> {
     return vec2<u32>(t) < select(vec2<u32>(), own.lengths, unit < hidden_size());
 }
 
-/// Rows that a direction visits at step `t`; of sequences without it their last ones, and of those without any some row.
+/// Rows that a direction visits at step `t`; of sequences without it their last ones, and of those without any the first.
 fn rows_at(own: Own, direction: u32, t: u32) -> vec2<u32> {
     let steps = min(vec2<u32>(t), max(own.lengths, vec2<u32>(1u)) - 1u);
-    return min(select(own.first + steps, own.first - steps, direction == 1u), vec2<u32>(args.rows - 1u));
+    return select(own.first + steps, own.first - steps, direction == 1u);
 }
 
 /// A unit, or the last one.
@@ -69,10 +79,10 @@ fn some_unit(unit: u32) -> u32 {
 
 /// Places of a unit, or of the last one, among a direction's states.
 fn states_at(own: Own, direction: u32, t: u32, unit: u32) -> vec2<u32> {
-    return rows_at(own, direction, t) * 2u * hidden_size() + direction * hidden_size() + some_unit(unit);
+    return own.states + rows_at(own, direction, t) * 2u * hidden_size() + some_unit(unit);
 }
 
 /// Places of a gate of a unit, or of the last one.
 fn gates_at(own: Own, direction: u32, t: u32, unit: u32, gate: u32) -> vec2<u32> {
-    return rows_at(own, direction, t) * 8u * hidden_size() + (direction * 4u + gate) * hidden_size() + some_unit(unit);
+    return own.gates + rows_at(own, direction, t) * 8u * hidden_size() + gate * hidden_size() + some_unit(unit);
 }

@@ -3,7 +3,7 @@
 // multiple of four.
 
 import super::interface::{
-    args, recurrent, forward_recurrent, bias, offsets, by_length, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells,
+    Layer, args, recurrent, forward_recurrent, bias, sequences, layers, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells,
     gates_gradient, carry,
 };
 import package::shared::subgroup_tile::{
@@ -20,21 +20,25 @@ alias Sums = array<Eight, EIGHTS>;
 /// h_{t-1}·W_hhᵀ for a tile of units, by fours: [gate, sequence, units].
 var<workgroup> products: array<Words, SEQUENCES * TILE_COLUMNS>;
 
-fn length_of(utterance: u32) -> u32 {
-    return offsets[utterance + 1u] - offsets[utterance];
-}
-
 /// First row and end of a sequence of a slice, the longest first; empty past the last.
 fn range_of(slice: u32, s: u32) -> vec2<u32> {
-    let place = slice * SEQUENCES + s;
-    let utterance = by_length[min(place, args.batch - 1u)];
-    return select(vec2<u32>(), vec2<u32>(offsets[utterance], offsets[utterance + 1u]), place < args.batch);
+    let sequence = sequences[slice * SEQUENCES + s];
+    return vec2<u32>(sequence.first_row, sequence.first_row + sequence.length);
+}
+
+/// Steps of this dispatch that a slice takes.
+fn end_of(slice: u32) -> u32 {
+    return min(args.end_step, sequences[slice * SEQUENCES].length);
+}
+
+fn layer_of(slice: u32) -> Layer {
+    return layers[sequences[slice * SEQUENCES].layer];
 }
 
 /// Sequences that have a step `t`.
 fn running_at(slice: u32, t: u32) -> u32 {
     var running = 0u;
-    for (var s = 0u; s < min(SEQUENCES, args.batch - slice * SEQUENCES); s++) {
+    for (var s = 0u; s < SEQUENCES; s++) {
         let range = range_of(slice, s);
         running += select(0u, 1u, range.x + t < range.y);
     }
@@ -42,58 +46,59 @@ fn running_at(slice: u32, t: u32) -> u32 {
 }
 
 /// Row that a direction visits at step `t`; of a sequence that has ended, some row.
-fn row_at(range: vec2<u32>, direction: u32, t: u32) -> u32 {
-    return min(select(range.x + t, range.y - 1u - t, direction == 1u), args.rows - 1u);
+fn row_at(layer: Layer, range: vec2<u32>, direction: u32, t: u32) -> u32 {
+    return min(select(range.x + t, range.y - 1u - t, direction == 1u), layer.rows - 1u);
 }
 
 /// Place of the invocation's four units among a direction's states of a row.
-fn state_at(row: u32, direction: u32, unit: u32) -> u32 {
-    return (row * 2u * args.hidden + direction * args.hidden + unit) / 4u;
+fn state_at(layer: Layer, row: u32, direction: u32, unit: u32) -> u32 {
+    return (layer.states + row * 2u * args.hidden + direction * args.hidden + unit) / 4u;
 }
 
 /// Place of the four units' input gates; the other gates lie `hidden` further each.
-fn gate_at(row: u32, direction: u32, unit: u32) -> u32 {
-    return (row * 8u * args.hidden + direction * 4u * args.hidden + unit) / 4u;
+fn gate_at(layer: Layer, row: u32, direction: u32, unit: u32) -> u32 {
+    return (layer.gates + row * 8u * args.hidden + direction * 4u * args.hidden + unit) / 4u;
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let pitch = h / 4u;
-    let direction = group.y;
-    let end = min(args.end_step, length_of(by_length[group.x * SEQUENCES]));
+    let direction = group.x;
+    let layer = layer_of(group.y);
+    let end = end_of(group.y);
     for (var t = args.first_step; t < end; t++) {
-        let running = running_at(group.x, t);
+        let running = running_at(group.y, t);
         var rows: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
-            rows[e] = row_at(range_of(group.x, 8u * e + lane), direction, t - 1u);
+            rows[e] = row_at(layer, range_of(group.y, 8u * e + lane), direction, t - 1u);
         }
         for (var tile = 0u; tile < h; tile += TILE_COLUMNS) {
             let unit = tile + 4u * lane;
             for (var gate = 0u; gate < 4u; gate++) {
-                let first_gate = (direction * 4u + gate) * h;
-                let first = first_gate + min(unit, h - 4u);
-                let second = first_gate + min(unit + HALF, h - 4u);
+                let first_row = layer.recurrent / 4u + (direction * 4u + gate) * h * pitch;
+                let first = first_row + min(unit, h - 4u) * pitch;
+                let second = first_row + min(unit + HALF, h - 4u) * pitch;
                 var sums = Sums();
                 // No state comes before the first step.
                 if (t > 0u && running > SUBGROUP) {
                     for (var k = 0u; k < pitch; k++) {
                         var weights = terms_of(weights_at(first, k), weights_at(second, k));
                         for (var e = 0u; e < EIGHTS; e++) {
-                            sums[e] = multiply_rows(floats(hidden[state_at(rows[e], direction, 4u * k)]), &weights, sums[e]);
+                            sums[e] = multiply_rows(floats(hidden[state_at(layer, rows[e], direction, 4u * k)]), &weights, sums[e]);
                         }
                     }
                 } else if (t > 0u) {
                     for (var k = 0u; k < pitch; k++) {
                         var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                        sums[0] = multiply_rows(floats(hidden[state_at(rows[0], direction, 4u * k)]), &weights, sums[0]);
+                        sums[0] = multiply_rows(floats(hidden[state_at(layer, rows[0], direction, 4u * k)]), &weights, sums[0]);
                     }
                 }
                 keep_products(gate, running, lane, &sums);
             }
             for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
-                    step_forward(range_of(group.x, s), s, direction, t, tile + 4u * four, four);
+                    step_forward(range_of(group.y, s), s, layer, direction, t, tile + 4u * four, four);
                 }
             }
         }
@@ -101,10 +106,10 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 
-/// Four rows of W_hh, four hidden units of each.
+/// Four rows of W_hh from the one that begins at `row` on, four hidden units of each.
 fn weights_at(row: u32, k: u32) -> mat4x4<f32> {
     let pitch = args.hidden / 4u;
-    let place = row * pitch + k;
+    let place = row + k;
     return mat4x4<f32>(
         floats(forward_recurrent[place]),
         floats(forward_recurrent[place + pitch]),
@@ -138,11 +143,11 @@ fn sum_at(gate: u32, first: u32, first_bias: u32, s: u32, four: u32) -> vec4<f32
 }
 
 /// Gates, cell and state of four units of a sequence at step `t`; they are the `four`-th of their tile.
-fn step_forward(range: vec2<u32>, s: u32, direction: u32, t: u32, unit: u32, four: u32) {
+fn step_forward(range: vec2<u32>, s: u32, layer: Layer, direction: u32, t: u32, unit: u32, four: u32) {
     let pitch = args.hidden / 4u;
-    let row = row_at(range, direction, t);
-    let gate = gate_at(row, direction, unit);
-    let first_bias = direction * args.hidden + unit / 4u;
+    let row = row_at(layer, range, direction, t);
+    let gate = gate_at(layer, row, direction, unit);
+    let first_bias = (layer.bias + unit) / 4u + direction * args.hidden;
     let input = sigmoids(sum_at(0u, gate, first_bias, s, four));
     let forget = sigmoids(sum_at(1u, gate, first_bias, s, four));
     let update = hyperbolic_tangents(sum_at(2u, gate, first_bias, s, four));
@@ -150,7 +155,7 @@ fn step_forward(range: vec2<u32>, s: u32, direction: u32, t: u32, unit: u32, fou
     var cell = input * update;
     var before = vec4<f32>();
     if (t > 0u) {
-        let state = state_at(row_at(range, direction, t - 1u), direction, unit);
+        let state = state_at(layer, row_at(layer, range, direction, t - 1u), direction, unit);
         cell += forget * floats(cells[state]);
         before = floats(hidden[state]);
     }
@@ -158,7 +163,7 @@ fn step_forward(range: vec2<u32>, s: u32, direction: u32, t: u32, unit: u32, fou
     gates[gate + pitch] = words(forget);
     gates[gate + 2u * pitch] = words(update);
     gates[gate + 3u * pitch] = words(output);
-    let state = state_at(row, direction, unit);
+    let state = state_at(layer, row, direction, unit);
     cells[state] = words(cell);
     previous[state] = words(before);
     hidden[state] = words(output * hyperbolic_tangents(cell));
@@ -166,51 +171,52 @@ fn step_forward(range: vec2<u32>, s: u32, direction: u32, t: u32, unit: u32, fou
 
 /// Place of four states' gradients in `carry`; part 0 the cells', 1 and 2 the hidden states' of even and odd steps.
 fn carry_at(part: u32, place: u32, direction: u32, unit: u32) -> u32 {
-    return (((part * args.batch + place) * 2u + direction) * args.hidden + unit) / 4u;
+    return (((part * args.sequences + place) * 2u + direction) * args.hidden + unit) / 4u;
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
-    let direction = group.y;
-    let end = min(args.end_step, length_of(by_length[group.x * SEQUENCES]));
+    let direction = group.x;
+    let layer = layer_of(group.y);
+    let end = end_of(group.y);
     for (var step = end; step > args.first_step; step--) {
         let t = step - 1u;
-        let running = running_at(group.x, t);
+        let running = running_at(group.y, t);
         for (var unit = 4u * lane; unit < h; unit += 4u * SUBGROUP) {
             for (var s = 0u; s < running; s++) {
-                step_backward(range_of(group.x, s), group.x * SEQUENCES + s, direction, t, unit);
+                step_backward(range_of(group.y, s), layer, group.y * SEQUENCES + s, direction, t, unit);
             }
         }
         storageBarrier();
         // dh_{t-1} = Σ over gates and units of da · W_hh
         var rows: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
-            rows[e] = row_at(range_of(group.x, 8u * e + lane), direction, t);
+            rows[e] = row_at(layer, range_of(group.y, 8u * e + lane), direction, t);
         }
         for (var tile = 0u; tile < h; tile += TILE_COLUMNS) {
             let unit = tile + 4u * lane;
             let first = min(unit, h - 4u) / 4u;
             let second = min(unit + HALF, h - 4u) / 4u;
             var sums = Sums();
-            let first_weight = direction * h * h;
+            let first_weight = layer.recurrent / 4u + direction * h * h;
             if (running > SUBGROUP) {
                 for (var k = 0u; k < 4u * h; k += DEPTH) {
                     var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
                     for (var e = 0u; e < EIGHTS; e++) {
-                        sums[e] = multiply_rows(floats(gates_gradient[gate_at(rows[e], direction, k)]), &weights, sums[e]);
+                        sums[e] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[e], direction, k)]), &weights, sums[e]);
                     }
                 }
             } else {
                 for (var k = 0u; k < 4u * h; k += DEPTH) {
                     var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                    sums[0] = multiply_rows(floats(gates_gradient[gate_at(rows[0], direction, k)]), &weights, sums[0]);
+                    sums[0] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[0], direction, k)]), &weights, sums[0]);
                 }
             }
             keep_products(0u, running, lane, &sums);
             for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
-                    let place = carry_at(1u + t % 2u, group.x * SEQUENCES + s, direction, tile + 4u * four);
+                    let place = carry_at(1u + t % 2u, group.y * SEQUENCES + s, direction, tile + 4u * four);
                     carry[place] = products[product_at(0u, s, four)];
                 }
             }
@@ -230,20 +236,20 @@ fn gate_weights_at(row: u32, first: u32, second: u32) -> Terms {
 }
 
 /// Gate gradients of four units of a sequence at step `t`, and what the cell hands back.
-fn step_backward(range: vec2<u32>, place: u32, direction: u32, t: u32, unit: u32) {
+fn step_backward(range: vec2<u32>, layer: Layer, place: u32, direction: u32, t: u32, unit: u32) {
     let pitch = args.hidden / 4u;
-    let row = row_at(range, direction, t);
-    let gate = gate_at(row, direction, unit);
+    let row = row_at(layer, range, direction, t);
+    let gate = gate_at(layer, row, direction, unit);
     let input = floats(saved_gates[gate]);
     let forget = floats(saved_gates[gate + pitch]);
     let update = floats(saved_gates[gate + 2u * pitch]);
     let output = floats(saved_gates[gate + 3u * pitch]);
-    let squashed = hyperbolic_tangents(floats(saved_cells[state_at(row, direction, unit)]));
+    let squashed = hyperbolic_tangents(floats(saved_cells[state_at(layer, row, direction, unit)]));
     var before = vec4<f32>();
     if (t > 0u) {
-        before = floats(saved_cells[state_at(row_at(range, direction, t - 1u), direction, unit)]);
+        before = floats(saved_cells[state_at(layer, row_at(layer, range, direction, t - 1u), direction, unit)]);
     }
-    var dh = 0.5 * floats(y_gradient[(row * args.hidden + unit) / 4u]);
+    var dh = 0.5 * floats(y_gradient[(layer.y_gradient + row * args.hidden + unit) / 4u]);
     var dc = vec4<f32>();
     if (range.x + t + 1u < range.y) {
         dh += floats(carry[carry_at(1u + (t + 1u) % 2u, place, direction, unit)]);

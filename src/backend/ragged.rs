@@ -14,8 +14,6 @@ pub struct Ragged<B: Storage> {
     pub device_offsets: B::Words,
     /// `[rows]`: which sequence a row belongs to.
     pub owners: B::Words,
-    /// `[batch]`: the sequences from the longest to the shortest, equals in their order; recurrences group by it.
-    pub by_length: B::Words,
     /// What comes before, where a batch is computed in parts.
     pub preceding: Preceding,
 }
@@ -31,12 +29,11 @@ pub struct Preceding {
 
 impl<B: Storage> Clone for Ragged<B> {
     fn clone(&self) -> Self {
-        let Self { offsets, device_offsets, owners, by_length, preceding } = self;
+        let Self { offsets, device_offsets, owners, preceding } = self;
         Self {
             offsets: offsets.clone(),
             device_offsets: device_offsets.clone(),
             owners: owners.clone(),
-            by_length: by_length.clone(),
             preceding: *preceding,
         }
     }
@@ -52,12 +49,9 @@ impl<B: Storage> Ragged<B> {
             owners.resize(owners.len() + length as usize, sequence as u32);
             offsets.push(owners.len() as u32);
         }
-        let mut by_length: Vec<u32> = (0..lengths.len() as u32).collect();
-        by_length.sort_by_key(|&sequence| std::cmp::Reverse(lengths[sequence as usize]));
         Self {
             device_offsets: backend.upload_words(&offsets),
             owners: backend.upload_words(&owners),
-            by_length: backend.upload_words(&by_length),
             offsets: offsets.into(),
             preceding: Preceding::default(),
         }

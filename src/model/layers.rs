@@ -170,11 +170,15 @@ impl BiLstm {
         }
     }
 
-    /// `[rows, hidden]` of `x`, `[rows, inputs]`.
-    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, x: &Var<B>, rows: &'a Ragged<B>) -> Var<B> {
-        let weights = self.weights.map(|&block| pass.parameters[block].clone());
-        let y = pass.tape.bilstm(x, rows, &weights);
-        pass.tape.named(y, format_args!("{}", self.name))
+    /// `[rows, hidden]` of each sequence, `[rows, inputs]`, at once.
+    pub fn forward_together<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, all: &[(&Self, Sequence<'a, B>)]) -> Vec<Sequence<'a, B>> {
+        let operation = |(lstm, Sequence { x, rows }): &(&Self, Sequence<'a, B>)| {
+            let weights = lstm.weights.map(|&block| pass.parameters[block].clone());
+            ops::Bilstm { x: x.clone(), weights, rows: (*rows).clone(), precision: pass.tape.precision() }
+        };
+        let operations: Vec<_> = all.iter().map(operation).collect();
+        let encoded = pass.tape.apply_together(&operations, |number| all[number].0.name.clone());
+        encoded.into_iter().zip(all).map(|(x, (_, Sequence { rows, .. }))| Sequence { x, rows }).collect()
     }
 }
 

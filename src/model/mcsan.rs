@@ -109,12 +109,12 @@ impl<B: Backend> Model<B> for Mcsan {
     }
 
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
-        let audio = self.audio.as_ref().map(|encoder| encoder.forward(pass, batch));
-        let text = self.text.as_ref().map(|encoder| encoder.forward(pass, batch));
-        let pooled = match (audio, text) {
-            (Some(audio), Some(text)) => self.fuse(pass, [audio, text]),
-            (audio, text) => {
-                let alone = audio.into_iter().chain(text).collect();
+        let audio = self.audio.as_ref().map(|encoder| (&encoder.lstm, encoder.convolved(pass, batch)));
+        let text = self.text.as_ref().map(|encoder| (&encoder.lstm, encoder.embedded(pass, batch)));
+        let entering: Vec<_> = audio.into_iter().chain(text).collect();
+        let pooled = match <[_; 2]>::try_from(BiLstm::forward_together(pass, &entering)) {
+            Ok(encoded) => self.fuse(pass, encoded),
+            Err(alone) => {
                 let alone = positioned(pass, alone, &["self.positions"]);
                 through(pass, &self.self_stacks(0), alone)
             }
@@ -202,23 +202,23 @@ fn through<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stacks: &[Stack<'_>], seq
 }
 
 impl AudioEncoder {
-    fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
+    /// What its LSTM takes.
+    fn convolved<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
         let audio = batch.frames(AUDIO);
         let [frames, pooled, rows] = [0, 1, 2].map(|pools| &audio.rows[pools]);
         let x = audio.normalised(pass.tape);
         let x = pass.tape.named(x, format_args!("audio_encoder.z_score"));
         let x = self.conv1.forward(pass, &x, frames, pooled);
-        let x = self.conv2.forward(pass, &x, pooled, rows);
-        Sequence { x: self.lstm.forward(pass, &x, rows), rows }
+        Sequence { x: self.conv2.forward(pass, &x, pooled, rows), rows }
     }
 }
 
 impl TextEncoder {
-    fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
+    /// What its LSTM takes.
+    fn embedded<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Sequence<'a, B> {
         let text = batch.tokens(TEXT);
         let x = text.embedded(pass.tape, self.table.map(|table| &pass.parameters[table]));
-        let x = pass.tape.named(x, format_args!("text_encoder.embedding"));
-        Sequence { x: self.lstm.forward(pass, &x, &text.rows), rows: &text.rows }
+        Sequence { x: pass.tape.named(x, format_args!("text_encoder.embedding")), rows: &text.rows }
     }
 }
 

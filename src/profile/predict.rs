@@ -195,11 +195,11 @@ fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
     let stretch = if at_work < u64::from(HIDING * chip.lanes) { EXPOSED } else { 1.0 };
     // Workgroups at work at a time share the lanes.
     let lanes = at_work.clamp(1, chip.lanes.into()) as f64;
-    let group = match execution.kernel {
-        "bilstm" => recurrence(dispatch) / lanes,
-        _ => stretch * execution.flop / groups as f64 / 2.0 / lanes / multiply_adds(dispatch),
+    let issue = match execution.kernel {
+        "bilstm" => recurrence(chip, dispatch),
+        _ => most as f64 * stretch * execution.flop / groups as f64 / 2.0 / lanes / multiply_adds(dispatch),
     };
-    let issue = most as f64 * group / cycles;
+    let issue = issue / cycles;
 
     let memory = execution.bytes / chip.traffic() / OF_BANDWIDTH;
     let latency = serial_loads(dispatch) * LOAD / cycles;
@@ -242,14 +242,18 @@ const GATES: [f64; 2] = [384.0, 335.0];
 /// … and those that would be issued while the workgroup waits at a step's barriers.
 const BARRIERS: f64 = 200.0;
 
-/// Instructions of all invocations of a workgroup of the recurrence, which goes on as long as its longest sequence does.
-fn recurrence(dispatch: &PlannedDispatch) -> f64 {
-    let [hidden, batch] = ["hidden", "batch"].map(|name| size(dispatch, name));
-    let steps = size(dispatch, "end_step") - size(dispatch, "first_step");
-    let sequences = (batch / f64::from(dispatch.execution.grid.map_or(1, |grid| grid[0]))).ceil();
-    let products = sequences * 4.0 * hidden * hidden / multiply_adds(dispatch);
+/// Cycles of a recurrence, whose workgroups are taken from the longest to the shortest: as long as the longest sequence needs, or as all
+/// workgroups' steps need of all processors.
+fn recurrence(chip: &Chip, dispatch: &PlannedDispatch) -> f64 {
+    let [hidden, sequences] = ["hidden", "sequences"].map(|name| size(dispatch, name));
+    let slices = f64::from(dispatch.execution.grid.map_or(1, |grid| grid[1]));
+    let terms = 4.0 * hidden * hidden * (sequences / slices).ceil();
     let gates = GATES[usize::from(dispatch.execution.entry == "backward")];
-    steps * (products + (gates + BARRIERS) * f64::from(dispatch.invocations))
+    // Instructions of all invocations of a workgroup in a step.
+    let step = terms / multiply_adds(dispatch) + (gates + BARRIERS) * f64::from(dispatch.invocations);
+    let longest = size(dispatch, "end_step") - size(dispatch, "first_step");
+    let all = dispatch.execution.flop / 2.0 / terms;
+    longest.max(all / f64::from(chip.processors)) * step / f64::from(dispatch.invocations.min(chip.lanes))
 }
 
 fn size(dispatch: &PlannedDispatch, name: &str) -> f64 {
@@ -319,14 +323,16 @@ mod tests {
 
     #[test]
     fn a_recurrence_takes_as_long_as_its_longest_sequence() {
-        let sizes = |end_step| vec![("batch", 256), ("hidden", 128), ("first_step", 0), ("end_step", end_step)];
+        let sizes = |end_step| vec![("sequences", 256), ("hidden", 128), ("first_step", 0), ("end_step", end_step)];
         let of = |end_step, flop| {
-            let mut dispatch = dispatch("bilstm", 32, flop, 0.0);
+            let mut dispatch = dispatch("bilstm", 2, flop, 0.0);
+            dispatch.execution.grid = Some([2, 64, 1]);
             dispatch.execution.sizes = sizes(end_step);
             time(&chip("h100"), &dispatch).0
         };
         assert_eq!(of(100, 1e9), of(100, 2e9), "whatever the others' lengths");
         assert!((of(100, 1e9) - 3.0 - 2.0 * (of(50, 1e9) - 3.0)).abs() < 1e-6);
+        assert!(of(100, 1e11) > of(100, 1e9), "more steps than processors take meanwhile");
     }
 
     #[test]

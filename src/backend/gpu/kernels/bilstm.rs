@@ -1,28 +1,25 @@
-//! Launches of [`Bilstm`] and its gradients: products by `linear`, the recurrence by its own
-//! shader, cut into dispatches of at most [`STEPS`] time steps.
+//! Launches of [`Bilstm`] and its gradients: products by `linear`, the recurrence by its own shader, cut into dispatches of at most
+//! [`STEPS`] time steps. One dispatch goes over all layers of one hidden size that lie in the same buffers: each step of a sequence waits
+//! for the one before, so that a layer alone leaves most of a large device idle.
+
+use std::cmp::Reverse;
+
+use bytemuck::Zeroable;
 
 use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Bilstm, Differentiate, Linear, LstmKept};
 use crate::base::numbers::MAX_LSTM_HIDDEN;
 use crate::base::remedy::Remedy;
-use shader::bilstm::{Args, Backward, Forward, Variant};
-use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
+use shader::bilstm::{Args, Backward, Forward, Layer, Sequence, Variant};
+use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, Layer as EdgeLayer, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
 
 /// Most time steps of one dispatch; fewer where they would take longer than a submission is to take.
 const STEPS: u32 = 128;
 const DIRECTIONS: u32 = 2;
 
-fn arguments(rows: &Ragged<Gpu>, hidden: usize) -> Args {
-    Args { rows: rows.rows() as u32, batch: rows.batch() as u32, hidden: hidden as u32, first_step: 0, end_step: 0 }
-}
-
-/// The dispatches' ranges of time steps.
-fn stretches(gpu: &Gpu, rows: &Ragged<Gpu>, hidden: usize) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
-    let longest = rows.longest() as u32;
-    let flop_of_step = (DIRECTIONS as usize * rows.batch() * 2 * hidden * 4 * hidden) as f64;
-    let steps = gpu.part_of_submission(flop_of_step).clamp(1, STEPS);
-    (0..longest.div_ceil(steps)).map(move |stretch| (stretch * steps, ((stretch + 1) * steps).min(longest)))
+fn hidden_size(of: &Bilstm<Gpu, Tensor>) -> usize {
+    of.weights.recurrent.columns()
 }
 
 /// The variant of the recurrence for a hidden size.
@@ -34,102 +31,258 @@ fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
     }
 }
 
-impl Run<Bilstm<Self, Tensor>> for Gpu {
-    fn forward(&self, of: &Bilstm<Self, Tensor>) -> (Tensor, LstmKept<Tensor>) {
-        let Bilstm { weights, rows, .. } = of;
-        let hidden = weights.recurrent.columns();
-        if hidden > MAX_LSTM_HIDDEN {
-            self.fail(BackendError::Limit {
-                kernel: "bilstm",
-                what: "the hidden size",
-                needed: hidden as u64,
-                limit: MAX_LSTM_HIDDEN as u64,
-                remedy: Remedy::Lower("model.hidden"),
-            });
-        }
-        let args = arguments(rows, hidden);
-        let (gates, _) = self.forward(&of.input_product());
-        let edges = EdgeArgs { rows: args.rows, hidden: args.hidden };
-        let variant = variant_for(self, hidden);
-        let recurrent = match variant {
-            Variant::Software => weights.recurrent.clone(),
-            Variant::Graphics | Variant::GraphicsHidden128 => pack(self, &weights.recurrent, edges),
+/// The dispatches' ranges of time steps.
+fn stretches(gpu: &Gpu, layers: &[&Bilstm<Gpu, Tensor>]) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
+    let longest = layers.iter().map(|of| of.rows.longest()).max().unwrap_or(0) as u32;
+    let flop_of_step = |of: &&Bilstm<Gpu, Tensor>| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64;
+    let steps = gpu.part_of_submission(layers.iter().map(flop_of_step).sum()).clamp(1, STEPS);
+    (0..longest.div_ceil(steps)).map(move |stretch| (stretch * steps, ((stretch + 1) * steps).min(longest)))
+}
+
+/// Sequences of all layers in slices of so many, which are each of one layer; the longest slices first, since they take longest. Those
+/// without a row are in none.
+fn slices(layers: &[&Bilstm<Gpu, Tensor>], sequences: usize) -> Vec<Sequence> {
+    let mut slices: Vec<Vec<Sequence>> = Vec::new();
+    for (layer, of) in layers.iter().enumerate() {
+        let begins = of.rows.offsets.iter().zip(of.rows.lengths());
+        let sequence = |(&first_row, length)| Sequence { first_row, length, layer: layer as u32 };
+        let mut own: Vec<Sequence> = begins.map(sequence).filter(|sequence| sequence.length > 0).collect();
+        own.sort_by_key(|sequence| Reverse(sequence.length));
+        let whole = own.len().next_multiple_of(sequences);
+        own.resize(whole, Sequence { layer: layer as u32, ..Sequence::zeroed() });
+        slices.extend(own.chunks(sequences).map(<[Sequence]>::to_vec));
+    }
+    slices.sort_by_key(|slice| Reverse(slice[0].length));
+    slices.concat()
+}
+
+/// The dispatches of a recurrence over layers.
+struct Recurrence {
+    variant: Variant,
+    args: Args,
+    grid: [u32; 3],
+    sequences: Words,
+}
+
+impl Recurrence {
+    fn of(gpu: &Gpu, layers: &[&Bilstm<Gpu, Tensor>]) -> Self {
+        let hidden = hidden_size(layers[0]);
+        let variant = variant_for(gpu, hidden);
+        let sequences = slices(layers, variant.sequences() as usize);
+        let args = Args { sequences: sequences.len() as u32, hidden: hidden as u32, ..Args::zeroed() };
+        let grid = [DIRECTIONS, blocks(sequences.len(), variant.sequences()), 1];
+        Self { variant, args, grid, sequences: gpu.upload_table(&sequences) }
+    }
+
+    fn run<L: shader::Launch<Variant = Variant, Args = Args>>(
+        &self,
+        gpu: &Gpu,
+        launch: &L,
+        (first_step, end_step): (u32, u32),
+        work: Work,
+    ) {
+        gpu.dispatch_variant(self.variant, launch, Args { first_step, end_step, ..self.args }, self.grid, work);
+    }
+}
+
+/// A layer's way forward: its results, and the states of both directions `[rows, 2H]`.
+struct Forth<'a> {
+    of: &'a Bilstm<Gpu, Tensor>,
+    kept: LstmKept<Tensor>,
+    hidden_states: Tensor,
+    y: Tensor,
+}
+
+impl<'a> Forth<'a> {
+    /// With memory for the results, and the gates before the recurrence.
+    fn all(gpu: &Gpu, layers: &'a [Bilstm<Gpu, Tensor>]) -> Vec<Self> {
+        let products: Vec<_> = layers.iter().map(Bilstm::input_product).collect();
+        let gates = gpu.forward_together(&products).into_iter().flatten().map(|(gates, _)| gates);
+        let matrices = |width: usize| {
+            let shapes: Vec<_> = layers.iter().map(|of| [of.rows.rows(), width * hidden_size(of)]).collect();
+            gpu.new_tensors(&shapes)
+        };
+        let states = matrices(2).into_iter().zip(matrices(2)).zip(matrices(2));
+        let results = gates.zip(states).zip(matrices(1)).zip(layers);
+        let forth = |(((gates, ((cells, previous), hidden_states)), y), of)| Self {
+            of,
+            kept: LstmKept { gates, cells, previous },
+            hidden_states,
+            y,
+        };
+        results.map(forth).collect()
+    }
+
+    fn goes_with(&self, other: &Self) -> bool {
+        let matrices = |one: &Self| {
+            let weights = &one.of.weights;
+            let LstmKept { gates, cells, previous } = &one.kept;
+            [&weights.recurrent, &weights.bias_recurrent, gates, cells, previous, &one.hidden_states, &one.y].map(Tensor::clone)
+        };
+        hidden_size(self.of) == hidden_size(other.of)
+            && matrices(self).iter().zip(&matrices(other)).all(|(one, other)| one.is_beside(other))
+    }
+
+    fn run_all(gpu: &Gpu, all: &[Self]) {
+        let layers: Vec<_> = all.iter().map(|one| one.of).collect();
+        let [recurrent, bias, y] = [
+            around(all, |one| one.of.weights.recurrent.clone()),
+            around(all, |one| one.of.weights.bias_recurrent.clone()),
+            around(all, |one| one.y.clone()),
+        ];
+        let [gates, cells, previous, hidden] = [
+            around(all, |one| one.kept.gates.clone()),
+            around(all, |one| one.kept.cells.clone()),
+            around(all, |one| one.kept.previous.clone()),
+            around(all, |one| one.hidden_states.clone()),
+        ];
+        let recurrence = Recurrence::of(gpu, &layers);
+        let edges = all.iter().map(|one| EdgeLayer {
+            rows: one.of.rows.rows() as u32,
+            recurrent: one.of.weights.recurrent.place_in(&recurrent),
+            states: one.hidden_states.place_in(&hidden),
+            y: one.y.place_in(&y),
+        });
+        let edges = gpu.upload_table(&edges.collect::<Vec<_>>());
+        let edge_args = EdgeArgs { hidden: recurrence.args.hidden, layers: all.len() as u32 };
+        let forward_recurrent = match recurrence.variant {
+            Variant::Software => recurrent.clone(),
+            Variant::Graphics | Variant::GraphicsHidden128 => {
+                let of_layer = layers[0].weights.recurrent.len();
+                let packed = gpu.new_tensor([all.len(), of_layer]);
+                let [first, second, _] = flat_grid(of_layer / 4, WORKGROUP);
+                let launch = Pack { recurrent: &recurrent, packed: &packed, layers: &edges };
+                // Both variants pack alike.
+                gpu.dispatch_variant(Width::Vec4, &launch, edge_args, [first, second, all.len() as u32], None);
+                packed
+            }
         };
 
-        let states = [rows.rows(), 2 * hidden];
-        let kept = LstmKept { gates, cells: self.new_tensor(states), previous: self.new_tensor(states) };
-        let hidden_states = self.new_tensor(states);
-        let shapes = shapes(of);
-        for (first_step, end_step) in stretches(self, rows, hidden) {
-            let launch = Forward {
-                forward_recurrent: &recurrent,
-                bias: &weights.bias_recurrent,
-                offsets: &rows.device_offsets,
-                by_length: &rows.by_length,
-                gates: &kept.gates,
-                cells: &kept.cells,
-                previous: &kept.previous,
-                hidden: &hidden_states,
-            };
-            let grid = [blocks(rows.batch(), variant.sequences()), DIRECTIONS, 1];
-            let work = shapes.recurrence(first_step as usize..end_step as usize);
-            self.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, work);
+        let table = all.iter().map(|one| Layer {
+            rows: one.of.rows.rows() as u32,
+            recurrent: one.of.weights.recurrent.place_in(&recurrent),
+            bias: one.of.weights.bias_recurrent.place_in(&bias),
+            gates: one.kept.gates.place_in(&gates),
+            states: one.kept.cells.place_in(&cells),
+            ..Layer::zeroed()
+        });
+        let launch = Forward {
+            forward_recurrent: &forward_recurrent,
+            bias: &bias,
+            sequences: &recurrence.sequences,
+            layers: &gpu.upload_table(&table.collect::<Vec<_>>()),
+            gates: &gates,
+            cells: &cells,
+            previous: &previous,
+            hidden: &hidden,
+        };
+        for steps in stretches(gpu, &layers) {
+            let work = layers.iter().map(|of| shapes(*of).recurrence(steps.0 as usize..steps.1 as usize)).sum();
+            recurrence.run(gpu, &launch, steps, work);
         }
-        let y = self.new_tensor([rows.rows(), hidden]);
-        let width = Width::of(&[hidden]);
-        let grid = row_grid(hidden / width.numbers(), MEAN_WORKGROUP, y.rows(), BLOCK_ROWS);
-        self.dispatch_variant(width, &Mean { hidden_states: &hidden_states, y: &y }, edges, grid, None);
-        (y, kept)
+
+        let width = Width::of(&[hidden_size(layers[0])]);
+        let rows = layers.iter().map(|of| of.rows.rows()).max().unwrap_or(0);
+        let [columns, first, second] = row_grid(hidden_size(layers[0]) / width.numbers(), MEAN_WORKGROUP, rows, BLOCK_ROWS);
+        let launch = Mean { hidden_states: &hidden, y: &y, layers: &edges };
+        gpu.dispatch_variant(width, &launch, edge_args, [columns * edge_args.layers, first, second], None);
     }
+}
+
+impl Run<Bilstm<Self, Tensor>> for Gpu {
+    fn forward(&self, of: &Bilstm<Self, Tensor>) -> (Tensor, LstmKept<Tensor>) {
+        forward(self, std::slice::from_ref(of)).swap_remove(0)
+    }
+
+    fn forward_together(&self, all: &[Bilstm<Self, Tensor>]) -> Option<Vec<(Tensor, LstmKept<Tensor>)>> {
+        Some(forward(self, all))
+    }
+}
+
+fn forward(gpu: &Gpu, layers: &[Bilstm<Gpu, Tensor>]) -> Vec<(Tensor, LstmKept<Tensor>)> {
+    let hidden = layers.iter().map(hidden_size).max().unwrap_or(0);
+    if hidden > MAX_LSTM_HIDDEN {
+        gpu.fail(BackendError::Limit {
+            kernel: "bilstm",
+            what: "the hidden size",
+            needed: hidden as u64,
+            limit: MAX_LSTM_HIDDEN as u64,
+            remedy: Remedy::Lower("model.hidden"),
+        });
+    }
+    let all = Forth::all(gpu, layers);
+    let results = all.iter().map(|one| (one.y.clone(), one.kept.clone())).collect();
+    in_dispatches(all, Forth::goes_with, |_, _| false).iter().for_each(|together| Forth::run_all(gpu, together));
+    results
+}
+
+/// A layer's way back.
+type Back<'a> = ops::Backward<'a, Gpu, Bilstm<Gpu, Tensor>>;
+
+fn goes_back_with(one: &&Back<'_>, other: &&Back<'_>) -> bool {
+    let matrices = |one: &Back<'_>| [&one.of.weights.recurrent, one.dy, &one.kept.gates, &one.kept.cells].map(Tensor::clone);
+    hidden_size(one.of) == hidden_size(other.of) && matrices(one).iter().zip(&matrices(other)).all(|(one, other)| one.is_beside(other))
+}
+
+/// The gradients of the layers' gates, `[rows, 2 · 4H]` each.
+fn gate_gradients(gpu: &Gpu, all: &[&Back<'_>]) -> Vec<Tensor> {
+    let layers: Vec<_> = all.iter().map(|one| one.of).collect();
+    let [recurrent, dy, gates, cells] = [
+        around(all, |one| one.of.weights.recurrent.clone()),
+        around(all, |one| one.dy.clone()),
+        around(all, |one| one.kept.gates.clone()),
+        around(all, |one| one.kept.cells.clone()),
+    ];
+    let table = all.iter().map(|one| Layer {
+        rows: one.of.rows.rows() as u32,
+        recurrent: one.of.weights.recurrent.place_in(&recurrent),
+        gates: one.kept.gates.place_in(&gates),
+        states: one.kept.cells.place_in(&cells),
+        y_gradient: one.dy.place_in(&dy),
+        ..Layer::zeroed()
+    });
+    let table: Vec<Layer> = table.collect();
+    let recurrence = Recurrence::of(gpu, &layers);
+    let dgates = gpu.new_tensor(gates.shape());
+    let carry = gpu.new_tensor([3 * recurrence.args.sequences as usize, 2 * hidden_size(layers[0])]);
+    let launch = Backward {
+        recurrent: &recurrent,
+        sequences: &recurrence.sequences,
+        layers: &gpu.upload_table(&table),
+        y_gradient: &dy,
+        saved_gates: &gates,
+        saved_cells: &cells,
+        gates_gradient: &dgates,
+        carry: &carry,
+    };
+    for steps in stretches(gpu, &layers).rev() {
+        let work = layers.iter().map(|of| shapes(*of).recurrence_back(steps.0 as usize..steps.1 as usize)).sum();
+        recurrence.run(gpu, &launch, steps, work);
+    }
+    table.iter().zip(all).map(|(layer, one)| dgates.slice(layer.gates as usize, one.kept.gates.shape())).collect()
 }
 
 impl Differentiate<Bilstm<Self, Tensor>> for Gpu {
     fn backward(&self, of: &Bilstm<Self, Tensor>, kept: &LstmKept<Tensor>, dy: &Tensor, sinks: &Bilstm<Self, Option<Sink<Tensor>>>) {
-        let Bilstm { weights, rows, .. } = of;
-        let hidden = weights.recurrent.columns();
-        let args = arguments(rows, hidden);
-        let variant = variant_for(self, hidden);
-        let dgates = self.new_tensor(kept.gates.shape());
-        let carry = self.new_tensor([3 * rows.batch(), 2 * hidden]);
-        let shapes = shapes(of);
-        for (first_step, end_step) in stretches(self, rows, hidden).rev() {
-            let launch = Backward {
-                recurrent: &weights.recurrent,
-                offsets: &rows.device_offsets,
-                by_length: &rows.by_length,
-                y_gradient: dy,
-                saved_gates: &kept.gates,
-                saved_cells: &kept.cells,
-                gates_gradient: &dgates,
-                carry: &carry,
-            };
-            let grid = [blocks(rows.batch(), variant.sequences()), DIRECTIONS, 1];
-            let work = shapes.recurrence_back(first_step as usize..end_step as usize);
-            self.dispatch_variant(variant, &launch, Args { first_step, end_step, ..args }, grid, work);
-        }
-        let wanted = &sinks.weights;
-        if wanted.recurrent.is_some() || wanted.bias_recurrent.is_some() {
-            let weight = self.sink(&wanted.recurrent, &weights.recurrent);
-            let bias = self.sink(&wanted.bias_recurrent, &weights.bias_recurrent);
-            super::linear::backward_recurrent(self, of, &dgates, &kept.previous, &weight, &bias);
-        }
-        let product = of.input_product();
-        let sinks = Linear {
-            x: sinks.x.clone(),
-            weight: wanted.input.clone(),
-            bias: Some(wanted.bias_input.clone()),
-            activation: product.activation,
-            precision: product.precision,
-        };
-        self.backward(&product, &None, &dgates, &sinks);
+        self.backward_together(&[ops::Backward { of, kept, dy, sinks }]);
     }
-}
 
-/// The recurrent weights in the order in which the variants for graphics hardware read them.
-fn pack(gpu: &Gpu, recurrent: &Tensor, args: EdgeArgs) -> Tensor {
-    let packed = gpu.new_tensor(recurrent.shape());
-    let vectors = recurrent.len() / 4;
-    // Both variants pack alike.
-    gpu.dispatch_variant(Width::Vec4, &Pack { recurrent, packed: &packed }, args, flat_grid(vectors, WORKGROUP), None);
-    packed
+    fn backward_together(&self, all: &[Back<'_>]) {
+        for together in in_dispatches(all, goes_back_with, |_, _| false) {
+            let dgates = gate_gradients(self, &together);
+            super::linear::backward_recurrent(self, &together, &dgates);
+
+            let products: Vec<_> = together.iter().map(|one| one.of.input_product()).collect();
+            let sinks = together.iter().zip(&products).map(|(one, product)| Linear {
+                x: one.sinks.x.clone(),
+                weight: one.sinks.weights.input.clone(),
+                bias: Some(one.sinks.weights.bias_input.clone()),
+                activation: product.activation,
+                precision: product.precision,
+            });
+            let sinks: Vec<_> = sinks.collect();
+            let back = |((of, sinks), dy)| ops::Backward { of, kept: &None, dy, sinks };
+            self.backward_together(&products.iter().zip(&sinks).zip(&dgates).map(back).collect::<Vec<_>>());
+        }
+    }
 }

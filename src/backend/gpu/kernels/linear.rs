@@ -7,7 +7,7 @@ use super::super::Requirement;
 use super::product::Product;
 use super::slabs::SlabGradient;
 use super::*;
-use crate::backend::ops::{Backward, Bilstm, Differentiate, Linear};
+use crate::backend::ops::{Backward, Bilstm, Differentiate, Linear, LstmWeights};
 use crate::base::numbers::{Activation, Precision};
 use crate::base::tiles::{Form, ProductShape};
 use shader::linear::{Args, BackwardInput, BackwardWeight, Forward, Product as Row};
@@ -76,34 +76,35 @@ impl Differentiate<Linear<Tensor>> for Gpu {
     }
 }
 
-/// Gradients of an LSTM's recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the
-/// direction's gates and states are columns of `dgates: [rows, 2 · 4H]` and `previous: [rows, 2H]`.
-pub(super) fn backward_recurrent(
-    gpu: &Gpu,
-    of: &Bilstm<Gpu, Tensor>,
-    dgates: &Tensor,
-    previous: &Tensor,
-    weight: &Sink<Tensor>,
-    bias: &Sink<Tensor>,
-) {
-    let hidden = previous.columns() / 2;
-    let gates = 4 * hidden;
-    let work = shapes(of).recurrent_gradient().share(0.5);
-    let of_direction = |direction: usize| {
-        let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
-        let biases = direction * gates..(direction + 1) * gates;
-        WeightGradient {
-            x: (previous, direction * hidden),
-            dy: (dgates, direction * gates),
-            gate: None,
-            widths: [gates, hidden],
-            precision: of.precision,
-            gradient: SlabGradient { weight: (weight.clone(), weights), bias: Some((bias.clone(), biases)) },
-            work,
+/// Gradients of LSTMs' recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the
+/// direction's gates and states are columns of `dgates: [rows, 2 · 4H]` and of `previous: [rows, 2H]` in what was kept.
+pub(super) fn backward_recurrent(gpu: &Gpu, all: &[&Backward<'_, Gpu, Bilstm<Gpu, Tensor>>], dgates: &[Tensor]) {
+    let mut weights = Vec::new();
+    for (Backward { of, kept, sinks, .. }, dgates) in all.iter().zip(dgates) {
+        let LstmWeights { recurrent, bias_recurrent, .. } = &sinks.weights;
+        if recurrent.is_none() && bias_recurrent.is_none() {
+            continue;
         }
-    };
-    let directions = [0, 1].map(of_direction);
-    in_dispatches(directions, WeightGradient::goes_with, |_, _| false).iter().for_each(|weights| WeightGradient::run_all(gpu, weights));
+        let weight = gpu.sink(recurrent, &of.weights.recurrent);
+        let bias = gpu.sink(bias_recurrent, &of.weights.bias_recurrent);
+        let hidden = kept.previous.columns() / 2;
+        let gates = 4 * hidden;
+        let of_direction = |direction: usize| {
+            let weights = direction * gates * hidden..(direction + 1) * gates * hidden;
+            let biases = direction * gates..(direction + 1) * gates;
+            WeightGradient {
+                x: (&kept.previous, direction * hidden),
+                dy: (dgates, direction * gates),
+                gate: None,
+                widths: [gates, hidden],
+                precision: of.precision,
+                gradient: SlabGradient { weight: (weight.clone(), weights), bias: Some((bias.clone(), biases)) },
+                work: shapes(*of).recurrent_gradient().share(0.5),
+            }
+        };
+        weights.extend([0, 1].map(of_direction));
+    }
+    in_dispatches(weights, WeightGradient::goes_with, |_, _| false).iter().for_each(|weights| WeightGradient::run_all(gpu, weights));
 }
 
 fn arguments([outputs, inputs]: [usize; 2]) -> Args {
