@@ -3,7 +3,7 @@
 // all sequences; once the parts are summed it takes the step of its own sequences (`sequences.wgsl`), which is the same to the bit in
 // either part.
 //
-// `hidden128` has the paper's hidden size as a constant. There an invocation holds the weights of its first BLOCK terms in registers
+// `hidden128` has the paper's hidden size as a constant. With `held` an invocation holds the weights of its first BLOCK terms in registers
 // over all steps: of a direction's 256 KiB a step reads 192, which a large processor's own cache can keep.
 //
 // A sequence without a step goes on with numbers of another one of its steps, which no one reads. FXC, DX12's older compiler, unrolls a
@@ -89,7 +89,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let terms = part_of(args.hidden);
     let first_weight = (sequences[group.y * SEQUENCES].layer * 2u + direction) * h * h;
     let first_bias = layer.bias + direction * 4u * h;
-    @if(hidden128) let held = state_weights(first_weight, part * terms, first_unit);
+    @if(held) let held = state_weights(first_weight, part * terms, first_unit);
     // Units past the last are zero up to the last part's end.
     for (var unit = first_unit; unit < PARTS * terms; unit += UNITS) {
         shared_states[unit * PARTS + part] = hidden_after(own, direction, args.first_step - 1u, unit);
@@ -108,7 +108,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             var sums = mat4x4<f32>();
             var k = part * terms;
             var taken = 0u;
-            @if(hidden128) {
+            @if(held) {
                 sums = with_states(sums, k, held);
                 k += BLOCK;
                 taken += BLOCK;
@@ -261,7 +261,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     let gate = lane / FOURS % 4u;
     let source = gate * PARTS + part;
     let first_weight = layer.recurrent + (direction * 4u + gate) * h * h;
-    @if(hidden128) let held = gate_weights(first_weight, part * part_of(args.hidden), 4u * four);
+    @if(held) let held = gate_weights(first_weight, part * part_of(args.hidden), 4u * four);
     // What the step before handed back to the first unit.
     var states_back = handed_back(own, 1u + end % 2u, direction, end, first_unit);
     var cells_back = handed_back(own, 0u, direction, end, first_unit);
@@ -330,7 +330,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 let terms = part_of(min(UNITS, args.hidden - first));
                 var u = part * terms;
                 var taken = 0u;
-                @if(hidden128) {
+                @if(held) {
                     sums = with_gradients(sums, gate, u, held);
                     u += BLOCK;
                     taken += BLOCK;

@@ -30,12 +30,7 @@ pub struct Preceding {
 impl<B: Storage> Clone for Ragged<B> {
     fn clone(&self) -> Self {
         let Self { offsets, device_offsets, owners, preceding } = self;
-        Self {
-            offsets: offsets.clone(),
-            device_offsets: device_offsets.clone(),
-            owners: owners.clone(),
-            preceding: *preceding,
-        }
+        Self { offsets: offsets.clone(), device_offsets: device_offsets.clone(), owners: owners.clone(), preceding: *preceding }
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "INTERFACE")]
     pub backend: Option<Interface>,
     /// Optional features to compute without, though the adapter has them ('mcsan devices' shows which): subgroups, f16,
-    /// int64, cooperative-matrices, timestamps, robustness (the driver's checks of addresses)
+    /// int64, cooperative-matrices, timestamps, robustness (the driver's checks of addresses),
+    /// registers (255 of an invocation)
     #[arg(long, global = true, value_name = "FEATURE", value_delimiter = ',', env = "MCSAN_WITHOUT", hide_env_values = true)]
     pub without: Vec<Feature>,
     /// Report as one JSON document on standard output

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::profile::{Profile, Subject, measure_one, wrong};
 use super::{Done, Failure, device, tables};
-use crate::backend::gpu::{Feature, Gpu, Opening, SubmissionLimits, Timing};
+use crate::backend::gpu::{Gpu, Opening, SubmissionLimits, Timing};
 use crate::base::sizes::SizeError;
 use crate::config::{Execution, Settings};
 use crate::profile::{Chip, Plan, ProfileReport, confirm, predict};
@@ -30,7 +30,7 @@ pub(super) fn show(
     let adapter = device::adapter(common, &execution.device)?;
     let adapter =
         adapter.ok_or_else(|| Failure("--predict lays a step out on an adapter, and the reference is none; see 'mcsan devices'".into()))?;
-    let opening = Opening { without: Feature::ALL.to_vec(), ..Opening::default() };
+    let opening = Opening { without: chip.without(), ..Opening::default() };
     let mut gpu = pollster::block_on(Gpu::open(&adapter, opening))?;
     // Hardware is not sent long work in as many parts as a software adapter is.
     gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::report;
-use crate::backend::gpu::PlannedDispatch;
+use crate::backend::gpu::{Feature, PlannedDispatch};
 
 /// A graphics chip, by its maker's figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +24,8 @@ pub(crate) struct Chip {
     workgroup_memory: u32,
     /// Invocations that a processor holds at a time.
     invocations: u32,
+    /// Whether it has what [`Feature::Registers`] says.
+    registers: bool,
     /// Microseconds from the end of a dispatch to the begin of the next that reads what it wrote.
     between: f64,
 }
@@ -39,6 +41,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 3350.0,
         workgroup_memory: 228 << 10,
         invocations: 2048,
+        registers: true,
         between: 3.0,
     },
     Chip {
@@ -51,6 +54,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 960.0,
         workgroup_memory: 64 << 10,
         invocations: 1024,
+        registers: true,
         between: 5.0,
     },
     Chip {
@@ -62,6 +66,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 68.0,
         workgroup_memory: 64 << 10,
         invocations: 2048,
+        registers: false,
         between: 10.0,
     },
     Chip {
@@ -73,6 +78,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 560.0,
         workgroup_memory: 128 << 10,
         invocations: 2048,
+        registers: false,
         between: 6.0,
     },
     Chip {
@@ -84,6 +90,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 60.0,
         workgroup_memory: 64 << 10,
         invocations: 1024,
+        registers: false,
         between: 10.0,
     },
 ];
@@ -92,6 +99,11 @@ impl Chip {
     /// FLOP of a microsecond.
     fn peak(&self) -> f64 {
         2.0 * f64::from(self.processors * self.lanes) * self.gigahertz * 1e3
+    }
+
+    /// Optional features that a device is laid out without for it.
+    pub(crate) fn without(&self) -> Vec<Feature> {
+        Feature::ALL.into_iter().filter(|&feature| feature != Feature::Registers || !self.registers).collect()
     }
 
     /// Bytes of a microsecond.

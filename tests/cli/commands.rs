@@ -61,7 +61,7 @@ fn a_device_is_used_as_if_it_lacked_a_feature() {
 
     let wrong = mcsan(here, "devices --without warp");
     assert_eq!(wrong.code, Some(2));
-    let names = ["'warp'", "subgroups", "f16", "int64", "cooperative-matrices", "timestamps", "robustness"];
+    let names = ["'warp'", "subgroups", "f16", "int64", "cooperative-matrices", "timestamps", "robustness", "registers"];
     assert!(names.iter().all(|name| wrong.stderr.contains(name)));
 }
 

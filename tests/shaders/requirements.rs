@@ -48,10 +48,10 @@ fn matrices(m_size: u32) -> wgpu::CooperativeMatrixProperties {
 #[test]
 fn an_offer_meets_a_need_by_feature_and_by_shape() {
     let features = Requirement::F16.feature() | MATRIX.feature();
-    let capabilities = Capabilities { features, matrices: vec![matrices(8)] };
+    let capabilities = Capabilities { features, matrices: vec![matrices(8)], ..Capabilities::default() };
     assert!(capabilities.meets(Requirement::F16) && !capabilities.meets(Requirement::Subgroups) && !capabilities.meets(MATRIX));
-    assert!(Capabilities { features, matrices: vec![matrices(8), matrices(16)] }.meets(MATRIX));
-    assert!(!Capabilities { features: Requirement::F16.feature(), matrices: vec![matrices(16)] }.meets(MATRIX));
+    assert!(Capabilities { features, matrices: vec![matrices(8), matrices(16)], ..Capabilities::default() }.meets(MATRIX));
+    assert!(!Capabilities { features: Requirement::F16.feature(), matrices: vec![matrices(16)], ..Capabilities::default() }.meets(MATRIX));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_variant_that_lacks_a_feature_is_refused_by_name() {
         ],
         entries: &[],
     };
-    let capabilities = Capabilities { features: Requirement::F16.feature(), matrices: Vec::new() };
+    let capabilities = Capabilities { features: Requirement::F16.feature(), matrices: Vec::new(), ..Capabilities::default() };
     let error = check_requirements(&SHADER, &SHADER.variants[0], &capabilities).unwrap_err();
     assert!(matches!(error, BackendError::Feature { kernel: "product", variant: "matrices", .. }), "{error}");
     assert!(error.to_string().contains("cooperative matrices 16x16x16 f16 to f32"), "{error}");

@@ -22,11 +22,15 @@ pub enum Feature {
     Timestamps,
     /// The driver's own checks of addresses, which shaders that stay within their buffers do not need.
     Robustness,
+    /// 255 registers of an invocation, which kernels fill that hold weights or large tiles there; with fewer, compilers put what is
+    /// too much into memory.
+    Registers,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps, Self::Robustness];
+    pub const ALL: [Self; 7] =
+        [Self::Subgroups, Self::F16, Self::Int64, Self::CooperativeMatrices, Self::Timestamps, Self::Robustness, Self::Registers];
 
     /// As `--without` takes it.
     pub(crate) fn name(self) -> &'static str {
@@ -37,10 +41,11 @@ impl Feature {
             Self::CooperativeMatrices => "cooperative-matrices",
             Self::Timestamps => "timestamps",
             Self::Robustness => "robustness",
+            Self::Registers => "registers",
         }
     }
 
-    /// What of a device it stands for; of robustness nothing, as wgpu does not let one choose.
+    /// What of a device it stands for; of robustness and registers nothing, as wgpu does not let one choose.
     pub(crate) fn features(self) -> wgpu::Features {
         match self {
             Self::Subgroups => wgpu::Features::SUBGROUP,
@@ -48,7 +53,7 @@ impl Feature {
             Self::Int64 => wgpu::Features::SHADER_INT64,
             Self::CooperativeMatrices => wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
             Self::Timestamps => wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES),
-            Self::Robustness => wgpu::Features::empty(),
+            Self::Robustness | Self::Registers => wgpu::Features::empty(),
         }
     }
 
@@ -56,9 +61,18 @@ impl Feature {
     pub(super) fn is_of(self, adapter: &wgpu::Adapter) -> bool {
         match self {
             Self::Robustness => robustness::is_asked_of(adapter),
+            Self::Registers => has_registers(&adapter.get_info()),
             _ => adapter.features().intersects(self.features()),
         }
     }
+}
+
+/// PCI's numbers of the vendors whose processors give an invocation 255 registers: AMD and NVIDIA.
+const VENDORS_WITH_REGISTERS: [u32; 2] = [0x1002, 0x10de];
+
+/// Of Intel's, Apple's and those of telephones an invocation has 128 or fewer. What a software adapter keeps is in memory anyway.
+fn has_registers(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu || VENDORS_WITH_REGISTERS.contains(&info.vendor)
 }
 
 impl FromStr for Feature {
@@ -130,17 +144,21 @@ pub struct Capabilities {
     pub features: wgpu::Features,
     /// Sizes and types of the cooperative matrices that it multiplies.
     pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
+    /// Whether it has those of [`Feature::Registers`].
+    pub registers: bool,
 }
 
 impl Capabilities {
     /// All that an adapter has.
     pub fn of(adapter: &wgpu::Adapter) -> Self {
-        Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties() }
+        let registers = Feature::Registers.is_of(adapter);
+        Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties(), registers }
     }
 
     /// What is left without some features.
     pub fn without(mut self, features: &[Feature]) -> Self {
         features.iter().for_each(|feature| self.features.remove(feature.features()));
+        self.registers &= !features.contains(&Feature::Registers);
         self
     }
 

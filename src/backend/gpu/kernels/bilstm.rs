@@ -26,6 +26,7 @@ fn hidden_size(of: &Bilstm<Gpu, Tensor>) -> usize {
 fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
     match hidden {
         _ if suits_software(gpu, &[hidden]) => Variant::Software,
+        128 if gpu.capabilities().registers => Variant::GraphicsHidden128Held,
         128 => Variant::GraphicsHidden128,
         _ => Variant::Graphics,
     }
@@ -147,7 +148,7 @@ impl<'a> Forth<'a> {
         let edge_args = EdgeArgs { hidden: recurrence.args.hidden, layers: all.len() as u32 };
         let forward_recurrent = match recurrence.variant {
             Variant::Software => recurrent.clone(),
-            Variant::Graphics | Variant::GraphicsHidden128 => {
+            Variant::Graphics | Variant::GraphicsHidden128 | Variant::GraphicsHidden128Held => {
                 let of_layer = layers[0].weights.recurrent.len();
                 let packed = gpu.new_tensor([all.len(), of_layer]);
                 let [first, second, _] = flat_grid(of_layer / 4, WORKGROUP);
