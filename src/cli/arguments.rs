@@ -117,7 +117,7 @@ pub(crate) struct Prepare {
     /// Layout of the corpus
     pub corpus: CorpusKind,
     /// Folder of the corpus; of a manifest the CSV, with the columns audio, text (one of them may be absent), label and optionally
-    /// id, split, speaker, session, dialogue
+    /// id, split, speaker, session, dialogue, audio_features (files of features to take in place of recordings)
     pub path: PathBuf,
     /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), names between commas for a manifest
     #[arg(long, value_name = "CLASSES")]
@@ -138,6 +138,10 @@ pub(crate) struct Prepare {
     /// What stands for words that the vectors lack
     #[arg(long, value_name = "OOV", default_value = "zero", requires = "vectors")]
     pub oov: OutOfVocabulary,
+    /// Acoustic features that another program computed, in place of the recordings: a folder that holds ID.npy or ID.safetensors
+    /// of each utterance, or a file by its recording's name, a matrix of frames and columns
+    #[arg(long, value_name = "FOLDER")]
+    pub audio_features: Option<PathBuf>,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,

@@ -203,6 +203,7 @@ mod tests {
             ("out", Always),
             ("vectors", Always),
             ("oov", Refused(&["emodb . --out d --oov random", "emodb . --out d --vectors none --oov random"])),
+            ("audio-features", Always),
             ("limit", Always),
             ("allow-missing", Always),
         ];
@@ -215,9 +216,10 @@ mod tests {
         let predicting = [
             ("run", Always),
             ("audio", Refused(&["--run r --list l --audio a"])),
+            ("audio-features", Refused(&["--run r --list l --audio-features a.npy", "--run r --audio a --audio-features a.npy"])),
             ("text", Refused(&["--run r --list l --text a"])),
             ("list", Always),
-            ("attention", Refused(&["--run r --list l --attention a.svg"])),
+            ("attention", Refused(&["--run r --list l --attention a.svg", "--run r --audio-features a.npy --attention a.svg"])),
             ("heads", Refused(&["--run r --text a --heads all"])),
             ("pcm-rate", Refused(&["--run r --audio a --pcm-rate 8000", "--run r --list l --pcm-rate 8000"])),
             ("pcm-format", Refused(&["--run r --audio a --pcm-format f32"])),

@@ -18,7 +18,8 @@ use crate::backend::Backend;
 use crate::base::shown::in_line;
 use crate::base::streams::AUDIO;
 use crate::corpus::CorpusError;
-use crate::corpus::list::Listed;
+use crate::corpus::list::{self, Listed};
+use crate::dataset::FeatureMatrix;
 use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
 use crate::train::speakers::Speakers;
 use crate::train::{Predictor, Spoken, TrainError};
@@ -30,7 +31,8 @@ type Line = Result<Listed, CorpusError>;
 pub(super) fn predict<B: Backend>(common: &Common, model: &Path, predictor: &Predictor, backend: &B, lines: Vec<Line>) -> Done {
     let classes = &predictor.checkpoint.classes;
     let mut inference = predictor.on(backend)?;
-    let columns = Columns::of(&lines);
+    let column = if predictor.feature_columns().is_some() { list::FEATURES } else { list::RECORDING };
+    let columns = Columns::of(&lines, column);
     if !common.json {
         print_data(&csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
     }
@@ -110,21 +112,29 @@ impl List<'_> {
         lines.iter().flatten().any(|line| line.speaker.is_some())
     }
 
-    /// Reads some lines' recordings on all cores; says which cannot be read, and keeps the others.
+    /// Reads some lines' recordings, or files of features, on all cores; says which cannot be read, and keeps the others.
     fn read(&mut self, lines: Vec<Line>) -> (Vec<Listed>, Vec<Spoken>) {
         let has_audio = self.predictor.reads(AUDIO);
         let read = |line: Line| {
             let listed = line.map_err(|error| remedy::line(&error))?;
             let path = listed.path.as_deref().filter(|_| has_audio);
-            let samples = path.map(decode).transpose().map_err(|error| format!("line {}: {}", listed.line, remedy::line(&error)))?;
-            let utterance = Spoken { samples, text: Some(listed.text.clone().unwrap_or_default()) };
+            let named = |error: String| format!("line {}: {error}", listed.line);
+            let (mut samples, mut features) = (None, None);
+            match (path, self.predictor.feature_columns()) {
+                (None, _) => {}
+                (Some(path), None) => samples = Some(decode(path).map_err(|error| named(remedy::line(&error)))?),
+                (Some(path), Some(columns)) => {
+                    features = Some(FeatureMatrix::read_of(path, columns).map_err(|error| named(remedy::line(&error)))?);
+                }
+            }
+            let utterance = Spoken { samples, features, text: Some(listed.text.clone().unwrap_or_default()) };
             Ok::<_, String>((listed, utterance))
         };
         let (mut listed, mut utterances) = (Vec::new(), Vec::new());
         for line in lines.into_par_iter().map(read).collect::<Vec<_>>() {
             match line {
                 Ok((line, utterance)) => {
-                    if utterance.samples.as_ref().is_some_and(|samples| self.predictor.cuts(samples.len())) {
+                    if self.predictor.cuts(&utterance) {
                         self.cut.push(name(&line));
                     }
                     listed.push(line);
@@ -180,19 +190,24 @@ fn name(line: &Listed) -> String {
 struct Columns {
     id: bool,
     audio: bool,
+    /// What that of the files is called.
+    column: &'static str,
 }
 
 impl Columns {
-    fn of(lines: &[Line]) -> Self {
+    fn of(lines: &[Line], column: &'static str) -> Self {
         let any = |has: fn(&Listed) -> bool| lines.iter().flatten().any(has);
-        Self { id: any(|line| line.id.is_some()), audio: any(|line| line.audio.is_some()) }
+        Self { id: any(|line| line.id.is_some()), audio: any(|line| line.audio.is_some()), column }
     }
 
     /// Name and field of each column of a line; the text where nothing else is there.
     fn of_line<'l>(&self, listed: &'l Listed) -> Vec<(&'static str, &'l str)> {
         let field = |field: &'l Option<String>| field.as_deref().unwrap_or_default();
-        let columns =
-            [("id", self.id, field(&listed.id)), ("audio", self.audio, field(&listed.audio)), ("text", !self.audio, field(&listed.text))];
+        let columns = [
+            ("id", self.id, field(&listed.id)),
+            (self.column, self.audio, field(&listed.audio)),
+            ("text", !self.audio, field(&listed.text)),
+        ];
         columns.into_iter().filter_map(|(name, shown, field)| shown.then_some((name, field))).collect()
     }
 

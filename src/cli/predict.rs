@@ -17,7 +17,7 @@ use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::base::shown::percent;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::list;
-use crate::dataset::replace_file;
+use crate::dataset::{FeatureMatrix, replace_file};
 use crate::picture::{self, Heads, Picture, PictureError};
 use crate::train::{Predictor, Spoken, TrainError, run as train_run};
 
@@ -25,7 +25,7 @@ use crate::train::{Predictor, Spoken, TrainError, run as train_run};
 #[command(
     after_help = "Examples: mcsan predict --run runs/first --audio clip.wav --text \"I cannot believe it\" --attention clip.svg\n          \
                   mcsan predict --run runs/first --list clips.csv > predictions.csv",
-    group = ArgGroup::new("utterances").args(["audio", "text", "list"]).multiple(true).required(true)
+    group = ArgGroup::new("utterances").args(["audio", "audio_features", "text", "list"]).multiple(true).required(true)
 )]
 pub(crate) struct Predict {
     #[arg(long, value_name = "RUN")]
@@ -33,10 +33,13 @@ pub(crate) struct Predict {
     /// The recording; - reads raw mono samples from standard input
     #[arg(long, value_name = "CLIP")]
     audio: Option<PathBuf>,
+    /// Features of the clip, .npy or .safetensors, for a model that was trained on features from files
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["audio", "list", "attention"])]
+    audio_features: Option<PathBuf>,
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
-    /// Many utterances: a CSV with the columns audio and text, and optionally id and speaker; paths are relative to it. Answers as
+    /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id and speaker; paths are relative to it. Answers as
     /// CSV, with --json as a line of JSON for each
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
@@ -93,28 +96,35 @@ pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
 
 /// The columns that a model needs of a list.
 fn required(predictor: &Predictor) -> Vec<&'static str> {
-    [("audio", AUDIO), ("text", TEXT)].into_iter().filter_map(|(column, stream)| predictor.reads(stream).then_some(column)).collect()
+    let files = if predictor.feature_columns().is_some() { list::FEATURES } else { list::RECORDING };
+    [(files, AUDIO), ("text", TEXT)].into_iter().filter_map(|(column, stream)| predictor.reads(stream).then_some(column)).collect()
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.
 fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
     let [reads_audio, reads_text] = [AUDIO, TEXT].map(|stream| predictor.reads(stream));
-    let needs = match (reads_audio, reads_text) {
-        (true, true) => "both --audio and --text",
-        (true, false) => "--audio alone",
-        _ => "--text alone",
+    let columns = predictor.feature_columns();
+    let needs = match (reads_audio, reads_text, columns.is_some()) {
+        (true, true, false) => "both --audio and --text",
+        (true, true, true) => "both --audio-features and --text",
+        (true, false, false) => "--audio alone",
+        (true, false, true) => "--audio-features alone",
+        (false, ..) => "--text alone",
     };
     let model = arguments.run.display();
-    for (option, needed, given) in [("--audio", reads_audio, arguments.audio.is_some()), ("--text", reads_text, arguments.text.is_some())] {
-        if needed && !given {
-            return Err(Failure(format!("{model}: its model needs {needs}; give {option} too")));
-        }
-        if given && !needed {
-            common.note(Note::NotUsed { option, model: model.to_string(), needs });
-        }
+    let given = [
+        ("--audio", reads_audio && columns.is_none(), arguments.audio.is_some()),
+        ("--audio-features", columns.is_some(), arguments.audio_features.is_some()),
+        ("--text", reads_text, arguments.text.is_some()),
+    ];
+    if let Some((option, ..)) = given.iter().find(|&&(_, needed, given)| needed && !given) {
+        return Err(Failure(format!("{model}: its model needs {needs}; give {option} too")));
+    }
+    for (option, ..) in given.into_iter().filter(|&(_, needed, given)| given && !needed) {
+        common.note(Note::NotUsed { option, model: model.to_string(), needs });
     }
     let samples = match &arguments.audio {
-        Some(path) if reads_audio => Some(if path == Path::new("-") {
+        Some(path) if reads_audio && columns.is_none() => Some(if path == Path::new("-") {
             let rate = arguments.pcm_rate.unwrap_or(SAMPLE_RATE);
             read_pcm(std::io::stdin().lock(), "standard input", arguments.pcm_format.unwrap_or_default(), rate)?
         } else {
@@ -122,19 +132,25 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         }),
         _ => None,
     };
-    let name = arguments.audio.as_deref().filter(|_| samples.as_ref().is_some_and(|samples| predictor.cuts(samples.len())));
+    let features = match (&arguments.audio_features, columns) {
+        (Some(path), Some(columns)) => Some(FeatureMatrix::read_of(path, columns)?),
+        _ => None,
+    };
+    let utterance = Spoken { samples, features, text: arguments.text.clone() };
+    let name = arguments.audio.as_ref().or(arguments.audio_features.as_ref()).filter(|_| predictor.cuts(&utterance));
     note_cut(common, predictor, 1, name.map(|path| path.display().to_string()).into_iter().collect());
     if predictor.by_speaker() {
         common.note(Note::SpeakerUnknown { model: model.to_string(), utterances: 1 });
     }
-    Ok(Spoken { samples, text: arguments.text.clone() })
+    Ok(utterance)
 }
 
 fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, device: &Device, utterance: Spoken) -> Done {
     let classes = &predictor.checkpoint.classes;
     let named_here = |error: TrainError| match error {
         TrainError::ResultNotFinite { places, kept, .. } => {
-            let id = arguments.audio.as_ref().map_or_else(|| "of --text".to_owned(), |path| path.display().to_string());
+            let file = arguments.audio.as_ref().or(arguments.audio_features.as_ref());
+            let id = file.map_or_else(|| "of --text".to_owned(), |path| path.display().to_string());
             let best = arguments.run.join(train_run::files::BEST);
             Failure::of(best.display(), TrainError::ResultNotFinite { places, ids: vec![id], kept })
         }

@@ -47,6 +47,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     // The words are those of the whole corpus, as long as it is not divided by who made it.
     let divided = division == Division::Made && split::by_speaker(&mut corpus, 0).is_ok();
     let lines = std::mem::take(&mut corpus.lines);
+    let from_files = !corpus.features.is_empty();
     let wish = interrupt::wish();
     let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let device = device::open(common, AUTO)?;
@@ -81,9 +82,11 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         error => error.into(),
     })?;
     note_lacking(common, &data, silent);
+    let front_end: Vec<String> = MfccSettings::KEYS.iter().map(Key::long).collect();
     if data.audio().is_none() {
-        let front_end: Vec<String> = MfccSettings::KEYS.iter().map(Key::long).collect();
         common.note_unused(&front_end, "no utterance has a recording");
+    } else if from_files {
+        common.note_unused(&front_end, "features come from files");
     }
     if division == Division::Made {
         let by = if divided { "by speaker" } else { "at random, each class evenly" };
@@ -97,7 +100,8 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
 
     let frames = data.audio().map_or(0, Frames::count);
     let (tokens, vocabulary) = data.text().map_or((0, 0), |text| (text.tokens.len(), text.vocabulary.len()));
-    let speech_s = (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE);
+    // Of features from files it is not known how far their frames are apart.
+    let speech_s = if from_files { 0.0 } else { (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE) };
     let seconds = started.elapsed().as_secs_f64();
     let commonest: Vec<&String> = missing.commonest.iter().map(|(word, _)| word).take(SHOWN_WORDS).collect();
     if common.json {
@@ -126,6 +130,10 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     if !data.left_out.is_empty() {
         println!("{} utterances left out ('mcsan inspect' names them)", data.left_out.len());
     }
+    if from_files {
+        println!("{} columns a frame, from files, in {seconds:.1} s", data.audio().map_or(0, |audio| audio.columns));
+        return Ok(ExitCode::SUCCESS);
+    }
     println!("{:.0} min of speech in {seconds:.1} s: {:.0} times as fast as it was spoken", speech_s / 60.0, speech_s / seconds);
     Ok(ExitCode::SUCCESS)
 }
@@ -145,6 +153,12 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
     let mut corpus = layout.read(&arguments.path)?;
     if arguments.split == Some(SplitSource::Speaker) {
         split::by_speaker(&mut corpus, arguments.split_seed.unwrap_or(0))?;
+    }
+    if let Some(folder) = &arguments.audio_features {
+        if !folder.is_dir() {
+            return Err(Failure(format!("{}: is no folder; give the one that holds the files of features", folder.display())));
+        }
+        corpus.take_features_from(folder);
     }
     if let Some(limit) = arguments.limit {
         corpus.utterances.truncate(limit);

@@ -1,7 +1,8 @@
 //! A corpus listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `label` and one of `audio` and `text` are required, or both; `id`, `split` (train, validation, test or empty), `speaker`,
-//! `session` and `dialogue` are optional; other columns are passed over. Paths are relative to the CSV. All but texts and paths are
+//! `label` and one of `audio`, `audio_features` and `text` are required, or several; `id`, `split` (train, validation, test or empty),
+//! `speaker`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files of features that are
+//! taken in place of the recordings. Paths are relative to the CSV. All but texts and paths are
 //! names: they are composed (NFC), without white space or invisible characters at their ends.
 
 use std::collections::HashMap;
@@ -12,12 +13,14 @@ use super::names::name;
 use super::table::{Row, Table};
 use super::{Corpus, CorpusError, Split, Utterance, folder};
 
+/// The column of files of acoustic features.
+const FEATURES: &str = "audio_features";
 /// Columns that need not be there.
 const OPTIONAL: [&str; 5] = ["id", "split", "speaker", "session", "dialogue"];
 
 /// Reads the manifest at `path`; the corpus is named after the file. Recordings are not looked at.
 ///
-/// The classes are the labels that occur, sorted. An utterance without an id is named after its recording, with a number
+/// The classes are the labels that occur, sorted. An utterance without an id is named after its file, with a number
 /// where that name is taken.
 ///
 /// # Errors
@@ -49,6 +52,8 @@ fn root(path: &Path) -> &Path {
 /// The utterances of a manifest, each with its line.
 struct Listed {
     utterances: Vec<Utterance>,
+    /// Files of their features; none where their recordings are read.
+    features: Vec<PathBuf>,
     lines: Vec<u64>,
     doubts: Vec<Doubt>,
 }
@@ -57,31 +62,37 @@ impl Listed {
     /// Reads the lines, each label checked in its turn.
     fn read(path: &Path, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Self, CorpusError> {
         let table = Table::read(path, &["label"], &OPTIONAL)?;
-        let [has_audio, has_text] = [table.has("audio")?, table.has("text")?];
-        if !has_audio && !has_text {
+        let [has_audio, has_features, has_text] = [table.has("audio")?, table.has(FEATURES)?, table.has("text")?];
+        if !has_audio && !has_features && !has_text {
             return Err(table.missing("audio"));
         }
         let rows: Vec<Row<'_>> = table.rows().collect();
-        let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, has_audio, &check_label)).collect::<Result<_, _>>()?;
-        name_utterances(&rows, &mut utterances)?;
+        // Beside features a recording may be named, which is then not read.
+        let needs_audio = has_audio && !has_features;
+        let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, needs_audio, &check_label)).collect::<Result<_, _>>()?;
+        let features = rows.iter().map(|row| row.required_path(FEATURES).map(|path| root(row.path()).join(path)));
+        let features = if has_features { features.collect::<Result<_, _>>()? } else { Vec::new() };
+        name_utterances(&rows, &mut utterances, &features)?;
         let lines: Vec<u64> = rows.iter().map(|row| row.line()).collect();
         Ok(Self {
             doubts: table.doubts.iter().cloned().chain(doubt::of_utterances(path, &utterances, &lines)).collect(),
             utterances,
+            features,
             lines,
         })
     }
 
     /// The corpus that is made of the utterances, with what is known of them besides.
     fn corpus(self, make: impl Fn(Vec<Utterance>) -> Corpus) -> Corpus {
-        let lines = self.utterances.iter().map(|utterance| utterance.id.clone()).zip(self.lines).collect();
-        Corpus { lines, doubts: self.doubts, ..make(self.utterances) }
+        let ids = || self.utterances.iter().map(|utterance| utterance.id.clone());
+        let (features, lines) = (ids().zip(self.features).collect(), ids().zip(self.lines).collect());
+        Corpus { features, lines, doubts: self.doubts, ..make(self.utterances) }
     }
 }
 
 fn utterance(
     row: Row<'_>,
-    has_audio: bool,
+    needs_audio: bool,
     check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>,
 ) -> Result<Utterance, CorpusError> {
     let split = row.name("split")?;
@@ -91,7 +102,10 @@ fn utterance(
     check_label(row, &label)?;
     Ok(Utterance {
         id: row.name("id")?.unwrap_or_default(),
-        audio: if has_audio { root(row.path()).join(row.required_path("audio")?) } else { PathBuf::new() },
+        audio: match if needs_audio { Some(row.required_path("audio")?) } else { row.path_in("audio")? } {
+            Some(audio) => root(row.path()).join(audio),
+            None => PathBuf::new(),
+        },
         text: row.field("text")?.unwrap_or_default(),
         label,
         split,
@@ -109,7 +123,7 @@ fn nearest_unless_in(classes: &[String], label: &str) -> Option<String> {
 }
 
 /// Checks that ids are unique and makes those that are not given.
-fn name_utterances(rows: &[Row<'_>], utterances: &mut [Utterance]) -> Result<(), CorpusError> {
+fn name_utterances(rows: &[Row<'_>], utterances: &mut [Utterance], features: &[PathBuf]) -> Result<(), CorpusError> {
     let mut taken: HashMap<String, Row<'_>> = HashMap::new();
     for (utterance, &row) in utterances.iter().zip(rows).filter(|(utterance, _)| !utterance.id.is_empty()) {
         if let Some(first) = taken.insert(utterance.id.clone(), row) {
@@ -118,8 +132,8 @@ fn name_utterances(rows: &[Row<'_>], utterances: &mut [Utterance]) -> Result<(),
         }
     }
     let mut uses: HashMap<String, usize> = HashMap::new();
-    for (utterance, &row) in utterances.iter_mut().zip(rows).filter(|(utterance, _)| utterance.id.is_empty()) {
-        let stem = folder::stem(&utterance.audio);
+    for (place, (utterance, &row)) in utterances.iter_mut().zip(rows).enumerate().filter(|(_, (utterance, _))| utterance.id.is_empty()) {
+        let stem = folder::stem(features.get(place).unwrap_or(&utterance.audio));
         let count = uses.entry(stem.clone()).or_insert(0);
         while utterance.id.is_empty() || taken.contains_key(&utterance.id) {
             *count += 1;

@@ -74,6 +74,8 @@ pub struct Corpus {
     pub left_out: Vec<LeftOut>,
     /// Utterances whose label is none of the chosen classes, counted by label. They are passed over on purpose.
     pub other_labels: BTreeMap<String, usize>,
+    /// Files of acoustic features by id, where those are taken in place of the recordings.
+    pub features: BTreeMap<String, PathBuf>,
     /// Of a manifest, the line in which each utterance starts, by id.
     pub lines: BTreeMap<String, u64>,
     /// What it can be read with and is hardly meant.
@@ -98,6 +100,19 @@ impl Corpus {
         let classes: BTreeSet<&str> = classes.iter().map(AsRef::as_ref).collect();
         let classes = classes.into_iter().map(str::to_owned).collect();
         Self { name: name.into(), root: root.into(), classes, utterances, ..Self::default() }
+    }
+
+    /// Takes the acoustic features of each utterance from a folder: `ID.npy` or `ID.safetensors`, or with the recording's name in place
+    /// of the id. One that has neither will be missing when it is read.
+    pub fn take_features_from(&mut self, folder: &Path) {
+        let file = |utterance: &Utterance| {
+            let stem = folder::stem(&utterance.audio);
+            let names = [utterance.id.as_str(), &stem].into_iter().filter(|name| !name.is_empty());
+            let files = names.flat_map(|name| ["npy", "safetensors"].map(|extension| folder.join(format!("{name}.{extension}"))));
+            let mut files = files.collect::<Vec<_>>().into_iter();
+            files.clone().find(|file| file.exists()).or_else(|| files.next()).unwrap_or_else(|| folder.into())
+        };
+        self.features = self.utterances.iter().map(|utterance| (utterance.id.clone(), file(utterance))).collect();
     }
 
     /// `[utterances]`: each one's index into `classes`.

@@ -11,6 +11,8 @@ mod features;
 #[cfg(feature = "files")]
 mod file;
 mod fingerprint;
+#[cfg(feature = "files")]
+mod matrix_file;
 mod normalise;
 mod order;
 mod prepared;
@@ -31,6 +33,8 @@ pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostRows, HostS
 pub use doubles::{About, Conflict, Doubles, Twin};
 pub use error::DatasetError;
 pub use features::FeatureRows;
+#[cfg(feature = "files")]
+pub use matrix_file::{FeatureMatrix, MatrixFileError};
 #[cfg(feature = "onnx")]
 pub(crate) use normalise::SMALLEST_DEVIATION;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};

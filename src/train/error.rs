@@ -164,6 +164,9 @@ pub enum TrainError {
     /// Attention weights of a model that has none.
     #[error("the model has no cross-attention (model.variant); there are no weights to show")]
     NoCross,
+    /// Attention over features that another program computed: of their frames no time is known.
+    #[error("the model reads features from files, whose frames have no times to draw attention over")]
+    NoTimes,
     /// A file of a run, or its folder.
     #[error("{path}: {fault}")]
     Run {
@@ -338,7 +341,7 @@ impl Remedied for TrainError {
             Self::Misfit(misfit) => misfit.remedies(),
             Self::Run { fault, .. } => fault.remedies(),
             Self::Missing { what } => vec![Remedy::Data(what)],
-            Self::NoCross => Vec::new(),
+            Self::NoCross | Self::NoTimes => Vec::new(),
         }
     }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use super::batches::{FrozenVectors, upload_vectors};
 use super::inference::{Inference, all};
 use super::session::check_room;
-use super::vocabulary::{self, Vocabulary};
+use super::vocabulary::{self, FrontEnd, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, TEXT};
-use crate::dataset::{DataStream, Dataset, FeatureRows, Frames, Normalisation, TokenLists, UtteranceInfo};
+use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, TokenLists, UtteranceInfo};
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
@@ -20,6 +20,8 @@ use crate::text::tokenise;
 pub struct Spoken {
     /// Mono, 16 kHz.
     pub samples: Option<Vec<f32>>,
+    /// Acoustic features that another program computed, for a model that was trained on such.
+    pub features: Option<FeatureMatrix>,
     /// The words as they are written; they are made into tokens as in preparation.
     pub text: Option<String>,
 }
@@ -98,9 +100,21 @@ impl Predictor {
         self.reads(AUDIO) && self.checkpoint.normalisation == Normalisation::Speaker
     }
 
-    /// Whether a recording of so many samples at 16 kHz has more frames than the model reads.
-    pub fn cuts(&self, samples: usize) -> bool {
-        self.reads(AUDIO) && self.vocabulary.front_end.frames(samples) > self.readings.most(AUDIO)
+    /// Columns of the acoustic features that the model was trained on, where another program computed them.
+    pub fn feature_columns(&self) -> Option<usize> {
+        match self.vocabulary.front_end {
+            FrontEnd::Files { columns, .. } if self.reads(AUDIO) => Some(columns),
+            _ => None,
+        }
+    }
+
+    /// Whether an utterance has more frames than the model reads.
+    pub fn cuts(&self, utterance: &Spoken) -> bool {
+        let frames = match &self.vocabulary.front_end {
+            FrontEnd::Files { .. } => utterance.features.as_ref().map(FeatureMatrix::rows),
+            FrontEnd::Mfcc(settings) => utterance.samples.as_ref().map(|samples| settings.frames(samples.len())),
+        };
+        self.reads(AUDIO) && frames.is_some_and(|frames| frames > self.readings.most(AUDIO))
     }
 
     /// Classes, words and front-end as a data set without utterances.
@@ -111,7 +125,7 @@ impl Predictor {
         Dataset {
             classes: self.checkpoint.classes.clone(),
             streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
-            feature_settings: serde_json::json!(self.vocabulary.front_end),
+            feature_settings: self.vocabulary.feature_settings.clone(),
             ..Dataset::default()
         }
     }
@@ -124,12 +138,16 @@ impl Predictor {
     pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<SpeechInference<'p, B>, TrainError> {
         let data = self.data();
         self.checkpoint.check_fit(&data)?;
+        let tables = match &self.vocabulary.front_end {
+            FrontEnd::Files { .. } => None,
+            FrontEnd::Mfcc(settings) => Some(MfccTables::new(backend, settings)?),
+        };
         check_room(backend, &self.checkpoint.layout(), 1)?;
         Ok(SpeechInference {
             predictor: self,
             backend,
             inference: self.checkpoint.inference(backend),
-            tables: MfccTables::new(backend, &self.vocabulary.front_end)?,
+            tables,
             vectors: upload_vectors(backend, &data, &self.readings),
             data,
         })
@@ -140,7 +158,7 @@ impl Predictor {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
-        let utterance = Spoken { samples: Some(samples.to_vec()), text: Some(text.to_owned()) };
+        let utterance = Spoken { samples: Some(samples.to_vec()), features: None, text: Some(text.to_owned()) };
         on_device!(*device, |backend| Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0)))
     }
 }
@@ -150,7 +168,8 @@ pub struct SpeechInference<'p, B: Backend> {
     predictor: &'p Predictor,
     backend: &'p B,
     inference: Inference<'p, B>,
-    tables: MfccTables<B>,
+    /// Of the front-end; none where features come from elsewhere.
+    tables: Option<MfccTables<B>>,
     vectors: FrozenVectors<B>,
     /// The utterances at hand as a data set; classes, words and vectors stay from call to call.
     data: Dataset,
@@ -192,15 +211,16 @@ impl<B: Backend> SpeechInference<'_, B> {
     /// As [`SpeechInference::predict`] for one utterance, with the weights of the last cross layer.
     ///
     /// # Errors
-    /// [`TrainError::NoCross`], and those of [`SpeechInference::predict`].
+    /// [`TrainError::NoCross`]; [`TrainError::NoTimes`] where features come from elsewhere; and those of [`SpeechInference::predict`].
     pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, CrossAttention), TrainError> {
+        let hop = self.tables.as_ref().ok_or(TrainError::NoTimes)?.settings.hop;
         self.take(std::slice::from_ref(utterance)).await?;
         let (probabilities, [text_to_audio, audio_to_text]) = self.inference.attend(&self.data, &self.vectors).await?;
         let attention = CrossAttention {
             heads: self.predictor.checkpoint.settings.model.heads,
             words: tokenise(utterance.text.as_deref().unwrap_or_default()),
             known: self.data.text().map_or_else(Vec::new, |text| text.tokens.iter().map(|&token| token >= 0).collect()),
-            hop: self.tables.settings.hop,
+            hop,
             text_to_audio,
             audio_to_text,
         };
@@ -222,10 +242,22 @@ impl<B: Backend> SpeechInference<'_, B> {
     pub(super) async fn read(&self, utterances: &[Spoken]) -> Result<Read, TrainError> {
         let predictor = self.predictor;
         let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
-        if predictor.reads(AUDIO) {
-            let clips: Option<Vec<Vec<f32>>> = utterances.iter().map(|utterance| utterance.samples.clone()).collect();
-            let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
-            (features, frames) = extract(self.backend, &self.tables, &clips).await?;
+        match &self.tables {
+            _ if !predictor.reads(AUDIO) => {}
+            Some(tables) => {
+                let clips: Option<Vec<Vec<f32>>> = utterances.iter().map(|utterance| utterance.samples.clone()).collect();
+                let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
+                (features, frames) = extract(self.backend, tables, &clips).await?;
+            }
+            None => {
+                let columns = predictor.vocabulary.front_end.columns();
+                for (place, utterance) in utterances.iter().enumerate() {
+                    let own = utterance.features.as_ref().filter(|own| own.columns == columns);
+                    let own = own.ok_or(TrainError::Missing { what: "acoustic features like those that it was trained on" })?;
+                    features.extend_from_slice(&own.values);
+                    frames[place] = own.rows();
+                }
+            }
         }
         let tokens = |utterance: &Spoken| {
             if !predictor.reads(TEXT) {
@@ -267,7 +299,8 @@ fn offsets(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
     std::iter::once(0).chain(ends).collect()
 }
 
-/// The utterances in parts that go to the device together: no more samples than it takes at a time, but at least one utterance.
+/// The utterances in parts that go to the device together: no more samples, or numbers of features, than it takes at a time, but at
+/// least one utterance.
 pub(super) fn parts(mut utterances: &[Spoken]) -> impl Iterator<Item = &[Spoken]> {
     std::iter::from_fn(move || {
         let (now, later) = utterances.split_at(together(utterances).min(utterances.len()));
@@ -280,7 +313,7 @@ pub(super) fn parts(mut utterances: &[Spoken]) -> impl Iterator<Item = &[Spoken]
 fn together(utterances: &[Spoken]) -> usize {
     let mut samples = 0;
     let fits = utterances.iter().take(super::evaluate::BATCH).take_while(|utterance| {
-        samples += utterance.samples.as_ref().map_or(0, Vec::len);
+        samples += utterance.samples.as_ref().map_or(0, Vec::len) + utterance.features.as_ref().map_or(0, |own| own.values.len());
         samples <= DEVICE_SAMPLES
     });
     fits.count().max(1)

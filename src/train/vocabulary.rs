@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Misfit, RunFault, TrainError};
 use crate::audio::mfcc::MfccSettings;
@@ -14,11 +15,40 @@ use crate::dataset::{Dataset, TokenLists};
 /// The file's name in a run folder.
 pub(crate) const FILE: &str = "vocabulary.safetensors";
 
+/// Where a model's acoustic features come from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum FrontEnd {
+    /// Files of matrices of so many columns, which another program made.
+    Files { from: FromFiles, columns: usize },
+    /// Our own MFCC.
+    Mfcc(MfccSettings),
+}
+
+/// What tells them from our own.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FromFiles {
+    Files,
+}
+
+impl FrontEnd {
+    /// Features of a frame.
+    pub(crate) fn columns(&self) -> usize {
+        match self {
+            Self::Files { columns, .. } => *columns,
+            Self::Mfcc(settings) => settings.columns(),
+        }
+    }
+}
+
 /// Words by row of the vector table, the vectors where they are frozen, and the acoustic front-end.
 pub(crate) struct Vocabulary {
     pub words: Vec<String>,
     pub vectors: Option<WordTable>,
-    pub front_end: MfccSettings,
+    pub front_end: FrontEnd,
+    /// As the data set has them.
+    pub feature_settings: Value,
     rows: HashMap<String, i32>,
 }
 
@@ -68,9 +98,12 @@ impl Vocabulary {
     pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let words = words(&store, path)?;
-        let front_end: MfccSettings = serde_json::from_str(store.metadata("features").unwrap_or_default())
-            .map_err(|_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd })?;
-        front_end.validate().map_err(|error| unreadable(path, format!("metadata 'features': {error}")))?;
+        let unknown = |_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd };
+        let feature_settings: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).map_err(unknown)?;
+        let front_end: FrontEnd = serde_json::from_value(feature_settings.clone()).map_err(unknown)?;
+        if let FrontEnd::Mfcc(settings) = &front_end {
+            settings.validate().map_err(|error| unreadable(path, format!("metadata 'features': {error}")))?;
+        }
         let vectors = match store.contains("text.vectors") {
             false => None,
             true => {
@@ -89,7 +122,7 @@ impl Vocabulary {
                 return Err(unreadable(path, format!("names '{word}' twice")));
             }
         }
-        Ok(Self { words, vectors, front_end, rows })
+        Ok(Self { words, vectors, front_end, feature_settings, rows })
     }
 
     /// Row of a token: cased, then in lower case, else -1.

@@ -17,6 +17,7 @@ mod fuzzed;
 mod injected;
 mod inputs;
 mod overwriting;
+mod own_features;
 mod predicting;
 mod preparing;
 mod presenting;

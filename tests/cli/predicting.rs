@@ -216,7 +216,7 @@ fn attention_weights_sum_to_one_over_what_is_attended_to() {
     let mut inference = predictor.on(&backend).unwrap();
     let samples = decode(&folder.path().join("audio/calm4.wav")).unwrap();
     for (text, words) in [("Go away, you liar!", 6), ("Qwertzday", 1), ("", 0)] {
-        let utterance = Spoken { samples: Some(samples.clone()), text: Some(text.to_owned()) };
+        let utterance = Spoken { samples: Some(samples.clone()), text: Some(text.to_owned()), ..Spoken::default() };
         let (probabilities, attention) = pollster::block_on(inference.attend(&utterance)).unwrap();
         assert_eq!(pollster::block_on(inference.predict(&[utterance])).unwrap(), [probabilities]);
         assert_eq!((attention.words.len(), attention.known.len(), attention.heads), (words, words, 2), "{text}");
@@ -229,7 +229,7 @@ fn attention_weights_sum_to_one_over_what_is_attended_to() {
         assert!(rows.iter().chain(&columns).all(|sum| (sum - 1.0).abs() < 1e-5), "{rows:?} {columns:?}");
     }
     assert!(pollster::block_on(inference.predict(&[])).unwrap().is_empty());
-    let deaf = pollster::block_on(inference.predict(&[Spoken { samples: None, text: Some("go".into()) }]));
+    let deaf = pollster::block_on(inference.predict(&[Spoken { text: Some("go".into()), ..Spoken::default() }]));
     assert!(deaf.unwrap_err().to_string().contains("needs audio"));
 }
 

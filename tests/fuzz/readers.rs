@@ -14,7 +14,7 @@ use mcsan::base::tiles::TileChoice;
 use mcsan::config::{Config, Settings, TileFile};
 use mcsan::corpus::iemocap::IemocapClasses;
 use mcsan::corpus::{Corpus, CorpusError, cremad, emodb, iemocap, list, manifest, meld, ravdess};
-use mcsan::dataset::{Dataset, DatasetError};
+use mcsan::dataset::{Dataset, DatasetError, FeatureMatrix};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::experiment::gather::Gathered;
@@ -110,6 +110,7 @@ readers! {
     "texts": "texts.txt", texts, SMALL, &["\n", "\r", "\0", "\u{feff}", "Dr. ", "can't", "...", "\u{2019}", "-", "\u{301}", "😀"];
     "pcm": "a.raw", |at| pcm(at, PcmFormat::S16), RECORDING, &["RIFF", "fLaC"];
     "pcm-floats": "a.raw", |at| pcm(at, PcmFormat::F32), RECORDING, &["RIFF", "fLaC"];
+    "features": "a.npy", features, SMALL, &["'descr'", "'<f2'", "'<f8'", "'fortran_order': True", "'shape': (", ", )", "18446744073709551615"];
     "vectors": "vectors.txt", vectors, SMALL, &[" ", "\t", "\n", "NaN", "1e99", "\u{a0}", "\u{85}", "3 2"];
     "vectors-gzip": "vectors.gz", vectors, SMALL, &[];
     "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
@@ -247,6 +248,13 @@ fn pcm(at: At, format: PcmFormat) -> Result<(), String> {
     let bytes = fs::read(&at.file).expect("it was written");
     let samples = said(read_pcm(&bytes[..], "standard input", format, 8000))?;
     assert!(!samples.is_empty() && samples.iter().all(|sample| sample.is_finite()), "samples are finite, and there are some");
+    Ok(())
+}
+
+fn features(at: At) -> Result<(), String> {
+    let matrix = said(FeatureMatrix::read(&at.file))?;
+    assert!(matrix.rows() > 0 && matrix.values.len() == matrix.rows() * matrix.columns, "whole rows, and there are some");
+    assert!(matrix.values.iter().all(|value| value.is_finite()));
     Ok(())
 }
 

@@ -65,6 +65,11 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
         "texts" => texts(&["\u{feff}Dr. Geller can\u{2019}t. Stop!\r\n\nOh no (\"never\")...\n", "Go\rNo\r"]),
         "pcm" => vec![(0..800i16).flat_map(|place| (place * 40).to_le_bytes()).collect()],
         "pcm-floats" => vec![(0..800).flat_map(|place| (place as f32 * 0.1).sin().to_le_bytes()).collect()],
+        "features" => {
+            let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 6), }\n";
+            let head = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+            vec![head.into_iter().chain((0..30).flat_map(|place| (place as f32 * 0.1).sin().to_le_bytes())).collect()]
+        }
         "profile" => texts(&[PROFILE]),
         "tiles" => {
             let choices = r#"["forward 1024x128x512 128x64", "backward_weight 64x4x8 64x64-narrow"]"#;

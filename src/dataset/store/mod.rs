@@ -229,7 +229,7 @@ impl View<'_> {
 }
 
 /// A half-precision number, exactly. Shifted into place, its exponent is short of single precision's by 112.
-fn half_to_single(half: u16) -> f32 {
+pub(super) fn half_to_single(half: u16) -> f32 {
     let sign = u32::from(half & 0x8000) << 16;
     let magnitude = u32::from(half & 0x7FFF) << 13;
     let is_finite = half & 0x7C00 != 0x7C00;

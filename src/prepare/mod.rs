@@ -1,26 +1,25 @@
-//! From a corpus to a prepared data set: recordings decoded on all cores while the device computes MFCC of those before,
-//! transcripts as rows of word vectors. Nothing is held whole: features go where the caller says as they come.
+//! From a corpus to a prepared data set: recordings decoded on all cores while the device computes MFCC of those before, or files of
+//! features, and transcripts as rows of word vectors. Nothing is held whole: features go where the caller says as they come.
+
+mod feature_files;
+mod recordings;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::mpsc::sync_channel;
-use std::thread;
 
-use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::audio::mfcc::{MfccError, MfccSettings};
-use crate::audio::{AudioError, decode};
-use crate::backend::ops::{Deltas, Mfcc};
-use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
-use crate::base::remedy::{self, Remedied, Remedy};
+use crate::backend::{Backend, BackendError};
+use crate::base::remedy::{Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::{Corpus, LeftOut};
-use crate::dataset::doubles::{Doubles, of_samples};
-use crate::dataset::{DataStream, Dataset, FeatureRows, Frames, Streams, TokenLists, UtteranceInfo};
+use crate::dataset::{DataStream, Dataset, Doubles, FeatureRows, Frames, Streams, TokenLists, UtteranceInfo};
 use crate::text::TextTable;
+pub use recordings::extract;
+pub(crate) use recordings::{DEVICE_SAMPLES, GROUP_BYTES, GROUP_CLIPS};
 
 /// What can stop a preparation.
 #[derive(Debug, Error)]
@@ -155,14 +154,8 @@ pub enum RecordingEvent<'a> {
     Doubles(&'a Doubles),
 }
 
-/// Samples that go to the device together, some four minutes: its matrices then are some 30 MB.
-pub(crate) const DEVICE_SAMPLES: usize = 1 << 22;
-/// Recordings decoded ahead of the device, by their files' size and number, so that what is decoded fits into memory
-/// whatever the corpus.
-pub(crate) const GROUP_BYTES: u64 = 8 << 20;
-pub(crate) const GROUP_CLIPS: usize = 64;
-
-/// Reads every recording and puts tokens, labels and what is known of the utterances together.
+/// Reads every recording, or its features where the corpus has files of those, and puts tokens, labels and what is known of the
+/// utterances together.
 ///
 /// The features' rows go to `features` in order, and those of the data set's [`AUDIO`] are empty; [`prepare_held`] keeps them. Recordings
 /// that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows. A corpus without recordings gives no
@@ -179,52 +172,34 @@ pub async fn prepare<B: Backend>(
     features: &mut dyn FnMut(&[f32]) -> io::Result<()>,
     observe: &mut dyn FnMut(RecordingEvent<'_>),
 ) -> Result<Dataset, PrepareError> {
-    let tables = MfccTables::new(backend, settings)?;
     let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
-    let has_audio = corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty());
     let has_words = !text.vocabulary.is_empty();
-    if !has_audio && !has_words && !corpus.utterances.is_empty() {
+    let mut intake = Intake { missing: &mut missing, features, observe };
+    let acoustic = if !corpus.features.is_empty() {
+        Some(feature_files::read(&corpus, &mut intake)?)
+    } else if corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty()) {
+        Some(recordings::read(backend, &corpus.utterances, settings, &mut intake).await?)
+    } else {
+        None
+    };
+    if acoustic.is_none() && !has_words && !corpus.utterances.is_empty() {
         return Err(PrepareError::NothingToLearn { utterances: corpus.utterances.len() });
     }
-
-    let recordings = if has_audio { corpus.utterances.iter().map(|utterance| utterance.audio.clone()).collect() } else { Vec::new() };
-    let mut frame_offsets = vec![0];
-    let mut kept = vec![!has_audio; corpus.utterances.len()];
-    let (mut hashes, mut silent) = (Vec::new(), Vec::new());
-    let mut waiting = Waiting::default();
-    for (place, (utterance, clip)) in corpus.utterances.iter().zip(decode_ahead(recordings)).enumerate() {
-        match clip {
-            Ok((samples, hash)) => {
-                kept[place] = true;
-                hashes.push(hash);
-                silent.extend(hash.is_none().then(|| utterance.id.clone()));
-                waiting.add(utterance.audio.clone(), samples);
-            }
-            Err(error) => missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, observe)?,
-        }
-        if waiting.samples >= DEVICE_SAMPLES || place + 1 == kept.len() {
-            for count in waiting.extract(backend, &tables, features).await? {
-                frame_offsets.push(frame_offsets[frame_offsets.len() - 1] + count);
-            }
-        }
-        observe(RecordingEvent::Done(place + 1));
-    }
+    let kept = acoustic.as_ref().map_or_else(|| vec![true; corpus.utterances.len()], |acoustic| acoustic.kept.clone());
     if !kept.contains(&true) {
         return Err(PrepareError::NothingLeft { first: missing.left_out.into_iter().next().map(|first| first.reason) });
-    }
-    if has_audio {
-        observe(RecordingEvent::Silent(&silent));
-        observe(RecordingEvent::Doubles(&Doubles::of_hashes(&hashes)));
     }
 
     let mut keep = kept.iter();
     corpus.utterances.retain(|_| keep.next() == Some(&true));
     text.retain(&kept);
     let mut streams = Streams::default();
-    if has_audio {
-        let audio = Frames { columns: settings.columns(), values: FeatureRows::default(), offsets: frame_offsets };
+    let mut feature_settings = serde_json::json!(settings);
+    if let Some(acoustic) = acoustic {
+        let audio = Frames { columns: acoustic.columns, values: FeatureRows::default(), offsets: acoustic.offsets };
         streams.insert(AUDIO, DataStream::Frames(audio));
+        feature_settings = acoustic.settings;
     }
     if has_words {
         let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
@@ -235,7 +210,7 @@ pub async fn prepare<B: Backend>(
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),
         corpus: corpus.name,
         classes: corpus.classes,
-        feature_settings: serde_json::json!(settings),
+        feature_settings,
         streams,
         drawn: text.drawn,
         left_out: missing.left_out,
@@ -275,6 +250,30 @@ impl PrepareError {
     }
 }
 
+/// The acoustic side of a corpus.
+struct Acoustic {
+    /// `[utterances]`: whether what belongs to an utterance could be read.
+    kept: Vec<bool>,
+    /// Where the frames of each that is kept begin, and the end of the last.
+    offsets: Vec<usize>,
+    columns: usize,
+    /// What the features are, as the data set says it.
+    settings: serde_json::Value,
+}
+
+impl Acoustic {
+    fn add(&mut self, frames: usize) {
+        self.offsets.push(self.offsets[self.offsets.len() - 1] + frames);
+    }
+}
+
+/// Where what is read goes.
+struct Intake<'a> {
+    missing: &'a mut Missing,
+    features: &'a mut dyn FnMut(&[f32]) -> io::Result<()>,
+    observe: &'a mut dyn FnMut(RecordingEvent<'_>),
+}
+
 /// What is left out, while it is allowed.
 struct Missing {
     listed: usize,
@@ -294,106 +293,4 @@ impl Missing {
         self.left_out.push(left_out);
         Ok(())
     }
-}
-
-/// Recordings on their way to the device.
-#[derive(Default)]
-struct Waiting {
-    paths: Vec<PathBuf>,
-    clips: Vec<Vec<f32>>,
-    samples: usize,
-}
-
-impl Waiting {
-    fn add(&mut self, path: PathBuf, samples: Vec<f32>) {
-        self.samples += samples.len();
-        self.paths.push(path);
-        self.clips.push(samples);
-    }
-
-    /// Computes the features of those that wait; returns the frames of each.
-    async fn extract<B: Backend>(
-        &mut self,
-        backend: &B,
-        tables: &MfccTables<B>,
-        features: &mut dyn FnMut(&[f32]) -> io::Result<()>,
-    ) -> Result<Vec<usize>, PrepareError> {
-        let Self { paths, clips, .. } = std::mem::take(self);
-        if clips.is_empty() {
-            return Ok(Vec::new());
-        }
-        let longest = clips.iter().zip(&paths).max_by_key(|(clip, _)| clip.len()).map_or_else(PathBuf::new, |(_, path)| path.clone());
-        let extracted = extract(backend, tables, &clips).await;
-        let (values, frames) = extracted.map_err(|error| PrepareError::of_recording(error, &longest))?;
-        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-            let mut row = place / tables.settings.columns();
-            let clip = frames.iter().position(|&count| {
-                let within = row < count;
-                row = row.saturating_sub(count);
-                within
-            });
-            return Err(PrepareError::NotFinite { path: paths[clip.unwrap_or(0)].clone() });
-        }
-        features(&values).map_err(PrepareError::Write)?;
-        Ok(frames)
-    }
-}
-
-/// A recording's samples, and [`of_samples`] of them.
-type Decoded = Result<(Vec<f32>, Option<u64>), AudioError>;
-
-/// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
-/// takes them any more.
-fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Decoded> {
-    let (sender, receiver) = sync_channel::<Vec<Decoded>>(1);
-    thread::spawn(move || {
-        let clip = |path: &PathBuf| {
-            let samples = decode(path)?;
-            let hash = of_samples(&samples);
-            Ok((samples, hash))
-        };
-        for group in groups(&paths) {
-            let clips = group.par_iter().map(clip).collect();
-            if sender.send(clips).is_err() {
-                break;
-            }
-        }
-    });
-    receiver.into_iter().flatten()
-}
-
-/// Runs of recordings that are decoded together.
-fn groups(paths: &[PathBuf]) -> Vec<&[PathBuf]> {
-    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
-    let mut groups = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (place, path) in paths.iter().enumerate() {
-        bytes += size(path);
-        if bytes >= GROUP_BYTES || place + 1 - start == GROUP_CLIPS || place + 1 == paths.len() {
-            groups.push(&paths[start..=place]);
-            (start, bytes) = (place + 1, 0);
-        }
-    }
-    groups
-}
-
-/// Features of some clips: `[frames, columns]` of all, and the frames of each.
-///
-/// # Errors
-/// Whatever went wrong on the device.
-pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[Vec<f32>]) -> Result<(Vec<f32>, Vec<usize>), BackendError> {
-    let frames: Vec<usize> = clips.iter().map(|clip| tables.settings.frames(clip.len())).collect();
-    let lengths = |counts: &mut dyn Iterator<Item = usize>| -> Vec<u32> { counts.map(|count| count as u32).collect() };
-    let utterance_rows = Ragged::new(backend, &lengths(&mut clips.iter().map(Vec::len)));
-    let frame_rows = Ragged::new(backend, &lengths(&mut frames.iter().copied()));
-    let samples = clips.concat();
-    let samples = backend.upload(&samples, [samples.len(), 1]);
-    let mfcc = Mfcc { samples, utterances: utterance_rows, frames: frame_rows.clone(), tables: tables.clone() };
-    let coefficients = backend.run(&mfcc);
-    let matrix = match &tables.deltas {
-        Some(filter) => backend.run(&Deltas { x: coefficients, frames: frame_rows, filter: filter.clone() }),
-        None => coefficients,
-    };
-    let values = backend.read(&matrix).await?;
-    Ok((as_f32(values), frames))
 }

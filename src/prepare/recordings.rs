@@ -1,0 +1,160 @@
+//! Features of recordings: decoded on all cores, a group ahead of the device that computes MFCC of those before.
+
+use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use rayon::prelude::*;
+
+use super::{Acoustic, Intake, PrepareError, RecordingEvent};
+use crate::audio::mfcc::MfccSettings;
+use crate::audio::{AudioError, decode};
+use crate::backend::ops::{Deltas, Mfcc};
+use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
+use crate::base::remedy;
+use crate::corpus::{LeftOut, Utterance};
+use crate::dataset::doubles::{Doubles, of_samples};
+
+/// Samples that go to the device together, some four minutes: its matrices then are some 30 MB.
+pub(crate) const DEVICE_SAMPLES: usize = 1 << 22;
+/// Recordings decoded ahead of the device, by their files' size and number, so that what is decoded fits into memory
+/// whatever the corpus.
+pub(crate) const GROUP_BYTES: u64 = 8 << 20;
+pub(crate) const GROUP_CLIPS: usize = 64;
+
+/// Reads the recordings of utterances and computes their features.
+pub(super) async fn read<B: Backend>(
+    backend: &B,
+    utterances: &[Utterance],
+    settings: &MfccSettings,
+    Intake { missing, features, observe }: &mut Intake<'_>,
+) -> Result<Acoustic, PrepareError> {
+    let tables = MfccTables::new(backend, settings)?;
+    let kept = vec![false; utterances.len()];
+    let mut acoustic = Acoustic { kept, offsets: vec![0], columns: settings.columns(), settings: serde_json::json!(settings) };
+    let (mut hashes, mut silent) = (Vec::new(), Vec::new());
+    let mut waiting = Waiting::default();
+    let recordings = utterances.iter().map(|utterance| utterance.audio.clone()).collect();
+    for (place, (utterance, clip)) in utterances.iter().zip(decode_ahead(recordings)).enumerate() {
+        match clip {
+            Ok((samples, hash)) => {
+                acoustic.kept[place] = true;
+                hashes.push(hash);
+                silent.extend(hash.is_none().then(|| utterance.id.clone()));
+                waiting.add(utterance.audio.clone(), samples);
+            }
+            Err(error) => missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, *observe)?,
+        }
+        if waiting.samples >= DEVICE_SAMPLES || place + 1 == utterances.len() {
+            waiting.extract(backend, &tables, *features).await?.into_iter().for_each(|frames| acoustic.add(frames));
+        }
+        observe(RecordingEvent::Done(place + 1));
+    }
+    if !hashes.is_empty() {
+        observe(RecordingEvent::Silent(&silent));
+        observe(RecordingEvent::Doubles(&Doubles::of_hashes(&hashes)));
+    }
+    Ok(acoustic)
+}
+
+/// Recordings on their way to the device.
+#[derive(Default)]
+struct Waiting {
+    paths: Vec<PathBuf>,
+    clips: Vec<Vec<f32>>,
+    samples: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, path: PathBuf, samples: Vec<f32>) {
+        self.samples += samples.len();
+        self.paths.push(path);
+        self.clips.push(samples);
+    }
+
+    /// Computes the features of those that wait; returns the frames of each.
+    async fn extract<B: Backend>(
+        &mut self,
+        backend: &B,
+        tables: &MfccTables<B>,
+        features: &mut dyn FnMut(&[f32]) -> std::io::Result<()>,
+    ) -> Result<Vec<usize>, PrepareError> {
+        let Self { paths, clips, .. } = std::mem::take(self);
+        if clips.is_empty() {
+            return Ok(Vec::new());
+        }
+        let longest = clips.iter().zip(&paths).max_by_key(|(clip, _)| clip.len()).map_or_else(PathBuf::new, |(_, path)| path.clone());
+        let extracted = extract(backend, tables, &clips).await;
+        let (values, frames) = extracted.map_err(|error| PrepareError::of_recording(error, &longest))?;
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            let mut row = place / tables.settings.columns();
+            let clip = frames.iter().position(|&count| {
+                let within = row < count;
+                row = row.saturating_sub(count);
+                within
+            });
+            return Err(PrepareError::NotFinite { path: paths[clip.unwrap_or(0)].clone() });
+        }
+        features(&values).map_err(PrepareError::Write)?;
+        Ok(frames)
+    }
+}
+
+/// A recording's samples, and [`of_samples`] of them.
+type Decoded = Result<(Vec<f32>, Option<u64>), AudioError>;
+
+/// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
+/// takes them any more.
+fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Decoded> {
+    let (sender, receiver) = sync_channel::<Vec<Decoded>>(1);
+    thread::spawn(move || {
+        let clip = |path: &PathBuf| {
+            let samples = decode(path)?;
+            let hash = of_samples(&samples);
+            Ok((samples, hash))
+        };
+        for group in groups(&paths) {
+            let clips = group.par_iter().map(clip).collect();
+            if sender.send(clips).is_err() {
+                break;
+            }
+        }
+    });
+    receiver.into_iter().flatten()
+}
+
+/// Runs of recordings that are decoded together.
+fn groups(paths: &[PathBuf]) -> Vec<&[PathBuf]> {
+    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    let mut groups = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (place, path) in paths.iter().enumerate() {
+        bytes += size(path);
+        if bytes >= GROUP_BYTES || place + 1 - start == GROUP_CLIPS || place + 1 == paths.len() {
+            groups.push(&paths[start..=place]);
+            (start, bytes) = (place + 1, 0);
+        }
+    }
+    groups
+}
+
+/// Features of some clips: `[frames, columns]` of all, and the frames of each.
+///
+/// # Errors
+/// Whatever went wrong on the device.
+pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[Vec<f32>]) -> Result<(Vec<f32>, Vec<usize>), BackendError> {
+    let frames: Vec<usize> = clips.iter().map(|clip| tables.settings.frames(clip.len())).collect();
+    let lengths = |counts: &mut dyn Iterator<Item = usize>| -> Vec<u32> { counts.map(|count| count as u32).collect() };
+    let utterance_rows = Ragged::new(backend, &lengths(&mut clips.iter().map(Vec::len)));
+    let frame_rows = Ragged::new(backend, &lengths(&mut frames.iter().copied()));
+    let samples = clips.concat();
+    let samples = backend.upload(&samples, [samples.len(), 1]);
+    let mfcc = Mfcc { samples, utterances: utterance_rows, frames: frame_rows.clone(), tables: tables.clone() };
+    let coefficients = backend.run(&mfcc);
+    let matrix = match &tables.deltas {
+        Some(filter) => backend.run(&Deltas { x: coefficients, frames: frame_rows, filter: filter.clone() }),
+        None => coefficients,
+    };
+    let values = backend.read(&matrix).await?;
+    Ok((as_f32(values), frames))
+}
