@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::product::{View, product};
-use super::wide::{sum, wide};
+use super::wide::{highest, sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Attention, AttentionKept, Differentiate, Run};
 use crate::backend::{Matrix, Sink};
@@ -141,8 +141,8 @@ fn head_backward<T: Real>(
 /// log Σ e^value, from the largest on; a NaN makes it NaN.
 #[inline(always)]
 pub(super) fn log_sum_exp<T: Real>(values: &[T]) -> T {
-    let highest = values.iter().fold(T::neg_infinity(), |highest, &value| highest.max(value));
-    highest + sum(values.iter().map(|&value| (value - highest).exponential())).ln()
+    let highest = highest(values);
+    highest + sum_of(values, |value| (value - highest).exponential()).ln()
 }
 
 wide! {

@@ -209,7 +209,7 @@ fn recurrent_weights<T>(weights: &[T], hidden: usize) -> [View<'_, T>; DIRECTION
 }
 
 /// Each sequence's rows of a matrix of `width` columns.
-fn split<'a, T>(mut values: &'a mut [T], offsets: &'a [u32], width: usize) -> impl Iterator<Item = &'a mut [T]> {
+pub(super) fn split<'a, T>(mut values: &'a mut [T], offsets: &'a [u32], width: usize) -> impl Iterator<Item = &'a mut [T]> {
     offsets.windows(2).map(move |rows| {
         let (own, rest) = std::mem::take(&mut values).split_at_mut((rows[1] - rows[0]) as usize * width);
         values = rest;

@@ -1,15 +1,16 @@
 //! ConvBlock (1): `y[p] = act(max over r of (Σ_k W_k x[3p + r + k - 1] + b))`, r and k in 0..3, rows of one utterance.
 //!
-//! A convolution of three taps is one product: row t of the patches holds x[t - 1], x[t], x[t + 1] one after the other, with
-//! zeros outside the utterance; the weight `[out, in, 3]` is turned to `[out, 3, in]`. Only rows that a whole window covers
-//! exist.
+//! A convolution of three taps is one product for each utterance: row t of its patches is x[t - 1], x[t], x[t + 1], which lie one
+//! after the other in x, once a row of zeros stands before and after the utterance; the weight `[out, in, 3]` is turned to
+//! `[out, 3, in]`. Only rows that a whole window covers exist.
 //! The way back: g is dy at the row that won its window and zero at the other two; `dW = gᵀ · patches`, `db = Σ g`, and
 //! `dx[t] = Σ_k (g · W)[t + 1 - k, k]` gathers what the patches held of row t.
 
 use std::ops::Range;
 
+use super::bilstm::split;
 use super::linear::{activate, gated};
-use super::product::{Packed, View, add_product, column_sums, product};
+use super::product::{Packed, View, add_product, column_sums, product, product_of};
 use super::wide::{add, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate, Run};
@@ -93,12 +94,20 @@ pub(crate) fn forward<T: Real>(
     activation: Activation,
 ) -> (Vec<T>, Vec<u32>) {
     let outputs = bias.len();
-    let patches = patches(x, offsets, inputs);
+    let columns = inputs * TAPS;
     let weight = turned(weight, [inputs, TAPS]);
-    let mut convolved = bias.repeat(patches.len() / (inputs * TAPS));
-    add_product(View::new(&patches, inputs * TAPS), &Packed::new(View::new(&weight, inputs * TAPS).transposed()), &mut convolved);
+    let weight = Packed::new(View::new(&weight, columns).transposed());
+    let windows = offsets.output.last().map_or(0, |&rows| rows as usize);
+    let mut convolved = bias.repeat(windows * WINDOW);
+    let padded = padded(x, offsets, inputs);
+    let utterances = offsets.padded().zip(split(&mut convolved, offsets.output, WINDOW * outputs));
+    utterances.collect::<Vec<_>>().par_chunks_mut(1).for_each(|utterances| {
+        for (rows, convolved) in utterances {
+            let patches = View::overlapping(&padded[rows.start * inputs..rows.end * inputs], columns, inputs);
+            add_product(patches.rows(0..convolved.len() / outputs), &weight, convolved);
+        }
+    });
     let words = outputs.div_ceil(WINNERS);
-    let windows = convolved.len() / (WINDOW * outputs);
     let (mut y, mut winners) = (vec![T::zero(); windows * outputs], vec![0; windows * words]);
     let rows = y.par_chunks_exact_mut(outputs).zip(winners.par_chunks_exact_mut(words));
     rows.zip(convolved.par_chunks_exact(WINDOW * outputs)).for_each(|((y, winners), window)| {
@@ -127,13 +136,17 @@ pub(crate) fn backward<T: Real>(
 ) -> ConvPoolGradients<T> {
     let dy = gated(dy, (activation == Activation::Relu).then_some(saved.y));
     let g = unpool(&dy, saved.winners, outputs);
-    let patches = patches(saved.x, offsets, inputs);
+    let padded = padded(saved.x, offsets, inputs);
+    let patches = offsets.padded().zip(offsets.output.windows(2));
+    let patches = patches.flat_map(|(rows, output)| rows.take((output[1] - output[0]) as usize * WINDOW));
+    let patches: Vec<usize> = patches.collect();
+    let patches = Packed::of_rows(patches.len(), inputs * TAPS, |row| &padded[patches[row] * inputs..][..inputs * TAPS]);
     ConvPoolGradients {
         x: wants_x.then(|| {
             let dpatches = product(View::new(&g, outputs), View::new(&turned(weight, [inputs, TAPS]), inputs * TAPS));
             gather(&dpatches, offsets, saved.x.len(), inputs)
         }),
-        weight: turned(&product(View::new(&g, outputs).transposed(), View::new(&patches, inputs * TAPS)), [TAPS, inputs]),
+        weight: turned(&product_of(View::new(&g, outputs).transposed(), &patches), [TAPS, inputs]),
         bias: column_sums(&g, outputs),
     }
 }
@@ -155,21 +168,15 @@ fn turned<T: Real>(weight: &[T], [rows, columns]: [usize; 2]) -> Vec<T> {
     matrices.flat_map(|matrix| (0..columns).flat_map(move |column| matrix[column..].iter().step_by(columns))).copied().collect()
 }
 
-/// `[3 · output rows, 3 · inputs]`: what the taps see at each row of the convolution.
-fn patches<T: Real>(x: &[T], offsets: PoolOffsets, inputs: usize) -> Vec<T> {
-    let [columns, windows] = [inputs * TAPS, offsets.output.last().map_or(0, |&rows| rows as usize)];
-    let mut patches = vec![T::zero(); windows * WINDOW * columns];
-    for (input, output) in offsets.utterances() {
-        let (source, target) =
-            (&x[input.start * inputs..input.end * inputs], output.start * WINDOW * columns..output.end * WINDOW * columns);
-        patches[target].par_chunks_exact_mut(columns).enumerate().for_each(|(row, patch)| {
-            // The taps before the utterance, and after it, keep their zeros.
-            let before = if row == 0 { inputs } else { 0 };
-            let seen = &source[(row * inputs).saturating_sub(inputs)..source.len().min((row + 2) * inputs)];
-            patch[before..before + seen.len()].copy_from_slice(seen);
-        });
+/// `[input rows + 2 · batch, inputs]`: x with a row of zeros before and after each utterance.
+fn padded<T: Real>(x: &[T], offsets: PoolOffsets, inputs: usize) -> Vec<T> {
+    let mut padded = Vec::with_capacity(x.len() + 2 * offsets.input.len() * inputs);
+    for (input, _) in offsets.utterances() {
+        padded.resize(padded.len() + inputs, T::zero());
+        padded.extend_from_slice(&x[input.start * inputs..input.end * inputs]);
+        padded.resize(padded.len() + inputs, T::zero());
     }
-    patches
+    padded
 }
 
 /// Gradient at each row of the convolution, `[3 · output rows, outputs]`: only winners have one.
@@ -207,5 +214,10 @@ impl PoolOffsets<'_> {
     fn utterances(self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
         let rows = |pair: &[u32]| pair[0] as usize..pair[1] as usize;
         self.input.windows(2).map(rows).zip(self.output.windows(2).map(rows))
+    }
+
+    /// Rows of each utterance where one of zeros stands before and after it.
+    fn padded(self) -> impl Iterator<Item = Range<usize>> {
+        self.input.windows(2).enumerate().map(|(utterance, rows)| rows[0] as usize + 2 * utterance..rows[1] as usize + 2 * utterance + 2)
     }
 }

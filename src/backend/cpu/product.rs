@@ -7,16 +7,15 @@ use std::array;
 use std::ops::Range;
 
 use super::Real;
-use super::wide::{add_rows, wide};
+use super::wide::{add_rows, register, wide};
 use crate::base::parallel::*;
 
 /// Rows of the result that one task computes.
 const BLOCK_ROWS: usize = 32;
-/// Rows of a tile of the result, and its columns in float32 and float64: its sums fill half of sixteen registers of 32 bytes,
-/// the other half holds the operands.
-const ROWS: usize = 4;
-const SINGLE: usize = 16;
-const DOUBLE: usize = 8;
+/// Rows of half a tile of the result where there are 32 registers of 64 bytes, and elsewhere; a row fills two registers, so a tile's
+/// sums fill half of them. The compiler keeps sums in registers whose loops it unrolls, and it unrolls halves but no whole of the tall tile.
+const TALL: usize = 4;
+const SHORT: usize = 2;
 /// Terms of one piece of a sum: what the tiles of a block read of them stays in the nearest cache.
 const DEPTH: usize = 128;
 
@@ -33,6 +32,12 @@ impl<'a, T> View<'a, T> {
     pub(crate) fn new(values: &'a [T], columns: usize) -> Self {
         let rows = values.len().checked_div(columns).unwrap_or(0);
         Self { values, shape: [rows, columns], strides: [columns, 1] }
+    }
+
+    /// Rows that begin `step` values after each other, and may overlap.
+    pub(crate) fn overlapping(values: &'a [T], columns: usize, step: usize) -> Self {
+        let rows = values.len().checked_sub(columns).map_or(0, |rest| rest / step + 1);
+        Self { values, shape: [rows, columns], strides: [step, 1] }
     }
 
     /// `[rows, columns]`.
@@ -75,18 +80,29 @@ pub(crate) struct Packed<T> {
 
 impl<T: Real> Packed<T> {
     pub(crate) fn new(b: View<T>) -> Self {
-        let ([depth, columns], [down, right], width) = (b.shape, b.strides, columns_of::<T>());
+        let ([depth, columns], [down, right]) = (b.shape, b.strides);
+        if right == 1 {
+            return Self::of_rows(depth, columns, |k| &b.values[k * down..][..columns]);
+        }
+        Self::filled(depth, columns, |k, first, row| {
+            let values = b.values[k * down + first * right..].iter().step_by(right);
+            row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+        })
+    }
+
+    /// Of rows wherever they are.
+    pub(crate) fn of_rows<'a>(depth: usize, columns: usize, row_of: impl Fn(usize) -> &'a [T] + Sync) -> Self {
+        Self::filled(depth, columns, |k, first, row| row.copy_from_slice(&row_of(k)[first..][..row.len()]))
+    }
+
+    /// `fill` writes a part of row k, from the column `first` on.
+    fn filled(depth: usize, columns: usize, fill: impl Fn(usize, usize, &mut [T]) + Sync) -> Self {
+        let width = columns_of::<T>(register());
         let mut panels = vec![T::zero(); depth * columns.next_multiple_of(width)];
         panels.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, rows)| {
             let first = panel * width;
             for (k, row) in rows.chunks_exact_mut(width).enumerate() {
-                let row = &mut row[..width.min(columns - first)];
-                let values = &b.values[k * down + first * right..];
-                if right == 1 {
-                    row.copy_from_slice(&values[..row.len()]);
-                } else {
-                    row.iter_mut().zip(values.iter().step_by(right)).for_each(|(to, &from)| *to = from);
-                }
+                fill(k, first, &mut row[..width.min(columns - first)]);
             }
         });
         Self { panels, depth, columns }
@@ -95,9 +111,13 @@ impl<T: Real> Packed<T> {
 
 /// `a · b`, row-major: `[a rows, b columns]`.
 pub(crate) fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
-    let ([rows, _], [_, columns]) = (a.shape, b.shape);
-    let mut result = vec![T::zero(); rows * columns];
-    add_product(a, &Packed::new(b), &mut result);
+    product_of(a, &Packed::new(b))
+}
+
+/// The same of a matrix that is laid out already.
+pub(crate) fn product_of<T: Real>(a: View<T>, b: &Packed<T>) -> Vec<T> {
+    let mut result = vec![T::zero(); a.shape[0] * b.columns];
+    add_product(a, b, &mut result);
     result
 }
 
@@ -116,56 +136,89 @@ pub(crate) fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) 
 wide! {
     /// `result += a · b` of at most [`BLOCK_ROWS`] rows, on the calling thread.
     fn add_tiles<T: Real>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
-        match columns_of::<T>() {
-            SINGLE => add_tiles_of::<T, SINGLE>(a, b, result),
-            _ => add_tiles_of::<T, DOUBLE>(a, b, result),
+        match columns_of::<T>(REGISTER) {
+            32 => add_tiles_of::<T, TALL, 32>(a, b, result),
+            16 if REGISTER == 64 => add_tiles_of::<T, TALL, 16>(a, b, result),
+            16 => add_tiles_of::<T, SHORT, 16>(a, b, result),
+            _ => add_tiles_of::<T, SHORT, 8>(a, b, result),
         }
     }
 }
 
-/// Columns of a tile.
-const fn columns_of<T>() -> usize {
-    if size_of::<T>() == size_of::<f32>() { SINGLE } else { DOUBLE }
+/// Columns of a tile: two registers of so many bytes, and no less than two of AVX2.
+const fn columns_of<T>(register: usize) -> usize {
+    2 * (if register == 64 { 64 } else { 32 }) / size_of::<T>()
 }
 
+/// Tiles of `2 · HALF` rows, and of two where no more are left; where rows lack, the last one or zeros stand for them, whose results no
+/// one reads.
 #[inline(always)]
-fn add_tiles_of<T: Real, const COLUMNS: usize>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
+fn add_tiles_of<T: Real, const HALF: usize, const COLUMNS: usize>(a: View<'_, T>, b: &Packed<T>, result: &mut [T]) {
     let ([rows, depth], [down, right]) = (a.shape, a.strides);
+    debug_assert!(down == 1 || right == 1, "rows or columns of a matrix lie in memory");
     let (panels, _) = b.panels.as_chunks::<COLUMNS>();
-    // The rows of a, as tiles read them; what a last tile lacks are copies whose results no one reads.
-    let mut left = [[[T::zero(); ROWS]; DEPTH]; BLOCK_ROWS / ROWS];
+    let rows_lie_in_memory = right == 1;
+    // Where the columns do, what a tile reads of them is put side by side.
+    let mut copies = vec![[[[T::zero(); HALF]; 2]; DEPTH]; if rows_lie_in_memory { 0 } else { rows.div_ceil(2 * HALF) }];
     for first in (0..depth).step_by(DEPTH) {
         let terms = first..depth.min(first + DEPTH);
-        for (tile, left) in left[..rows.div_ceil(ROWS)].iter_mut().enumerate() {
-            let lines: [&[T]; ROWS] = array::from_fn(|r| &a.values[(tile * ROWS + r).min(rows - 1) * down + first * right..]);
-            for (k, left) in left[..terms.len()].iter_mut().enumerate() {
-                *left = lines.map(|line| line[k * right]);
+        for (tile, copy) in copies.iter_mut().enumerate() {
+            let rows = 2 * tile * HALF..rows.min(2 * (tile + 1) * HALF);
+            for (k, copy) in terms.clone().zip(copy) {
+                copy.as_flattened_mut()[..rows.len()].copy_from_slice(&a.values[k * right..][rows.clone()]);
             }
         }
         for (panel, right) in panels.chunks_exact(depth).enumerate() {
-            let columns = panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS);
-            for (rows, left) in result.chunks_mut(ROWS * b.columns).zip(&left) {
-                let sums = tile(&left[..terms.len()], &right[terms.clone()]);
-                for (row, sums) in rows.chunks_exact_mut(b.columns).zip(&sums) {
-                    row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
+            let (right, columns) = (&right[terms.clone()], panel * COLUMNS..b.columns.min((panel + 1) * COLUMNS));
+            for (tile, result) in result.chunks_mut(2 * HALF * b.columns).enumerate() {
+                let line = |row: usize| &a.values[(2 * tile * HALF + row).min(rows - 1) * down..][terms.clone()];
+                let mut add = |sums: &[[T; COLUMNS]]| {
+                    for (row, sums) in result.chunks_exact_mut(b.columns).zip(sums) {
+                        row[columns.clone()].iter_mut().zip(sums).for_each(|(total, &sum)| *total += sum);
+                    }
+                };
+                if let Some(copy) = copies.get(tile) {
+                    add(sums_of::<T, HALF, COLUMNS>(|k| copy[k], right).as_flattened());
+                } else if rows - 2 * tile * HALF <= 2 {
+                    let lines = halves::<_, 1>(|half, _| line(half));
+                    add(sums_of::<T, 1, COLUMNS>(|k| halves(|half, _| lines[half][0][k]), right).as_flattened());
+                } else {
+                    let lines = halves::<_, HALF>(|half, row| line(half * HALF + row));
+                    add(sums_of::<T, HALF, COLUMNS>(|k| halves(|half, row| lines[half][row][k]), right).as_flattened());
                 }
             }
         }
     }
 }
 
-/// `[ROWS, COLUMNS]` of a product: the sums stay in registers.
+/// What is made for both halves of a tile and each row of them.
 #[inline(always)]
-fn tile<T: Real, const COLUMNS: usize>(left: &[[T; ROWS]], right: &[[T; COLUMNS]]) -> [[T; COLUMNS]; ROWS] {
-    let mut sums = [[T::zero(); COLUMNS]; ROWS];
-    for (left, right) in left.iter().zip(right) {
-        for row in 0..ROWS {
-            for column in 0..COLUMNS {
-                sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
-            }
+fn halves<V, const HALF: usize>(make: impl Fn(usize, usize) -> V) -> [[V; HALF]; 2] {
+    array::from_fn(|half| array::from_fn(|row| make(half, row)))
+}
+
+/// The sums of both halves of a tile, which stay in registers; `left` has the terms of its rows.
+#[inline(always)]
+fn sums_of<T: Real, const HALF: usize, const COLUMNS: usize>(
+    left: impl Fn(usize) -> [[T; HALF]; 2],
+    right: &[[T; COLUMNS]],
+) -> [[[T; COLUMNS]; HALF]; 2] {
+    let [mut upper, mut lower] = [[[T::zero(); COLUMNS]; HALF]; 2];
+    for (k, right) in right.iter().enumerate() {
+        let left = left(k);
+        add_term(&mut upper, left[0], right);
+        add_term(&mut lower, left[1], right);
+    }
+    [upper, lower]
+}
+
+#[inline(always)]
+fn add_term<T: Real, const HALF: usize, const COLUMNS: usize>(sums: &mut [[T; COLUMNS]; HALF], left: [T; HALF], right: &[T; COLUMNS]) {
+    for row in 0..HALF {
+        for column in 0..COLUMNS {
+            sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
         }
     }
-    sums
 }
 
 /// Sum of each column of `values: [rows, columns]`, rows in their order.

@@ -5,7 +5,7 @@
 //! `dscale = Σ_rows dy x̂`, `dshift = Σ_rows dy`.
 
 use super::product::column_sums;
-use super::wide::{sum, wide};
+use super::wide::{sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Differentiate, NormKept, ResidualNorm, Run};
 use crate::backend::{Matrix, Sink};
@@ -92,9 +92,9 @@ wide! {
             *sum = x + residual;
         }
         let count = T::count(x.len());
-        let mean = sum(normalised.iter().copied()) / count;
+        let mean = sum_of(normalised, |sum| sum) / count;
         normalised.iter_mut().for_each(|value| *value -= mean);
-        let variance = sum(normalised.iter().map(|&centred| centred * centred)) / count;
+        let variance = sum_of(normalised, |centred| centred * centred) / count;
         let reciprocal = (variance + T::of(EPSILON)).sqrt().recip();
         for (((value, y), &scale), &shift) in normalised.iter_mut().zip(y).zip(scale).zip(shift) {
             *value *= reciprocal;
@@ -109,8 +109,11 @@ wide! {
             *a = dy * scale;
         }
         let count = T::count(dy.len());
-        let mean = sum(gradient.iter().copied()) / count;
-        let along = sum(gradient.iter().zip(normalised).map(|(&a, &normalised)| a * normalised)) / count;
+        let mean = sum_of(gradient, |a| a) / count;
+        for ((along, &a), &normalised) in products.iter_mut().zip(&*gradient).zip(normalised) {
+            *along = a * normalised;
+        }
+        let along = sum_of(products, |along| along) / count;
         for (((value, product), &dy), &normalised) in gradient.iter_mut().zip(products).zip(dy).zip(normalised) {
             *value = reciprocal * (*value - mean - normalised * along);
             *product = dy * normalised;

@@ -8,7 +8,8 @@ use super::Real;
 /// Numbers that a sum or a maximum carries side by side.
 const PARTIAL_SUMS: usize = 16;
 
-/// Declares functions over `T: Real` that run with AVX2 and FMA where the processor has them. What they call must be inlined to profit.
+/// Declares functions over `T: Real` that run with AVX-512, or with AVX2 and FMA, where the processor has them. What they call must be
+/// inlined to profit. `REGISTER` is the bytes of a vector register there: what its size decides may be the order of the work, never that of a sum.
 macro_rules! wide {
     ($(
         $(#[$meta:meta])*
@@ -17,40 +18,74 @@ macro_rules! wide {
         $(#[$meta])*
         $visibility fn $name<T: Real>($($argument: $type),*) $(-> $result)? {
             #[inline(always)]
-            fn plain<T: Real>($($argument: $type),*) $(-> $result)? $body
+            fn plain<T: Real, const REGISTER: usize>($($argument: $type),*) $(-> $result)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
+                fn with_avx512<T: Real>($($argument: $type),*) $(-> $result)? {
+                    plain::<T, 64>($($argument),*)
+                }
                 #[target_feature(enable = "avx2,fma")]
                 fn with_avx2<T: Real>($($argument: $type),*) $(-> $result)? {
-                    plain($($argument),*)
+                    plain::<T, 32>($($argument),*)
                 }
                 #[expect(unsafe_code)]
-                if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+                match $crate::backend::cpu::wide::register() {
+                    // SAFETY: the processor has them.
+                    64 => return unsafe { with_avx512($($argument),*) },
                     // SAFETY: the processor has both.
-                    return unsafe { with_avx2($($argument),*) };
+                    32 => return unsafe { with_avx2($($argument),*) },
+                    _ => {}
                 }
             }
-            plain($($argument),*)
+            plain::<T, 16>($($argument),*)
         }
     )*};
 }
 pub(super) use wide;
 
-/// Sum of `values`, in [`PARTIAL_SUMS`] partial sums that are added in their order.
-#[inline(always)]
-pub(super) fn sum<T: Real>(values: impl ExactSizeIterator<Item = T>) -> T {
-    let mut sums = [T::zero(); PARTIAL_SUMS];
-    let mut values = values;
-    while values.len() >= PARTIAL_SUMS {
-        for sum in &mut sums {
-            *sum += values.next().unwrap_or_else(T::zero);
+/// Bytes of the widest registers that the loops are compiled for and the processor has.
+#[inline]
+pub(super) fn register() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        macro_rules! has {
+            ($($feature:tt)*) => { $(std::is_x86_feature_detected!($feature))&&* };
+        }
+        if has!("avx512f" "avx512bw" "avx512dq" "avx512vl" "fma") {
+            return 64;
+        }
+        if has!("avx2" "fma") {
+            return 32;
         }
     }
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += value;
+    16
+}
+
+/// Sum of what `term` makes of the values, in [`PARTIAL_SUMS`] partial sums that are added in their order.
+#[inline(always)]
+pub(super) fn sum_of<T: Real>(values: &[T], term: impl Fn(T) -> T) -> T {
+    let mut sums = [T::zero(); PARTIAL_SUMS];
+    let (chunks, rest) = values.as_chunks::<PARTIAL_SUMS>();
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, &value)| *sum += term(value));
     }
+    sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum += term(value));
     sums.into_iter().sum()
+}
+
+/// The largest value that is a number.
+#[inline(always)]
+pub(super) fn highest<T: Real>(values: &[T]) -> T {
+    let higher = |highest: T, value: T| if value > highest { value } else { highest };
+    let mut highest = [T::neg_infinity(); PARTIAL_SUMS];
+    let (chunks, rest) = values.as_chunks::<PARTIAL_SUMS>();
+    for chunk in chunks {
+        highest.iter_mut().zip(chunk).for_each(|(highest, &value)| *highest = higher(*highest, value));
+    }
+    highest.iter_mut().zip(rest).for_each(|(highest, &value)| *highest = higher(*highest, value));
+    highest.into_iter().fold(T::neg_infinity(), higher)
 }
 
 wide! {
