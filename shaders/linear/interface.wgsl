@@ -48,21 +48,24 @@ struct Product {
     partial: u32,
 }
 
-/// What a buffer is read and written by.
-@if(vec4) alias Element = vec4<f32>;
+/// What a buffer is read by, …
+@if(vec4 || matrices) alias Element = vec4<f32>;
 @elif(software) alias Element = Words;
 @else alias Element = f32;
+/// … and one that is written: cooperative matrices are stored to numbers.
+@if(matrices) alias Result = f32;
+@else alias Result = Element;
 
 @group(0) @binding(0) var<uniform> args: Args;
 @group(0) @binding(1) var<storage, read> x: array<Element>;
 @group(0) @binding(2) var<storage, read> weight: array<Element>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
-@group(0) @binding(4) var<storage, read_write> y: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Result>;
 @group(0) @binding(5) var<storage, read> y_gradient: array<Element>;
 @group(0) @binding(6) var<storage, read> gate: array<Element>;
-@group(0) @binding(7) var<storage, read_write> x_gradient: array<Element>;
+@group(0) @binding(7) var<storage, read_write> x_gradient: array<Result>;
 /// Of each slab the weight's gradients, [outputs, inputs], then the bias', [outputs]
-@group(0) @binding(8) var<storage, read_write> partial: array<Element>;
+@group(0) @binding(8) var<storage, read_write> partial: array<Result>;
 @group(0) @binding(9) var<storage, read> products: array<Product>;
 
 /// Number of the product that a workgroup is of: the last that does not begin after it.

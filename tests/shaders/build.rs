@@ -50,8 +50,8 @@ fn a_variants_name_leads_to_its_text_and_to_its_tile() {
         (RoundedTile64x64Narrow, "rounded+tile64x64+narrow", [64, 64], 128),
         (Plain, "plain", [8, 8], 64),
         (Software, "software", [32, 64], 8),
-        (MatricesSize16, "matrices+size16", [64, 64], 128),
-        (MatricesSize8, "matrices+size8", [64, 64], 128),
+        (MatricesSize16, "matrices+size16", [128, 128], 256),
+        (MatricesSize8, "matrices+size8", [64, 64], 256),
     ];
     assert_eq!(tiles.len(), shader::linear::SHADER.variants.len());
     for (variant, name, [rows, columns], workgroup) in tiles {

@@ -206,7 +206,7 @@ impl OpenDevice {
     }
 }
 
-/// WebGPU's default limits, but as large buffers as there are; of GL what it has.
+/// WebGPU's default limits, but as large buffers and as much workgroup memory as there are; of GL what it has.
 fn usual_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     let offered = adapter.limits();
     if adapter.get_info().backend == wgpu::Backend::Gl {
@@ -215,6 +215,7 @@ fn usual_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     wgpu::Limits {
         max_buffer_size: offered.max_buffer_size,
         max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+        max_compute_workgroup_storage_size: offered.max_compute_workgroup_storage_size,
         ..wgpu::Limits::default()
     }
 }

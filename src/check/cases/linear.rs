@@ -126,7 +126,7 @@ impl Suite for Linear {
     }
 
     const SABOTAGE: &'static [Sabotage] = &[
-        Sabotage::new(&shader::linear::SHADER, "value += bias[product.bias + output]", "value += 1.001 * bias[product.bias + output]"),
+        Sabotage::new(&shader::linear::SHADER, "put_results(part, bias[", "put_results(part, 1.001 * bias["),
         Sabotage::new(&shader::linear::SHADER, "fma(vec4<f32>(rows.x), columns", "fma(vec4<f32>(1.001 * rows.x), columns"),
         Sabotage::new(&shader::linear::SHADER, "row[0] + first_bias", "row[0] + 1.001 * first_bias"),
         Sabotage::new(&shader::linear::SHADER, "sum += bias[product.bias + output]", "sum += 1.001 * bias[product.bias + output]"),

@@ -7,7 +7,7 @@ use crate::backend::gpu::kernels::SlabSums;
 use crate::backend::gpu::memory::{Allocation, Tensor, Words, WrittenBy};
 use crate::backend::gpu::pipelines::EntryPoint;
 use crate::backend::gpu::recording::{Command, Dispatch};
-use crate::backend::gpu::shader::{Arguments, Launch, ShaderVariant};
+use crate::backend::gpu::shader::{Arguments, Launch, Shader, ShaderVariant};
 use crate::backend::{BackendError, Execution, Matrix, SLICE_ALIGNMENT, Work};
 use crate::base::remedy::Remedy;
 
@@ -32,6 +32,11 @@ impl Gpu {
     /// Whether every buffer is kept as it was written, and looked at for stray writes.
     pub(in super::super) fn watches_buffers(&self) -> bool {
         self.memory.has_guards()
+    }
+
+    /// Whether the device has all that a variant needs, in features and in limits.
+    pub(in super::super) fn can_run(&self, shader: &'static Shader, variant: &'static ShaderVariant) -> bool {
+        variant.footprints.iter().all(|footprint| self.device.check(shader, variant, footprint).is_ok())
     }
 
     /// The sums over slabs of rows that wait to be added up.

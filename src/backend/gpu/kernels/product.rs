@@ -17,9 +17,9 @@ pub(super) enum Product {
     Plain,
     /// On software adapters.
     Software,
-    /// In mixed precision on any device.
+    /// In mixed precision on any device, of any widths.
     Rounded,
-    /// In mixed precision by cooperative matrices of 16 × 16 × 16 or of 8 × 8 × 8.
+    /// In mixed precision by cooperative matrices of 16 × 16 × 16 or of 8 × 8 × 8, where widths are multiples of four.
     Matrices16,
     Matrices8,
 }
@@ -67,6 +67,7 @@ impl Product {
     /// Its kind by the precision, the widths and the device, its tile as it was chosen, else by the rule.
     pub(super) fn of(gpu: &Gpu, precision: Precision, shape: ProductShape) -> Self {
         match precision {
+            Precision::Mixed if Width::of(&[shape.inputs, shape.outputs]) == Width::Scalar => Self::Rounded,
             Precision::Mixed => Self::matrices(gpu).unwrap_or(Self::Rounded),
             Precision::F32 if Width::of(&[shape.inputs, shape.outputs]) == Width::Scalar => {
                 if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS { Self::Plain } else { Self::Scalar }
@@ -78,7 +79,7 @@ impl Product {
 
     /// The cooperative matrices that the device has.
     pub(super) fn matrices(gpu: &Gpu) -> Option<Self> {
-        MATRICES.into_iter().find(|product| gpu.capabilities().lacks(product.variant().into()).is_none())
+        MATRICES.into_iter().find(|product| gpu.can_run(&shader::linear::SHADER, product.variant().into()))
     }
 
     /// Its variant.
