@@ -30,6 +30,8 @@ pub struct Compiler {
     executables: khr::pipeline_executable_properties::Device,
     features: vk::PhysicalDeviceFeatures,
     has_float16: bool,
+    /// Sizes `[m, n, k]` of the cooperative matrices that it multiplies, and types of factors, what is added, and sums.
+    matrices: Vec<([u32; 3], [vk::ComponentTypeKHR; 4])>,
     /// Name and version of the driver.
     pub driver: String,
 }
@@ -64,9 +66,24 @@ impl Compiler {
         unsafe { instance.get_physical_device_properties2(physical, &mut properties) };
         let driver = text(&driver.driver_info);
 
+        // SAFETY: the device is of this instance.
+        let offered = unsafe { instance.enumerate_device_extension_properties(physical)? };
+        let has_matrices = offered.iter().any(|extension| extension.extension_name_as_c_str() == Ok(khr::cooperative_matrix::NAME));
+        let matrices = if has_matrices {
+            let of_instance = khr::cooperative_matrix::Instance::new(&vulkan, &instance);
+            // SAFETY: the device has the extension.
+            let all = unsafe { of_instance.get_physical_device_cooperative_matrix_properties(physical)? };
+            all.iter().map(|one| ([one.m_size, one.n_size, one.k_size], [one.a_type, one.b_type, one.c_type, one.result_type])).collect()
+        } else {
+            Vec::new()
+        };
+
         let priorities = [1.0];
         let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&priorities)];
-        let extensions = [khr::pipeline_executable_properties::NAME.as_ptr(), ash::ext::robustness2::NAME.as_ptr()];
+        let mut extensions = vec![khr::pipeline_executable_properties::NAME.as_ptr(), ash::ext::robustness2::NAME.as_ptr()];
+        if has_matrices {
+            extensions.push(khr::cooperative_matrix::NAME.as_ptr());
+        }
         let wanted = vk::PhysicalDeviceFeatures::default()
             .robust_buffer_access(is_robust && features.robust_buffer_access == vk::TRUE)
             .shader_int64(features.shader_int64 == vk::TRUE);
@@ -75,7 +92,8 @@ impl Compiler {
             .robust_image_access2(is_robust && offered_robustness.robust_image_access2 == vk::TRUE);
         let mut executables = vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
         let mut since_1_1 = vk::PhysicalDeviceVulkan11Features::default().storage_buffer16_bit_access(has_float16);
-        let mut since_1_2 = vk::PhysicalDeviceVulkan12Features::default().shader_float16(has_float16);
+        let mut since_1_2 = vk::PhysicalDeviceVulkan12Features::default().shader_float16(has_float16).vulkan_memory_model(has_matrices);
+        let mut cooperative = vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default().cooperative_matrix(has_matrices);
         let mut since_1_3 = vk::PhysicalDeviceVulkan13Features::default().subgroup_size_control(true);
         let asked = vk::DeviceCreateInfo::default()
             .queue_create_infos(&queues)
@@ -86,10 +104,11 @@ impl Compiler {
             .push_next(&mut since_1_1)
             .push_next(&mut since_1_2)
             .push_next(&mut since_1_3);
+        let asked = if has_matrices { asked.push_next(&mut cooperative) } else { asked };
         // SAFETY: what the description points to outlives the call; a feature or an extension that is missing is an error.
         let device = unsafe { instance.create_device(physical, &asked, None)? };
         let executables = khr::pipeline_executable_properties::Device::new(&instance, &device);
-        Ok(Self { device, executables, features, has_float16, driver })
+        Ok(Self { device, executables, features, has_float16, matrices, driver })
     }
 
     /// Whether the device can take a variant that needs this.
@@ -98,7 +117,10 @@ impl Compiler {
             Requirement::Subgroups => true,
             Requirement::Int64 => self.features.shader_int64 == vk::TRUE,
             Requirement::F16 => self.has_float16,
-            Requirement::CooperativeMatrix { .. } => false,
+            Requirement::CooperativeMatrix { m, n, k, factors, sum } => {
+                let [factors, sum] = [factors, sum].map(component);
+                self.matrices.contains(&([m, n, k], [factors, factors, sum, sum]))
+            }
         }
     }
 
@@ -149,6 +171,16 @@ impl Compiler {
             read(self.executables.device(), executable, &mut (found.len() as u32), found.as_mut_ptr()).result()?;
             Ok(texts.iter().map(|text| String::from_utf8_lossy(text).trim_end_matches('\0').to_owned()).collect())
         }
+    }
+}
+
+/// Vulkan's name of a type of matrices' elements.
+fn component(of: wgpu::CooperativeScalarType) -> vk::ComponentTypeKHR {
+    match of {
+        wgpu::CooperativeScalarType::F32 => vk::ComponentTypeKHR::FLOAT32,
+        wgpu::CooperativeScalarType::F16 => vk::ComponentTypeKHR::FLOAT16,
+        wgpu::CooperativeScalarType::I32 => vk::ComponentTypeKHR::SINT32,
+        wgpu::CooperativeScalarType::U32 => vk::ComponentTypeKHR::UINT32,
     }
 }
 

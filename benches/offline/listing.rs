@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Loop {
     pub instructions: u64,
-    /// Of them those that multiply and add at once.
+    /// Of them those that multiply and add at once, numbers or matrices.
     pub multiply_adds: u64,
 }
 
@@ -76,7 +76,7 @@ fn blocks(listing: &str) -> Vec<Block> {
             && let Some(operation) = operation(line)
         {
             block.counts.instructions += 1;
-            block.counts.multiply_adds += u64::from(["ffma", "hfma2"].contains(&operation));
+            block.counts.multiply_adds += u64::from(["ffma", "hfma2", "hmma"].contains(&operation));
         }
     }
     blocks

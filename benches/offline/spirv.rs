@@ -1,9 +1,8 @@
-//! The entry points that graphics hardware runs by default, as SPIR-V: what wgpu has naga write for a device with Vulkan 1.3 and trusted
+//! The entry points that graphics hardware runs, as SPIR-V: what wgpu has naga write for a device with Vulkan 1.3 and trusted
 //! shaders.
 
 use std::path::Path;
 
-use mcsan::backend::gpu::Requirement;
 use mcsan::backend::gpu::shader::{Entry, SHADERS, ShaderVariant};
 use naga::ShaderStage;
 use naga::back::spv;
@@ -12,13 +11,9 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
 use super::Failure;
 
-/// The variants that graphics hardware runs by default. Mixed precision is none, and what its cooperative matrices are computed by is a
-/// fixed unit, of which a compiler's figures say little.
+/// The variants that graphics hardware runs by default, and in mixed precision.
 pub fn variants() -> impl Iterator<Item = (&'static ShaderVariant, &'static [&'static Entry])> {
-    let of_hardware = |variant: &&ShaderVariant| {
-        let matrices = variant.requirements.iter().any(|need| matches!(need, Requirement::CooperativeMatrix { .. }));
-        !matrices && !variant.name.split('+').any(|part| part == "software")
-    };
+    let of_hardware = |variant: &&ShaderVariant| !variant.name.split('+').any(|part| part == "software");
     SHADERS.iter().flat_map(move |shader| shader.variants.iter().filter(of_hardware).map(|variant| (variant, shader.entries)))
 }
 
