@@ -14,7 +14,7 @@ use crate::config::{Execution, Settings};
 use crate::profile::{Chip, Plan, ProfileReport, confirm, predict};
 
 /// Predicts and shows what a step takes on a chip. What it would be asked for is found in a rehearsal on an adapter that is here, used as
-/// graphics hardware without optional features is.
+/// graphics hardware without optional features is, but with the matrices of the chip.
 pub(super) fn show(
     common: &Common,
     arguments: &Profile,
@@ -34,6 +34,9 @@ pub(super) fn show(
     let mut gpu = pollster::block_on(Gpu::open(&adapter, opening))?;
     // Hardware is not sent long work in as many parts as a software adapter is.
     gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
+    if chip.has_matrices() {
+        gpu.lay_out_with_matrices(Chip::MATRICES);
+    }
     let once = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
     let work = measure_one(&gpu, once, subject, settings);
     let (planned, dispatches) = pollster::block_on(gpu.plan(work));

@@ -26,6 +26,9 @@ pub(crate) struct Chip {
     invocations: u32,
     /// Whether it has what [`Feature::Registers`] says.
     registers: bool,
+    /// Multiply-adds of a processor in a cycle by cooperative matrices of 16 × 16 × 16, f16 to f32; 0 where it has none that shaders
+    /// take, or no compiler has said what it makes of these.
+    by_matrices: u32,
     /// Microseconds from the end of a dispatch to the begin of the next that reads what it wrote.
     between: f64,
 }
@@ -42,6 +45,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 228 << 10,
         invocations: 2048,
         registers: true,
+        by_matrices: 2048,
         between: 3.0,
     },
     Chip {
@@ -55,6 +59,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 64 << 10,
         invocations: 1024,
         registers: true,
+        by_matrices: 256,
         between: 5.0,
     },
     Chip {
@@ -67,6 +72,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 64 << 10,
         invocations: 2048,
         registers: false,
+        by_matrices: 0,
         between: 10.0,
     },
     Chip {
@@ -79,6 +85,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 128 << 10,
         invocations: 2048,
         registers: false,
+        by_matrices: 0,
         between: 6.0,
     },
     Chip {
@@ -91,6 +98,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 64 << 10,
         invocations: 1024,
         registers: false,
+        by_matrices: 0,
         between: 10.0,
     },
 ];
@@ -104,6 +112,14 @@ impl Chip {
     /// Optional features that a device is laid out without for it.
     pub(crate) fn without(&self) -> Vec<Feature> {
         Feature::ALL.into_iter().filter(|&feature| feature != Feature::Registers || !self.registers).collect()
+    }
+
+    /// Rows and columns of the matrices that are counted.
+    pub(crate) const MATRICES: u32 = 16;
+
+    /// Whether a device is laid out with them for it.
+    pub(crate) fn has_matrices(&self) -> bool {
+        self.by_matrices > 0
     }
 
     /// Bytes of a microsecond.
@@ -211,7 +227,12 @@ fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
         "bilstm" => recurrence(chip, dispatch),
         _ => most as f64 * stretch * execution.flop / groups as f64 / 2.0 / lanes / multiply_adds(dispatch),
     };
-    let issue = issue / cycles;
+    // Matrices are multiplied by units of their own, which may be slower than what feeds them.
+    let by_matrices = match execution.variant {
+        Some(variant) if variant.contains("matrices") => most as f64 * execution.flop / groups as f64 / 2.0 / f64::from(chip.by_matrices),
+        _ => 0.0,
+    };
+    let issue = issue.max(by_matrices) / cycles;
 
     let memory = execution.bytes / chip.traffic() / OF_BANDWIDTH;
     let latency = serial_loads(dispatch) * LOAD / cycles;
@@ -222,10 +243,13 @@ fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
 
 /// Share of a kernel's instructions that are multiply-adds which its FLOP count: of products, convolutions and recurrence what
 /// `benches/offline.csv` says of their loops on the H100; of attention 32 for each pair of a query and a key, since exponentials count
-/// for nothing and scores that are computed again neither.
+/// for nothing and scores that are computed again neither. An instruction of matrices has several of each invocation: 65,536 of a subgroup
+/// in a turn of a loop.
 fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
     let variant = dispatch.execution.variant.unwrap_or_default();
     let [forward, input, weight] = match dispatch.execution.kernel {
+        "linear" if variant.contains("matrices") => [188.0, 285.0, 540.0].map(|instructions| 65_536.0 / 32.0 / instructions),
+        "linear" if variant.contains("rounded") => [0.41, 0.34, 0.34],
         "linear" if variant.contains("tile128x128") => [0.84, 0.75, 0.75],
         "linear" if variant.contains("tile128x64") => [0.80, 0.77, 0.70],
         "linear" if variant.contains("tile32x32") => [0.73, 0.68, 0.64],
@@ -323,6 +347,17 @@ mod tests {
         assert!((340.0..350.0).contains(&time_of_copy), "{time_of_copy}");
         assert_eq!(time(&h100, &dispatch("slabs", 8, 1e4, 1e5)).1, BoundBy::Latency);
         assert_eq!(time(&h100, &dispatch("adam", 8, 1e3, 1e4)).1, BoundBy::Dispatch);
+    }
+
+    #[test]
+    fn matrices_take_a_products_time_where_a_chip_has_them() {
+        let of = |variant| {
+            let mut dispatch = dispatch("linear", 132 * 64, 100e9, 1e6);
+            dispatch.execution.variant = Some(variant);
+            time(&chip("h100"), &dispatch).0
+        };
+        assert!(5.0 * of("matrices+size16") < of("vec4+tile128x128"), "{}", of("matrices+size16"));
+        assert!(of("rounded+tile64x64+narrow") > of("vec4+tile64x64+narrow"));
     }
 
     #[test]

@@ -140,6 +140,11 @@ impl OpenDevice {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
     }
 
+    /// Has kernels be chosen as if it had matrices of so many rows and columns.
+    pub(crate) fn lay_out_with_matrices(&mut self, size: u32) {
+        self.capabilities = std::mem::take(&mut self.capabilities).with_matrices(size);
+    }
+
     /// Sends no more at once.
     pub(crate) fn limit_submissions(&mut self, limits: SubmissionLimits) {
         self.submission = limits;

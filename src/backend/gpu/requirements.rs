@@ -155,6 +155,21 @@ impl Capabilities {
         Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties(), registers }
     }
 
+    /// The same and matrices of so many rows and columns, f16 to f32.
+    pub(crate) fn with_matrices(mut self, size: u32) -> Self {
+        let needed = [Feature::Subgroups, Feature::F16, Feature::CooperativeMatrices];
+        needed.into_iter().for_each(|feature| self.features |= feature.features());
+        self.matrices.push(wgpu::CooperativeMatrixProperties {
+            m_size: size,
+            n_size: size,
+            k_size: size,
+            ab_type: wgpu::CooperativeScalarType::F16,
+            cr_type: wgpu::CooperativeScalarType::F32,
+            saturating_accumulation: false,
+        });
+        self
+    }
+
     /// What is left without some features.
     pub fn without(mut self, features: &[Feature]) -> Self {
         features.iter().for_each(|feature| self.features.remove(feature.features()));

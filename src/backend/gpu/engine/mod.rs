@@ -142,6 +142,11 @@ impl Gpu {
         self.device.limit_submissions(limits);
     }
 
+    /// Has work that is only planned choose its kernels as if the device had matrices of so many rows and columns.
+    pub(crate) fn lay_out_with_matrices(&mut self, size: u32) {
+        self.device.lay_out_with_matrices(size);
+    }
+
     /// Makes the device fail at an occasion that is still to come, after `after` others of that kind, as it would by itself: to see
     /// what a program does then. [`Counters`](super::Counters) tell how many there were.
     pub fn inject(&self, fault: InjectedFault, after: u64) {
