@@ -13,7 +13,8 @@ use crate::base::parallel::*;
 /// Rows of the result that one task computes.
 const BLOCK_ROWS: usize = 32;
 /// Rows of half a tile of the result where there are 32 registers of 64 bytes, and elsewhere; a row fills two registers, so a tile's
-/// sums fill half of them. The compiler keeps sums in registers whose loops it unrolls, and it unrolls halves but no whole of the tall tile.
+/// sums fill half of them. The compiler keeps sums in registers whose loops it unrolls, and it unrolls halves but no whole of the
+/// tall tile.
 const TALL: usize = 4;
 const SHORT: usize = 2;
 /// Terms of one piece of a sum: what the tiles of a block read of them stays in the nearest cache.

@@ -9,7 +9,8 @@ use super::Real;
 const PARTIAL_SUMS: usize = 16;
 
 /// Declares functions over `T: Real` that run with AVX-512, or with AVX2 and FMA, where the processor has them. What they call must be
-/// inlined to profit. `REGISTER` is the bytes of a vector register there: what its size decides may be the order of the work, never that of a sum.
+/// inlined to profit. `REGISTER` is the bytes of a vector register there: what its size decides may be the order of the work, never
+/// that of a sum.
 macro_rules! wide {
     ($(
         $(#[$meta:meta])*
