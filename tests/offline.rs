@@ -26,6 +26,7 @@ fn row(entry: &str, variant: &str, chip: &str) -> Row {
         spills: 0,
         scratch: 0,
         instructions: 100,
+        taken: true,
         loop_instructions: None,
         loop_multiply_adds: None,
         note: String::new(),
@@ -100,6 +101,8 @@ fn what_the_papers_variants_spill_needs_a_note() {
     assert_eq!(worse(spilling("head16"), spilling("head16")), asked);
     assert_eq!(worse(spilling("head16"), with(spilling("head16"), |row| row.note = "few registers".into())), [""; 0]);
     assert_eq!(worse(spilling("head64"), spilling("head64")), [""; 0]);
+    let not_taken = || with(spilling("head16"), |row| row.taken = false);
+    assert_eq!(worse(not_taken(), not_taken()), [""; 0]);
 }
 
 #[test]
@@ -190,6 +193,31 @@ block 4 L4 [2] -> {
     // Four turns of it, and block 1, in a turn of the loop around it.
     assert_eq!(busiest_loop(&texts, Some(8)), Some(Loop { instructions: 2 + 4 * 4, multiply_adds: 8 }));
     assert_eq!(busiest_loop(&texts[..1], None), None);
+    // Of a product's choice each side counts half.
+    let choice = "\
+block 0 L0 [3] -> {
+    r1      = ffma r2 r3 r1
+} -> [1, 2]
+block 1 L1 [0] -> {
+    r4..8   = ld.global.a64.b128 [r4..6]
+    r8..12  = ld.global.a64.b128 [r4..6]
+    r2      = iadd3 r2 r3 rZ
+              bra pT L3
+} -> [3]
+block 2 L2 [0] -> {
+    r4..8   = ld.global.a64.b128 [r6..8]
+} -> [3]
+block 3 L3 [1, 2] -> {
+              bra L0
+} -> [0, 4]
+block 4 L4 [3] -> {
+              exit
+} -> []
+";
+    let choice = [choice.into()];
+    assert_eq!(busiest_loop(&choice, None), Some(Loop { instructions: 1 + 4 + 1 + 1, multiply_adds: 1 }));
+    // Four or one, on average 2.5, rounded up.
+    assert_eq!(busiest_loop(&choice, Some(1)), Some(Loop { instructions: 5, multiply_adds: 1 }));
     assert_eq!(budget::a_step("vec4+tile64x64+narrow"), Some(512));
     assert_eq!(budget::a_step("graphics"), None);
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::common::{assert_same, gpus, outputs};
-use mcsan::backend::gpu::{Checking, Gpu};
+use mcsan::backend::gpu::{Checking, Gpu, registers_of};
 use mcsan::backend::{Clock, Storage};
 use mcsan::base::tiles::{Form, ProductShape, Tile, TileChoice};
 use mcsan::check::{Case, Kernel, Output};
@@ -75,6 +75,25 @@ fn assert_tiles_agree(checking: Checking) {
             let run = variants_of_linear(&gpu);
             assert_eq!(run.iter().filter(|variant| variant.contains("vec4")).count(), 1, "{name}: {tile:?} ran as {run:?}");
         }
+    }
+}
+
+#[test]
+fn a_device_of_few_registers_is_given_tiles_that_they_hold_and_the_same_bits() {
+    for (number, (name, gpu)) in gpus("registers", &[Checking::Off]).iter().enumerate() {
+        let expected: Vec<Vec<Output>> = products().iter().map(|case| outputs(gpu, case)).collect();
+        if variants_of_linear(gpu).contains(&"software") {
+            println!("skipped: {name} computes by software");
+            continue;
+        }
+        let mut few = gpus("registers", &[Checking::Off]).swap_remove(number).1;
+        few.limit_registers(registers_of(wgpu::DeviceType::DiscreteGpu, 0x8086, "Intel(R) Arc(tm) A770 Graphics"));
+        for (case, expected) in products().iter().zip(&expected) {
+            assert_same(&outputs(&few, case), expected, &format!("{name}: {case}"));
+        }
+        let run = variants_of_linear(&few);
+        assert!(run.contains(&"vec4+tile64x64+narrow") && !run.iter().any(|variant| variant.ends_with("tile128x128")), "{name}: {run:?}");
+        assert!(run.iter().filter_map(|variant| Tile::of_variant(variant)).all(|tile| tile == Tile::Narrow), "{name}: {run:?}");
     }
 }
 

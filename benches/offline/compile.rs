@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char};
 
 use ash::{khr, vk};
-use mcsan::backend::gpu::Requirement;
 use mcsan::backend::gpu::shader::Entry;
+use mcsan::backend::gpu::{Requirement, registers_of};
 
 use super::Failure;
 
@@ -34,6 +34,8 @@ pub struct Compiler {
     matrices: Vec<([u32; 3], [vk::ComponentTypeKHR; 4])>,
     /// Name and version of the driver.
     pub driver: String,
+    /// Registers of an invocation that kernels count on.
+    pub registers: u32,
 }
 
 impl Compiler {
@@ -64,6 +66,8 @@ impl Compiler {
         let mut properties = vk::PhysicalDeviceProperties2::default().push_next(&mut driver);
         // SAFETY: as above.
         unsafe { instance.get_physical_device_properties2(physical, &mut properties) };
+        let (vendor, name) = (properties.properties.vendor_id, text(&properties.properties.device_name));
+        let registers = registers_of(wgpu::DeviceType::DiscreteGpu, vendor, &name);
         let driver = text(&driver.driver_info);
 
         // SAFETY: the device is of this instance.
@@ -108,7 +112,7 @@ impl Compiler {
         // SAFETY: what the description points to outlives the call; a feature or an extension that is missing is an error.
         let device = unsafe { instance.create_device(physical, &asked, None)? };
         let executables = khr::pipeline_executable_properties::Device::new(&instance, &device);
-        Ok(Self { device, executables, features, has_float16, matrices, driver })
+        Ok(Self { device, executables, features, has_float16, matrices, driver, registers })
     }
 
     /// Whether the device can take a variant that needs this.

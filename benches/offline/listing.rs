@@ -1,7 +1,7 @@
 //! Loops in the listing of NVK's compiler (NAK), whose blocks name those that follow them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Instructions of one turn of a loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,8 +19,10 @@ struct Block {
     next: Vec<u32>,
 }
 
-/// The loop without another in it that does most multiply-adds, of an entry point's last listing. Where it does fewer than `a_step`,
-/// what a turn of the loop around it comes to, in which it turns as often as makes these.
+/// The loop without another in it that does most multiply-adds, of an entry point's last listing, with both sides of its choices. Of a
+/// product, whose invocations have `a_step` of them between two fillings of its tiles, each side counts half: choices are which factor a
+/// subgroup brings, for half of them the one, and what a dispatch has or has not. Where the loop does fewer than `a_step`, it is what a
+/// turn of the loop around it comes to, in which it turns as often as makes these.
 pub fn busiest_loop(listings: &[String], a_step: Option<u64>) -> Option<Loop> {
     let blocks = blocks(listings.last()?);
     let place = |number: &u32| blocks.iter().position(|block| block.number == *number);
@@ -30,11 +32,12 @@ pub fn busiest_loop(listings: &[String], a_step: Option<u64>) -> Option<Loop> {
         next.iter().enumerate().flat_map(|(tail, next)| next.iter().filter(move |&&head| head <= tail).map(move |&head| (head, tail)));
     let loops: Vec<BTreeSet<usize>> = back.map(|(head, tail)| body(&next, head, tail)).collect();
     let is_within = |one: &BTreeSet<usize>, other: &BTreeSet<usize>| one.is_subset(other) && one != other;
-    let counted = |body: &BTreeSet<usize>| {
-        body.iter().map(|&place| blocks[place].counts).fold(Loop::default(), |sum, block| Loop {
+    let counted = |body: &BTreeSet<usize>| match a_step {
+        Some(_) => mean_turn(&blocks, &next, body),
+        None => body.iter().map(|&place| blocks[place].counts).fold(Loop::default(), |sum, block| Loop {
             instructions: sum.instructions + block.instructions,
             multiply_adds: sum.multiply_adds + block.multiply_adds,
-        })
+        }),
     };
     let innermost = loops.iter().filter(|body| !loops.iter().any(|other| is_within(other, body)));
     let busiest = innermost.max_by_key(|body| (counted(body).multiply_adds, Reverse(counted(body).instructions)))?;
@@ -47,6 +50,22 @@ pub fn busiest_loop(listings: &[String], a_step: Option<u64>) -> Option<Loop> {
         }),
         _ => Some(own),
     }
+}
+
+/// What a turn comes to where each of a block's ways on is taken as often, rounded up. What leads back ends the turn, of a loop within
+/// too.
+fn mean_turn(blocks: &[Block], next: &[Vec<usize>], body: &BTreeSet<usize>) -> Loop {
+    let mut turn = [0.0; 2];
+    let mut often: BTreeMap<usize, f64> = body.first().map(|&head| (head, 1.0)).into_iter().collect();
+    for &place in body {
+        let Some(share) = often.remove(&place) else { continue };
+        let Loop { instructions, multiply_adds } = blocks[place].counts;
+        turn = [turn[0] + share * instructions as f64, turn[1] + share * multiply_adds as f64];
+        let ways: Vec<usize> = next[place].iter().copied().filter(|&next| next > place && body.contains(&next)).collect();
+        ways.iter().for_each(|&next| *often.entry(next).or_default() += share / ways.len() as f64);
+    }
+    let [instructions, multiply_adds] = turn.map(|count| count.ceil() as u64);
+    Loop { instructions, multiply_adds }
 }
 
 /// Blocks of a loop: its head, and all from which its tail is reached without it.

@@ -16,6 +16,8 @@ use std::time::Instant;
 
 use chips::{CHIPS, Chip};
 use compile::{Compiled, Compiler};
+use mcsan::backend::gpu::MANY_REGISTERS;
+use mcsan::base::tiles::Tile;
 use request::Request;
 use table::{Row, Table};
 
@@ -59,15 +61,24 @@ fn print(chip: &Chip, folder: &Path) -> Result<ExitCode, Failure> {
             let words: Vec<u32> = bytemuck::pod_collect_to_vec(&words);
             let compiled =
                 compiler.compile(&words, entry, chip.has_listing).map_err(|error| format!("{name} {}: {error}", variant.name))?;
-            rows.push(row(chip, name, variant.name, &compiled)?);
+            rows.push(row(chip, name, variant.name, compiler.registers, &compiled)?);
         }
     }
     print!("{}", Table { driver: compiler.driver, rows }.text()?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// The figures of one entry point.
-fn row(chip: &Chip, entry: String, variant: &str, compiled: &Compiled) -> Result<Row, String> {
+/// Whether a chip of so many registers is given a variant.
+fn is_for(variant: &str, registers: u32) -> bool {
+    let has = |part| variant.split('+').any(|own| own == part);
+    match Tile::of_variant(variant) {
+        Some(tile) => tile.registers() <= registers,
+        None => !has("hidden128") || has("held") == (registers >= MANY_REGISTERS),
+    }
+}
+
+/// The figures of one entry point, on a chip with so many registers for a tile.
+fn row(chip: &Chip, entry: String, variant: &str, registers: u32, compiled: &Compiled) -> Result<Row, String> {
     let figure = |name: &&str| compiled.statistics.get(*name).ok_or(format!("the driver tells no '{name}' of {}", compiled.names()));
     let sum = |names: &[&str]| names.iter().map(figure).sum::<Result<u64, _>>();
     let busiest = listing::busiest_loop(&compiled.listings, budget::a_step(variant)).filter(|of| of.multiply_adds > 0);
@@ -79,6 +90,7 @@ fn row(chip: &Chip, entry: String, variant: &str, compiled: &Compiled) -> Result
         spills: sum(chip.spills)?,
         scratch: sum(chip.scratch)?,
         instructions: sum(&[chip.instructions])?,
+        taken: is_for(variant, registers),
         loop_instructions: busiest.map(|of| of.instructions),
         loop_multiply_adds: busiest.map(|of| of.multiply_adds),
         note: String::new(),

@@ -2,14 +2,15 @@
 
 import super::interface::{args, input_offsets, output_offsets, output_owners, winners, partial};
 import super::operands::{
-    edges_of, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of, gradients_of,
+    edges_of, four_edges, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of, gradients_of,
     weights_of, NUMBERS, put_output, put_input_gradients, put_weight_gradients,
 };
 import package::shared::grid::in_grid;
 import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, COLUMN_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums, tiles,
-    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_brought, put_brought, brought_sum,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, COLUMN_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums, tiles, brings_left, left_corner,
+    right_corner, own_corner, places_of, zeros_before, first_block, put_blocks, multiply_tiles, add_brought, put_brought,
+    brought_sum,
 };
 
 /// Whole windows of a forward tile.
@@ -17,32 +18,28 @@ const WINDOWS: u32 = TILE_ROWS / WINDOW;
 /// Quads of columns that are pooled at a time: their sums take the room of the tiles, which are square.
 const POOLED: u32 = 8;
 
-/// Where the rows of x or of weights begin that an invocation's blocks are of, of the first in `[0]`.
-fn forward_starts(lane: u32, rows: vec4<u32>, first_output: u32) -> array<vec4<u32>, 2> {
-    var starts: array<vec4<u32>, 2>;
-    if (brings_left(lane)) {
-        starts[0] = input_starts(rows);
-    } else {
-        starts[0] = weight_starts(first_output + right_corner(lane).x);
-    }
-    if (brings_second(lane)) {
-        starts[1] = weight_starts(first_output + right_corner(lane + WORKGROUP).x);
-    }
-    return starts;
-}
+// Tiles are square here, so that an invocation brings one block, whose first term in the first filling is that of its corner less the
+// zeros: below zero such terms are great numbers.
 
 /// Left the inputs of rows, right weights; the terms are inputs of the three taps.
-fn forward_blocks(lane: u32, starts: array<vec4<u32>, 2>, k: u32) -> Blocks {
-    var blocks: Blocks;
+fn forward_block(lane: u32, starts: vec4<u32>, term: u32) -> mat4x4<f32> {
     if (brings_left(lane)) {
-        blocks[0] = inputs_of(starts[0], k + left_corner(lane).y);
-    } else {
-        blocks[0] = weights_of(starts[0], k + right_corner(lane).y, TAPS * args.inputs);
+        return inputs_of(starts, term);
     }
-    if (brings_second(lane)) {
-        blocks[1] = weights_of(starts[1], k + right_corner(lane + WORKGROUP).y, TAPS * args.inputs);
+    return weights_of(starts, term, TAPS * args.inputs);
+}
+
+/// The block as it is multiplied.
+fn forward_reached(lane: u32, block: mat4x4<f32>, row_edges: u32, term: u32) -> mat4x4<f32> {
+    if (brings_left(lane)) {
+        return reached(block, row_edges, term, args.inputs);
     }
-    return blocks;
+    return block;
+}
+
+/// Stores an invocation's block.
+fn put_one(lane: u32, place: u32, block: mat4x4<f32>, left_lies: bool, right_lies: bool) {
+    put_blocks(lane, vec2<u32>(place), Blocks(block, mat4x4<f32>()), left_lies, right_lies);
 }
 
 /// Row of x at row `number` of the convolution, all windows counted, and its edges.
@@ -62,30 +59,37 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_output = group.x * TILE_COLUMNS;
     let first_window = group.y * WINDOWS;
-    let own = own_corner(lane);
+    let own_quads = own_corner(lane) / 4u;
+    let place = places_of(lane).x;
     // Rows of the block of `left` that the invocation brings.
     let number = first_window * WINDOW + left_corner(min(lane, TILE_ROWS - 1u)).x;
     let brought = array<vec2<u32>, 4>(row_of(number), row_of(number + 1u), row_of(number + 2u), row_of(number + 3u));
     let rows = vec4<u32>(brought[0].x, brought[1].x, brought[2].x, brought[3].x);
-    let row_edges = vec4<u32>(brought[0].y, brought[1].y, brought[2].y, brought[3].y);
-    let starts = forward_starts(lane, rows, first_output);
+    let row_edges = four_edges(vec4<u32>(brought[0].y, brought[1].y, brought[2].y, brought[3].y));
+    var starts = weight_starts(first_output + right_corner(lane).x);
+    if (brings_left(lane)) {
+        starts = input_starts(rows);
+    }
+    let terms = TAPS * args.inputs;
+    let zeros = zeros_before(terms);
+    var term = left_corner(lane).y - zeros;
     var sums = Sums();
-    var blocks = forward_blocks(lane, starts, 0u);
-    for (var k = 0u; k < TAPS * args.inputs; k += DEPTH) {
-        if (brings_left(lane)) {
-            blocks[0] = reached(blocks[0], row_edges, k + left_corner(lane).y, args.inputs);
-        }
-        put_blocks(lane, blocks, true, true, TAPS * args.inputs - k);
+    let first = forward_reached(lane, forward_block(lane, starts, term), row_edges, term);
+    put_one(lane, place, first_block(lane, first, true, true, zeros), true, true);
+    workgroupBarrier();
+    for (var k = 0u; k < terms + zeros; k += DEPTH) {
+        term += DEPTH;
+        let block = forward_block(lane, starts, term);
+        multiply_tiles(own_quads, &sums);
         workgroupBarrier();
-        blocks = forward_blocks(lane, starts, k + DEPTH);
-        multiply_tiles(lane, &sums);
+        put_one(lane, place, forward_reached(lane, block, row_edges, term), true, true);
         workgroupBarrier();
     }
     // A window's rows are sums of two invocations, so all go through workgroup memory.
     for (var first = 0u; first < COLUMN_QUADS; first += POOLED) {
-        put_sums(own, own.y / 4u, first, sums[0], sums[1]);
+        put_sums(own_quads, own_quads.y, first, sums[0], sums[1]);
         if (OWN_COLUMNS == 8u) {
-            put_sums(own, own.y / 4u + COLUMN_QUADS / 2u, first, sums[2], sums[3]);
+            put_sums(own_quads, own_quads.y + COLUMN_QUADS / 2u, first, sums[2], sums[3]);
         }
         workgroupBarrier();
         if (lane < 2u * WINDOWS) {
@@ -97,11 +101,11 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
 }
 
 /// Leaves an invocation's sums of a quad of columns, if it is one of those that are pooled from `first` on: `[row, quad]`.
-fn put_sums(own: vec2<u32>, quad: u32, first: u32, upper: mat4x4<f32>, lower: mat4x4<f32>) {
+fn put_sums(own_quads: vec2<u32>, quad: u32, first: u32, upper: mat4x4<f32>, lower: mat4x4<f32>) {
     if (quad / POOLED != first / POOLED) {
         return;
     }
-    let at = own.x * POOLED + quad % POOLED;
+    let at = 4u * own_quads.x * POOLED + quad % POOLED;
     tiles[at] = upper[0];
     tiles[at + POOLED] = upper[1];
     tiles[at + 2u * POOLED] = upper[2];
@@ -145,22 +149,20 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
 
 /// Left the gradients that reach rows, right weights; the terms are outputs of the three taps. `starts` is where the rows' gradients
 /// begin.
-fn backward_input_blocks(lane: u32, starts: vec4<u32>, first_input: u32, k: u32) -> Blocks {
-    var blocks: Blocks;
+fn backward_input_block(lane: u32, starts: vec4<u32>, first_input: u32, term: u32) -> mat4x4<f32> {
     if (brings_left(lane)) {
-        blocks[0] = gradients_of(starts, k + left_corner(lane).y);
-    } else {
-        blocks[0] = backward_input_right(lane, first_input, k);
+        return gradients_of(starts, term);
     }
-    if (brings_second(lane)) {
-        blocks[1] = backward_input_right(lane + WORKGROUP, first_input, k);
-    }
-    return blocks;
+    return weights_of(term_starts(term), first_input + right_corner(lane).x, args.inputs);
 }
 
-fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
-    let corner = right_corner(block);
-    return weights_of(term_starts(k + corner.y), first_input + corner.x, args.inputs);
+/// Stores the block as it is multiplied.
+fn put_backward_input(lane: u32, place: u32, block: mat4x4<f32>, row_edges: u32, term: u32) {
+    if (brings_left(lane)) {
+        put_one(lane, place, reached(block, row_edges, term, args.outputs), true, false);
+    } else {
+        put_one(lane, place, block, true, false);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -172,20 +174,25 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     let brought_row = first_row + left_corner(min(lane, TILE_ROWS - 1u)).x;
     let row_edges = edges_of(brought_row, args.input_rows);
     let starts = gradient_starts(brought_row);
+    let terms = TAPS * args.outputs;
+    let zeros = zeros_before(terms);
+    let own_quads = own_corner(lane) / 4u;
+    let place = places_of(lane).x;
+    var term = left_corner(lane).y - zeros;
     var sums = Sums();
-    var blocks = backward_input_blocks(lane, starts, first_input, 0u);
-    for (var k = 0u; k < TAPS * args.outputs; k += DEPTH) {
-        if (brings_left(lane)) {
-            blocks[0] = reached(blocks[0], row_edges, k + left_corner(lane).y, args.outputs);
-        }
-        put_blocks(lane, blocks, true, false, TAPS * args.outputs - k);
+    let first = first_block(lane, backward_input_block(lane, starts, first_input, term), true, false, zeros);
+    put_backward_input(lane, place, first, row_edges, term);
+    workgroupBarrier();
+    for (var k = 0u; k < terms + zeros; k += DEPTH) {
+        term += DEPTH;
+        let block = backward_input_block(lane, starts, first_input, term);
+        multiply_tiles(own_quads, &sums);
         workgroupBarrier();
-        blocks = backward_input_blocks(lane, starts, first_input, k + DEPTH);
-        multiply_tiles(lane, &sums);
+        put_backward_input(lane, place, block, row_edges, term);
         workgroupBarrier();
     }
-    let row = first_row + own_corner(lane).x;
-    let input = first_input + own_corner(lane).y;
+    let row = first_row + 4u * own_quads.x;
+    let input = first_input + 4u * own_quads.y;
     put_input_gradients(row, input, sums[0]);
     put_input_gradients(row + 4u, input, sums[1]);
     if (OWN_COLUMNS == 8u) {
@@ -194,24 +201,21 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     }
 }
 
-/// Left the gradients of outputs, right the inputs of the three taps; the terms are rows.
-fn backward_weight_blocks(lane: u32, first_output: u32, first_column: u32, k: u32, end: u32) -> Blocks {
-    // Both blocks of an invocation hold the same terms, so the same rows.
-    let row = k + left_corner(lane).y;
-    var blocks: Blocks;
+/// Left the gradients of outputs, right the inputs of the three taps; the terms are rows. `column` is the first that the invocation
+/// brings.
+fn backward_weight_block(lane: u32, column: u32, row: u32, end: u32) -> mat4x4<f32> {
     if (brings_left(lane)) {
-        blocks[0] = gradients_of(output_gradient_starts(row, end), min(first_output + left_corner(lane).x, args.outputs - NUMBERS));
-    } else {
-        blocks[0] = backward_weight_right(lane, first_column, row);
+        return gradients_of(output_gradient_starts(row, end), column);
     }
-    if (brings_second(lane)) {
-        blocks[1] = backward_weight_right(lane + WORKGROUP, first_column, row);
-    }
-    return blocks;
+    return inputs_of(input_starts(row + vec4<u32>(0u, 1u, 2u, 3u)), column);
 }
 
-fn backward_weight_right(block: u32, first_column: u32, row: u32) -> mat4x4<f32> {
-    return inputs_of(input_starts(row + vec4<u32>(0u, 1u, 2u, 3u)), first_column + right_corner(block).x);
+/// The block as it is multiplied.
+fn backward_weight_reached(lane: u32, block: mat4x4<f32>, row_edges: u32, column: u32) -> mat4x4<f32> {
+    if (brings_left(lane)) {
+        return block;
+    }
+    return reached(block, row_edges, column, args.inputs);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -219,35 +223,37 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_column = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
-    let first_row = group.z * args.slab_rows;
+    let first_row = min(group.z * args.slab_rows, args.input_rows);
     let end = min(first_row + args.slab_rows, args.input_rows);
+    let zeros = zeros_before(end - first_row);
     let sums_bias = group.x == 0u && brings_left(lane);
-    // Both blocks of an invocation hold the same terms, so the same rows.
-    let own_term = left_corner(lane).y;
-    let column = first_column + right_corner(lane).x;
-    let second_column = first_column + right_corner(lane + WORKGROUP).x;
+    let own_quads = own_corner(lane) / 4u;
+    let place = places_of(lane).x;
+    var column = first_column + right_corner(lane).x;
+    if (brings_left(lane)) {
+        column = min(first_output + left_corner(lane).x, args.outputs - NUMBERS);
+    }
+    var row = first_row + left_corner(lane).y - zeros;
     var sums = Sums();
     var bias_sums = vec4<f32>();
-    var blocks = backward_weight_blocks(lane, first_output, first_column, first_row, end);
-    var row_edges = edges_of(first_row + own_term, end);
-    for (var k = first_row; k < end; k += DEPTH) {
-        if (!brings_left(lane)) {
-            blocks[0] = reached(blocks[0], row_edges, column, args.inputs);
-        }
-        blocks[1] = reached(blocks[1], row_edges, second_column, args.inputs);
-        put_blocks(lane, blocks, false, false, end - k);
-        workgroupBarrier();
-        blocks = backward_weight_blocks(lane, first_output, first_column, k + DEPTH, end);
-        row_edges = edges_of(k + DEPTH + own_term, end);
-        multiply_tiles(lane, &sums);
+    let first = backward_weight_reached(lane, backward_weight_block(lane, column, row, end), edges_of(row, end), column);
+    put_one(lane, place, first_block(lane, first, false, false, zeros), false, false);
+    workgroupBarrier();
+    for (var k = first_row; k < end + zeros; k += DEPTH) {
+        row += DEPTH;
+        let block = backward_weight_block(lane, column, row, end);
+        let row_edges = edges_of(row, end);
+        multiply_tiles(own_quads, &sums);
         if (sums_bias) {
-            bias_sums = add_brought(lane, bias_sums);
+            bias_sums = add_brought(place, bias_sums);
         }
+        workgroupBarrier();
+        put_one(lane, place, backward_weight_reached(lane, block, row_edges, column), false, false);
         workgroupBarrier();
     }
     let slab = group.z * args.outputs * (args.inputs * TAPS + 1u);
-    let output = first_output + own_corner(lane).x;
-    let first_own_column = first_column + own_corner(lane).y;
+    let output = first_output + 4u * own_quads.x;
+    let first_own_column = first_column + 4u * own_quads.y;
     put_weight_gradients(slab, output, first_own_column, sums[0]);
     put_weight_gradients(slab, output + 4u, first_own_column, sums[1]);
     if (OWN_COLUMNS == 8u) {

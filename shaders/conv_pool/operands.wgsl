@@ -9,34 +9,30 @@ fn tap_of(term: u32, width: u32) -> u32 {
     return u32(term >= width) + u32(term >= 2u * width) + u32(term >= 3u * width);
 }
 
-/// Of four rows, the last one's where there are fewer.
-fn edges_of(row: u32, end: u32) -> vec4<u32> {
+/// The edges of four rows in a word, four bits each. No row reaches what is past the last tap.
+fn four_edges(of_rows: vec4<u32>) -> u32 {
+    let ends = (of_rows | vec4<u32>(1u << TAPS)) << vec4<u32>(0u, 4u, 8u, 12u);
+    return ends.x | ends.y | ends.z | ends.w;
+}
+
+/// Of four rows from one on, the last one's where there are fewer.
+fn edges_of(row: u32, end: u32) -> u32 {
     let last = max(end, 1u) - 1u;
     let at = min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
-    return vec4<u32>(edges[at.x], edges[at.y], edges[at.z], edges[at.w]);
+    return four_edges(vec4<u32>(edges[at.x], edges[at.y], edges[at.z], edges[at.w]));
 }
 
 /// A block of four rows of four terms from `term` on, each row's zero where it does not reach; the terms of a row lie in three
 /// parts of `width`.
-fn reached(rows: mat4x4<f32>, row_edges: vec4<u32>, term: u32, width: u32) -> mat4x4<f32> {
+fn reached(rows: mat4x4<f32>, row_edges: u32, term: u32, width: u32) -> mat4x4<f32> {
+    @if(vec4) let ends = vec4<u32>(row_edges >> tap_of(term, width));
+    @else let ends = vec4<u32>(row_edges) >> vec4<u32>(tap_of(term, width), tap_of(term + 1u, width), tap_of(term + 2u, width), tap_of(term + 3u, width));
     return mat4x4<f32>(
-        reached_quad(rows[0], row_edges.x, term, width),
-        reached_quad(rows[1], row_edges.y, term, width),
-        reached_quad(rows[2], row_edges.z, term, width),
-        reached_quad(rows[3], row_edges.w, term, width),
+        select(vec4<f32>(), rows[0], (ends & vec4<u32>(1u)) == vec4<u32>()),
+        select(vec4<f32>(), rows[1], (ends & vec4<u32>(16u)) == vec4<u32>()),
+        select(vec4<f32>(), rows[2], (ends & vec4<u32>(256u)) == vec4<u32>()),
+        select(vec4<f32>(), rows[3], (ends & vec4<u32>(4096u)) == vec4<u32>()),
     );
-}
-
-fn reached_quad(values: vec4<f32>, row_edges: u32, term: u32, width: u32) -> vec4<f32> {
-    // No row reaches what is past the last tap.
-    let ends = row_edges | (1u << TAPS);
-    @if(vec4) {
-        return select(vec4<f32>(), values, ((ends >> tap_of(term, width)) & 1u) == 0u);
-    }
-    @else {
-        let taps = vec4<u32>(tap_of(term, width), tap_of(term + 1u, width), tap_of(term + 2u, width), tap_of(term + 3u, width));
-        return select(vec4<f32>(), values, ((vec4<u32>(ends) >> taps) & vec4<u32>(1u)) == vec4<u32>());
-    }
 }
 
 /// Numbers of an element of the buffers.

@@ -5,8 +5,8 @@ import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient
 import package::shared::grid::in_grid;
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
-    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums,
-    brings_left, brings_second, left_corner, right_corner, own_corner, put_blocks, multiply_tiles, add_brought, put_brought, brought_sum,
+    TILE_ROWS, TILE_COLUMNS, ROW_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums, brings_left, brings_second, left_corner, right_corner,
+    own_corner, places_of, zeros_before, first_filling, put_blocks, multiply_tiles, add_brought, put_brought, brought_sum,
 };
 
 /// Factors as the product takes them.
@@ -25,73 +25,103 @@ fn places(start: u32, first: u32, columns: u32) -> vec4<u32> {
     return start + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(columns - 1u));
 }
 
-// Of rows and columns past the last these take the last: such sums are not stored, and such terms count as zero. Where four rows
-// begin, in elements, is computed before a loop whose terms are their columns.
+/// Where a block is read: four elements, from which four rows go on, …
+struct Rows {
+    starts: vec4<u32>,
+    /// … and how far their four numbers lie from them.
+    @if(!vec4) columns: vec4<u32>,
+}
 
-/// Four rows from `row` on, of which `end` is the first that is not there.
-fn rows_from(row: u32, end: u32) -> vec4<u32> {
-    return min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(max(end, 1u) - 1u));
+/// Four rows that begin at `begins`, by columns.
+fn rows_at(begins: vec4<u32>, columns: vec4<u32>) -> Rows {
+    @if(vec4) return Rows(begins + columns.x / 4u);
+    @else return Rows(begins, columns);
+}
+
+/// The same rows, so many elements further.
+fn further(rows: Rows, step: u32) -> Rows {
+    @if(vec4) return Rows(rows.starts + step);
+    @else return Rows(rows.starts + step, rows.columns);
+}
+
+// Of rows and columns past the last these take the last, and of terms before the first the first: such sums are not stored, and such
+// terms count as zero.
+
+const NEXT: vec4<u32> = vec4<u32>(0u, 1u, 2u, 3u);
+
+/// Four columns from one on.
+fn columns_from(column: u32, columns: u32) -> vec4<u32> {
+    return min(column + NEXT, vec4<u32>(columns - 1u));
+}
+
+/// Four rows from one on.
+fn rows_from(row: u32, rows: u32) -> vec4<u32> {
+    return min(row + NEXT, vec4<u32>(max(rows, 1u) - 1u));
+}
+
+/// Four terms of the first filling, whose first would be `term`.
+fn terms_from(term: u32, zeros: u32) -> vec4<u32> {
+    return max(term + NEXT, vec4<u32>(zeros)) - zeros;
 }
 
 /// Where rows of x begin.
-fn input_starts(row: u32, end: u32) -> vec4<u32> {
-    return own.x / NUMBERS + rows_from(row, end) * (args.x_pitch / NUMBERS);
+fn input_begins(rows: vec4<u32>) -> vec4<u32> {
+    return own.x / NUMBERS + rows * (args.x_pitch / NUMBERS);
 }
 
 /// Where rows of W begin.
-fn weight_starts(output: u32) -> vec4<u32> {
-    return own.weight / NUMBERS + rows_from(output, args.outputs) * (args.inputs / NUMBERS);
+fn weight_begins(outputs: vec4<u32>) -> vec4<u32> {
+    return own.weight / NUMBERS + outputs * (args.inputs / NUMBERS);
 }
 
 /// Where rows of g begin, the gradient before the activation.
-fn gradient_starts(row: u32, end: u32) -> vec4<u32> {
-    return own.y_gradient / NUMBERS + rows_from(row, end) * (args.y_gradient_pitch / NUMBERS);
+fn gradient_begins(rows: vec4<u32>) -> vec4<u32> {
+    return own.y_gradient / NUMBERS + rows * (args.y_gradient_pitch / NUMBERS);
 }
 
-/// x at four inputs of the row that begins at `start`.
-fn input_quad(start: u32, input: u32) -> vec4<f32> {
+/// Four inputs of four rows.
+fn inputs_of(rows: Rows) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        input_quad(rows.starts.x, rows), input_quad(rows.starts.y, rows), input_quad(rows.starts.z, rows), input_quad(rows.starts.w, rows),
+    );
+}
+
+fn input_quad(start: u32, rows: Rows) -> vec4<f32> {
     @if(vec4) {
-        return factors(x[start + min(input, args.inputs - 4u) / 4u]);
+        return factors(x[start]);
     }
     @else {
-        let at = places(start, input, args.inputs);
+        let at = start + rows.columns;
         return factors(vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]));
     }
 }
 
-/// W at four inputs of the output whose row begins at `start`.
-fn weight_quad(start: u32, input: u32) -> vec4<f32> {
+/// Four inputs of four outputs' weights.
+fn weights_of(rows: Rows) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        weight_quad(rows.starts.x, rows), weight_quad(rows.starts.y, rows), weight_quad(rows.starts.z, rows), weight_quad(rows.starts.w, rows),
+    );
+}
+
+fn weight_quad(start: u32, rows: Rows) -> vec4<f32> {
     @if(vec4) {
-        return factors(weight[start + min(input, args.inputs - 4u) / 4u]);
+        return factors(weight[start]);
     }
     @else {
-        let at = places(start, input, args.inputs);
+        let at = start + rows.columns;
         return factors(vec4<f32>(weight[at.x], weight[at.y], weight[at.z], weight[at.w]));
     }
 }
 
-/// Four inputs of four rows.
-fn inputs_of(starts: vec4<u32>, input: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        input_quad(starts.x, input), input_quad(starts.y, input), input_quad(starts.z, input), input_quad(starts.w, input),
-    );
-}
-
-/// Four inputs of four outputs' weights.
-fn weights_of(starts: vec4<u32>, input: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        weight_quad(starts.x, input), weight_quad(starts.y, input), weight_quad(starts.z, input), weight_quad(starts.w, input),
-    );
-}
-
 /// Gradients at four outputs of four rows: all are under way before the first gate is looked at.
-fn gradients_of(starts: vec4<u32>, output: u32) -> mat4x4<f32> {
+fn gradients_of(rows: Rows) -> mat4x4<f32> {
+    let starts = rows.starts;
     var values = mat4x4<f32>(
-        gradient_quad(starts.x, output), gradient_quad(starts.y, output), gradient_quad(starts.z, output), gradient_quad(starts.w, output),
+        gradient_quad(starts.x, rows), gradient_quad(starts.y, rows), gradient_quad(starts.z, rows), gradient_quad(starts.w, rows),
     );
     if (args.relu != 0u) {
         let gates = mat4x4<f32>(
-            gate_quad(starts.x, output), gate_quad(starts.y, output), gate_quad(starts.z, output), gate_quad(starts.w, output),
+            gate_quad(starts.x, rows), gate_quad(starts.y, rows), gate_quad(starts.z, rows), gate_quad(starts.w, rows),
         );
         values = mat4x4<f32>(
             select(values[0], vec4<f32>(), gates[0] <= vec4<f32>()),
@@ -103,58 +133,66 @@ fn gradients_of(starts: vec4<u32>, output: u32) -> mat4x4<f32> {
     return mat4x4<f32>(factors(values[0]), factors(values[1]), factors(values[2]), factors(values[3]));
 }
 
-/// dy at four outputs of the row that begins at `start`.
-fn gradient_quad(start: u32, output: u32) -> vec4<f32> {
+fn gradient_quad(start: u32, rows: Rows) -> vec4<f32> {
     @if(vec4) {
-        return y_gradient[start + min(output, args.outputs - 4u) / 4u];
+        return y_gradient[start];
     }
     @else {
-        let at = places(start, output, args.outputs);
+        let at = start + rows.columns;
         return vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]);
     }
 }
 
-/// Where a row of what the activation made begins, by where the one of dy does.
-fn gate_start(start: u32) -> u32 {
-    return start - own.y_gradient / NUMBERS + own.gate / NUMBERS;
-}
+/// How far from rows of dy those of what the activation made begin.
+var<private> gate_distance: u32;
 
 /// What the activation made there.
-fn gate_quad(start: u32, output: u32) -> vec4<f32> {
+fn gate_quad(gradient_start: u32, rows: Rows) -> vec4<f32> {
+    let start = gradient_start + gate_distance;
     @if(vec4) {
-        return gate[gate_start(start) + min(output, args.outputs - 4u) / 4u];
+        return gate[start];
     }
     @else {
-        let at = places(gate_start(start), output, args.outputs);
+        let at = start + rows.columns;
         return vec4<f32>(gate[at.x], gate[at.y], gate[at.z], gate[at.w]);
     }
 }
 
-/// Where the rows of x or of W begin that an invocation's blocks are of, of the first in `[0]`.
-fn forward_starts(lane: u32, first_row: u32, first_output: u32) -> array<vec4<u32>, 2> {
-    var starts: array<vec4<u32>, 2>;
-    if (brings_left(lane)) {
-        starts[0] = input_starts(first_row + left_corner(lane).x, own.rows);
-    } else {
-        starts[0] = weight_starts(first_output + right_corner(lane).x);
-    }
-    if (brings_second(lane)) {
-        starts[1] = weight_starts(first_output + right_corner(lane + WORKGROUP).x);
-    }
-    return starts;
+/// Where an invocation's blocks are read.
+struct Sources {
+    first: Rows,
+    second: Rows,
 }
 
-/// Left rows of x, right rows of W; the terms are inputs.
-fn forward_blocks(lane: u32, starts: array<vec4<u32>, 2>, k: u32) -> Blocks {
-    let input = k + left_corner(lane).y;
+/// How far on the next filling's blocks of `left` and of `right` are read; where there is none, those that were are read again.
+fn steps_if(is_there: bool, left: u32, right: u32) -> vec2<u32> {
+    return select(vec2<u32>(), vec2<u32>(left, right), is_there);
+}
+
+/// Left rows of x, right rows of W; the terms are inputs. Of the filling whose first term is `k`, with its zeros.
+fn forward_sources(lane: u32, first_row: u32, first_output: u32, k: u32) -> Sources {
+    let zeros = zeros_before(args.inputs);
+    let terms = terms_from(k + left_corner(lane).y, zeros);
+    var first = rows_at(weight_begins(rows_from(first_output + right_corner(lane).x, args.outputs)), terms);
+    if (brings_left(lane)) {
+        first = rows_at(input_begins(rows_from(first_row + left_corner(lane).x, own.rows)), terms);
+    }
+    let second = rows_at(weight_begins(rows_from(first_output + right_corner(lane + WORKGROUP).x, args.outputs)), terms);
+    return Sources(first, second);
+}
+
+fn forward_blocks(lane: u32, sources: ptr<function, Sources>, steps: vec2<u32>) -> Blocks {
     var blocks: Blocks;
     if (brings_left(lane)) {
-        blocks[0] = inputs_of(starts[0], input);
+        blocks[0] = inputs_of((*sources).first);
+        (*sources).first = further((*sources).first, steps.x);
     } else {
-        blocks[0] = weights_of(starts[0], input);
+        blocks[0] = weights_of((*sources).first);
+        (*sources).first = further((*sources).first, steps.y);
     }
     if (brings_second(lane)) {
-        blocks[1] = weights_of(starts[1], k + right_corner(lane + WORKGROUP).y);
+        blocks[1] = weights_of((*sources).second);
+        (*sources).second = further((*sources).second, steps.y);
     }
     return blocks;
 }
@@ -167,18 +205,24 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
     let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_output = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
-    let starts = forward_starts(lane, first_row, first_output);
+    let own_quads = own_corner(lane) / 4u;
+    let places = places_of(lane);
+    let zeros = zeros_before(args.inputs);
     var sums = Sums();
-    var blocks = forward_blocks(lane, starts, 0u);
-    for (var k = 0u; k < args.inputs; k += DEPTH) {
-        put_blocks(lane, blocks, true, true, args.inputs - k);
+    var sources = forward_sources(lane, first_row, first_output, 0u);
+    put_blocks(lane, places, first_filling(lane, forward_blocks(lane, &sources, vec2<u32>()), true, true, zeros), true, true);
+    sources = forward_sources(lane, first_row, first_output, DEPTH);
+    workgroupBarrier();
+    for (var k = 0u; k < args.inputs + zeros; k += DEPTH) {
+        let steps = steps_if(k + 2u * DEPTH < args.inputs + zeros, DEPTH / NUMBERS, DEPTH / NUMBERS);
+        let blocks = forward_blocks(lane, &sources, steps);
+        multiply_tiles(own_quads, &sums);
         workgroupBarrier();
-        blocks = forward_blocks(lane, starts, k + DEPTH);
-        multiply_tiles(lane, &sums);
+        put_blocks(lane, places, blocks, true, true);
         workgroupBarrier();
     }
-    let row = first_row + own_corner(lane).x;
-    let output = first_output + own_corner(lane).y;
+    let row = first_row + 4u * own_quads.x;
+    let output = first_output + 4u * own_quads.y;
     put_outputs(row, output, sums[0]);
     put_outputs(row + 4u, output, sums[1]);
     if (OWN_COLUMNS == 8u) {
@@ -226,23 +270,33 @@ fn bias_quad(output: u32) -> vec4<f32> {
     }
 }
 
-/// Left rows of g, right columns of W; the terms are outputs. `starts` is where the rows of g begin.
-fn backward_input_blocks(lane: u32, first_row: u32, first_input: u32, k: u32) -> Blocks {
-    var blocks: Blocks;
+/// Left rows of g, right columns of W; the terms are outputs.
+fn backward_input_sources(lane: u32, first_row: u32, first_input: u32, k: u32) -> Sources {
+    let zeros = zeros_before(args.outputs);
+    let terms = terms_from(k + left_corner(lane).y, zeros);
+    let weights = weight_begins(terms);
+    let second = rows_at(weights, columns_from(first_input + right_corner(lane + WORKGROUP).x, args.inputs));
     if (brings_left(lane)) {
-        blocks[0] = gradients_of(gradient_starts(first_row + left_corner(lane).x, own.rows), k + left_corner(lane).y);
-    } else {
-        blocks[0] = backward_input_right(lane, first_input, k);
+        let first = rows_at(gradient_begins(rows_from(first_row + left_corner(lane).x, own.rows)), terms);
+        return Sources(first, second);
     }
-    if (brings_second(lane)) {
-        blocks[1] = backward_input_right(lane + WORKGROUP, first_input, k);
-    }
-    return blocks;
+    return Sources(rows_at(weights, columns_from(first_input + right_corner(lane).x, args.inputs)), second);
 }
 
-fn backward_input_right(block: u32, first_input: u32, k: u32) -> mat4x4<f32> {
-    let corner = right_corner(block);
-    return weights_of(weight_starts(k + corner.y), first_input + corner.x);
+fn backward_input_blocks(lane: u32, sources: ptr<function, Sources>, steps: vec2<u32>) -> Blocks {
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        blocks[0] = gradients_of((*sources).first);
+        (*sources).first = further((*sources).first, steps.x);
+    } else {
+        blocks[0] = weights_of((*sources).first);
+        (*sources).first = further((*sources).first, steps.y);
+    }
+    if (brings_second(lane)) {
+        blocks[1] = weights_of((*sources).second);
+        (*sources).second = further((*sources).second, steps.y);
+    }
+    return blocks;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -253,20 +307,29 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
+    let own_quads = own_corner(lane) / 4u;
+    let places = places_of(lane);
+    let zeros = zeros_before(args.outputs);
     var sums = Sums();
     for (var term = 0u; term <= product.more; term++) {
         take_term(product, term);
-        var blocks = backward_input_blocks(lane, first_row, first_input, 0u);
-        for (var k = 0u; k < args.outputs; k += DEPTH) {
-            put_blocks(lane, blocks, true, false, args.outputs - k);
+        gate_distance = own.gate / NUMBERS - own.y_gradient / NUMBERS;
+        var sources = backward_input_sources(lane, first_row, first_input, 0u);
+        let first = backward_input_blocks(lane, &sources, vec2<u32>());
+        put_blocks(lane, places, first_filling(lane, first, true, false, zeros), true, false);
+        sources = backward_input_sources(lane, first_row, first_input, DEPTH);
+        workgroupBarrier();
+        for (var k = 0u; k < args.outputs + zeros; k += DEPTH) {
+            let steps = steps_if(k + 2u * DEPTH < args.outputs + zeros, DEPTH / NUMBERS, DEPTH * (args.inputs / NUMBERS));
+            let blocks = backward_input_blocks(lane, &sources, steps);
+            multiply_tiles(own_quads, &sums);
             workgroupBarrier();
-            blocks = backward_input_blocks(lane, first_row, first_input, k + DEPTH);
-            multiply_tiles(lane, &sums);
+            put_blocks(lane, places, blocks, true, false);
             workgroupBarrier();
         }
     }
-    let row = first_row + own_corner(lane).x;
-    let input = first_input + own_corner(lane).y;
+    let row = first_row + 4u * own_quads.x;
+    let input = first_input + 4u * own_quads.y;
     put_input_gradients(row, input, sums[0]);
     put_input_gradients(row + 4u, input, sums[1]);
     if (OWN_COLUMNS == 8u) {
@@ -306,24 +369,33 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
     }
 }
 
-/// Left columns of g, right columns of x; the terms are rows.
-fn backward_weight_blocks(lane: u32, first_output: u32, first_input: u32, k: u32, end: u32) -> Blocks {
-    var blocks: Blocks;
+/// Left columns of g, right columns of x; the terms are rows, those from `first_row` to `end`.
+fn backward_weight_sources(lane: u32, first_output: u32, first_input: u32, k: u32, first_row: u32, end: u32) -> Sources {
+    let terms = terms_from(k + left_corner(lane).y, zeros_before(end - first_row));
+    let rows = min(first_row + terms, vec4<u32>(max(end, 1u) - 1u));
+    let inputs = input_begins(rows);
+    let second = rows_at(inputs, columns_from(first_input + right_corner(lane + WORKGROUP).x, args.inputs));
     if (brings_left(lane)) {
-        let corner = left_corner(lane);
-        blocks[0] = gradients_of(gradient_starts(k + corner.y, end), first_output + corner.x);
-    } else {
-        blocks[0] = backward_weight_right(lane, first_input, k, end);
+        let first = rows_at(gradient_begins(rows), columns_from(first_output + left_corner(lane).x, args.outputs));
+        return Sources(first, second);
     }
-    if (brings_second(lane)) {
-        blocks[1] = backward_weight_right(lane + WORKGROUP, first_input, k, end);
-    }
-    return blocks;
+    return Sources(rows_at(inputs, columns_from(first_input + right_corner(lane).x, args.inputs)), second);
 }
 
-fn backward_weight_right(block: u32, first_input: u32, k: u32, end: u32) -> mat4x4<f32> {
-    let corner = right_corner(block);
-    return inputs_of(input_starts(k + corner.y, end), first_input + corner.x);
+fn backward_weight_blocks(lane: u32, sources: ptr<function, Sources>, steps: vec2<u32>) -> Blocks {
+    var blocks: Blocks;
+    if (brings_left(lane)) {
+        blocks[0] = gradients_of((*sources).first);
+        (*sources).first = further((*sources).first, steps.x);
+    } else {
+        blocks[0] = inputs_of((*sources).first);
+        (*sources).first = further((*sources).first, steps.y);
+    }
+    if (brings_second(lane)) {
+        blocks[1] = inputs_of((*sources).second);
+        (*sources).second = further((*sources).second, steps.y);
+    }
+    return blocks;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -333,26 +405,35 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     own = product;
     let group = grid - vec3<u32>(0u, product.first_group, 0u);
     let first_input = group.x * TILE_COLUMNS;
+    gate_distance = own.gate / NUMBERS - own.y_gradient / NUMBERS;
     let first_output = group.y * TILE_ROWS;
-    let first_row = group.z * product.slab_rows;
+    let first_row = min(group.z * product.slab_rows, product.rows);
     let end = min(first_row + product.slab_rows, product.rows);
+    let own_quads = own_corner(lane) / 4u;
+    let places = places_of(lane);
+    let zeros = zeros_before(end - first_row);
     let sums_bias = group.x == 0u && brings_left(lane);
     var sums = Sums();
     var bias_sums = vec4<f32>();
-    var blocks = backward_weight_blocks(lane, first_output, first_input, first_row, end);
-    for (var k = first_row; k < end; k += DEPTH) {
-        put_blocks(lane, blocks, false, false, end - k);
-        workgroupBarrier();
-        blocks = backward_weight_blocks(lane, first_output, first_input, k + DEPTH, end);
-        multiply_tiles(lane, &sums);
+    var sources = backward_weight_sources(lane, first_output, first_input, 0u, first_row, end);
+    let first = backward_weight_blocks(lane, &sources, vec2<u32>());
+    put_blocks(lane, places, first_filling(lane, first, false, false, zeros), false, false);
+    sources = backward_weight_sources(lane, first_output, first_input, DEPTH, first_row, end);
+    workgroupBarrier();
+    for (var k = 0u; k < end - first_row + zeros; k += DEPTH) {
+        let steps = steps_if(k + 2u * DEPTH < end - first_row + zeros, DEPTH * (args.y_gradient_pitch / NUMBERS), DEPTH * (args.x_pitch / NUMBERS));
+        let blocks = backward_weight_blocks(lane, &sources, steps);
+        multiply_tiles(own_quads, &sums);
         if (sums_bias) {
-            bias_sums = add_brought(lane, bias_sums);
+            bias_sums = add_brought(places.x, bias_sums);
         }
+        workgroupBarrier();
+        put_blocks(lane, places, blocks, false, false);
         workgroupBarrier();
     }
     let slab = product.partial + group.z * args.slab_pitch;
-    let output = first_output + own_corner(lane).x;
-    let input = first_input + own_corner(lane).y;
+    let output = first_output + 4u * own_quads.x;
+    let input = first_input + 4u * own_quads.y;
     put_weight_gradients(slab, output, input, sums[0]);
     put_weight_gradients(slab, output + 4u, input, sums[1]);
     if (OWN_COLUMNS == 8u) {

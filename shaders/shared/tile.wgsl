@@ -13,8 +13,9 @@
 // 64 × 64, narrow      128                32 + 12 + 16                     8192                  128, 10.7
 // 32 × 32, narrow       32                32 + 12 + 32                     4096                   64, 10.7
 //
-// Compiled for AMD's RDNA 2 (Mesa's RADV) no entry point spills, at 64 to 128 vector registers; the loads of the next blocks
-// stand before the product, and what waits for them before the stores.
+// Compiled for AMD's RDNA 2 (Mesa's RADV) no entry point spills, at 72 to 144 vector registers; the loads of the next blocks
+// stand before the product, and what waits for them before the stores. They are loaded and stored in one turn of the loop: blocks that
+// are handed from one turn to the next are moved between registers there, by NVIDIA's (NVK) one for one.
 //
 // Of 32 invocations in a row, 8 lie side by side and 4 one below another: their reads of one term are 8 vec4s that follow
 // each other and 4 that are shared. Quads of a term are permuted (`place`) so that no two of those, and no two of the
@@ -49,8 +50,8 @@ var<workgroup> tiles: array<vec4<f32>, RIGHT + DEPTH * COLUMN_QUADS>;
 /// ones, which lie half a tile further; `narrow` has none.
 alias Sums = array<mat4x4<f32>, 4>;
 /// Factors on their way to the tiles, as they were loaded: `[i]` is term i of four rows or columns, or four terms of row or
-/// column i. Where WORKGROUP are enough, one block for each. Loads take the nearest place within their buffer and nothing looks
-/// at what they bring before it is stored: a choice there would wait for it.
+/// column i. Where WORKGROUP are enough, one block for each; nothing looks at what loads bring before it is stored: a choice there
+/// would wait for it.
 alias Blocks = array<mat4x4<f32>, 2>;
 const BLOCKS: u32 = TILE_ROWS + TILE_COLUMNS;
 
@@ -81,62 +82,85 @@ fn right_corner(block: u32) -> vec2<u32> {
     return left_corner(block - TILE_ROWS);
 }
 
+// The first filling has zeros before the first term, as many as make all others whole: they need not look where the terms end.
+
+/// Zeros of the first filling of a sum of so many terms.
+fn zeros_before(terms: u32) -> u32 {
+    return (0u - terms) % DEPTH;
+}
+
+/// A block of the first filling whose first term would be `first`, with its zeros; whether it `lies` says what its rows are.
+fn after_zeros(block: mat4x4<f32>, lies: bool, first: u32, zeros: u32) -> mat4x4<f32> {
+    let there = first + vec4<u32>(0u, 1u, 2u, 3u) >= vec4<u32>(zeros);
+    let none = vec4<f32>();
+    if (lies) {
+        return mat4x4<f32>(
+            select(none, block[0], there), select(none, block[1], there), select(none, block[2], there), select(none, block[3], there),
+        );
+    }
+    return mat4x4<f32>(
+        select(none, block[0], there.x), select(none, block[1], there.y), select(none, block[2], there.z), select(none, block[3], there.w),
+    );
+}
+
+/// An invocation's blocks of the first filling, with its zeros.
+fn first_filling(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, zeros: u32) -> Blocks {
+    return Blocks(
+        first_block(lane, blocks[0], left_lies, right_lies, zeros), after_zeros(blocks[1], right_lies, left_corner(lane).y, zeros),
+    );
+}
+
+/// The first of them.
+fn first_block(lane: u32, block: mat4x4<f32>, left_lies: bool, right_lies: bool, zeros: u32) -> mat4x4<f32> {
+    return after_zeros(block, select(right_lies, left_lies, brings_left(lane)), left_corner(lane).y, zeros);
+}
+
 /// Where a quad of a term lies in a tile whose terms lie `pitch` apart.
 fn place(term: u32, quad: u32, pitch: u32) -> u32 {
     return term * pitch + (quad ^ (term / 4u * 2u));
 }
 
-/// Stores an invocation's blocks, zeros from term `count` on; `left_lies` and `right_lies` say whose blocks are four terms of
-/// each row or column. A barrier before and after it.
-fn put_blocks(lane: u32, blocks: Blocks, left_lies: bool, right_lies: bool, count: u32) {
-    let term = left_corner(lane).y;
-    if (left_lies == right_lies && BLOCKS == WORKGROUP) {
-        // One text for both sides, so that no invocation passes over the other's.
-        let quad = select(right_corner(lane).x, left_corner(lane).x, brings_left(lane)) / 4u;
-        let tile = select(RIGHT, 0u, brings_left(lane));
-        let pitch = select(COLUMN_QUADS, ROW_QUADS, brings_left(lane));
-        put_terms(tile + place(term, quad, pitch), pitch, first_terms(blocks[0], left_lies, term, count));
-    } else if (brings_left(lane)) {
-        put_terms(place(term, left_corner(lane).x / 4u, ROW_QUADS), ROW_QUADS, first_terms(blocks[0], left_lies, term, count));
+/// Where an invocation's blocks go.
+fn places_of(lane: u32) -> vec2<u32> {
+    let second = right_place(lane + WORKGROUP);
+    if (brings_left(lane)) {
+        return vec2<u32>(place(left_corner(lane).y, left_corner(lane).x / 4u, ROW_QUADS), second);
+    }
+    return vec2<u32>(right_place(lane), second);
+}
+
+fn right_place(block: u32) -> u32 {
+    return RIGHT + place(right_corner(block).y, right_corner(block).x / 4u, COLUMN_QUADS);
+}
+
+/// Stores an invocation's blocks at `places`; `left_lies` and `right_lies` say whose are four terms of each row or column. A barrier
+/// before and after it.
+fn put_blocks(lane: u32, places: vec2<u32>, blocks: Blocks, left_lies: bool, right_lies: bool) {
+    if (left_lies == right_lies || brings_left(lane)) {
+        put_block(places.x, ROW_QUADS, blocks[0], left_lies);
     } else {
-        put_right(lane, blocks[0], right_lies, count);
+        put_block(places.x, COLUMN_QUADS, blocks[0], right_lies);
     }
     if (brings_second(lane)) {
-        put_right(lane + WORKGROUP, blocks[1], right_lies, count);
+        put_block(places.y, COLUMN_QUADS, blocks[1], right_lies);
     }
 }
 
-fn put_right(block: u32, values: mat4x4<f32>, lies: bool, count: u32) {
-    let corner = right_corner(block);
-    put_terms(RIGHT + place(corner.y, corner.x / 4u, COLUMN_QUADS), COLUMN_QUADS, first_terms(values, lies, corner.y, count));
-}
-
-/// Stores four terms, `pitch` apart.
-fn put_terms(first: u32, pitch: u32, terms: mat4x4<f32>) {
+/// Stores a block term by term, `pitch` apart.
+fn put_block(first: u32, pitch: u32, block: mat4x4<f32>, lies: bool) {
+    var terms = block;
+    if (lies) {
+        terms = transpose(block);
+    }
     tiles[first] = terms[0];
     tiles[first + pitch] = terms[1];
     tiles[first + 2u * pitch] = terms[2];
     tiles[first + 3u * pitch] = terms[3];
 }
 
-/// A block by terms, zero from term `count` on.
-fn first_terms(factors: mat4x4<f32>, lies: bool, first: u32, count: u32) -> mat4x4<f32> {
-    var terms = factors;
-    if (lies) {
-        terms = transpose(factors);
-    }
-    return mat4x4<f32>(
-        select(vec4<f32>(), terms[0], first < count),
-        select(vec4<f32>(), terms[1], first + 1u < count),
-        select(vec4<f32>(), terms[2], first + 2u < count),
-        select(vec4<f32>(), terms[3], first + 3u < count),
-    );
-}
-
-/// Adds the product of the two tiles to an invocation's sums. A compiler that keeps loops whose bodies are long unrolls one of two
-/// turns, so that places are constants; of more turns it would compute them.
-fn multiply_tiles(lane: u32, sums: ptr<function, Sums>) {
-    let own = own_corner(lane) / 4u;
+/// Adds the product of the two tiles to an invocation's sums, the first of whose rows and columns, in quads, are `own`. A compiler that keeps loops whose bodies are long
+/// unrolls one of two turns, so that places are constants; of more turns it would compute them.
+fn multiply_tiles(own: vec2<u32>, sums: ptr<function, Sums>) {
     for (var term = 0u; term < DEPTH; term += 8u) {
         multiply_terms(own, term, sums);
         multiply_terms(own, term + 4u, sums);
@@ -145,23 +169,23 @@ fn multiply_tiles(lane: u32, sums: ptr<function, Sums>) {
 
 /// Of four terms.
 fn multiply_terms(own: vec2<u32>, term: u32, sums: ptr<function, Sums>) {
-    let rows = vec2<u32>(place(term, own.x, ROW_QUADS), place(term, own.x + 1u, ROW_QUADS));
+    let row = place(term, own.x, ROW_QUADS);
     let column = RIGHT + place(term, own.y, COLUMN_QUADS);
-    multiply_term(rows, column, sums);
-    multiply_term(rows + ROW_QUADS, column + COLUMN_QUADS, sums);
-    multiply_term(rows + 2u * ROW_QUADS, column + 2u * COLUMN_QUADS, sums);
-    multiply_term(rows + 3u * ROW_QUADS, column + 3u * COLUMN_QUADS, sums);
+    multiply_term(row, column, sums);
+    multiply_term(row + ROW_QUADS, column + COLUMN_QUADS, sums);
+    multiply_term(row + 2u * ROW_QUADS, column + 2u * COLUMN_QUADS, sums);
+    multiply_term(row + 3u * ROW_QUADS, column + 3u * COLUMN_QUADS, sums);
 }
 
-/// Of one term, from the places of its rows and of its first columns.
-fn multiply_term(rows: vec2<u32>, column: u32, sums: ptr<function, Sums>) {
+/// Of one term, from the places of its first rows, next to which the others lie, and of its first columns.
+fn multiply_term(row: u32, column: u32, sums: ptr<function, Sums>) {
     let columns = tiles[column];
-    (*sums)[0] = add_product(tiles[rows.x], columns, (*sums)[0]);
-    (*sums)[1] = add_product(tiles[rows.y], columns, (*sums)[1]);
+    (*sums)[0] = add_product(tiles[row], columns, (*sums)[0]);
+    (*sums)[1] = add_product(tiles[row + 1u], columns, (*sums)[1]);
     if (OWN_COLUMNS == 8u) {
         let more_columns = tiles[column + COLUMN_QUADS / 2u];
-        (*sums)[2] = add_product(tiles[rows.x], more_columns, (*sums)[2]);
-        (*sums)[3] = add_product(tiles[rows.y], more_columns, (*sums)[3]);
+        (*sums)[2] = add_product(tiles[row], more_columns, (*sums)[2]);
+        (*sums)[3] = add_product(tiles[row + 1u], more_columns, (*sums)[3]);
     }
 }
 
@@ -175,11 +199,9 @@ fn add_product(rows: vec4<f32>, columns: vec4<f32>, sums: mat4x4<f32>) -> mat4x4
     );
 }
 
-/// Adds the terms that an invocation has brought `left` to its sums of their four rows. Which terms these are no tile's shape
-/// changes.
-fn add_brought(lane: u32, sums: vec4<f32>) -> vec4<f32> {
-    let corner = left_corner(lane);
-    let first = place(corner.y, corner.x / 4u, ROW_QUADS);
+/// Adds the terms that an invocation has brought `left`, from their place on, to its sums of their four rows. Which terms these are no
+/// tile's shape changes.
+fn add_brought(first: u32, sums: vec4<f32>) -> vec4<f32> {
     return sums + tiles[first] + tiles[first + ROW_QUADS] + tiles[first + 2u * ROW_QUADS] + tiles[first + 3u * ROW_QUADS];
 }
 

@@ -24,6 +24,28 @@ impl Tile {
     /// All of them, from the largest.
     pub const ALL: [Self; 5] = [Self::Large, Self::Tall, Self::Square, Self::Narrow, Self::Small];
 
+    /// Registers that an invocation needs for its sums, factors and blocks (`shaders/shared/tile.wgsl`), places and all: what NVIDIA's are
+    /// given (`benches/offline.csv`).
+    pub fn registers(self) -> u32 {
+        match self {
+            Self::Large => 120,
+            Self::Tall | Self::Square => 136,
+            Self::Narrow => 88,
+            Self::Small => 104,
+        }
+    }
+
+    /// The tile of a shader's variant, if it has one.
+    pub fn of_variant(variant: &str) -> Option<Self> {
+        let (_, conditions) = variant.split_once("tile")?;
+        let of = |tile: Self| match tile {
+            Self::Narrow => "64x64+narrow",
+            Self::Small => "32x32+narrow",
+            Self::Large | Self::Tall | Self::Square => tile.name(),
+        };
+        Self::ALL.into_iter().find(|&tile| of(tile) == conditions)
+    }
+
     /// As choices are written.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -164,6 +186,14 @@ impl From<TileChoice> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variants_tile_is_told_by_its_name() {
+        assert_eq!(Tile::of_variant("vec4+tile64x64+narrow"), Some(Tile::Narrow));
+        assert_eq!(Tile::of_variant("vec4+tile64x64"), Some(Tile::Square));
+        assert_eq!(Tile::of_variant("vec4+tile32x32+narrow"), Some(Tile::Small));
+        assert_eq!([Tile::of_variant("graphics"), Tile::of_variant("tile8x8")], [None; 2]);
+    }
 
     #[test]
     fn choices_are_read_as_they_are_written() {

@@ -75,7 +75,7 @@ impl Command {
             Self::Check(arguments) if arguments.list => none("--list runs no case"),
             Self::Profile(arguments) if arguments.from.is_some() => none("--from measures nothing"),
             Self::Profile(arguments) if arguments.predict.is_some() => {
-                (vec!["without", TILES], "--predict lays a step out without optional features or timed tiles")
+                (vec!["without", TILES], "--predict lays a step out without optional features, by tiles that no one timed")
             }
             Self::Profile(arguments) if arguments.sweep.is_some() => no_tiles("--sweep chooses none"),
             Self::Train(arguments) if arguments.overfit_one_batch => no_tiles("--overfit-one-batch chooses none"),

@@ -8,13 +8,13 @@ use serde_json::json;
 use super::arguments::Common;
 use super::profile::{Profile, Subject, measure_one, wrong};
 use super::{Done, Failure, device, tables};
-use crate::backend::gpu::{Gpu, Opening, SubmissionLimits, Timing};
+use crate::backend::gpu::{Feature, Gpu, Opening, SubmissionLimits, Timing};
 use crate::base::sizes::SizeError;
 use crate::config::{Execution, Settings};
-use crate::profile::{Chip, Plan, ProfileReport, confirm, predict};
+use crate::profile::{Chip, Plan, ProfileReport, confirm, microseconds, predict};
 
 /// Predicts and shows what a step takes on a chip. What it would be asked for is found in a rehearsal on an adapter that is here, used as
-/// graphics hardware without optional features is, but with the matrices of the chip.
+/// graphics hardware without optional features is, but with the matrices of the chip and the tiles that it is to take least time for.
 pub(super) fn show(
     common: &Common,
     arguments: &Profile,
@@ -30,16 +30,21 @@ pub(super) fn show(
     let adapter = device::adapter(common, &execution.device)?;
     let adapter =
         adapter.ok_or_else(|| Failure("--predict lays a step out on an adapter, and the reference is none; see 'mcsan devices'".into()))?;
-    let opening = Opening { without: chip.without(), ..Opening::default() };
+    let opening =
+        Opening { without: Feature::ALL.into_iter().filter(|&feature| feature != Feature::Registers).collect(), ..Opening::default() };
     let mut gpu = pollster::block_on(Gpu::open(&adapter, opening))?;
     // Hardware is not sent long work in as many parts as a software adapter is.
     gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
     if chip.has_matrices() {
         gpu.lay_out_with_matrices(Chip::MATRICES);
     }
+    gpu.limit_registers(chip.registers);
     let once = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };
-    let work = measure_one(&gpu, once, subject, settings);
-    let (planned, dispatches) = pollster::block_on(gpu.plan(work));
+    let (planned, products) = pollster::block_on(gpu.rehearse(measure_one(&gpu, once, subject, settings)));
+    planned?;
+    // A chip times its tiles.
+    pollster::block_on(gpu.choose_tiles(&products, |dispatches| microseconds(chip, dispatches)));
+    let (planned, dispatches) = pollster::block_on(gpu.plan(measure_one(&gpu, once, subject, settings)));
     planned?;
     let prediction = predict(chip, names.clone(), &dispatches);
     let changes = measured.as_ref().map(|measured| confirm(&prediction, measured));

@@ -24,7 +24,7 @@ pub use compare::{Change, compare};
 pub(crate) use measure::{Measurement, REPEATS, Stopwatch};
 pub use measure::{Plan, Profiled};
 pub(crate) use peaks::measure_peaks;
-pub(crate) use predict::{BoundBy, CHIPS, Chip, Prediction, predict};
+pub(crate) use predict::{BoundBy, CHIPS, Chip, Prediction, microseconds, predict};
 pub use report::{ProfileReport, Quantiles};
 pub use roofline::roofline;
 pub(crate) use sweep::Sweep;

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::report;
-use crate::backend::gpu::{Feature, PlannedDispatch};
+use crate::backend::gpu::PlannedDispatch;
 
 /// A graphics chip, by its maker's figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,8 +24,8 @@ pub(crate) struct Chip {
     workgroup_memory: u32,
     /// Invocations that a processor holds at a time.
     invocations: u32,
-    /// Whether it has what [`Feature::Registers`] says.
-    registers: bool,
+    /// Registers of an invocation, as [`registers_of`](crate::backend::gpu::registers_of) counts them.
+    pub registers: u32,
     /// Multiply-adds of a processor in a cycle by cooperative matrices of 16 × 16 × 16, f16 to f32; 0 where it has none that shaders
     /// take, or no compiler has said what it makes of these.
     by_matrices: u32,
@@ -44,7 +44,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 3350.0,
         workgroup_memory: 228 << 10,
         invocations: 2048,
-        registers: true,
+        registers: 255,
         by_matrices: 2048,
         between: 3.0,
     },
@@ -58,7 +58,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 960.0,
         workgroup_memory: 64 << 10,
         invocations: 1024,
-        registers: true,
+        registers: 255,
         by_matrices: 256,
         between: 5.0,
     },
@@ -71,7 +71,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 68.0,
         workgroup_memory: 64 << 10,
         invocations: 2048,
-        registers: false,
+        registers: 128,
         by_matrices: 0,
         between: 10.0,
     },
@@ -84,7 +84,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 560.0,
         workgroup_memory: 128 << 10,
         invocations: 2048,
-        registers: false,
+        registers: 96,
         by_matrices: 0,
         between: 6.0,
     },
@@ -97,7 +97,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         bandwidth: 60.0,
         workgroup_memory: 64 << 10,
         invocations: 1024,
-        registers: false,
+        registers: 128,
         by_matrices: 0,
         between: 10.0,
     },
@@ -107,11 +107,6 @@ impl Chip {
     /// FLOP of a microsecond.
     fn peak(&self) -> f64 {
         2.0 * f64::from(self.processors * self.lanes) * self.gigahertz * 1e3
-    }
-
-    /// Optional features that a device is laid out without for it.
-    pub(crate) fn without(&self) -> Vec<Feature> {
-        Feature::ALL.into_iter().filter(|&feature| feature != Feature::Registers || !self.registers).collect()
     }
 
     /// Rows and columns of the matrices that are counted.
@@ -196,6 +191,11 @@ pub(crate) fn predict(chip: &Chip, [what, on]: [String; 2], dispatches: &[Planne
     Prediction { chip: chip.name, title: chip.title, what, on, predicted_ms, floor_ms, kernels }
 }
 
+/// Microseconds that some dispatches take on a chip, one after the other.
+pub(crate) fn microseconds(chip: &Chip, dispatches: &[PlannedDispatch]) -> f64 {
+    dispatches.iter().map(|dispatch| time(chip, dispatch).0).sum()
+}
+
 /// Microseconds that the roofs allow.
 fn floor(chip: &Chip, dispatch: &PlannedDispatch) -> f64 {
     (dispatch.execution.flop / chip.peak()).max(dispatch.execution.bytes / chip.traffic())
@@ -249,14 +249,14 @@ fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
     let variant = dispatch.execution.variant.unwrap_or_default();
     let [forward, input, weight] = match dispatch.execution.kernel {
         "linear" if variant.contains("matrices") => [188.0, 285.0, 540.0].map(|instructions| 65_536.0 / 32.0 / instructions),
-        "linear" if variant.contains("rounded") => [0.41, 0.34, 0.34],
-        "linear" if variant.contains("tile128x128") => [0.84, 0.75, 0.75],
-        "linear" if variant.contains("tile128x64") => [0.80, 0.77, 0.70],
-        "linear" if variant.contains("tile32x32") => [0.73, 0.68, 0.64],
-        "linear" if variant.contains("narrow") => [0.74, 0.62, 0.61],
-        "linear" => [0.83, 0.80, 0.77],
-        "conv_pool" if variant.contains("narrow") => [0.66, 0.62, 0.62],
-        "conv_pool" => [0.78, 0.75, 0.76],
+        "linear" if variant.contains("rounded") => [0.54, 0.52, 0.52],
+        "linear" if variant.contains("tile128x128") => [0.88, 0.87, 0.86],
+        "linear" if variant.contains("tile128x64") => [0.86, 0.85, 0.85],
+        "linear" if variant.contains("tile32x32") => [0.79, 0.78, 0.79],
+        "linear" if variant.contains("narrow") => [0.80, 0.79, 0.78],
+        "linear" => [0.83, 0.86, 0.86],
+        "conv_pool" if variant.contains("narrow") => [0.77, 0.78, 0.74],
+        "conv_pool" => [0.85, 0.86, 0.84],
         "bilstm" if variant.contains("hidden128") => [0.82; 3],
         "bilstm" if dispatch.execution.entry == "backward" => [0.48; 3],
         "bilstm" => [0.71; 3],

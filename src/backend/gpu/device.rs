@@ -135,6 +135,11 @@ impl OpenDevice {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
     }
 
+    /// Counts on no more registers of an invocation.
+    pub(crate) fn limit_registers(&mut self, registers: u32) {
+        self.capabilities.registers = registers.min(self.capabilities.registers);
+    }
+
     /// Allows no buffer larger than so many bytes.
     pub(crate) fn restrict_buffers(&mut self, bytes: u64) {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);

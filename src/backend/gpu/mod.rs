@@ -33,7 +33,7 @@ pub use engine::{Gpu, OwnShader, PlannedDispatch, Readback};
 pub use injection::InjectedFault;
 pub use memory::{BufferId, BufferRange, Tensor, Words};
 pub use opening::{Checking, Opening};
-pub use requirements::{Capabilities, Feature, Requirement, check_requirements};
+pub use requirements::{Capabilities, Feature, MANY_REGISTERS, Requirement, check_requirements, registers_of};
 pub use timing::Timing;
 
 use super::{Backend, BackendError, Result, Storage};

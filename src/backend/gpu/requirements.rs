@@ -61,18 +61,30 @@ impl Feature {
     pub(super) fn is_of(self, adapter: &wgpu::Adapter) -> bool {
         match self {
             Self::Robustness => robustness::is_asked_of(adapter),
-            Self::Registers => has_registers(&adapter.get_info()),
+            Self::Registers => Capabilities::of(adapter).has_many_registers(),
             _ => adapter.features().intersects(self.features()),
         }
     }
 }
 
-/// PCI's numbers of the vendors whose processors give an invocation 255 registers: AMD and NVIDIA.
-const VENDORS_WITH_REGISTERS: [u32; 2] = [0x1002, 0x10de];
+/// Registers of an invocation on processors of AMD and NVIDIA, …
+pub const MANY_REGISTERS: u32 = 255;
+/// … on Apple's and those of telephones, …
+const HALF: u32 = 128;
+/// … and on Intel's: as many, of which its compiler keeps some for what it loads ahead, so that what needs more moves to memory and back
+/// (`benches/offline.csv`).
+const INTELS: u32 = 96;
 
-/// Of Intel's, Apple's and those of telephones an invocation has 128 or fewer. What a software adapter keeps is in memory anyway.
-fn has_registers(info: &wgpu::AdapterInfo) -> bool {
-    info.device_type == wgpu::DeviceType::Cpu || VENDORS_WITH_REGISTERS.contains(&info.vendor)
+/// Registers of an invocation that kernels can count on, by a vendor's number on PCI and an adapter's name: Metal tells no number. What a
+/// software adapter keeps is in memory anyway.
+pub fn registers_of(device_type: wgpu::DeviceType, vendor: u32, name: &str) -> u32 {
+    match vendor {
+        _ if device_type == wgpu::DeviceType::Cpu => MANY_REGISTERS,
+        0x1002 | 0x10de => MANY_REGISTERS,
+        0x8086 => INTELS,
+        _ if name.starts_with("Intel") => INTELS,
+        _ => HALF,
+    }
 }
 
 impl FromStr for Feature {
@@ -144,14 +156,15 @@ pub struct Capabilities {
     pub features: wgpu::Features,
     /// Sizes and types of the cooperative matrices that it multiplies.
     pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
-    /// Whether it has those of [`Feature::Registers`].
-    pub registers: bool,
+    /// Registers of an invocation.
+    pub registers: u32,
 }
 
 impl Capabilities {
     /// All that an adapter has.
     pub fn of(adapter: &wgpu::Adapter) -> Self {
-        let registers = Feature::Registers.is_of(adapter);
+        let info = adapter.get_info();
+        let registers = registers_of(info.device_type, info.vendor, &info.name);
         Self { features: adapter.features(), matrices: adapter.cooperative_matrix_properties(), registers }
     }
 
@@ -173,8 +186,15 @@ impl Capabilities {
     /// What is left without some features.
     pub fn without(mut self, features: &[Feature]) -> Self {
         features.iter().for_each(|feature| self.features.remove(feature.features()));
-        self.registers &= !features.contains(&Feature::Registers);
+        if features.contains(&Feature::Registers) {
+            self.registers = self.registers.min(HALF);
+        }
         self
+    }
+
+    /// Whether it has [`Feature::Registers`].
+    pub(crate) fn has_many_registers(&self) -> bool {
+        self.registers >= MANY_REGISTERS
     }
 
     /// The part of it that some shader's variant uses: what a device is opened with.

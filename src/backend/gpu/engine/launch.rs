@@ -10,8 +10,14 @@ use crate::backend::gpu::recording::{Command, Dispatch};
 use crate::backend::gpu::shader::{Arguments, Launch, Shader, ShaderVariant};
 use crate::backend::{BackendError, Execution, Matrix, SLICE_ALIGNMENT, Work};
 use crate::base::remedy::Remedy;
+use crate::base::tiles::Tile;
 
 impl Gpu {
+    /// Whether an invocation has registers for a tile.
+    pub(in super::super) fn holds(&self, tile: Tile) -> bool {
+        tile.registers() <= self.capabilities().registers
+    }
+
     /// Whether subgroups are the eight invocations of a processor's vector and words may have 64 bits, which the variants
     /// `software` are made for.
     pub(in super::super) fn is_software(&self) -> bool {

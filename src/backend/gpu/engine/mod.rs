@@ -147,6 +147,11 @@ impl Gpu {
         self.device.lay_out_with_matrices(size);
     }
 
+    /// Counts on no more registers of an invocation, as on a device that has no more: kernels that hold less are taken.
+    pub fn limit_registers(&mut self, registers: u32) {
+        self.device.limit_registers(registers);
+    }
+
     /// Makes the device fail at an occasion that is still to come, after `after` others of that kind, as it would by itself: to see
     /// what a program does then. [`Counters`](super::Counters) tell how many there were.
     pub fn inject(&self, fault: InjectedFault, after: u64) {

@@ -102,6 +102,22 @@ impl Gpu {
         Ok(())
     }
 
+    /// Chooses for each of some products, of the tiles that registers hold, the one whose dispatches cost least, as [`Gpu::tune`] would by
+    /// time on a device that is not here.
+    pub async fn choose_tiles(&self, products: &[ProductShape], cost: impl Fn(&[PlannedDispatch]) -> f64) {
+        for &shape in products {
+            let mut cheapest: Option<(f64, Tile)> = None;
+            for tile in Tile::ALL.into_iter().filter(|&tile| self.holds(tile)) {
+                let ((), dispatches) = self.plan(async { Trial::new(self, shape).record(self, tile) }).await;
+                let cost = cost(&dispatches);
+                if cheapest.is_none_or(|(least, _)| cost < least) {
+                    cheapest = Some((cost, tile));
+                }
+            }
+            self.tiles.take(cheapest.map(|(_, tile)| TileChoice { class: shape.class(), tile }));
+        }
+    }
+
     /// Takes choices that were made before, over those that it has.
     pub fn take_tiles(&self, choices: impl IntoIterator<Item = TileChoice>) {
         self.tiles.take(choices);

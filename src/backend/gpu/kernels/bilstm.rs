@@ -26,7 +26,7 @@ fn hidden_size(of: &Bilstm<Gpu, Tensor>) -> usize {
 fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
     match hidden {
         _ if suits_software(gpu, &[hidden]) => Variant::Software,
-        128 if gpu.capabilities().registers => Variant::GraphicsHidden128Held,
+        128 if gpu.capabilities().has_many_registers() => Variant::GraphicsHidden128Held,
         128 => Variant::GraphicsHidden128,
         _ => Variant::Graphics,
     }

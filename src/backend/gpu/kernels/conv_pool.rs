@@ -5,10 +5,11 @@ use super::slabs::{SlabGradient, Slabs};
 use super::*;
 use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate};
 use crate::base::numbers::Activation;
+use crate::base::tiles::Tile;
 use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, Variant};
 use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, Pack, SPREAD_WORKGROUP, Spread, WORKGROUP};
 
-/// The variant for sums of so many rows and columns: the large tile where it makes enough invocations.
+/// The variant for sums of so many rows and columns: the large tile where registers hold it and it makes enough invocations.
 fn variant_for(gpu: &Gpu, weight: &Tensor, [rows, columns]: [usize; 2], slabs: u32) -> Variant {
     let channels = [weight.rows(), weight.columns() / TAPS as usize];
     match Width::of(&channels) {
@@ -17,7 +18,8 @@ fn variant_for(gpu: &Gpu, weight: &Tensor, [rows, columns]: [usize; 2], slabs: u
         Width::Vec4 => {
             let large = Variant::Vec4Tile128x128;
             let groups = grid(large, rows, columns).map(u64::from).iter().product::<u64>() * u64::from(slabs);
-            if groups * u64::from(large.workgroup()) >= ENOUGH { large } else { Variant::Vec4Tile64x64Narrow }
+            let is_enough = groups * u64::from(large.workgroup()) >= ENOUGH;
+            if is_enough && gpu.holds(Tile::Large) { large } else { Variant::Vec4Tile64x64Narrow }
         }
     }
 }

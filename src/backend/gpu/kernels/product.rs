@@ -52,14 +52,16 @@ impl ProductShape {
         Slabs::of_product(self.rows, self.outputs * self.inputs)
     }
 
-    /// The largest tile that makes enough invocations.
-    fn fixed_tile(self) -> Tile {
+    /// The largest tile that registers hold and that makes enough invocations.
+    fn fixed_tile(self, gpu: &Gpu) -> Tile {
         let slabs = if self.form == Form::BackwardWeight { self.slabs().count } else { 1 };
         let invocations = |tile| {
             let product = Product::Tiles(tile);
             product.grid(self, slabs).map(u64::from).iter().product::<u64>() * u64::from(product.variant().workgroup())
         };
-        Tile::ALL.into_iter().find(|&tile| invocations(tile) >= ENOUGH).unwrap_or(Tile::Small)
+        let mut held = Tile::ALL.into_iter().filter(|&tile| gpu.holds(tile));
+        let smallest = held.clone().next_back().unwrap_or(Tile::Narrow);
+        held.find(|&tile| invocations(tile) >= ENOUGH).unwrap_or(smallest)
     }
 }
 
@@ -73,7 +75,7 @@ impl Product {
                 if shape.inputs.min(shape.outputs) < FEWEST_COLUMNS { Self::Plain } else { Self::Scalar }
             }
             Precision::F32 if gpu.is_software() => Self::Software,
-            Precision::F32 => Self::Tiles(gpu.tile_for(shape, shape.fixed_tile())),
+            Precision::F32 => Self::Tiles(gpu.tile_for(shape, shape.fixed_tile(gpu))),
         }
     }
 
