@@ -2,8 +2,8 @@
 
 import super::interface::{args, input_offsets, output_offsets, output_owners, winners, partial};
 import super::operands::{
-    edges_of, four_edges, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of, gradients_of,
-    weights_of, NUMBERS, put_output, put_input_gradients, put_weight_gradients,
+    edges_of, four_edges, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of,
+    gradients_of, weights_of, NUMBERS, put_output, put_input_gradients, put_weight_gradients,
 };
 import package::shared::grid::in_grid;
 import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};

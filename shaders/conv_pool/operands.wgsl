@@ -25,8 +25,9 @@ fn edges_of(row: u32, end: u32) -> u32 {
 /// A block of four rows of four terms from `term` on, each row's zero where it does not reach; the terms of a row lie in three
 /// parts of `width`.
 fn reached(rows: mat4x4<f32>, row_edges: u32, term: u32, width: u32) -> mat4x4<f32> {
-    @if(vec4) let ends = vec4<u32>(row_edges >> tap_of(term, width));
-    @else let ends = vec4<u32>(row_edges) >> vec4<u32>(tap_of(term, width), tap_of(term + 1u, width), tap_of(term + 2u, width), tap_of(term + 3u, width));
+    @if(vec4) let taps = vec4<u32>(tap_of(term, width));
+    @else let taps = vec4<u32>(tap_of(term, width), tap_of(term + 1u, width), tap_of(term + 2u, width), tap_of(term + 3u, width));
+    let ends = vec4<u32>(row_edges) >> taps;
     return mat4x4<f32>(
         select(vec4<f32>(), rows[0], (ends & vec4<u32>(1u)) == vec4<u32>()),
         select(vec4<f32>(), rows[1], (ends & vec4<u32>(16u)) == vec4<u32>()),

@@ -99,7 +99,10 @@ fn input_quad(start: u32, rows: Rows) -> vec4<f32> {
 /// Four inputs of four outputs' weights.
 fn weights_of(rows: Rows) -> mat4x4<f32> {
     return mat4x4<f32>(
-        weight_quad(rows.starts.x, rows), weight_quad(rows.starts.y, rows), weight_quad(rows.starts.z, rows), weight_quad(rows.starts.w, rows),
+        weight_quad(rows.starts.x, rows),
+        weight_quad(rows.starts.y, rows),
+        weight_quad(rows.starts.z, rows),
+        weight_quad(rows.starts.w, rows),
     );
 }
 
@@ -421,7 +424,8 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     sources = backward_weight_sources(lane, first_output, first_input, DEPTH, first_row, end);
     workgroupBarrier();
     for (var k = 0u; k < end - first_row + zeros; k += DEPTH) {
-        let steps = steps_if(k + 2u * DEPTH < end - first_row + zeros, DEPTH * (args.y_gradient_pitch / NUMBERS), DEPTH * (args.x_pitch / NUMBERS));
+        let is_there = k + 2u * DEPTH < end - first_row + zeros;
+        let steps = steps_if(is_there, DEPTH * (args.y_gradient_pitch / NUMBERS), DEPTH * (args.x_pitch / NUMBERS));
         let blocks = backward_weight_blocks(lane, &sources, steps);
         multiply_tiles(own_quads, &sums);
         if (sums_bias) {

@@ -158,8 +158,8 @@ fn put_block(first: u32, pitch: u32, block: mat4x4<f32>, lies: bool) {
     tiles[first + 3u * pitch] = terms[3];
 }
 
-/// Adds the product of the two tiles to an invocation's sums, the first of whose rows and columns, in quads, are `own`. A compiler that keeps loops whose bodies are long
-/// unrolls one of two turns, so that places are constants; of more turns it would compute them.
+/// Adds the product of the two tiles to an invocation's sums, the first of whose rows and columns, in quads, are `own`. A compiler that
+/// keeps loops whose bodies are long unrolls one of two turns, so that places are constants; of more turns it would compute them.
 fn multiply_tiles(own: vec2<u32>, sums: ptr<function, Sums>) {
     for (var term = 0u; term < DEPTH; term += 8u) {
         multiply_terms(own, term, sums);
