@@ -51,7 +51,9 @@ fn pack(
     let direction = i / (h * h);
     let from_unit = i / h % h;
     let first = layers[group.z].recurrent + (direction * 4u * h + i % h) * h + from_unit;
-    packed[group.z * 2u * h * h + i] = vec4<f32>(recurrent[first], recurrent[first + h * h], recurrent[first + 2u * h * h], recurrent[first + 3u * h * h]);
+    let row = h * h;
+    packed[group.z * 2u * row + i] =
+        vec4<f32>(recurrent[first], recurrent[first + row], recurrent[first + 2u * row], recurrent[first + 3u * row]);
 }
 
 /// Layers lie beside each other in the first dimension of the grid.

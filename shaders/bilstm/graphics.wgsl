@@ -14,7 +14,8 @@ import super::interface::{
     Layer, args, sequences, bias, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells, gates_gradient, carry,
 };
 import super::sequences::{
-    UNITS, PARTS, OWN, SEQUENCES, WORKGROUP, Own, own_sequences, layer_of, end_of, have, rows_at, states_at, gates_at, hidden_size, some_unit,
+    UNITS, PARTS, OWN, SEQUENCES, WORKGROUP, Own, own_sequences, layer_of,
+    end_of, have, rows_at, states_at, gates_at, hidden_size, some_unit,
 };
 import super::weights::{BLOCK, Block, part_of, outer_product, state_weights, gate_weights};
 import package::shared::numbers::{sigmoid_by_exp2, hyperbolic_tangent_by_exp2};

@@ -3,8 +3,8 @@
 // multiple of four.
 
 import super::interface::{
-    Layer, args, recurrent, forward_recurrent, bias, sequences, layers, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells,
-    gates_gradient, carry,
+    Layer, args, recurrent, forward_recurrent, bias, sequences, layers, gates, cells, previous, hidden,
+    y_gradient, saved_gates, saved_cells, gates_gradient, carry,
 };
 import package::shared::subgroup_tile::{
     SUBGROUP, WORKGROUP, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of, either, row_of,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::Common;
 use super::notes::Note;
-use super::predict::{likeliest, named, note_cut};
+use super::predict::{file_column, likeliest, named, note_cut};
 use super::streams::print_data;
 use super::{Done, Failure, remedy};
 use crate::audio::decode;
@@ -18,7 +18,7 @@ use crate::backend::Backend;
 use crate::base::shown::in_line;
 use crate::base::streams::AUDIO;
 use crate::corpus::CorpusError;
-use crate::corpus::list::{self, Listed};
+use crate::corpus::list::Listed;
 use crate::dataset::FeatureMatrix;
 use crate::prepare::{GROUP_BYTES, GROUP_CLIPS};
 use crate::train::speakers::Speakers;
@@ -31,8 +31,7 @@ type Line = Result<Listed, CorpusError>;
 pub(super) fn predict<B: Backend>(common: &Common, model: &Path, predictor: &Predictor, backend: &B, lines: Vec<Line>) -> Done {
     let classes = &predictor.checkpoint.classes;
     let mut inference = predictor.on(backend)?;
-    let column = if predictor.feature_columns().is_some() { list::FEATURES } else { list::RECORDING };
-    let columns = Columns::of(&lines, column);
+    let columns = Columns::of(&lines, file_column(predictor));
     if !common.json {
         print_data(&csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
     }

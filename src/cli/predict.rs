@@ -39,8 +39,8 @@ pub(crate) struct Predict {
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
-    /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id and speaker; paths are relative to it. Answers as
-    /// CSV, with --json as a line of JSON for each
+    /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id and speaker; paths are
+    /// relative to it. Answers as CSV, with --json as a line of JSON for each
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
     /// Draw which words attend to which moments and the other way round: .svg or .png
@@ -94,10 +94,17 @@ pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
     }
 }
 
+/// The column of a list that names what a model hears: recordings, or files of their features.
+pub(super) fn file_column(predictor: &Predictor) -> &'static str {
+    if predictor.feature_columns().is_some() { list::FEATURES } else { list::RECORDING }
+}
+
 /// The columns that a model needs of a list.
 fn required(predictor: &Predictor) -> Vec<&'static str> {
-    let files = if predictor.feature_columns().is_some() { list::FEATURES } else { list::RECORDING };
-    [(files, AUDIO), ("text", TEXT)].into_iter().filter_map(|(column, stream)| predictor.reads(stream).then_some(column)).collect()
+    [(file_column(predictor), AUDIO), ("text", TEXT)]
+        .into_iter()
+        .filter_map(|(column, stream)| predictor.reads(stream).then_some(column))
+        .collect()
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.

@@ -1,7 +1,7 @@
 //! Utterances to be predicted, listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `audio`, or `audio_features` for a model that was trained on features from files, and `text` are required where the model needs them; `id` and `speaker` are optional; other columns are passed over. Paths are
-//! relative to the CSV.
+//! `audio`, or `audio_features` for a model that was trained on features from files, and `text` are required where the model needs them;
+//! `id` and `speaker` are optional; other columns are passed over. Paths are relative to the CSV.
 
 use std::path::{Path, PathBuf};
 
@@ -30,8 +30,8 @@ pub const RECORDING: &str = "audio";
 /// See [`RECORDING`].
 pub const FEATURES: &str = "audio_features";
 
-/// Reads the list at `path`, which must have the columns `required`; its files are in the column [`FEATURES`] where that is one of them, else
-/// in [`RECORDING`]. A line that cannot be used is an error of its own.
+/// Reads the list at `path`, which must have the columns `required`; its files are in the column [`FEATURES`] where that is one of them,
+/// else in [`RECORDING`]. A line that cannot be used is an error of its own.
 ///
 /// # Errors
 /// [`CorpusError`]: a file that cannot be understood as a whole.

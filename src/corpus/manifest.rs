@@ -9,12 +9,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::doubt::{self, Doubt};
+use super::list::FEATURES;
 use super::names::name;
 use super::table::{Row, Table};
 use super::{Corpus, CorpusError, Split, Utterance, folder};
 
-/// The column of files of acoustic features.
-const FEATURES: &str = "audio_features";
 /// Columns that need not be there.
 const OPTIONAL: [&str; 5] = ["id", "split", "speaker", "session", "dialogue"];
 

@@ -110,7 +110,7 @@ readers! {
     "texts": "texts.txt", texts, SMALL, &["\n", "\r", "\0", "\u{feff}", "Dr. ", "can't", "...", "\u{2019}", "-", "\u{301}", "😀"];
     "pcm": "a.raw", |at| pcm(at, PcmFormat::S16), RECORDING, &["RIFF", "fLaC"];
     "pcm-floats": "a.raw", |at| pcm(at, PcmFormat::F32), RECORDING, &["RIFF", "fLaC"];
-    "features": "a.npy", features, SMALL, &["'descr'", "'<f2'", "'<f8'", "'fortran_order': True", "'shape': (", ", )", "18446744073709551615"];
+    "features": "a.npy", features, SMALL, &["'descr'", "'<f2'", "'<f8'", "'fortran_order': True", "'shape': (", "18446744073709551615"];
     "vectors": "vectors.txt", vectors, SMALL, &[" ", "\t", "\n", "NaN", "1e99", "\u{a0}", "\u{85}", "3 2"];
     "vectors-gzip": "vectors.gz", vectors, SMALL, &[];
     "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
