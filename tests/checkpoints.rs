@@ -76,7 +76,7 @@ fn run() -> TempDir {
     let checkpoint = Checkpoint {
         device: "cpu".into(),
         normalisation: Normalisation::fit(settings.data.normalise, &data, &data.training(), &readings).unwrap(),
-        parameters: model::parameters(&settings.model, &dimensions).initial_values(1),
+        parameters: model::parameters(&settings, &dimensions).initial_values(1),
         classes: data.classes.clone(),
         dimensions,
         settings,

@@ -67,7 +67,7 @@ impl Fixture {
     }
 
     fn parameters(&self) -> Parameters {
-        model::parameters(&self.settings.model, &Dimensions::of(&self.data, self.settings.model.word_width))
+        model::parameters(&self.settings, &Dimensions::of(&self.data, self.settings.model.word_width))
     }
 
     fn session<'s, B: Backend>(&'s self, backend: &'s B, weights: &[f32]) -> Session<'s, B> {

@@ -71,7 +71,7 @@ pub async fn check_model<B: Backend>(backend: &B, settings: &Settings, shape: Ba
 #[cfg(feature = "cli")]
 pub(crate) fn check_room(settings: &Settings, shape: BatchShape) -> std::result::Result<(), NoRoom> {
     shape.check_room(size_of::<f32>() + size_of::<f64>())?;
-    let kept = cost::activations(&settings.model, &dimensions(settings), &shape.frame_lengths(), &shape.word_lengths());
+    let kept = cost::activations(settings, &dimensions(settings), &shape.frame_lengths(), &shape.word_lengths());
     let needed = Bytes(kept.0.saturating_mul((size_of::<f64>() / size_of::<f32>()) as u64));
     memory::room_for(needed).map_err(|free| NoRoom { what: format!("{shape}: a pass in float64"), needed, free })
 }
@@ -102,7 +102,7 @@ const GRADIENT: &str = "gradient of ";
 /// All named values of a pass in the order of computation, each parameter's gradient after that of its layer's result.
 async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
     let streams = streams(settings.model.word_width);
-    let model = model::build(&settings.model, &dimensions(settings));
+    let model = model::build(settings, &dimensions(settings));
     let layout = model.parameters();
     let mut source = Source::new(seed);
     let nudges = source.uniform(layout.len(), NUDGE);
@@ -116,7 +116,7 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
 
     let mut tape = Tape::watched(backend);
     let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
-    let dropout = Dropout::new(settings.model.dropout, seed, 0);
+    let dropout = Some(Dropout::new(seed, 0));
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
     let smoothing = settings.train.label_smoothing as f32;
     let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None, &scaling);

@@ -11,7 +11,7 @@ use crate::backend::{Counting, Ragged, Work, Write};
 use crate::base::memory::Bytes;
 use crate::base::streams::{Reading, StreamKind};
 use crate::base::words::OUT_OF_VOCABULARY;
-use crate::config::ModelSettings;
+use crate::config::Settings;
 use crate::tape::{Mode, Tape, Way};
 
 /// Parameters and work of one module.
@@ -28,7 +28,7 @@ pub struct ModuleCost {
 }
 
 /// Costs of the modules that a model has, for an utterance of so many acoustic frames and tokens.
-pub fn modules(settings: &ModelSettings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
+pub fn modules(settings: &Settings, dimensions: &Dimensions, frames: usize, tokens: usize) -> Vec<ModuleCost> {
     let model = super::build::<Counting>(settings, dimensions);
     let mut modules: Vec<ModuleCost> = Vec::new();
     for parameter in model.parameters() {
@@ -78,7 +78,7 @@ fn module_of(name: &str) -> &str {
 
 /// Bytes that the way forward of a training step leaves to the way back, in float32, for a batch of so many acoustic frames and tokens:
 /// features, results, and what kernels keep beside them.
-pub(crate) fn activations(settings: &ModelSettings, dimensions: &Dimensions, frames: &[u32], tokens: &[u32]) -> Bytes {
+pub(crate) fn activations(settings: &Settings, dimensions: &Dimensions, frames: &[u32], tokens: &[u32]) -> Bytes {
     let model = super::build::<Counting>(settings, dimensions);
     let backend = Counting::default();
     let parameters = Shape([1, model.parameters().len()]);
@@ -125,7 +125,7 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
 mod tests {
     use super::*;
     use crate::base::streams::{AUDIO, StreamShape, TEXT};
-    use crate::config::ModelVariant;
+    use crate::config::{ModelSettings, ModelVariant};
 
     fn iemocap() -> Dimensions {
         let (audio, text) = (StreamShape::Frames { columns: 40 }, StreamShape::Tokens { width: 300, learned: None });
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_work_of_the_papers_network_is_the_hand_count() {
         for (frames, tokens, forward, step) in [(1000, 50, 305.0, 855.0), (450, 15, 121.0, 341.0), (300, 11, 82.0, 229.0)] {
-            let modules = modules(&ModelSettings::default(), &iemocap(), frames, tokens);
+            let modules = modules(&Settings::default(), &iemocap(), frames, tokens);
             let sum = |part: fn(&ModuleCost) -> f64| (modules.iter().map(part).sum::<f64>() / 1e6).round();
             assert_eq!((sum(|module| module.forward), sum(|module| module.step)), (forward, step), "{frames} frames, {tokens} tokens");
         }
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_module_costs_its_products_three_times_but_for_gradients_that_nobody_wants() {
-        let modules = modules(&ModelSettings::default(), &iemocap(), 450, 15);
+        let modules = modules(&Settings::default(), &iemocap(), 450, 15);
         let saved: Vec<f64> = modules.iter().map(|module| 3.0 * module.forward - module.step).collect();
         let [convolution, frozen] = [2.0 * 450.0 * 120.0 * 128.0, 2.0 * 15.0 * 300.0 * 1024.0];
         assert_eq!(saved, [convolution, frozen, 0.0, 0.0, 0.0, 0.0]);
@@ -152,7 +152,10 @@ mod tests {
 
     #[test]
     fn every_parameter_belongs_to_a_module_and_a_variant_has_no_others() {
-        let of = |variant| modules(&ModelSettings { variant, ..Default::default() }, &iemocap(), 450, 15);
+        let of = |variant| {
+            let model = ModelSettings { variant, ..Default::default() };
+            modules(&Settings { model, ..Default::default() }, &iemocap(), 450, 15)
+        };
         assert_eq!(of(ModelVariant::Full).iter().map(|module| module.parameters).sum::<usize>(), 1_628_935);
         let names = |variant| of(variant).into_iter().map(|module| module.name).collect::<Vec<_>>();
         assert_eq!(names(ModelVariant::NoText), ["audio_encoder", "self_audio", "classifier"]);

@@ -13,7 +13,7 @@ pub struct Pass<'t, 'a, B: Backend> {
     pub tape: &'t mut Tape<'a, B>,
     /// All of the model's, on that tape.
     pub parameters: &'t BoundParameters<B>,
-    /// `None` where nothing is dropped: outside of training, or at a rate of 0.
+    /// `None` where nothing is dropped: outside of training.
     pub dropout: Option<Dropout>,
     /// Where the weights of every cross layer go, for who wants to see them; without it they are not computed.
     pub watched: Option<Vec<CrossWeights<B>>>,
@@ -30,8 +30,6 @@ pub struct CrossWeights<B: Backend> {
 /// Dropout of one training step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
-    /// Probability that a value is dropped, in [0, 1).
-    pub rate: f32,
     /// Of the run.
     pub seed: u64,
     /// Number of the training step.
@@ -41,9 +39,9 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Dropout for a step; none where the rate is 0.
-    pub fn new(rate: f32, seed: u64, step: u64) -> Option<Self> {
-        (rate > 0.0).then_some(Self { rate, seed, step, place: 0 })
+    /// Dropout for a step.
+    pub fn new(seed: u64, step: u64) -> Self {
+        Self { seed, step, place: 0 }
     }
 }
 
@@ -51,13 +49,13 @@ impl Dropout {
 const DROPOUT_STREAMS: u64 = 1 << 62;
 
 impl<B: Backend> Pass<'_, '_, B> {
-    /// Drops elements where dropout is on; every `place` in the network draws from a stream of its own, and from that what belongs to
-    /// the rows after the `preceding` ones of the batch's earlier parts.
-    fn drop_out(&mut self, x: Var<B>, place: u64, preceding: usize) -> Var<B> {
-        let Some(dropout) = self.dropout else { return x };
+    /// Drops elements with probability `rate`, in [0, 1), where dropout is on; every `place` in the network draws from a stream of its
+    /// own, and from that what belongs to the rows after the `preceding` ones of the batch's earlier parts.
+    fn drop_out(&mut self, x: Var<B>, rate: f32, place: u64, preceding: usize) -> Var<B> {
+        let Some(dropout) = self.dropout.filter(|_| rate > 0.0) else { return x };
         let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | place };
         let first = preceding * x.value.columns();
-        let kept = self.tape.dropout(&x, dropout.rate, stream, first);
+        let kept = self.tape.dropout(&x, rate, stream, first);
         self.tape.named(kept, format_args!("dropout.{}", place + 1))
     }
 
@@ -224,6 +222,8 @@ pub struct AttentionSizes {
     pub bias: bool,
     /// What q·k is multiplied with.
     pub scale: f32,
+    /// Probability that an element of what the attention and the feed-forward part add is dropped.
+    pub dropout: f32,
 }
 
 /// A sequence in the attention modules: its rows and where each utterance's lie.
@@ -368,7 +368,9 @@ impl AttentionLayer {
 
     /// Dropout of each at its first or second place.
     fn drop_out<B: Backend>(pass: &mut Pass<'_, '_, B>, entering: &[Entering<'_, '_, B>], xs: Vec<Var<B>>, place: u64) -> Vec<Var<B>> {
-        let one = |(one, x): (&Entering<'_, '_, B>, Var<B>)| pass.drop_out(x, one.place + place, one.sequence.rows.preceding.rows);
+        let one = |(one, x): (&Entering<'_, '_, B>, Var<B>)| {
+            pass.drop_out(x, one.layer.sizes.dropout, one.place + place, one.sequence.rows.preceding.rows)
+        };
         entering.iter().zip(xs).map(one).collect()
     }
 }
@@ -378,14 +380,17 @@ impl AttentionLayer {
 pub struct Classifier {
     hidden: Linear,
     output: Linear,
+    dropout: f32,
 }
 
 impl Classifier {
-    /// Adds `classifier.0`, from `pooled` columns to `hidden`, and `classifier.2`, from those to `classes`.
-    pub fn new(parameters: &mut Parameters, pooled: usize, hidden: usize, classes: usize) -> Self {
+    /// Adds `classifier.0`, from `pooled` columns to `hidden`, and `classifier.2`, from those, of which `dropout` are dropped, to
+    /// `classes`.
+    pub fn new(parameters: &mut Parameters, pooled: usize, hidden: usize, classes: usize, dropout: f32) -> Self {
         Self {
             hidden: Linear::new(parameters, "classifier.0", [hidden, pooled], true, Activation::Relu),
             output: Linear::new(parameters, "classifier.2", [classes, hidden], true, Activation::None),
+            dropout,
         }
     }
 
@@ -396,7 +401,7 @@ impl Classifier {
         let pooled = pass.tape.named(pooled, format_args!("classifier.pooled"));
         let hidden = self.hidden.forward(pass, &pooled);
         let place = pass.take_places(1);
-        let hidden = pass.drop_out(hidden, place, streams[0].1.preceding.sequences);
+        let hidden = pass.drop_out(hidden, self.dropout, place, streams[0].1.preceding.sequences);
         self.output.forward(pass, &hidden)
     }
 }

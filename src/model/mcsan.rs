@@ -66,6 +66,7 @@ impl Mcsan {
                 ScoreScale::Head => ((width / settings.heads) as f32).sqrt().recip(),
                 ScoreScale::Model => (width as f32).sqrt().recip(),
             },
+            dropout: settings.dropout,
         };
         let variant = settings.variant;
         let audio = variant.has_audio().then(|| AudioEncoder {
@@ -93,7 +94,7 @@ impl Mcsan {
         };
         let self_audio = stack("self_audio", variant.has_audio() && variant.has_self());
         let self_text = stack("self_text", variant.has_text() && variant.has_self());
-        let classifier = Classifier::new(&mut parameters, variant.pooled() * width, width, dimensions.classes);
+        let classifier = Classifier::new(&mut parameters, variant.pooled() * width, width, dimensions.classes, settings.dropout);
         Self { parameters, variant, audio, text, cross, self_audio, self_text, classifier }
     }
 }

@@ -18,7 +18,7 @@ pub use network::Network;
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::base::streams::{Reading, Readings};
-use crate::config::{ModelSettings, Settings};
+use crate::config::Settings;
 use crate::tape::Var;
 use layers::Pass;
 use parameters::Parameters;
@@ -36,16 +36,16 @@ pub trait Model<B: Backend> {
 }
 
 /// The model that the settings describe, for data of these dimensions: the register of the systems.
-pub fn build<B: Backend>(settings: &ModelSettings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
-    Box::new(mcsan::Mcsan::new(settings, dimensions))
+pub fn build<B: Backend>(settings: &Settings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
+    Box::new(mcsan::Mcsan::new(&settings.model, dimensions))
 }
 
 /// The parameters of the model that the settings describe.
-pub fn parameters(settings: &ModelSettings, dimensions: &Dimensions) -> Parameters {
+pub fn parameters(settings: &Settings, dimensions: &Dimensions) -> Parameters {
     build::<Cpu<f32>>(settings, dimensions).parameters().clone()
 }
 
 /// What the model that the settings describe reads of a data set.
 pub fn readings(settings: &Settings, dimensions: &Dimensions) -> Readings {
-    Readings::new(&build::<Cpu<f32>>(&settings.model, dimensions).reads(), settings.data.max_frames)
+    Readings::new(&build::<Cpu<f32>>(settings, dimensions).reads(), settings.data.max_frames)
 }

@@ -157,7 +157,7 @@ impl Checkpoint {
 
     /// Where each parameter lies in the buffers.
     pub fn layout(&self) -> Parameters {
-        model::parameters(&self.settings.model, &self.dimensions)
+        model::parameters(&self.settings, &self.dimensions)
     }
 
     /// Reads a checkpoint.
@@ -180,7 +180,7 @@ impl Checkpoint {
         let unset = |fault: Fault| broken(format!("metadata 'settings', {fault}"));
         let Config { settings, execution } = Config::from_toml(&text("settings")?).map_err(unset)?;
         let dimensions: Dimensions = parse("dimensions", &text("dimensions")?).map_err(broken)?;
-        let layout = model::parameters(&settings.model, &dimensions);
+        let layout = model::parameters(&settings, &dimensions);
         let has_moments = layout.iter().next().is_some_and(|first| store.contains(&format!("{}{}", MOMENTS[0], first.name)));
         let moments = if has_moments {
             let [first, second] = MOMENTS.map(|prefix| read_named(&store, &layout, prefix));

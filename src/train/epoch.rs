@@ -142,7 +142,7 @@ impl<'r, B: Backend> Run<'r, B> {
     pub(crate) fn begin(&mut self) -> Result<(), TrainError> {
         let [frames, tokens] = [AUDIO, TEXT].map(|stream| self.session.batches.mean_length(stream, &self.train));
         self.observers.tell(Event::Start {
-            modules: &cost::modules(&self.settings.model, &self.session.dimensions, frames, tokens),
+            modules: &cost::modules(self.settings, &self.session.dimensions, frames, tokens),
             frames,
             tokens,
             epochs: self.settings.train.epochs,

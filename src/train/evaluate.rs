@@ -125,7 +125,7 @@ pub(crate) async fn metrics<B: Backend>(
 impl Checkpoint {
     /// Puts the model on a device.
     pub fn network<'b, B: Backend>(&self, backend: &'b B) -> Network<'b, B> {
-        let model = model::build(&self.settings.model, &self.dimensions);
+        let model = model::build(&self.settings, &self.dimensions);
         Network::new(backend, model, &self.parameters, self.settings.train.precision)
     }
 

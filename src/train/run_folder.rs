@@ -57,7 +57,7 @@ impl SavedRun {
                 return Err(refused(RunFault::Setting { key, now, then }));
             }
         }
-        let parameters = model::parameters(&settings.model, &Dimensions::of(data, settings.model.word_width));
+        let parameters = model::parameters(settings, &Dimensions::of(data, settings.model.word_width));
         if !checkpoint::is_of(&progress.data, data)? || parameters.len() != last.parameters.len() {
             return Err(Misfit::OtherData { run: folder.into() }.into());
         }

@@ -103,7 +103,7 @@ impl<'s, B: Backend> Session<'s, B> {
         settings.validate()?;
         settings.train.check_class_weights(data.classes.len())?;
         let dimensions = Dimensions::of(data, settings.model.word_width);
-        let parameters = model::parameters(&settings.model, &dimensions);
+        let parameters = model::parameters(settings, &dimensions);
         check_words(&dimensions, &model::readings(settings, &dimensions))?;
         check_room(backend, &parameters, TRAINING_COPIES)?;
         let weights = match weights {
@@ -135,7 +135,7 @@ impl<'s, B: Backend> Session<'s, B> {
             return Ok(());
         }
         let [frames, tokens] = [AUDIO, TEXT].map(|stream| vec![self.batches.mean_length(stream, of) as u32; utterances]);
-        let needed = cost::activations(&self.settings.model, &self.dimensions, &frames, &tokens);
+        let needed = cost::activations(&self.settings, &self.dimensions, &frames, &tokens);
         memory::room_for(needed).map_err(|free| TrainError::BatchTooLarge { utterances, needed, free })
     }
 
@@ -161,14 +161,14 @@ impl<'s, B: Backend> Session<'s, B> {
     /// What a device means that is full before the first batch.
     #[cfg(feature = "files")]
     pub(super) fn no_room(&self, error: &BackendError) -> TrainError {
-        let parameters = model::parameters(&self.settings.model, &self.dimensions).count();
+        let parameters = model::parameters(&self.settings, &self.dimensions).count();
         let needed = Bytes(TRAINING_COPIES * size_of_val(self.weights.as_slice()) as u64);
         TrainError::NoRoom { parameters, needed, room: Room::Device { reason: error.to_string() } }
     }
 
     /// Puts the model on the device.
     pub fn network(&self) -> Network<'s, B> {
-        let model = model::build(&self.settings.model, &self.dimensions);
+        let model = model::build(&self.settings, &self.dimensions);
         Network::new(self.backend, model, &self.weights, self.settings.train.precision)
     }
 

@@ -211,7 +211,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let model = self.network.model();
         let mut tape = self.network.tape(Mode::Train);
         let parameters = model.parameters().bind(&mut tape, &self.network.weights, &self.gradients, write);
-        let dropout = Dropout::new(self.settings.model.dropout, train.seed, self.steps);
+        let dropout = Some(Dropout::new(train.seed, self.steps));
         let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
         let smoothing = train.label_smoothing as f32;
         let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, smoothing, total_weight, &self.scaling);

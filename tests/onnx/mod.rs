@@ -93,7 +93,7 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
     }
     let dimensions = Dimensions::of(data, 12);
     let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], &model::readings(&settings, &dimensions)).unwrap();
-    let parameters = model::parameters(&settings.model, &dimensions).initial_values(3);
+    let parameters = model::parameters(&settings, &dimensions).initial_values(3);
     let classes = data.classes.clone();
     let device = "auto".into();
     Checkpoint {
