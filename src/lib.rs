@@ -3,7 +3,7 @@
 //! program computes with the CPU reference.
 //!
 //! A corpus on disk becomes one prepared file; a batch of it becomes one ragged matrix per modality; a model, written
-//! once, sends it through nineteen fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
+//! once, sends it through fused kernels; each kernel exists twice, as a WGSL shader and as plain Rust that says
 //! what the shader must compute.
 //!
 //! # The house, top floor first
@@ -22,7 +22,7 @@
 //!                (inference) and from speech (predict); the overfit check
 //! model/         trait Model; parameters in one buffer, layers; mcsan: a system is one page; network: a model with its weights;
 //!                cost: parameters and FLOP
-//! tape.rs        records kernels on the way forward, runs their gradients on the way back; what stands side by side at once
+//! tape/          records kernels on the way forward, runs their gradients on the way back; what stands side by side at once
 //! demo.rs prepare.rs   the embedded corpus; a corpus → features on the device → a data set, nothing held whole
 //! backend/       trait Backend: memory and every kernel of the one list (list.rs); Counting, a backend without numbers
 //!     ops/           one file per kernel: equation, operands, what the way back needs, its work

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::common::{gpus, listed};
 use mcsan::backend::gpu::{Checking, Gpu, shader};
-use mcsan::backend::{BackendError, Storage};
+use mcsan::backend::ops::SegmentSoftmax;
+use mcsan::backend::{BackendError, Ragged, Storage};
 use mcsan::base::remedy::{Remedied, Remedy};
 use mcsan::check::model::check_model;
 use mcsan::check::{Case, CaseReport, Expected, Kernel, Sabotage, check, check_against, select};
@@ -186,6 +187,16 @@ fn a_pass_of_the_model_departs_nowhere() {
         let points = pollster::block_on(check_model(gpu, &Settings::default(), small(), 1)).unwrap();
         let wrong: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();
         assert!(wrong.is_empty(), "{name}: {wrong:?}");
+    }
+}
+
+#[test]
+fn the_weight_of_an_only_row_is_exactly_one_whatever_its_score() {
+    for (name, gpu) in &gpus("only rows", &[Checking::Off]) {
+        let rows = Ragged::new(gpu, &[1, 2, 1, 1]);
+        let x = gpu.upload(&[-3.3e38, 3.3e38, -3.3e38, 0.7, 3.3e38], [5, 1]);
+        let weights = pollster::block_on(gpu.read(&Storage::run(gpu, &SegmentSoftmax { x, rows }))).unwrap();
+        assert_eq!(weights, [1.0, 1.0, 0.0, 1.0, 1.0], "{name}");
     }
 }
 

@@ -20,8 +20,13 @@ macro_rules! kernels {
             bilstm              Bilstm<B, T>            Differentiate
             attention           Attention<B, T>         Differentiate
             attention_weights   AttentionWeights<B, T>  Run
+            row_scores          RowScores<B, T>         Differentiate
+            segment_softmax     SegmentSoftmax<B, T>    Differentiate
+            weighted_sum        WeightedSum<B, T>       Differentiate
             residual_norm       ResidualNorm<T>         Differentiate
             global_max          GlobalMax<B, T>         Differentiate
+            concat              Concat<T>               Differentiate
+            columns             Columns<T>              Differentiate
             cross_entropy       CrossEntropy<B, T>      Run
             dropout             Dropout<T>              Run
             gradient_norm       GradientNorm<T>         Run

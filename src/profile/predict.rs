@@ -305,7 +305,10 @@ fn serial_loads(dispatch: &PlannedDispatch) -> f64 {
         ("global_max", "forward") => 25.0,
         ("cross_entropy", _) => 32.0,
         // Sixteen rows an invocation.
-        ("z_score" | "conv_pool_edges" | "bilstm_edges" | "embedding" | "position_embedding", _) => 16.0,
+        ("z_score" | "conv_pool_edges" | "bilstm_edges" | "embedding" | "position_embedding" | "columns", _) => 16.0,
+        ("row_scores", "spread") => 16.0,
+        // Of a slab's rows, four at a time.
+        ("weighted_sum", "forward") => 16.0,
         ("global_max", _) => 8.0,
         _ => 1.0,
     }

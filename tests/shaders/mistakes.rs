@@ -14,7 +14,7 @@ use crate::common::{gpus, listed};
 const VECTOR: u32 = 8;
 
 /// Shaders of larger workgroups whose barriers lie between invocations of one such vector: none can be missed.
-const IN_STEP: [&str; 1] = ["residual_norm"];
+const IN_STEP: [&str; 2] = ["residual_norm", "row_scores"];
 
 const BARRIER: &str = "workgroupBarrier();";
 

@@ -2,7 +2,7 @@
 //! sums the gradients of the rows that used it, in their order. Each element by itself, as IEEE 754 has it.
 
 use super::{Differentiable, Operation, Shape, Sizes};
-use crate::backend::{Matrix, Storage, Work};
+use crate::backend::{Matrix, Ragged, Storage, Work};
 use crate::base::words::OUT_OF_VOCABULARY;
 
 /// → `[rows, width]`.
@@ -47,6 +47,22 @@ impl<B: Storage> Tokens<B> {
             occurrences: backend.upload_words(&occurrences),
             rows: ids.len(),
         }
+    }
+
+    /// The first row of every sequence, where a ragged matrix is the table; a sequence without rows has none.
+    pub fn first_rows(backend: &B, rows: &Ragged<B>) -> Self {
+        Self::of_sequences(backend, rows, |first, _| first)
+    }
+
+    /// The last row of every sequence, likewise.
+    pub fn last_rows(backend: &B, rows: &Ragged<B>) -> Self {
+        Self::of_sequences(backend, rows, |_, end| end - 1)
+    }
+
+    fn of_sequences(backend: &B, rows: &Ragged<B>, choose: impl Fn(u32, u32) -> u32) -> Self {
+        let one = |range: &[u32]| if range[0] < range[1] { choose(range[0], range[1]) } else { OUT_OF_VOCABULARY };
+        let ids: Vec<u32> = rows.offsets.windows(2).map(one).collect();
+        Self::new(backend, &ids, rows.rows())
     }
 }
 

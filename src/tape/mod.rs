@@ -3,16 +3,14 @@
 //! The grain is the fused kernel: one entry is one operation of [`crate::backend::ops`]. What its gradient needs is captured when the
 //! kernel is recorded and freed as soon as it has run.
 
+mod kernels;
+
 use std::fmt;
 use std::rc::Rc;
 
-use crate::backend::ops::{
-    Accumulate, Attention, Backward, Bilstm, ConvPool, CrossEntropy, Differentiable, Differentiate, Dropout, Embedding, GlobalMax, Linear,
-    LstmWeights, Operation, PositionEmbedding, ResidualNorm, Tokens, ZScore,
-};
-use crate::backend::{Backend, Matrix, Ragged, Sink, Storage, Write};
-use crate::base::numbers::{Activation, Precision};
-use crate::base::philox::Stream;
+use crate::backend::ops::{Accumulate, Backward, Differentiable, Differentiate, Operation};
+use crate::backend::{Backend, Matrix, Sink, Storage, Write};
+use crate::base::numbers::Precision;
 
 /// Whether a tape keeps what gradients need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -343,109 +341,5 @@ impl<'a, B: Backend> Tape<'a, B> {
             step(&mut gradients);
         }
         gradients
-    }
-
-    /// [`ZScore`]; features are constants, so there is no way back.
-    pub fn z_score(&mut self, scores: &ZScore<B, B::Tensor>) -> Var<B> {
-        self.constant(self.backend.run(scores))
-    }
-
-    /// [`Embedding`].
-    pub fn embedding(&mut self, table: &Var<B>, tokens: &Tokens<B>) -> Var<B> {
-        self.apply(&Embedding { table: table.clone(), tokens: tokens.clone() })
-    }
-
-    /// [`PositionEmbedding`] of sequences, side by side.
-    pub fn position_embeddings(&mut self, sequences: &[(Var<B>, &Ragged<B>)]) -> Vec<Var<B>> {
-        let operations: Vec<_> =
-            sequences.iter().map(|(x, rows)| PositionEmbedding { x: x.value.clone(), rows: (*rows).clone() }).collect();
-        let together = self.backend.forward_together(&operations);
-        let ys = together.map(|results| results.into_iter().map(|(y, ())| y).collect());
-        let ys: Vec<_> = ys.unwrap_or_else(|| operations.iter().map(|operation| self.backend.run(operation)).collect());
-        let wanted: Vec<bool> = sequences.iter().map(|(x, _)| x.gradient.is_some()).collect();
-        let outputs = self.vars_together(ys, &wanted);
-        for (output, (input, _)) in outputs.iter().zip(sequences).filter(|(output, _)| output.gradient.is_some()) {
-            let (slot, input) = (output.gradient, input.clone());
-            self.steps.push(Box::new(move |gradients| {
-                if let Some(dy) = gradients.take(slot) {
-                    gradients.give(&input, dy);
-                }
-            }));
-        }
-        outputs
-    }
-
-    /// [`ConvPool`].
-    pub fn conv_pool(
-        &mut self,
-        x: &Var<B>,
-        input: &Ragged<B>,
-        output: &Ragged<B>,
-        weight: &Var<B>,
-        bias: &Var<B>,
-        activation: Activation,
-    ) -> Var<B> {
-        let [x, weight, bias] = [x, weight, bias].map(Clone::clone);
-        self.apply(&ConvPool { x, weight, bias, input: input.clone(), output: output.clone(), activation })
-    }
-
-    /// [`Linear`].
-    pub fn linear(&mut self, x: &Var<B>, weight: &Var<B>, bias: Option<&Var<B>>, activation: Activation) -> Var<B> {
-        let precision = self.precision;
-        self.apply(&Linear { x: x.clone(), weight: weight.clone(), bias: bias.cloned(), activation, precision })
-    }
-
-    /// [`Bilstm`].
-    pub fn bilstm(&mut self, x: &Var<B>, rows: &Ragged<B>, weights: &LstmWeights<Var<B>>) -> Var<B> {
-        let precision = self.precision;
-        self.apply(&Bilstm { x: x.clone(), weights: weights.clone(), rows: rows.clone(), precision })
-    }
-
-    /// [`Attention`].
-    #[allow(clippy::too_many_arguments, reason = "an attention has three operands, two layouts and two numbers")]
-    pub fn attention(
-        &mut self,
-        queries: &Var<B>,
-        keys: &Var<B>,
-        values: &Var<B>,
-        query_rows: &Ragged<B>,
-        key_rows: &Ragged<B>,
-        heads: usize,
-        scale: f32,
-    ) -> Var<B> {
-        let [queries, keys, values] = [queries, keys, values].map(Clone::clone);
-        self.apply(&Attention { queries, keys, values, query_rows: query_rows.clone(), key_rows: key_rows.clone(), heads, scale })
-    }
-
-    /// [`ResidualNorm`].
-    pub fn residual_norm(&mut self, x: &Var<B>, residual: &Var<B>, scale: &Var<B>, shift: &Var<B>) -> Var<B> {
-        let [x, residual, scale, shift] = [x, residual, scale, shift].map(Clone::clone);
-        self.apply(&ResidualNorm { x, residual, scale, shift })
-    }
-
-    /// [`GlobalMax`].
-    pub fn global_max(&mut self, streams: &[(Var<B>, &Ragged<B>)]) -> Var<B> {
-        self.apply(&GlobalMax { streams: streams.iter().map(|(x, rows)| (x.clone(), (*rows).clone())).collect() })
-    }
-
-    /// [`Dropout`], its own gradient.
-    pub fn dropout(&mut self, x: &Var<B>, rate: f32, stream: Stream, first: usize) -> Var<B> {
-        let (backend, input) = (self.backend, x.clone());
-        let kept = move |x: B::Tensor| backend.run(&Dropout { x, rate, stream, first });
-        self.record(kept(x.value.clone()), std::slice::from_ref(x), move |gradients, dy| gradients.give(&input, kept(dy)))
-    }
-
-    /// [`CrossEntropy`]. Returns the loss and the gradient that starts the way back at `logits`.
-    pub fn cross_entropy(
-        &mut self,
-        logits: &Var<B>,
-        labels: &B::Words,
-        class_weights: &B::Tensor,
-        smoothing: f32,
-        total_weight: Option<f32>,
-        scaling: &B::Tensor,
-    ) -> (B::Tensor, B::Tensor) {
-        let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
-        self.backend.run(&CrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
     }
 }

@@ -1,0 +1,27 @@
+//! Matrices side by side, by columns; each gets its columns of the gradient.
+
+use super::columns::slice_of;
+use super::global_max::concatenate;
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Concat, Differentiate, Run};
+use crate::backend::{Matrix, Sink};
+
+impl<T: Real> Run<Concat<CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &Concat<CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let values: Vec<_> = of.parts.iter().map(CpuTensor::values).collect();
+        let values: Vec<&[T]> = values.iter().map(|values| &**values).collect();
+        let widths: Vec<usize> = of.parts.iter().map(Matrix::columns).collect();
+        (CpuTensor::new(concatenate(&values, &widths, of.shape()[0]), of.shape()), ())
+    }
+}
+
+impl<T: Real> Differentiate<Concat<CpuTensor<T>>> for Cpu<T> {
+    fn backward(&self, of: &Concat<CpuTensor<T>>, (): &(), dy: &CpuTensor<T>, sinks: &Concat<Option<Sink<CpuTensor<T>>>>) {
+        for ((first, part), sink) in of.places().zip(&sinks.parts) {
+            if let Some(sink) = sink {
+                let dpart = slice_of(&dy.values(), dy.columns(), first..first + part.columns());
+                sink.store(dpart);
+            }
+        }
+    }
+}
