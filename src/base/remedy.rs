@@ -151,6 +151,12 @@ pub enum Remedy {
     SameExperiment,
     /// Choose rows of the ablation instead.
     ChooseRows,
+    /// Choose systems of the comparison instead.
+    ChooseSystems,
+    /// Train as many seeds, one or several, as an experiment was begun with.
+    SameSeeds,
+    /// Divide the data into folds, in place of the splits that they have.
+    DivideAnew,
     /// See which cases there are.
     ListCases,
     /// Name a label as a class too.
@@ -277,6 +283,9 @@ impl Display for Remedy {
             Self::RemoveFold => "remove the fold's folder to train it anew",
             Self::SameExperiment => "repeat what it was begun with",
             Self::ChooseRows => "choose rows instead",
+            Self::ChooseSystems => "choose systems instead",
+            Self::SameSeeds => "train one seed, or several, as then",
+            Self::DivideAnew => "divide them into folds",
             Self::ListCases => "see which cases there are",
             Self::AddClass => "add it to the classes",
             Self::OtherSamples => "say how the samples are coded, or give a file",

@@ -2,11 +2,12 @@
 
 use clap::Args;
 
+use super::Done;
 use super::arguments::Common;
 use super::crossval::{Experiment, Prepared, report};
-use super::device;
-use super::{Done, Failure};
-use crate::experiment::ablate::{Row, check_folder, gather};
+use super::rows;
+use crate::experiment::ablate::{self, ABLATION, Row};
+use crate::experiment::rows::Rows;
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan ablate --data corpus.safetensors --out runs/ablation --rows full,no_audio,no_text --folds 5")]
@@ -20,19 +21,19 @@ pub(crate) struct Ablate {
 
 pub(crate) fn run(common: &Common, arguments: &Ablate) -> Done {
     let experiment = &arguments.experiment;
-    let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
-    Row::ALL.iter().try_for_each(|row| row.settings(&config.settings).map(drop))?;
-    check_folder(&experiment.out)?;
-    let device = device::open(common, &config.execution.device)?;
-    let summary = || gather(&data, &identity, &config, &folds, &experiment.out);
-    if experiment.out.exists() {
-        // Rows that are there and do not belong to this are found before anything is trained.
-        summary()?;
-    }
-    let open = |row: &Row| Ok((row.to_string(), row.open(&data, &identity, &config, &folds, &experiment.out)?));
-    let mut validations = arguments.rows.iter().map(open).collect::<Result<Vec<_>, Failure>>()?;
-    let trained = experiment.train(common, &config.execution.tiles, &device, &mut validations);
-    let results = summary();
-    trained?;
-    report(common, results?.as_ref())
+    let base = experiment.load(common)?;
+    let Prepared { data, identity, folds } = experiment.prepare(common, &[&base.settings], experiment.by())?;
+    let rows = Rows {
+        kind: &ABLATION,
+        rows: ablate::rows(&base)?,
+        data: &data,
+        identity: &identity,
+        folds: &folds,
+        folder: &experiment.out,
+        seeds: 1,
+        base,
+    };
+    let names: Vec<&str> = arguments.rows.iter().map(|row| row.name()).collect();
+    let results = rows::train(common, experiment, &rows, &names)?;
+    report(common, results.as_ref().map(|(results, _)| results))
 }

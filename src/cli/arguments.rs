@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Crossval(super::crossval::Crossval),
     /// Cross-validate the rows of the paper's Table 3 over the same folds and compare them
     Ablate(super::ablate::Ablate),
+    /// Train systems over the same folds, or the data's own splits, and compare them as the paper's Tables 1 and 2 do
+    Compare(super::compare::Compare),
     /// Predict the emotion of an utterance, or of a list of them
     Predict(super::predict::Predict),
     /// Write a trained model's weights as safetensors, or the model as ONNX

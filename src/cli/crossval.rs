@@ -14,7 +14,8 @@ use super::progress::Progress;
 use super::settings::Training;
 use super::{Done, Failure, interrupt, remedy};
 use crate::config::effect::Purpose;
-use crate::config::{Config, Settings, Tiles};
+use crate::config::{Config, ConfigError, Settings, Tiles};
+use crate::corpus::Split;
 use crate::dataset::{About, Dataset, Doubles};
 use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
 use crate::experiment::folds::{By, Folds};
@@ -33,9 +34,9 @@ pub(crate) struct Experiment {
     /// How many folds; 10 by random, every speaker or session one where not given
     #[arg(long, value_name = "K")]
     pub folds: Option<usize>,
-    /// What stays together in a fold; train.seed decides which
-    #[arg(long, value_name = "GROUP", default_value = "random")]
-    pub by: By,
+    /// What stays together in a fold; train.seed decides which [default: random]
+    #[arg(long, value_name = "GROUP")]
+    pub by: Option<By>,
     /// Train only this fold, from 1, and sum up what is there: folds can be spread over processes and machines
     #[arg(long, value_name = "K")]
     pub fold: Option<usize>,
@@ -50,62 +51,98 @@ pub(crate) struct Crossval {
     pub experiment: Experiment,
 }
 
-/// What an experiment computes with.
+/// What an experiment divides.
 pub(crate) struct Prepared {
-    pub config: Config,
     pub data: Dataset,
     pub identity: Identity,
     pub folds: Folds,
 }
 
+/// Which of an experiment's cross-validations.
+#[derive(Default)]
+pub(crate) struct Part {
+    /// The row that it is of; empty where there is but one.
+    pub row: String,
+    /// Which seed, from 1, where there are several.
+    pub seed: Option<usize>,
+}
+
+impl Part {
+    fn fold(&self, fold: usize, folds: usize) -> FoldName {
+        FoldName { row: self.row.clone(), seed: self.seed, fold, folds }
+    }
+
+    /// What a line of a failure begins with.
+    fn prefix(&self) -> String {
+        let name = self.fold(1, 1).to_string();
+        if name.is_empty() { name } else { name + ": " }
+    }
+}
+
 impl Experiment {
-    /// Reads settings and data and makes the folds; writes nothing.
-    pub(crate) fn prepare(&self, common: &Common) -> Result<Prepared, Failure> {
-        let config = self.settings.load(common, Config::default())?;
-        let settings = &config.settings.train;
+    /// The settings that were asked for.
+    pub(crate) fn load(&self, common: &Common) -> Result<Config, ConfigError> {
+        self.settings.load(common, Config::default())
+    }
+
+    /// Reads the data and divides them for trainings with some settings, which have the seed in common; writes nothing.
+    pub(crate) fn prepare(&self, common: &Common, settings: &[&Settings], by: By) -> Result<Prepared, Failure> {
         let data = Dataset::load(&self.data)?;
-        settings.check_class_weights(data.classes.len())?;
-        let purpose = Purpose::Training { steps_an_epoch: None, folds: true, validation: true };
-        common.note_settings(&config.settings, &Settings::default(), purpose, Some(&data));
-        common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
+        let seed = settings.first().map_or(0, |settings| settings.train.seed);
+        settings.iter().try_for_each(|settings| settings.train.check_class_weights(data.classes.len()))?;
+        let validation = by != By::Given || !data.split(Split::Validation).is_empty();
+        let purpose = Purpose::Training { steps_an_epoch: None, folds: by != By::Given, validation };
+        common.note_settings_of_all(settings, &Settings::default(), purpose, Some(&data));
+        for settings in settings {
+            if !common.notes.any(|note| matches!(note, Note::Cut { .. })) {
+                common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), settings);
+            }
+        }
         let folds = match self.folds {
-            Some(count) => Folds::assign_count(&data, self.by, count, settings.seed),
-            None => Folds::assign(&data, self.by, settings.seed),
+            Some(count) => Folds::assign_count(&data, by, count, seed),
+            None => Folds::assign(&data, by, seed),
         };
         let folds = folds
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
             .map_err(|error| Failure::of(self.data.display(), error))?;
-        note_doubles(common, &data, folds.doubles());
-        Ok(Prepared { config, identity: Identity::of(&data)?, data, folds })
+        match by {
+            By::Given => common.note_conflicts(&data, folds.doubles(), &BTreeMap::new()),
+            By::Random | By::Speaker | By::Session => note_doubles(common, &data, folds.doubles()),
+        }
+        Ok(Prepared { identity: Identity::of(&data, by)?, data, folds })
     }
 
-    /// Trains the folds of some cross-validations, one after the other, and sums each up; each has the name of its row, if it is
-    /// one's.
+    /// What stays together where nobody says it.
+    pub(crate) fn by(&self) -> By {
+        self.by.unwrap_or(By::Random)
+    }
+
+    /// Trains the folds of some cross-validations, one after the other, and sums each up.
     pub(crate) fn train(
         &self,
         common: &Common,
         tiles: &Tiles,
         device: &Device,
-        of: &mut [(String, CrossValidation<'_>)],
+        of: &mut [(Part, CrossValidation<'_>)],
     ) -> Result<Vec<Option<Gathered>>, Failure> {
         eprintln!("training on {}", device.name());
         device.tune(common, tiles, async |gpu| {
-            for (_, validation) in &*of {
+            // Other seeds have the same products.
+            for (_, validation) in of.iter().filter(|(part, _)| part.seed.is_none_or(|seed| seed == 1)) {
                 // What goes wrong here goes wrong again in earnest.
                 let _ = validation.rehearse(gpu).await;
             }
         })?;
         let mut gathered = Vec::new();
-        for (name, validation) in of {
+        for (part, validation) in of {
             validation.stop = Some(interrupt::wish());
-            let mut show = Show { common, row: name, folds: validation.folds.count(), progress: Progress::new(common) };
+            let mut show = Show { common, part, folds: validation.folds.count(), progress: Progress::new(common) };
             let done =
                 on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
             show.progress.finish();
             let results = Gathered::write(validation);
             // Where a fold fails, what the others say is written all the same.
-            let of = if name.is_empty() { String::new() } else { format!("{name}: ") };
-            done.map_err(|error| Failure(of + &remedy::line(&error)))?;
+            done.map_err(|error| Failure(part.prefix() + &remedy::line(&error)))?;
             gathered.push(results?);
         }
         Ok(gathered)
@@ -126,14 +163,14 @@ fn note_doubles(common: &Common, data: &Dataset, doubles: &Doubles) {
 /// Shows the events of a cross-validation.
 struct Show<'n> {
     common: &'n Common,
-    row: &'n str,
+    part: &'n Part,
     folds: usize,
     progress: Progress<'n>,
 }
 
 impl Show<'_> {
     fn event(&mut self, event: FoldEvent<'_>) {
-        let name = |fold| FoldName { row: self.row.to_owned(), fold, folds: self.folds };
+        let name = |fold| self.part.fold(fold, self.folds);
         match event {
             FoldEvent::Begin { fold, train, validation, test } => {
                 eprintln!("{}: trains on {train}, validates on {validation}, tests on {test} utterances", name(fold));
@@ -165,10 +202,11 @@ pub(crate) fn report(common: &Common, results: Option<&Results>) -> Done {
 
 pub(crate) fn run(common: &Common, arguments: &Crossval) -> Done {
     let experiment = &arguments.experiment;
-    let Prepared { config, data, identity, folds } = experiment.prepare(common)?;
+    let config = experiment.load(common)?;
+    let Prepared { data, identity, folds } = experiment.prepare(common, &[&config.settings], experiment.by())?;
     let device = device::open(common, &config.execution.device)?;
     let validation = CrossValidation::open(&data, &identity, config.clone(), &folds, &experiment.out)?;
-    let gathered = experiment.train(common, &config.execution.tiles, &device, &mut [(String::new(), validation)])?;
+    let gathered = experiment.train(common, &config.execution.tiles, &device, &mut [(Part::default(), validation)])?;
     let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());
     report(common, results.as_ref())
 }

@@ -54,6 +54,7 @@ impl Command {
             Self::Prepare(arguments) => arguments.check_usage(),
             Self::Predict(arguments) => arguments.check_usage(),
             Self::Profile(arguments) => arguments.check_usage(),
+            Self::Compare(arguments) => arguments.check_usage(),
             _ => Ok(()),
         }
     }
@@ -79,14 +80,14 @@ impl Command {
             }
             Self::Profile(arguments) if arguments.sweep.is_some() => no_tiles("--sweep chooses none"),
             Self::Train(arguments) if arguments.overfit_one_batch => no_tiles("--overfit-one-batch chooses none"),
-            Self::Train(_) | Self::Crossval(_) | Self::Ablate(_) | Self::Profile(_) => (Vec::new(), ""),
+            Self::Train(_) | Self::Crossval(_) | Self::Ablate(_) | Self::Compare(_) | Self::Profile(_) => (Vec::new(), ""),
             Self::Demo(_)
             | Self::Prepare(_)
             | Self::Evaluate(_)
             | Self::Predict(_)
             | Self::Features(_)
             | Self::Gradients(_)
-            | Self::Check(_) => no_tiles("'train', 'crossval', 'ablate' and 'profile' choose tiles"),
+            | Self::Check(_) => no_tiles("'train', 'crossval', 'ablate', 'compare' and 'profile' choose tiles"),
         }
     }
 }
@@ -114,11 +115,21 @@ impl Common {
 
     /// Says which settings were changed in vain.
     pub(crate) fn note_settings(&self, settings: &Settings, usual: &Settings, purpose: Purpose, data: Option<&Dataset>) {
+        self.note_settings_of_all(&[settings], usual, purpose, data);
+    }
+
+    /// The same of several trainings: what none of them uses.
+    pub(crate) fn note_settings_of_all(&self, all: &[&Settings], usual: &Settings, purpose: Purpose, data: Option<&Dataset>) {
         let has_vectors = |data: &Dataset| data.text().is_some_and(|text| text.vectors.is_some());
         // A drawn batch has some, but for the pass that is checked.
         let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
-        for (key, reason) in settings.without_effect(usual, Use { purpose, drawn: data.is_none(), vectors }) {
-            self.note_no_effect(key.name.to_owned(), reason);
+        let unused = |settings: &&Settings| settings.without_effect(usual, Use { purpose, drawn: data.is_none(), vectors });
+        let all: Vec<_> = all.iter().map(unused).collect();
+        let Some((first, others)) = all.split_first() else { return };
+        for (key, reason) in first {
+            if others.iter().all(|other| other.iter().any(|(unused, _)| unused.name == key.name)) {
+                self.note_no_effect(key.name.to_owned(), reason);
+            }
         }
     }
 }
@@ -154,6 +165,16 @@ mod tests {
         let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
         let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
         let experiment = || [always(&["data", "out", "folds", "by", "fold"]), settings()].concat();
+        let comparing = [
+            ("data", Always),
+            ("out", Always),
+            ("folds", Refused(&["--data d --out o --systems mcsan --split given --folds 3"])),
+            ("by", Refused(&["--data d --out o --systems mcsan --split given --by speaker"])),
+            ("fold", Refused(&["--data d --out o --systems mcsan --split given --fold 1"])),
+            ("systems", Refused(&["--data d --out o --systems mcsan,mcsan"])),
+            ("seeds", Always),
+            ("split", Always),
+        ];
         let measuring = [
             ("data", Refused(&["--from a --data d", "--what prepare --data d", "--shape batch=2 --data d", "--kernel linear --data d"])),
             ("shape", Refused(&["--from a --shape batch=2", "--what prepare --shape batch=2"])),
@@ -233,6 +254,7 @@ mod tests {
             ("evaluate", always(&["run", "data", "split"])),
             ("crossval", experiment()),
             ("ablate", [experiment(), always(&["rows"])].concat()),
+            ("compare", [comparing.to_vec(), settings()].concat()),
             ("predict", predicting.to_vec()),
             ("export", always(&["run", "out", "onnx"])),
             ("report", always(&["run", "data", "out"])),

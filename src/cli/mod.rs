@@ -12,6 +12,7 @@ macro_rules! eprintln {
 mod ablate;
 mod arguments;
 mod check;
+mod compare;
 mod config;
 mod crossval;
 mod demo;
@@ -35,6 +36,7 @@ mod profile;
 mod progress;
 mod remedy;
 mod report;
+mod rows;
 mod settings;
 mod shaders;
 mod streams;
@@ -103,6 +105,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Evaluate(arguments) => evaluate::run(common, arguments),
         Command::Crossval(arguments) => crossval::run(common, arguments),
         Command::Ablate(arguments) => ablate::run(common, arguments),
+        Command::Compare(arguments) => compare::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
         Command::Export(arguments) => export::run(common, arguments),
         Command::Report(arguments) => report::run(common, arguments),

@@ -101,6 +101,8 @@ pub(crate) enum Note {
     DoneBefore(FoldName),
     /// A fold is not trained here.
     TrainedElsewhere(FoldName),
+    /// How long a step of a row's runs took, the median of what their logs say.
+    StepTime { row: &'static str, ms: f64, steps: usize },
     /// The device has no room for a batch.
     Split { step: u64, parts: usize, error: String },
     /// The device has no room for the features of all utterances.
@@ -192,6 +194,7 @@ impl Display for Note {
             ),
             Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
             Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
+            Self::StepTime { row, ms, steps } => write!(formatter, "{row}: {ms:.1} ms a step, the median of {steps}"),
             Self::Split { step, parts, error } => {
                 write!(formatter, "step {step}: {error}: from here on each batch is computed in {parts} parts")
             }
@@ -231,9 +234,12 @@ impl Display for Lacking {
 /// Which fold of an experiment.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct FoldName {
-    /// The row of an ablation; of a cross-validation there is none.
+    /// The row of a table; of a cross-validation there is none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub row: String,
+    /// Which seed, from 1, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<usize>,
     /// Counted from 1.
     pub fold: usize,
     /// How many there are.
@@ -242,11 +248,11 @@ pub(crate) struct FoldName {
 
 impl Display for FoldName {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let Self { row, fold, folds } = self;
-        if !row.is_empty() {
-            write!(formatter, "{row}: ")?;
-        }
-        write!(formatter, "fold {fold} of {folds}")
+        let seed = self.seed.map(|seed| format!("seed {seed}"));
+        // The data's own splits are no fold among others.
+        let fold = (self.folds > 1).then(|| format!("fold {} of {}", self.fold, self.folds));
+        let row = [Some(self.row.clone()).filter(|row| !row.is_empty()), seed].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        formatter.write_str(&[Some(row).filter(|row| !row.is_empty()), fold].into_iter().flatten().collect::<Vec<_>>().join(": "))
     }
 }
 

@@ -2,29 +2,18 @@
 //! cross-validated over the same folds in `DIR/ROW`, with the paper's figures beside ours.
 
 use std::fmt;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ExperimentError;
-use super::crossval::CrossValidation;
-use super::folds::Folds;
-use super::gather::Gathered;
-use super::page;
-use super::spec::{self, Identity};
-use super::statistics::{MeanDeviation, PairedT, mcnemar, paired_t};
+use super::figure::{FIGURES, Figure, UA, WA};
+use super::rows::{self, Begun, Kind, Over, Rows};
+use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, ResultTable, Results};
-use crate::base::contents::first_foreign;
+use super::{page, paired};
 use crate::base::remedy::Remedy;
 use crate::config::{Config, ModelVariant, Settings};
-use crate::dataset::Dataset;
-use crate::report::{self, Confusion, Intervals};
-use crate::train::claim::Claim;
-use crate::train::{Evaluation, Metrics};
-
-/// Name of the files, without their endings.
-pub(crate) const STEM: &str = "ablation";
 
 /// A row of Table 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,11 +91,10 @@ impl Row {
     }
 
     /// WA and UA in the paper, on IEMOCAP; the full model's with the deviation over the folds, from its Table 1.
-    fn paper(self) -> [Cell; 2] {
+    fn paper(self) -> [MeanDeviation; 2] {
         let figures = match self {
             Self::Full => {
-                return [(0.612, 0.012), (0.560, 0.019)]
-                    .map(|(mean, deviation)| Cell::Spread(MeanDeviation { mean, deviation: Some(deviation) }));
+                return [(0.612, 0.012), (0.560, 0.019)].map(|(mean, deviation)| MeanDeviation { mean, deviation: Some(deviation) });
             }
             Self::NoAudio => [0.509, 0.469],
             Self::NoText => [0.491, 0.404],
@@ -117,40 +105,29 @@ impl Row {
             Self::N2 => [0.601, 0.551],
             Self::N3 => [0.595, 0.541],
         };
-        figures.map(Cell::Share)
+        figures.map(|mean| MeanDeviation { mean, deviation: None })
     }
 
-    /// The settings of the row.
-    ///
-    /// # Errors
-    /// [`ExperimentError::RowSetting`] where the settings choose a network of their own.
-    pub(crate) fn settings(self, base: &Settings) -> Result<Settings, ExperimentError> {
-        let usual = Settings::default().model;
-        if base.model.variant != usual.variant {
-            return Err(ExperimentError::RowSetting { key: "model.variant" });
-        }
-        if base.model.layers != usual.layers {
-            return Err(ExperimentError::RowSetting { key: "model.layers" });
-        }
-        let mut settings = base.clone();
-        (settings.model.variant, settings.model.layers) = self.network();
-        Ok(settings)
+    /// The row of an experiment with these settings.
+    fn of(self, base: &Config) -> rows::Row {
+        let mut config = base.clone();
+        (config.settings.model.variant, config.settings.model.layers) = self.network();
+        let [wa, ua] = self.paper().map(Some);
+        rows::Row { name: self.name(), title: self.title(), config, published: [wa, ua, None] }
     }
+}
 
-    /// The row's cross-validation in the folder of them all.
-    ///
-    /// # Errors
-    /// Those of [`CrossValidation::open`].
-    pub(crate) fn open<'c>(
-        self,
-        data: &'c Dataset,
-        identity: &Identity,
-        base: &Config,
-        folds: &'c Folds,
-        folder: &Path,
-    ) -> Result<CrossValidation<'c>, ExperimentError> {
-        let config = Config { settings: self.settings(&base.settings)?, execution: base.execution.clone() };
-        CrossValidation::open(data, identity, config, folds, &folder.join(self.name()))
+/// All rows, of an experiment with these settings.
+///
+/// # Errors
+/// [`ExperimentError::RowSetting`] where the settings choose a network of their own.
+pub(crate) fn rows(base: &Config) -> Result<Vec<rows::Row>, ExperimentError> {
+    let usual = Settings::default().model;
+    let refused = |key| Err(ExperimentError::RowSetting { key, remedy: Remedy::ChooseRows });
+    match &base.settings.model {
+        model if model.variant != usual.variant => refused("model.variant"),
+        model if model.layers != usual.layers => refused("model.layers"),
+        _ => Ok(Row::ALL.map(|row| row.of(base)).into()),
     }
 }
 
@@ -160,164 +137,51 @@ impl fmt::Display for Row {
     }
 }
 
-/// Whether the rows may be trained in a folder: it is not there, holds nothing, or rows and what is made of them.
-///
-/// # Errors
-/// [`ExperimentError::Folder`], naming what else is there.
-pub(crate) fn check_folder(folder: &Path) -> Result<(), ExperimentError> {
-    let is_row = |name: &str| Row::ALL.iter().any(|row| row.name() == name) && folder.join(name).is_dir();
-    let is_summary = |name: &str| name.starts_with(&format!("{STEM}.")) || name == report::FILE;
-    let has_rows = Row::ALL.iter().any(|row| folder.join(row.name()).is_dir());
-    match first_foreign(folder, |name| is_row(name) || has_rows && is_summary(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let problem = format!("holds '{name}', which is none of an ablation's files");
-            Err(ExperimentError::Folder { path: folder.into(), problem, remedy: Remedy::OtherFolder })
-        }
-    }
-}
-
-/// Sums up every row that was begun in `folder`, chosen by this call or by another, and writes `ablation.*` there; `None`
-/// where no fold of any row is done.
-///
-/// # Errors
-/// A row that was begun with other data, folds or settings; a file that cannot be written.
-pub(crate) fn gather(
-    data: &Dataset,
-    identity: &Identity,
-    base: &Config,
-    folds: &Folds,
-    folder: &Path,
-) -> Result<Option<Results>, ExperimentError> {
-    let _turn = Claim::wait(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
-    let mut rows = Vec::new();
-    for row in Row::ALL {
-        if folder.join(row.name()).join(spec::FILE).exists() {
-            let gathered = Gathered::read(&row.open(data, identity, base, folds, folder)?)?;
-            if !gathered.results.is_empty() {
-                rows.push((row, gathered));
-            }
-        }
-    }
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let results = tables(&rows);
-    results.write(folder, STEM)?;
-    let confusions: Vec<Confusion> = rows.iter().map(|(row, gathered)| gathered.confusion(row.title())).collect();
-    let runs: Vec<_> = rows.iter().map(|(row, gathered)| (row.title().to_owned(), gathered.folders(&folder.join(row.name())))).collect();
-    page::write(folder, &results, &plots(&rows), &runs, &confusions, None, base)?;
-    Ok(Some(results))
-}
-
-/// WA, UA and weighted F1 of every row, beside the paper's where it has them.
-fn plots(rows: &[(Row, Gathered)]) -> Vec<Intervals> {
-    let of_paper = |row: Row, place: usize| match row.paper().get(place) {
-        Some(Cell::Share(figure) | Cell::Spread(MeanDeviation { mean: figure, .. })) => Some(*figure),
-        _ => None,
-    };
-    let plot = |(place, (name, figure)): (usize, page::Figure)| {
-        page::plot(name, rows.iter().map(|(row, of)| (row.title().to_owned(), of.figures(figure), of_paper(*row, place))).collect())
-    };
-    page::FIGURES.into_iter().enumerate().map(plot).collect()
-}
+/// The ablations.
+pub(crate) const ABLATION: Kind =
+    Kind { stem: "ablation", called: "an ablation", names: || Row::ALL.map(Row::name).into(), published: page::PAPER, tables };
 
 /// The comparison of some rows.
-fn tables(rows: &[(Row, Gathered)]) -> Results {
-    let Some((_, first)) = rows.first() else {
+fn tables(_: &Rows<'_>, begun: &[Begun<'_>]) -> Results {
+    let Some(Begun { of: first, .. }) = begun.first() else {
         return Results { document: json!({}), tables: Vec::new() };
     };
-    let full = rows.iter().find(|(row, _)| *row == Row::Full).map(|(_, gathered)| gathered);
+    let full = begun.iter().find(|Begun { row, .. }| row.name == Row::Full.name()).map(|Begun { of, .. }| of);
+    let over = Over::of(begun);
     let title = format!("Ablations on {} ({} classes): {}", first.corpus, first.classes.len(), first.method());
-    let mut table = ResultTable::new(title, columns());
-    for (row, gathered) in rows {
-        let [wa, ua, weighted_f1] = gathered.spreads().map(Cell::Spread);
-        let [paper_wa, paper_ua] = row.paper();
-        let mut cells = vec![Cell::Text(row.title().into()), Cell::Text(row.name().into()), Cell::Count(gathered.results.len())];
-        cells.extend([wa, ua, weighted_f1, paper_wa, paper_ua]);
+    let mut table = ResultTable::new(title, columns(over));
+    for Begun { row, of } in begun {
+        let mut cells = vec![Cell::Text(row.title.into()), Cell::Text(row.name.into()), Cell::Count(of.results.len())];
+        cells.extend(of.spreads().map(Cell::Spread));
+        cells.extend([row.published(0), row.published(1)]);
         cells.extend(match full {
-            Some(full) if *row != Row::Full => comparison(gathered, full),
-            _ => vec![Cell::Empty; TESTS.len()],
+            Some(full) if row.name != Row::Full.name() => paired::cells(of, full, &TESTED),
+            _ => vec![Cell::Empty; paired::columns(&TESTED, FULL, true).len()],
         });
         table.rows.push(cells);
     }
-    if let Some((_, partial)) = rows.iter().find(|(_, gathered)| gathered.results.len() < gathered.folds) {
-        table.notes.push(format!("Not every row has all of its {} folds yet; tests compare the folds that both have.", partial.folds));
-    }
-    table.notes.push("Mean ± standard deviation over the folds. Paper: Sun et al. 2021, Tables 1 and 3, seven classes of IEMOCAP.".into());
+    table.notes.extend(rows::missing(begun));
     table.notes.push(format!(
-        "p: two-sided tests against the full model{}.",
-        match full {
-            Some(_) =>
-                "; WA, UA: paired t-test over the folds (folds - 1 degrees of freedom); McNemar: exact, on all test predictions. \
-             The columns p_wa_corrected and p_ua_corrected of the CSV allow for the training data that folds share \
-             (Nadeau and Bengio 2003)",
-            None => ", which has no fold yet",
-        }
+        "Mean ± standard deviation over the {}. Paper: Sun et al. 2021, Tables 1 and 3, seven classes of IEMOCAP.",
+        over.words()
     ));
+    table.notes.push(paired::note(&TESTED, "the full model", full.is_some(), over, true));
     let document = json!({
         "corpus": first.corpus, "classes": first.classes, "by": first.by, "seed": first.seed, "folds": first.folds, "rows": table.json(),
     });
     Results { document, tables: vec![("", table)] }
 }
 
-/// Columns of the tests: key, and title where shown.
-const TESTS: [(&str, Option<&str>); 10] = [
-    ("p_wa", Some("p (WA)")),
-    ("p_ua", Some("p (UA)")),
-    ("p_mcnemar", Some("p (McNemar)")),
-    ("t_wa", None),
-    ("t_ua", None),
-    ("degrees_of_freedom", None),
-    ("p_wa_corrected", None),
-    ("p_ua_corrected", None),
-    ("only_full_right", None),
-    ("only_row_right", None),
-];
+/// What is tested.
+const TESTED: [Figure; 2] = [WA, UA];
+/// What the row that others are tested against is called in the columns' names.
+const FULL: &str = "full";
 
-fn columns() -> Vec<Column> {
-    let mut columns = vec![Column::shown("model", "model"), Column::kept("row")];
-    let figures = [("folds", "folds"), ("wa", "WA"), ("ua", "UA"), ("weighted_f1", "weighted F1")];
-    let paper = [("paper_wa", "WA, paper (IEMOCAP)"), ("paper_ua", "UA, paper (IEMOCAP)")];
-    columns.extend(figures.into_iter().chain(paper).map(|(key, title)| Column::shown(key, title)));
-    columns.extend(TESTS.map(|(key, title)| Column { key: key.into(), title: title.map(str::to_owned) }));
+fn columns(over: Over) -> Vec<Column> {
+    let mut columns = vec![Column::shown("model", "model"), Column::kept("row"), over.column()];
+    columns.extend(FIGURES.map(|figure| Column::shown(figure.key, figure.title)));
     columns
-}
-
-/// A row against the full model, over the folds that both have.
-fn comparison(row: &Gathered, full: &Gathered) -> Vec<Cell> {
-    let of = |fold: usize| full.results.iter().find(|(other, _)| *other == fold).map(|(_, result)| result);
-    let pairs: Vec<(&Evaluation, &Evaluation)> = row.results.iter().filter_map(|(fold, result)| Some((result, of(*fold)?))).collect();
-    let utterances: usize = pairs.iter().map(|(row, _)| row.metrics.utterances).sum();
-    // Of K folds, K - 2 parts are trained on and one is tested.
-    let test_to_train = 1.0 / (row.folds as f64 - 2.0);
-    let test = |figure: fn(&Metrics) -> f64| {
-        let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.iter().map(|(row, full)| (figure(&row.metrics), figure(&full.metrics))).unzip();
-        paired_t(&ours, &theirs, test_to_train)
-    };
-    let (wa, ua) = (test(|metrics| metrics.wa), test(|metrics| metrics.ua));
-    let right = |result: &Evaluation| result.predictions.iter().map(|it| it.predicted == it.label).collect::<Vec<_>>();
-    let (mut only_full, mut only_row) = (0, 0);
-    for (row, full) in &pairs {
-        for (row, full) in right(row).into_iter().zip(right(full)) {
-            only_full += usize::from(full && !row);
-            only_row += usize::from(row && !full);
-        }
-    }
-    let cell = |test: Option<PairedT>, value: fn(PairedT) -> f64, of: fn(f64) -> Cell| {
-        test.map(value).filter(|value| value.is_finite()).map_or(Cell::Empty, of)
-    };
-    let mcnemar = if utterances > 0 { Cell::Probability(mcnemar(only_full, only_row)) } else { Cell::Empty };
-    vec![
-        cell(wa, |test| test.p, Cell::Probability),
-        cell(ua, |test| test.p, Cell::Probability),
-        mcnemar,
-        cell(wa, |test| test.t, Cell::Number),
-        cell(ua, |test| test.t, Cell::Number),
-        wa.or(ua).map_or(Cell::Empty, |test| Cell::Count(test.degrees_of_freedom)),
-        cell(wa, |test| test.corrected_p, Cell::Probability),
-        cell(ua, |test| test.corrected_p, Cell::Probability),
-        Cell::Count(only_full),
-        Cell::Count(only_row),
-    ]
+        .extend([("paper_wa", "WA, paper (IEMOCAP)"), ("paper_ua", "UA, paper (IEMOCAP)")].map(|(key, title)| Column::shown(key, title)));
+    columns.extend(paired::columns(&TESTED, FULL, true));
+    columns
 }

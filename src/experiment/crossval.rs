@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::ExperimentError;
-use super::folds::Folds;
-use super::spec::{Identity, Spec, fold_folder, settings_difference};
+use super::folds::{By, Folds};
+use super::spec::{Identity, Spec, settings_difference};
 use crate::backend::Backend;
 use crate::base::input;
 use crate::base::remedy::Remedy;
@@ -97,7 +97,7 @@ impl<'c> CrossValidation<'c> {
         let all = 1..=self.folds.count();
         check_fold(only, self.folds)?;
         for fold in all.filter(|&fold| only.is_none_or(|only| only == fold)) {
-            let folder = fold_folder(&self.folder, fold);
+            let folder = self.folds.by.folder(&self.folder, fold);
             if self.result(fold)?.is_some() {
                 observe(FoldEvent::Kept { fold });
                 continue;
@@ -136,7 +136,8 @@ impl<'c> CrossValidation<'c> {
         claim: &Claim,
         observe: &mut dyn FnMut(FoldEvent<'_>),
     ) -> Result<(), ExperimentError> {
-        run_folder::admit(folder, Start::Resume).map_err(|source| ExperimentError::Train { fold, source })?;
+        let failed = |source| ExperimentError::Train { fold: (self.folds.by != By::Given).then_some(fold), source };
+        run_folder::admit(folder, Start::Resume).map_err(failed)?;
         if !folder.join(files::LAST).exists() {
             run_folder::clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
         }
@@ -147,7 +148,7 @@ impl<'c> CrossValidation<'c> {
         let (start, stop) = (Start::Resume, self.stop);
         let training = Training { settings, execution, out: Some(folder.to_owned()), start, stop, ..Training::of(&data) };
         let finished = training.run_in(backend, Some(claim), &mut |event| observe(FoldEvent::Run(event))).await;
-        let finished = finished.map_err(|source| ExperimentError::Train { fold, source })?;
+        let finished = finished.map_err(failed)?;
         report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {
             observe(FoldEvent::End { fold, test: &test.metrics });
@@ -160,7 +161,7 @@ impl<'c> CrossValidation<'c> {
     /// # Errors
     /// [`ExperimentError::Folder`] where the run is of other settings or tests other utterances.
     pub fn result(&self, fold: usize) -> Result<Option<Evaluation>, ExperimentError> {
-        let folder = fold_folder(&self.folder, fold);
+        let folder = self.folds.by.folder(&self.folder, fold);
         let path = folder.join(files::TEST);
         if !path.exists() {
             return Ok(None);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,9 @@ pub enum By {
     Speaker,
     /// Whole sessions
     Session,
+    /// The data's own splits: one fold, which tests what they test
+    #[cfg_attr(feature = "cli", value(skip))]
+    Given,
 }
 
 impl fmt::Display for By {
@@ -39,15 +43,21 @@ impl fmt::Display for By {
             Self::Random => "random",
             Self::Speaker => "speaker",
             Self::Session => "session",
+            Self::Given => "given",
         })
     }
 }
 
 impl By {
+    /// The folder of a fold's run, in that of all of them.
+    pub(crate) fn folder(self, all: &Path, fold: usize) -> PathBuf {
+        all.join(if self == Self::Given { "run".into() } else { format!("fold-{fold}") })
+    }
+
     /// The group of an utterance.
     fn group(self, utterance: &UtteranceInfo) -> Option<&str> {
         match self {
-            Self::Random => None,
+            Self::Random | Self::Given => None,
             Self::Speaker => utterance.speaker.as_deref(),
             Self::Session => utterance.session.as_deref(),
         }
@@ -70,12 +80,29 @@ pub struct Folds {
 }
 
 impl Folds {
+    /// The data set's own splits, as one fold.
+    ///
+    /// # Errors
+    /// [`ExperimentError::EmptySplit`] where there is nothing to train on or nothing to test.
+    pub fn given(data: &Dataset, seed: u64) -> Result<Self, ExperimentError> {
+        let test = data.split(Split::Test);
+        for (split, is_empty) in [(Split::Train, data.training().is_empty()), (Split::Test, test.is_empty())] {
+            if is_empty {
+                return Err(ExperimentError::EmptySplit { split });
+            }
+        }
+        Ok(Self { by: By::Given, seed, parts: vec![test], groups: vec![Vec::new()], doubles: Doubles::of(data)? })
+    }
+
     /// Divides a data set into ten, or so that every speaker or session is a part of its own, in the order of their names; the
     /// same data and seed give the same folds.
     ///
     /// # Errors
     /// Those of [`Folds::assign_count`].
     pub fn assign(data: &Dataset, by: By, seed: u64) -> Result<Self, ExperimentError> {
+        if by == By::Given {
+            return Self::given(data, seed);
+        }
         let doubles = Doubles::of(data)?;
         let count = if by == By::Random { USUAL } else { members(data, by, &doubles)?.len() };
         Self::divide(data, doubles, by, count, seed)
@@ -87,7 +114,7 @@ impl Folds {
     /// differ by more than one utterance, of any class or together. By speaker or session, the shuffled groups are merged, the
     /// largest first, each into the part with the fewest utterances; as many parts as groups are one each, in the order of
     /// their names. Utterances of one recording are in one part: the others go where the first goes, and speakers or sessions that
-    /// share one are one group.
+    /// share one are one group. The data's own splits are one fold, whatever the count.
     ///
     /// # Errors
     /// An utterance without speaker or session, or a count that cannot be.
@@ -100,6 +127,9 @@ impl Folds {
     /// # Errors
     /// Those of [`Folds::assign_count`].
     pub(crate) fn divide(data: &Dataset, doubles: Doubles, by: By, count: usize, seed: u64) -> Result<Self, ExperimentError> {
+        if by == By::Given {
+            return Self::given(data, seed);
+        }
         if by == By::Random {
             let of = if doubles.count() < data.len() { "recordings" } else { "utterances" };
             check_count(count, doubles.count(), || format!("{of} of '{}'", data.corpus))?;
@@ -143,6 +173,9 @@ impl Folds {
     /// The data set with the splits of fold `fold` in place of its own; the features are shared.
     pub fn dataset(&self, data: &Dataset, fold: usize) -> Dataset {
         let mut data = data.clone();
+        if self.by == By::Given {
+            return data;
+        }
         for utterance in &mut data.utterances {
             utterance.split = Some(Split::Train);
         }

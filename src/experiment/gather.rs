@@ -1,15 +1,17 @@
-//! Summing up the folds that are done: WA, UA and weighted F1 as mean ± standard deviation over the folds, in the form of
-//! the paper's Table 1, and the confusion matrix of all their test predictions together.
+//! Summing up the runs that are done: WA, UA and weighted F1 as mean ± standard deviation over the folds (and seeds), in the form
+//! of the paper's Table 1, and the confusion matrix of all their test predictions together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::ExperimentError;
 use super::crossval::CrossValidation;
+use super::figure::{FIGURES, Figure};
+use super::folds::By;
 use super::page;
-use super::spec::fold_folder;
 use super::statistics::MeanDeviation;
+use super::systems;
 use super::table::{Cell, Column, ResultTable, Results};
 use crate::base::columns::{shorten, told_apart};
 use crate::report::{self, Confusion};
@@ -23,8 +25,22 @@ pub(crate) const STEM: &str = "crossval";
 /// Name of the table that holds the confusion matrix.
 pub(crate) const CONFUSION: &str = "confusion";
 
-/// The folds that are done.
+/// The result of a run that is done.
+pub struct RunResult {
+    /// Which seed it was trained with, from 1.
+    pub seed: usize,
+    /// Which fold it tests, from 1.
+    pub fold: usize,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// On the test utterances.
+    pub test: Evaluation,
+}
+
+/// The runs that are done, of one network over the folds of one division.
 pub struct Gathered {
+    /// The network's name, where shown.
+    pub model: &'static str,
     /// Name of the corpus.
     pub corpus: String,
     /// Names of the classes, in the order of the labels.
@@ -32,11 +48,13 @@ pub struct Gathered {
     /// How many there are to be.
     pub folds: usize,
     /// What stays together in a fold.
-    pub by: super::folds::By,
+    pub by: By,
     /// Of the folds' shuffle.
     pub seed: u64,
-    /// By fold, rising.
-    pub results: Vec<(usize, Evaluation)>,
+    /// The seeds that runs were begun with, from 1, rising.
+    pub seeds: Vec<usize>,
+    /// By seed and fold, rising.
+    pub results: Vec<RunResult>,
 }
 
 impl Gathered {
@@ -45,56 +63,89 @@ impl Gathered {
     /// # Errors
     /// Those of [`CrossValidation::result`].
     pub fn read(of: &CrossValidation<'_>) -> Result<Self, ExperimentError> {
+        Self::read_seed(1, of)
+    }
+
+    fn read_seed(seed: usize, of: &CrossValidation<'_>) -> Result<Self, ExperimentError> {
         let mut results = Vec::new();
         for fold in 1..=of.folds.count() {
-            results.extend(of.result(fold)?.map(|result| (fold, result)));
+            let folder = of.folds.by.folder(&of.folder, fold);
+            results.extend(of.result(fold)?.map(|test| RunResult { seed, fold, folder, test }));
         }
         Ok(Self {
+            model: systems::title(&of.config.settings),
             corpus: of.data.corpus.clone(),
             classes: of.data.classes.clone(),
             folds: of.folds.count(),
             by: of.folds.by,
             seed: of.folds.seed,
+            seeds: vec![seed],
             results,
         })
     }
 
+    /// Reads those of several seeds; `None` where there is no seed.
+    ///
+    /// # Errors
+    /// Those of [`CrossValidation::result`].
+    pub(crate) fn read_seeds(seeds: &[(usize, CrossValidation<'_>)]) -> Result<Option<Self>, ExperimentError> {
+        let mut gathered: Option<Self> = None;
+        for (seed, of) in seeds {
+            let read = Self::read_seed(*seed, of)?;
+            match &mut gathered {
+                None => gathered = Some(read),
+                Some(gathered) => {
+                    gathered.seeds.extend(read.seeds);
+                    gathered.results.extend(read.results);
+                }
+            }
+        }
+        Ok(gathered)
+    }
+
     /// Reads the folds that are there and writes the summary; one process after the other, so that the last one, which
-    /// knows most, is the one whose files stay. `None` where no fold is done.
+    /// knows most, is the one whose files stay. `None` where no fold is done. Of the data's own splits there is one run, whose
+    /// folder says all of it.
     ///
     /// # Errors
     /// Those of [`CrossValidation::result`], or a file that cannot be written.
     pub(crate) fn write(of: &CrossValidation<'_>) -> Result<Option<Self>, ExperimentError> {
         let _turn = Claim::wait(&of.folder).map_err(|source| ExperimentError::Write { path: of.folder.clone(), source })?;
         let gathered = Self::read(of)?;
-        if gathered.results.is_empty() {
-            return Ok(None);
+        if gathered.results.is_empty() || gathered.by == By::Given {
+            return Ok(Some(gathered).filter(|gathered| !gathered.results.is_empty()));
         }
         let results = gathered.tables();
         results.write(&of.folder, STEM)?;
-        let plot = page::plot("Folds", page::FIGURES.map(|(name, figure)| (name.to_owned(), gathered.figures(figure), None)).to_vec());
+        let row = |figure: Figure| (figure.title.to_owned(), gathered.figures(figure), None);
+        let plot = page::plot("Folds", page::PAPER, FIGURES.map(row).to_vec());
         let confusion = gathered.confusion("All test predictions");
         let test = report::Test::from(Evaluation { metrics: gathered.pooled(), predictions: gathered.predictions() });
-        let runs = [("mean of the folds".to_owned(), gathered.folders(&of.folder))];
+        let runs = [("mean of the folds".to_owned(), gathered.folders())];
         page::write(&of.folder, &results, &[plot], &runs, &[confusion], Some((&test, of.data)), &of.config)?;
         Ok(Some(gathered))
     }
 
-    /// A figure of every fold.
-    pub fn figures(&self, figure: impl Fn(&Metrics) -> f64) -> Vec<f64> {
-        self.results.iter().map(|(_, result)| figure(&result.metrics)).collect()
+    /// A figure of every run.
+    pub(super) fn figures(&self, figure: Figure) -> Vec<f64> {
+        self.results.iter().map(|run| (figure.of)(&run.test.metrics)).collect()
     }
 
     /// WA, UA and weighted F1.
     pub fn spreads(&self) -> [MeanDeviation; 3] {
-        [|metrics: &Metrics| metrics.wa, |metrics: &Metrics| metrics.ua, |metrics: &Metrics| metrics.weighted_f1]
-            .map(|figure| MeanDeviation::of(&self.figures(figure)))
+        FIGURES.map(|figure| MeanDeviation::of(&self.figures(figure)))
+    }
+
+    /// The ratio of a run's test and training utterances where the runs share what they are trained on: of K folds, K - 2 parts are
+    /// trained on and one is tested.
+    pub(super) fn test_to_train(&self) -> Option<f64> {
+        (self.by != By::Given).then(|| 1.0 / (self.folds as f64 - 2.0))
     }
 
     /// The results of all test predictions together.
     pub fn pooled(&self) -> Metrics {
         let mut tally = Tally::new(self.classes.len());
-        for (_, Evaluation { metrics, .. }) in &self.results {
+        for RunResult { test: Evaluation { metrics, .. }, .. } in &self.results {
             for (sums, counts) in tally.confusion.iter_mut().zip(&metrics.confusion) {
                 sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
             }
@@ -103,19 +154,19 @@ impl Gathered {
         tally.metrics(&self.classes)
     }
 
-    /// The run folders of the folds that are done, below the experiment's.
-    pub(crate) fn folders(&self, folder: &Path) -> Vec<PathBuf> {
-        self.results.iter().map(|(fold, _)| fold_folder(folder, *fold)).collect()
+    /// The folders of the runs that are done.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        self.results.iter().map(|run| run.folder.clone()).collect()
     }
 
     /// All test predictions, fold by fold.
     fn predictions(&self) -> Vec<Prediction> {
-        self.results.iter().flat_map(|(_, result)| &result.predictions).cloned().collect()
+        self.results.iter().flat_map(|run| &run.test.predictions).cloned().collect()
     }
 
     /// Folds that are not done, in words.
     fn missing(&self) -> Option<String> {
-        let done = |fold: &usize| self.results.iter().any(|(done, _)| done == fold);
+        let done = |fold: &usize| self.results.iter().any(|run| run.fold == *fold);
         let missing: Vec<String> = (1..=self.folds).filter(|fold| !done(fold)).map(|fold| fold.to_string()).collect();
         (!missing.is_empty()).then(|| format!("Not done yet: folds {}.", missing.join(", ")))
     }
@@ -123,7 +174,7 @@ impl Gathered {
     /// How the folds were made, in words.
     pub(crate) fn method(&self) -> String {
         let Self { folds, by, seed, .. } = self;
-        format!("{folds} folds by {by}, seed {seed}")
+        if *by == By::Given { "the data's own splits".into() } else { format!("{folds} folds by {by}, seed {seed}") }
     }
 
     fn title(&self) -> String {
@@ -138,7 +189,7 @@ impl Gathered {
     /// The summary as `crossval.*`.
     pub(crate) fn tables(&self) -> Results {
         let pooled = self.pooled();
-        let columns = [("wa", "WA"), ("ua", "UA"), ("weighted_f1", "weighted F1")].map(|(key, title)| Column::shown(key, title));
+        let columns = FIGURES.map(|figure| Column::shown(figure.key, figure.title));
         let with = |first: &[(&str, &str)], last: &[(&str, &str)]| {
             let shown = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, title)| Column::shown(key, title)).collect::<Vec<_>>();
             [shown(first), columns.to_vec(), shown(last)].concat()
@@ -146,14 +197,14 @@ impl Gathered {
 
         let mut summary =
             ResultTable::new(self.title(), with(&[("model", "model"), ("folds", "folds"), ("utterances", "utterances")], &[]));
-        let first = [Cell::Text("MCSAN".into()), Cell::Count(self.results.len()), Cell::Count(pooled.utterances)];
+        let first = [Cell::Text(self.model.into()), Cell::Count(self.results.len()), Cell::Count(pooled.utterances)];
         summary.rows.push(first.into_iter().chain(self.spreads().map(Cell::Spread)).collect());
         summary.notes.extend(self.missing());
         summary.notes.push("Mean ± standard deviation over the folds.".into());
 
         let mut folds = ResultTable::new("Each fold", with(&[("fold", "fold"), ("utterances", "utterances")], &[("loss", "loss")]));
-        for (fold, Evaluation { metrics, .. }) in &self.results {
-            let shares = [metrics.wa, metrics.ua, metrics.weighted_f1].map(Cell::Share);
+        for RunResult { fold, test: Evaluation { metrics, .. }, .. } in &self.results {
+            let shares = FIGURES.map(|figure| Cell::Share((figure.of)(metrics)));
             let counts = [Cell::Count(*fold), Cell::Count(metrics.utterances)];
             folds.rows.push(counts.into_iter().chain(shares).chain([Cell::Number(metrics.loss)]).collect());
         }

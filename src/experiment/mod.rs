@@ -1,15 +1,22 @@
-//! Experiments of many runs: cross-validation over folds, the ablations of the paper's Table 3, their statistics and tables.
+//! Experiments of many runs: cross-validation over folds, the ablations of the paper's Table 3, the systems of its Tables 1 and 2,
+//! their statistics and tables.
 //!
 //! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
-//! there; `ablate` does so for every row of Table 3 into `DIR/ROW/fold-K`. Folds are counted from 1.
+//! there; `rows` does so for every row of a table into `DIR/ROW/fold-K`, or with several seeds `DIR/ROW/seed-K/fold-K`: the rows
+//! of `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1.
 
 pub(crate) mod ablate;
+pub(crate) mod compare;
 pub mod crossval;
+mod figure;
 pub mod folds;
 pub mod gather;
 mod page;
+mod paired;
+pub(crate) mod rows;
 pub mod spec;
 pub mod statistics;
+pub(crate) mod systems;
 pub(crate) mod table;
 
 use std::path::PathBuf;
@@ -17,6 +24,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::base::remedy::{Preparation, Remedied, Remedy};
+use crate::base::utterances::Split;
 use crate::dataset::DatasetError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -25,11 +33,11 @@ use folds::By;
 /// What can stop an experiment.
 #[derive(Debug, Error)]
 pub enum ExperimentError {
-    /// A fold whose training fails.
-    #[error("fold {fold}: {source} (the finished folds are kept)")]
+    /// A run whose training fails.
+    #[error("{}{source} (the finished {} are kept)", fold.map_or(String::new(), |fold| format!("fold {fold}: ")), runs(*fold))]
     Train {
-        /// Which, from 1.
-        fold: usize,
+        /// Which fold's, from 1; none where the data's own splits are trained on.
+        fold: Option<usize>,
         /// Why.
         source: TrainError,
     },
@@ -97,11 +105,27 @@ pub enum ExperimentError {
         /// The fold's folder.
         path: PathBuf,
     },
-    /// A setting that is given to an ablation and is what its rows differ in.
+    /// A setting that is given to an experiment and is what its rows differ in.
     #[error("{key} is what the rows differ in")]
     RowSetting {
         /// The setting.
         key: &'static str,
+        /// How rows are chosen instead.
+        remedy: Remedy,
+    },
+    /// A split of the data's own that is to be trained on or tested, without utterances.
+    #[error("the data have no utterance in the {split} split")]
+    EmptySplit {
+        /// Which split.
+        split: Split,
+    },
+    /// Data that lack what the model of a row reads.
+    #[error("{row}: {source}")]
+    Row {
+        /// The row's name.
+        row: &'static str,
+        /// What is missing.
+        source: DatasetError,
     },
 }
 
@@ -120,9 +144,16 @@ impl Remedied for ExperimentError {
             Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],
             Self::NoSuchFold { folds, .. } => vec![Remedy::OtherFold { folds: *folds }],
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
-            Self::RowSetting { .. } => vec![Remedy::ChooseRows],
+            Self::RowSetting { remedy, .. } => vec![remedy.clone()],
+            Self::EmptySplit { .. } => vec![Remedy::PrepareWith(Preparation::Split), Remedy::DivideAnew],
+            Self::Row { source, .. } => source.remedies(),
         }
     }
+}
+
+/// What an experiment consists of.
+fn runs(fold: Option<usize>) -> &'static str {
+    if fold.is_some() { "folds" } else { "runs" }
 }
 
 fn again(remedy: Remedy) -> Remedy {

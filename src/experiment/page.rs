@@ -10,14 +10,9 @@ use super::table::{ResultTable, Results};
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report::{self, Confusion, Intervals};
-use crate::train::Metrics;
 
-/// A figure of metrics, and its name.
-pub(super) type Figure = (&'static str, fn(&Metrics) -> f64);
-
-/// The figures that are drawn.
-pub(super) const FIGURES: [Figure; 3] =
-    [("WA", |metrics| metrics.wa), ("UA", |metrics| metrics.ua), ("weighted F1", |metrics| metrics.weighted_f1)];
+/// What published figures are called where they are the paper's own.
+pub(super) const PAPER: &str = "paper, IEMOCAP";
 
 /// Where else to look, and what made the page.
 const LINE: &str =
@@ -53,17 +48,18 @@ pub(super) fn write(
     report::write(&folder.join(report::FILE), &html)
 }
 
-/// A model's name, its folds' results, and the paper's.
+/// A model's name, its runs' results, and what was published.
 pub(super) type PlotRow = (String, Vec<f64>, Option<f64>);
 
-/// The folds' results as points, their mean and one deviation to either side as a bar.
-pub(super) fn plot(title: &str, rows: Vec<PlotRow>) -> Intervals {
+/// The runs' results as points, their mean and one deviation to either side as a bar; `published` is what the published figures
+/// are called.
+pub(super) fn plot(title: &str, published: &str, rows: Vec<PlotRow>) -> Intervals {
     let mean = |(label, points, reference): &PlotRow| {
         let MeanDeviation { mean, deviation } = MeanDeviation::of(points);
         (label.clone(), mean, deviation.unwrap_or(f64::NAN), *reference)
     };
     let mut plot = report::intervals(title, "on the test utterances", &rows.iter().map(mean).collect::<Vec<_>>());
-    plot.reference = "paper, IEMOCAP".into();
+    plot.reference = published.into();
     for (row, (_, points, _)) in plot.rows.iter_mut().zip(rows) {
         row.points = points;
     }

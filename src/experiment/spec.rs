@@ -67,12 +67,13 @@ fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D
 }
 
 impl Identity {
-    /// Of a data set.
+    /// Of a data set, its splits included where they are what is trained on and tested.
     ///
     /// # Errors
     /// Features that cannot be read.
-    pub(crate) fn of(data: &Dataset) -> Result<Self, DatasetError> {
-        Ok(Self { corpus: data.corpus.clone(), utterances: data.len(), fingerprint: data.fingerprint()? })
+    pub(crate) fn of(data: &Dataset, by: By) -> Result<Self, DatasetError> {
+        let fingerprint = if by == By::Given { data.fingerprint_with_splits()? } else { data.fingerprint()? };
+        Ok(Self { corpus: data.corpus.clone(), utterances: data.len(), fingerprint })
     }
 }
 
@@ -99,7 +100,7 @@ impl Spec {
         let path = folder.join(FILE);
         // In this order: another process writes the file before anything else.
         let foreign = first_foreign(folder, |_| false);
-        let has_folds = (1..=self.folds.len()).any(|fold| fold_folder(folder, fold).exists());
+        let has_folds = (1..=self.folds.len()).any(|fold| self.by.folder(folder, fold).exists());
         if path.exists() {
             return self.compare(&path);
         }
@@ -152,11 +153,6 @@ impl Spec {
     }
 }
 
-/// The folder of a fold's run.
-pub(crate) fn fold_folder(folder: &Path, fold: usize) -> std::path::PathBuf {
-    folder.join(format!("fold-{fold}"))
-}
-
 /// The first setting in which two runs differ.
 pub(crate) fn settings_difference(there: &Settings, here: &Settings) -> Option<String> {
     let (key, there, now) = there.differences(here).into_iter().next()?;
@@ -192,7 +188,7 @@ mod tests {
 
     fn spec(data: &Dataset, settings: &Settings, count: usize) -> Spec {
         let folds = Folds::assign_count(data, By::Random, count, settings.train.seed).unwrap();
-        Spec::of(data, &Identity::of(data).unwrap(), settings, &folds)
+        Spec::of(data, &Identity::of(data, By::Random).unwrap(), settings, &folds)
     }
 
     #[test]
@@ -234,7 +230,7 @@ mod tests {
     #[test]
     fn folds_of_nobody_knows_what_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(fold_folder(folder.path(), 2)).unwrap();
+        fs::create_dir(By::Random.folder(folder.path(), 2)).unwrap();
         let line = spec(&data(), &Settings::default(), 3).agree(folder.path()).unwrap_err().to_string();
         assert!(line.contains("no folds.json"), "{line}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -1,4 +1,4 @@
-//! `report.html`: one self-contained file that shows a run, a cross-validation or an ablation.
+//! `report.html`: one self-contained file that shows a run, a cross-validation, an ablation or a comparison of systems.
 //!
 //! [`write_run`] reads a run folder and writes its report; [`experiment()`] makes a page of plain tables, confusion matrices
 //! and means. The same input gives the same bytes: no time, no path and no measured speed stands in a report. The plots
@@ -23,6 +23,7 @@ pub use experiment::{Confusion, Experiment, experiment};
 pub use folds::curves;
 pub use intervals::{Interval, Intervals, intervals};
 pub use page::Table;
+pub(crate) use read::speeds;
 pub use read::{Prediction, Test};
 pub use scale::Unit;
 

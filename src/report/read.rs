@@ -23,6 +23,8 @@ pub(crate) struct Step {
     /// NaN where the log has no number, as in the other figures.
     pub loss: f64,
     pub rate: f64,
+    /// Utterances a second, which no report shows.
+    pub speed: f64,
 }
 
 /// Results of an epoch on one split.
@@ -148,6 +150,14 @@ impl Run {
     }
 }
 
+/// Utterances a second that the steps of a run were trained at.
+///
+/// # Errors
+/// [`ReportError`], naming the log.
+pub(crate) fn speeds(folder: &Path) -> Result<Vec<f64>, ReportError> {
+    Ok(log(&folder.join(files::METRICS))?.0.values().map(|step| step.speed).collect())
+}
+
 /// Numbers in a checkpoint without moments.
 fn parameters(best: &Store) -> Result<usize, ReportError> {
     let mut count = 0;
@@ -181,7 +191,10 @@ fn log(path: &Path) -> Result<Log, ReportError> {
         };
         match (value["step"].as_u64(), value["epoch"].as_u64()) {
             (Some(step), Some(epoch)) => {
-                steps.insert(step, Step { epoch, loss: figure(&value, "loss"), rate: figure(&value, "lr") });
+                steps.insert(
+                    step,
+                    Step { epoch, loss: figure(&value, "loss"), rate: figure(&value, "lr"), speed: figure(&value, "utterances_per_s") },
+                );
             }
             (None, Some(epoch)) if value["train"].is_object() => {
                 let validation = Some(&value["validation"]).filter(|value| value.is_object()).map(scores);

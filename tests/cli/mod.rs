@@ -5,6 +5,7 @@
 mod chain;
 mod checking;
 mod commands;
+mod comparing;
 pub mod corpus;
 mod devices;
 mod doubts;
