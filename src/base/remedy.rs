@@ -153,6 +153,8 @@ pub enum Remedy {
     ChooseRows,
     /// Choose systems of the comparison instead.
     ChooseSystems,
+    /// Compare the others without this system.
+    LeaveSystem,
     /// Train as many seeds, one or several, as an experiment was begun with.
     SameSeeds,
     /// Divide the data into folds, in place of the splits that they have.
@@ -284,6 +286,7 @@ impl Display for Remedy {
             Self::SameExperiment => "repeat what it was begun with",
             Self::ChooseRows => "choose rows instead",
             Self::ChooseSystems => "choose systems instead",
+            Self::LeaveSystem => "leave the system out",
             Self::SameSeeds => "train one seed, or several, as then",
             Self::DivideAnew => "divide them into folds",
             Self::ListCases => "see which cases there are",

@@ -38,6 +38,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::AnotherFold => "give --fold another number",
         Remedy::ChooseRows => "leave it out of the settings and choose with --rows",
         Remedy::ChooseSystems => "leave it out of the settings and choose with --systems",
+        Remedy::LeaveSystem => "leave the system out of --systems",
         Remedy::SameSeeds => "give --seeds as then",
         Remedy::DivideAnew => "use --split folds",
         Remedy::ListCases => "see 'mcsan check --list' for all",

@@ -151,7 +151,8 @@ fn execution_flag(key: &'static Key) -> Arg {
     }
     let rules: Vec<&str> = TileRule::WORDS.iter().map(|(word, _)| *word).collect();
     let help = format!(
-        "{}. A FILE keeps them instead of the cache folder; for 'train', 'crossval', 'ablate', 'compare' and 'profile' ({}) [values: {}, FILE.toml]",
+        "{}. A FILE keeps them instead of the cache folder; for 'train', 'crossval', 'ablate', 'compare' and 'profile' ({}) \
+         [values: {}, FILE.toml]",
         help(key),
         key.name,
         rules.join(", ")

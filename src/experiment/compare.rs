@@ -12,7 +12,7 @@ use super::statistics::MeanDeviation;
 use super::systems::{self, System};
 use super::table::{Cell, Column, ResultTable, Results};
 use super::{ExperimentError, paired};
-use crate::base::streams::TEXT;
+use crate::base::streams::{Reading, TEXT};
 use crate::config::{Config, Settings};
 use crate::dataset::Dataset;
 use crate::model::{self, Dimensions};
@@ -34,11 +34,13 @@ pub(crate) fn row(system: &System, config: Config, by: By) -> Row {
 /// Whether a data set has what the model of a row reads.
 ///
 /// # Errors
-/// [`ExperimentError::Row`], naming the stream.
+/// [`ExperimentError::NoStream`], naming the stream.
 pub(crate) fn check_streams(row: &Row, data: &Dataset) -> Result<(), ExperimentError> {
     let readings = model::readings(&row.config.settings, &dimensions(&row.config.settings, data));
-    let missing = readings.iter().find_map(|reading| data.stream(reading).err());
-    missing.map_or(Ok(()), |source| Err(ExperimentError::Row { row: row.name, source }))
+    match readings.iter().find(|reading| data.stream(reading).is_err()) {
+        None => Ok(()),
+        Some(Reading { stream, kind }) => Err(ExperimentError::NoStream { system: row.name, stream, kind: kind.name() }),
+    }
 }
 
 fn dimensions(settings: &Settings, data: &Dataset) -> Dimensions {

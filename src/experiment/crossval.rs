@@ -136,7 +136,10 @@ impl<'c> CrossValidation<'c> {
         claim: &Claim,
         observe: &mut dyn FnMut(FoldEvent<'_>),
     ) -> Result<(), ExperimentError> {
-        let failed = |source| ExperimentError::Train { fold: (self.folds.by != By::Given).then_some(fold), source };
+        let failed = |source| match self.folds.by {
+            By::Given => ExperimentError::Run { source },
+            By::Random | By::Speaker | By::Session => ExperimentError::Train { fold, source },
+        };
         run_folder::admit(folder, Start::Resume).map_err(failed)?;
         if !folder.join(files::LAST).exists() {
             run_folder::clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;

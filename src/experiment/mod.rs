@@ -33,11 +33,17 @@ use folds::By;
 /// What can stop an experiment.
 #[derive(Debug, Error)]
 pub enum ExperimentError {
-    /// A run whose training fails.
-    #[error("{}{source} (the finished {} are kept)", fold.map_or(String::new(), |fold| format!("fold {fold}: ")), runs(*fold))]
+    /// A fold whose training fails.
+    #[error("fold {fold}: {source} (the finished folds are kept)")]
     Train {
-        /// Which fold's, from 1; none where the data's own splits are trained on.
-        fold: Option<usize>,
+        /// Which, from 1.
+        fold: usize,
+        /// Why.
+        source: TrainError,
+    },
+    /// A run on the data's own splits whose training fails.
+    #[error("{source} (the finished runs are kept)")]
+    Run {
         /// Why.
         source: TrainError,
     },
@@ -119,13 +125,15 @@ pub enum ExperimentError {
         /// Which split.
         split: Split,
     },
-    /// Data that lack what the model of a row reads.
-    #[error("{row}: {source}")]
-    Row {
-        /// The row's name.
-        row: &'static str,
-        /// What is missing.
-        source: DatasetError,
+    /// A stream that a system of a comparison reads and the data lack.
+    #[error("{system}: the data set has no stream '{stream}' of {kind}, which it reads")]
+    NoStream {
+        /// The system's name.
+        system: &'static str,
+        /// The stream's.
+        stream: &'static str,
+        /// What it must be: frames, tokens or a vector.
+        kind: &'static str,
     },
 }
 
@@ -133,7 +141,7 @@ impl Remedied for ExperimentError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             // Folds that are not done go on by themselves.
-            Self::Train { source, .. } => source.remedies().into_iter().map(again).collect(),
+            Self::Train { source, .. } | Self::Run { source } => source.remedies().into_iter().map(again).collect(),
             Self::Write { .. } => vec![Remedy::CheckFolder],
             Self::Data(error) => error.remedies(),
             Self::Report(error) => error.remedies(),
@@ -146,14 +154,9 @@ impl Remedied for ExperimentError {
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::RowSetting { remedy, .. } => vec![remedy.clone()],
             Self::EmptySplit { .. } => vec![Remedy::PrepareWith(Preparation::Split), Remedy::DivideAnew],
-            Self::Row { source, .. } => source.remedies(),
+            Self::NoStream { .. } => vec![Remedy::PrepareWith(Preparation::Stream), Remedy::LeaveSystem],
         }
     }
-}
-
-/// What an experiment consists of.
-fn runs(fold: Option<usize>) -> &'static str {
-    if fold.is_some() { "folds" } else { "runs" }
 }
 
 fn again(remedy: Remedy) -> Remedy {

@@ -156,7 +156,15 @@ fn what_cannot_be_compared_is_said_before_anything_is_written() {
     fs::write(here.join("sound.csv"), without_text).unwrap();
     mcsan(here, "prepare manifest sound.csv --out sound.safetensors --device cpu").succeeds();
     let line = compare("new", "--folds 3").replace("data.safetensors", "sound.safetensors");
-    refused(&folder, &line, &["sound.safetensors: mcsan: the data set has no stream 'text' of tokens", "prepare one that has it"]);
+    refused(
+        &folder,
+        &line,
+        &[
+            "sound.safetensors: mcsan: the data set has no stream 'text' of tokens",
+            "prepare one that has it",
+            "leave the system out of --systems",
+        ],
+    );
     fs::write(here.join("untested.csv"), manifest.replace(",test,", ",train,")).unwrap();
     mcsan(here, "prepare manifest untested.csv --vectors vectors.txt --out untested.safetensors --device cpu").succeeds();
     let line = compare("new", "--split given").replace("data.safetensors", "untested.safetensors");
