@@ -55,6 +55,9 @@ fn kernels() -> Vec<Typed> {
                 ["in=128,out=128", "in=128,out=512,relu", "in=512,out=128"].map(|sizes| format!("rows={rows},{sizes}")).into()
             }
             Kernel::Bilstm => ["rows=111,in=128", "rows=50,in=300"].map(|sizes| format!("batch={batch},{sizes},ragged")).into(),
+            Kernel::Gru => {
+                ["rows=111,in=120,hidden=200", "rows=50,in=300,hidden=100,both"].map(|sizes| format!("batch={batch},{sizes},ragged")).into()
+            }
             Kernel::Attention => {
                 ["queries=111,keys=111", "queries=50,keys=111"].map(|sizes| format!("batch={batch},{sizes},ragged")).into()
             }

@@ -18,6 +18,7 @@ macro_rules! kernels {
             conv_pool           ConvPool<B, T>          Differentiate
             linear              Linear<T>               Differentiate
             bilstm              Bilstm<B, T>            Differentiate
+            gru                 Gru<B, T>               Differentiate
             attention           Attention<B, T>         Differentiate
             attention_weights   AttentionWeights<B, T>  Run
             row_scores          RowScores<B, T>         Differentiate

@@ -4,6 +4,8 @@ use super::choice::choices;
 
 /// Longest supported hidden size of the LSTM: its state lies in 16 KiB of workgroup memory, eight sequences at a time.
 pub(crate) const MAX_LSTM_HIDDEN: usize = 512;
+/// The same of the GRU: two vectors of four sequences lie in 16 KiB.
+pub(crate) const MAX_GRU_HIDDEN: usize = 512;
 /// Largest supported head size d_k.
 pub(crate) const MAX_HEAD_SIZE: usize = 64;
 /// Window and stride of the max-pool (1).
@@ -16,6 +18,15 @@ choices! {
         None = "none",
         /// max(x, 0).
         Relu = "relu",
+        /// tanh x.
+        Tanh = "tanh",
+    }
+}
+
+impl Activation {
+    /// Whether gradients need its result.
+    pub(crate) fn is_there(self) -> bool {
+        self != Self::None
     }
 }
 

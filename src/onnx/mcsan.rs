@@ -118,6 +118,7 @@ impl Writer<'_> {
             match self.settings.conv_activation {
                 Activation::None => x,
                 Activation::Relu => self.graph.add("Relu", &[&x], &[]),
+                Activation::Tanh => self.graph.add("Tanh", &[&x], &[]),
             }
         });
         // [1, hidden, rows] to [rows, 1, hidden].

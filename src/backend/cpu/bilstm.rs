@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 
 use super::linear::rounded;
 use super::product::{Packed, View, add_product, column_sums, product};
+use super::sequences::{GROUP, row_of, sigmoid, split};
 use super::wide::wide;
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Bilstm, Differentiate, LstmKept, LstmWeights, Run};
@@ -62,8 +63,6 @@ fn shape<T: Real>(of: &Bilstm<Cpu<T>, CpuTensor<T>>) -> LstmShape<'_> {
 
 const DIRECTIONS: usize = 2;
 const GATES: usize = 4;
-/// Sequences that step together: enough for the tiles of a product, few enough to give every thread a group.
-const GROUP: usize = 8;
 
 /// What a layer computes with: sizes and the sequences' rows.
 #[derive(Debug, Clone, Copy)]
@@ -208,20 +207,6 @@ fn recurrent_weights<T>(weights: &[T], hidden: usize) -> [View<'_, T>; DIRECTION
     [0, 1].map(|direction| View::new(weights, hidden).rows(direction * GATES * hidden..(direction + 1) * GATES * hidden))
 }
 
-/// Each sequence's rows of a matrix of `width` columns.
-pub(super) fn split<'a, T>(mut values: &'a mut [T], offsets: &'a [u32], width: usize) -> impl Iterator<Item = &'a mut [T]> {
-    offsets.windows(2).map(move |rows| {
-        let (own, rest) = std::mem::take(&mut values).split_at_mut((rows[1] - rows[0]) as usize * width);
-        values = rest;
-        own
-    })
-}
-
-/// The row that a direction visits at a step.
-fn row_of(direction: usize, step: usize, length: usize) -> usize {
-    if direction == 0 { step } else { length - 1 - step }
-}
-
 fn run<T: Real>(group: &mut [Running<T>], recurrent: &Packed<T>, h: usize, direction: usize) {
     let half = T::of(0.5);
     let [mut cells, mut hidden] = [(); 2].map(|()| vec![T::zero(); group.len() * h]);
@@ -314,10 +299,4 @@ fn quarters_mut<T>(gates: &mut [T], h: usize) -> [&mut [T]; GATES] {
     let (left, right) = gates[..GATES * h].split_at_mut(2 * h);
     let ((i, f), (g, o)) = (left.split_at_mut(h), right.split_at_mut(h));
     [i, f, g, o]
-}
-
-/// 1 / (1 + e^-x); the exponential may overflow to infinity, which gives the right 0, and NaN stays NaN.
-#[inline(always)]
-fn sigmoid<T: Real>(x: T) -> T {
-    T::one() / (T::one() + (-x).exponential())
 }

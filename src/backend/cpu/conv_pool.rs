@@ -8,9 +8,9 @@
 
 use std::ops::Range;
 
-use super::bilstm::split;
-use super::linear::{activate, gated};
+use super::linear::{activate, before};
 use super::product::{Packed, View, add_product, column_sums, product, product_of};
+use super::sequences::split;
 use super::wide::{add, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate, Run};
@@ -134,7 +134,7 @@ pub(crate) fn backward<T: Real>(
     activation: Activation,
     wants_x: bool,
 ) -> ConvPoolGradients<T> {
-    let dy = gated(dy, (activation == Activation::Relu).then_some(saved.y));
+    let dy = before(activation, dy, saved.y);
     let g = unpool(&dy, saved.winners, outputs);
     let padded = padded(saved.x, offsets, inputs);
     let patches = offsets.padded().zip(offsets.output.windows(2));

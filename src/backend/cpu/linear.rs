@@ -1,6 +1,6 @@
 //! `y = act(x · Wᵀ + b)`, and its gradients `dx = g · W`, `dW = gᵀ · x`, `db = Σ_rows g`.
 //!
-//! g is the gradient before the activation: dy, or zero where ReLU was shut. In mixed precision x, W and g are rounded to f16
+//! g is the gradient before the activation: dy, zero where ReLU was shut, `dy (1 - y²)` before tanh. In mixed precision x, W and g are rounded to f16
 //! first. The projections of the attention (6, 13), the feed-forward layers (10) and the classifier (19) are this product.
 
 use std::borrow::Cow;
@@ -19,7 +19,7 @@ impl<T: Real> Run<Linear<CpuTensor<T>>> for Cpu<T> {
         let bias = bias.as_ref().map(CpuTensor::values);
         let y = forward(&x.values(), &weight.values(), bias.as_deref(), x.columns(), *activation, *precision);
         let y = CpuTensor::new(y, [x.rows(), weight.rows()]);
-        (y.clone(), (*activation == Activation::Relu).then_some(y))
+        (y.clone(), activation.is_there().then_some(y))
     }
 }
 
@@ -31,15 +31,17 @@ impl<T: Real> Differentiate<Linear<CpuTensor<T>>> for Cpu<T> {
         dy: &CpuTensor<T>,
         sinks: &Linear<Option<Sink<CpuTensor<T>>>>,
     ) {
-        let gate = kept.as_ref().map(CpuTensor::values);
+        let result = kept.as_ref().map(CpuTensor::values);
+        let dy = dy.values();
+        let g = before(of.activation, &dy, result.as_deref().unwrap_or_default());
         let sizes = [of.weight.columns(), of.weight.rows()];
         if let Some(sink) = &sinks.x {
-            let dx = backward_input(&dy.values(), gate.as_deref(), &of.weight.values(), sizes, of.precision);
+            let dx = backward_input(&g, &of.weight.values(), sizes, of.precision);
             sink.store(dx);
         }
         let bias = sinks.bias.as_ref().and_then(Option::as_ref);
         if sinks.weight.is_some() || bias.is_some() {
-            let (dweight, dbias) = backward_weight(&dy.values(), gate.as_deref(), &of.x.values(), sizes, of.precision);
+            let (dweight, dbias) = backward_weight(&g, &of.x.values(), sizes, of.precision);
             Sink::store_in(&sinks.weight, dweight);
             if let Some(bias) = bias {
                 bias.store(dbias);
@@ -70,27 +72,15 @@ pub(crate) fn forward<T: Real>(
     y
 }
 
-/// `dy: [rows, outputs]`, `weight: [outputs, inputs]` → `dx: [rows, inputs]`. `gate` is the forward result of a ReLU.
-pub(crate) fn backward_input<T: Real>(
-    dy: &[T],
-    gate: Option<&[T]>,
-    weight: &[T],
-    [inputs, outputs]: [usize; 2],
-    precision: Precision,
-) -> Vec<T> {
-    let [g, weight] = [gated(dy, gate), weight.into()].map(|factor| rounded(factor, precision));
+/// `g: [rows, outputs]`, `weight: [outputs, inputs]` → `dx: [rows, inputs]`.
+pub(crate) fn backward_input<T: Real>(g: &[T], weight: &[T], [inputs, outputs]: [usize; 2], precision: Precision) -> Vec<T> {
+    let [g, weight] = [g, weight].map(|factor| rounded(factor.into(), precision));
     product(View::new(&g, outputs), View::new(&weight, inputs))
 }
 
-/// `dy: [rows, outputs]`, `x: [rows, inputs]` → `dW: [outputs, inputs]` and `db: [outputs]`.
-pub(crate) fn backward_weight<T: Real>(
-    dy: &[T],
-    gate: Option<&[T]>,
-    x: &[T],
-    [inputs, outputs]: [usize; 2],
-    precision: Precision,
-) -> (Vec<T>, Vec<T>) {
-    let [g, x] = [gated(dy, gate), x.into()].map(|factor| rounded(factor, precision));
+/// `g: [rows, outputs]`, `x: [rows, inputs]` → `dW: [outputs, inputs]` and `db: [outputs]`.
+pub(crate) fn backward_weight<T: Real>(g: &[T], x: &[T], [inputs, outputs]: [usize; 2], precision: Precision) -> (Vec<T>, Vec<T>) {
+    let [g, x] = [g, x].map(|factor| rounded(factor.into(), precision));
     (product(View::new(&g, outputs).transposed(), View::new(&x, inputs)), column_sums(&g, outputs))
 }
 
@@ -123,14 +113,19 @@ pub(super) fn activate<T: Real>(values: &mut [T], activation: Activation) {
     match activation {
         Activation::None => {}
         Activation::Relu => values.par_chunks_mut(CHUNK).for_each(shut_negative),
+        Activation::Tanh => values.par_chunks_mut(CHUNK).for_each(squash),
     }
 }
 
-/// The gradient before the activation: dy where ReLU's result was positive.
-pub(super) fn gated<'a, T: Real>(dy: &'a [T], gate: Option<&[T]>) -> Cow<'a, [T]> {
-    let Some(gate) = gate else { return Cow::Borrowed(dy) };
+/// The gradient before the activation, whose result is `y`; without one nothing is read of it.
+pub(super) fn before<'a, T: Real>(activation: Activation, dy: &'a [T], y: &[T]) -> Cow<'a, [T]> {
+    let through = match activation {
+        Activation::None => return Cow::Borrowed(dy),
+        Activation::Relu => shut_where_negative,
+        Activation::Tanh => flatten,
+    };
     let mut g = dy.to_vec();
-    g.par_chunks_mut(CHUNK).zip(gate.par_chunks(CHUNK)).for_each(|(g, y)| shut_where_negative(g, y));
+    g.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(g, y)| through(g, y));
     Cow::Owned(g)
 }
 
@@ -141,6 +136,14 @@ wide! {
 
     fn shut_where_negative<T: Real>(values: &mut [T], gate: &[T]) {
         values.iter_mut().zip(gate).for_each(|(value, &y)| *value = if y <= T::zero() { T::zero() } else { *value });
+    }
+
+    fn squash<T: Real>(values: &mut [T]) {
+        values.iter_mut().for_each(|value| *value = value.hyperbolic_tangent());
+    }
+
+    fn flatten<T: Real>(values: &mut [T], squashed: &[T]) {
+        values.iter_mut().zip(squashed).for_each(|(value, &y)| *value *= T::one() - y * y);
     }
 }
 

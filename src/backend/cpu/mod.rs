@@ -11,6 +11,7 @@
 
 mod product;
 mod profiler;
+mod sequences;
 mod storage;
 mod tensor;
 mod wide;

@@ -1,5 +1,5 @@
-//! `y = act(x · Wᵀ + b)`. The way back, with `g = dy`, or zero where ReLU was shut: `dx = g · W`, `dW = gᵀ · x`, `db =` column sums
-//! of g.
+//! `y = act(x · Wᵀ + b)`. The way back, with `g = dy`, or zero where ReLU was shut, or `dy (1 - y²)` before tanh: `dx = g · W`,
+//! `dW = gᵀ · x`, `db =` column sums of g.
 //!
 //! NaN and infinity spread as in a product of matrices, to the rows and gradients that use them; ReLU keeps NaN, shuts -inf, and
 //! passes the gradient of a NaN.
@@ -43,7 +43,7 @@ impl<B: Storage, T> Operation<B> for Linear<T> {
     type Operand = T;
     type On<U> = Linear<U>;
     type Output = B::Tensor;
-    /// The result of a ReLU: where it is positive, gradients pass.
+    /// The result of an activation, from which the gradient before it follows.
     type Kept = Option<B::Tensor>;
 
     fn map<U>(&self, mut form: impl FnMut(&T) -> U) -> Linear<U> {
@@ -54,7 +54,7 @@ impl<B: Storage, T> Operation<B> for Linear<T> {
 
     fn results(of: &Linear<Shape>, on: &B) -> (B::Tensor, Option<B::Tensor>) {
         let y = on.uninitialised([of.x.rows(), of.weight.rows()]);
-        (y.clone(), (of.activation == Activation::Relu).then_some(y))
+        (y.clone(), of.activation.is_there().then_some(y))
     }
 
     fn sizes(of: &Linear<Shape>) -> Sizes {

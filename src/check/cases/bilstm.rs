@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::lengths::{Lengths, batch_of_one, read_lengths, total};
 use super::products::PRECISIONS;
+use super::recurrences::{GATES, Gates};
 use super::suffix;
 use crate::backend::gpu::shader;
 use crate::backend::ops::LstmWeights;
@@ -14,31 +15,6 @@ use crate::check::compare::{Silence, Tolerance};
 use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
-
-/// How far the gates are driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gates {
-    /// Inputs near 1.
-    Usual,
-    /// Inputs up to 50: most gates are shut or open, and exp overflows where it is written carelessly.
-    Saturated,
-    /// Inputs up to 1e8: every gate is shut or open. Shaders take no sigmoid for less than that of -30, 1e-13.
-    Extreme,
-    /// A NaN in the first sequence, which the others do not see.
-    NotFinite,
-}
-
-impl Gates {
-    fn amplitude(self) -> f32 {
-        match self {
-            Self::Usual | Self::NotFinite => 1.0,
-            Self::Saturated => 50.0,
-            Self::Extreme => 1e8,
-        }
-    }
-}
-
-const GATES: &[(&str, Gates)] = &[("saturated", Gates::Saturated), ("extreme", Gates::Extreme), ("not_finite", Gates::NotFinite)];
 
 /// One bidirectional layer (2–5).
 #[derive(Debug, Clone)]
@@ -65,29 +41,13 @@ impl fmt::Display for Bilstm {
 }
 
 impl Subject for Bilstm {
-    /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
-    /// errors do not pile up. In mixed precision a gate's gradient that differs so may be rounded to the f16 beside it, which
-    /// is 1.2e-4 away for gradients from 1/8 on; devices may take denormal ones for zero. Where gates are driven to 50,
-    /// rounding of what drives them is 50 times as large.
+    /// Those of recurrences.
     fn tolerance(&self) -> Tolerance {
-        if self.precision == Precision::Mixed {
-            return Tolerance { floor: 1.2e-4, ..Tolerance::of_rms(2e-4) };
-        }
-        let of_rms = match self.gates {
-            Gates::Usual | Gates::NotFinite => 5e-5,
-            Gates::Saturated | Gates::Extreme => 5e-4,
-        };
-        Tolerance { floor: 2e-6, ..Tolerance::of_rms(of_rms) }
+        self.gates.tolerance(self.precision)
     }
 
-    /// A single step has no h_{t-1} for the recurrent weights to see, and gates that are shut or open pass no gradient.
     fn silence(&self) -> Silence {
-        let is_shut = match self.gates {
-            Gates::Usual => false,
-            Gates::Saturated => self.hidden < 8 || self.lengths.iter().map(|length| length.saturating_sub(1)).sum::<u32>() < 10,
-            Gates::Extreme | Gates::NotFinite => true,
-        };
-        if is_shut || self.lengths.iter().all(|&length| length <= 1) { Silence::Right } else { Silence::Wrong }
+        self.gates.silence(&self.lengths, self.hidden)
     }
 }
 
@@ -141,9 +101,7 @@ impl Suite for Bilstm {
             gates: keys.choice(GATES, Gates::Usual)?,
             precision: keys.choice(PRECISIONS, Precision::F32)?,
         };
-        if layer.gates == Gates::NotFinite && total(&layer.lengths) < 2 {
-            return Err(SizeError::Misfit("not_finite spoils the second row; give at least two".into()));
-        }
+        layer.gates.spoil_what_is_there(&layer.lengths)?;
         Ok(layer)
     }
 
@@ -172,10 +130,7 @@ impl TapeOperation for Bilstm {
         let (rows, gates) = (total(&self.lengths), 8 * self.hidden);
         let weight = 1.0 / (self.hidden as f32).sqrt();
         let mut drawn = |name, shape: [usize; 2], amplitude| Leaf::new(name, shape, source.uniform(shape[0] * shape[1], amplitude));
-        let mut x = drawn("x", [rows, self.inputs], self.gates.amplitude());
-        if self.gates == Gates::NotFinite {
-            x.values[self.inputs] = f32::NAN;
-        }
+        let x = self.gates.spoiled(drawn("x", [rows, self.inputs], self.gates.amplitude()));
         vec![
             x,
             drawn("input weight", [gates, self.inputs], weight),

@@ -58,7 +58,7 @@ impl Subject for ConvPool {
 
 impl Suite for ConvPool {
     fn cases() -> Vec<Self> {
-        use Activation::{None, Relu};
+        use Activation::{None, Relu, Tanh};
         vec![
             Self::new(&[121, 64, 33], 40, 128, None),
             Self::new(&[40, 22, 13], 128, 128, Relu),
@@ -72,6 +72,8 @@ impl Suite for ConvPool {
             Self::new(&[12, 7], 1, 1, None),
             Self::new(&[10, 31], 65, 63, None),
             Self::new(&[5000, 4, 3300], 8, 20, Relu),
+            Self::new(&[45, 48, 51], 16, 20, Tanh),
+            Self::new(&[13, 0, 8], 17, 15, Tanh),
             Self { spread: Spread::Ties, ..Self::new(&[60, 31, 9], 20, 40, None) },
             Self { spread: Spread::Ties, ..Self::new(&[60, 31, 9], 3, 17, Relu) },
             Self { spread: Spread::NotFinite, ..Self::new(&[60, 30, 9], 20, 40, None) },
@@ -86,7 +88,7 @@ impl Suite for ConvPool {
             lengths: source.lengths(batch, 0, longest),
             inputs: source.size(1, 70),
             outputs: source.size(1, 70),
-            activation: source.pick(&[Activation::None, Activation::Relu]),
+            activation: source.pick(&[Activation::None, Activation::Relu, Activation::Tanh]),
             spread: source.pick(&[Spread::Even, Spread::Ties]),
         }
     }
@@ -106,7 +108,7 @@ impl Suite for ConvPool {
     }
 
     fn gradient() -> Gradient {
-        Gradient::of([Activation::None, Activation::Relu].map(|activation| Self::new(&[13, 2, 0, 9], 5, 18, activation)))
+        Gradient::of([Activation::None, Activation::Relu, Activation::Tanh].map(|activation| Self::new(&[13, 2, 0, 9], 5, 18, activation)))
     }
 
     const SABOTAGE: &'static [Sabotage] = &[

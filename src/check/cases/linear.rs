@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::products::{ACTIVATIONS, FEW, MIXED_PRODUCT, PRECISIONS, PRODUCT, WEIGHT};
+use super::products::{ACTIVATIONS, FEW, MIXED_PRODUCT, MIXED_TANGENT, PRECISIONS, PRODUCT, WEIGHT};
 use super::spread::{DENORMAL, SPREADS};
 use super::{EDGES, Spread, suffix};
 use crate::backend::Backend;
@@ -53,6 +53,7 @@ impl Subject for Linear {
     fn tolerance(&self) -> Tolerance {
         match self.precision {
             Precision::F32 => PRODUCT,
+            Precision::Mixed if self.activation == Activation::Tanh => MIXED_TANGENT,
             Precision::Mixed => MIXED_PRODUCT,
         }
     }
@@ -68,7 +69,7 @@ impl Subject for Linear {
 
 impl Suite for Linear {
     fn cases() -> Vec<Self> {
-        use Activation::{None, Relu};
+        use Activation::{None, Relu, Tanh};
         let paper = [(200, 128, 128, None), (200, 128, 512, Relu), (200, 512, 128, None), (32, 512, 128, Relu), (32, 128, 7, None)];
         let widths = [(1, 1), (5, 20), (15, 17), (17, 15), (63, 65), (64, 64), (65, 63), (129, 1), (1, 129)];
         let paper = paper.map(|(rows, inputs, outputs, activation)| Self::new(rows, inputs, outputs, activation));
@@ -80,6 +81,10 @@ impl Suite for Linear {
                 Self { bias: Bias::None, ..Self::new(77, 128, 128, None) },
                 Self { bias: Bias::None, ..Self::new(77, 20, 60, Relu) },
                 Self::new(2500, 4, 6, Relu),
+                Self::new(77, 200, 100, Tanh),
+                Self::new(70, 40, 33, Tanh),
+                Self { bias: Bias::None, ..Self::new(33, 100, 1, Tanh) },
+                Self { spread: Spread::NotFinite, ..Self::new(70, 40, 33, Tanh) },
                 Self { spread: Spread::NotFinite, ..Self::new(70, 40, 33, None) },
                 // What is not finite is in the last row, which stands for those that a tile has beyond it.
                 Self { spread: Spread::NotFinite, ..Self::new(1, 40, 32, None) },
@@ -98,7 +103,7 @@ impl Suite for Linear {
             inputs: source.size(1, 140),
             outputs: source.size(1, 140),
             bias: source.pick(&[Bias::Added, Bias::None]),
-            activation: source.pick(&[Activation::None, Activation::Relu]),
+            activation: source.pick(&[Activation::None, Activation::Relu, Activation::Tanh]),
             spread: source.pick(&[Spread::Even, Spread::Even, Spread::Even, Spread::NotFinite]),
             precision: source.pick(&[Precision::F32, Precision::Mixed]),
         }
@@ -122,7 +127,8 @@ impl Suite for Linear {
 
     fn gradient() -> Gradient {
         let relu = Self::new(9, 7, 6, Activation::Relu);
-        Gradient::of([Self::new(9, 7, 6, Activation::None), relu.clone(), Self { bias: Bias::None, ..relu }])
+        let [none, tanh] = [Activation::None, Activation::Tanh].map(|activation| Self::new(9, 7, 6, activation));
+        Gradient::of([none, tanh, relu.clone(), Self { bias: Bias::None, ..relu }])
     }
 
     const SABOTAGE: &'static [Sabotage] = &[
@@ -130,6 +136,7 @@ impl Suite for Linear {
         Sabotage::new(&shader::linear::SHADER, "fma(vec4<f32>(rows.x), columns", "fma(vec4<f32>(1.001 * rows.x), columns"),
         Sabotage::new(&shader::linear::SHADER, "row[0] + first_bias", "row[0] + 1.001 * first_bias"),
         Sabotage::new(&shader::linear::SHADER, "sum += bias[product.bias + output]", "sum += 1.001 * bias[product.bias + output]"),
+        Sabotage::new(&shader::tangent::SHADER, "(1.0 - saved_y[i] * saved_y[i])", "(1.001 - saved_y[i] * saved_y[i])"),
         Sabotage::new(&shader::slabs::SHADER, "total += partial[", "total += 1.001 * partial["),
     ];
 }
@@ -141,7 +148,7 @@ impl TapeOperation for Linear {
 
     fn leaves(&self, source: &mut Source) -> Vec<Leaf> {
         let (step, weight_step) = match self.activation {
-            Activation::None => (FINE, FINE),
+            Activation::None | Activation::Tanh => (FINE, FINE),
             Activation::Relu => (COARSE, COARSE_WEIGHT),
         };
         let &Self { rows, inputs, outputs, .. } = self;

@@ -6,6 +6,7 @@
 
 mod lengths;
 mod products;
+mod recurrences;
 mod spread;
 mod steps;
 

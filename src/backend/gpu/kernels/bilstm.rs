@@ -1,11 +1,10 @@
-//! Launches of [`Bilstm`] and its gradients: products by `linear`, the recurrence by its own shader, cut into dispatches of at most
-//! [`STEPS`] time steps. One dispatch goes over all layers of one hidden size that lie in the same buffers: each step of a sequence waits
+//! Launches of [`Bilstm`] and its gradients: products by `linear`, the recurrence by its own shader, cut into dispatches of time
+//! steps. One dispatch goes over all layers of one hidden size that lie in the same buffers: each step of a sequence waits
 //! for the one before, so that a layer alone leaves most of a large device idle.
-
-use std::cmp::Reverse;
 
 use bytemuck::Zeroable;
 
+use super::recurrence::{self, Placed};
 use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Bilstm, Differentiate, Linear, LstmKept};
@@ -14,8 +13,6 @@ use crate::base::remedy::Remedy;
 use shader::bilstm::{Args, Backward, Forward, Layer, Sequence, Variant};
 use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, Layer as EdgeLayer, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
 
-/// Most time steps of one dispatch; fewer where they would take longer than a submission is to take.
-const STEPS: u32 = 128;
 const DIRECTIONS: u32 = 2;
 
 fn hidden_size(of: &Bilstm<Gpu, Tensor>) -> usize {
@@ -34,27 +31,8 @@ fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
 
 /// The dispatches' ranges of time steps.
 fn stretches(gpu: &Gpu, layers: &[&Bilstm<Gpu, Tensor>]) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
-    let longest = layers.iter().map(|of| of.rows.longest()).max().unwrap_or(0) as u32;
-    let flop_of_step = |of: &&Bilstm<Gpu, Tensor>| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64;
-    let steps = gpu.part_of_submission(layers.iter().map(flop_of_step).sum()).clamp(1, STEPS);
-    (0..longest.div_ceil(steps)).map(move |stretch| (stretch * steps, ((stretch + 1) * steps).min(longest)))
-}
-
-/// Sequences of all layers in slices of so many, which are each of one layer; the longest slices first, since they take longest. Those
-/// without a row are in none.
-fn slices(layers: &[&Bilstm<Gpu, Tensor>], sequences: usize) -> Vec<Sequence> {
-    let mut slices: Vec<Vec<Sequence>> = Vec::new();
-    for (layer, of) in layers.iter().enumerate() {
-        let begins = of.rows.offsets.iter().zip(of.rows.lengths());
-        let sequence = |(&first_row, length)| Sequence { first_row, length, layer: layer as u32 };
-        let mut own: Vec<Sequence> = begins.map(sequence).filter(|sequence| sequence.length > 0).collect();
-        own.sort_by_key(|sequence| Reverse(sequence.length));
-        let whole = own.len().next_multiple_of(sequences);
-        own.resize(whole, Sequence { layer: layer as u32, ..Sequence::zeroed() });
-        slices.extend(own.chunks(sequences).map(<[Sequence]>::to_vec));
-    }
-    slices.sort_by_key(|slice| Reverse(slice[0].length));
-    slices.concat()
+    let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
+    recurrence::stretches(gpu, &rows, layers.iter().map(|of| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64).sum())
 }
 
 /// The dispatches of a recurrence over layers.
@@ -69,7 +47,9 @@ impl Recurrence {
     fn of(gpu: &Gpu, layers: &[&Bilstm<Gpu, Tensor>]) -> Self {
         let hidden = hidden_size(layers[0]);
         let variant = variant_for(gpu, hidden);
-        let sequences = slices(layers, variant.sequences() as usize);
+        let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
+        let placed = recurrence::slices(&rows, variant.sequences() as usize).into_iter();
+        let sequences: Vec<_> = placed.map(|Placed { first_row, length, layer }| Sequence { first_row, length, layer }).collect();
         let args = Args { sequences: sequences.len() as u32, hidden: hidden as u32, ..Args::zeroed() };
         let grid = [DIRECTIONS, blocks(sequences.len(), variant.sequences()), 1];
         Self { variant, args, grid, sequences: gpu.upload_table(&sequences) }

@@ -73,6 +73,9 @@ impl Run<ConvPool<Self, Tensor>> for Gpu {
         let variant = variant_for(self, weight, [input.rows(), weight.rows()], 1);
         let grid = [blocks(weight.rows(), variant.tile_columns()), blocks(output.rows(), variant.windows()), 1];
         self.dispatch_variant(variant, &launch, args, grid, work(of));
+        if of.activation == Activation::Tanh {
+            tangent::squash(self, &y);
+        }
         (y, kept)
     }
 }
@@ -84,8 +87,12 @@ impl Differentiate<ConvPool<Self, Tensor>> for Gpu {
         let [outputs, fan_in] = of.weight.shape();
         let gradients = self.new_tensor([rows, outputs]);
         let edges = self.new_words(rows);
+        let before = match of.activation {
+            Activation::Tanh => tangent::gradients(self, &[(&kept.y, dy)]).pop(),
+            Activation::None | Activation::Relu => None,
+        };
         let launch = Spread {
-            y_gradient: dy,
+            y_gradient: before.as_ref().unwrap_or(dy),
             gate: &kept.y,
             won: &kept.winners,
             input_offsets: &of.input.device_offsets,

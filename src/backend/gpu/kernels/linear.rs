@@ -24,6 +24,7 @@ impl Run<Linear<Tensor>> for Gpu {
     fn forward(&self, of: &Linear<Tensor>) -> (Tensor, Option<Tensor>) {
         let (y, kept) = self.results(of);
         Output { of, y: &y }.run(self);
+        squash(self, of, &y);
         (y, kept)
     }
 
@@ -32,7 +33,8 @@ impl Run<Linear<Tensor>> for Gpu {
         let results = self.new_tensors(&shapes);
         let outputs = all.iter().zip(&results).map(|(of, y)| Output { of, y });
         in_dispatches(outputs, Output::goes_with, |_, _| false).iter().for_each(|outputs| Output::run_all(self, outputs));
-        let kept = |(of, y): (&Linear<Tensor>, Tensor)| (y.clone(), (of.activation == Activation::Relu).then_some(y));
+        all.iter().zip(&results).for_each(|(of, y)| squash(self, of, y));
+        let kept = |(of, y): (&Linear<Tensor>, Tensor)| (y.clone(), of.activation.is_there().then_some(y));
         Some(all.iter().zip(results).map(kept).collect())
     }
 }
@@ -43,10 +45,11 @@ impl Differentiate<Linear<Tensor>> for Gpu {
     }
 
     fn backward_together(&self, all: &[Backward<'_, Self, Linear<Tensor>>]) {
+        let arrived = arrived(self, all);
         let mut inputs: Vec<InputGradient<'_>> = Vec::new();
-        for &Backward { of, kept, dy, sinks } in all {
+        for (&Backward { of, sinks, .. }, Arrived { gate, dy }) in all.iter().zip(&arrived) {
             let Some(dx) = &sinks.x else { continue };
-            let term = Term { of, gate: kept.as_ref(), dy };
+            let term = Term { of, gate: gate.as_ref(), dy };
             match inputs.iter_mut().find(|sum| sum.takes(&term, dx)) {
                 Some(sum) => sum.terms.push(term),
                 None => inputs.push(InputGradient { terms: vec![term], dx }),
@@ -56,7 +59,7 @@ impl Differentiate<Linear<Tensor>> for Gpu {
         let meets = |one: &InputGradient<'_>, other: &InputGradient<'_>| one.dx.tensor.buffer().meets(other.dx.tensor.buffer());
         in_dispatches(inputs, InputGradient::goes_with, meets).iter().for_each(|inputs| InputGradient::run_all(self, inputs));
 
-        let weights = all.iter().filter_map(|&Backward { of, kept, dy, sinks }| {
+        let weights = all.iter().zip(&arrived).filter_map(|(&Backward { of, sinks, .. }, Arrived { gate, dy })| {
             let bias = sinks.bias.as_ref().and_then(Option::as_ref);
             if sinks.weight.is_none() && bias.is_none() {
                 return None;
@@ -65,15 +68,42 @@ impl Differentiate<Linear<Tensor>> for Gpu {
             Some(WeightGradient {
                 x: (&of.x, 0),
                 dy: (dy, 0),
-                gate: kept.as_ref(),
+                gate: gate.as_ref(),
                 widths: of.weight.shape(),
                 precision: of.precision,
                 gradient: SlabGradient::whole(weight, bias.cloned()),
                 work: shapes(of).one_gradient(),
             })
         });
-        in_dispatches(weights, WeightGradient::goes_with, |_, _| false).iter().for_each(|weights| WeightGradient::run_all(self, weights));
+        WeightGradient::run_each(self, weights);
     }
+}
+
+/// Applies tanh, which a product has not applied.
+fn squash(gpu: &Gpu, of: &Linear<Tensor>, y: &Tensor) {
+    if of.activation == Activation::Tanh {
+        tangent::squash(gpu, y);
+    }
+}
+
+/// What the gradients of a product begin with.
+struct Arrived {
+    /// The result of a ReLU.
+    gate: Option<Tensor>,
+    dy: Tensor,
+}
+
+/// Gradients of results, those before a tanh as they are before it.
+fn arrived(gpu: &Gpu, all: &[Backward<'_, Gpu, Linear<Tensor>>]) -> Vec<Arrived> {
+    let has_tangent = |one: &&Backward<'_, Gpu, Linear<Tensor>>| one.of.activation == Activation::Tanh;
+    let squashed: Vec<_> = all.iter().filter(has_tangent).filter_map(|one| Some((one.kept.as_ref()?, one.dy))).collect();
+    let mut before = tangent::gradients(gpu, &squashed).into_iter();
+    let arrived = |one: &Backward<'_, Gpu, Linear<Tensor>>| {
+        let before = if has_tangent(&one) { before.next() } else { None };
+        let gate = if before.is_some() { None } else { one.kept.clone() };
+        Arrived { gate, dy: before.unwrap_or_else(|| one.dy.clone()) }
+    };
+    all.iter().map(arrived).collect()
 }
 
 /// Gradients of LSTMs' recurrent weights: for each direction `dW_hh = dgatesᵀ · h_{t-1}`, `db_hh = Σ dgates`, where the
@@ -104,7 +134,7 @@ pub(super) fn backward_recurrent(gpu: &Gpu, all: &[&Backward<'_, Gpu, Bilstm<Gpu
         };
         weights.extend([0, 1].map(of_direction));
     }
-    in_dispatches(weights, WeightGradient::goes_with, |_, _| false).iter().for_each(|weights| WeightGradient::run_all(gpu, weights));
+    WeightGradient::run_each(gpu, weights);
 }
 
 fn arguments([outputs, inputs]: [usize; 2]) -> Args {
@@ -312,6 +342,11 @@ impl WeightGradient<'_> {
         let [outputs, inputs] = all[0].widths;
         let rows = all.iter().map(|weight| weight.dy.0.rows()).max().unwrap_or(0);
         ProductShape::of(Form::BackwardWeight, rows, [all.len() * outputs, inputs])
+    }
+
+    /// All of them, those together that can be.
+    pub(super) fn run_each(gpu: &Gpu, weights: impl IntoIterator<Item = Self>) {
+        in_dispatches(weights, Self::goes_with, |_, _| false).iter().for_each(|weights| Self::run_all(gpu, weights));
     }
 
     fn run_all(gpu: &Gpu, all: &[Self]) {

@@ -6,7 +6,9 @@
 
 mod peaks;
 mod product;
+mod recurrence;
 mod slabs;
+mod tangent;
 mod trial;
 
 pub(super) use slabs::SlabSums;
