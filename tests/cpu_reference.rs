@@ -3,7 +3,8 @@
 
 use mcsan::backend::cpu::{Cpu, CpuTensor};
 use mcsan::backend::ops::{
-    Attention, Bilstm, ConvPool, Dropout, Embedding, GlobalMax, Linear, LstmWeights, PositionEmbedding, ResidualNorm, Tokens,
+    Attention, Bilstm, ConvPool, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights, Linear, LstmWeights, PositionEmbedding,
+    ResidualNorm, Tokens,
 };
 use mcsan::backend::{Matrix, Ragged, Storage};
 use mcsan::base::numbers::{Activation, POOL, Precision};
@@ -52,7 +53,13 @@ fn encode(backend: &Cpu<f32>, weights: &Weights, frames: &[f32], lengths: &[u32]
     let x = backend.upload(frames, [input.rows(), CHANNELS]);
     let (weight, bias, activation) = (weights.convolution.clone(), weights.bias.clone(), Activation::Relu);
     let x = backend.run(&ConvPool { x, weight, bias: bias.clone(), input, output: output.clone(), activation });
-    let x = backend.run(&Bilstm { x, weights: weights.lstm.clone(), rows: output.clone(), precision: Precision::F32 });
+    let x = backend.run(&Bilstm {
+        x,
+        weights: weights.lstm.clone(),
+        rows: output.clone(),
+        precision: Precision::F32,
+        directions: Directions::Mean,
+    });
     let x = backend.run(&PositionEmbedding { x, rows: output.clone() });
     let queries = backend.run(&linear(&x, &weights.projection, Some(&bias), Activation::None));
     let attended = backend.run(&Attention {
@@ -123,7 +130,7 @@ fn maxima_take_the_earliest_of_equals_and_any_nan() {
 }
 
 #[test]
-fn nan_passes_through_relu_the_lstm_and_attention() {
+fn nan_passes_through_relu_recurrences_and_attention() {
     let backend = Cpu::<f32>::new();
     let rows = Ragged::new(&backend, &[2, 2]);
     let poisoned = backend.upload(&[0.5, f32::NAN, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [4, 2]);
@@ -133,10 +140,13 @@ fn nan_passes_through_relu_the_lstm_and_attention() {
     let [queries, keys, values] = [(); 3].map(|()| poisoned.clone());
     let [query_rows, key_rows] = [(); 2].map(|()| rows.clone());
     let attention = Attention { queries, keys, values, query_rows, key_rows, heads: 1, scale: 1.0 };
-    let bilstm = Bilstm { x: poisoned.clone(), weights: lstm, rows, precision: Precision::F32 };
+    let bilstm = Bilstm { x: poisoned.clone(), weights: lstm, rows: rows.clone(), precision: Precision::F32, directions: Directions::Mean };
+    let weights = GruWeights { input: weight(12), recurrent: weight(12), bias: bias(12) };
+    let gru = Gru { x: poisoned.clone(), weights, rows, precision: Precision::F32 };
     let results = [
         ("linear", backend.run(&linear(&poisoned, &weight(2), None, Activation::Relu)), vec![true, false, false, false]),
         ("bilstm", backend.run(&bilstm), vec![true, true, false, false]),
+        ("gru", backend.run(&gru), vec![true, true, false, false]),
         ("attention", backend.run(&attention), vec![true, true, false, false]),
     ];
     for (kernel, y, nan_rows) in results {

@@ -2,7 +2,9 @@
 
 use crate::common::gpus;
 use mcsan::backend::gpu::{Checking, Gpu, Tensor};
-use mcsan::backend::ops::{Attention, Bilstm, Differentiable, Differentiate, Linear, LstmWeights, Operation, ResidualNorm};
+use mcsan::backend::ops::{
+    Attention, Bilstm, Differentiable, Differentiate, Directions, Gru, GruWeights, Linear, LstmWeights, Operation, ResidualNorm,
+};
 use mcsan::backend::{Matrix, Ragged, Storage};
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::philox::Stream;
@@ -94,7 +96,7 @@ fn attentions(gpu: &Gpu, together: bool) -> Applied {
 }
 
 /// Recurrences of layers with their own weights and sequences.
-fn recurrences(gpu: &Gpu, together: bool, hidden: usize) -> Applied {
+fn recurrences(gpu: &Gpu, together: bool, hidden: usize, directions: Directions) -> Applied {
     let inputs = 6;
     let layouts = [&[9, 0, 5, 1, 12][..], &[3, 30]].map(|lengths| Ragged::new(gpu, lengths));
     let mut tape = Tape::new(gpu, Mode::Train);
@@ -104,7 +106,23 @@ fn recurrences(gpu: &Gpu, together: bool, hidden: usize) -> Applied {
     let of = |layer: usize| {
         let [input, recurrent, bias_input, bias_recurrent] = [0, 1, 2, 3].map(|weight| weights[4 * layer + weight].clone());
         let weights = LstmWeights { input, recurrent, bias_input, bias_recurrent };
-        Bilstm { x: xs[layer].clone(), weights, rows: layouts[layer].clone(), precision: Precision::F32 }
+        Bilstm { x: xs[layer].clone(), weights, rows: layouts[layer].clone(), precision: Precision::F32, directions }
+    };
+    applied(gpu, tape, &[of(0), of(1)], together, &[xs.clone(), weights.clone()].concat())
+}
+
+/// The same of GRUs, of both directions.
+fn gated_recurrences(gpu: &Gpu, together: bool, hidden: usize) -> Applied {
+    let inputs = 6;
+    let layouts = [&[9, 0, 5, 1, 12][..], &[3, 30]].map(|lengths| Ragged::new(gpu, lengths));
+    let mut tape = Tape::new(gpu, Mode::Train);
+    let xs = side_by_side(gpu, &mut tape, 0, &[0, 1].map(|layer: usize| [layouts[layer].rows(), inputs]));
+    let shapes = [[6 * hidden, inputs], [6 * hidden, hidden], [1, 6 * hidden]];
+    let weights = side_by_side(gpu, &mut tape, 10, &[shapes, shapes].concat());
+    let of = |layer: usize| {
+        let [input, recurrent, bias] = [0, 1, 2].map(|weight| weights[3 * layer + weight].clone());
+        let weights = GruWeights { input, recurrent, bias };
+        Gru { x: xs[layer].clone(), weights, rows: layouts[layer].clone(), precision: Precision::F32 }
     };
     applied(gpu, tape, &[of(0), of(1)], together, &[xs.clone(), weights.clone()].concat())
 }
@@ -150,7 +168,10 @@ fn one_dispatch_gives_what_several_give() {
         agree(&format!("{name}: norms"), |together| norms(&gpu, together));
         agree(&format!("{name}: attentions"), |together| attentions(&gpu, together));
         for hidden in [5, 20, 128] {
-            agree(&format!("{name}: recurrences of {hidden}"), |together| recurrences(&gpu, together, hidden));
+            for directions in [Directions::Mean, Directions::Joined] {
+                agree(&format!("{name}: recurrences of {hidden}"), |together| recurrences(&gpu, together, hidden, directions));
+            }
+            agree(&format!("{name}: gated recurrences of {hidden}"), |together| gated_recurrences(&gpu, together, hidden));
         }
     }
 }

@@ -200,9 +200,9 @@ fn saved_cells_after(own: Own, direction: u32, t: u32, unit: u32) -> vec2<f32> {
     return vec2<f32>(saved_cells[at.x], saved_cells[at.y]);
 }
 
-/// The same of the outputs' gradients; outputs are both directions' mean.
+/// The same of the outputs' gradients, in which states count `y_share`.
 fn output_gradients(own: Own, layer: Layer, direction: u32, t: u32, unit: u32) -> vec2<f32> {
-    let at = layer.y_gradient + rows_at(own, direction, t) * hidden_size() + some_unit(unit);
+    let at = layer.y_gradient + rows_at(own, direction, t) * args.y_columns + direction * args.y_step + some_unit(unit);
     return vec2<f32>(y_gradient[at.x], y_gradient[at.y]);
 }
 
@@ -284,7 +284,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let running = have(own, t, unit);
             let cells_before = select(saved_cells_after(own, direction, t - 1u, unit), vec2<f32>(), t == 0u);
             // Zero where a sequence has no step t, and with these all that is made of them.
-            dh = select(vec2<f32>(), dh + 0.5 * output_gradients(own, layer, direction, t, unit), running);
+            dh = select(vec2<f32>(), dh + args.y_share * output_gradients(own, layer, direction, t, unit), running);
             dc = select(vec2<f32>(), dc + dh * output * (1.0 - squashed * squashed), running);
             let d_input = dc * update * input * (1.0 - input);
             let d_forget = dc * cells_before * forget * (1.0 - forget);

@@ -14,6 +14,10 @@ struct Args {
     /// The dispatch covers steps first_step .. end_step, so that long sequences stay within a driver's patience.
     first_step: u32,
     end_step: u32,
+    /// Of a result's rows: their columns, how far the reverse direction's lie from the forward ones, and what a state counts in them
+    y_columns: u32,
+    y_step: u32,
+    y_share: f32,
 }
 
 /// A sequence, in the order of `sequences`: slices from the longest to the shortest, within each the longest first.

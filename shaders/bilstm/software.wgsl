@@ -249,7 +249,7 @@ fn step_backward(range: vec2<u32>, layer: Layer, place: u32, direction: u32, t: 
     if (t > 0u) {
         before = floats(saved_cells[state_at(layer, row_at(layer, range, direction, t - 1u), direction, unit)]);
     }
-    var dh = 0.5 * floats(y_gradient[(layer.y_gradient + row * args.hidden + unit) / 4u]);
+    var dh = args.y_share * floats(y_gradient[(layer.y_gradient + row * args.y_columns + direction * args.y_step + unit) / 4u]);
     var dc = vec4<f32>();
     if (range.x + t + 1u < range.y) {
         dh += floats(carry[carry_at(1u + (t + 1u) % 2u, place, direction, unit)]);

@@ -94,7 +94,7 @@ impl Backend for Counting {}
 mod tests {
     use super::*;
     use crate::backend::Ragged;
-    use crate::backend::ops::{Bilstm, LstmWeights};
+    use crate::backend::ops::{Bilstm, Directions, LstmWeights};
     use crate::base::numbers::Precision;
 
     #[test]
@@ -109,7 +109,13 @@ mod tests {
         };
         let of = |lengths: &[u32]| {
             let rows = Ragged::new(&backend, lengths);
-            Bilstm { x: Shape([rows.rows(), inputs]), weights: weights.clone(), rows, precision: Precision::F32 }
+            Bilstm {
+                x: Shape([rows.rows(), inputs]),
+                weights: weights.clone(),
+                rows,
+                precision: Precision::F32,
+                directions: Directions::Mean,
+            }
         };
         let (y, kept) = backend.run_keeping(&of(&[300, 1, 0]));
         assert_eq!((y, kept.gates), (Shape([301, hidden]), Shape([301, 8 * hidden])));

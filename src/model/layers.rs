@@ -1,7 +1,7 @@
 //! The network's layers: each declares its parameters under PyTorch's names and is a plain forward function.
 
 use super::parameters::{Block, BoundParameters, Initial, Parameters};
-use crate::backend::ops::{self, Attention, AttentionWeights, LstmWeights};
+use crate::backend::ops::{self, Attention, AttentionWeights, Directions, LstmWeights};
 use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::numbers::Activation;
 use crate::base::philox::Stream;
@@ -172,7 +172,7 @@ impl BiLstm {
     pub fn forward_together<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, all: &[(&Self, Sequence<'a, B>)]) -> Vec<Sequence<'a, B>> {
         let operation = |(lstm, Sequence { x, rows }): &(&Self, Sequence<'a, B>)| {
             let weights = lstm.weights.map(|&block| pass.parameters[block].clone());
-            ops::Bilstm { x: x.clone(), weights, rows: (*rows).clone(), precision: pass.tape.precision() }
+            ops::Bilstm { x: x.clone(), weights, rows: (*rows).clone(), precision: pass.tape.precision(), directions: Directions::Mean }
         };
         let operations: Vec<_> = all.iter().map(operation).collect();
         let encoded = pass.tape.apply_together(&operations, |number| all[number].0.name.clone());

@@ -2,8 +2,8 @@
 
 use super::{Tape, Var};
 use crate::backend::ops::{
-    Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, CrossEntropy, Dropout, Embedding, GlobalMax, Gru, GruWeights, Linear,
-    LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentSoftmax, Tokens, WeightedSum, ZScore,
+    Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, CrossEntropy, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights,
+    Linear, LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentSoftmax, Tokens, WeightedSum, ZScore,
 };
 use crate::backend::{Backend, Matrix, Ragged, Write};
 use crate::base::numbers::Activation;
@@ -61,9 +61,9 @@ impl<'a, B: Backend> Tape<'a, B> {
     }
 
     /// [`Bilstm`].
-    pub fn bilstm(&mut self, x: &Var<B>, rows: &Ragged<B>, weights: &LstmWeights<Var<B>>) -> Var<B> {
+    pub fn bilstm(&mut self, x: &Var<B>, rows: &Ragged<B>, weights: &LstmWeights<Var<B>>, directions: Directions) -> Var<B> {
         let precision = self.precision;
-        self.apply(&Bilstm { x: x.clone(), weights: weights.clone(), rows: rows.clone(), precision })
+        self.apply(&Bilstm { x: x.clone(), weights: weights.clone(), rows: rows.clone(), precision, directions })
     }
 
     /// [`Gru`].

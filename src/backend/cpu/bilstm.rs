@@ -1,7 +1,8 @@
-//! One bidirectional LSTM layer (2,4) and the mean of its directions (3,5).
+//! One bidirectional LSTM layer (2,4) and the mean of its directions (3,5), or both side by side.
 //!
 //! i, f, o = σ(a), g = tanh(a) with `a = x · W_ihᵀ + b_ih + b_hh + h_{t-1} · W_hhᵀ`; `c_t = f c_{t-1} + i g`;
-//! `h_t = o tanh(c_t)`; `y = (h_forward + h_reverse) / 2`. The reverse direction starts at each sequence's last row.
+//! `h_t = o tanh(c_t)`; `y = (h_forward + h_reverse) / 2`, or `[h_forward, h_reverse]`. The reverse direction starts at each sequence's
+//! last row.
 //!
 //! The inputs' part of a is one product for all rows. Then each group of a few sequences runs by itself, from the longest
 //! to the shortest: those that are still running at step t are the first ones of a matrix, and a step is one product
@@ -9,13 +10,14 @@
 //! one product.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use super::linear::rounded;
 use super::product::{Packed, View, add_product, column_sums, product};
 use super::sequences::{GROUP, row_of, sigmoid, split};
 use super::wide::wide;
 use super::{Cpu, CpuTensor, Real};
-use crate::backend::ops::{Bilstm, Differentiate, LstmKept, LstmWeights, Run};
+use crate::backend::ops::{Bilstm, Differentiate, Directions, LstmKept, LstmWeights, Run};
 use crate::backend::{Matrix, Sink};
 use crate::base::numbers::Precision;
 use crate::base::parallel::*;
@@ -27,7 +29,7 @@ impl<T: Real> Run<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
         let computed = forward(&of.x.values(), shape, &weights.map(|values| &**values));
         let matrix = |values: Vec<T>, width: usize| CpuTensor::new(values, [of.x.rows(), width * shape.hidden]);
         let kept = LstmKept { gates: matrix(computed.gates, 8), cells: matrix(computed.cells, 2), previous: matrix(computed.previous, 2) };
-        (matrix(computed.y, 1), kept)
+        (CpuTensor::new(computed.y, [of.x.rows(), shape.columns()]), kept)
     }
 }
 
@@ -58,7 +60,7 @@ impl<T: Real> Differentiate<Bilstm<Self, CpuTensor<T>>> for Cpu<T> {
 
 fn shape<T: Real>(of: &Bilstm<Cpu<T>, CpuTensor<T>>) -> LstmShape<'_> {
     let hidden = of.weights.recurrent.columns();
-    LstmShape { inputs: of.x.columns(), hidden, offsets: &of.rows.offsets, precision: of.precision }
+    LstmShape { inputs: of.x.columns(), hidden, offsets: &of.rows.offsets, precision: of.precision, directions: of.directions }
 }
 
 const DIRECTIONS: usize = 2;
@@ -73,11 +75,26 @@ pub(crate) struct LstmShape<'a> {
     pub offsets: &'a [u32],
     /// Of the products over all rows.
     pub precision: Precision,
+    /// What becomes of them.
+    pub directions: Directions,
+}
+
+impl LstmShape<'_> {
+    /// Columns of the result.
+    fn columns(self) -> usize {
+        self.directions.columns(self.hidden)
+    }
+
+    /// A direction's elements of a row of the result.
+    fn outputs(self, direction: usize, row: usize) -> Range<usize> {
+        let first = row * self.columns() + direction * self.directions.step(self.hidden);
+        first..first + self.hidden
+    }
 }
 
 /// Results of the way forward; the last three are kept for the way back.
 pub(crate) struct LstmForward<T> {
-    /// `[rows, H]`
+    /// `[rows, H]`, or `[rows, 2H]`
     pub y: Vec<T>,
     /// `[rows, 2 · 4H]`: after their sigmoid or tanh.
     pub gates: Vec<T>,
@@ -111,7 +128,7 @@ struct Running<'a, T> {
     cells: &'a mut [T],
     /// `[length, 2H]`
     previous: &'a mut [T],
-    /// `[length, H]`
+    /// `[length, H]`, or `[length, 2H]`
     y: &'a mut [T],
 }
 
@@ -124,36 +141,37 @@ struct RunningBack<'a, T> {
     gates: &'a [T],
     /// `[length, 2H]`
     cells: &'a [T],
-    /// `[length, H]`
+    /// `[length, H]`, or `[length, 2H]`
     dy: &'a [T],
 }
 
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
 pub(crate) fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<&[T]>) -> LstmForward<T> {
-    let LstmShape { inputs, hidden: h, offsets, precision } = shape;
+    let LstmShape { inputs, hidden: h, offsets, precision, .. } = shape;
     let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
     let rows = offsets.last().map_or(0, |&rows| rows as usize);
     let bias: Vec<T> = weights.bias_input.iter().zip(weights.bias_recurrent).map(|(&a, &b)| a + b).collect();
     let mut gates = bias.repeat(rows);
     add_product(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &mut gates);
     let [mut cells, mut previous] = [(); 2].map(|()| vec![T::zero(); rows * DIRECTIONS * h]);
-    let mut y = vec![T::zero(); rows * h];
+    let columns = shape.columns();
+    let mut y = vec![T::zero(); rows * columns];
     let parts = split(&mut gates, offsets, DIRECTIONS * GATES * h)
         .zip(split(&mut cells, offsets, DIRECTIONS * h))
-        .zip(split(&mut previous, offsets, DIRECTIONS * h).zip(split(&mut y, offsets, h)));
-    let sequences = parts.map(|((gates, cells), (previous, y))| Running { length: y.len() / h, gates, cells, previous, y });
+        .zip(split(&mut previous, offsets, DIRECTIONS * h).zip(split(&mut y, offsets, columns)));
+    let sequences = parts.map(|((gates, cells), (previous, y))| Running { length: y.len() / columns, gates, cells, previous, y });
     let mut sequences: Vec<_> = sequences.collect();
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
     let recurrent = recurrent_weights(weights.recurrent, h).map(|weight| Packed::new(weight.transposed()));
     sequences.par_chunks_mut(GROUP).for_each(|group| {
         for (direction, weight) in recurrent.iter().enumerate() {
-            run(group, weight, h, direction);
+            run(group, weight, shape, direction);
         }
     });
     LstmForward { y, gates, cells, previous }
 }
 
-/// `dy: [rows, H]`; `wants_x` says whether the gradient of x is asked for.
+/// `dy` as y; `wants_x` says whether the gradient of x is asked for.
 pub(crate) fn backward<T: Real>(
     dy: &[T],
     x: &[T],
@@ -162,7 +180,8 @@ pub(crate) fn backward<T: Real>(
     saved: LstmSaved<T>,
     wants_x: bool,
 ) -> LstmGradients<T> {
-    let LstmShape { inputs, hidden: h, offsets, precision } = shape;
+    let LstmShape { inputs, hidden: h, offsets, precision, .. } = shape;
+    let columns = shape.columns();
     let width = DIRECTIONS * GATES * h;
     let mut dgates = vec![T::zero(); saved.gates.len()];
     let sequences = split(&mut dgates, offsets, width).zip(offsets.windows(2)).map(|(dgates, rows)| {
@@ -172,7 +191,7 @@ pub(crate) fn backward<T: Real>(
             dgates,
             gates: &saved.gates[first * width..end * width],
             cells: &saved.cells[first * DIRECTIONS * h..end * DIRECTIONS * h],
-            dy: &dy[first * h..end * h],
+            dy: &dy[first * columns..end * columns],
         }
     });
     let mut sequences: Vec<_> = sequences.collect();
@@ -180,7 +199,7 @@ pub(crate) fn backward<T: Real>(
     let recurrent = recurrent_weights(weights.recurrent, h).map(Packed::new);
     sequences.par_chunks_mut(GROUP).for_each(|group| {
         for (direction, weight) in recurrent.iter().enumerate() {
-            run_back(group, weight, h, direction);
+            run_back(group, weight, shape, direction);
         }
     });
     let dgates = rounded(dgates.into(), precision);
@@ -207,8 +226,8 @@ fn recurrent_weights<T>(weights: &[T], hidden: usize) -> [View<'_, T>; DIRECTION
     [0, 1].map(|direction| View::new(weights, hidden).rows(direction * GATES * hidden..(direction + 1) * GATES * hidden))
 }
 
-fn run<T: Real>(group: &mut [Running<T>], recurrent: &Packed<T>, h: usize, direction: usize) {
-    let half = T::of(0.5);
+fn run<T: Real>(group: &mut [Running<T>], recurrent: &Packed<T>, shape: LstmShape, direction: usize) {
+    let (h, share) = (shape.hidden, T::of_f32(shape.directions.share()));
     let [mut cells, mut hidden] = [(); 2].map(|()| vec![T::zero(); group.len() * h]);
     let mut sums = vec![T::zero(); group.len() * GATES * h];
     for step in 0..group[0].length {
@@ -223,12 +242,14 @@ fn run<T: Real>(group: &mut [Running<T>], recurrent: &Packed<T>, h: usize, direc
             sequence.previous[own.clone()].copy_from_slice(hidden);
             advance(sums, &mut sequence.gates[own.start * GATES..own.end * GATES], cell, hidden);
             sequence.cells[own].copy_from_slice(cell);
-            sequence.y[row * h..(row + 1) * h].iter_mut().zip(&*hidden).for_each(|(y, &hidden)| *y += half * hidden);
+            let outputs = &mut sequence.y[shape.outputs(direction, row)];
+            outputs.iter_mut().zip(&*hidden).for_each(|(y, &hidden)| *y += share * hidden);
         }
     }
 }
 
-fn run_back<T: Real>(group: &mut [RunningBack<T>], recurrent: &Packed<T>, h: usize, direction: usize) {
+fn run_back<T: Real>(group: &mut [RunningBack<T>], recurrent: &Packed<T>, shape: LstmShape, direction: usize) {
+    let (h, share) = (shape.hidden, T::of_f32(shape.directions.share()));
     // What step t + 1 sends back, longest sequence first; sequences that end at t get nothing.
     let [mut dcells, mut dhidden] = [(); 2].map(|()| vec![T::zero(); group.len() * h]);
     let mut running = Vec::with_capacity(group.len() * GATES * h);
@@ -242,8 +263,8 @@ fn run_back<T: Real>(group: &mut [RunningBack<T>], recurrent: &Packed<T>, h: usi
             let own = of(row).start * GATES..of(row).end * GATES;
             let before = step.checked_sub(1).map_or(&none[..], |step| &sequence.cells[of(row_of(direction, step, sequence.length))]);
             let dgates = &mut sequence.dgates[own.clone()];
-            let dy = &sequence.dy[row * h..(row + 1) * h];
-            retreat(&sequence.gates[own], [before, &sequence.cells[of(row)], dy, dhidden], dcell, dgates);
+            let dy = &sequence.dy[shape.outputs(direction, row)];
+            retreat(&sequence.gates[own], [before, &sequence.cells[of(row)], dy, dhidden], share, dcell, dgates);
             running.extend_from_slice(dgates);
         }
         let dhidden = &mut dhidden[..running.len() / GATES];
@@ -273,16 +294,16 @@ wide! {
         }
     }
 
-    /// One step back of one sequence: from c_{t-1}, c_t, dy and what step t + 1 sent back to the gradients of the
-    /// pre-activations; `dcell` becomes that of c_{t-1}.
-    fn retreat<T: Real>(gates: &[T], inputs: [&[T]; 4], dcell: &mut [T], dgates: &mut [T]) {
-        let (one, half, h) = (T::one(), T::of(0.5), dcell.len());
+    /// One step back of one sequence: from c_{t-1}, c_t, dy, of which states count `share`, and what step t + 1 sent back to the
+    /// gradients of the pre-activations; `dcell` becomes that of c_{t-1}.
+    fn retreat<T: Real>(gates: &[T], inputs: [&[T]; 4], share: T, dcell: &mut [T], dgates: &mut [T]) {
+        let (one, h) = (T::one(), dcell.len());
         let [[i, f], [g, o]] = [0, 2].map(|gate| [gate, gate + 1].map(|gate| &gates[gate * h..][..h]));
         let [di, df, dg, d_o] = quarters_mut(dgates, h);
         let [before, cells, dy, dhidden] = inputs.map(|values| &values[..h]);
         for unit in 0..h {
             let squashed = cells[unit].hyperbolic_tangent();
-            let dh = half * dy[unit] + dhidden[unit];
+            let dh = share * dy[unit] + dhidden[unit];
             let dc = dcell[unit] + dh * o[unit] * (one - squashed * squashed);
             di[unit] = dc * g[unit] * i[unit] * (one - i[unit]);
             df[unit] = dc * before[unit] * f[unit] * (one - f[unit]);

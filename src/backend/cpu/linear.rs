@@ -1,7 +1,7 @@
 //! `y = act(x · Wᵀ + b)`, and its gradients `dx = g · W`, `dW = gᵀ · x`, `db = Σ_rows g`.
 //!
-//! g is the gradient before the activation: dy, zero where ReLU was shut, `dy (1 - y²)` before tanh. In mixed precision x, W and g are rounded to f16
-//! first. The projections of the attention (6, 13), the feed-forward layers (10) and the classifier (19) are this product.
+//! g is the gradient before the activation: dy, zero where ReLU was shut, `dy (1 - y²)` before tanh. In mixed precision x, W and g are
+//! rounded to f16 first. The projections of the attention (6, 13), the feed-forward layers (10) and the classifier (19) are this product.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
-//! One bidirectional LSTM layer (2,4) and the mean of its directions (3,5); the reverse direction starts at each sequence's own
-//! last row.
+//! One bidirectional LSTM layer (2,4) and the mean of its directions (3,5), or both side by side; the reverse direction starts at each
+//! sequence's own last row.
 //!
 //! i, f, o = σ(·), g = tanh(·) of `x · W_ihᵀ + b_ih + h_{t-1} · W_hhᵀ + b_hh`; c_t = f c_{t-1} + i g; h_t = o tanh(c_t);
-//! `y = (h_forward + h_reverse) / 2`.
+//! `y = (h_forward + h_reverse) / 2`, or `[h_forward, h_reverse]`.
 //!
 //! Gates saturate at any finite input; a NaN stays in its sequence and in the weights' gradients.
 
@@ -12,7 +12,7 @@ use super::{Differentiable, Linear, Operation, Shape, Sizes};
 use crate::backend::{Matrix, Ragged, Storage, Work};
 use crate::base::numbers::{Activation, Precision};
 
-/// → `[rows, H]`.
+/// → `[rows, H]`, or `[rows, 2H]` where directions are joined.
 pub struct Bilstm<B: Storage, T> {
     /// `[rows, in]`
     pub x: T,
@@ -22,6 +22,40 @@ pub struct Bilstm<B: Storage, T> {
     pub rows: Ragged<B>,
     /// That of the products over all rows, `x · W_ihᵀ` and those that make gradients; the recurrence is f32 in any case.
     pub precision: Precision,
+    /// What becomes of both directions.
+    pub directions: Directions,
+}
+
+/// What becomes of the states of both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Directions {
+    /// Their mean, `[rows, H]` (3, 5).
+    Mean,
+    /// Side by side, `[rows, 2H]`, forward first.
+    Joined,
+}
+
+impl Directions {
+    /// Columns of the result.
+    pub fn columns(self, hidden: usize) -> usize {
+        hidden + self.step(hidden)
+    }
+
+    /// How far the reverse direction's columns of the result lie from the forward ones.
+    pub(crate) fn step(self, hidden: usize) -> usize {
+        match self {
+            Self::Mean => 0,
+            Self::Joined => hidden,
+        }
+    }
+
+    /// What a state counts in its columns.
+    pub(crate) fn share(self) -> f32 {
+        match self {
+            Self::Mean => 0.5,
+            Self::Joined => 1.0,
+        }
+    }
 }
 
 /// Weights of a bidirectional LSTM layer of hidden size H; both directions lie one after the other, forward first,
@@ -80,6 +114,10 @@ impl<B: Storage> Bilstm<B, Shape> {
         self.weights.recurrent.columns()
     }
 
+    fn columns(&self) -> usize {
+        self.directions.columns(self.hidden())
+    }
+
     /// `h_{t-1} · W_hhᵀ` of so many rows.
     fn recurrent_product(&self, rows: usize) -> f64 {
         2.0 * rows as f64 * self.weights.recurrent.len() as f64
@@ -93,13 +131,13 @@ impl<B: Storage> Bilstm<B, Shape> {
     /// These time steps of the recurrence; writes cells, previous states and the result.
     pub fn recurrence(&self, steps: Range<usize>) -> Work {
         let rows = self.running(steps);
-        Work::products(self.recurrent_product(rows), self.weights.recurrent.len() + 5 * self.hidden() * rows)
+        Work::products(self.recurrent_product(rows), self.weights.recurrent.len() + (4 * self.hidden() + self.columns()) * rows)
     }
 
     /// These time steps of its way back; reads dy, gates and cells.
     pub fn recurrence_back(&self, steps: Range<usize>) -> Work {
         let rows = self.running(steps);
-        Work::products(self.recurrent_product(rows), self.weights.recurrent.len() + 11 * self.hidden() * rows)
+        Work::products(self.recurrent_product(rows), self.weights.recurrent.len() + (10 * self.hidden() + self.columns()) * rows)
     }
 
     /// The gradient of the recurrent weights.
@@ -118,12 +156,13 @@ impl<B: Storage, T> Operation<B> for Bilstm<B, T> {
 
     fn map<U>(&self, mut form: impl FnMut(&T) -> U) -> Bilstm<B, U> {
         let x = form(&self.x);
-        Bilstm { x, weights: self.weights.map(form), rows: self.rows.clone(), precision: self.precision }
+        let &Self { precision, directions, .. } = self;
+        Bilstm { x, weights: self.weights.map(form), rows: self.rows.clone(), precision, directions }
     }
 
     fn results(of: &Bilstm<B, Shape>, on: &B) -> (B::Tensor, LstmKept<B::Tensor>) {
         let matrix = |width: usize| on.uninitialised([of.x.rows(), width * of.hidden()]);
-        (matrix(1), LstmKept { gates: matrix(8), cells: matrix(2), previous: matrix(2) })
+        (on.uninitialised([of.x.rows(), of.columns()]), LstmKept { gates: matrix(8), cells: matrix(2), previous: matrix(2) })
     }
 
     fn sizes(of: &Bilstm<B, Shape>) -> Sizes {

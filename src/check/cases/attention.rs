@@ -80,7 +80,7 @@ impl Subject for Attention {
 
 impl Suite for Attention {
     fn cases() -> Vec<Self> {
-        let head_sizes = [4, 5, 8, 9, 16, 32, 33, 64].map(|size| Self::new(&[18, 5], &[7, 21], 2 * size, 2));
+        let head_sizes = [4, 5, 8, 9, 16, 25, 32, 33, 64].map(|size| Self::new(&[18, 5], &[7, 21], 2 * size, 2));
         [
             Self::new(&[15, 33, 7], &[110, 65, 30], 128, 8),
             Self::new(&[129, 40], &[129, 40], 128, 8),

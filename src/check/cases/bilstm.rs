@@ -7,7 +7,7 @@ use super::products::PRECISIONS;
 use super::recurrences::{GATES, Gates};
 use super::suffix;
 use crate::backend::gpu::shader;
-use crate::backend::ops::LstmWeights;
+use crate::backend::ops::{Directions, LstmWeights};
 use crate::backend::{Backend, Ragged};
 use crate::base::numbers::{MAX_LSTM_HIDDEN, Precision};
 use crate::base::sizes::{Keys, SizeError};
@@ -16,27 +16,31 @@ use crate::check::tape_operation::{Leaf, TapeOperation};
 use crate::check::{Gradient, Inputs, Sabotage, Source, Subject, Suite};
 use crate::tape::{Tape, Var};
 
+const DIRECTIONS: &[(&str, Directions)] = &[("joined", Directions::Joined)];
+
 /// One bidirectional layer (2–5).
 #[derive(Debug, Clone)]
 pub struct Bilstm {
     pub lengths: Vec<u32>,
     pub inputs: usize,
     pub hidden: usize,
+    pub directions: Directions,
     pub gates: Gates,
     pub precision: Precision,
 }
 
 impl Bilstm {
     fn new(lengths: &[u32], inputs: usize, hidden: usize) -> Self {
-        Self { lengths: lengths.to_vec(), inputs, hidden, gates: Gates::Usual, precision: Precision::F32 }
+        let directions = Directions::Mean;
+        Self { lengths: lengths.to_vec(), inputs, hidden, directions, gates: Gates::Usual, precision: Precision::F32 }
     }
 }
 
 impl fmt::Display for Bilstm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lengths, inputs, hidden, gates, precision } = self;
+        let Self { lengths, inputs, hidden, directions, gates, precision } = self;
         write!(f, "{}lengths={},in={inputs},hidden={hidden}", batch_of_one(lengths), Lengths(lengths))?;
-        write!(f, "{}{}", suffix(GATES, *gates), suffix(PRECISIONS, *precision))
+        write!(f, "{}{}{}", suffix(DIRECTIONS, *directions), suffix(GATES, *gates), suffix(PRECISIONS, *precision))
     }
 }
 
@@ -54,6 +58,7 @@ impl Subject for Bilstm {
 impl Suite for Bilstm {
     fn cases() -> Vec<Self> {
         let mixed = |layer| Self { precision: Precision::Mixed, ..layer };
+        let joined = |layer| Self { directions: Directions::Joined, ..layer };
         vec![
             Self::new(&[20, 13, 7, 1], 300, 128),
             Self::new(&[11, 30], 128, 128),
@@ -76,6 +81,14 @@ impl Suite for Bilstm {
             Self { gates: Gates::Extreme, ..Self::new(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::NotFinite, ..Self::new(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
             Self { gates: Gates::NotFinite, ..Self::new(&[5, 130, 0, 1, 7, 2], 3, 128) },
+            // More turns of loops than a software adapter takes in a dispatch.
+            Self::new(&[50, 2], 4, 260),
+            joined(Self::new(&[14, 0, 30, 1], 40, 100)),
+            joined(Self::new(&[11, 130], 16, 128)),
+            joined(Self::new(&[5, 1, 7, 3, 2, 9, 4, 6, 8], 12, 20)),
+            joined(Self::new(&[3, 2], 4, 260)),
+            joined(Self::new(&[6, 3], 3, 5)),
+            mixed(joined(Self::new(&[14, 5], 40, 100))),
         ]
     }
 
@@ -88,6 +101,7 @@ impl Suite for Bilstm {
             // That of the paper has a variant.
             hidden: if source.between(0, 3) == 0 { 128 } else { source.size(1, 40) },
             gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
+            directions: source.pick(&[Directions::Mean, Directions::Joined]),
             precision: Precision::F32,
         }
     }
@@ -98,6 +112,7 @@ impl Suite for Bilstm {
             lengths: read_lengths(keys, "lengths|rows", 0, 111)?,
             inputs: keys.number("in|inputs", 1, 128)?,
             hidden: keys.value("hidden", &wanted, 128, |hidden| (1..=MAX_LSTM_HIDDEN).contains(hidden))?,
+            directions: keys.choice(DIRECTIONS, Directions::Mean)?,
             gates: keys.choice(GATES, Gates::Usual)?,
             precision: keys.choice(PRECISIONS, Precision::F32)?,
         };
@@ -110,7 +125,8 @@ impl Suite for Bilstm {
     }
 
     fn gradient() -> Gradient {
-        Gradient::of([Self::new(&[4, 0, 7, 1], 5, 6)])
+        let mean = Self::new(&[4, 0, 7, 1], 5, 6);
+        Gradient::of([Self { directions: Directions::Joined, ..mean.clone() }, mean])
     }
 
     const SABOTAGE: &'static [Sabotage] = &[
@@ -141,7 +157,7 @@ impl TapeOperation for Bilstm {
     }
 
     fn output(&self) -> [usize; 2] {
-        [total(&self.lengths), self.hidden]
+        [total(&self.lengths), self.directions.columns(self.hidden)]
     }
 
     fn precision(&self) -> Precision {
@@ -150,6 +166,6 @@ impl TapeOperation for Bilstm {
 
     fn forward<'a, B: Backend>(&self, tape: &mut Tape<'a, B>, leaves: &[Var<B>], rows: &'a Ragged<B>) -> Var<B> {
         let weights = LstmWeights { input: 1, recurrent: 2, bias_input: 3, bias_recurrent: 4 };
-        tape.bilstm(&leaves[0], rows, &weights.map(|&leaf| leaves[leaf].clone()))
+        tape.bilstm(&leaves[0], rows, &weights.map(|&leaf| leaves[leaf].clone()), self.directions)
     }
 }

@@ -63,6 +63,9 @@ impl Gpu {
 
     /// Matrices in one buffer, where it may be so large.
     pub(in super::super) fn new_tensors(&self, shapes: &[[usize; 2]]) -> Vec<Tensor> {
+        if shapes.is_empty() {
+            return Vec::new();
+        }
         let mut end: usize = 0;
         let place = |&[rows, columns]: &[usize; 2]| {
             let start = end.next_multiple_of(SLICE_ALIGNMENT);

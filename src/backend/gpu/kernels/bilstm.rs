@@ -4,10 +4,10 @@
 
 use bytemuck::Zeroable;
 
-use super::recurrence::{self, Placed};
+use super::recurrence::{Placed, Step, slices, stretches, turns_of_software};
 use super::*;
 use crate::backend::BackendError;
-use crate::backend::ops::{Bilstm, Differentiate, Linear, LstmKept};
+use crate::backend::ops::{Bilstm, Differentiate, Directions, Linear, LstmKept};
 use crate::base::numbers::MAX_LSTM_HIDDEN;
 use crate::base::remedy::Remedy;
 use shader::bilstm::{Args, Backward, Forward, Layer, Sequence, Variant};
@@ -17,6 +17,11 @@ const DIRECTIONS: u32 = 2;
 
 fn hidden_size(of: &Bilstm<Gpu, Tensor>) -> usize {
     of.weights.recurrent.columns()
+}
+
+/// What layers must have alike to be of one dispatch.
+fn kind(of: &Bilstm<Gpu, Tensor>) -> (usize, Directions) {
+    (hidden_size(of), of.directions)
 }
 
 /// The variant of the recurrence for a hidden size.
@@ -29,30 +34,41 @@ fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
     }
 }
 
-/// The dispatches' ranges of time steps.
-fn stretches(gpu: &Gpu, layers: &[&Bilstm<Gpu, Tensor>]) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
-    let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
-    recurrence::stretches(gpu, &rows, layers.iter().map(|of| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64).sum())
-}
-
 /// The dispatches of a recurrence over layers.
-struct Recurrence {
+struct Recurrence<'a> {
     variant: Variant,
     args: Args,
     grid: [u32; 3],
+    layers: Vec<&'a Bilstm<Gpu, Tensor>>,
     sequences: Words,
 }
 
-impl Recurrence {
-    fn of(gpu: &Gpu, layers: &[&Bilstm<Gpu, Tensor>]) -> Self {
+impl<'a> Recurrence<'a> {
+    fn of(gpu: &Gpu, layers: Vec<&'a Bilstm<Gpu, Tensor>>) -> Self {
         let hidden = hidden_size(layers[0]);
         let variant = variant_for(gpu, hidden);
         let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
-        let placed = recurrence::slices(&rows, variant.sequences() as usize).into_iter();
+        let placed = slices(&rows, variant.sequences() as usize).into_iter();
         let sequences: Vec<_> = placed.map(|Placed { first_row, length, layer }| Sequence { first_row, length, layer }).collect();
-        let args = Args { sequences: sequences.len() as u32, hidden: hidden as u32, ..Args::zeroed() };
+        let directions = layers[0].directions;
+        let args = Args {
+            sequences: sequences.len() as u32,
+            hidden: hidden as u32,
+            y_columns: directions.columns(hidden) as u32,
+            y_step: directions.step(hidden) as u32,
+            y_share: directions.share(),
+            ..Args::zeroed()
+        };
         let grid = [DIRECTIONS, blocks(sequences.len(), variant.sequences()), 1];
-        Self { variant, args, grid, sequences: gpu.upload_table(&sequences) }
+        Self { variant, args, grid, layers, sequences: gpu.upload_table(&sequences) }
+    }
+
+    /// The dispatches' ranges of time steps.
+    fn stretches(&self, gpu: &Gpu) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
+        let rows: Vec<_> = self.layers.iter().map(|of| &of.rows).collect();
+        let flop = self.layers.iter().map(|of| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64).sum();
+        let turns = (self.variant == Variant::Software).then(|| turns_of_software(self.args.hidden as usize, 4, 1));
+        stretches(gpu, &rows, &Step { flop, turns })
     }
 
     fn run<L: shader::Launch<Variant = Variant, Args = Args>>(
@@ -79,19 +95,19 @@ impl<'a> Forth<'a> {
     fn all(gpu: &Gpu, layers: &'a [Bilstm<Gpu, Tensor>]) -> Vec<Self> {
         let products: Vec<_> = layers.iter().map(Bilstm::input_product).collect();
         let gates = gpu.forward_together(&products).into_iter().flatten().map(|(gates, _)| gates);
-        let matrices = |width: usize| {
-            let shapes: Vec<_> = layers.iter().map(|of| [of.rows.rows(), width * hidden_size(of)]).collect();
-            gpu.new_tensors(&shapes)
+        let shapes: Vec<_> = layers.iter().map(|of| [of.rows.rows(), 2 * hidden_size(of)]).collect();
+        let matrices = || gpu.new_tensors(&shapes);
+        let states = matrices().into_iter().zip(matrices()).zip(matrices());
+        let is_mean = |of: &&Bilstm<Gpu, Tensor>| of.directions == Directions::Mean;
+        let means: Vec<_> = layers.iter().filter(is_mean).map(|of| [of.rows.rows(), hidden_size(of)]).collect();
+        let mut means = gpu.new_tensors(&means).into_iter();
+        let forth = |((gates, states), of): ((Tensor, ((Tensor, Tensor), Tensor)), &'a Bilstm<Gpu, Tensor>)| {
+            let ((cells, previous), hidden_states) = states;
+            let mean = if is_mean(&of) { means.next() } else { None };
+            let y = mean.unwrap_or_else(|| hidden_states.clone());
+            Self { of, kept: LstmKept { gates, cells, previous }, hidden_states, y }
         };
-        let states = matrices(2).into_iter().zip(matrices(2)).zip(matrices(2));
-        let results = gates.zip(states).zip(matrices(1)).zip(layers);
-        let forth = |(((gates, ((cells, previous), hidden_states)), y), of)| Self {
-            of,
-            kept: LstmKept { gates, cells, previous },
-            hidden_states,
-            y,
-        };
-        results.map(forth).collect()
+        gates.zip(states).zip(layers).map(forth).collect()
     }
 
     fn goes_with(&self, other: &Self) -> bool {
@@ -100,12 +116,10 @@ impl<'a> Forth<'a> {
             let LstmKept { gates, cells, previous } = &one.kept;
             [&weights.recurrent, &weights.bias_recurrent, gates, cells, previous, &one.hidden_states, &one.y].map(Tensor::clone)
         };
-        hidden_size(self.of) == hidden_size(other.of)
-            && matrices(self).iter().zip(&matrices(other)).all(|(one, other)| one.is_beside(other))
+        kind(self.of) == kind(other.of) && matrices(self).iter().zip(&matrices(other)).all(|(one, other)| one.is_beside(other))
     }
 
     fn run_all(gpu: &Gpu, all: &[Self]) {
-        let layers: Vec<_> = all.iter().map(|one| one.of).collect();
         let [recurrent, bias, y] = [
             around(all, |one| one.of.weights.recurrent.clone()),
             around(all, |one| one.of.weights.bias_recurrent.clone()),
@@ -117,7 +131,7 @@ impl<'a> Forth<'a> {
             around(all, |one| one.kept.previous.clone()),
             around(all, |one| one.hidden_states.clone()),
         ];
-        let recurrence = Recurrence::of(gpu, &layers);
+        let recurrence = Recurrence::of(gpu, all.iter().map(|one| one.of).collect());
         let edges = all.iter().map(|one| EdgeLayer {
             rows: one.of.rows.rows() as u32,
             recurrent: one.of.weights.recurrent.place_in(&recurrent),
@@ -129,7 +143,7 @@ impl<'a> Forth<'a> {
         let forward_recurrent = match recurrence.variant {
             Variant::Software => recurrent.clone(),
             Variant::Graphics | Variant::GraphicsHidden128 | Variant::GraphicsHidden128Held => {
-                let of_layer = layers[0].weights.recurrent.len();
+                let of_layer = recurrence.layers[0].weights.recurrent.len();
                 let packed = gpu.new_tensor([all.len(), of_layer]);
                 let [first, second, _] = flat_grid(of_layer / 4, WORKGROUP);
                 let launch = Pack { recurrent: &recurrent, packed: &packed, layers: &edges };
@@ -157,14 +171,17 @@ impl<'a> Forth<'a> {
             previous: &previous,
             hidden: &hidden,
         };
-        for steps in stretches(gpu, &layers) {
-            let work = layers.iter().map(|of| shapes(*of).recurrence(steps.0 as usize..steps.1 as usize)).sum();
+        for steps in recurrence.stretches(gpu) {
+            let work = recurrence.layers.iter().map(|of| shapes(*of).recurrence(steps.0 as usize..steps.1 as usize)).sum();
             recurrence.run(gpu, &launch, steps, work);
         }
 
-        let width = Width::of(&[hidden_size(layers[0])]);
-        let rows = layers.iter().map(|of| of.rows.rows()).max().unwrap_or(0);
-        let [columns, first, second] = row_grid(hidden_size(layers[0]) / width.numbers(), MEAN_WORKGROUP, rows, BLOCK_ROWS);
+        if recurrence.layers[0].directions == Directions::Joined {
+            return;
+        }
+        let width = Width::of(&[hidden_size(recurrence.layers[0])]);
+        let rows = recurrence.layers.iter().map(|of| of.rows.rows()).max().unwrap_or(0);
+        let [columns, first, second] = row_grid(hidden_size(recurrence.layers[0]) / width.numbers(), MEAN_WORKGROUP, rows, BLOCK_ROWS);
         let launch = Mean { hidden_states: &hidden, y: &y, layers: &edges };
         gpu.dispatch_variant(width, &launch, edge_args, [columns * edge_args.layers, first, second], None);
     }
@@ -202,12 +219,11 @@ type Back<'a> = ops::Backward<'a, Gpu, Bilstm<Gpu, Tensor>>;
 
 fn goes_back_with(one: &&Back<'_>, other: &&Back<'_>) -> bool {
     let matrices = |one: &Back<'_>| [&one.of.weights.recurrent, one.dy, &one.kept.gates, &one.kept.cells].map(Tensor::clone);
-    hidden_size(one.of) == hidden_size(other.of) && matrices(one).iter().zip(&matrices(other)).all(|(one, other)| one.is_beside(other))
+    kind(one.of) == kind(other.of) && matrices(one).iter().zip(&matrices(other)).all(|(one, other)| one.is_beside(other))
 }
 
 /// The gradients of the layers' gates, `[rows, 2 · 4H]` each.
 fn gate_gradients(gpu: &Gpu, all: &[&Back<'_>]) -> Vec<Tensor> {
-    let layers: Vec<_> = all.iter().map(|one| one.of).collect();
     let [recurrent, dy, gates, cells] = [
         around(all, |one| one.of.weights.recurrent.clone()),
         around(all, |one| one.dy.clone()),
@@ -223,9 +239,9 @@ fn gate_gradients(gpu: &Gpu, all: &[&Back<'_>]) -> Vec<Tensor> {
         ..Layer::zeroed()
     });
     let table: Vec<Layer> = table.collect();
-    let recurrence = Recurrence::of(gpu, &layers);
+    let recurrence = Recurrence::of(gpu, all.iter().map(|one| one.of).collect());
     let dgates = gpu.new_tensor(gates.shape());
-    let carry = gpu.new_tensor([3 * recurrence.args.sequences as usize, 2 * hidden_size(layers[0])]);
+    let carry = gpu.new_tensor([3 * recurrence.args.sequences as usize, 2 * hidden_size(recurrence.layers[0])]);
     let launch = Backward {
         recurrent: &recurrent,
         sequences: &recurrence.sequences,
@@ -236,8 +252,8 @@ fn gate_gradients(gpu: &Gpu, all: &[&Back<'_>]) -> Vec<Tensor> {
         gates_gradient: &dgates,
         carry: &carry,
     };
-    for steps in stretches(gpu, &layers).rev() {
-        let work = layers.iter().map(|of| shapes(*of).recurrence_back(steps.0 as usize..steps.1 as usize)).sum();
+    for steps in recurrence.stretches(gpu).rev() {
+        let work = recurrence.layers.iter().map(|of| shapes(*of).recurrence_back(steps.0 as usize..steps.1 as usize)).sum();
         recurrence.run(gpu, &launch, steps, work);
     }
     table.iter().zip(all).map(|(layer, one)| dgates.slice(layer.gates as usize, one.kept.gates.shape())).collect()

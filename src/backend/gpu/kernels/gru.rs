@@ -5,7 +5,7 @@
 use bytemuck::Zeroable;
 
 use super::linear::WeightGradient;
-use super::recurrence::{Placed, slices, stretches};
+use super::recurrence::{Placed, Step, slices, stretches, turns_of_software};
 use super::slabs::SlabGradient;
 use super::*;
 use crate::backend::BackendError;
@@ -89,8 +89,9 @@ impl<'a> Recurrence<'a> {
     /// The dispatches' ranges of time steps.
     fn stretches(&self, gpu: &Gpu) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
         let rows: Vec<_> = self.layers.iter().map(|of| &of.rows).collect();
-        let flop_of_step = self.layers.iter().map(|of| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64).sum();
-        stretches(gpu, &rows, flop_of_step)
+        let flop = self.layers.iter().map(|of| (of.rows.batch() * 2 * of.weights.recurrent.len()) as f64).sum();
+        let turns = (self.variant == Variant::Software).then(|| turns_of_software(self.args.hidden as usize, 3, 2));
+        stretches(gpu, &rows, &Step { flop, turns })
     }
 
     fn run<L: shader::Launch<Variant = Variant, Args = Args>>(

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use super::*;
 
-/// Most time steps of one dispatch; fewer where they would take longer than a submission is to take.
+/// Most time steps of one dispatch; fewer where they would take longer than a submission is to take, or more turns of loops than a
+/// software adapter takes.
 const STEPS: u32 = 128;
 
 /// A sequence as a recurrence's table has it.
@@ -36,9 +37,27 @@ pub(super) fn slices(layers: &[&Ragged<Gpu>], sequences: usize) -> Vec<Placed> {
     slices.concat()
 }
 
-/// The dispatches' ranges of time steps, of which each takes so many FLOP.
-pub(super) fn stretches(gpu: &Gpu, layers: &[&Ragged<Gpu>], flop_of_step: f64) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
+/// What a time step takes, by which dispatches are cut.
+pub(super) struct Step {
+    /// Of all sequences.
+    pub flop: f64,
+    /// Turns of loops of an invocation, where it is the variant for software adapters that takes them.
+    pub turns: Option<usize>,
+}
+
+/// Turns of loops that llvmpipe lets an invocation take in a dispatch; from then on it leaves every loop, without a word.
+const MOST_TURNS: usize = 65_535;
+
+/// Turns of a variant `software` in a step, or more: products of so many gates' weights by tiles of 64 units, in so many passes that wait
+/// for each other, with as many sequences as it takes. Of each loop the turn that leaves it counts, too.
+pub(super) fn turns_of_software(hidden: usize, gates: usize, passes: usize) -> usize {
+    24 + hidden.div_ceil(64) * (gates * (hidden / 4 + 24) + passes * 44)
+}
+
+/// The dispatches' ranges of time steps.
+pub(super) fn stretches(gpu: &Gpu, layers: &[&Ragged<Gpu>], step: &Step) -> impl DoubleEndedIterator<Item = (u32, u32)> + use<> {
     let longest = layers.iter().map(|rows| rows.longest()).max().unwrap_or(0) as u32;
-    let steps = gpu.part_of_submission(flop_of_step).clamp(1, STEPS);
+    let by_turns = step.turns.map_or(STEPS, |turns| (MOST_TURNS / turns) as u32);
+    let steps = gpu.part_of_submission(step.flop).min(by_turns).clamp(1, STEPS);
     (0..longest.div_ceil(steps)).map(move |stretch| (stretch * steps, ((stretch + 1) * steps).min(longest)))
 }
