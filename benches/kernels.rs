@@ -67,12 +67,15 @@ fn kernels() -> Vec<Typed> {
                 let [audio, text] = ["rows=111,columns=128", "rows=50,columns=128"];
                 vec![format!("batch={batch},ragged,{audio},{text},{audio},{text}")]
             }
+            Kernel::SegmentMean => vec![format!("batch={words},lengths=20,ragged")],
             Kernel::RowScores | Kernel::WeightedSum => vec![format!("batch={batch},rows=333,width=400,ragged")],
             Kernel::SegmentSoftmax => vec![format!("batch={batch},rows=333,ragged")],
             Kernel::Concat => vec![format!("rows={rows},columns=200+200")],
             Kernel::Columns => vec![format!("rows={rows}")],
-            Kernel::CrossEntropy => vec![format!("batch={batch}")],
-            Kernel::GradientNorm | Kernel::LossScale | Kernel::Adam | Kernel::Sgd => vec![String::new()],
+            Kernel::CrossEntropy | Kernel::SigmoidCrossEntropy => vec![format!("batch={batch}")],
+            Kernel::GradientNorm | Kernel::ClipValues | Kernel::ClipTensors | Kernel::LossScale | Kernel::Adam | Kernel::Sgd => {
+                vec![String::new()]
+            }
         }
     };
     Kernel::ALL.iter().flat_map(|&kernel| of(kernel).into_iter().map(move |sizes| Typed { kernel, sizes })).collect()

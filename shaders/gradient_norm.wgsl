@@ -1,5 +1,7 @@
 // Euclidean norm of all gradients in one buffer: `squares` sums fixed chunks, `finish` adds the chunks in order.
 
+import package::shared::tree_sum::{WORKGROUP, tree_sum};
+
 struct Args {
     count: u32,
     chunks: u32,
@@ -12,24 +14,8 @@ struct Args {
 /// And the factor 1, as the optimiser takes them
 @group(0) @binding(4) var<storage, read_write> norm: array<f32>;
 
-const WORKGROUP: u32 = 256;
 /// Elements that one workgroup sums.
 const CHUNK: u32 = 4096;
-
-var<workgroup> sums: array<f32, WORKGROUP>;
-
-/// Adds the invocations' values by halves; the order is the same on every device.
-fn tree_sum(lane: u32, value: f32) -> f32 {
-    sums[lane] = value;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if (lane < half) {
-            sums[lane] += sums[lane + half];
-        }
-        workgroupBarrier();
-    }
-    return sums[0];
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

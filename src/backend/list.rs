@@ -9,31 +9,35 @@ macro_rules! kernels {
     ($($then:ident)::+ $(, $($argument:tt)*)?) => {
         $($then)::+! {
             $($($argument)*)?
-            mfcc                Mfcc<B, T>              Run
-            deltas              Deltas<B, T>            Run
-            z_score             ZScore<B, T>            Run
-            embedding           Embedding<B, T>         Differentiate
-            position_embedding  PositionEmbedding<B, T> Run
-            accumulate          Accumulate<T>           Run
-            conv_pool           ConvPool<B, T>          Differentiate
-            linear              Linear<T>               Differentiate
-            bilstm              Bilstm<B, T>            Differentiate
-            gru                 Gru<B, T>               Differentiate
-            attention           Attention<B, T>         Differentiate
-            attention_weights   AttentionWeights<B, T>  Run
-            row_scores          RowScores<B, T>         Differentiate
-            segment_softmax     SegmentSoftmax<B, T>    Differentiate
-            weighted_sum        WeightedSum<B, T>       Differentiate
-            residual_norm       ResidualNorm<T>         Differentiate
-            global_max          GlobalMax<B, T>         Differentiate
-            concat              Concat<T>               Differentiate
-            columns             Columns<T>              Differentiate
-            cross_entropy       CrossEntropy<B, T>      Run
-            dropout             Dropout<T>              Run
-            gradient_norm       GradientNorm<T>         Run
-            loss_scale          LossScale<T>            Run
-            adam                Adam<T>                 Run
-            sgd                 Sgd<T>                  Run
+            mfcc                  Mfcc<B, T>                Run
+            deltas                Deltas<B, T>              Run
+            z_score               ZScore<B, T>              Run
+            embedding             Embedding<B, T>           Differentiate
+            position_embedding    PositionEmbedding<B, T>   Run
+            accumulate            Accumulate<T>             Run
+            conv_pool             ConvPool<B, T>            Differentiate
+            linear                Linear<T>                 Differentiate
+            bilstm                Bilstm<B, T>              Differentiate
+            gru                   Gru<B, T>                 Differentiate
+            attention             Attention<B, T>           Differentiate
+            attention_weights     AttentionWeights<B, T>    Run
+            segment_mean          SegmentMean<B, T>         Differentiate
+            row_scores            RowScores<B, T>           Differentiate
+            segment_softmax       SegmentSoftmax<B, T>      Differentiate
+            weighted_sum          WeightedSum<B, T>         Differentiate
+            residual_norm         ResidualNorm<T>           Differentiate
+            global_max            GlobalMax<B, T>           Differentiate
+            concat                Concat<T>                 Differentiate
+            columns               Columns<T>                Differentiate
+            cross_entropy         CrossEntropy<B, T>        Run
+            sigmoid_cross_entropy SigmoidCrossEntropy<B, T> Run
+            dropout               Dropout<T>                Run
+            gradient_norm         GradientNorm<T>           Run
+            clip_values           ClipValues<T>             Run
+            clip_tensors          ClipTensors<B, T>         Run
+            loss_scale            LossScale<T>              Run
+            adam                  Adam<T>                   Run
+            sgd                   Sgd<T>                    Run
         }
     };
 }

@@ -1,9 +1,10 @@
 //! What a case gives a kernel: every input has a name and is kept on the host, so that another program can read it.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use super::tape_operation::Leaf;
-use crate::backend::ops::Tokens;
+use crate::backend::ops::{Segments, TensorTable, Tokens};
 use crate::backend::{Backend, Ragged};
 
 /// An input of a case on the host.
@@ -66,6 +67,19 @@ impl<'b, B: Backend> Inputs<'b, B> {
     pub(crate) fn tokens(&self, name: impl Into<String>, ids: &[u32], table_rows: usize) -> Tokens<B> {
         self.keep(name.into(), vec![ids.len()], Values::Words(ids.to_vec()));
         Tokens::new(self.backend, ids, table_rows)
+    }
+
+    /// Uploads segments of a matrix of so many rows.
+    pub(crate) fn segments(&self, name: impl Into<String>, [starts, ends]: [&[u32]; 2], rows: usize) -> Segments<B> {
+        self.keep(name.into(), vec![2, starts.len()], Values::Words([starts, ends].concat()));
+        Segments::new(self.backend, starts, ends, rows)
+    }
+
+    /// Uploads where tensors lie.
+    pub(crate) fn tensors(&self, name: impl Into<String>, ranges: &[Range<usize>]) -> TensorTable<B> {
+        let bounds = ranges.iter().flat_map(|range| [range.start, range.end].map(|bound| bound as u32));
+        self.keep(name.into(), vec![ranges.len(), 2], Values::Words(bounds.collect()));
+        TensorTable::new(self.backend, ranges)
     }
 
     fn keep(&self, name: String, shape: Vec<usize>, values: Values) {

@@ -3,7 +3,8 @@
 use super::{Tape, Var};
 use crate::backend::ops::{
     Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, CrossEntropy, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights,
-    Linear, LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentSoftmax, Tokens, WeightedSum, ZScore,
+    Linear, LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, Segments, SigmoidCrossEntropy, Tokens,
+    WeightedSum, ZScore,
 };
 use crate::backend::{Backend, Matrix, Ragged, Write};
 use crate::base::numbers::Activation;
@@ -99,6 +100,11 @@ impl<'a, B: Backend> Tape<'a, B> {
         self.apply(&GlobalMax { streams: streams.iter().map(|(x, rows)| (x.clone(), (*rows).clone())).collect() })
     }
 
+    /// [`SegmentMean`].
+    pub fn segment_mean(&mut self, x: &Var<B>, segments: &Segments<B>) -> Var<B> {
+        self.apply(&SegmentMean { x: x.clone(), segments: segments.clone() })
+    }
+
     /// [`RowScores`].
     pub fn row_scores(&mut self, x: &Var<B>, query: &Var<B>, rows: &Ragged<B>) -> Var<B> {
         self.apply(&RowScores { x: x.clone(), query: query.clone(), rows: rows.clone() })
@@ -165,5 +171,19 @@ impl<'a, B: Backend> Tape<'a, B> {
     ) -> (B::Tensor, B::Tensor) {
         let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
         self.backend.run(&CrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
+    }
+
+    /// [`SigmoidCrossEntropy`], as [`Tape::cross_entropy`].
+    pub fn sigmoid_cross_entropy(
+        &mut self,
+        logits: &Var<B>,
+        labels: &B::Words,
+        class_weights: &B::Tensor,
+        smoothing: f32,
+        total_weight: Option<f32>,
+        scaling: &B::Tensor,
+    ) -> (B::Tensor, B::Tensor) {
+        let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
+        self.backend.run(&SigmoidCrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
     }
 }

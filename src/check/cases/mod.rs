@@ -5,6 +5,7 @@
 //! Where a name says nothing, sizes are those of the paper's network and a batch of 32.
 
 mod lengths;
+mod losses;
 mod products;
 mod recurrences;
 mod spread;
@@ -22,6 +23,7 @@ macro_rules! exports {
 }
 kernels!(exports);
 
+pub(crate) use losses::{Entropy, Losses};
 pub(crate) use spread::Spread;
 pub(crate) use steps::{Rule, Steps};
 

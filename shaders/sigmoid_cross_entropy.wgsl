@@ -1,0 +1,69 @@
+// Cross-entropy of each class by itself, with class weights w and label smoothing s:
+// loss = Σ_u w_y mean_c [max(z, 0) - z t + log(1 + e^-|z|)] / Σ_u w_y, t_c = (1-s) [c = y] + s/C, and its gradient; of a part of a
+// batch the divisor is the whole batch's.
+// The gradient is that of the loss times scaling[0], the loss scale.
+// One workgroup; each invocation takes every WORKGROUP-th utterance, and one adds the partial sums in order.
+// logits, gradient: [batch, classes], class_weights: [classes]
+
+import package::shared::numbers::{exponential, is_nan, sigmoid};
+
+struct Args {
+    batch: u32,
+    classes: u32,
+    smoothing: f32,
+    // Σ w_y of the whole batch where this is a part of it, else 0.
+    total_weight: f32,
+}
+
+@group(0) @binding(0) var<uniform> args: Args;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read> class_weights: array<f32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(6) var<storage, read> scaling: array<f32>;
+
+const WORKGROUP: u32 = 256;
+
+var<workgroup> weight_sums: array<f32, WORKGROUP>;
+var<workgroup> loss_sums: array<f32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(local_invocation_index) lane: u32) {
+    var weight_sum = 0.0;
+    for (var u = lane; u < args.batch; u += WORKGROUP) {
+        weight_sum += class_weights[labels[u]];
+    }
+    weight_sums[lane] = weight_sum;
+    workgroupBarrier();
+    var total_weight = 0.0;
+    for (var other = 0u; other < WORKGROUP; other++) {
+        total_weight += weight_sums[other];
+    }
+    if (args.total_weight > 0.0) {
+        total_weight = args.total_weight;
+    }
+
+    let spread = args.smoothing / f32(args.classes);
+    var loss_sum = 0.0;
+    for (var u = lane; u < args.batch; u += WORKGROUP) {
+        let label = labels[u];
+        let share = class_weights[label] / f32(args.classes);
+        for (var c = 0u; c < args.classes; c++) {
+            let logit = logits[u * args.classes + c];
+            let target_share = select(spread, 1.0 - args.smoothing + spread, c == label);
+            let entropy = max(logit, 0.0) - logit * target_share + log(1.0 + exponential(-abs(logit)));
+            loss_sum += share * select(entropy, logit, is_nan(logit));
+            gradient[u * args.classes + c] = share * (sigmoid(logit) - target_share) / total_weight * scaling[0];
+        }
+    }
+    loss_sums[lane] = loss_sum;
+    workgroupBarrier();
+    if (lane == 0u) {
+        var total = 0.0;
+        for (var other = 0u; other < WORKGROUP; other++) {
+            total += loss_sums[other];
+        }
+        loss[0] = total / total_weight;
+    }
+}

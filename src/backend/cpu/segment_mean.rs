@@ -1,0 +1,58 @@
+//! Means of segments of rows; on the way back `dx_i = Σ_s dy_s / n_s` over the segments s that row i lies in.
+
+use super::wide::{add, add_rows};
+use super::{Cpu, CpuTensor, Real};
+use crate::backend::ops::{Differentiate, Run, SegmentMean};
+use crate::backend::{Matrix, Sink};
+use crate::base::parallel::*;
+
+impl<T: Real> Run<SegmentMean<Self, CpuTensor<T>>> for Cpu<T> {
+    fn forward(&self, of: &SegmentMean<Self, CpuTensor<T>>) -> (CpuTensor<T>, ()) {
+        let means = forward(&of.x.values(), &of.segments.bounds, of.x.columns());
+        (CpuTensor::new(means, [of.segments.count, of.x.columns()]), ())
+    }
+}
+
+impl<T: Real> Differentiate<SegmentMean<Self, CpuTensor<T>>> for Cpu<T> {
+    fn backward(
+        &self,
+        of: &SegmentMean<Self, CpuTensor<T>>,
+        (): &(),
+        dy: &CpuTensor<T>,
+        sinks: &SegmentMean<Self, Option<Sink<CpuTensor<T>>>>,
+    ) {
+        if let Some(sink) = &sinks.x {
+            let dx = backward(&dy.values(), &of.segments.bounds, &of.segments.covering, of.x.columns());
+            sink.store(dx);
+        }
+    }
+}
+
+/// `x: [rows, width]`, `bounds: [segments, 2]` → `[segments, width]`.
+fn forward<T: Real>(x: &[T], bounds: &[u32], width: usize) -> Vec<T> {
+    let mut means = vec![T::zero(); bounds.len() / 2 * width];
+    means.par_chunks_exact_mut(width).zip(bounds.par_chunks_exact(2)).for_each(|(mean, bounds)| {
+        add_rows(&x[bounds[0] as usize * width..bounds[1] as usize * width], mean);
+        divide(mean, bounds);
+    });
+    means
+}
+
+/// `dy: [segments, width]`, `covering: [rows, 2]` → `dx: [rows, width]`.
+fn backward<T: Real>(dy: &[T], bounds: &[u32], covering: &[u32], width: usize) -> Vec<T> {
+    let mut shares = dy.to_vec();
+    shares.chunks_exact_mut(width).zip(bounds.chunks_exact(2)).for_each(|(share, bounds)| divide(share, bounds));
+    let mut dx = vec![T::zero(); covering.len() / 2 * width];
+    dx.par_chunks_exact_mut(width).zip(covering.par_chunks_exact(2)).for_each(|(dx, segments)| {
+        for segment in segments[0] as usize..segments[1] as usize {
+            add(&shares[segment * width..][..width], dx);
+        }
+    });
+    dx
+}
+
+/// By the rows of a segment.
+fn divide<T: Real>(values: &mut [T], bounds: &[u32]) {
+    let rows = T::count((bounds[1] - bounds[0]).max(1) as usize);
+    values.iter_mut().for_each(|value| *value /= rows);
+}
