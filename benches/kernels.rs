@@ -51,6 +51,7 @@ fn kernels() -> Vec<Typed> {
             Kernel::ConvPool => {
                 ["frames=1000,in=40", "frames=333,in=128"].map(|sizes| format!("batch={batch},{sizes},out=128,ragged")).into()
             }
+            Kernel::Windows => vec![format!("batch={batch},rows=50,size=5,ragged")],
             Kernel::Linear => {
                 ["in=128,out=128", "in=128,out=512,relu", "in=512,out=128"].map(|sizes| format!("rows={rows},{sizes}")).into()
             }
@@ -73,6 +74,8 @@ fn kernels() -> Vec<Typed> {
             Kernel::Concat => vec![format!("rows={rows},columns=200+200")],
             Kernel::Columns => vec![format!("rows={rows}")],
             Kernel::CrossEntropy | Kernel::SigmoidCrossEntropy => vec![format!("batch={batch}")],
+            Kernel::Mse => vec![format!("rows={batch},width=1582")],
+            Kernel::Mmd => vec![format!("rows={batch}")],
             Kernel::GradientNorm | Kernel::ClipValues | Kernel::ClipTensors | Kernel::LossScale | Kernel::Adam | Kernel::Sgd => {
                 vec![String::new()]
             }

@@ -37,12 +37,11 @@ fn copy(
     }
     let first = first_row(group, groups);
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
-        let value = source[(row * args.source_width + args.source_first) / COLUMNS + c];
+        var value = source[(row * args.source_width + args.source_first) / COLUMNS + c];
         let place = (row * args.target_width + args.target_first) / COLUMNS + c;
         if (args.accumulate != 0u) {
-            out[place] += value;
-        } else {
-            out[place] = value;
+            value += out[place];
         }
+        out[place] = value;
     }
 }

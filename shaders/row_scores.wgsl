@@ -77,10 +77,9 @@ fn forward(
             product += parts[lane + i];
         }
         if (args.accumulate != 0u) {
-            products[row] += product;
-        } else {
-            products[row] = product;
+            product += products[row];
         }
+        products[row] = product;
     }
 }
 
@@ -96,12 +95,19 @@ fn spread(
         return;
     }
     let first = first_row(group, groups);
+    // Rows of one utterance follow each other.
+    var first_vector = first_of_vector(min(first, args.rows - 1u), width);
+    var vector = vectors[first_vector + c];
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
-        let value = factors[row] * vectors[first_of_vector(row, width) + c];
-        if (args.accumulate != 0u) {
-            y[row * width + c] += value;
-        } else {
-            y[row * width + c] = value;
+        let own = first_of_vector(row, width);
+        if (own != first_vector) {
+            first_vector = own;
+            vector = vectors[own + c];
         }
+        var value = factors[row] * vector;
+        if (args.accumulate != 0u) {
+            value += y[row * width + c];
+        }
+        y[row * width + c] = value;
     }
 }

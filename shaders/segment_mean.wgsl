@@ -22,10 +22,11 @@ struct Args {
 @group(0) @binding(1) var<storage, read> bounds: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read> x: array<Element>;
 @group(0) @binding(3) var<storage, read_write> y: array<Element>;
-/// [rows] of (first segment that a row lies in, end)
-@group(0) @binding(4) var<storage, read> covering: array<vec2<u32>>;
-@group(0) @binding(5) var<storage, read> y_gradient: array<Element>;
-@group(0) @binding(6) var<storage, read_write> x_gradient: array<Element>;
+/// [rows + 1]: range of a row in `covering`, which are the segments that it lies in
+@group(0) @binding(4) var<storage, read> covering_offsets: array<u32>;
+@group(0) @binding(5) var<storage, read> covering: array<u32>;
+@group(0) @binding(6) var<storage, read> y_gradient: array<Element>;
+@group(0) @binding(7) var<storage, read_write> x_gradient: array<Element>;
 
 const WORKGROUP: u32 = 64;
 /// Elements side by side
@@ -77,15 +78,14 @@ fn backward(
     }
     let first = first_row(group, groups);
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
-        let segments = covering[row];
         var total = Element();
-        for (var segment = segments.x; segment < segments.y; segment++) {
+        for (var place = covering_offsets[row]; place < covering_offsets[row + 1u]; place++) {
+            let segment = covering[place];
             total += y_gradient[segment * width + c] / f32(bounds[segment].y - bounds[segment].x);
         }
         if (args.accumulate != 0u) {
-            x_gradient[row * width + c] += total;
-        } else {
-            x_gradient[row * width + c] = total;
+            total += x_gradient[row * width + c];
         }
+        x_gradient[row * width + c] = total;
     }
 }

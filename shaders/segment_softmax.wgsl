@@ -72,11 +72,10 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     }
     let mean = sum_of(lane, min(end - first, WORKGROUP), part);
     for (var row = first + lane; row < end; row += WORKGROUP) {
-        let gradient = saved_weights[row] * (y_gradient[row] - mean);
+        var gradient = saved_weights[row] * (y_gradient[row] - mean);
         if (args.accumulate != 0u) {
-            x_gradient[row] += gradient;
-        } else {
-            x_gradient[row] = gradient;
+            gradient += x_gradient[row];
         }
+        x_gradient[row] = gradient;
     }
 }

@@ -47,10 +47,9 @@ fn forward(
         total += weights[row] * x[row * width + c];
     }
     if (args.accumulate != 0u) {
-        sums[slab * width + c] += total;
-    } else {
-        sums[slab * width + c] = total;
+        total += sums[slab * width + c];
     }
+    sums[slab * width + c] = total;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -70,8 +69,7 @@ fn add(
         total += partial[slab * width + c];
     }
     if (args.accumulate != 0u) {
-        y[sequence * width + c] += total;
-    } else {
-        y[sequence * width + c] = total;
+        total += y[sequence * width + c];
     }
+    y[sequence * width + c] = total;
 }

@@ -16,6 +16,7 @@ macro_rules! kernels {
             position_embedding    PositionEmbedding<B, T>   Run
             accumulate            Accumulate<T>             Run
             conv_pool             ConvPool<B, T>            Differentiate
+            windows               Windows<B, T>             Differentiate
             linear                Linear<T>                 Differentiate
             bilstm                Bilstm<B, T>              Differentiate
             gru                   Gru<B, T>                 Differentiate
@@ -31,6 +32,8 @@ macro_rules! kernels {
             columns               Columns<T>                Differentiate
             cross_entropy         CrossEntropy<B, T>        Run
             sigmoid_cross_entropy SigmoidCrossEntropy<B, T> Run
+            mse                   Mse<T>                    Run
+            mmd                   Mmd<T>                    Run
             dropout               Dropout<T>                Run
             gradient_norm         GradientNorm<T>           Run
             clip_values           ClipValues<T>             Run

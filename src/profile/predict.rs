@@ -305,7 +305,7 @@ fn serial_loads(dispatch: &PlannedDispatch) -> f64 {
         ("global_max", "forward") => 25.0,
         ("cross_entropy" | "sigmoid_cross_entropy", _) => 32.0,
         // Sixteen rows an invocation.
-        ("z_score" | "conv_pool_edges" | "bilstm_edges" | "embedding" | "position_embedding" | "columns", _) => 16.0,
+        ("z_score" | "conv_pool_edges" | "bilstm_edges" | "embedding" | "position_embedding" | "columns" | "windows", _) => 16.0,
         ("row_scores", "spread") | ("segment_mean", "backward") => 16.0,
         // Of a slab's rows, four at a time.
         ("weighted_sum", "forward") => 16.0,

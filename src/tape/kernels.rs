@@ -3,8 +3,8 @@
 use super::{Tape, Var};
 use crate::backend::ops::{
     Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, CrossEntropy, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights,
-    Linear, LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, Segments, SigmoidCrossEntropy, Tokens,
-    WeightedSum, ZScore,
+    Linear, LstmWeights, Mmd, Mse, PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, Segments, SigmoidCrossEntropy,
+    Tokens, WeightedSum, Windows, ZScore,
 };
 use crate::backend::{Backend, Matrix, Ragged, Write};
 use crate::base::numbers::Activation;
@@ -53,6 +53,11 @@ impl<'a, B: Backend> Tape<'a, B> {
     ) -> Var<B> {
         let [x, weight, bias] = [x, weight, bias].map(Clone::clone);
         self.apply(&ConvPool { x, weight, bias, input: input.clone(), output: output.clone(), activation })
+    }
+
+    /// [`Windows`].
+    pub fn windows(&mut self, x: &Var<B>, input: &Ragged<B>, output: &Ragged<B>, size: usize) -> Var<B> {
+        self.apply(&Windows { x: x.clone(), input: input.clone(), output: output.clone(), size })
     }
 
     /// [`Linear`].
@@ -185,5 +190,17 @@ impl<'a, B: Backend> Tape<'a, B> {
     ) -> (B::Tensor, B::Tensor) {
         let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
         self.backend.run(&SigmoidCrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
+    }
+
+    /// [`Mse`] times a weight. Returns the loss and the gradient that starts the way back at `x`; none starts at `target`.
+    pub fn mse(&mut self, x: &Var<B>, target: &Var<B>, weight: f32, total: Option<usize>, scaling: &B::Tensor) -> (B::Tensor, B::Tensor) {
+        let [x, target, scaling] = [&x.value, &target.value, scaling].map(Clone::clone);
+        self.backend.run(&Mse { x, target, scaling, weight, total })
+    }
+
+    /// [`Mmd`] times a weight. Returns the loss and the gradients that start the way back at both sets.
+    pub fn mmd(&mut self, [first, second]: [&Var<B>; 2], weight: f32, scaling: &B::Tensor) -> (B::Tensor, [B::Tensor; 2]) {
+        let [first, second, scaling] = [&first.value, &second.value, scaling].map(Clone::clone);
+        self.backend.run(&Mmd { first, second, scaling, weight, bandwidth: None })
     }
 }

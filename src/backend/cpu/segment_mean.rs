@@ -2,7 +2,7 @@
 
 use super::wide::{add, add_rows};
 use super::{Cpu, CpuTensor, Real};
-use crate::backend::ops::{Differentiate, Run, SegmentMean};
+use crate::backend::ops::{Differentiate, Run, SegmentMean, Segments};
 use crate::backend::{Matrix, Sink};
 use crate::base::parallel::*;
 
@@ -22,7 +22,7 @@ impl<T: Real> Differentiate<SegmentMean<Self, CpuTensor<T>>> for Cpu<T> {
         sinks: &SegmentMean<Self, Option<Sink<CpuTensor<T>>>>,
     ) {
         if let Some(sink) = &sinks.x {
-            let dx = backward(&dy.values(), &of.segments.bounds, &of.segments.covering, of.x.columns());
+            let dx = backward(&dy.values(), &of.segments, of.x.columns());
             sink.store(dx);
         }
     }
@@ -38,14 +38,15 @@ fn forward<T: Real>(x: &[T], bounds: &[u32], width: usize) -> Vec<T> {
     means
 }
 
-/// `dy: [segments, width]`, `covering: [rows, 2]` → `dx: [rows, width]`.
-fn backward<T: Real>(dy: &[T], bounds: &[u32], covering: &[u32], width: usize) -> Vec<T> {
+/// `dy: [segments, width]` → `dx: [rows, width]`.
+fn backward<T: Real>(dy: &[T], segments: &Segments<Cpu<T>>, width: usize) -> Vec<T> {
     let mut shares = dy.to_vec();
-    shares.chunks_exact_mut(width).zip(bounds.chunks_exact(2)).for_each(|(share, bounds)| divide(share, bounds));
-    let mut dx = vec![T::zero(); covering.len() / 2 * width];
-    dx.par_chunks_exact_mut(width).zip(covering.par_chunks_exact(2)).for_each(|(dx, segments)| {
-        for segment in segments[0] as usize..segments[1] as usize {
-            add(&shares[segment * width..][..width], dx);
+    shares.chunks_exact_mut(width).zip(segments.bounds.chunks_exact(2)).for_each(|(share, bounds)| divide(share, bounds));
+    let (offsets, covering) = (&*segments.covering_offsets, &*segments.covering);
+    let mut dx = vec![T::zero(); (offsets.len() - 1) * width];
+    dx.par_chunks_exact_mut(width).zip(offsets.par_windows(2)).for_each(|(dx, places)| {
+        for &segment in &covering[places[0] as usize..places[1] as usize] {
+            add(&shares[segment as usize * width..][..width], dx);
         }
     });
     dx

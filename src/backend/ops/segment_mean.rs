@@ -16,7 +16,9 @@ pub struct SegmentMean<B: Storage, T> {
 pub struct Segments<B: Storage> {
     /// `[segments]` of (first row, end).
     pub bounds: B::Words,
-    /// `[rows]` of (first segment that a row lies in, end).
+    /// `[rows + 1]`: range in `covering` of each row.
+    pub covering_offsets: B::Words,
+    /// The segments that a row lies in, in rising order.
     pub covering: B::Words,
     /// How many segments there are.
     pub count: usize,
@@ -25,28 +27,37 @@ pub struct Segments<B: Storage> {
 }
 
 impl<B: Storage> Segments<B> {
-    /// Uploads the segments of a matrix of so many rows. Neither starts nor ends may fall; they may leave rows out and have some in common.
+    /// Uploads the segments of a matrix of so many rows. They may leave rows out, and have some in common.
     pub fn new(backend: &B, starts: &[u32], ends: &[u32], rows: usize) -> Self {
-        debug_assert!(starts.is_sorted() && ends.is_sorted() && ends.last().is_none_or(|&end| end as usize <= rows));
-        let bounds: Vec<u32> = starts.iter().zip(ends).flat_map(|(&start, &end)| [start, end]).collect();
-        // Those that begin up to a row and end after it follow each other, for both rise.
-        let covering = (0..rows as u32).flat_map(|row| {
-            let [first, end] = [ends.partition_point(|&end| end <= row), starts.partition_point(|&start| start <= row)];
-            [first as u32, end as u32]
-        });
+        let ranges = || starts.iter().zip(ends).map(|(&start, &end)| start..end);
+        let mut offsets = vec![0u32; rows + 1];
+        ranges().flatten().for_each(|row| offsets[row as usize + 1] += 1);
+        for row in 0..rows {
+            offsets[row + 1] += offsets[row];
+        }
+        let mut next = offsets.clone();
+        let mut covering = vec![0u32; offsets[rows] as usize];
+        for (segment, range) in (0..).zip(ranges()) {
+            for row in range {
+                covering[next[row as usize] as usize] = segment;
+                next[row as usize] += 1;
+            }
+        }
         Self {
-            bounds: backend.upload_words(&bounds),
-            covering: backend.upload_words(&covering.collect::<Vec<_>>()),
+            bounds: backend.upload_words(&ranges().flat_map(|range| [range.start, range.end]).collect::<Vec<_>>()),
+            covering_offsets: backend.upload_words(&offsets),
+            covering: backend.upload_words(&covering),
             count: starts.len(),
-            covered: starts.iter().zip(ends).map(|(start, end)| (end - start) as usize).sum(),
+            covered: covering.len(),
         }
     }
 }
 
 impl<B: Storage> Clone for Segments<B> {
     fn clone(&self) -> Self {
-        let Self { bounds, covering, count, covered } = self;
-        Self { bounds: bounds.clone(), covering: covering.clone(), count: *count, covered: *covered }
+        let Self { bounds, covering_offsets, covering, count, covered } = self;
+        let [bounds, covering_offsets, covering] = [bounds, covering_offsets, covering].map(B::Words::clone);
+        Self { bounds, covering_offsets, covering, count: *count, covered: *covered }
     }
 }
 

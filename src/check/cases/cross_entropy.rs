@@ -1,12 +1,12 @@
 //! Cases of `cross_entropy`.
 
-use super::{Entropy, Losses};
+use super::{Entropies, Entropy};
 use crate::backend::gpu::shader;
 use crate::backend::{Backend, ops};
 use crate::check::Sabotage;
 
 /// The loss (20) and its gradient.
-pub(crate) type CrossEntropy = Losses<Softmax>;
+pub(crate) type CrossEntropy = Entropies<Softmax>;
 
 /// Classes exclude each other.
 #[derive(Debug, Clone)]

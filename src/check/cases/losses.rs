@@ -1,230 +1,44 @@
-//! The cases of the losses of classes: how many classes, which weights, which logits.
+//! What the cases of the losses share: a loss gives its gradients with itself, so no tape runs its way back.
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use super::{read_amplitude, suffix};
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
-use crate::backend::ops::CrossEntropy;
-use crate::base::sizes::{Keys, SizeError};
-use crate::check::compare::{Silence, Tolerance};
 use crate::check::tape_operation::Leaf;
-use crate::check::{Gradient, Inputs, Objective, Output, Prepared, Record, Recorded, Sabotage, Source, Subject, Suite, reference};
+use crate::check::{Gradient, Inputs, Objective, Output, Prepared, Source, reference};
 
-/// Which loss it is.
-pub(crate) trait Entropy: fmt::Debug + Clone + 'static {
-    /// What to break in its shader.
-    const SABOTAGE: &'static [Sabotage];
+/// A kernel whose first result is a loss, and the others `gradient of NAME` for each leaf.
+pub(super) trait Loss: Clone + 'static {
+    /// Draws what the gradients are of.
+    fn leaves(&self, source: &mut Source) -> Vec<Leaf>;
 
-    /// Runs it on the operands of the softmax's; returns the loss and its gradient.
-    fn run<B: Backend>(backend: &B, operands: &CrossEntropy<B, B::Tensor>) -> (B::Tensor, B::Tensor);
+    /// Loss, and gradients times a loss scale.
+    fn record<'a, B: Backend>(&self, leaves: &[Leaf], scale: f32, inputs: &Inputs<'a, B>) -> Prepared<'a, B>;
 }
 
-/// How the classes count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClassWeights {
-    /// Each the same.
-    Equal,
-    /// Each its own.
-    Uneven,
+/// A loss as its own objective.
+pub(super) struct LossObjective<L> {
+    loss: L,
+    leaves: Vec<Leaf>,
 }
 
-const CLASS_WEIGHTS: &[(&str, ClassWeights)] = &[("weighted", ClassWeights::Uneven)];
-
-/// What logits there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Logits {
-    Finite,
-    /// A NaN in the first row: it makes NaN of the loss and of that row's gradient.
-    NotFinite,
-}
-
-const LOGITS: &[(&str, Logits)] = &[("not_finite", Logits::NotFinite)];
-
-/// A loss and its gradient.
-#[derive(Debug, Clone)]
-pub struct Losses<E> {
-    pub batch: usize,
-    pub classes: usize,
-    /// Logits lie in `[-amplitude, amplitude]`.
-    pub amplitude: f32,
-    pub class_weights: ClassWeights,
-    pub smoothing: f32,
-    /// The weight of the batch that this is a part of.
-    pub total_weight: Option<f32>,
-    /// What the gradient is multiplied with.
-    pub scale: f32,
-    pub logits: Logits,
-    entropy: PhantomData<E>,
-}
-
-impl<E> Losses<E> {
-    fn new(batch: usize, classes: usize, amplitude: f32, class_weights: ClassWeights, smoothing: f32) -> Self {
-        Self {
-            batch,
-            classes,
-            amplitude,
-            class_weights,
-            smoothing,
-            total_weight: None,
-            scale: 1.0,
-            logits: Logits::Finite,
-            entropy: PhantomData,
-        }
-    }
-
-    fn draw_logits(&self, source: &mut Source) -> Leaf {
-        let mut values = source.uniform(self.batch * self.classes, self.amplitude);
-        if self.logits == Logits::NotFinite {
-            values[self.classes - 1] = f32::NAN;
-        }
-        Leaf::new("logits", [self.batch, self.classes], values)
-    }
-}
-
-impl<E> fmt::Display for Losses<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "batch={},classes={},logits=±{},smoothing={}", self.batch, self.classes, self.amplitude, self.smoothing)?;
-        self.total_weight.map_or(Ok(()), |total| write!(f, ",of={total}"))?;
-        if self.scale != 1.0 {
-            write!(f, ",scale={}", self.scale)?;
-        }
-        write!(f, "{}{}", suffix(CLASS_WEIGHTS, self.class_weights), suffix(LOGITS, self.logits))
-    }
-}
-
-impl<E: Entropy> Subject for Losses<E> {
-    /// An exp and a logarithm of about 1e-6 on some drivers, and a mean over the batch; rounding of a logit of 80
-    /// against its maximum is 1e-5, of one of 10,000 1e-3, and its exp is off by as much of itself.
-    fn tolerance(&self) -> Tolerance {
-        let of_rms = match self.amplitude {
-            ..=10.0 => 1e-5,
-            ..=100.0 => 5e-5,
-            _ => 1e-3,
+impl<L: Loss> LossObjective<L> {
+    /// The gradients of these losses are proved.
+    pub(crate) fn proved(losses: impl IntoIterator<Item = L>) -> Gradient {
+        let objective = |loss: L| {
+            let leaves = loss.leaves(&mut Source::new(17));
+            Box::new(Self { loss, leaves }) as Box<dyn Objective>
         };
-        // A loss near zero is the difference of a logit and a logarithm near it.
-        let floor = 1.2e-7 * f64::from(self.amplitude.max(10.0));
-        Tolerance { floor, ..Tolerance::of_rms(of_rms) }
-    }
-
-    /// The loss of a NaN is no number at all, and that of few utterances with large logits may vanish.
-    fn silence(&self) -> Silence {
-        let is_decided = self.amplitude > 10.0 && self.batch < 10;
-        if is_decided || self.logits == Logits::NotFinite { Silence::Right } else { Silence::Wrong }
-    }
-}
-
-impl<E: Entropy> Suite for Losses<E> {
-    fn cases() -> Vec<Self> {
-        use ClassWeights::{Equal, Uneven};
-        vec![
-            Self::new(256, 7, 3.0, Equal, 0.0),
-            Self::new(32, 4, 3.0, Uneven, 0.0),
-            Self::new(33, 7, 3.0, Equal, 0.1),
-            Self::new(33, 7, 3.0, Uneven, 0.1),
-            Self::new(1, 7, 3.0, Uneven, 0.2),
-            Self::new(15, 2, 1.0, Equal, 0.0),
-            Self::new(63, 5, 80.0, Equal, 0.0),
-            Self::new(64, 7, 80.0, Uneven, 0.1),
-            Self::new(65, 40, 3.0, Uneven, 0.05),
-            Self::new(300, 3, 3.0, Uneven, 0.0),
-            Self { total_weight: Some(81.5), ..Self::new(33, 7, 3.0, Uneven, 0.1) },
-            Self { scale: 65536.0, ..Self::new(33, 7, 3.0, Uneven, 0.1) },
-            Self::new(64, 7, 10_000.0, Uneven, 0.1),
-            Self { logits: Logits::NotFinite, ..Self::new(33, 7, 3.0, Uneven, 0.1) },
-        ]
-    }
-
-    fn random(source: &mut Source) -> Self {
-        Self {
-            batch: source.size(1, 300),
-            classes: source.size(2, 33),
-            amplitude: source.pick(&[1.0, 4.0, 80.0]),
-            class_weights: source.pick(&[ClassWeights::Equal, ClassWeights::Uneven]),
-            smoothing: source.pick(&[0.0, 0.1]),
-            total_weight: source.pick(&[None, Some(40.0)]),
-            scale: source.pick(&[1.0, 1024.0]),
-            logits: Logits::Finite,
-            entropy: PhantomData,
-        }
-    }
-
-    fn read(keys: &mut Keys<'_>) -> Result<Self, SizeError> {
-        let above_zero = |text: &str| text.parse().ok().filter(|&number: &f32| number > 0.0);
-        Ok(Self {
-            batch: keys.number("batch", 1, 32)?,
-            classes: keys.number("classes", 2, 7)?,
-            amplitude: read_amplitude(keys, "logits", 3.0)?,
-            smoothing: keys.value("smoothing", "number from 0 to below 1", 0.0, |share| (0.0..1.0).contains(share))?,
-            total_weight: keys.read("of", "number above 0", above_zero)?,
-            scale: keys.read("scale", "number above 0", above_zero)?.unwrap_or(1.0),
-            class_weights: keys.choice(CLASS_WEIGHTS, ClassWeights::Equal)?,
-            logits: keys.choice(LOGITS, Logits::Finite)?,
-            entropy: PhantomData,
-        })
-    }
-
-    fn largest(&self) -> u64 {
-        self.batch as u64 * self.classes as u64
-    }
-
-    fn gradient() -> Gradient {
-        let shapes = [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)];
-        let loss = shapes.map(|(class_weights, smoothing)| Loss::new(Self::new(7, 5, 3.0, class_weights, smoothing)));
-        Gradient::Proved(loss.map(|loss| Box::new(loss) as Box<dyn Objective>).into())
-    }
-
-    const SABOTAGE: &'static [Sabotage] = E::SABOTAGE;
-}
-
-/// Loss and gradient of given logits.
-fn prepare_for<'a, E: Entropy, B: Backend>(shape: &Losses<E>, logits: &Leaf, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
-    let mut source = Source::new(shape.batch as u64);
-    let labels = inputs.words("labels", &source.below(shape.batch, shape.classes as u32));
-    let weights = match shape.class_weights {
-        ClassWeights::Equal => vec![1.0; shape.classes],
-        ClassWeights::Uneven => source.uniform(shape.classes, 0.9).into_iter().map(|value| 1.0 + value).collect(),
-    };
-    let class_weights = inputs.matrix("class weights", [1, shape.classes], &weights);
-    let scaling = inputs.matrix("loss scale", [1, 3], &[shape.scale, 0.0, 0.0]);
-    let logits = inputs.leaf(logits);
-    let &Losses { smoothing, total_weight, .. } = shape;
-    let operands = CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight };
-    let backend = inputs.backend;
-    Box::new(move || {
-        let (loss, gradient) = E::run(backend, &operands);
-        vec![Recorded::new("loss", loss), Recorded::new("gradient of logits", gradient)]
-    })
-}
-
-impl<E: Entropy, B: Backend> Record<B> for Losses<E> {
-    fn prepare<'a>(&self, source: &mut Source, inputs: &Inputs<'a, B>) -> Prepared<'a, B> {
-        prepare_for(self, &self.draw_logits(source), inputs)
-    }
-}
-
-/// The loss itself is the objective, and its gradient one of its results.
-struct Loss<E> {
-    shape: Losses<E>,
-    logits: [Leaf; 1],
-}
-
-impl<E: Entropy> Loss<E> {
-    fn new(shape: Losses<E>) -> Self {
-        let logits = [shape.draw_logits(&mut Source::new(17))];
-        Self { shape, logits }
+        Gradient::Proved(losses.into_iter().map(objective).collect())
     }
 
     fn outputs(&self) -> Vec<Output> {
         let cpu = Cpu::new();
-        reference(prepare_for(&self.shape, &self.logits[0], &Inputs::new(&cpu))())
+        reference(self.loss.record(&self.leaves, 1.0, &Inputs::new(&cpu))())
     }
 }
 
-impl<E: Entropy> Objective for Loss<E> {
+impl<L: Loss> Objective for LossObjective<L> {
     fn leaves(&mut self) -> &mut [Leaf] {
-        &mut self.logits
+        &mut self.leaves
     }
 
     fn value(&self) -> f64 {

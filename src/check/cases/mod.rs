@@ -4,6 +4,7 @@
 //!
 //! Where a name says nothing, sizes are those of the paper's network and a batch of 32.
 
+mod entropies;
 mod lengths;
 mod losses;
 mod products;
@@ -23,7 +24,7 @@ macro_rules! exports {
 }
 kernels!(exports);
 
-pub(crate) use losses::{Entropy, Losses};
+pub(crate) use entropies::{Entropies, Entropy};
 pub(crate) use spread::Spread;
 pub(crate) use steps::{Rule, Steps};
 

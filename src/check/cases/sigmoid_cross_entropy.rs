@@ -1,12 +1,12 @@
 //! Cases of `sigmoid_cross_entropy`.
 
-use super::{Entropy, Losses};
+use super::{Entropies, Entropy};
 use crate::backend::gpu::shader;
 use crate::backend::{Backend, ops};
 use crate::check::Sabotage;
 
 /// Cross-entropy of each class by itself, and its gradient.
-pub(crate) type SigmoidCrossEntropy = Losses<Sigmoid>;
+pub(crate) type SigmoidCrossEntropy = Entropies<Sigmoid>;
 
 /// Each class is there or not.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! Launches of [`SegmentMean`] and its gradient.
 
 use super::*;
-use crate::backend::ops::{Differentiate, SegmentMean};
+use crate::backend::ops::{Differentiate, SegmentMean, Segments};
 use shader::segment_mean::{Args, BLOCK_ROWS, Backward, Forward, LANES, WORKGROUP};
 
 fn arguments(x: &Tensor, accumulate: u32) -> (Width, Args) {
@@ -22,7 +22,8 @@ impl Differentiate<SegmentMean<Self, Tensor>> for Gpu {
     fn backward(&self, of: &SegmentMean<Self, Tensor>, (): &(), dy: &Tensor, sinks: &SegmentMean<Self, Option<Sink<Tensor>>>) {
         let Some(sink) = &sinks.x else { return };
         let (width, args) = arguments(&sink.tensor, sink.accumulates());
-        let launch = Backward { bounds: &of.segments.bounds, covering: &of.segments.covering, y_gradient: dy, x_gradient: &sink.tensor };
+        let Segments { bounds, covering_offsets, covering, .. } = &of.segments;
+        let launch = Backward { bounds, covering_offsets, covering, y_gradient: dy, x_gradient: &sink.tensor };
         let grid = row_grid(dy.columns() / width.numbers(), WORKGROUP, sink.tensor.rows(), BLOCK_ROWS);
         self.dispatch_variant(width, &launch, args, grid, ops::backward_work(of, sinks));
     }
