@@ -5,7 +5,7 @@
 // gradients   dx_i = 4 share · scaling[0] Σ_j slope_ij (x_i - x_j), and the loss
 // scaling[0] is the loss scale.
 
-import package::shared::numbers::exponential;
+import package::shared::numbers::{exponential, is_nan};
 import package::shared::tree_sum::{WORKGROUP, tree_sum};
 
 struct Args {
@@ -79,7 +79,7 @@ fn pairs(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         var sum = 0.0;
         var slope = 0.0;
         // Where all rows are equal, there is nothing to measure by.
-        if (bandwidth != 0.0) {
+        if (is_nan(bandwidth) || bandwidth != 0.0) {
             var breadth = bandwidth;
             for (var kernel_number = 0u; kernel_number < KERNELS; kernel_number++) {
                 let value = exponential(-saved_squares[group.x * all + other] / breadth);

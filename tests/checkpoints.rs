@@ -71,7 +71,7 @@ fn settings(more: &[&str]) -> Settings {
 /// A run folder with a model that predicts, which nobody trained.
 fn run() -> TempDir {
     let (data, settings) = (data(), settings(&[]));
-    let dimensions = Dimensions::of(&data, 8);
+    let dimensions = Dimensions::of(&data, &settings.model);
     let readings = model::readings(&settings, &dimensions);
     let checkpoint = Checkpoint {
         device: "cpu".into(),

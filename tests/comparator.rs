@@ -185,7 +185,11 @@ fn shapes_that_a_kernel_does_not_take_are_refused_with_what_it_takes() {
         (Kernel::Linear, "rows=0", "rows: '0' is no number from 1 to"),
         (Kernel::Linear, "rows=1,rows=2", "'rows' is given twice"),
         (Kernel::Linear, "relu=1", "relu is a switch"),
-        (Kernel::Linear, "ties", "'ties' is no size of linear, which has rows=N, in|inputs=N, out|outputs=N, relu, no_bias, not_finite"),
+        (
+            Kernel::Linear,
+            "ties",
+            "'ties' is no size of linear, which has rows=N, in|inputs=N, out|outputs=N, relu, tanh, no_bias, not_finite",
+        ),
         (Kernel::ConvPool, "ties,not_finite", "ties and not_finite exclude each other"),
         (Kernel::Bilstm, "hidden=513", "hidden: '513' is no number from 1 to 512"),
         (Kernel::Bilstm, "lengths=3+x", "lengths: '3+x' is no number from 0 to 16777216, nor several with + between them"),

@@ -114,7 +114,7 @@ fn spooled_features_give_the_file_that_held_ones_give() {
     }
     let mut without = dataset();
     audio(&mut without).values = Default::default();
-    without.save_spooled(&path, spool).unwrap();
+    without.save_spooled(&path, [(AUDIO, spool)].into()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), held);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
 }

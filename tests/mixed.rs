@@ -19,7 +19,7 @@ fn small(more: &[&str]) -> (Dataset, Settings) {
 }
 
 fn starting_weights(data: &Dataset, settings: &Settings) -> Vec<f32> {
-    model::parameters(settings, &Dimensions::of(data, settings.model.word_width)).initial_values(5)
+    model::parameters(settings, &Dimensions::of(data, &settings.model)).initial_values(5)
 }
 
 fn session<'s, B: Backend>(backend: &'s B, data: &'s Dataset, settings: &Settings, weights: &[f32]) -> Session<'s, B> {

@@ -37,6 +37,9 @@ const SMALL_CASES: [&str; 14] = [
     "single_utterance",
 ];
 
+/// Those that MCSAN is compared with, and over three modalities.
+const SYSTEM_CASES: [&str; 10] = ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "xu", "amh", "mcsan3", "mcsan3_separate", "can"];
+
 /// A fixture with its data, settings and utterances.
 struct Fixture {
     store: Store,
@@ -67,7 +70,7 @@ impl Fixture {
     }
 
     fn parameters(&self) -> Parameters {
-        model::parameters(&self.settings, &Dimensions::of(&self.data, self.settings.model.word_width))
+        model::parameters(&self.settings, &Dimensions::of(&self.data, &self.settings.model))
     }
 
     fn session<'s, B: Backend>(&'s self, backend: &'s B, weights: &[f32]) -> Session<'s, B> {
@@ -118,37 +121,41 @@ impl Verdict {
 
 #[test]
 fn logits_loss_and_every_gradient_of_every_variant_agree_with_pytorch() {
-    on_every_device!("variants", |backend, name| {
-        let mut verdict = Verdict::default();
-        for case in SMALL_CASES {
-            let fixture = Fixture::load(case, None);
-            let parameters = fixture.parameters();
-            let weights = read_named(&fixture.store, &parameters, "weight.").unwrap();
-            let report = fixture.gradients(backend, &weights);
-            verdict.see(&format!("{case} logits"), distance(&report.logits, &fixture.numbers("logits")), fixture.bound("logits"));
-            verdict.see(&format!("{case} loss"), distance(&[report.loss], &fixture.numbers("loss")), fixture.bound("loss"));
-            for parameter in &parameters {
-                let got = &report.gradients[parameter.offset..parameter.offset + parameter.len()];
-                let want = fixture.numbers(&format!("grad.{}", parameter.name));
-                let what = format!("{case} {}", parameter.name);
-                if parameter.name.ends_with("k.bias") {
-                    // Zero in exact arithmetic: compared by magnitude with the layer's own weight gradient.
-                    let weight = fixture.numbers(&format!("grad.{}", parameter.name.replace("bias", "weight")));
-                    let scale = weight.iter().map(|value| value.abs()).fold(0.0, f64::max);
-                    let largest = got.iter().fold(0.0, |largest, &value| f64::max(largest, f64::from(value.abs())));
-                    verdict.see(
-                        &what,
-                        if got.iter().any(|value| value.is_nan()) { f64::NAN } else { largest },
-                        TIMES * FLOOR * scale.max(1e-3),
-                    );
-                } else {
-                    assert!(want.iter().any(|&value| value != 0.0), "{what}: the expected gradient is zero");
-                    verdict.see(&what, distance(got, &want), fixture.bound(&parameter.name));
-                }
+    on_every_device!("variants", |backend, name| { agree(backend, name, &SMALL_CASES) });
+}
+
+#[test]
+fn logits_loss_and_every_gradient_of_every_system_agree_with_pytorch() {
+    on_every_device!("systems", |backend, name| { agree(backend, name, &SYSTEM_CASES) });
+}
+
+fn agree<B: Backend>(backend: &B, name: &str, cases: &[&str]) {
+    let mut verdict = Verdict::default();
+    for case in cases {
+        let fixture = Fixture::load(case, None);
+        let parameters = fixture.parameters();
+        let weights = read_named(&fixture.store, &parameters, "weight.").unwrap();
+        let report = fixture.gradients(backend, &weights);
+        verdict.see(&format!("{case} logits"), distance(&report.logits, &fixture.numbers("logits")), fixture.bound("logits"));
+        verdict.see(&format!("{case} loss"), distance(&[report.loss], &fixture.numbers("loss")), fixture.bound("loss"));
+        for parameter in &parameters {
+            let got = &report.gradients[parameter.offset..parameter.offset + parameter.len()];
+            let want = fixture.numbers(&format!("grad.{}", parameter.name));
+            let what = format!("{case} {}", parameter.name);
+            if parameter.name.ends_with("k.bias") {
+                // Zero in exact arithmetic: compared by magnitude with the layer's own weight gradient.
+                let weight = fixture.numbers(&format!("grad.{}", parameter.name.replace("bias", "weight")));
+                let scale = weight.iter().map(|value| value.abs()).fold(0.0, f64::max);
+                let largest = got.iter().fold(0.0, |largest, &value| f64::max(largest, f64::from(value.abs())));
+                let largest = if got.iter().any(|value| value.is_nan()) { f64::NAN } else { largest };
+                verdict.see(&what, largest, TIMES * FLOOR * scale.max(1e-3));
+            } else {
+                assert!(want.iter().any(|&value| value != 0.0), "{what}: the expected gradient is zero");
+                verdict.see(&what, distance(got, &want), fixture.bound(&parameter.name));
             }
         }
-        verdict.finish(name);
-    });
+    }
+    verdict.finish(name);
 }
 
 /// The formula of `full_size_weights` in `tests/pytorch/fixtures.py`.

@@ -5,7 +5,7 @@ use crate::common::frame_values;
 use mcsan::backend::Backend;
 use mcsan::base::numbers::{Activation, Precision};
 use mcsan::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
-use mcsan::config::{Normalise, Settings};
+use mcsan::config::{ModelSettings, Normalise, Settings};
 use mcsan::dataset::{BatchShape, Batcher, DataStream, Dataset, Frames, HostStream, Normalisation, Streams, TokenLists, Vectors};
 use mcsan::model::layers::{Linear, Pass};
 use mcsan::model::parameters::{Block, Initial, Parameters};
@@ -111,7 +111,7 @@ fn readings() -> Readings {
 }
 
 fn dimensions(data: &Dataset) -> Dimensions {
-    Dimensions::of(data, WIDTH)
+    Dimensions::of(data, &ModelSettings { word_width: WIDTH, ..Default::default() })
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 /// A value out of a few, each with a word and a meaning.
 pub(crate) trait Choice: Copy + 'static {
+    /// The values.
+    const ALL: &'static [Self];
     /// Word and meaning of each value, in the order of the values.
     const WORDS: &'static [(&'static str, &'static str)];
 
@@ -22,6 +24,7 @@ macro_rules! choices {
         }
 
         impl $crate::base::choice::Choice for $name {
+            const ALL: &'static [Self] = &[$( Self::$variant ),+];
             const WORDS: &'static [(&'static str, &'static str)] = &[$( ($word, concat!($($meaning),+).trim_ascii()) ),+];
 
             fn word(self) -> &'static str {
@@ -31,7 +34,7 @@ macro_rules! choices {
 
         impl Default for $name {
             fn default() -> Self {
-                [$( Self::$variant ),+][0]
+                $crate::base::choice::Choice::ALL[0]
             }
         }
 

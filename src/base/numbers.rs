@@ -39,3 +39,13 @@ choices! {
         Mixed = "mixed",
     }
 }
+
+choices! {
+    /// What a network is trained to make small.
+    pub enum Loss {
+        /// Softmax cross-entropy (20).
+        Softmax = "softmax",
+        /// The mean of a sigmoid cross-entropy for each class.
+        Sigmoid = "sigmoid",
+    }
+}

@@ -48,12 +48,16 @@ impl Stream {
         (radius * libm::cos(std::f64::consts::TAU * f64::from(unit(second)))) as f32
     }
 
+    /// Number `index` of the stream, below `bound`, as even as 32 bits are.
+    pub(crate) fn below(self, index: u64, bound: usize) -> usize {
+        ((u64::from(self.word(index)) * bound as u64) >> 32) as usize
+    }
+
     /// A permutation of `0..count` (Fisher–Yates).
     pub(crate) fn permutation(self, count: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..count).collect();
         for last in (1..count).rev() {
-            let pick = (u64::from(self.word(last as u64)) * (last as u64 + 1)) >> 32;
-            order.swap(last, pick as usize);
+            order.swap(last, self.below(last as u64, last + 1));
         }
         order
     }

@@ -93,6 +93,8 @@ pub enum Range {
     Within(usize, usize),
     /// From 0 to below this.
     Below(usize),
+    /// Above 0 and at most this.
+    PositiveTo(usize),
     /// Powers of two from the first to the second.
     PowerOfTwo(usize, usize),
 }
@@ -105,6 +107,7 @@ impl Range {
             Self::Above(bound) => number > bound as f64,
             Self::Within(least, most) => (least as f64..=most as f64).contains(&number),
             Self::Below(bound) => (0.0..bound as f64).contains(&number),
+            Self::PositiveTo(most) => number > 0.0 && number <= most as f64,
             Self::PowerOfTwo(least, most) => Self::Within(least, most).contains(number) && (number as usize).is_power_of_two(),
         }
     }
@@ -123,7 +126,7 @@ impl Range {
             Self::AtLeast(least) => Self::Within(least, most),
             Self::Within(least, own) => Self::Within(least, own.min(most)),
             Self::PowerOfTwo(least, own) => Self::PowerOfTwo(least, own.min(most)),
-            Self::Above(_) | Self::Below(_) => self,
+            Self::Above(_) | Self::Below(_) | Self::PositiveTo(_) => self,
         }
     }
 }
@@ -135,6 +138,7 @@ impl Display for Range {
             Self::Above(bound) => write!(formatter, "more than {bound}"),
             Self::Within(least, most) => write!(formatter, "{least} to {most}"),
             Self::Below(bound) => write!(formatter, "0 to below {bound}"),
+            Self::PositiveTo(most) => write!(formatter, "more than 0, at most {most}"),
             Self::PowerOfTwo(least, most) => write!(formatter, "a power of two between {least} and {most}"),
         }
     }
@@ -182,6 +186,11 @@ impl Rule {
 
     pub(crate) const fn below(mut self, bound: usize) -> Self {
         self.range = Range::Below(bound);
+        self
+    }
+
+    pub(crate) const fn positive_to(mut self, most: usize) -> Self {
+        self.range = Range::PositiveTo(most);
         self
     }
 

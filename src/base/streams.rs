@@ -8,6 +8,12 @@ use super::numbers::POOL;
 pub const AUDIO: &str = "audio";
 /// The tokens of the transcripts.
 pub const TEXT: &str = "text";
+/// Features of the speaker's pictures.
+pub const VISUAL: &str = "visual";
+/// Functionals of an utterance's prosodic contours: pitch, voicing, harmonics-to-noise ratio, loudness.
+pub const PROSODY: &str = "audio.prosody";
+/// Functionals of an utterance's acoustic features, openSMILE's for example.
+pub const FUNCTIONALS: &str = "audio.functionals";
 
 /// Kind and width of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +68,11 @@ impl Reading {
     /// All frames of a stream, pooled `pools` times.
     pub fn frames(stream: &'static str, pools: u32) -> Self {
         Self { stream, kind: StreamKind::Frames { most: usize::MAX, pools } }
+    }
+
+    /// The first so many frames of a stream, or all where it has fewer.
+    pub fn first_frames(stream: &'static str, most: usize) -> Self {
+        Self { stream, kind: StreamKind::Frames { most, pools: 0 } }
     }
 
     /// A stream of tokens.
@@ -139,6 +150,13 @@ impl Readings {
             StreamKind::Tokens | StreamKind::Vector => None,
         });
         own.map_or(self.max_frames, |most| most.min(self.max_frames))
+    }
+
+    /// Rows that the model reads of each stream of which it takes fewer than `data.max_frames`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn own_limits(&self) -> Vec<(&'static str, usize)> {
+        let all = self.iter().map(|reading| (reading.stream, self.most(reading.stream)));
+        all.filter(|&(_, most)| most < self.max_frames).collect()
     }
 
     /// Fewest rows that an utterance of a stream has in a batch.

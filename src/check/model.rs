@@ -16,16 +16,16 @@ use crate::backend::{Backend, Ragged, Result, Write};
 use crate::base::memory::{self, Bytes, NoRoom};
 use crate::base::numbers::Precision;
 use crate::base::real::Real;
-use crate::base::streams::{AUDIO, Reading, StreamShape, TEXT};
+use crate::base::streams::{AUDIO, PROSODY, Reading, StreamShape, TEXT, VISUAL};
 use crate::base::words::OUT_OF_VOCABULARY;
-use crate::config::Settings;
+use crate::config::{Settings, System};
 use crate::dataset::BatchShape;
 use crate::model::batch::{Batch, BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 #[cfg(feature = "cli")]
 use crate::model::cost;
 use crate::model::layers::{Dropout, Pass};
 use crate::model::parameters::{Parameter, Parameters};
-use crate::model::{self, Dimensions};
+use crate::model::{self, Dimensions, LossOf};
 use crate::tape::{Seen, Tape, Way};
 
 /// Relative error that float32 may have gathered on the way to a value …
@@ -37,6 +37,8 @@ const BACKWARD: f64 = 1e-3;
 const WORDS: usize = 50;
 const CLASSES: usize = 4;
 const COEFFICIENTS: usize = 40;
+const FUNCTIONALS: usize = 35;
+const PICTURE_COLUMNS: usize = 24;
 /// Every parameter starts this far from where training starts it, so that none is 0 or 1 and hides its kernel's mistakes.
 const NUDGE: f32 = 0.05;
 
@@ -77,7 +79,7 @@ pub(crate) fn check_room(settings: &Settings, shape: BatchShape) -> std::result:
 }
 
 fn dimensions(settings: &Settings) -> Dimensions {
-    let streams = streams(settings.model.word_width);
+    let streams = streams(settings);
     Dimensions { streams: streams.iter().map(|&(name, shape)| (name.to_owned(), shape)).collect(), classes: CLASSES }
 }
 
@@ -101,7 +103,7 @@ const GRADIENT: &str = "gradient of ";
 
 /// All named values of a pass in the order of computation, each parameter's gradient after that of its layer's result.
 async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, seed: u64) -> Result<Vec<Output>> {
-    let streams = streams(settings.model.word_width);
+    let streams = streams(settings);
     let model = model::build(settings, &dimensions(settings));
     let layout = model.parameters();
     let mut source = Source::new(seed);
@@ -119,7 +121,8 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let dropout = Some(Dropout::new(seed, 0));
     let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
     let smoothing = settings.train.label_smoothing as f32;
-    let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &class_weights, smoothing, None, &scaling);
+    let of = LossOf { labels: &batch.labels, class_weights: &class_weights, smoothing, total_weight: None, scaling: &scaling };
+    let (loss, gradient) = of.logits(&mut tape, model.loss(), &logits);
     let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
     let mut seen = tape.backward(vec![(&logits, gradient)]).into_seen();
     let turn = seen.iter().position(|seen| seen.way == Way::Back).unwrap_or(seen.len());
@@ -154,9 +157,16 @@ fn gradient_of(parameter: &Parameter, gradients: &[f64]) -> Output {
     }
 }
 
-/// What is drawn, whichever of it the model reads, in the order in which it is drawn.
-fn streams(word_width: usize) -> [(&'static str, StreamShape); 2] {
-    [(AUDIO, StreamShape::Frames { columns: COEFFICIENTS }), (TEXT, StreamShape::Tokens { width: word_width, learned: Some(WORDS) })]
+/// What is drawn, in the order in which it is drawn: recording and words, whether the model reads them or not, and what else it does.
+fn streams(settings: &Settings) -> Vec<(&'static str, StreamShape)> {
+    let words = StreamShape::Tokens { width: settings.model.word_width, learned: Some(WORDS) };
+    let mut streams = vec![(AUDIO, StreamShape::Frames { columns: COEFFICIENTS }), (TEXT, words)];
+    match settings.model.system {
+        System::Mdre | System::Mdrea => streams.push((PROSODY, StreamShape::Vector { columns: FUNCTIONALS })),
+        System::Amh | System::Mcsan3 => streams.push((VISUAL, StreamShape::Frames { columns: PICTURE_COLUMNS })),
+        System::Mcsan | System::Mha | System::Xu | System::Can => {}
+    }
+    streams
 }
 
 /// A batch of these streams.

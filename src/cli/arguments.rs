@@ -119,7 +119,8 @@ pub(crate) struct Prepare {
     /// Layout of the corpus
     pub corpus: CorpusKind,
     /// Folder of the corpus; of a manifest the CSV, with the columns audio, text (one of them may be absent), label and optionally
-    /// id, split, speaker, session, dialogue, audio_features (files of features to take in place of recordings)
+    /// id, split, speaker, session, dialogue, audio_features (files of features to take in place of recordings),
+    /// visual, prosody, functionals (files of features besides)
     pub path: PathBuf,
     /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), names between commas for a manifest
     #[arg(long, value_name = "CLASSES")]
@@ -144,6 +145,15 @@ pub(crate) struct Prepare {
     /// of each utterance, or a file by its recording's name, a matrix of frames and columns
     #[arg(long, value_name = "FOLDER")]
     pub audio_features: Option<PathBuf>,
+    /// Features of pictures besides, from files of the same kinds, a row a picture; an utterance without a file has none
+    #[arg(long, value_name = "FOLDER")]
+    pub visual_features: Option<PathBuf>,
+    /// Functionals of prosody besides: a folder of files with a vector each, or one table (CSV or ARFF of openSMILE)
+    #[arg(long, value_name = "PATH")]
+    pub prosody: Option<PathBuf>,
+    /// The same of acoustic features
+    #[arg(long, value_name = "PATH")]
+    pub functionals: Option<PathBuf>,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,

@@ -92,7 +92,8 @@ impl Experiment {
         settings.iter().try_for_each(|settings| settings.train.check_class_weights(data.classes.len()))?;
         let validation = by != By::Given || !data.split(Split::Validation).is_empty();
         let purpose = Purpose::Training { steps_an_epoch: None, folds: by != By::Given, validation };
-        common.note_settings_of_all(settings, &Settings::default(), purpose, Some(&data));
+        let usual = settings.iter().map(|settings| Ok((*settings, self.settings.usual(settings.model.system)?)));
+        common.note_settings_of_all(&usual.collect::<Result<Vec<_>, ConfigError>>()?, purpose, Some(&data));
         for settings in settings {
             if !common.notes.any(|note| matches!(note, Note::Cut { .. })) {
                 common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), settings);

@@ -115,15 +115,16 @@ impl Common {
 
     /// Says which settings were changed in vain.
     pub(crate) fn note_settings(&self, settings: &Settings, usual: &Settings, purpose: Purpose, data: Option<&Dataset>) {
-        self.note_settings_of_all(&[settings], usual, purpose, data);
+        self.note_settings_of_all(&[(settings, usual.clone())], purpose, data);
     }
 
-    /// The same of several trainings: what none of them uses.
-    pub(crate) fn note_settings_of_all(&self, all: &[&Settings], usual: &Settings, purpose: Purpose, data: Option<&Dataset>) {
+    /// The same of several trainings, each with the settings that are usual for it: what none of them uses.
+    pub(crate) fn note_settings_of_all(&self, all: &[(&Settings, Settings)], purpose: Purpose, data: Option<&Dataset>) {
         let has_vectors = |data: &Dataset| data.text().is_some_and(|text| text.vectors.is_some());
         // A drawn batch has some, but for the pass that is checked.
         let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
-        let unused = |settings: &&Settings| settings.without_effect(usual, Use { purpose, drawn: data.is_none(), vectors });
+        let of = Use { purpose, drawn: data.is_none(), vectors };
+        let unused = |(settings, usual): &(&Settings, Settings)| settings.without_effect(usual, of);
         let all: Vec<_> = all.iter().map(unused).collect();
         let Some((first, others)) = all.split_first() else { return };
         for (key, reason) in first {
@@ -157,7 +158,8 @@ mod tests {
 
     const FRONT_END: [&str; 10] =
         ["features", "coefficients", "deltas", "mel-bands", "window-length", "window", "transform", "hop", "top-db", "pre-emphasis"];
-    const SETTINGS: [&str; 9] = ["config", "set", "epochs", "steps", "order", "seed", "weights", "precision", "checkpoint-every"];
+    const SETTINGS: [&str; 10] =
+        ["config", "set", "recipe", "epochs", "steps", "order", "seed", "weights", "precision", "checkpoint-every"];
 
     /// Every command with its own options.
     fn table() -> Vec<(&'static str, Vec<(&'static str, Why)>)> {
@@ -225,6 +227,9 @@ mod tests {
             ("vectors", Always),
             ("oov", Refused(&["emodb . --out d --oov random", "emodb . --out d --vectors none --oov random"])),
             ("audio-features", Always),
+            ("visual-features", Always),
+            ("prosody", Always),
+            ("functionals", Always),
             ("limit", Always),
             ("allow-missing", Always),
         ];
@@ -238,6 +243,9 @@ mod tests {
             ("run", Always),
             ("audio", Refused(&["--run r --list l --audio a"])),
             ("audio-features", Refused(&["--run r --list l --audio-features a.npy", "--run r --audio a --audio-features a.npy"])),
+            ("visual-features", Refused(&["--run r --list l --visual-features a.npy"])),
+            ("prosody", Refused(&["--run r --list l --prosody a.npy"])),
+            ("functionals", Refused(&["--run r --list l --functionals a.npy"])),
             ("text", Refused(&["--run r --list l --text a"])),
             ("list", Always),
             ("attention", Refused(&["--run r --list l --attention a.svg", "--run r --audio-features a.npy --attention a.svg"])),
@@ -304,6 +312,7 @@ mod tests {
     /// Another value of every setting, of those that a run of a few steps can show.
     fn other(key: &str) -> &'static str {
         match key {
+            "model.system" => "mdre",
             "model.variant" => "no_self",
             "model.layers" => "2",
             "model.hidden" => "8",
@@ -314,12 +323,24 @@ mod tests {
             "model.conv_activation" => "relu",
             "model.dropout" => "0.5",
             "model.word_width" => "7",
+            "model.tune_words" => "true",
             "data.normalise" => "none",
             "data.max_frames" => "20",
             "train.epochs" => "1",
             "train.steps" => "1",
             "train.batch_size" => "2",
+            "mdre.hidden" | "mha.hidden" | "amh.hidden" | "amh.visual_hidden" | "can.hidden" => "6",
+            "mdre.audio_dropout" | "mha.audio_dropout" | "amh.audio_dropout" | "can.audio_dropout" => "0.2",
+            "mdre.text_dropout" | "mha.text_dropout" | "amh.text_dropout" | "can.text_dropout" | "amh.visual_dropout" => "0.1",
+            "mdre.loss" => "softmax",
+            "mha.hops" | "amh.hops" => "3",
+            "xu.dense" | "xu.hidden" => "8",
+            "xu.heads" => "2",
+            "xu.dropout" => "0.1",
+            "trimodal.cross" => "separate",
+            "mha.projection" => "false",
             "train.order" => "grouped",
+            "train.validate_every" => "0.5",
             "train.seed" => "5",
             "train.optimizer" => "sgd",
             "train.lr" => "0.01",
@@ -327,7 +348,7 @@ mod tests {
             "train.warmup_steps" => "2",
             "train.beta1" | "train.beta2" => "0.5",
             "train.epsilon" | "train.weight_decay" | "train.label_smoothing" => "0.1",
-            "train.clip_norm" => "1e-3",
+            "train.clip_norm" | "train.clip_tensors" | "train.clip_values" => "1e-3",
             "train.class_weights" => "[1,2,3,4,5,6,7]",
             "train.precision" => "mixed",
             key => panic!("{key} has no other value here: a setting is to be tried, and what it depends on to be said"),
@@ -340,14 +361,26 @@ mod tests {
     #[test]
     fn settings_that_change_nothing_are_those_that_are_said() {
         let mut data = BatchShape { batch: 6, frames: 40, words: 4, ragged: true }.dataset();
-        let bases: [(&[&str], bool); 4] = [
+        let bases: [(&[&str], bool); 7] = [
             (&[], true),
             (&["model.variant=no_audio", "model.dropout=0.5", "train.order=given"], true),
             (&["train.optimizer=sgd", "model.variant=no_audio", "model.heads=1"], false),
             (&["model.variant=no_text", "model.conv_activation=relu"], false),
+            (&["model.system=mdre", "train.order=replacement"], true),
+            (&["model.system=mha"], false),
+            (&["model.system=can"], true),
         ];
-        let small =
-            ["model.hidden=4", "model.heads=4", "model.feed_forward=4", "model.word_width=4", "train.epochs=2", "train.batch_size=4"];
+        let small = [
+            "mdre.hidden=4",
+            "mha.hidden=4",
+            "can.hidden=4",
+            "model.hidden=4",
+            "model.heads=4",
+            "model.feed_forward=4",
+            "model.word_width=4",
+            "train.epochs=2",
+            "train.batch_size=4",
+        ];
         let weights = |settings: &Settings, data: &Dataset| {
             let run = Training { settings: settings.clone(), ..Training::of(data) };
             let finished = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ())).unwrap();

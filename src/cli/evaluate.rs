@@ -7,6 +7,7 @@ use serde_json::json;
 use super::arguments::{Common, Evaluate};
 use super::device::{self, on_device};
 use super::{Done, in_data, tables};
+use crate::base::streams::AUDIO;
 use crate::dataset::Dataset;
 use crate::train::{Checkpoint, TrainError, run, vocabulary};
 
@@ -14,7 +15,11 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let data = Dataset::load(&arguments.data)?;
     let named = in_data(&arguments.data);
-    vocabulary::check_fit(&arguments.run.join(vocabulary::FILE), &data).map_err(&named)?;
+    let is_tuned = checkpoint.settings.model.tune_words;
+    vocabulary::check_fit(&arguments.run.join(vocabulary::FILE), &data, is_tuned).map_err(&named)?;
+    if checkpoint.readings().has(AUDIO) {
+        vocabulary::check_features(&arguments.run.join(vocabulary::FILE), &data).map_err(&named)?;
+    }
     let utterances = data.split(arguments.split);
     if utterances.is_empty() {
         return Err(named(TrainError::EmptySplit { split: arguments.split }));

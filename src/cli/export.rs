@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arguments::Common;
 use super::output::{self, Kind};
-use super::{Done, cannot_write};
+use super::{Done, Failure, cannot_write};
 use crate::dataset::replace_file;
 use crate::onnx;
 use crate::train::{Checkpoint, run};
@@ -32,13 +32,14 @@ pub(crate) struct Export {
 pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
     output::check_all([(arguments.out.as_ref(), Kind::Weights), (arguments.onnx.as_ref(), Kind::Onnx)])?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
+    let as_onnx = arguments.onnx.as_ref().map(|_| onnx::model(&checkpoint)).transpose();
+    let as_onnx = as_onnx.map_err(|error| Failure(format!("{}: {error}", arguments.run.display())))?;
     let mut written = Vec::new();
     if let Some(path) = &arguments.out {
         checkpoint.export(path)?;
         written.push(path);
     }
-    if let Some(path) = &arguments.onnx {
-        let bytes = onnx::model(&checkpoint);
+    if let (Some(path), Some(bytes)) = (&arguments.onnx, as_onnx) {
         replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))?;
         written.push(path);
     }

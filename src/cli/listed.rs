@@ -1,7 +1,8 @@
 //! `mcsan predict --list`: many utterances, a line each.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::vec::IntoIter;
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::Common;
 use super::notes::Note;
-use super::predict::{file_column, likeliest, named, note_cut};
+use super::predict::{file_column, likeliest, named, note_cut, note_lacking, read_further};
 use super::streams::print_data;
 use super::{Done, Failure, remedy};
 use crate::audio::decode;
@@ -35,7 +36,7 @@ pub(super) fn predict<B: Backend>(common: &Common, model: &Path, predictor: &Pre
     if !common.json {
         print_data(&csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
     }
-    let mut list = List { predictor, count: lines.len(), failed: 0, cut: Vec::new() };
+    let mut list = List { predictor, count: lines.len(), failed: 0, cut: Vec::new(), lacking: BTreeMap::new() };
     let has_speakers = list.note_speakers(common, model, &lines);
     let show = |listed: &Listed, probabilities: &[f64]| {
         let label = &classes[likeliest(probabilities)];
@@ -96,6 +97,8 @@ struct List<'p> {
     failed: usize,
     /// The recordings that are longer than the model reads.
     cut: Vec<String>,
+    /// Those that lack features beside recording and words, by the stream that the model reads.
+    lacking: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl List<'_> {
@@ -126,7 +129,9 @@ impl List<'_> {
                     features = Some(FeatureMatrix::read_of(path, columns).map_err(|error| named(remedy::line(&error)))?);
                 }
             }
-            let utterance = Spoken { samples, features, text: Some(listed.text.clone().unwrap_or_default()) };
+            let file = |stream: &'static str| listed.further.get(stream).map(PathBuf::as_path);
+            let further = read_further(self.predictor, file).map_err(|error| named(remedy::line(&error)))?;
+            let utterance = Spoken { samples, features, text: Some(listed.text.clone().unwrap_or_default()), further };
             Ok::<_, String>((listed, utterance))
         };
         let (mut listed, mut utterances) = (Vec::new(), Vec::new());
@@ -135,6 +140,9 @@ impl List<'_> {
                 Ok((line, utterance)) => {
                     if self.predictor.cuts(&utterance) {
                         self.cut.push(name(&line));
+                    }
+                    for (stream, _) in self.predictor.further().into_iter().filter(|(stream, _)| !utterance.further.contains_key(stream)) {
+                        self.lacking.entry(stream).or_default().push(name(&line));
                     }
                     listed.push(line);
                     utterances.push(utterance);
@@ -170,8 +178,9 @@ impl List<'_> {
     }
 
     fn finish(self, common: &Common) -> Done {
-        let Self { predictor, count, failed, cut } = self;
+        let Self { predictor, count, failed, cut, lacking } = self;
         note_cut(common, predictor, count, cut);
+        note_lacking(common, count, lacking);
         match failed {
             0 => Ok(ExitCode::SUCCESS),
             _ => Err(Failure(format!("{failed} of {count} listed utterances could not be predicted; they are named above"))),
@@ -211,7 +220,7 @@ impl Columns {
     }
 
     fn names(&self) -> Vec<String> {
-        let empty = Listed { line: 0, id: None, audio: None, path: None, text: None, speaker: None };
+        let empty = Listed { line: 0, id: None, audio: None, path: None, text: None, speaker: None, further: BTreeMap::new() };
         self.of_line(&empty).into_iter().map(|(name, _)| name.to_owned()).collect()
     }
 

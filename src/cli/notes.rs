@@ -46,9 +46,14 @@ pub(crate) enum Note {
         utterances: usize,
         of: usize,
         max_frames: usize,
+        /// Rows of each stream that the system reads, where those are fewer.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        rows: Vec<(&'static str, usize)>,
         /// Which they are.
         ids: Vec<String>,
     },
+    /// Utterances lack features that others of the data have.
+    LacksFeatures { stream: &'static str, of: usize, ids: Vec<String> },
     /// Mel bands so narrow that no frequency of the transform lies in them.
     EmptyBands { bands: usize, of: usize },
     /// The learning rate rises for longer than the run goes on.
@@ -137,11 +142,15 @@ impl Display for Note {
             }
             Self::NotUsed { option, model, needs } => write!(formatter, "{option} is not used: the model of {model} needs {needs}"),
             Self::NoEffect { option, reason } => write!(formatter, "{option} has no effect: {reason}"),
-            Self::Cut { utterances, of, max_frames, ids } => write!(
-                formatter,
-                "{utterances} of {of} utterances are longer than data.max_frames = {max_frames} and are cut there: {}",
-                some_of(ids)
-            ),
+            Self::Cut { utterances, of, max_frames, rows, ids } => {
+                let own = rows.iter().map(|(stream, most)| format!("{most} rows of {stream}")).collect::<Vec<_>>().join(", ");
+                let most = if rows.is_empty() { format!("data.max_frames = {max_frames}") } else { format!("the model reads ({own})") };
+                write!(formatter, "{utterances} of {of} utterances are longer than {most} and are cut there: {}", some_of(ids))
+            }
+            Self::LacksFeatures { stream, of, ids } => {
+                let utterances = ids.len();
+                write!(formatter, "{utterances} of {of} utterances have no features '{stream}': each has a row of zeros: {}", some_of(ids))
+            }
             Self::EmptyBands { bands, of } => write!(
                 formatter,
                 "{bands} of {of} mel bands hold no frequency of the transform and say nothing (fewer --mel-bands or a longer --transform)"
@@ -284,11 +293,12 @@ impl Common {
 
     /// Says which of some utterances of a data set are longer than a model of these settings reads, where there are any.
     pub(crate) fn note_cut(&self, data: &Dataset, utterances: &[usize], settings: &Settings) {
-        let readings = model::readings(settings, &Dimensions::of(data, settings.model.word_width));
+        let readings = model::readings(settings, &Dimensions::of(data, &settings.model));
         let cut = data.longer(utterances, &readings);
         if !cut.is_empty() {
             let ids = cut.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
-            self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames: settings.data.max_frames, ids });
+            let (max_frames, rows) = (settings.data.max_frames, readings.own_limits());
+            self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames, rows, ids });
         }
     }
 

@@ -1,5 +1,6 @@
 //! `mcsan predict`: one utterance, or a list of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,11 +16,11 @@ use super::{Done, Failure, cannot_write, listed, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::base::shown::percent;
-use crate::base::streams::{AUDIO, TEXT};
+use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
 use crate::corpus::list;
-use crate::dataset::{FeatureMatrix, replace_file};
+use crate::dataset::{FeatureMatrix, MatrixFileError, replace_file};
 use crate::picture::{self, Heads, Picture, PictureError};
-use crate::train::{Predictor, Spoken, TrainError, run as train_run};
+use crate::train::{Further, Predictor, Spoken, TrainError, run as train_run};
 
 #[derive(Args)]
 #[command(
@@ -36,11 +37,20 @@ pub(crate) struct Predict {
     /// Features of the clip, .npy or .safetensors, for a model that was trained on features from files
     #[arg(long, value_name = "FILE", conflicts_with_all = ["audio", "list", "attention"])]
     audio_features: Option<PathBuf>,
+    /// Features of pictures, for a model that reads them
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    visual_features: Option<PathBuf>,
+    /// Functionals of prosody, for a model that reads them
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    prosody: Option<PathBuf>,
+    /// Functionals of acoustic features, for a model that reads them
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    functionals: Option<PathBuf>,
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
-    /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id and speaker; paths are
-    /// relative to it. Answers as CSV, with --json as a line of JSON for each
+    /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id, speaker, visual,
+    /// prosody and functionals; paths are relative to it. Answers as CSV, with --json as a line of JSON for each
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
     /// Draw which words attend to which moments and the other way round: .svg or .png
@@ -143,7 +153,18 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         (Some(path), Some(columns)) => Some(FeatureMatrix::read_of(path, columns)?),
         _ => None,
     };
-    let utterance = Spoken { samples, features, text: arguments.text.clone() };
+    let further = [(VISUAL, &arguments.visual_features), (PROSODY, &arguments.prosody), (FUNCTIONALS, &arguments.functionals)];
+    let options = [(VISUAL, "--visual-features"), (PROSODY, "--prosody"), (FUNCTIONALS, "--functionals")];
+    for ((stream, path), (_, option)) in further.iter().zip(options) {
+        if path.is_some() && !predictor.reads(stream) {
+            common.note(Note::NotUsed { option, model: model.to_string(), needs });
+        }
+    }
+    let file = |stream: &'static str| further.iter().find(|(own, _)| *own == stream).and_then(|(_, path)| path.as_deref());
+    let further = read_further(predictor, file)?;
+    let lacking = predictor.further().into_iter().filter(|(stream, _)| !further.contains_key(stream));
+    note_lacking(common, 1, lacking.map(|(stream, _)| (stream, vec!["the utterance".to_owned()])).collect());
+    let utterance = Spoken { samples, features, text: arguments.text.clone(), further };
     let name = arguments.audio.as_ref().or(arguments.audio_features.as_ref()).filter(|_| predictor.cuts(&utterance));
     note_cut(common, predictor, 1, name.map(|path| path.display().to_string()).into_iter().collect());
     if predictor.by_speaker() {
@@ -196,11 +217,30 @@ fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), Failure> {
     replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))
 }
 
+/// The files of features beside recording and words that a model reads, as far as there are some.
+pub(super) fn read_further<'f>(predictor: &Predictor, file: impl Fn(&'static str) -> Option<&'f Path>) -> Result<Further, MatrixFileError> {
+    let mut further = Further::new();
+    for (stream, columns) in predictor.further() {
+        if let Some(path) = file(stream) {
+            let is_vector = [PROSODY, FUNCTIONALS].contains(&stream);
+            let matrix = if is_vector { FeatureMatrix::read_vector_of(path, columns) } else { FeatureMatrix::read_of(path, columns) };
+            further.insert(stream, matrix?);
+        }
+    }
+    Ok(further)
+}
+
+/// Says which utterances lack features that the model reads beside recording and words.
+pub(super) fn note_lacking(common: &Common, of: usize, lacking: BTreeMap<&'static str, Vec<String>>) {
+    lacking.into_iter().for_each(|(stream, ids)| common.note(Note::LacksFeatures { stream, of, ids }));
+}
+
 /// Says which recordings are longer than the model reads.
 pub(super) fn note_cut(common: &Common, predictor: &Predictor, of: usize, ids: Vec<String>) {
     if !ids.is_empty() {
         let max_frames = predictor.checkpoint.settings.data.max_frames;
-        common.note(Note::Cut { utterances: ids.len(), of, max_frames, ids });
+        let rows = predictor.checkpoint.readings().own_limits();
+        common.note(Note::Cut { utterances: ids.len(), of, max_frames, rows, ids });
     }
 }
 

@@ -1,5 +1,7 @@
 //! `mcsan prepare`
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -15,6 +17,7 @@ use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, interrupt, tables};
 use crate::audio::mfcc::{MfccSettings, SAMPLE_RATE};
 use crate::base::setting::{Key, Section};
+use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, VISUAL};
 use crate::corpus::{Corpus, CorpusLayout, LeftOut, Split, split};
 use crate::dataset::{Dataset, Doubles, Frames, Spool};
 use crate::experiment::folds::{By, Folds};
@@ -49,11 +52,13 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let lines = std::mem::take(&mut corpus.lines);
     let from_files = !corpus.features.is_empty();
     let wish = interrupt::wish();
-    let mut spool = Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?;
+    let mut spools = BTreeMap::new();
+    spools.insert(AUDIO, Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?);
     let device = device::open(common, AUTO)?;
     eprintln!("preparing {} utterances on {}", corpus.utterances.len(), device.name());
 
-    let bar = progress_bar(corpus.utterances.len());
+    let utterance_count = corpus.utterances.len();
+    let bar = progress_bar(utterance_count);
     let mut left_out = 0;
     let (mut silent, mut doubles) = (Vec::new(), Doubles::default());
     let mut observe = |event: RecordingEvent<'_>| match event {
@@ -69,8 +74,19 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         }
         RecordingEvent::Silent(utterances) => silent = utterances.to_vec(),
         RecordingEvent::Doubles(found) => doubles = found.clone(),
+        RecordingEvent::Lacking { stream, utterances } => {
+            bar.suspend(|| common.note(Note::LacksFeatures { stream, of: utterance_count - left_out, ids: utterances.to_vec() }))
+        }
     };
-    let mut write = |rows: &[f32]| if wish.load(Ordering::Relaxed) { Err(ErrorKind::Interrupted.into()) } else { spool.push(rows) };
+    let mut write = |stream: &'static str, rows: &[f32]| {
+        if wish.load(Ordering::Relaxed) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        match spools.entry(stream) {
+            Entry::Occupied(spool) => spool.into_mut().push(rows),
+            Entry::Vacant(place) => place.insert(Spool::beside(&arguments.out)?).push(rows),
+        }
+    };
     let allowed = arguments.allow_missing;
     let data =
         on_device!(device, |backend| pollster::block_on(prepare(backend, corpus, text, settings, allowed, &mut write, &mut observe)));
@@ -96,7 +112,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         }
     }
     common.note_conflicts(&data, &doubles, &lines);
-    data.save_spooled(&arguments.out, spool)?;
+    data.save_spooled(&arguments.out, spools)?;
 
     let frames = data.audio().map_or(0, Frames::count);
     let (tokens, vocabulary) = data.text().map_or((0, 0), |text| (text.tokens.len(), text.vocabulary.len()));
@@ -159,6 +175,13 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
             return Err(Failure(format!("{}: is no folder; give the one that holds the files of features", folder.display())));
         }
         corpus.take_features_from(folder);
+    }
+    let further = [(VISUAL, &arguments.visual_features), (PROSODY, &arguments.prosody), (FUNCTIONALS, &arguments.functionals)];
+    for (stream, path) in further.into_iter().filter_map(|(stream, path)| Some((stream, path.as_ref()?))) {
+        if !path.exists() {
+            return Err(Failure(format!("{}: there is no such file or folder; check the path", path.display())));
+        }
+        corpus.take_further_from(stream, path);
     }
     if let Some(limit) = arguments.limit {
         corpus.utterances.truncate(limit);

@@ -12,7 +12,7 @@ use super::tiles::TileSource;
 use crate::audio::mfcc::{MfccError, MfccSettings};
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Kind, Section};
-use crate::config::{Config, ConfigError, Execution, Settings, TileRule};
+use crate::config::{Config, ConfigError, Execution, Settings, System, TileRule};
 
 /// Settings from a file and from the command line.
 #[derive(Args)]
@@ -30,8 +30,18 @@ pub(crate) struct Configuration {
 pub(crate) struct Training {
     #[command(flatten)]
     configuration: Configuration,
+    /// Begin with how the authors of the system (model.system) train it, under the file and what else is set
+    #[arg(long, value_name = "RECIPE", help_heading = "Settings")]
+    recipe: Option<Recipe>,
     #[command(flatten)]
     flags: Flags,
+}
+
+/// Defaults other than ours.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Recipe {
+    /// As published, or as the authors' programs have it
+    Paper,
 }
 
 impl Configuration {
@@ -52,14 +62,29 @@ impl Training {
 
     /// The settings over some defaults, `--device` included.
     pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, ConfigError> {
-        let mut config = self.configuration.load(defaults)?;
-        for (key, value) in &self.flags.0 {
-            config.set(key.name, value.clone())?;
+        let mut config = self.take(defaults.clone())?;
+        if self.recipe.is_some() {
+            let system = config.settings.model.system;
+            config = self.take(defaults.with_recipe(system)?)?;
         }
         if let Some(device) = &common.execution.device {
             config.execution.device.clone_from(device);
         }
         config.settings.validate()?;
+        Ok(config)
+    }
+
+    /// What the settings of a system are where none is given.
+    pub(crate) fn usual(&self, system: System) -> Result<Settings, ConfigError> {
+        let defaults = Config::default();
+        Ok(if self.recipe.is_some() { defaults.with_recipe(system)? } else { defaults }.settings)
+    }
+
+    fn take(&self, defaults: Config) -> Result<Config, ConfigError> {
+        let mut config = self.configuration.load(defaults)?;
+        for (key, value) in &self.flags.0 {
+            config.set(key.name, value.clone())?;
+        }
         Ok(config)
     }
 }

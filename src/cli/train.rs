@@ -30,7 +30,7 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     };
     eprintln!("training on {}", device.name());
     device.explain(common, config.settings.train.precision);
-    note_settings(common, arguments, &config.settings, &data);
+    note_settings(common, arguments, &config.settings, &data)?;
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
     match &arguments.out {
         Some(out) => train(common, arguments, &config, &data, &device, out),
@@ -92,12 +92,14 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
     Ok(ExitCode::SUCCESS)
 }
 
-fn note_settings(common: &Common, arguments: &Train, settings: &Settings, data: &Dataset) {
-    let steps_an_epoch = Some(data.training().len().div_ceil(settings.train.batch_size) as u64).filter(|&steps| steps > 0);
+fn note_settings(common: &Common, arguments: &Train, settings: &Settings, data: &Dataset) -> Result<(), ConfigError> {
+    let steps_an_epoch = Some(settings.train.steps_an_epoch(data.training().len())).filter(|&steps| steps > 0);
     let validation = !data.split(Split::Validation).is_empty();
     let run = Purpose::Training { steps_an_epoch, folds: false, validation };
     let purpose = if arguments.overfit_one_batch { Purpose::OneBatch } else { run };
-    common.note_settings(settings, &Settings::default(), purpose, Some(data));
+    let usual = arguments.settings.usual(settings.model.system)?;
+    common.note_settings(settings, &usual, purpose, Some(data));
+    Ok(())
 }
 
 fn config(common: &Common, arguments: &Train) -> Result<Config, ConfigError> {

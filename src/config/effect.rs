@@ -1,6 +1,6 @@
 //! Settings that decide nothing: because of another setting, of what the data lack, or of what is done with them.
 
-use super::{Optimizer, Order, ScoreScale, Settings};
+use super::{Optimizer, Order, ScoreScale, Settings, System};
 use crate::base::setting::Key;
 
 /// What settings are used for.
@@ -50,11 +50,16 @@ impl Settings {
     fn has_no(&self, key: &str, of: Use) -> Option<String> {
         let Self { model, train, start, .. } = self;
         let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
+        let is_paper = matches!(model.system, System::Mcsan | System::Mcsan3);
+        let reads_audio = !is_paper || model.variant.has_audio();
         match key {
-            "model.conv_activation" | "data.normalise" if !model.variant.has_audio() => variant("recordings"),
+            _ if !model.system.has(key) => Some(format!("model.system = {} has no such setting", model.system)),
+            "model.conv_activation" | "data.normalise" if !reads_audio => variant("recordings"),
             // Utterances are grouped by the length of every stream.
-            "data.max_frames" if !model.variant.has_audio() && train.order != Order::Grouped => variant("recordings"),
-            "model.word_width" if !model.variant.has_text() => variant("words"),
+            "data.max_frames" if !reads_audio && train.order != Order::Grouped => variant("recordings"),
+            "model.word_width" if is_paper && !model.variant.has_text() => variant("words"),
+            "model.tune_words" if is_paper && !model.variant.has_text() => variant("words"),
+            "model.tune_words" if !of.vectors => Some("the data have no vectors, so that a table is trained anyway".into()),
             "model.word_width" if of.vectors => Some("the data have vectors of their own".into()),
             "model.scale" if model.scale == ScoreScale::Model && model.heads == 1 => {
                 Some("with model.heads = 1 a head is as wide as the model".into())
@@ -62,9 +67,12 @@ impl Settings {
             "train.beta1" | "train.beta2" | "train.epsilon" if train.optimizer == Optimizer::Sgd => {
                 Some("train.optimizer = sgd has no moments".into())
             }
+            "train.validate_every" if train.order != Order::Replacement => {
+                Some(format!("train.order = {} has an epoch in every pass over the training split", train.order))
+            }
             "train.seed" if !of.purpose.draws(self) => Some(match of.purpose {
                 Purpose::Training { .. } => format!("nothing is drawn with run.weights = '{}' in the given order", start.weights),
-                _ => "nothing is drawn with model.dropout = 0".into(),
+                _ => "nothing is drawn without dropout".into(),
             }),
             "train.selection" | "train.patience" if matches!(of.purpose, Purpose::Training { validation: false, .. }) => {
                 Some("the data have no validation split".into())
@@ -104,14 +112,15 @@ impl Purpose {
     /// Why a setting has no effect on what it is used for.
     fn has_no(self, key: &str, drawn: bool) -> Option<String> {
         let is_course = COURSE.contains(&key) || ["train.accumulate", "run.weights"].contains(&key);
-        let is_optimiser = ["train.optimizer", "train.clip_norm"].contains(&key);
+        let is_optimiser = ["train.optimizer", "train.clip_norm", "train.clip_tensors", "train.clip_values"].contains(&key);
         let is_loss = ["train.class_weights", "train.label_smoothing"].contains(&key);
-        let is_choice = ["train.batch_size", "train.order"].contains(&key);
+        let is_dropout = key.ends_with("dropout");
+        let is_choice = ["train.batch_size", "train.order", "train.validate_every"].contains(&key);
         let says = |has_no: bool, reason: &str| has_no.then(|| reason.into());
         match self {
             Self::Training { .. } => None,
             Self::OneBatch => match key {
-                "model.dropout" | "train.label_smoothing" | "train.weight_decay" | "train.schedule" => {
+                _ if is_dropout || ["train.label_smoothing", "train.weight_decay", "train.schedule"].contains(&key) => {
                     Some("--overfit-one-batch turns off what keeps a loss from zero".into())
                 }
                 "train.epochs" | "train.selection" | "train.patience" | "train.checkpoint_every" | "run.weights" => {
@@ -123,9 +132,7 @@ impl Purpose {
             Self::TimedAlone => Some("what is profiled is no network".into()),
             Self::TimedStep | Self::TimedInference if drawn && is_choice => Some("--shape is the batch".into()),
             Self::TimedStep => says(is_course || is_loss, "a profile is of times alone"),
-            Self::TimedInference => {
-                says(is_course || is_optimiser || is_loss || key == "model.dropout", "a profile of inference is of times alone")
-            }
+            Self::TimedInference => says(is_course || is_optimiser || is_loss || is_dropout, "a profile of inference is of times alone"),
             Self::CheckedPass => {
                 let is_data = key.starts_with("data.") || key == "train.class_weights";
                 says(is_course || is_optimiser || is_choice || is_data, "--model checks one pass of a drawn batch")
@@ -135,7 +142,7 @@ impl Purpose {
 
     /// Whether the seed draws something.
     fn draws(self, settings: &Settings) -> bool {
-        let drops = settings.model.dropout > 0.0;
+        let drops = settings.drops();
         match self {
             Self::Training { folds, .. } => folds || drops || settings.start.weights.is_empty() || settings.train.order != Order::Given,
             Self::Gradients => drops,

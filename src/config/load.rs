@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, System};
 use crate::base::input;
 
 impl Config {
@@ -35,6 +35,17 @@ impl Config {
     pub fn assign(mut self, assignments: &[String]) -> Result<Self, ConfigError> {
         self.take_assignments(assignments)?;
         self.settings.validate()?;
+        Ok(self)
+    }
+
+    /// With the settings that the authors of a system train it with.
+    ///
+    /// # Errors
+    /// [`ConfigError`], where a recipe sets what there is not.
+    pub fn with_recipe(mut self, system: System) -> Result<Self, ConfigError> {
+        for (key, value) in system.recipe() {
+            self.set(key, parse_value(value))?;
+        }
         Ok(self)
     }
 
@@ -140,6 +151,7 @@ fn leaf_spans(table: &DeTable<'_>, prefix: &str) -> Vec<(String, Range<usize>)> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::choice::Choice;
     use crate::config::{ClassWeights, ModelVariant, keys};
 
     fn load(assignments: &[&str]) -> Result<Config, ConfigError> {
@@ -156,6 +168,17 @@ mod tests {
         assert!(!settings.model.attention_bias);
         assert_eq!(settings.train.class_weights, ClassWeights::List(vec![1.0, 2.5]));
         assert_eq!(settings.train.lr, 1.0);
+    }
+
+    #[test]
+    fn every_recipe_can_be_followed() {
+        for (word, _) in System::WORDS {
+            let config = load(&[&format!("model.system={word}")]).unwrap();
+            let system = config.settings.model.system;
+            let followed = config.clone().with_recipe(system).unwrap();
+            followed.settings.validate().unwrap();
+            assert_eq!(followed == config, system == System::Mcsan, "{word}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod execution;
 #[cfg(feature = "files")]
 mod load;
 mod model;
+mod systems;
 #[cfg(feature = "files")]
 mod tile_file;
 mod train;
@@ -26,6 +27,7 @@ pub use execution::{Execution, TileRule, Tiles};
 #[cfg(feature = "files")]
 pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
+pub use systems::{AmhSettings, CanSettings, CrossedModalities, MdreSettings, MhaSettings, System, TrimodalSettings, XuSettings};
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
@@ -47,6 +49,18 @@ fn within(outside: Option<OutOfRange>) -> Result<(), ConfigError> {
 pub struct Settings {
     /// The network.
     pub model: ModelSettings,
+    /// That of three modalities.
+    pub trimodal: TrimodalSettings,
+    /// That of MDRE and MDREA.
+    pub mdre: MdreSettings,
+    /// That of MHA.
+    pub mha: MhaSettings,
+    /// That of Xu et al.
+    pub xu: XuSettings,
+    /// That of AMH.
+    pub amh: AmhSettings,
+    /// That of CAN.
+    pub can: CanSettings,
     /// What is taken of the data, and how.
     pub data: DataSettings,
     /// The training.
@@ -64,7 +78,9 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
 impl Settings {
     /// Those of the keys that decide results.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
-        [ModelSettings::KEYS, DataSettings::KEYS, TrainSettings::KEYS, StartSettings::KEYS].into_iter().flatten()
+        let networks = [ModelSettings::KEYS, TrimodalSettings::KEYS];
+        let systems = [MdreSettings::KEYS, MhaSettings::KEYS, XuSettings::KEYS, AmhSettings::KEYS, CanSettings::KEYS];
+        networks.into_iter().chain(systems).chain([DataSettings::KEYS, TrainSettings::KEYS, StartSettings::KEYS]).flatten()
     }
 
     /// Compares values with their ranges and with each other.
@@ -76,6 +92,7 @@ impl Settings {
         let Self { train, start, .. } = self;
         self.validate_network()?;
         within(train.out_of_range())?;
+        train.validate_clipping()?;
         within(start.out_of_range())?;
         train.validate_class_weights()
     }
@@ -85,25 +102,23 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Value`]
     pub(crate) fn validate_network(&self) -> Result<(), ConfigError> {
-        let Self { model, data, .. } = self;
-        within(model.out_of_range())?;
-        within(data.out_of_range())?;
-        if !model.hidden.is_multiple_of(model.heads) {
-            return Err(ConfigError::Value {
-                key: "model.heads".into(),
-                value: model.heads.to_string(),
-                allowed: format!("a divisor of model.hidden = {}", model.hidden),
-            });
+        let Self { model, mdre, mha, xu, amh, can, data, .. } = self;
+        let systems = [mdre.out_of_range(), mha.out_of_range(), xu.out_of_range(), amh.out_of_range(), can.out_of_range()];
+        [model.out_of_range(), data.out_of_range()].into_iter().chain(systems).try_for_each(within)?;
+        let variant =
+            |allowed: &str| ConfigError::Value { key: "model.variant".into(), value: model.variant.to_string(), allowed: allowed.into() };
+        let in_sequence = matches!(model.variant, ModelVariant::CrossSelf | ModelVariant::SelfCross);
+        match model.system {
+            System::Mcsan if model.variant == ModelVariant::NoVisual => {
+                return Err(variant("a variant of a network of recording and words (model.system = mcsan3 reads pictures)"));
+            }
+            System::Mcsan3 if in_sequence && self.trimodal.cross == CrossedModalities::Separate => {
+                return Err(variant("modules side by side with trimodal.cross = separate, whose sequences are more than the modalities"));
+            }
+            _ => {}
         }
-        let head = model.hidden / model.heads;
-        if head > MAX_HEAD_SIZE {
-            return Err(ConfigError::Value {
-                key: "model.heads".into(),
-                value: model.heads.to_string(),
-                allowed: format!("at least {}, so that a head has at most {} columns", model.hidden.div_ceil(MAX_HEAD_SIZE), MAX_HEAD_SIZE),
-            });
-        }
-        Ok(())
+        validate_heads("model.heads", model.heads, ("model.hidden", model.hidden))?;
+        validate_heads("xu.heads", xu.heads, ("2 xu.hidden", 2 * xu.hidden))
     }
 
     /// The keys whose values differ from another's, with both values as TOML writes them.
@@ -113,4 +128,16 @@ impl Settings {
         let differing = Self::keys().map(|key| (key, values(key))).filter(|(_, [ours, theirs])| ours != theirs);
         differing.map(|(key, [ours, theirs])| (key, ours, theirs)).collect()
     }
+}
+
+/// Refuses heads that do not divide the columns among them, or are too wide.
+fn validate_heads(key: &str, heads: usize, (of, columns): (&str, usize)) -> Result<(), ConfigError> {
+    let refused = |allowed: String| Err(ConfigError::Value { key: key.into(), value: heads.to_string(), allowed });
+    if !columns.is_multiple_of(heads) {
+        return refused(format!("a divisor of {of} = {columns}"));
+    }
+    if columns / heads > MAX_HEAD_SIZE {
+        return refused(format!("at least {}, so that a head has at most {MAX_HEAD_SIZE} columns", columns.div_ceil(MAX_HEAD_SIZE)));
+    }
+    Ok(())
 }

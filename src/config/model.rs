@@ -1,5 +1,6 @@
 //! Settings of the network.
 
+use super::System;
 use crate::base::choice::choices;
 use crate::base::numbers::{Activation, MAX_LSTM_HIDDEN};
 use crate::base::setting::settings;
@@ -18,6 +19,8 @@ choices! {
         NoAudio = "no_audio",
         /// Without the text.
         NoText = "no_text",
+        /// Without the pictures, of three modalities.
+        NoVisual = "no_visual",
         /// Without the self modules.
         NoSelf = "no_self",
         /// Without the cross modules.
@@ -42,6 +45,8 @@ choices! {
 settings! {
     /// Settings of the network.
     pub struct ModelSettings in "model" {
+        /// which network; those that the paper compares with have sections of their own
+        system: System = System::Mcsan;
         /// which modules the network has (the paper's Table 3)
         variant: ModelVariant = ModelVariant::Full;
         /// layers of every cross and self module, the paper's N
@@ -62,5 +67,7 @@ settings! {
         dropout: f32 = 0.0; below(1);
         /// width of the trained word table, where the data hold no vectors
         word_width: usize = 300; at_least(1), at_most(MAX_WIDTH);
+        /// whether the vectors of words that the data hold are trained further, as a table of the model's
+        tune_words: bool = false;
     }
 }

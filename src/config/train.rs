@@ -44,6 +44,9 @@ choices! {
         Grouped = "grouped",
         /// As the data set has them.
         Given = "given",
+        /// Each utterance of a batch drawn from all, so that one may come twice and another never; an epoch is as long as
+        /// train.validate_every says.
+        Replacement = "replacement",
     }
 }
 
@@ -117,6 +120,8 @@ settings! {
         /// order of the utterances in an epoch; grouped: shuffled, but batches are of like length, which is faster and makes who
         /// shares a batch depend on length
         order: Order = Order::Shuffled; flag("ORDER");
+        /// how long an epoch, which a validation ends, is with train.order = replacement: in passes over the training split
+        validate_every: f64 = 1.0; positive_to(1);
         /// decides starting values, order and dropout
         seed: u64 = 0; flag("N");
         /// how parameters follow their gradients
@@ -137,6 +142,10 @@ settings! {
         weight_decay: f64 = 0.0;
         /// largest norm of all gradients together; 0: no clipping
         clip_norm: f64 = 0.0;
+        /// largest norm of each parameter's gradient by itself; 0: no clipping
+        clip_tensors: f64 = 0.0;
+        /// largest element of a gradient; 0: no clipping
+        clip_values: f64 = 0.0;
         /// what a class counts in the loss
         class_weights: ClassWeights = ClassWeights::Named(NamedWeights::None);
             words("none, balanced or a list with a number for each class");
@@ -165,6 +174,20 @@ settings! {
 }
 
 impl TrainSettings {
+    /// Utterances of the largest batch of an epoch over so many.
+    pub(crate) fn largest_batch(&self, utterances: usize) -> usize {
+        if self.order == Order::Replacement { self.batch_size } else { self.batch_size.min(utterances) }
+    }
+
+    /// Steps of an epoch over so many utterances.
+    pub(crate) fn steps_an_epoch(&self, utterances: usize) -> u64 {
+        match self.order {
+            // Every batch is whole.
+            Order::Replacement => (self.validate_every * utterances as f64 / self.batch_size as f64).ceil() as u64,
+            Order::Shuffled | Order::Grouped | Order::Given => utterances.div_ceil(self.batch_size) as u64,
+        }
+    }
+
     /// Learning rate of step `step` (from 0) of `planned` steps.
     pub fn learning_rate(&self, step: u64, planned: u64) -> f64 {
         if step < self.warmup_steps {
@@ -193,6 +216,22 @@ impl TrainSettings {
                 allowed: format!("numbers above 0 and at most {MAX_CLASS_WEIGHT:e}, one for each class"),
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses to clip element by element, or tensor by tensor, what the loss scale has grown.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    pub(super) fn validate_clipping(&self) -> Result<(), ConfigError> {
+        let limits = [("train.clip_tensors", self.clip_tensors), ("train.clip_values", self.clip_values)];
+        match limits.into_iter().find(|&(_, limit)| limit > 0.0 && self.precision == Precision::Mixed) {
+            Some((key, limit)) => Err(ConfigError::Value {
+                key: key.into(),
+                value: format!("{limit:?}"),
+                allowed: "0 with train.precision = mixed, which clips by train.clip_norm alone".into(),
+            }),
+            None => Ok(()),
         }
     }
 

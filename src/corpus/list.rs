@@ -1,12 +1,14 @@
 //! Utterances to be predicted, listed in a CSV: UTF-8, with a first line that names the columns.
 //!
 //! `audio`, or `audio_features` for a model that was trained on features from files, and `text` are required where the model needs them;
-//! `id` and `speaker` are optional; other columns are passed over. Paths are relative to the CSV.
+//! `id`, `speaker` and the files of features beside those, `visual`, `prosody` and `functionals`, are optional; other columns are passed over. Paths are relative to the CSV.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::CorpusError;
 use super::table::{Row, Table};
+use crate::base::streams::{FUNCTIONALS, PROSODY, VISUAL};
 
 /// An utterance of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +25,17 @@ pub struct Listed {
     pub text: Option<String>,
     /// Who speaks, where the list says it.
     pub speaker: Option<String>,
+    /// Files of features beside recording and words, by the stream that they are of.
+    pub further: BTreeMap<&'static str, PathBuf>,
 }
 
 /// The columns that name an utterance's recording, or the file of its acoustic features.
 pub const RECORDING: &str = "audio";
 /// See [`RECORDING`].
 pub const FEATURES: &str = "audio_features";
+
+/// Columns of files with features beside recording and words, and the stream that each is of.
+pub(crate) const FURTHER: [(&str, &str); 3] = [("visual", VISUAL), ("prosody", PROSODY), ("functionals", FUNCTIONALS)];
 
 /// Reads the list at `path`, which must have the columns `required`; its files are in the column [`FEATURES`] where that is one of them,
 /// else in [`RECORDING`]. A line that cannot be used is an error of its own.
@@ -45,5 +52,10 @@ pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed,
 fn listed(row: Row<'_>, column: &'static str, is_needed: bool) -> Result<Listed, CorpusError> {
     let audio = if is_needed { Some(row.required_path(column)?) } else { row.path_in(column)? };
     let path = audio.as_ref().map(|audio| row.path().parent().unwrap_or(Path::new("")).join(audio));
-    Ok(Listed { line: row.line(), id: row.field("id")?, audio, path, text: row.field("text")?, speaker: row.field("speaker")? })
+    let mut further = BTreeMap::new();
+    for (column, stream) in FURTHER {
+        further.extend(row.path_in(column)?.map(|file| (stream, row.path().parent().unwrap_or(Path::new("")).join(file))));
+    }
+    let (id, text, speaker) = (row.field("id")?, row.field("text")?, row.field("speaker")?);
+    Ok(Listed { line: row.line(), id, audio, path, text, speaker, further })
 }

@@ -76,10 +76,21 @@ pub struct Corpus {
     pub other_labels: BTreeMap<String, usize>,
     /// Files of acoustic features by id, where those are taken in place of the recordings.
     pub features: BTreeMap<String, PathBuf>,
+    /// Where features beside recording and words lie, by the stream that they become.
+    pub further: BTreeMap<&'static str, FeatureSource>,
     /// Of a manifest, the line in which each utterance starts, by id.
     pub lines: BTreeMap<String, u64>,
     /// What it can be read with and is hardly meant.
     pub doubts: Vec<Doubt>,
+}
+
+/// Where the features of a stream lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeatureSource {
+    /// A file of each utterance that has some, by id.
+    Files(BTreeMap<String, PathBuf>),
+    /// A table with a line for each of them.
+    Table(PathBuf),
 }
 
 impl Corpus {
@@ -106,13 +117,23 @@ impl Corpus {
     /// of the id. One that has neither will be missing when it is read.
     pub fn take_features_from(&mut self, folder: &Path) {
         let file = |utterance: &Utterance| {
-            let stem = folder::stem(&utterance.audio);
-            let names = [utterance.id.as_str(), &stem].into_iter().filter(|name| !name.is_empty());
-            let files = names.flat_map(|name| ["npy", "safetensors"].map(|extension| folder.join(format!("{name}.{extension}"))));
-            let mut files = files.collect::<Vec<_>>().into_iter();
-            files.clone().find(|file| file.exists()).or_else(|| files.next()).unwrap_or_else(|| folder.into())
+            let mut files = files_of(utterance, folder);
+            let first = files.first().cloned().unwrap_or_else(|| folder.into());
+            files.retain(|file| file.exists());
+            (utterance.id.clone(), files.into_iter().next().unwrap_or(first))
         };
-        self.features = self.utterances.iter().map(|utterance| (utterance.id.clone(), file(utterance))).collect();
+        self.features = self.utterances.iter().map(file).collect();
+    }
+
+    /// Takes features beside recording and words from a folder with files as above, where an utterance without one lacks them, or from a
+    /// table of a line an utterance.
+    pub fn take_further_from(&mut self, stream: &'static str, path: &Path) {
+        let file = |utterance: &Utterance| {
+            let there = files_of(utterance, path).into_iter().find(|file| file.exists())?;
+            Some((utterance.id.clone(), there))
+        };
+        let folder = path.is_dir().then(|| FeatureSource::Files(self.utterances.iter().filter_map(file).collect()));
+        self.further.insert(stream, folder.unwrap_or_else(|| FeatureSource::Table(path.into())));
     }
 
     /// `[utterances]`: each one's index into `classes`.
@@ -132,6 +153,13 @@ impl Corpus {
             None => Err(CorpusError::OtherLabelsOnly { path, labels: counted(&self.other_labels) }),
         }
     }
+}
+
+/// What the file of an utterance's features may be called in a folder.
+fn files_of(utterance: &Utterance, folder: &Path) -> Vec<PathBuf> {
+    let stem = folder::stem(&utterance.audio);
+    let names = [utterance.id.as_str(), &stem].into_iter().filter(|name| !name.is_empty());
+    names.flat_map(|name| ["npy", "safetensors"].map(|extension| folder.join(format!("{name}.{extension}")))).collect()
 }
 
 /// Labels and how often each occurs, in words.

@@ -6,13 +6,13 @@
 //!   are learned);
 //! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`.
 //!
-//! `mcsan prepare` makes the frames `audio` and the tokens `text`. Metadata: `format`, `classes`, and as far as known `corpus`,
+//! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`. Metadata: `format`, `classes`, and as far as known `corpus`,
 //! `vocabulary` (of `text`; of other tokens `NAME.vocabulary`), `utterances`, `features` (how `audio` was made), `left_out`,
 //! `other_labels`, `drawn`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ pub(crate) const FORMAT: &str = "mcsan-dataset/1";
 
 /// Bytes that tell what a file is that is none.
 const HEAD: u64 = 512;
+
+/// How many values of a stream lie in which file.
+type Spooled = BTreeMap<&'static str, (usize, File)>;
 
 impl Dataset {
     /// Reads the file at `path` and checks all of it.
@@ -79,26 +82,25 @@ impl Dataset {
     /// [`DatasetError::Invalid`] for a data set that [`Dataset::load`] would refuse, [`DatasetError::Store`] where the file
     /// cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DatasetError> {
-        self.write(path, None)
+        self.write(path, &Spooled::new())
     }
 
-    /// As [`Dataset::save`], with the values of [`AUDIO`] that lie in `spool`; its own are empty.
+    /// As [`Dataset::save`], with the values of frames that lie in `spools`, by their stream; its own are empty.
     ///
     /// # Errors
     /// Those of [`Dataset::save`].
-    pub fn save_spooled(&self, path: &Path, spool: Spool) -> Result<(), DatasetError> {
-        let count = spool.values();
-        let file = spool.into_file().map_err(|source| StoreError::Write { path: path.to_path_buf(), source })?;
-        self.write(path, Some((count, &file)))
+    pub fn save_spooled(&self, path: &Path, spools: BTreeMap<&'static str, Spool>) -> Result<(), DatasetError> {
+        let file = |(stream, spool): (&'static str, Spool)| Ok((stream, (spool.values(), spool.into_file()?)));
+        let files = spools.into_iter().map(file).collect::<io::Result<Spooled>>();
+        self.write(path, &files.map_err(|source| StoreError::Write { path: path.to_path_buf(), source })?)
     }
 
-    /// `spooled`: how many values of [`AUDIO`] lie in which file.
-    fn write(&self, path: &Path, spooled: Option<(usize, &File)>) -> Result<(), DatasetError> {
+    fn write(&self, path: &Path, spooled: &Spooled) -> Result<(), DatasetError> {
         let labels: Vec<i64> = self.labels.iter().map(|&label| label.into()).collect();
         let check = validate::Checks { path, utterances: &self.utterances };
         check.labels(&labels, &self.classes)?;
         validate::check_classes(&self.classes).map_err(|problem| not_classes(path, problem))?;
-        let spooled = |name: &str| spooled.filter(|_| name == AUDIO);
+        let spooled = |name: &str| spooled.get(name).map(|(count, file)| (*count, file));
         let mut offsets = Vec::new();
         for (name, stream) in self.streams.iter() {
             let own: Vec<i64> = stream.offsets().iter().map(|&offset| offset as i64).collect();

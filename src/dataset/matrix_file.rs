@@ -73,6 +73,14 @@ pub enum MatrixFileError {
         /// Its dimensions between commas.
         shape: String,
     },
+    /// An array that is not one row, or one without an element.
+    #[error("{}: has the shape ({shape}), not (columns) or (1, columns)", path.display())]
+    NoVector {
+        /// The file.
+        path: PathBuf,
+        /// Its dimensions between commas.
+        shape: String,
+    },
     /// A number that nothing can be computed with.
     #[error("{}: row {row}, column {column} is {value}", path.display())]
     NotFinite {
@@ -107,6 +115,7 @@ impl Remedied for MatrixFileError {
             Self::Elements { .. } => vec![Remedy::advice("save it as x.astype('<f4')")],
             Self::ByColumns { .. } => vec![Remedy::advice("save it as numpy.ascontiguousarray(x)")],
             Self::Shape { .. } => vec![Remedy::advice("save one matrix an utterance, a row a frame (numpy.squeeze)")],
+            Self::NoVector { .. } => vec![Remedy::advice("save one vector an utterance")],
             Self::NotFinite { .. } => vec![Remedy::advice("compute the features again")],
             Self::Columns { .. } => vec![Remedy::advice("give all utterances features of one kind")],
         }
@@ -119,10 +128,14 @@ impl FeatureMatrix {
     /// # Errors
     /// [`MatrixFileError`].
     pub fn read(path: &Path) -> Result<Self, MatrixFileError> {
+        Self::read_in(path, Form::Frames)
+    }
+
+    fn read_in(path: &Path, form: Form) -> Result<Self, MatrixFileError> {
         let bytes = input::bytes(path).map_err(|source| MatrixFileError::Read { path: path.into(), source })?;
         let matrix = match bytes.strip_prefix(MAGIC) {
-            Some(rest) => numpy(path, rest)?,
-            None => safetensors(path)?,
+            Some(rest) => numpy(path, rest, form)?,
+            None => safetensors(path, form)?,
         };
         match matrix.values.iter().position(|value| !value.is_finite()) {
             None => Ok(matrix),
@@ -135,16 +148,33 @@ impl FeatureMatrix {
         }
     }
 
+    /// As [`FeatureMatrix::read`] of one row, which may be an array of one dimension as well.
+    ///
+    /// # Errors
+    /// [`MatrixFileError`].
+    pub fn read_vector(path: &Path) -> Result<Self, MatrixFileError> {
+        Self::read_in(path, Form::Vector)
+    }
+
+    /// As [`FeatureMatrix::read_vector`], of so many columns.
+    ///
+    /// # Errors
+    /// [`MatrixFileError`].
+    pub fn read_vector_of(path: &Path, columns: usize) -> Result<Self, MatrixFileError> {
+        Self::read_vector(path)?.of_columns(path, columns)
+    }
+
     /// As [`FeatureMatrix::read`], of so many columns.
     ///
     /// # Errors
     /// [`MatrixFileError`].
     pub fn read_of(path: &Path, columns: usize) -> Result<Self, MatrixFileError> {
-        let matrix = Self::read(path)?;
-        if matrix.columns != columns {
-            return Err(MatrixFileError::Columns { path: path.into(), found: matrix.columns, expected: columns });
-        }
-        Ok(matrix)
+        Self::read(path)?.of_columns(path, columns)
+    }
+
+    fn of_columns(self, path: &Path, expected: usize) -> Result<Self, MatrixFileError> {
+        let found = self.columns;
+        if found == expected { Ok(self) } else { Err(MatrixFileError::Columns { path: path.into(), found, expected }) }
     }
 
     /// How many frames it has.
@@ -153,12 +183,21 @@ impl FeatureMatrix {
     }
 }
 
+/// What a file is to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// A row a frame.
+    Frames,
+    /// One row.
+    Vector,
+}
+
 /// What a NumPy file begins with.
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The tensor that is read of several.
 const TENSOR: &str = "features";
 
-fn safetensors(path: &Path) -> Result<FeatureMatrix, MatrixFileError> {
+fn safetensors(path: &Path, form: Form) -> Result<FeatureMatrix, MatrixFileError> {
     let store = Store::open(path)?;
     let names = store.names();
     let name = match &names[..] {
@@ -167,23 +206,25 @@ fn safetensors(path: &Path) -> Result<FeatureMatrix, MatrixFileError> {
         _ => return Err(MatrixFileError::WhichTensor { path: path.into(), tensors: names.len() }),
     };
     let tensor = store.tensor(name)?;
-    let columns = columns_of(path, tensor.shape)?;
+    let columns = columns_of(path, tensor.shape, form)?;
     Ok(FeatureMatrix { columns, values: tensor.floats()? })
 }
 
-/// Columns of a matrix with an element.
-fn columns_of(path: &Path, shape: &[usize]) -> Result<usize, MatrixFileError> {
-    match *shape {
-        [rows, columns] if rows > 0 && columns > 0 => Ok(columns),
+/// Columns of what has the form and an element.
+fn columns_of(path: &Path, shape: &[usize], form: Form) -> Result<usize, MatrixFileError> {
+    match (form, shape) {
+        (Form::Frames, &[rows, columns]) if rows > 0 && columns > 0 => Ok(columns),
+        (Form::Vector, &[columns] | &[1, columns]) if columns > 0 => Ok(columns),
         _ => {
             let shape = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-            Err(MatrixFileError::Shape { path: path.into(), shape })
+            let path = path.into();
+            Err(if form == Form::Frames { MatrixFileError::Shape { path, shape } } else { MatrixFileError::NoVector { path, shape } })
         }
     }
 }
 
 /// What follows the magic bytes.
-fn numpy(path: &Path, rest: &[u8]) -> Result<FeatureMatrix, MatrixFileError> {
+fn numpy(path: &Path, rest: &[u8], form: Form) -> Result<FeatureMatrix, MatrixFileError> {
     let refused = |reason| MatrixFileError::NotNumpy { path: path.into(), reason };
     let (length, rest) = match rest {
         [1, _, low, high, rest @ ..] => (usize::from(u16::from_le_bytes([*low, *high])), rest),
@@ -200,7 +241,7 @@ fn numpy(path: &Path, rest: &[u8]) -> Result<FeatureMatrix, MatrixFileError> {
         shape.split(',').map(str::trim).filter(|size| !size.is_empty()).map(|size| size.parse().ok()).collect::<Option<Vec<usize>>>()
     });
     let dimensions = dimensions.ok_or_else(|| refused("its header has no shape"))?;
-    let columns = columns_of(path, &dimensions)?;
+    let columns = columns_of(path, &dimensions, form)?;
     if !entry("fortran_order")?.starts_with("False") {
         return Err(MatrixFileError::ByColumns { path: path.into() });
     }
@@ -211,7 +252,7 @@ fn numpy(path: &Path, rest: &[u8]) -> Result<FeatureMatrix, MatrixFileError> {
         other => return Err(MatrixFileError::Elements { path: path.into(), found: other.chars().take(40).collect() }),
     }
     .ok_or_else(|| refused("an element is cut off"))?;
-    if dimensions[0].checked_mul(columns) != Some(values.len()) {
+    if dimensions.iter().try_fold(1, |all: usize, &size| all.checked_mul(size)) != Some(values.len()) {
         return Err(refused("it has more or fewer elements than its shape says"));
     }
     Ok(FeatureMatrix { columns, values })

@@ -44,7 +44,7 @@ pub(crate) fn check_streams(row: &Row, data: &Dataset) -> Result<(), ExperimentE
 }
 
 fn dimensions(settings: &Settings, data: &Dataset) -> Dimensions {
-    Dimensions::of(data, settings.model.word_width)
+    Dimensions::of(data, &settings.model)
 }
 
 /// The modalities that a model reads, as the paper's tables call them: of acoustics A, of language L, of vision V.

@@ -2,8 +2,9 @@
 //! them is a default of ours because nothing is.
 
 use super::ExperimentError;
+use crate::base::choice::Choice;
 use crate::base::remedy::Remedy;
-use crate::config::{Config, Settings};
+use crate::config::{self, Config, Settings};
 
 /// A system.
 pub(crate) struct System {
@@ -130,13 +131,13 @@ pub(super) fn title(settings: &Settings) -> &'static str {
 }
 
 /// Which system the settings choose.
-fn word(_: &Settings) -> &'static str {
-    SYSTEMS[0].name
+fn word(settings: &Settings) -> &'static str {
+    settings.model.system.word()
 }
 
 /// The names of all systems that can be trained.
 pub(crate) fn names() -> Vec<&'static str> {
-    vec![SYSTEMS[0].name]
+    config::System::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
 /// Whether the settings leave the system to whoever compares several.
@@ -152,7 +153,9 @@ pub(crate) fn check_unchosen(settings: &Settings) -> Result<(), ExperimentError>
 
 impl System {
     /// Settings with this system as theirs.
-    pub(crate) fn chosen(&self, config: Config) -> Config {
+    pub(crate) fn chosen(&self, mut config: Config) -> Config {
+        let system = config::System::ALL.iter().copied().find(|system| system.word() == self.name);
+        config.settings.model.system = system.unwrap_or_default();
         config
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::streams::{AUDIO, StreamShape, TEXT};
-use crate::dataset::Dataset;
+use crate::config::ModelSettings;
+use crate::dataset::{DataStream, Dataset};
 
 /// Shapes of the streams, and how many classes there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +19,14 @@ pub struct Dimensions {
 }
 
 impl Dimensions {
-    /// Those of a data set; `word_width` is that of word tables that are trained.
-    pub fn of(data: &Dataset, word_width: usize) -> Self {
-        let shape = |(name, stream): (&str, &crate::dataset::DataStream)| (name.to_owned(), stream.shape(word_width));
+    /// Those of a data set; the settings say how wide word tables are that are trained, and whether given vectors are.
+    pub fn of(data: &Dataset, settings: &ModelSettings) -> Self {
+        let shape = |(name, stream): (&str, &DataStream)| match (stream, stream.shape(settings.word_width)) {
+            (DataStream::Tokens(tokens), StreamShape::Tokens { width, .. }) if settings.tune_words => {
+                (name.to_owned(), StreamShape::Tokens { width, learned: Some(tokens.words()) })
+            }
+            (_, shape) => (name.to_owned(), shape),
+        };
         Self { streams: data.streams.iter().map(shape).collect(), classes: data.classes.len() }
     }
 

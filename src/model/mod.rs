@@ -3,13 +3,19 @@
 //! A system is a type that lays its parameters out in its constructor and implements [`Model`]; [`build`] registers it with
 //! a line. Nothing else names it: a [`Network`] holds any model, on any backend.
 
+mod amh;
 pub mod batch;
+mod can;
 pub mod cost;
 mod dimensions;
+mod initial;
 pub mod layers;
 mod mcsan;
+mod mdre;
+mod mha;
 mod network;
 pub mod parameters;
+mod xu;
 
 pub use batch::Batch;
 pub use dimensions::Dimensions;
@@ -17,9 +23,10 @@ pub use network::Network;
 
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
+use crate::base::numbers::Loss;
 use crate::base::streams::{Reading, Readings};
-use crate::config::Settings;
-use crate::tape::Var;
+use crate::config::{Settings, System};
+use crate::tape::{Tape, Var};
 use layers::Pass;
 use parameters::Parameters;
 
@@ -31,13 +38,51 @@ pub trait Model<B: Backend> {
     /// The streams that it reads.
     fn reads(&self) -> Vec<Reading>;
 
+    /// What it is trained to make small.
+    fn loss(&self) -> Loss {
+        Loss::Softmax
+    }
+
     /// Logits `[batch, classes]` of a batch.
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B>;
 }
 
+/// What a loss is taken of, besides the logits.
+pub struct LossOf<'l, B: Backend> {
+    /// `[batch]`: index into the classes.
+    pub labels: &'l B::Words,
+    /// `[1, classes]`
+    pub class_weights: &'l B::Tensor,
+    /// Share of the target that is spread over all classes.
+    pub smoothing: f32,
+    /// That of the whole batch, where these are a part of it.
+    pub total_weight: Option<f32>,
+    /// As in [`crate::backend::ops::LossScale`].
+    pub scaling: &'l B::Tensor,
+}
+
+impl<B: Backend> LossOf<'_, B> {
+    /// The loss and the gradient that starts the way back at `logits`.
+    pub fn logits(self, tape: &mut Tape<'_, B>, kind: Loss, logits: &Var<B>) -> (B::Tensor, B::Tensor) {
+        let Self { labels, class_weights, smoothing, total_weight, scaling } = self;
+        match kind {
+            Loss::Softmax => tape.cross_entropy(logits, labels, class_weights, smoothing, total_weight, scaling),
+            Loss::Sigmoid => tape.sigmoid_cross_entropy(logits, labels, class_weights, smoothing, total_weight, scaling),
+        }
+    }
+}
+
 /// The model that the settings describe, for data of these dimensions: the register of the systems.
 pub fn build<B: Backend>(settings: &Settings, dimensions: &Dimensions) -> Box<dyn Model<B>> {
-    Box::new(mcsan::Mcsan::new(&settings.model, dimensions))
+    let system = settings.model.system;
+    match system {
+        System::Mcsan | System::Mcsan3 => Box::new(mcsan::Mcsan::new(settings, dimensions)),
+        System::Mdre | System::Mdrea => Box::new(mdre::Mdre::new(&settings.mdre, system == System::Mdrea, dimensions)),
+        System::Mha => Box::new(mha::Mha::new(&settings.mha, dimensions)),
+        System::Xu => Box::new(xu::Xu::new(&settings.xu, dimensions)),
+        System::Amh => Box::new(amh::Amh::new(&settings.amh, dimensions)),
+        System::Can => Box::new(can::Can::new(&settings.can, dimensions)),
+    }
 }
 
 /// The parameters of the model that the settings describe.

@@ -3,27 +3,9 @@
 //! A *block* is what a kernel reads as one matrix; it holds one PyTorch parameter or, for the LSTM, the same one of both
 //! directions. Blocks start at multiples of `SLICE_ALIGNMENT`; the gaps stay zero under every optimiser.
 
+pub use super::initial::{GruPart, Initial};
 use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT, Sink, Write};
-use crate::base::hash::fnv1a;
-use crate::base::philox::Stream;
 use crate::tape::{Tape, Var};
-
-/// How a parameter starts; PyTorch's defaults.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Initial {
-    /// Uniform in `[-bound, bound)`.
-    Uniform {
-        /// Above 0.
-        bound: f32,
-    },
-    /// Normal with mean 0.
-    Normal {
-        /// Its standard deviation.
-        deviation: f32,
-    },
-    /// The same number everywhere.
-    Constant(f32),
-}
 
 /// A parameter by its PyTorch name.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,13 +33,7 @@ impl Parameter {
 
     /// Starting values from a seed; they depend on the name, not on what other parameters the model has.
     pub fn initial_values(&self, seed: u64) -> Vec<f32> {
-        let stream = Stream { seed, stream: fnv1a(self.name.as_bytes()) };
-        let count = self.len() as u64;
-        match self.initial {
-            Initial::Constant(value) => vec![value; self.len()],
-            Initial::Uniform { bound } => (0..count).map(|i| (2.0 * stream.uniform(i) - 1.0) * bound).collect(),
-            Initial::Normal { deviation } => (0..count).map(|i| stream.normal(i) * deviation).collect(),
-        }
+        self.initial.values(&self.name, self.len(), seed)
     }
 }
 
@@ -187,18 +163,5 @@ mod tests {
         assert_eq!(parameters.blocks, [(0, [5, 3]), (64, [1, 14])]);
         assert_eq!(values.len(), 128);
         assert_eq!(values.iter().sum::<f32>(), 15.0 + 28.0);
-    }
-
-    #[test]
-    fn starting_values_fill_their_range_and_depend_on_the_seed() {
-        let uniform = Parameter { name: "w".into(), shape: vec![100, 100], offset: 0, initial: Initial::Uniform { bound: 0.5 } };
-        let values = uniform.initial_values(1);
-        let largest = values.iter().fold(0f32, |largest, value| largest.max(value.abs()));
-        let mean = values.iter().sum::<f32>() / values.len() as f32;
-        assert!(largest <= 0.5 && largest > 0.499 && mean.abs() < 0.01, "largest {largest}, mean {mean}");
-        assert_ne!(values, uniform.initial_values(2));
-        let normal = Parameter { initial: Initial::Normal { deviation: 0.1 }, ..uniform };
-        let variance = normal.initial_values(1).iter().map(|value| value * value).sum::<f32>() / 10_000.0;
-        assert!((variance - 0.01).abs() < 5e-4, "variance {variance}");
     }
 }

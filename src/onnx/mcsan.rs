@@ -48,7 +48,7 @@ impl Writer<'_> {
     /// The sequences that are pooled (18), in the order of the classifier's input.
     fn fuse(&mut self, pair: Pair) -> Vec<Value> {
         let pairs = match self.settings.variant {
-            ModelVariant::Full | ModelVariant::NoAudio | ModelVariant::NoText => {
+            ModelVariant::Full | ModelVariant::NoAudio | ModelVariant::NoText | ModelVariant::NoVisual => {
                 let positioned = self.both_positioned(pair);
                 let crossed = self.cross_layers(Pair { audio: positioned.audio.clone(), text: positioned.text.clone() });
                 vec![crossed, self.self_layers(positioned)]

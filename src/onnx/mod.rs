@@ -17,9 +17,10 @@ mod mcsan;
 mod proto;
 
 use serde_json::json;
+use thiserror::Error;
 
 use crate::base::streams::{AUDIO, TEXT};
-use crate::config::ModelSettings;
+use crate::config::{ModelSettings, System};
 use crate::dataset::Normalisation;
 use crate::model::parameters::Parameters;
 use crate::train::Checkpoint;
@@ -30,13 +31,25 @@ use proto::Message;
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;
 
+/// A system that no ONNX file is written of.
+#[derive(Debug, Error)]
+#[error("model.system = {0} has no ONNX form here; --out writes its weights")]
+pub struct NoForm(System);
+
 /// The bytes of the file.
-pub fn model(checkpoint: &Checkpoint) -> Vec<u8> {
+///
+/// # Errors
+/// [`NoForm`] for the systems that MCSAN is compared with.
+pub fn model(checkpoint: &Checkpoint) -> Result<Vec<u8>, NoForm> {
+    let system = checkpoint.settings.model.system;
+    if system != System::Mcsan {
+        return Err(NoForm(system));
+    }
     let parameters = checkpoint.layout();
     let mut writer = Writer { checkpoint, settings: &checkpoint.settings.model, parameters: &parameters, graph: Graph::default() };
     writer.network();
     let property = |key: &str, value: String| Message::default().text(1, key).text(2, &value);
-    Message::default()
+    let file = Message::default()
         .integer(1, IR_VERSION)
         .text(2, "mcsan")
         .text(3, env!("CARGO_PKG_VERSION"))
@@ -51,7 +64,8 @@ pub fn model(checkpoint: &Checkpoint) -> Vec<u8> {
                 property("normalisation", json!(checkpoint.normalisation).to_string()),
             ],
         )
-        .finish()
+        .finish();
+    Ok(file)
 }
 
 /// What the file says of its inputs.

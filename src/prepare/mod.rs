@@ -2,8 +2,11 @@
 //! features, and transcripts as rows of word vectors. Nothing is held whole: features go where the caller says as they come.
 
 mod feature_files;
+mod further;
 mod recordings;
+mod vector_table;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,10 +19,11 @@ use crate::backend::{Backend, BackendError};
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::{Corpus, LeftOut};
-use crate::dataset::{DataStream, Dataset, Doubles, FeatureRows, Frames, Streams, TokenLists, UtteranceInfo};
+use crate::dataset::{DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo};
 use crate::text::TextTable;
 pub use recordings::extract;
 pub(crate) use recordings::{DEVICE_SAMPLES, GROUP_BYTES, GROUP_CLIPS};
+pub use vector_table::{VectorTable, VectorTableError};
 
 /// What can stop a preparation.
 #[derive(Debug, Error)]
@@ -74,6 +78,26 @@ pub enum PrepareError {
         /// How much of it the device allows.
         limit: u64,
     },
+    /// A file of features beside recording and words.
+    #[error(transparent)]
+    Features(#[from] MatrixFileError),
+    /// A table of those.
+    #[error(transparent)]
+    Table(#[from] VectorTableError),
+    /// A file where a folder is wanted.
+    #[error("{}: is no folder", path.display())]
+    NoFolder {
+        /// What it is.
+        path: PathBuf,
+    },
+    /// Features that no utterance has.
+    #[error("none of the {utterances} utterances has features '{stream}'")]
+    NoFeatures {
+        /// Of what.
+        stream: &'static str,
+        /// How many there are.
+        utterances: usize,
+    },
     /// Features that cannot go where they are to be kept.
     #[error("the features cannot be written ({0})")]
     Write(#[source] io::Error),
@@ -89,6 +113,10 @@ impl Remedied for PrepareError {
             Self::NothingToLearn { .. } => vec![Remedy::Data("a corpus with recordings or words")],
             Self::NotFinite { .. } => vec![Remedy::UseCpu],
             Self::TooLarge { .. } => vec![Remedy::FewerFrames, Remedy::UseCpu],
+            Self::Features(error) => error.remedies(),
+            Self::Table(error) => error.remedies(),
+            Self::NoFolder { .. } => vec![Remedy::advice("give the one that holds a file an utterance")],
+            Self::NoFeatures { .. } => vec![Remedy::advice("name files and lines by the utterances' ids or their recordings")],
             Self::Write(_) => vec![Remedy::CheckFolder],
         }
     }
@@ -152,13 +180,20 @@ pub enum RecordingEvent<'a> {
     Silent(&'a [String]),
     /// So many recordings are those of the utterances that are kept, some of them of several.
     Doubles(&'a Doubles),
+    /// These utterances lack features that others have.
+    Lacking {
+        /// Which.
+        stream: &'static str,
+        /// Their ids, in order.
+        utterances: &'a [String],
+    },
 }
 
 /// Reads every recording, or its features where the corpus has files of those, and puts tokens, labels and what is known of the
 /// utterances together.
 ///
-/// The features' rows go to `features` in order, and those of the data set's [`AUDIO`] are empty; [`prepare_held`] keeps them. Recordings
-/// that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows. A corpus without recordings gives no
+/// The rows of frames go to `features` in order, by their stream, and those of the data set's are empty; [`prepare_held`] keeps them.
+/// Recordings that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows. A corpus without recordings gives no
 /// [`AUDIO`], one without words no [`TEXT`].
 ///
 /// # Errors
@@ -169,13 +204,14 @@ pub async fn prepare<B: Backend>(
     mut text: TextTable,
     settings: &MfccSettings,
     allowed: Allowance,
-    features: &mut dyn FnMut(&[f32]) -> io::Result<()>,
+    features: &mut dyn FnMut(&'static str, &[f32]) -> io::Result<()>,
     observe: &mut dyn FnMut(RecordingEvent<'_>),
 ) -> Result<Dataset, PrepareError> {
     let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
     let has_words = !text.vocabulary.is_empty();
-    let mut intake = Intake { missing: &mut missing, features, observe };
+    let mut acoustic_rows = |rows: &[f32]| features(AUDIO, rows);
+    let mut intake = Intake { missing: &mut missing, features: &mut acoustic_rows, observe };
     let acoustic = if !corpus.features.is_empty() {
         Some(feature_files::read(&corpus, &mut intake)?)
     } else if corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty()) {
@@ -205,6 +241,7 @@ pub async fn prepare<B: Backend>(
         let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
         streams.insert(TEXT, DataStream::Tokens(tokens));
     }
+    further::read(&corpus, features, observe)?.into_iter().for_each(|(name, stream)| streams.insert(name, stream));
     Ok(Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),
@@ -228,14 +265,16 @@ pub async fn prepare_held<B: Backend>(
     text: TextTable,
     settings: &MfccSettings,
 ) -> Result<Dataset, PrepareError> {
-    let mut values: Vec<f32> = Vec::new();
-    let mut keep = |rows: &[f32]| {
-        values.extend_from_slice(rows);
+    let mut values: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
+    let mut keep = |stream: &'static str, rows: &[f32]| {
+        values.entry(stream).or_default().extend_from_slice(rows);
         Ok(())
     };
     let mut data = prepare(backend, corpus, text, settings, Allowance::Utterances(0), &mut keep, &mut |_| ()).await?;
-    if let Some(DataStream::Frames(audio)) = data.streams.get_mut(AUDIO) {
-        audio.values = values.into();
+    for (stream, values) in values {
+        if let Some(DataStream::Frames(frames)) = data.streams.get_mut(stream) {
+            frames.values = values.into();
+        }
     }
     Ok(data)
 }

@@ -29,8 +29,12 @@ pub(crate) fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportEr
         layers => format!("{layers} layers a module"),
     };
     let parameters = run.parameters.map(|count| format!(", {} parameters", grouped(count))).unwrap_or_default();
-    let model = format!("Model {} of {}{parameters}; seed {}.", word("model.variant"), layers, word("train.seed"));
-    let mut page = Page::new(&format!("MCSAN on {corpus}"), &model);
+    let (name, model) = match word("model.system").as_str() {
+        "mcsan" | "?" => ("MCSAN".to_owned(), format!("Model {} of {layers}", word("model.variant"))),
+        system => (system.to_uppercase(), format!("Model {system}")),
+    };
+    let model = format!("{model}{parameters}; seed {}.", word("train.seed"));
+    let mut page = Page::new(&format!("{name} on {corpus}"), &model);
 
     let tested = run.test.as_ref().map(|test| Tested::new(test, data)).transpose()?;
     headline(&mut page, run, data);

@@ -18,7 +18,8 @@ pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Set
     let TrainSettings { seed, order, batch_size, .. } = settings.train;
     let streams = ORDER_STREAMS.map(|streams| Stream { seed, stream: streams | epoch });
     let length = |utterance| data.lengths(utterance, settings.data.max_frames);
-    dataset::epoch_batches(utterances, order, batch_size, streams, length)
+    let count = settings.train.steps_an_epoch(utterances.len()) as usize;
+    dataset::epoch_batches(utterances, order, [count, batch_size], streams, length)
 }
 
 /// Frozen word vectors on a device, `[words, width]`, by the name of their stream.

@@ -66,9 +66,9 @@ impl<'r, B: Backend> Run<'r, B> {
         let train = data.training();
         let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
         let session = Session::new(backend, settings, data, &train, weights)?;
-        session.check_batch(&train, settings.train.batch_size.min(train.len()).div_ceil(settings.train.accumulate))?;
+        session.check_batch(&train, settings.train.largest_batch(train.len()).div_ceil(settings.train.accumulate))?;
         let mut trainer = session.trainer();
-        let steps_an_epoch = train.len().div_ceil(settings.train.batch_size) as u64;
+        let steps_an_epoch = settings.train.steps_an_epoch(train.len());
         let all_steps = steps_an_epoch.saturating_mul(settings.train.epochs as u64);
         let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
         trainer.plan(planned_steps);

@@ -162,7 +162,7 @@ pub enum TrainError {
         what: &'static str,
     },
     /// Attention weights of a model that has none.
-    #[error("the model has no cross-attention (model.variant); there are no weights to show")]
+    #[error("the model has no cross-attention (model.system, model.variant); there are no weights to show")]
     NoCross,
     /// Attention over features that another program computed: of their frames no time is known.
     #[error("the model reads features from files, whose frames have no times to draw attention over")]
@@ -270,6 +270,12 @@ pub enum Misfit {
     /// A trained word table whose rows are other words.
     #[error("its vocabulary is not the one that the model was trained with")]
     Vocabulary,
+    /// Acoustic features of the same width that another front-end made, or other settings of it.
+    #[error("its acoustic features are made otherwise than the model's: {difference}")]
+    Features {
+        /// The first of what differs, with both values.
+        difference: String,
+    },
     /// Data that a run would go on with and was not begun with.
     #[error("{} was started with other data", run.display())]
     OtherData {
@@ -283,7 +289,7 @@ impl Misfit {
         let with = |preparations: &[Preparation]| preparations.iter().copied().map(Remedy::PrepareWith).collect();
         match self {
             Self::Classes { .. } => with(&[Preparation::Labels]),
-            Self::Coefficients { .. } | Self::Columns { .. } => with(&[Preparation::FrontEnd]),
+            Self::Coefficients { .. } | Self::Columns { .. } | Self::Features { .. } => with(&[Preparation::FrontEnd]),
             Self::Words => with(&[Preparation::Vectors]),
             Self::Vocabulary => with(&[Preparation::OneManifest, Preparation::WordVectors]),
             Self::OtherData { .. } => vec![Remedy::Data("those"), Remedy::TrainAnew],

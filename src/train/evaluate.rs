@@ -153,6 +153,6 @@ impl Checkpoint {
         if data.classes != self.classes {
             return Err(Misfit::Classes { found: data.classes.clone(), expected: self.classes.clone() }.into());
         }
-        check_streams(data, &self.readings(), &self.dimensions)
+        check_streams(data, &self.readings(), &self.dimensions, self.settings.model.tune_words)
     }
 }

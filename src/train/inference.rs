@@ -48,7 +48,7 @@ impl<'b, B: Backend> Inference<'b, B> {
     /// [`TrainError::Misfit`] for one that the model was not trained on, [`TrainError::ResultNotFinite`], or whatever went wrong on the device.
     pub async fn predict(&self, streams: Streams) -> Result<Vec<Vec<f64>>, TrainError> {
         let data = Dataset::of_streams(streams)?;
-        check_streams(&data, &self.readings, &self.dimensions)?;
+        check_streams(&data, &self.readings, &self.dimensions, false)?;
         all(self.probabilities(&data, &upload_vectors(self.network.backend(), &data, &self.readings)).await?)
     }
 
@@ -94,8 +94,9 @@ pub(super) fn all(found: Vec<Option<Vec<f64>>>) -> Result<Vec<Vec<f64>>, TrainEr
     Err(TrainError::ResultNotFinite { ids: places.iter().map(usize::to_string).collect(), places, kept: None })
 }
 
-/// Compares the streams of a data set that a model reads with those that it was trained on.
-pub(super) fn check_streams(data: &Dataset, readings: &Readings, dimensions: &Dimensions) -> Result<(), TrainError> {
+/// Compares the streams of a data set that a model reads with those that it was trained on; `is_tuned` where it trained the vectors of
+/// words further.
+pub(super) fn check_streams(data: &Dataset, readings: &Readings, dimensions: &Dimensions, is_tuned: bool) -> Result<(), TrainError> {
     for reading in readings.iter() {
         let name = reading.stream;
         match (data.stream(reading)?.shape(0), dimensions.streams.get(name)) {
@@ -109,6 +110,8 @@ pub(super) fn check_streams(data: &Dataset, readings: &Readings, dimensions: &Di
                 let fits = match (learned, rows) {
                     (None, None) => width == expected,
                     (Some(words), Some(rows)) => words <= rows,
+                    // Given vectors that were trained further: which words they are is compared elsewhere.
+                    (None, Some(_)) if is_tuned => width == expected,
                     _ => false,
                 };
                 if !fits {

@@ -33,8 +33,7 @@ pub(crate) async fn one_batch<B: Backend>(
     data: &Dataset,
     observe: &mut dyn FnMut(u64, f32),
 ) -> Result<Learned, TrainError> {
-    let mut settings = settings.clone();
-    settings.model.dropout = 0.0;
+    let mut settings = settings.clone().without_dropout();
     let train = &mut settings.train;
     (train.label_smoothing, train.weight_decay, train.schedule) = (0.0, 0.0, Schedule::Constant);
     let limit = if train.steps > 0 { train.steps } else { STEPS };

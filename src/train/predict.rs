@@ -1,5 +1,6 @@
 //! A trained model for new utterances: read once, put on a device once, and then many utterances at a time.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::batches::{FrozenVectors, upload_vectors};
@@ -9,8 +10,8 @@ use super::vocabulary::{self, FrontEnd, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, run};
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
-use crate::base::streams::{AUDIO, Readings, TEXT};
-use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, TokenLists, UtteranceInfo};
+use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
+use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors};
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
@@ -24,7 +25,12 @@ pub struct Spoken {
     pub features: Option<FeatureMatrix>,
     /// The words as they are written; they are made into tokens as in preparation.
     pub text: Option<String>,
+    /// Features beside recording and words, by the stream that the model reads; of one that is missing it reads a row of zeros.
+    pub further: Further,
 }
+
+/// Features of an utterance beside recording and words.
+pub type Further = BTreeMap<&'static str, FeatureMatrix>;
 
 /// A model with what it needs to read audio and text.
 pub struct Predictor {
@@ -108,13 +114,21 @@ impl Predictor {
         }
     }
 
+    /// The streams beside recording and words that the model reads, with their columns.
+    pub fn further(&self) -> Vec<(&'static str, usize)> {
+        let streams = self.readings.iter().map(|reading| reading.stream).filter(|stream| ![AUDIO, TEXT].contains(stream));
+        streams.map(|stream| (stream, self.checkpoint.dimensions.columns(stream))).collect()
+    }
+
     /// Whether an utterance has more frames than the model reads.
     pub fn cuts(&self, utterance: &Spoken) -> bool {
         let frames = match &self.vocabulary.front_end {
             FrontEnd::Files { .. } => utterance.features.as_ref().map(FeatureMatrix::rows),
             FrontEnd::Mfcc(settings) => utterance.samples.as_ref().map(|samples| settings.frames(samples.len())),
         };
-        self.reads(AUDIO) && frames.is_some_and(|frames| frames > self.readings.most(AUDIO))
+        let is_longer =
+            |stream: &str, rows: Option<usize>| self.reads(stream) && rows.is_some_and(|rows| rows > self.readings.most(stream));
+        is_longer(AUDIO, frames) || utterance.further.iter().any(|(stream, matrix)| is_longer(stream, Some(matrix.rows())))
     }
 
     /// Classes, words and front-end as a data set without utterances.
@@ -122,9 +136,15 @@ impl Predictor {
         let audio = Frames { columns: self.vocabulary.front_end.columns(), ..Frames::default() };
         let text =
             TokenLists { vocabulary: self.vocabulary.words.clone(), vectors: self.vocabulary.vectors.clone(), ..TokenLists::default() };
+        let mut streams = Streams::from([(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))]);
+        for (stream, columns) in self.further() {
+            let is_vector = matches!(self.checkpoint.dimensions.streams.get(stream), Some(StreamShape::Vector { .. }));
+            let frames = || DataStream::Frames(Frames { columns, ..Frames::default() });
+            streams.insert(stream, if is_vector { DataStream::Vector(Vectors { columns, ..Vectors::default() }) } else { frames() });
+        }
         Dataset {
             classes: self.checkpoint.classes.clone(),
-            streams: [(AUDIO, DataStream::Frames(audio)), (TEXT, DataStream::Tokens(text))].into(),
+            streams,
             feature_settings: self.vocabulary.feature_settings.clone(),
             ..Dataset::default()
         }
@@ -133,7 +153,7 @@ impl Predictor {
     /// Puts the model on a device.
     ///
     /// # Errors
-    /// A model that reads more than audio and text, which [`Checkpoint::inference`] takes; settings of the front-end that the
+    /// A model that reads other streams than [`Spoken`] has, which [`Checkpoint::inference`] takes; settings of the front-end that the
     /// device cannot have.
     pub fn on<'p, B: Backend>(&'p self, backend: &'p B) -> Result<SpeechInference<'p, B>, TrainError> {
         let data = self.data();
@@ -158,7 +178,7 @@ impl Predictor {
     /// # Errors
     /// Whatever went wrong on the device.
     pub async fn predict(&self, device: &Device, samples: &[f32], text: &str) -> Result<Vec<f64>, TrainError> {
-        let utterance = Spoken { samples: Some(samples.to_vec()), features: None, text: Some(text.to_owned()) };
+        let utterance = Spoken { samples: Some(samples.to_vec()), text: Some(text.to_owned()), ..Spoken::default() };
         on_device!(*device, |backend| Ok(self.on(backend)?.predict(&[utterance]).await?.remove(0)))
     }
 }
@@ -183,6 +203,8 @@ pub(super) struct Read {
     pub(super) frames: Vec<usize>,
     /// Of each utterance, rows of the word table.
     pub(super) tokens: Vec<Vec<i32>>,
+    /// Of each utterance.
+    pub(super) further: Vec<Further>,
 }
 
 impl<B: Backend> SpeechInference<'_, B> {
@@ -229,9 +251,9 @@ impl<B: Backend> SpeechInference<'_, B> {
 
     /// Puts utterances into the data set, each a speaker of its own.
     async fn take(&mut self, utterances: &[Spoken]) -> Result<(), TrainError> {
-        let Read { features, frames, tokens } = self.read(utterances).await?;
+        let Read { features, frames, tokens, further } = self.read(utterances).await?;
         let unknown = |place: usize| UtteranceInfo { id: place.to_string(), speaker: Some(place.to_string()), ..Default::default() };
-        self.lay_out(features.into(), &frames, &tokens, (0..utterances.len()).map(unknown).collect());
+        self.lay_out(features.into(), &frames, &tokens, &further, (0..utterances.len()).map(unknown).collect());
         Ok(())
     }
 
@@ -266,11 +288,33 @@ impl<B: Backend> SpeechInference<'_, B> {
             let text = utterance.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
             Ok(tokenise(text).iter().map(|token| predictor.vocabulary.row(token)).collect())
         };
-        Ok(Read { features, frames, tokens: utterances.iter().map(tokens).collect::<Result<_, TrainError>>()? })
+        let further = utterances.iter().map(|utterance| utterance.further.clone()).collect();
+        Ok(Read { features, frames, tokens: utterances.iter().map(tokens).collect::<Result<_, TrainError>>()?, further })
     }
 
     /// Puts utterances into the data set.
-    pub(super) fn lay_out(&mut self, features: FeatureRows, frames: &[usize], tokens: &[Vec<i32>], utterances: Vec<UtteranceInfo>) {
+    pub(super) fn lay_out(
+        &mut self,
+        features: FeatureRows,
+        frames: &[usize],
+        tokens: &[Vec<i32>],
+        further: &[Further],
+        utterances: Vec<UtteranceInfo>,
+    ) {
+        for (stream, columns) in self.predictor.further() {
+            let own = || further.iter().map(|own| own.get(stream).filter(|matrix| matrix.columns == columns));
+            match self.data.streams.get_mut(stream) {
+                Some(DataStream::Frames(frames)) => {
+                    frames.values = own().flatten().flat_map(|matrix| matrix.values.iter().copied()).collect::<Vec<_>>().into();
+                    frames.offsets = offsets(own().map(|matrix| matrix.map_or(0, FeatureMatrix::rows)));
+                }
+                Some(DataStream::Vector(vectors)) => {
+                    let row = |matrix: Option<&FeatureMatrix>| matrix.map_or_else(|| vec![0.0; columns], |matrix| matrix.values.clone());
+                    vectors.values = own().flat_map(row).collect::<Vec<_>>().into();
+                }
+                Some(DataStream::Tokens(_)) | None => {}
+            }
+        }
         self.data.labels = vec![0; utterances.len()];
         self.data.utterances = utterances;
         if let Some(DataStream::Frames(audio)) = self.data.streams.get_mut(AUDIO) {
@@ -313,7 +357,8 @@ pub(super) fn parts(mut utterances: &[Spoken]) -> impl Iterator<Item = &[Spoken]
 fn together(utterances: &[Spoken]) -> usize {
     let mut samples = 0;
     let fits = utterances.iter().take(super::evaluate::BATCH).take_while(|utterance| {
-        samples += utterance.samples.as_ref().map_or(0, Vec::len) + utterance.features.as_ref().map_or(0, |own| own.values.len());
+        let matrices = utterance.features.iter().chain(utterance.further.values());
+        samples += utterance.samples.as_ref().map_or(0, Vec::len) + matrices.map(|own| own.values.len()).sum::<usize>();
         samples <= DEVICE_SAMPLES
     });
     fits.count().max(1)

@@ -57,7 +57,7 @@ impl SavedRun {
                 return Err(refused(RunFault::Setting { key, now, then }));
             }
         }
-        let parameters = model::parameters(settings, &Dimensions::of(data, settings.model.word_width));
+        let parameters = model::parameters(settings, &Dimensions::of(data, &settings.model));
         if !checkpoint::is_of(&progress.data, data)? || parameters.len() != last.parameters.len() {
             return Err(Misfit::OtherData { run: folder.into() }.into());
         }
@@ -113,7 +113,7 @@ impl<'c> RunFolder<'c> {
         admit(path, Start::New)?;
         let denied = denied(path);
         write_config(path, config, device, &data.corpus)?;
-        vocabulary::save(&path.join(vocabulary::FILE), data)?;
+        vocabulary::save(&path.join(vocabulary::FILE), data, config.settings.model.tune_words)?;
         let tensorboard = path.join(files::TENSORBOARD);
         if tensorboard.exists() {
             // Of a run that came to no checkpoint.

@@ -19,7 +19,7 @@ use crate::config::Settings;
 #[cfg(feature = "files")]
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
-use crate::model::parameters::Parameters;
+use crate::model::parameters::{Initial, Parameters};
 use crate::model::{self, Dimensions, Network, cost};
 
 /// The weights that a session begins with.
@@ -102,12 +102,18 @@ impl<'s, B: Backend> Session<'s, B> {
         }
         settings.validate()?;
         settings.train.check_class_weights(data.classes.len())?;
-        let dimensions = Dimensions::of(data, settings.model.word_width);
+        let dimensions = Dimensions::of(data, &settings.model);
         let parameters = model::parameters(settings, &dimensions);
         check_words(&dimensions, &model::readings(settings, &dimensions))?;
         check_room(backend, &parameters, TRAINING_COPIES)?;
         let weights = match weights {
-            Weights::Drawn => parameters.initial_values(settings.train.seed),
+            Weights::Drawn => {
+                let given = data.text().and_then(|text| text.vectors.as_ref()).filter(|_| settings.model.tune_words);
+                parameters.assemble(|parameter| match (parameter.initial, given) {
+                    (Initial::WordTable, Some(table)) => table.values.clone(),
+                    _ => parameter.initial_values(settings.train.seed),
+                })
+            }
             #[cfg(feature = "files")]
             Weights::File(path) => read_named(&Store::open(path)?, &parameters, "")?,
             Weights::Given(weights) => weights.to_vec(),

@@ -2,12 +2,12 @@
 
 use super::TrainError;
 use super::batches::Batches;
-use crate::backend::ops::{Adam, AdamStep, GradientNorm, LossScale, Sgd, StepSize, loss_scaling};
+use crate::backend::ops::{Adam, AdamStep, ClipTensors, ClipValues, GradientNorm, LossScale, Sgd, StepSize, TensorTable, loss_scaling};
 use crate::backend::{Backend, Matrix, Result, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{Dropout, Pass};
-use crate::model::{Batch, Network};
+use crate::model::{Batch, LossOf, Network};
 use crate::tape::Mode;
 
 /// A network with its gradients and the optimiser's state.
@@ -22,6 +22,8 @@ pub struct Trainer<'b, B: Backend> {
     class_weights: B::Tensor,
     /// The same on the host.
     weights_of_classes: Vec<f32>,
+    /// Where each parameter's gradient lies.
+    tensors: TensorTable<B>,
     /// Stands for the gradients' norm where nothing is clipped.
     no_norm: B::Tensor,
     /// See [`LossScale`].
@@ -84,6 +86,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub fn new(network: Network<'b, B>, settings: &Settings, class_weights: &[f32]) -> Self {
         let backend = network.backend();
         let shape = network.weights.shape();
+        let tensors: Vec<_> =
+            network.model().parameters().iter().map(|parameter| parameter.offset..parameter.offset + parameter.len()).collect();
         let trainer = Self {
             backend,
             settings: settings.clone(),
@@ -91,6 +95,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
             moments: [backend.zeros(shape), backend.zeros(shape)],
             class_weights: backend.upload(class_weights, [1, class_weights.len()]),
             weights_of_classes: class_weights.to_vec(),
+            tensors: TensorTable::new(backend, &tensors),
             no_norm: backend.upload(&[0.0, 1.0], [1, 2]),
             scaling: backend.upload(&loss_scaling(settings.train.precision), [1, 3]),
             last_scaling: None,
@@ -214,7 +219,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let dropout = Some(Dropout::new(train.seed, self.steps));
         let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
         let smoothing = train.label_smoothing as f32;
-        let (loss, gradient) = tape.cross_entropy(&logits, &batch.labels, &self.class_weights, smoothing, total_weight, &self.scaling);
+        let of = LossOf { labels: &batch.labels, class_weights: &self.class_weights, smoothing, total_weight, scaling: &self.scaling };
+        let (loss, gradient) = of.logits(&mut tape, model.loss(), &logits);
         tape.backward(vec![(&logits, gradient)]);
         [loss, logits.value]
     }
@@ -237,6 +243,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let learning_rate = train.learning_rate(updates, self.planned_steps);
         let size =
             StepSize { learning_rate, weight_decay: train.weight_decay, clip_norm: if clips { train.clip_norm } else { f64::INFINITY } };
+        self.clip();
         let norm =
             if clips || is_mixed { self.backend.run(&GradientNorm { gradients: self.gradients.clone() }) } else { self.no_norm.clone() };
         let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
@@ -262,6 +269,18 @@ impl<'b, B: Backend> Trainer<'b, B> {
         match self.backend.failure() {
             Some(error) => Err(error),
             None => Ok(Pending { parts, learning_rate, scaling }),
+        }
+    }
+
+    /// Clips gradients tensor by tensor and element by element, where that is wished.
+    fn clip(&self) {
+        let train = &self.settings.train;
+        let gradients = || self.gradients.clone();
+        if train.clip_tensors > 0.0 {
+            self.backend.run(&ClipTensors { gradients: gradients(), tensors: self.tensors.clone(), limit: train.clip_tensors as f32 });
+        }
+        if train.clip_values > 0.0 {
+            self.backend.run(&ClipValues { gradients: gradients(), limit: train.clip_values as f32 });
         }
     }
 

@@ -33,6 +33,16 @@ pub(crate) enum FromFiles {
 }
 
 impl FrontEnd {
+    /// Every setting with its value, in one order.
+    fn described(&self) -> Vec<(String, String)> {
+        let settings = match self {
+            Self::Files { columns, .. } => json!({ "columns": columns }),
+            Self::Mfcc(settings) => json!(settings),
+        };
+        let each = settings.as_object().into_iter().flatten();
+        each.map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
+    }
+
     /// Features of a frame.
     pub(crate) fn columns(&self) -> usize {
         match self {
@@ -52,33 +62,59 @@ pub(crate) struct Vocabulary {
     rows: HashMap<String, i32>,
 }
 
-/// Writes the vocabulary of a data set.
+/// Writes the vocabulary of a data set, with the vectors unless they are trained further and are parameters of the model.
 ///
 /// # Errors
 /// [`StoreError::Write`].
-pub(crate) fn save(path: &Path, data: &Dataset) -> Result<(), StoreError> {
+pub(crate) fn save(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), StoreError> {
     let none = TokenLists::default();
     let text = data.text().unwrap_or(&none);
     let metadata = BTreeMap::from([
         ("vocabulary".to_owned(), json!(text.vocabulary).to_string()),
         ("features".to_owned(), data.feature_settings.to_string()),
     ]);
-    let vectors = text.vectors.iter().map(|table| Tensor::f32("text.vectors", &[text.words(), table.width], &table.values));
+    let vectors =
+        text.vectors.iter().filter(|_| !is_tuned).map(|table| Tensor::f32("text.vectors", &[text.words(), table.width], &table.values));
     store::write(path, &metadata, &vectors.collect::<Vec<_>>())
 }
 
-/// Compares the words of a data set with those of a run that trained its own word table: rows of another vocabulary
-/// would be read as other words. Frozen vectors travel with the data, so there every vocabulary fits.
+/// Compares the words of a data set with those of a run that trained its own word table, or tuned given vectors: rows of another
+/// vocabulary would be read as other words. Frozen vectors travel with the data, so there every vocabulary fits.
 ///
 /// # Errors
 /// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
-pub(crate) fn check_fit(path: &Path, data: &Dataset) -> Result<(), TrainError> {
+pub(crate) fn check_fit(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), TrainError> {
     let store = Store::open(path)?;
     let Some(text) = data.text() else { return Ok(()) };
-    if store.contains("text.vectors") || text.vectors.is_some() || words(&store, path)? == text.vocabulary {
+    if store.contains("text.vectors") || text.vectors.is_some() && !is_tuned || words(&store, path)? == text.vocabulary {
         return Ok(());
     }
     Err(Misfit::Vocabulary.into())
+}
+
+/// Compares how the acoustic features of a data set were made with how those of a run were, as far as both say it: of the same width they
+/// may be anything.
+///
+/// # Errors
+/// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
+pub(crate) fn check_features(path: &Path, data: &Dataset) -> Result<(), TrainError> {
+    let store = Store::open(path)?;
+    let known = |settings: &Value| serde_json::from_value::<FrontEnd>(settings.clone()).ok();
+    let ours: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).unwrap_or_default();
+    let [Some(own), Some(other)] = [known(&ours), known(&data.feature_settings)] else { return Ok(()) };
+    if own == other {
+        return Ok(());
+    }
+    let difference = match (&own, &other) {
+        (FrontEnd::Mfcc(_), FrontEnd::Files { .. }) => "they come from files".to_owned(),
+        (FrontEnd::Files { .. }, FrontEnd::Mfcc(_)) => "the model's come from files".to_owned(),
+        _ => {
+            let [own, other] = [own, other].map(|front_end| front_end.described());
+            let differing = own.into_iter().zip(other).find(|(own, other)| own != other);
+            differing.map_or_else(String::new, |((key, own), (_, other))| format!("{key} is {other}, not {own}"))
+        }
+    };
+    Err(Misfit::Features { difference }.into())
 }
 
 fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {

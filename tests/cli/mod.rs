@@ -17,6 +17,7 @@ mod fuzzed;
 #[cfg(target_os = "linux")]
 mod injected;
 mod inputs;
+mod other_systems;
 mod overwriting;
 mod own_features;
 mod predicting;

@@ -14,7 +14,7 @@ use crate::program::mcsan;
 const COLUMNS: usize = 12;
 
 /// A NumPy file of a type, an order and a shape.
-fn npy(descr: &str, fortran: &str, shape: &str, elements: &[u8]) -> Vec<u8> {
+pub fn npy(descr: &str, fortran: &str, shape: &str, elements: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': ({shape}), }}\n");
     let length = (header.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), elements].concat()
@@ -26,7 +26,7 @@ fn frames(class: usize, take: usize) -> Vec<f32> {
     (0..(20 + 3 * take) * COLUMNS).map(value).collect()
 }
 
-fn f32s(values: &[f32]) -> Vec<u8> {
+pub fn f32s(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
@@ -115,7 +115,16 @@ fn features_of_ones_own_are_prepared_trained_on_and_predicted_from() {
     let evaluated = mcsan(at, "evaluate --run run --data column.safetensors --device cpu --json").json();
     assert_eq!(evaluated["utterances"], 3);
 
-    // Neither kind of features stands in for the other.
+    // Neither kind of features stands in for the other, of the same width even.
+    mcsan(at, &format!("prepare manifest manifest.csv --out mfcc.safetensors {prepare} --coefficients {COLUMNS}")).succeeds();
+    refused(
+        &folder,
+        "evaluate --run run --data mfcc.safetensors",
+        &["acoustic features are made otherwise", "the model's come from files"],
+    );
+    mcsan(at, &format!("train --data mfcc.safetensors --out ours --epochs 1 {TINY} --device cpu")).succeeds();
+    mcsan(at, &format!("prepare manifest manifest.csv --out hop.safetensors {prepare} --coefficients {COLUMNS} --hop 80")).succeeds();
+    refused(&folder, "evaluate --run ours --data hop.safetensors", &["hop is 80, not 160"]);
     refused(&folder, "predict --run run --audio audio/calm4.wav --text go", &["give --audio-features too"]);
     refused(&folder, "prepare manifest manifest.csv --audio-features nowhere --out no.safetensors", &["nowhere: is no folder"]);
     let ours = trained();

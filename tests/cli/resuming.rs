@@ -273,7 +273,7 @@ fn a_batch_that_the_device_has_no_room_for_is_computed_in_parts() {
     assert_eq!(splits, []);
     // The features of the nine utterances, 36 frames of 40 coefficients each, are 52 KB, those of five of them 29 KB, and
     // all parameters less than 45 KB.
-    let parameters = 4 * mcsan::model::parameters(&settings, &mcsan::model::Dimensions::of(&data, 8)).len();
+    let parameters = 4 * mcsan::model::parameters(&settings, &mcsan::model::Dimensions::of(&data, &settings.model)).len();
     assert!(parameters < 45_000, "{parameters}");
     let (losses, splits) = run(Some(45_000));
     assert_eq!(splits, [(0, 2)]);

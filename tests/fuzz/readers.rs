@@ -19,6 +19,7 @@ use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::experiment::gather::Gathered;
 use mcsan::experiment::spec::Identity;
+use mcsan::prepare::VectorTable;
 use mcsan::profile::{Change, ProfileReport, compare, roofline};
 use mcsan::report::run_html;
 use mcsan::text::{OutOfVocabulary, TextTable, read_lines, tokenise};
@@ -111,6 +112,7 @@ readers! {
     "pcm": "a.raw", |at| pcm(at, PcmFormat::S16), RECORDING, &["RIFF", "fLaC"];
     "pcm-floats": "a.raw", |at| pcm(at, PcmFormat::F32), RECORDING, &["RIFF", "fLaC"];
     "features": "a.npy", features, SMALL, &["'descr'", "'<f2'", "'<f8'", "'fortran_order': True", "'shape': (", "18446744073709551615"];
+    "vector-table": "prosody.csv", vector_table, SMALL, &["name", ";", ",", "'a'", "nan", "1e99", "?", "@relation r", "@attribute x numeric", "@data"];
     "vectors": "vectors.txt", vectors, SMALL, &[" ", "\t", "\n", "NaN", "1e99", "\u{a0}", "\u{85}", "3 2"];
     "vectors-gzip": "vectors.gz", vectors, SMALL, &[];
     "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
@@ -251,8 +253,18 @@ fn pcm(at: At, format: PcmFormat) -> Result<(), String> {
     Ok(())
 }
 
+fn vector_table(at: At) -> Result<(), String> {
+    let table = said(VectorTable::read(&at.file))?;
+    let found = [table.of("a", Path::new("")), table.of("no", Path::new("clips/b.wav"))];
+    assert!(found.into_iter().flatten().all(|vector| !vector.is_empty() && vector.iter().all(|value| value.is_finite())));
+    Ok(())
+}
+
 fn features(at: At) -> Result<(), String> {
+    // Of one row it is a vector as well.
+    let vector = FeatureMatrix::read_vector(&at.file);
     let matrix = said(FeatureMatrix::read(&at.file))?;
+    assert!(vector.is_ok() == (matrix.rows() == 1));
     assert!(matrix.rows() > 0 && matrix.values.len() == matrix.rows() * matrix.columns, "whole rows, and there are some");
     assert!(matrix.values.iter().all(|value| value.is_finite()));
     Ok(())

@@ -70,6 +70,10 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
             let head = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
             vec![head.into_iter().chain((0..30).flat_map(|place| (place as f32 * 0.1).sin().to_le_bytes())).collect()]
         }
+        "vector-table" => texts(&[
+            "name;frameTime;x;y\n'wavs/a.wav';0.0;1.5;2\n'b';0.0;-3e-2;4\n",
+            "@relation r\n@attribute name string\n@attribute x numeric\n@attribute e {a,b}\n@data\n'a',1.5,a\n'b',2,?\n",
+        ]),
         "profile" => texts(&[PROFILE]),
         "tiles" => {
             let choices = r#"["forward 1024x128x512 128x64", "backward_weight 64x4x8 64x64-narrow"]"#;

@@ -91,7 +91,7 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
         let text = TokenLists { vectors: None, ..data.text().unwrap().clone() };
         data.streams.insert(TEXT, DataStream::Tokens(text));
     }
-    let dimensions = Dimensions::of(data, 12);
+    let dimensions = Dimensions::of(data, &settings.model);
     let normalisation = Normalisation::fit(settings.data.normalise, data, &[0, 1, 2], &model::readings(&settings, &dimensions)).unwrap();
     let parameters = model::parameters(&settings, &dimensions).initial_values(3);
     let classes = data.classes.clone();
@@ -123,7 +123,7 @@ fn logits(checkpoint: &Checkpoint, data: &Dataset) -> Vec<f32> {
 fn every_exported_graph_is_whole_and_in_order() {
     for case in CASES {
         let checkpoint = checkpoint(case, &mut data());
-        let model = wire::Model::read(&onnx::model(&checkpoint));
+        let model = wire::Model::read(&onnx::model(&checkpoint).unwrap());
         assert_eq!(model.opset, 17, "{case:?}");
         let mut known: BTreeSet<&str> = model.inputs.iter().map(String::as_str).collect();
         for constant in &model.constants {
@@ -177,7 +177,7 @@ fn onnxruntime_gives_our_logits_for_every_variant() {
         let checkpoint = checkpoint(case, &mut data);
         let ours = logits(&checkpoint, &data);
         let [model, utterances] = ["model.onnx", "utterances.safetensors"].map(|name| folder.path().join(name));
-        std::fs::write(&model, onnx::model(&checkpoint)).unwrap();
+        std::fs::write(&model, onnx::model(&checkpoint).unwrap()).unwrap();
         write_utterances(&utterances, &data);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx/logits.py");
         let output = Command::new(&python).arg(script).args([&model, &utterances]).output().unwrap();
@@ -231,7 +231,7 @@ fn a_model_normalised_by_speaker_says_that_the_caller_normalises() {
     let mut checkpoint = checkpoint(&[], &mut data);
     checkpoint.settings.data.normalise = Normalise::Speaker;
     checkpoint.normalisation = Normalisation::Speaker;
-    let model = wire::Model::read(&onnx::model(&checkpoint));
+    let model = wire::Model::read(&onnx::model(&checkpoint).unwrap());
     assert!(model.description.contains("by the caller"), "{}", model.description);
     assert!(model.constants.iter().all(|constant| !constant.name.starts_with("normalisation.")));
 }

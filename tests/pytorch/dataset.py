@@ -47,6 +47,8 @@ class Dataset:
     vectors: np.ndarray
     labels: np.ndarray
     metadata: dict[str, object] = field(default_factory=dict)
+    # Features of pictures, `[pictures, columns]` each, where there are some.
+    visual: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -66,8 +68,15 @@ class Dataset:
         text = [torch.tensor(self.words(u), dtype=dtype) for u in utterances]
         return audio, text, torch.tensor(self.labels[list(utterances)], dtype=torch.int64)
 
+    def pictures(self, utterances, dtype=torch.float32) -> list[Tensor]:
+        return [torch.tensor(self.visual[u], dtype=dtype) for u in utterances]
+
     def save(self, path: Path) -> None:
-        tensors = {
+        visual = {} if self.visual is None else {
+            "visual.features": np.concatenate(self.visual).astype(np.float32),
+            "visual.offsets": offsets(self.visual),
+        }
+        tensors = visual | {
             "audio.features": np.concatenate(self.audio).astype(np.float32),
             "audio.offsets": offsets(self.audio),
             "text.tokens": np.concatenate(self.tokens).astype(np.int32),

@@ -6,16 +6,18 @@ Running it twice on one machine gives the same bytes. Other machines may round t
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from curves import save_curves
 from dataset import FEATURES, Dataset, save
 from gradients import Objective, proven_gradients
 from mcsan import Mcsan, Settings
+from systems import SYSTEM_CASES, WITHOUT_DROPOUT, Amh, Mcsan3, SigmoidObjective, Sizes, System
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -97,12 +99,34 @@ def save_small_case(name: str, settings: dict[str, object], dataset: Dataset, se
     torch.manual_seed(seed)
     model = Mcsan(Settings(width=12, classes=5, **section(settings, "model")))
     utterances = range(2, 3) if name == "single_utterance" else range(len(dataset))
-    exact, distances = proven_gradients(model, dataset, utterances, Objective(**section(settings, "train")))
+    save_gradients(name, model, settings, dataset, utterances, Objective(**section(settings, "train")))
+
+
+def save_system_case(name: str, settings: dict[str, object], model: System, dataset: Dataset) -> None:
+    """One of the systems that MCSAN is compared with; `WITHOUT_DROPOUT` besides."""
+    is_sigmoid = str(settings["model.system"]).startswith("mdre") and settings.get("mdre.loss") != "softmax"
+    objective = (SigmoidObjective if is_sigmoid else Objective)(**section(settings, "train"))
+    if isinstance(model, (Amh, Mcsan3)):
+        dataset = with_pictures(dataset)
+    save_gradients(name, model, settings | WITHOUT_DROPOUT, dataset, range(len(dataset)), objective)
+
+
+def with_pictures(dataset: Dataset) -> Dataset:
+    """The same with pictures of every utterance but one."""
+    rng = np.random.default_rng(7)
+    return replace(dataset, visual=[rng.normal(0, 1, (count, 10)).astype(np.float32) for count in (5, 1, 3, 0, 2, 4)])
+
+
+def save_gradients(
+    name: str, model: nn.Module, settings: dict[str, object], dataset: Dataset, utterances: range, objective: Objective | SigmoidObjective
+) -> None:
+    exact, distances = proven_gradients(model, dataset, utterances, objective)
 
     tensors = {f"weight.{parameter}": weight.detach() for parameter, weight in model.named_parameters()}
     tensors |= {f"grad.{parameter}": gradient.float() for parameter, gradient in exact.parameters.items()}
     tensors |= {"logits": exact.logits.float(), "loss": exact.loss} | distance_tensors(distances)
-    save(FIXTURES / f"{name}.safetensors", tensors, case_metadata(settings, "small.dataset.safetensors", utterances))
+    data = "small.dataset.safetensors" if dataset.visual is None else "small_visual.dataset.safetensors"
+    save(FIXTURES / f"{name}.safetensors", tensors, case_metadata(settings, data, utterances))
     report(name, distances)
 
 
@@ -202,8 +226,12 @@ def main() -> None:
     FIXTURES.mkdir(exist_ok=True)
     dataset = small_dataset()
     dataset.save(FIXTURES / "small.dataset.safetensors")
+    with_pictures(dataset).save(FIXTURES / "small_visual.dataset.safetensors")
     for seed, (name, settings) in enumerate(SMALL_CASES.items()):
         save_small_case(name, SMALL_SETTINGS | settings, dataset, seed)
+    for seed, (name, (settings, network)) in enumerate(SYSTEM_CASES.items()):
+        torch.manual_seed(100 + seed)
+        save_system_case(name, settings, network(Sizes()), dataset)
     save_full_size()
     save_curves(FIXTURES / "curves.safetensors", SMALL, dataset, settings_as_arguments(SMALL_SETTINGS))
 

@@ -1,14 +1,14 @@
 """One batch's logits, loss and gradients in float64 and float32, and how far honest float32 lies from float64."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dataset import Dataset
-from mcsan import Mcsan
 
 
 @dataclass
@@ -33,11 +33,12 @@ class Gradients:
         return {"logits": self.logits, "loss": self.loss} | self.parameters
 
 
-def gradients(model: Mcsan, dataset: Dataset, utterances: range, objective: Objective, dtype: torch.dtype, alone: bool) -> Gradients:
+def gradients(model: nn.Module, dataset: Dataset, utterances: range, objective: Callable[[Tensor, Tensor], Tensor], dtype: torch.dtype, alone: bool) -> Gradients:
     """`model`'s float32 weights, converted to `dtype`; `alone` computes each utterance on its own."""
     model = copy.deepcopy(model).to(dtype)
     audio, text, labels = dataset.batch(utterances, dtype)
-    logits = (model.forward_alone if alone else model)(audio, text)
+    pictures = [] if dataset.visual is None else [dataset.pictures(utterances, dtype)]
+    logits = (model.forward_alone if alone else model)(audio, text, *pictures)
     loss = objective(logits, labels)
     loss.backward()
     # A query over a single key has no influence, and torch may leave its gradient out; it is zero.
@@ -52,7 +53,7 @@ def distance(name: str, computed: Tensor, exact: Tensor) -> float:
     return ((computed.double() - exact).norm() / exact.norm()).item()
 
 
-def proven_gradients(model: Mcsan, dataset: Dataset, utterances: range, objective: Objective) -> tuple[Gradients, dict[str, float]]:
+def proven_gradients(model: nn.Module, dataset: Dataset, utterances: range, objective: Callable[[Tensor, Tensor], Tensor]) -> tuple[Gradients, dict[str, float]]:
     """The float64 run, and `distance` of float32 from it by name (parameters, `logits`, `loss`).
 
     Both ways through the network are taken in both precisions. In float64 they must agree; of the two float32 runs the

@@ -97,17 +97,17 @@ impl<'a> Forth<'a> {
         let gates = gpu.forward_together(&products).into_iter().flatten().map(|(gates, _)| gates);
         let shapes: Vec<_> = layers.iter().map(|of| [of.rows.rows(), 2 * hidden_size(of)]).collect();
         let matrices = || gpu.new_tensors(&shapes);
-        let states = matrices().into_iter().zip(matrices()).zip(matrices());
+        let [cells, previous, hidden_states] = [(); 3].map(|()| matrices().into_iter());
+        let kept = gates.zip(cells).zip(previous).map(|((gates, cells), previous)| LstmKept { gates, cells, previous });
         let is_mean = |of: &&Bilstm<Gpu, Tensor>| of.directions == Directions::Mean;
         let means: Vec<_> = layers.iter().filter(is_mean).map(|of| [of.rows.rows(), hidden_size(of)]).collect();
         let mut means = gpu.new_tensors(&means).into_iter();
-        let forth = |((gates, states), of): ((Tensor, ((Tensor, Tensor), Tensor)), &'a Bilstm<Gpu, Tensor>)| {
-            let ((cells, previous), hidden_states) = states;
+        let forth = |((kept, hidden_states), of): ((LstmKept<Tensor>, Tensor), &'a Bilstm<Gpu, Tensor>)| {
             let mean = if is_mean(&of) { means.next() } else { None };
             let y = mean.unwrap_or_else(|| hidden_states.clone());
-            Self { of, kept: LstmKept { gates, cells, previous }, hidden_states, y }
+            Self { of, kept, hidden_states, y }
         };
-        gates.zip(states).zip(layers).map(forth).collect()
+        kept.zip(hidden_states).zip(layers).map(forth).collect()
     }
 
     fn goes_with(&self, other: &Self) -> bool {

@@ -1,0 +1,203 @@
+//! Settings of the systems that the paper compares MCSAN with, a section each.
+//!
+//! Sizes and rates are the published ones where there are any; what nobody published is a default of ours, and says so.
+
+use super::Settings;
+use crate::base::choice::{Choice, choices};
+use crate::base::numbers::{Loss, MAX_GRU_HIDDEN, MAX_LSTM_HIDDEN};
+use crate::base::setting::settings;
+
+/// Most hops of attention from one modality to the other.
+const MAX_HOPS: usize = 16;
+
+choices! {
+    /// A network: the paper's, or one of those that it is compared with.
+    pub enum System {
+        /// cross and self attention over convolution and BiLSTM (Sun et al. 2021)
+        Mcsan = "mcsan",
+        /// a GRU for each modality, last states side by side (Yoon et al. 2018)
+        Mdre = "mdre",
+        /// the same, the recording's state attending to the words (Yoon et al. 2018)
+        Mdrea = "mdrea",
+        /// bidirectional GRUs, text and recording attending in turn (Yoon et al. 2019)
+        Mha = "mha",
+        /// words that attend to the recording, and a GRU over both (Xu et al. 2019)
+        Xu = "xu",
+        /// GRUs of three modalities, each attended to by the other two in turn (Yoon et al. 2020)
+        Amh = "amh",
+        /// BiLSTMs of segments aligned by word, weights of attention used across modalities (after Lee et al. 2020)
+        Can = "can",
+        /// MCSAN over recording, words and pictures (a network of ours)
+        Mcsan3 = "mcsan3",
+    }
+}
+
+settings! {
+    /// Settings of MDRE and MDREA.
+    pub struct MdreSettings in "mdre" {
+        /// hidden size of the GRUs of MDRE and MDREA
+        hidden: usize = 200; within(1, MAX_GRU_HIDDEN);
+        /// share of the acoustic features that are dropped
+        audio_dropout: f32 = 0.3; below(1);
+        /// share of the word vectors' elements that are dropped
+        text_dropout: f32 = 0.7; below(1);
+        /// what is made small; published for four classes: sigmoid
+        loss: Loss = Loss::Sigmoid;
+    }
+}
+
+settings! {
+    /// Settings of MHA.
+    pub struct MhaSettings in "mha" {
+        /// hidden size of each direction of its GRUs (a default of ours)
+        hidden: usize = 200; within(1, MAX_GRU_HIDDEN);
+        /// hops: the first over the words, then over the recording, in turn
+        hops: usize = 2; within(1, MAX_HOPS);
+        /// whether each hop has a matrix of its own for its query (a default of ours)
+        projection: bool = true;
+        /// share of the acoustic features that are dropped (a default of ours)
+        audio_dropout: f32 = 0.3; below(1);
+        /// share of the word vectors' elements that are dropped (a default of ours)
+        text_dropout: f32 = 0.7; below(1);
+    }
+}
+
+settings! {
+    /// Settings of Xu et al.'s network.
+    pub struct XuSettings in "xu" {
+        /// outputs of the layer between the acoustic features and their GRU
+        dense: usize = 512; within(1, MAX_GRU_HIDDEN);
+        /// hidden size of each direction of its GRUs
+        hidden: usize = 100; within(1, MAX_GRU_HIDDEN);
+        /// heads of the words' attention to the recording
+        heads: usize = 8; at_least(1), words("an integer that divides 2 xu.hidden");
+        /// share of the elements dropped after every layer
+        dropout: f32 = 0.5; below(1);
+    }
+}
+
+settings! {
+    /// Settings of AMH.
+    pub struct AmhSettings in "amh" {
+        /// hidden size of the GRUs over recording and words
+        hidden: usize = 200; within(1, MAX_GRU_HIDDEN);
+        /// hidden size of the GRU over pictures
+        visual_hidden: usize = 128; within(1, MAX_GRU_HIDDEN);
+        /// hops: over the pictures, the recording and the words, in turn
+        hops: usize = 7; within(1, MAX_HOPS);
+        /// share of the acoustic features that are dropped
+        audio_dropout: f32 = 0.3; below(1);
+        /// share of the word vectors' elements that are dropped
+        text_dropout: f32 = 0.7; below(1);
+        /// share of the visual features that are dropped
+        visual_dropout: f32 = 0.3; below(1);
+    }
+}
+
+choices! {
+    /// How each of three modalities attends to the other two.
+    pub enum CrossedModalities {
+        /// In one layer, the heads over both added up.
+        Sum = "sum",
+        /// In a layer for each of the others, whose results are pooled by themselves.
+        Separate = "separate",
+    }
+}
+
+settings! {
+    /// Settings of MCSAN over three modalities, beside those of the network.
+    pub struct TrimodalSettings in "trimodal" {
+        /// how each modality attends to the other two
+        cross: CrossedModalities = CrossedModalities::Sum;
+    }
+}
+
+settings! {
+    /// Settings of CAN, all of them defaults of ours.
+    pub struct CanSettings in "can" {
+        /// hidden size of each direction of its LSTMs
+        hidden: usize = 100; within(1, MAX_LSTM_HIDDEN);
+        /// share of the acoustic features that are dropped
+        audio_dropout: f32 = 0.3; below(1);
+        /// share of the word vectors' elements that are dropped
+        text_dropout: f32 = 0.7; below(1);
+    }
+}
+
+/// Assignments of settings.
+type Recipe = &'static [(&'static str, &'static str)];
+
+/// What Yoon et al.'s programs have in common: batches of 128 drawn with replacement, a validation after 0.3 epochs, 10,000 steps at
+/// most.
+const YOON: Recipe = &[
+    ("model.tune_words", "true"),
+    ("train.batch_size", "128"),
+    ("train.order", "replacement"),
+    ("train.validate_every", "0.3"),
+    ("train.epochs", "10000"),
+    ("train.steps", "10000"),
+];
+
+impl System {
+    /// How its authors train it, as far as it was published or can be read from their programs; the paper's own network is trained as
+    /// the defaults say.
+    pub(crate) fn recipe(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let (common, own): (Recipe, Recipe) = match self {
+            Self::Mcsan | Self::Mcsan3 => (&[], &[]),
+            // They stop at the eighth validation in a row that is no better.
+            Self::Mdre | Self::Mdrea => (YOON, &[("train.clip_values", "10"), ("train.selection", "loss"), ("train.patience", "8")]),
+            Self::Xu => {
+                (&[("model.tune_words", "true")], &[("train.batch_size", "64"), ("train.epochs", "150"), ("train.selection", "wa")])
+            }
+            Self::Mha | Self::Amh => (YOON, &[("train.clip_tensors", "1"), ("train.selection", "wa"), ("train.patience", "16")]),
+            Self::Can => (YOON, &[("train.clip_norm", "1"), ("train.selection", "wa"), ("train.patience", "16")]),
+        };
+        common.iter().chain(own).copied()
+    }
+
+    /// The sections with settings of its own.
+    fn sections(self) -> &'static [&'static str] {
+        match self {
+            Self::Mcsan => &["model"],
+            Self::Mcsan3 => &["model", "trimodal"],
+            Self::Mdre | Self::Mdrea => &["mdre"],
+            Self::Mha => &["mha"],
+            Self::Xu => &["xu"],
+            Self::Amh => &["amh"],
+            Self::Can => &["can"],
+        }
+    }
+
+    /// Whether a setting of a section that is some systems' is one of this.
+    pub(crate) fn has(self, key: &str) -> bool {
+        let section = key.split('.').next().unwrap_or_default();
+        let is_some_systems = Self::WORDS.iter().any(|(word, _)| *word == section) || ["model", "trimodal"].contains(&section);
+        !is_some_systems || ["model.system", "model.word_width", "model.tune_words"].contains(&key) || self.sections().contains(&section)
+    }
+}
+
+impl Settings {
+    /// The rates of dropout that the system has.
+    fn dropout_rates(&mut self) -> Vec<&mut f32> {
+        let Self { model, mdre, mha, xu, amh, can, .. } = self;
+        match model.system {
+            System::Mcsan | System::Mcsan3 => vec![&mut model.dropout],
+            System::Mdre | System::Mdrea => vec![&mut mdre.audio_dropout, &mut mdre.text_dropout],
+            System::Mha => vec![&mut mha.audio_dropout, &mut mha.text_dropout],
+            System::Xu => vec![&mut xu.dropout],
+            System::Amh => vec![&mut amh.audio_dropout, &mut amh.text_dropout, &mut amh.visual_dropout],
+            System::Can => vec![&mut can.audio_dropout, &mut can.text_dropout],
+        }
+    }
+
+    /// The same without dropout.
+    pub(crate) fn without_dropout(mut self) -> Self {
+        self.dropout_rates().into_iter().for_each(|rate| *rate = 0.0);
+        self
+    }
+
+    /// Whether elements are dropped in training.
+    pub(crate) fn drops(&self) -> bool {
+        self.clone().dropout_rates().into_iter().any(|rate| *rate > 0.0)
+    }
+}

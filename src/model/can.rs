@@ -1,0 +1,87 @@
+//! After CAN (Lee, Yoon, Jung: Multimodal Speech Emotion Recognition Using Cross Attention with Aligned Audio and Text,
+//! Interspeech 2020).
+//!
+//! Recording and words are cut into the same segments, here a word each. A learned query of each modality weighs its segments, and the
+//! weights are used on the other modality's as well, without a gradient there. Sizes, the segments, and training are defaults of ours:
+//! of the paper only its abstract could be read.
+
+use super::layers::{BiLstm, Linear, Pass, Sequence, Words, frames, weights_of};
+use super::parameters::{Block, Initial, Parameters};
+use super::{Batch, Dimensions, Model};
+use crate::backend::ops::{Directions, Segments};
+use crate::backend::{Backend, Ragged};
+use crate::base::numbers::Activation;
+use crate::base::streams::{AUDIO, Reading, TEXT};
+use crate::config::CanSettings;
+use crate::tape::Var;
+
+/// Frames that are read of an utterance.
+const FRAMES: usize = 750;
+
+/// The network.
+#[derive(Debug, Clone)]
+pub(crate) struct Can {
+    parameters: Parameters,
+    settings: CanSettings,
+    words: Words,
+    audio: BiLstm,
+    text: BiLstm,
+    /// `[1, 2H]` each.
+    queries: [Block; 2],
+    classifier: Linear,
+}
+
+impl Can {
+    /// Lays its parameters out.
+    pub(crate) fn new(settings: &CanSettings, dimensions: &Dimensions) -> Self {
+        let mut parameters = Parameters::default();
+        let width = 2 * settings.hidden;
+        let words = Words::new(&mut parameters, "embedding.weight", dimensions);
+        let audio = BiLstm::new(&mut parameters, "audio_encoder.lstm", dimensions.columns(AUDIO), settings.hidden, Directions::Joined);
+        let text = BiLstm::new(&mut parameters, "text_encoder.lstm", words.width, settings.hidden, Directions::Joined);
+        let uniform = Initial::Uniform { bound: 0.25 };
+        let queries = ["audio_query", "text_query"].map(|name| parameters.add(name.into(), &[width], uniform));
+        let zero = Some(Initial::Constant(0.0));
+        let shape = [dimensions.classes, 4 * width];
+        let classifier = Linear::starting(&mut parameters, "classifier", shape, Activation::None, uniform, zero);
+        Self { parameters, settings: settings.clone(), words, audio, text, queries, classifier }
+    }
+}
+
+impl<B: Backend> Model<B> for Can {
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn reads(&self) -> Vec<Reading> {
+        vec![Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT)]
+    }
+
+    fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
+        let audio = frames(pass, batch, AUDIO, self.settings.audio_dropout);
+        let words = self.words.forward(pass, batch, self.settings.text_dropout);
+        let encoded = BiLstm::forward_together(pass, &[(&self.audio, audio), (&self.text, words)]);
+        let segments = even_segments(pass.tape.backend(), encoded[0].rows, encoded[1].rows);
+        let segmented = pass.tape.segment_mean(&encoded[0].x, &segments);
+        let steps = [Sequence { x: segmented, rows: encoded[1].rows }, encoded[1].clone()];
+        let weights = [0, 1].map(|own| weights_of(pass, &pass.parameters[self.queries[own]].clone(), &steps[own]));
+        // Both sums with a modality's own weights, then both with the other's: those of the recording over the words come first.
+        let crossed = weights.each_ref().map(|weights| pass.tape.detach(weights));
+        let sums = [(&weights[0], 0), (&weights[1], 1), (&crossed[0], 1), (&crossed[1], 0)];
+        let sums = sums.map(|(weights, of)| pass.tape.weighted_sum(weights, &steps[of].x, steps[of].rows));
+        let fused = pass.tape.concat(&sums.each_ref());
+        self.classifier.forward(pass, &fused)
+    }
+}
+
+/// Word i of L has the frames from ⌊i F / L⌋ to ⌊(i + 1) F / L⌋ of an utterance's F; the one that it begins with where those are none.
+fn even_segments<B: Backend>(backend: &B, frames: &Ragged<B>, words: &Ragged<B>) -> Segments<B> {
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
+    for (frames, words) in frames.offsets.windows(2).zip(words.offsets.windows(2)) {
+        let (first, count, words) = (frames[0], u64::from(frames[1] - frames[0]), u64::from(words[1] - words[0]));
+        let begin = |word: u64| first + (word * count / words) as u32;
+        starts.extend((0..words).map(begin));
+        ends.extend((0..words).map(|word| begin(word + 1).max(begin(word) + 1)));
+    }
+    Segments::new(backend, &starts, &ends, frames.rows())
+}

@@ -1,0 +1,104 @@
+//! Features beside recording and words: of pictures a row a picture, of prosody and functionals a row an utterance, which any program
+//! may have computed. An utterance may lack them; it then has one row of zeros.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::vector_table::VectorTable;
+use super::{PrepareError, RecordingEvent};
+use crate::base::streams::{FUNCTIONALS, PROSODY};
+use crate::corpus::{Corpus, FeatureSource, Utterance};
+use crate::dataset::{DataStream, FeatureMatrix, FeatureRows, Frames, MatrixFileError, Vectors};
+
+/// Where frames that are read go, by the stream that they belong to.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(&'static str, &[f32]) -> io::Result<()>;
+
+/// Reads every such stream of the corpus, for the utterances that are left of it; the rows of frames go to `sink`.
+///
+/// # Errors
+/// A file that cannot be read or is of another kind than the first, a stream that no utterance has.
+pub(super) fn read(
+    corpus: &Corpus,
+    sink: Sink<'_>,
+    observe: &mut dyn FnMut(RecordingEvent<'_>),
+) -> Result<Vec<(&'static str, DataStream)>, PrepareError> {
+    let mut streams = Vec::new();
+    for (&stream, source) in &corpus.further {
+        let mut lacking = BTreeSet::new();
+        let is_vector = [PROSODY, FUNCTIONALS].contains(&stream);
+        let read = match source {
+            FeatureSource::Files(files) if is_vector => vectors(&corpus.utterances, &mut lacking, |utterance| {
+                let file = |path: &PathBuf| FeatureMatrix::read_vector(path).map(|vector| (path.clone(), vector.values));
+                Ok(files.get(&utterance.id).map(file).transpose()?)
+            })?,
+            FeatureSource::Files(files) => frames(stream, &corpus.utterances, files, &mut lacking, sink)?,
+            FeatureSource::Table(path) if is_vector => {
+                let table = VectorTable::read(path)?;
+                vectors(&corpus.utterances, &mut lacking, |utterance| {
+                    Ok(table.of(&utterance.id, &utterance.audio).map(|vector| (path.clone(), vector.to_vec())))
+                })?
+            }
+            FeatureSource::Table(path) => return Err(PrepareError::NoFolder { path: path.clone() }),
+        };
+        if lacking.len() == corpus.utterances.len() {
+            return Err(PrepareError::NoFeatures { stream, utterances: lacking.len() });
+        }
+        if !lacking.is_empty() {
+            let lacking: Vec<String> = lacking.into_iter().map(|place| corpus.utterances[place].id.clone()).collect();
+            observe(RecordingEvent::Lacking { stream, utterances: &lacking });
+        }
+        streams.push((stream, read));
+    }
+    Ok(streams)
+}
+
+/// Frames, a file an utterance.
+fn frames(
+    stream: &'static str,
+    utterances: &[Utterance],
+    files: &BTreeMap<String, PathBuf>,
+    lacking: &mut BTreeSet<usize>,
+    sink: Sink<'_>,
+) -> Result<DataStream, PrepareError> {
+    let mut frames = Frames { columns: 0, values: FeatureRows::default(), offsets: vec![0] };
+    let mut end = 0;
+    for (place, utterance) in utterances.iter().enumerate() {
+        match files.get(&utterance.id) {
+            Some(path) => {
+                let matrix = FeatureMatrix::read(path)?;
+                frames.columns = same_columns(path, frames.columns, matrix.columns)?;
+                sink(stream, &matrix.values).map_err(PrepareError::Write)?;
+                end += matrix.rows();
+            }
+            None => drop(lacking.insert(place)),
+        }
+        frames.offsets.push(end);
+    }
+    Ok(DataStream::Frames(frames))
+}
+
+/// A vector an utterance, with the file that it is from.
+fn vectors(
+    utterances: &[Utterance],
+    lacking: &mut BTreeSet<usize>,
+    read: impl Fn(&Utterance) -> Result<Option<(PathBuf, Vec<f32>)>, PrepareError>,
+) -> Result<DataStream, PrepareError> {
+    let mut columns = 0;
+    let mut rows = Vec::new();
+    for (place, utterance) in utterances.iter().enumerate() {
+        let row = read(utterance)?;
+        match &row {
+            Some((path, vector)) => columns = same_columns(path, columns, vector.len())?,
+            None => drop(lacking.insert(place)),
+        }
+        rows.push(row.map(|(_, vector)| vector));
+    }
+    let values: Vec<f32> = rows.into_iter().flat_map(|row| row.unwrap_or_else(|| vec![0.0; columns])).collect();
+    Ok(DataStream::Vector(Vectors { columns, values: values.into() }))
+}
+
+/// The columns of all, which are those of the first.
+fn same_columns(path: &Path, expected: usize, found: usize) -> Result<usize, MatrixFileError> {
+    if expected == 0 || expected == found { Ok(found) } else { Err(MatrixFileError::Columns { path: path.into(), found, expected }) }
+}

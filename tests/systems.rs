@@ -1,0 +1,158 @@
+//! The systems that MCSAN is compared with, by what was published of them. That each computes what it says is in `pytorch`.
+
+use mcsan::backend::cpu::Cpu;
+use mcsan::backend::{Matrix, Storage, Write};
+use mcsan::base::streams::{AUDIO, StreamShape, TEXT};
+use mcsan::check::model::check_model;
+use mcsan::config::{Config, Settings};
+use mcsan::dataset::{BatchShape, DataStream, Dataset, Frames};
+use mcsan::model::layers::Pass;
+use mcsan::model::parameters::Parameter;
+use mcsan::model::{self, Dimensions};
+use mcsan::tape::Tape;
+use mcsan::train::{Session, Weights};
+
+fn settings(assignments: &[&str]) -> Settings {
+    let assignments: Vec<String> = assignments.iter().map(|&assignment| assignment.to_owned()).collect();
+    Config::default().assign(&assignments).unwrap().settings
+}
+
+/// Of audio frames, words, and what else is named.
+fn dimensions(audio: usize, classes: usize, others: &[(&str, StreamShape)]) -> Dimensions {
+    let words = StreamShape::Tokens { width: 300, learned: None };
+    let mut streams = vec![(AUDIO.to_owned(), StreamShape::Frames { columns: audio }), (TEXT.to_owned(), words)];
+    streams.extend(others.iter().map(|&(name, shape)| (name.to_owned(), shape)));
+    Dimensions { streams: streams.into_iter().collect(), classes }
+}
+
+#[test]
+fn systems_have_as_many_parameters_as_was_published() {
+    let prosody = ("audio.prosody", StreamShape::Vector { columns: 35 });
+    let visual = ("visual", StreamShape::Frames { columns: 2048 });
+    let cases: [(&[&str], Dimensions, usize); 12] = [
+        // With a number a bias, as its authors' program has it, 493,617 and 492,966.
+        (&["model.system=mdre"], dimensions(39, 7, &[prosody]), 493_838),
+        (&["model.system=mdre"], dimensions(39, 4, &[prosody]), 493_184),
+        (&["model.system=mdrea"], dimensions(39, 7, &[prosody]), 494_607),
+        (&["model.system=mha", "mha.hops=1"], dimensions(120, 7, &[]), 1_212_807),
+        (&["model.system=mha"], dimensions(120, 7, &[]), 1_373_207),
+        (&["model.system=mha", "mha.hops=3"], dimensions(120, 7, &[]), 1_533_607),
+        (&["model.system=xu"], dimensions(257, 7, &[]), 1_243_703),
+        (&["model.system=xu"], dimensions(40, 7, &[]), 1_132_599),
+        (&["model.system=amh"], dimensions(120, 7, &[visual]), 1_750_055),
+        (&["model.system=can"], dimensions(120, 7, &[]), 505_207),
+        (&["model.system=mcsan3"], dimensions(40, 7, &[visual]), 2_584_711),
+        (&["model.system=mcsan3", "model.variant=no_visual"], dimensions(40, 7, &[visual]), 1_628_935),
+    ];
+    for (assignments, dimensions, expected) in cases {
+        assert_eq!(model::parameters(&settings(assignments), &dimensions).count(), expected, "{assignments:?}");
+    }
+}
+
+/// Small enough to be quick, of odd sizes.
+const SMALL: [&[&str]; 8] = [
+    &["model.system=mdre", "mdre.hidden=18"],
+    &["model.system=mdrea", "mdre.hidden=7"],
+    &["model.system=mha", "mha.hidden=10", "mha.hops=4"],
+    &["model.system=xu", "xu.dense=30", "xu.hidden=25", "xu.heads=2"],
+    &["model.system=amh", "amh.hidden=12", "amh.visual_hidden=5", "amh.hops=4"],
+    &["model.system=can", "can.hidden=20"],
+    &["model.system=mcsan3", "model.hidden=16", "model.heads=2", "model.feed_forward=20", "model.dropout=0.2"],
+    &["model.system=mcsan3", "trimodal.cross=separate", "model.hidden=16", "model.heads=2", "model.feed_forward=20", "model.layers=2"],
+];
+
+fn small(assignments: &[&str]) -> Settings {
+    settings(&[assignments, &["model.word_width=21"]].concat())
+}
+
+#[test]
+fn a_pass_of_every_system_agrees_with_the_reference_dropout_included() {
+    on_every_device!("systems", |backend, name| {
+        let shape = BatchShape { batch: 5, frames: 70, words: 9, ragged: true };
+        for assignments in SMALL {
+            let points = pollster::block_on(check_model(backend, &small(assignments), shape, 3)).unwrap();
+            assert!(points.len() > 20, "{assignments:?}: {} points", points.len());
+            let failed: Vec<_> = points.iter().filter(|point| !point.agreement.pass).collect();
+            assert!(failed.is_empty(), "{name}, {assignments:?}: {failed:#?}");
+        }
+    });
+}
+
+const WITHOUT_DROPOUT: [&str; 11] = [
+    "model.dropout",
+    "mdre.audio_dropout",
+    "mdre.text_dropout",
+    "mha.audio_dropout",
+    "mha.text_dropout",
+    "xu.dropout",
+    "amh.audio_dropout",
+    "amh.text_dropout",
+    "amh.visual_dropout",
+    "can.audio_dropout",
+    "can.text_dropout",
+];
+
+/// A data set with pictures; two utterances have none.
+fn data() -> Dataset {
+    let mut data = BatchShape { batch: 6, frames: 40, words: 5, ragged: true }.dataset();
+    let values: Vec<f32> = (0..12 * 10).map(|place| ((place * 37 % 101) as f32 - 50.0) / 25.0).collect();
+    let visual = Frames { columns: 10, values: values.into(), offsets: vec![0, 4, 4, 7, 8, 12, 12] };
+    data.streams.insert("visual", DataStream::Frames(visual));
+    data
+}
+
+#[test]
+fn every_system_learns_a_batch_by_heart() {
+    let (cpu, data) = (Cpu::<f32>::default(), data());
+    for assignments in SMALL {
+        let rates = WITHOUT_DROPOUT.map(|rate| format!("{rate}=0"));
+        let all: Vec<&str> = assignments.iter().copied().chain(rates.iter().map(String::as_str)).chain(["train.lr=0.01"]).collect();
+        let settings = small(&all);
+        let utterances = data.training();
+        let session = Session::new(&cpu, &settings, &data, &utterances, Weights::Drawn).unwrap();
+        let (mut trainer, batch) = (session.trainer(), session.batches.batch(&utterances).unwrap());
+        let mut step = || {
+            let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
+            pollster::block_on(trainer.outcome(pending)).unwrap().loss
+        };
+        let first = step();
+        let last = (0..80).map(|_| step()).fold(f32::INFINITY, f32::min);
+        assert!(last < 0.2 * first, "{assignments:?}: from {first} to {last}");
+    }
+}
+
+/// Values that are zero leave nothing of the pictures in the other modalities' sequences.
+#[test]
+fn three_modalities_without_visual_values_pool_what_two_do() {
+    let (cpu, data) = (Cpu::<f64>::new(), data());
+    let of = |more: &str| small(&["model.system=mcsan3", "model.hidden=16", "model.heads=2", "model.feed_forward=20", more]);
+    let [three, two] = ["model.variant=full", "model.variant=no_visual"].map(of);
+    let dimensions = Dimensions::of(&data, &three.model);
+    let parameters = model::parameters(&three, &dimensions);
+    let silent = |name: &str| name.starts_with("cross.0.visual.v.");
+    let drawn = |parameter: &Parameter| match silent(&parameter.name) {
+        true => vec![0.0; parameter.len()],
+        false => parameter.initial_values(4),
+    };
+    let pooled = |settings: &Settings| {
+        let model = model::build::<Cpu<f64>>(settings, &dimensions);
+        let session = Session::new(&cpu, settings, &data, &data.training(), Weights::Drawn).unwrap();
+        let batch = session.batches.batch(&data.training()).unwrap();
+        let weights = cpu.upload(&model.parameters().assemble(drawn), [1, model.parameters().len()]);
+        let gradients = cpu.zeros([1, model.parameters().len()]);
+        let mut tape = Tape::watched(&cpu);
+        let bound = model.parameters().bind(&mut tape, &weights, &gradients, Write::Set);
+        let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
+        let seed = cpu.zeros(logits.value.shape());
+        let seen = tape.backward(vec![(&logits, seed)]).into_seen();
+        let pooled = seen.into_iter().find(|seen| seen.name == "classifier.pooled").unwrap();
+        (pollster::block_on(cpu.finish_read(pooled.readback)).unwrap(), pooled.shape[1])
+    };
+    assert!(parameters.iter().filter(|parameter| silent(&parameter.name)).count() == 2);
+    let ((of_three, wide), (of_two, narrow)) = (pooled(&three), pooled(&two));
+    assert_eq!([wide, narrow], [6 * 16, 4 * 16]);
+    for (three, two) in of_three.chunks(wide).zip(of_two.chunks(narrow)) {
+        // Recording and words, crossed and by themselves; between them lie those of the pictures.
+        assert_eq!([&three[..32], &three[48..80]].concat(), two);
+    }
+}
