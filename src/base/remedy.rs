@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::setting::{Key, Range};
 use super::shown::in_line;
+use super::streams::{FUNCTIONALS, PROSODY, VISUAL};
 
 /// Something to do about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +199,16 @@ pub enum Preparation {
     TrainingSplit,
     /// The stream that the model reads.
     Stream,
+    /// The features of that stream, which come from files.
+    Features(&'static str),
+}
+
+impl Preparation {
+    /// What data must have that lack a stream.
+    pub(crate) fn of_stream(name: &str) -> Self {
+        let from_files = [VISUAL, PROSODY, FUNCTIONALS].into_iter().find(|stream| *stream == name);
+        from_files.map_or(Self::Stream, Self::Features)
+    }
 }
 
 impl Display for Preparation {
@@ -214,6 +225,7 @@ impl Display for Preparation {
             Self::Split => "prepare data that have it",
             Self::TrainingSplit => "use a data set that has a training split",
             Self::Stream => "prepare one that has it",
+            Self::Features(stream) => return write!(formatter, "prepare it with files of {stream} features"),
         })
     }
 }

@@ -67,9 +67,9 @@ impl Compare {
         }
     }
 
-    /// What a system is trained with: its own defaults, and over them what was given for all.
+    /// What a system is trained with: its own defaults or recipe, and over them what was given for all.
     fn config(&self, common: &Common, system: &System) -> Result<Config, Failure> {
-        Ok(system.chosen(self.experiment.settings.load(common, system.chosen(Config::default()))?))
+        Ok(self.experiment.settings.load_for(common, Config::default(), system.setting())?)
     }
 
     /// Those to train, and those that are there besides.

@@ -1,6 +1,7 @@
 //! Remedies in the words of the command line: what the library knows of, by the options and commands that do it.
 
-use crate::base::remedy::{Remedied, Remedy, line_in_words};
+use crate::base::remedy::{Preparation, Remedied, Remedy, line_in_words};
+use crate::base::streams::{FUNCTIONALS, PROSODY, VISUAL};
 
 /// Letters of a line that are shown before and behind what is left out.
 const HEAD: usize = 1200;
@@ -31,6 +32,9 @@ fn words(remedy: &Remedy) -> String {
         Remedy::Prepare => "make it with 'mcsan prepare'",
         Remedy::PrepareManifest => "run 'mcsan prepare manifest' on it and give what that writes",
         Remedy::AllowMissing => "allow more with --allow-missing",
+        Remedy::PrepareWith(Preparation::Features(VISUAL)) => "prepare it with --visual-features, or a manifest's column visual",
+        Remedy::PrepareWith(Preparation::Features(PROSODY)) => "prepare it with --prosody, or a manifest's column prosody",
+        Remedy::PrepareWith(Preparation::Features(FUNCTIONALS)) => "prepare it with --functionals, or a manifest's column functionals",
         Remedy::Folds { least, most } => return format!("give --folds a number from {least} to {most}"),
         Remedy::OtherFold { folds } => return format!("give --fold a number from 1 to {folds}"),
         Remedy::OtherGrouping => "use another --by",

@@ -62,11 +62,14 @@ impl Training {
 
     /// The settings over some defaults, `--device` included.
     pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, ConfigError> {
-        let mut config = self.take(defaults.clone())?;
-        if self.recipe.is_some() {
-            let system = config.settings.model.system;
-            config = self.take(defaults.with_recipe(system)?)?;
-        }
+        let system = self.take(defaults.clone())?.settings.model.system;
+        self.load_for(common, defaults, system)
+    }
+
+    /// As [`Training::load`], for this system whatever the settings choose.
+    pub(crate) fn load_for(&self, common: &Common, defaults: Config, system: System) -> Result<Config, ConfigError> {
+        let mut config = self.take(if self.recipe.is_some() { defaults.with_recipe(system)? } else { defaults })?;
+        config.settings.model.system = system;
         if let Some(device) = &common.execution.device {
             config.execution.device.clone_from(device);
         }

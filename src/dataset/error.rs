@@ -120,7 +120,7 @@ impl Remedied for DatasetError {
                     AUDIO => Some(Remedy::Set("model.variant=no_audio")),
                     _ => None,
                 };
-                std::iter::once(Remedy::PrepareWith(Preparation::Stream)).chain(without).collect()
+                std::iter::once(Remedy::PrepareWith(Preparation::of_stream(stream))).chain(without).collect()
             }
         }
     }

@@ -154,7 +154,7 @@ impl Remedied for ExperimentError {
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::RowSetting { remedy, .. } => vec![remedy.clone()],
             Self::EmptySplit { .. } => vec![Remedy::PrepareWith(Preparation::Split), Remedy::DivideAnew],
-            Self::NoStream { .. } => vec![Remedy::PrepareWith(Preparation::Stream), Remedy::LeaveSystem],
+            Self::NoStream { stream, .. } => vec![Remedy::PrepareWith(Preparation::of_stream(stream)), Remedy::LeaveSystem],
         }
     }
 }

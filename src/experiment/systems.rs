@@ -4,7 +4,7 @@
 use super::ExperimentError;
 use crate::base::choice::Choice;
 use crate::base::remedy::Remedy;
-use crate::config::{self, Config, Settings};
+use crate::config::{self, Settings};
 
 /// A system.
 pub(crate) struct System {
@@ -152,11 +152,9 @@ pub(crate) fn check_unchosen(settings: &Settings) -> Result<(), ExperimentError>
 }
 
 impl System {
-    /// Settings with this system as theirs.
-    pub(crate) fn chosen(&self, mut config: Config) -> Config {
-        let system = config::System::ALL.iter().copied().find(|system| system.word() == self.name);
-        config.settings.model.system = system.unwrap_or_default();
-        config
+    /// As the settings have it.
+    pub(crate) fn setting(&self) -> config::System {
+        config::System::ALL.iter().copied().find(|system| system.word() == self.name).unwrap_or_default()
     }
 }
 

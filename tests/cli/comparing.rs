@@ -107,6 +107,47 @@ fn a_system_is_trained_over_folds_and_seeds_and_stands_beside_what_was_published
 }
 
 #[test]
+fn systems_are_trained_on_the_same_folds_and_tested_against_mcsan() {
+    let folder = prepared();
+    let systems = |names: &str, more: &str| {
+        compare("out", &format!("--folds 3 --set mdre.hidden=8 {more}")).replace("--systems mcsan", &format!("--systems {names}"))
+    };
+    let report = mcsan(folder.path(), &systems("mdre,mcsan", "--json")).json();
+    let out = folder.path().join("out");
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["row"].as_str().unwrap()).collect::<Vec<_>>(), ["mcsan", "mdre"], "in the tables' order");
+    let results = |system: &str| (1..=3).map(|fold| test(&out.join(format!("{system}/fold-{fold}")))).collect::<Vec<_>>();
+    let (ours, theirs) = (results("mdre"), results("mcsan"));
+    let right = |results: &[Evaluation]| {
+        let predictions = results.iter().flat_map(|result| &result.predictions);
+        predictions.map(|it| (it.id.clone(), it.predicted == it.label)).collect::<Vec<_>>()
+    };
+    let pairs: Vec<_> = right(&theirs).into_iter().zip(right(&ours)).collect();
+    assert!(pairs.iter().all(|((theirs, _), (ours, _))| theirs == ours), "the same folds");
+    let only = |reference: bool| pairs.iter().filter(|((_, theirs), (_, ours))| *theirs == reference && *ours != reference).count();
+    let mdre = &rows[1];
+    assert_eq!((&mdre["only_mcsan_right"], &mdre["only_row_right"]), (&only(true).into(), &only(false).into()));
+    assert!((0.0..=1.0).contains(&mdre["p_mcnemar"].as_f64().unwrap()) && rows[0]["p_mcnemar"].is_null());
+    assert_spread(&mdre["weighted_f1"], &ours.iter().map(|run| run.metrics.weighted_f1).collect::<Vec<_>>());
+    assert_eq!((&mdre["published_wa"]["mean"], &mdre["published_in"]), (&0.498.into(), &"Sun et al. 2021, Table 1".into()));
+    assert!(mdre["parameters"].as_u64() < rows[0]["parameters"].as_u64() && rows[0]["defaults"].is_null());
+    let markdown = read(&out.join("compare.md"));
+    assert!(markdown.contains("Table 1 (MCSAN, MDRE).") && markdown.contains("MDRE: defaults of ours"), "{markdown}");
+
+    // A file may say which system; each row has its own, and its recipe under the file.
+    fs::write(folder.path().join("own.toml"), "[model]\nsystem = \"mcsan\"\n[train]\nlr = 0.25\n").unwrap();
+    let recipe = compare("recipe", "--folds 3 --fold 1 --config own.toml --recipe paper --set mdre.hidden=8 --set train.steps=1");
+    mcsan(folder.path(), &recipe.replace("--systems mcsan", "--systems mdre")).succeeds();
+    let config: toml::Table = read(&folder.path().join("recipe/mdre/fold-1/config.toml")).parse().unwrap();
+    let train = |key: &str| config["train"][key].as_float().unwrap();
+    assert_eq!((train("clip_values"), train("lr"), config["model"]["system"].as_str()), (10.0, 0.25, Some("mdre")));
+
+    let visual = ["data.safetensors: amh: the data set has no stream 'visual' of frames", "--visual-features", "leave the system out"];
+    refused(&folder, &systems("mcsan,amh", ""), &visual);
+    refused(&folder, &systems("mcsan", "--set model.system=mdre"), &["model.system is what the rows differ in", "choose with --systems"]);
+}
+
+#[test]
 fn the_datas_own_splits_are_tested_over_seeds_by_weighted_f1() {
     let folder = prepared();
     let start = || -> Child {
