@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::common::{gpus, listed};
 use mcsan::backend::gpu::{Checking, Gpu, shader};
-use mcsan::backend::ops::SegmentSoftmax;
+use mcsan::backend::ops::{Gru, GruWeights, SegmentSoftmax};
 use mcsan::backend::{BackendError, Ragged, Storage};
+use mcsan::base::numbers::Precision;
 use mcsan::base::remedy::{Remedied, Remedy};
 use mcsan::check::model::check_model;
 use mcsan::check::{Case, CaseReport, Expected, Kernel, Sabotage, check, check_against, select};
@@ -224,6 +225,19 @@ fn a_shader_that_needs_too_much_workgroup_memory_is_refused_before_it_runs() {
     assert!(matches!(refused, Err(BackendError::Limit { what: "workgroup memory in bytes", .. })), "{refused:?}");
     for footprint in footprints() {
         check_limits(footprint, &wgpu::Limits::default()).expect("every kernel fits WebGPU's default limits");
+    }
+}
+
+#[test]
+fn a_recurrence_wider_than_its_kernel_is_one_clear_error() {
+    for (name, gpu) in &gpus("too wide a recurrence", &[Checking::Off]) {
+        let hidden = 516;
+        let [input, recurrent, bias] = [[3 * hidden, 2], [3 * hidden, hidden], [1, 3 * hidden]].map(|shape| gpu.zeros(shape));
+        let weights = GruWeights { input, recurrent, bias };
+        let gru = Gru { x: gpu.zeros([2, 2]), weights, rows: Ragged::new(gpu, &[2]), precision: Precision::F32 };
+        let y = Storage::run(gpu, &gru);
+        let error = pollster::block_on(gpu.read(&y)).expect_err("states of 512 units fit");
+        assert!(error.to_string().contains("the hidden size"), "{name}: {error}");
     }
 }
 

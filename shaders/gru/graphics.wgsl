@@ -1,7 +1,7 @@
 // `gru` for graphics hardware: a workgroup runs four sequences, all of them in each product (`products.wgsl`). Of a step's two products the
 // second waits for the first.
 //
-// An invocation has a unit, or with `graphics` alone two of them. With `hidden128` two invocations have the same unit, and each sums one
+// An invocation has a unit, or with `graphics` alone two of them. With `to128` two invocations have the same unit, and each sums one
 // part of the terms; both then take the unit's step, of which each writes the half of the sequences that are its own.
 //
 // A sequence without a step goes on with numbers of another one of its steps, which no one reads. FXC, DX12's older compiler, does not

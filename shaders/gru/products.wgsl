@@ -10,7 +10,7 @@ var<workgroup> factors: array<vec4<f32>, MAX_HIDDEN>;
 /// The same of a second gate.
 var<workgroup> second_factors: array<vec4<f32>, MAX_HIDDEN>;
 /// Sums that each invocation made, for the other part's.
-@if(hidden128) var<workgroup> exchanged: array<vec4<f32>, 2 * WORKGROUP>;
+@if(to128) var<workgroup> exchanged: array<vec4<f32>, 2 * WORKGROUP>;
 
 /// Sums of two gates.
 struct Pair {
@@ -51,7 +51,7 @@ fn product(slice: Slice, gate: u32, unit: u32, lane: u32) -> vec4<f32> {
     for (var taken = 0u; taken < fours; taken += TURN) {
         sum = with_four(sum, recurrent[at], factors_at(k));
         sum = with_four(sum, recurrent[at + pitch], factors_at(k + 4u));
-        @if(!hidden128) {
+        @if(!to128) {
             sum = with_four(sum, recurrent[at + 2u * pitch], factors_at(k + 8u));
             sum = with_four(sum, recurrent[at + 3u * pitch], factors_at(k + 12u));
         }
@@ -72,7 +72,7 @@ fn products_of_one(slice: Slice, first: u32, second: u32, unit: u32, lane: u32) 
     for (var taken = 0u; taken < fours; taken += TURN) {
         sums = with_same(sums, recurrent[at], recurrent[at + further], factors_at(k));
         sums = with_same(sums, recurrent[at + pitch], recurrent[at + further + pitch], factors_at(k + 4u));
-        @if(!hidden128) {
+        @if(!to128) {
             sums = with_same(sums, recurrent[at + 2u * pitch], recurrent[at + further + 2u * pitch], factors_at(k + 8u));
             sums = with_same(sums, recurrent[at + 3u * pitch], recurrent[at + further + 3u * pitch], factors_at(k + 12u));
         }
@@ -97,7 +97,7 @@ fn products_of_two(slice: Slice, first: u32, second: u32, unit: u32, lane: u32) 
     for (var taken = 0u; taken < fours; taken += TURN) {
         sums = with_both(sums, recurrent[at], recurrent[second_at], k);
         sums = with_both(sums, recurrent[at + pitch], recurrent[second_at + pitch], k + 4u);
-        @if(!hidden128) {
+        @if(!to128) {
             sums = with_both(sums, recurrent[at + 2u * pitch], recurrent[second_at + 2u * pitch], k + 8u);
             sums = with_both(sums, recurrent[at + 3u * pitch], recurrent[second_at + 3u * pitch], k + 12u);
         }
@@ -113,7 +113,7 @@ fn with_both(sums: Pair, first: vec4<f32>, second: vec4<f32>, k: u32) -> Pair {
 }
 
 /// A sum over all terms from that over a part of them; the same bits in both parts. All invocations get here.
-@if(hidden128) fn whole(sum: vec4<f32>, lane: u32) -> vec4<f32> {
+@if(to128) fn whole(sum: vec4<f32>, lane: u32) -> vec4<f32> {
     exchanged[lane] = sum;
     workgroupBarrier();
     return sum + exchanged[lane ^ UNITS];
@@ -123,7 +123,7 @@ fn with_both(sums: Pair, first: vec4<f32>, second: vec4<f32>, k: u32) -> Pair {
 }
 
 /// The same of two sums.
-@if(hidden128) fn whole_pair(sums: Pair, lane: u32) -> Pair {
+@if(to128) fn whole_pair(sums: Pair, lane: u32) -> Pair {
     exchanged[lane] = sums.first;
     exchanged[WORKGROUP + lane] = sums.second;
     workgroupBarrier();

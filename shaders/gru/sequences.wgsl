@@ -5,13 +5,13 @@ import super::interface::{Sequence, args, sequences, layers};
 import package::shared::packed::fours_of;
 
 /// Hidden units that a workgroup works on at a time, …
-@if(hidden128) const UNITS: u32 = 128;
+@if(to128) const UNITS: u32 = 128;
 @else const UNITS: u32 = 256;
 /// … how often it has so many, …
-@if(hidden128 || hidden256) const CHUNKS: u32 = 1;
+@if(to128 || to256) const CHUNKS: u32 = 1;
 @else const CHUNKS: u32 = 2;
 /// … and parts of a product's terms.
-@if(hidden128) const PARTS: u32 = 2;
+@if(to128) const PARTS: u32 = 2;
 @else const PARTS: u32 = 1;
 const SEQUENCES: u32 = 4;
 /// Invocation `lane` has the units lane % UNITS and so on, and the terms of part lane / UNITS.

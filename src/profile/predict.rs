@@ -224,7 +224,8 @@ fn time(chip: &Chip, dispatch: &PlannedDispatch) -> (f64, BoundBy) {
     // Workgroups at work at a time share the lanes.
     let lanes = at_work.clamp(1, chip.lanes.into()) as f64;
     let issue = match execution.kernel {
-        "bilstm" => recurrence(chip, dispatch),
+        "bilstm" => recurrence(chip, dispatch, LSTM),
+        "gru" => recurrence(chip, dispatch, GRU),
         _ => most as f64 * stretch * execution.flop / groups as f64 / 2.0 / lanes / multiply_adds(dispatch),
     };
     // Matrices are multiplied by units of their own, which may be slower than what feeds them.
@@ -260,6 +261,9 @@ fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
         "bilstm" if variant.contains("hidden128") => [0.82; 3],
         "bilstm" if dispatch.execution.entry == "backward" => [0.48; 3],
         "bilstm" => [0.71; 3],
+        "gru" if variant.contains("to128") => [0.60; 3],
+        "gru" if dispatch.execution.entry == "backward" => [0.64; 3],
+        "gru" => [0.70; 3],
         "attention" if dispatch.execution.entry == "backward_queries" => [32.0 / 69.0; 3],
         "attention" if dispatch.execution.entry == "backward_keys" => [32.0 / 87.0; 3],
         "attention" => [32.0 * 8.0 / 427.0; 3],
@@ -273,20 +277,29 @@ fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
     }
 }
 
-/// Instructions of a step beside its product, of one invocation on the way forward and back: gates, states, addresses, sums of parts …
-const GATES: [f64; 2] = [384.0, 335.0];
-/// … and those that would be issued while the workgroup waits at a step's barriers.
-const BARRIERS: f64 = 200.0;
+/// What a step of a recurrence takes.
+struct RecurrentStep {
+    /// Gates of a unit, each with a sum over all units.
+    gates: f64,
+    /// Instructions beside the products, of one invocation on the way forward and back: gates, states, addresses, sums of parts …
+    beside: [f64; 2],
+    /// … and those that would be issued while the workgroup waits at the step's barriers.
+    barriers: f64,
+}
+
+const LSTM: RecurrentStep = RecurrentStep { gates: 4.0, beside: [384.0, 335.0], barriers: 200.0 };
+/// Of its two products the second waits for the first.
+const GRU: RecurrentStep = RecurrentStep { gates: 3.0, beside: [570.0, 450.0], barriers: 400.0 };
 
 /// Cycles of a recurrence, whose workgroups are taken from the longest to the shortest: as long as the longest sequence needs, or as all
 /// workgroups' steps need of all processors.
-fn recurrence(chip: &Chip, dispatch: &PlannedDispatch) -> f64 {
+fn recurrence(chip: &Chip, dispatch: &PlannedDispatch, of: RecurrentStep) -> f64 {
     let [hidden, sequences] = ["hidden", "sequences"].map(|name| size(dispatch, name));
     let slices = f64::from(dispatch.execution.grid.map_or(1, |grid| grid[1]));
-    let terms = 4.0 * hidden * hidden * (sequences / slices).ceil();
-    let gates = GATES[usize::from(dispatch.execution.entry == "backward")];
+    let terms = of.gates * hidden * hidden * (sequences / slices).ceil();
+    let beside = of.beside[usize::from(dispatch.execution.entry == "backward")];
     // Instructions of all invocations of a workgroup in a step.
-    let step = terms / multiply_adds(dispatch) + (gates + BARRIERS) * f64::from(dispatch.invocations);
+    let step = terms / multiply_adds(dispatch) + (beside + of.barriers) * f64::from(dispatch.invocations);
     let longest = size(dispatch, "end_step") - size(dispatch, "first_step");
     let all = dispatch.execution.flop / 2.0 / terms;
     longest.max(all / f64::from(chip.processors)) * step / f64::from(dispatch.invocations.min(chip.lanes))

@@ -19,8 +19,8 @@ use shader::gru_edges::{Args as PackArgs, Layer as PackLayer, Pack, TERMS, WORKG
 fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
     match hidden {
         _ if suits_software(gpu, &[hidden]) => Variant::Software,
-        ..=128 => Variant::GraphicsHidden128,
-        129..=256 => Variant::GraphicsHidden256,
+        ..=128 => Variant::GraphicsTo128,
+        129..=256 => Variant::GraphicsTo256,
         _ => Variant::Graphics,
     }
 }
