@@ -6,7 +6,8 @@
 //!   are learned);
 //! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`.
 //!
-//! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`. Metadata: `format`, `classes`, and as far as known `corpus`,
+//! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`.
+//! Metadata: `format`, `classes`, and as far as known `corpus`,
 //! `vocabulary` (of `text`; of other tokens `NAME.vocabulary`), `utterances`, `features` (how `audio` was made), `left_out`,
 //! `other_labels`, `drawn`.
 

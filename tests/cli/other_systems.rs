@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use mcsan::base::streams::{Reading, Readings};
+use mcsan::config::Normalise;
 use mcsan::dataset::store::Store;
-use mcsan::dataset::{DataStream, Dataset};
+use mcsan::dataset::{Batcher, DataStream, Dataset, HostStream, Normalisation};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -81,6 +83,12 @@ fn features_beside_recording_and_words_become_streams_in_which_an_utterance_may_
     assert_eq!((prosody.columns, prosody.of(place).unwrap().as_ref()), (FUNCTIONALS, &[0.0; FUNCTIONALS][..]));
     assert_eq!(prosody.of(place + 1).unwrap().as_ref(), [140.0, 12.0, 1.5, 1.0]);
     assert!(matches!(data.streams.get("audio.functionals"), Some(DataStream::Vector(same)) if same == prosody));
+    // What is missing is the mean of those that are there, of which the z-score makes zeros.
+    let readings = Readings::new(&[Reading::vector("audio.prosody")], 1000);
+    let normalisation = Normalisation::fit(Normalise::Corpus, &data, &data.training(), &readings).unwrap();
+    let batch = Batcher::new(&data, &normalisation, readings).unwrap().batch(&[place]).unwrap();
+    let HostStream::Vector(laid_out) = &batch.streams["audio.prosody"] else { panic!("{batch:?}") };
+    assert_eq!((laid_out.values[2], &laid_out.values), (1.5, &laid_out.statistics.mean));
 
     // By columns of the manifest, an empty field where there are none.
     let manifest = fs::read_to_string(folder.path().join("manifest.csv")).unwrap();
