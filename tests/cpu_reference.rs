@@ -141,7 +141,7 @@ fn nan_passes_through_relu_recurrences_and_attention() {
     let [query_rows, key_rows] = [(); 2].map(|()| rows.clone());
     let attention = Attention { queries, keys, values, query_rows, key_rows, heads: 1, scale: 1.0 };
     let bilstm = Bilstm { x: poisoned.clone(), weights: lstm, rows: rows.clone(), precision: Precision::F32, directions: Directions::Mean };
-    let weights = GruWeights { input: weight(12), recurrent: weight(12), bias: bias(12) };
+    let weights = GruWeights { input: weight(6), recurrent: weight(6), bias: bias(6) };
     let gru = Gru { x: poisoned.clone(), weights, rows, precision: Precision::F32 };
     let results = [
         ("linear", backend.run(&linear(&poisoned, &weight(2), None, Activation::Relu)), vec![true, false, false, false]),

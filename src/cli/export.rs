@@ -33,7 +33,7 @@ pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
     output::check_all([(arguments.out.as_ref(), Kind::Weights), (arguments.onnx.as_ref(), Kind::Onnx)])?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let as_onnx = arguments.onnx.as_ref().map(|_| onnx::model(&checkpoint)).transpose();
-    let as_onnx = as_onnx.map_err(|error| Failure(format!("{}: {error}", arguments.run.display())))?;
+    let as_onnx = as_onnx.map_err(|error| Failure::of(arguments.run.display(), error))?;
     let mut written = Vec::new();
     if let Some(path) = &arguments.out {
         checkpoint.export(path)?;

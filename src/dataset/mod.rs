@@ -27,6 +27,8 @@ mod streams;
 #[cfg(feature = "files")]
 mod tensor_file;
 mod validate;
+#[cfg(feature = "files")]
+mod vector_table;
 
 pub(crate) use batch::SHORTEST_UTTERANCE;
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};
@@ -49,3 +51,5 @@ pub use spool::Spool;
 pub use streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 #[cfg(feature = "files")]
 pub(crate) use validate::check_classes;
+#[cfg(feature = "files")]
+pub use vector_table::{VectorTable, VectorTableError};

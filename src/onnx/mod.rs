@@ -19,6 +19,7 @@ mod proto;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::base::remedy::{Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::config::{ModelSettings, System};
 use crate::dataset::Normalisation;
@@ -33,8 +34,14 @@ const OPSET: i64 = 17;
 
 /// A system that no ONNX file is written of.
 #[derive(Debug, Error)]
-#[error("model.system = {0} has no ONNX form here; --out writes its weights")]
+#[error("model.system = {0} has no ONNX form")]
 pub struct NoForm(System);
+
+impl Remedied for NoForm {
+    fn remedies(&self) -> Vec<Remedy> {
+        vec![Remedy::ExportWeights]
+    }
+}
 
 /// The bytes of the file.
 ///

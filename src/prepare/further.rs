@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::vector_table::VectorTable;
 use super::{PrepareError, RecordingEvent};
 use crate::base::streams::{FUNCTIONALS, PROSODY};
 use crate::corpus::{Corpus, FeatureSource, Utterance};
-use crate::dataset::{DataStream, FeatureMatrix, FeatureRows, Frames, MatrixFileError, Vectors};
+use crate::dataset::{DataStream, FeatureMatrix, FeatureRows, Frames, MatrixFileError, VectorTable, Vectors};
 
 /// Where frames that are read go, by the stream that they belong to.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(&'static str, &[f32]) -> io::Result<()>;

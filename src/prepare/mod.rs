@@ -4,7 +4,6 @@
 mod feature_files;
 mod further;
 mod recordings;
-mod vector_table;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,11 +18,12 @@ use crate::backend::{Backend, BackendError};
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::corpus::{Corpus, LeftOut};
-use crate::dataset::{DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo};
+use crate::dataset::{
+    DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo, VectorTableError,
+};
 use crate::text::TextTable;
 pub use recordings::extract;
 pub(crate) use recordings::{DEVICE_SAMPLES, GROUP_BYTES, GROUP_CLIPS};
-pub use vector_table::{VectorTable, VectorTableError};
 
 /// What can stop a preparation.
 #[derive(Debug, Error)]
@@ -115,8 +115,8 @@ impl Remedied for PrepareError {
             Self::TooLarge { .. } => vec![Remedy::FewerFrames, Remedy::UseCpu],
             Self::Features(error) => error.remedies(),
             Self::Table(error) => error.remedies(),
-            Self::NoFolder { .. } => vec![Remedy::advice("give the one that holds a file an utterance")],
-            Self::NoFeatures { .. } => vec![Remedy::advice("name files and lines by the utterances' ids or their recordings")],
+            Self::NoFolder { .. } => vec![Remedy::Data("a folder that holds a file of each utterance")],
+            Self::NoFeatures { .. } => vec![Remedy::Data("files, or lines of a table, that are named by ids or recordings")],
             Self::Write(_) => vec![Remedy::CheckFolder],
         }
     }

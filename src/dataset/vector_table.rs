@@ -75,9 +75,9 @@ impl Remedied for VectorTableError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::Read { remedy, .. } => vec![remedy.clone()],
-            Self::NoColumns { .. } => vec![Remedy::advice("give a CSV or ARFF with a line an utterance, its name first (-instname)")],
+            Self::NoColumns { .. } => vec![Remedy::advice("give a CSV or ARFF with a line an utterance, its name first")],
             Self::Fields { .. } | Self::NoNumber { .. } => vec![Remedy::advice("compute the table again")],
-            Self::Twice { .. } => vec![Remedy::advice("give each utterance one line under its own name (-instname)")],
+            Self::Twice { .. } => vec![Remedy::advice("give each utterance one line under its own name (openSMILE's option -instname)")],
         }
     }
 }
