@@ -46,15 +46,15 @@ fn element(row: u32, c: u32) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn distances(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let all = 2u * args.rows;
+    let row_count = 2u * args.rows;
     var part = 0.0;
-    for (var other = lane; other < all; other += WORKGROUP) {
+    for (var other = lane; other < row_count; other += WORKGROUP) {
         var square = 0.0;
         for (var c = 0u; c < args.width; c++) {
             let difference = element(group.x, c) - element(other, c);
             square += difference * difference;
         }
-        squares[group.x * all + other] = square;
+        squares[group.x * row_count + other] = square;
         part += square;
     }
     part = tree_sum(lane, part);
@@ -65,24 +65,24 @@ fn distances(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
 
 @compute @workgroup_size(WORKGROUP)
 fn pairs(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let all = 2u * args.rows;
+    let row_count = 2u * args.rows;
     var part = 0.0;
-    for (var row = lane; row < all; row += WORKGROUP) {
+    for (var row = lane; row < row_count; row += WORKGROUP) {
         part += saved_square_sums[row];
     }
-    var bandwidth = tree_sum(lane, part) / f32(all * all - all) / 4.0;
+    var bandwidth = tree_sum(lane, part) / f32(row_count * row_count - row_count) / 4.0;
     if (args.bandwidth > 0.0) {
         bandwidth = args.bandwidth;
     }
     part = 0.0;
-    for (var other = lane; other < all; other += WORKGROUP) {
+    for (var other = lane; other < row_count; other += WORKGROUP) {
         var sum = 0.0;
         var slope = 0.0;
         // Where all rows are equal, there is nothing to measure by.
         if (is_nan(bandwidth) || bandwidth != 0.0) {
             var breadth = bandwidth;
             for (var kernel_number = 0u; kernel_number < KERNELS; kernel_number++) {
-                let value = exponential(-saved_squares[group.x * all + other] / breadth);
+                let value = exponential(-saved_squares[group.x * row_count + other] / breadth);
                 sum += value;
                 slope -= value / breadth;
                 breadth *= 2.0;
@@ -90,7 +90,7 @@ fn pairs(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         }
         let is_within = (group.x < args.rows) == (other < args.rows);
         part += select(-sum, sum, is_within);
-        slopes[group.x * all + other] = select(-slope, slope, is_within);
+        slopes[group.x * row_count + other] = select(-slope, slope, is_within);
     }
     // Everyone has read the sum before it is made anew.
     workgroupBarrier();
@@ -102,12 +102,12 @@ fn pairs(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
 
 @compute @workgroup_size(WORKGROUP)
 fn gradients(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let all = 2u * args.rows;
+    let row_count = 2u * args.rows;
     let scale = 4.0 * args.share * scaling[0];
     for (var c = lane; c < args.width; c += WORKGROUP) {
         var sum = 0.0;
-        for (var other = 0u; other < all; other++) {
-            sum += saved_slopes[group.x * all + other] * (element(group.x, c) - element(other, c));
+        for (var other = 0u; other < row_count; other++) {
+            sum += saved_slopes[group.x * row_count + other] * (element(group.x, c) - element(other, c));
         }
         if (group.x < args.rows) {
             first_gradient[group.x * args.width + c] = scale * sum;
@@ -117,7 +117,7 @@ fn gradients(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
     }
     if (group.x == 0u && lane == 0u) {
         var total = 0.0;
-        for (var row = 0u; row < all; row++) {
+        for (var row = 0u; row < row_count; row++) {
             total += saved_loss_sums[row];
         }
         loss[0] = args.share * total;

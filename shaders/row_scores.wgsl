@@ -97,14 +97,14 @@ fn spread(
     let first = first_row(group, groups);
     // Rows of one utterance follow each other.
     var first_vector = first_of_vector(min(first, args.rows - 1u), width);
-    var vector = vectors[first_vector + c];
+    var held = vectors[first_vector + c];
     for (var row = first; row < min(first + BLOCK_ROWS, args.rows); row++) {
         let own = first_of_vector(row, width);
         if (own != first_vector) {
             first_vector = own;
-            vector = vectors[own + c];
+            held = vectors[own + c];
         }
-        var value = factors[row] * vector;
+        var value = factors[row] * held;
         if (args.accumulate != 0u) {
             value += y[row * width + c];
         }

@@ -104,7 +104,7 @@ impl Suite for RowScores {
 
     const SABOTAGE: &'static [Sabotage] = &[
         Sabotage::new(&shader::row_scores::SHADER, "part += vectors[", "part += 1.001 * vectors["),
-        Sabotage::new(&shader::row_scores::SHADER, "factors[row] * vector", "1.001 * factors[row] * vector"),
+        Sabotage::new(&shader::row_scores::SHADER, "factors[row] * held", "1.001 * factors[row] * held"),
     ];
 }
 
