@@ -183,6 +183,22 @@ fn a_batch_has_the_streams_that_are_read_and_an_utterance_without_rows_has_one_o
 }
 
 #[test]
+fn a_vector_of_zeros_is_a_missing_one_and_has_no_part_in_the_statistics() {
+    let mut data = dataset(PROSODY);
+    let Some(DataStream::Vector(prosody)) = data.streams.get_mut(PROSODY) else { panic!("prosody is a vector") };
+    let mut values = vec![7.0, 100.0].repeat(UTTERANCES);
+    values[..2].copy_from_slice(&[0.0, 0.0]);
+    prosody.values = values.into();
+    for by in [Normalise::Corpus, Normalise::Utterance] {
+        let normalisation = Normalisation::fit(by, &data, &(0..UTTERANCES).collect::<Vec<_>>(), &readings()).unwrap();
+        let batch = Batcher::new(&data, &normalisation, readings()).unwrap().batch(&[0, 1]).unwrap();
+        let HostStream::Vector(prosody) = &batch.streams[PROSODY] else { panic!("{batch:?}") };
+        assert_eq!(prosody.statistics.mean, [7.0, 100.0]);
+        assert_eq!(prosody.values[..2], prosody.statistics.mean[..], "the z-score makes zeros of it");
+    }
+}
+
+#[test]
 fn vectors_are_normalised_by_the_corpus_where_frames_are_by_the_utterance() {
     let data = dataset(PROSODY);
     let readings = readings();

@@ -4,7 +4,7 @@
 //! - frames: `NAME.features` F32 or F16 `[frames, columns]`, `NAME.offsets` I64 `[U + 1]`;
 //! - tokens: `NAME.tokens` I32 `[tokens]`, `NAME.offsets` I64 `[U + 1]`, `NAME.vectors` F32 `[words, width]` (absent where vectors
 //!   are learned);
-//! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`.
+//! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`, zeros where an utterance lacks it.
 //!
 //! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`.
 //! Metadata: `format`, `classes`, and as far as known `corpus`,

@@ -169,14 +169,18 @@ impl DataStream {
         }
     }
 
-    /// The rows of an utterance that are normalised, `[rows, columns]`, at most `most` frames.
+    /// The rows of an utterance that are normalised, `[rows, columns]`, at most `most` frames. A vector of zeros stands for one that
+    /// the utterance lacks, and is no row: it has no part in statistics, and is zeros after the z-score too, as missing frames are.
     ///
     /// # Errors
     /// Those of [`FeatureRows::read`].
     pub fn rows(&self, utterance: usize, most: usize) -> Result<Cow<'_, [f32]>, DatasetError> {
         match self {
             Self::Frames(frames) => frames.rows(frames.of(utterance, most)),
-            Self::Vector(vectors) => vectors.of(utterance),
+            Self::Vector(vectors) => {
+                let values = vectors.of(utterance)?;
+                Ok(if values.iter().all(|&value| value == 0.0) { Cow::default() } else { values })
+            }
             Self::Tokens(_) => Ok(Cow::default()),
         }
     }
