@@ -186,7 +186,7 @@ fn a_batch_has_the_streams_that_are_read_and_an_utterance_without_rows_has_one_o
 fn a_vector_of_zeros_is_a_missing_one_and_has_no_part_in_the_statistics() {
     let mut data = dataset(PROSODY);
     let Some(DataStream::Vector(prosody)) = data.streams.get_mut(PROSODY) else { panic!("prosody is a vector") };
-    let mut values = vec![7.0, 100.0].repeat(UTTERANCES);
+    let mut values = [7.0, 100.0].repeat(UTTERANCES);
     values[..2].copy_from_slice(&[0.0, 0.0]);
     prosody.values = values.into();
     for by in [Normalise::Corpus, Normalise::Utterance] {

@@ -45,6 +45,8 @@ pub struct Reading {
     pub stream: &'static str,
     /// What must lie under that name.
     pub kind: StreamKind,
+    /// The setting with which the model does without, where there is one: `model.variant=no_text`.
+    pub avoided_by: Option<&'static str>,
 }
 
 /// What kind of stream a model reads, and how it wants it laid out.
@@ -67,22 +69,27 @@ pub enum StreamKind {
 impl Reading {
     /// All frames of a stream, pooled `pools` times.
     pub fn frames(stream: &'static str, pools: u32) -> Self {
-        Self { stream, kind: StreamKind::Frames { most: usize::MAX, pools } }
+        Self { stream, kind: StreamKind::Frames { most: usize::MAX, pools }, avoided_by: None }
     }
 
     /// The first so many frames of a stream, or all where it has fewer.
     pub fn first_frames(stream: &'static str, most: usize) -> Self {
-        Self { stream, kind: StreamKind::Frames { most, pools: 0 } }
+        Self { stream, kind: StreamKind::Frames { most, pools: 0 }, avoided_by: None }
     }
 
     /// A stream of tokens.
     pub fn tokens(stream: &'static str) -> Self {
-        Self { stream, kind: StreamKind::Tokens }
+        Self { stream, kind: StreamKind::Tokens, avoided_by: None }
     }
 
     /// A vector an utterance.
     pub fn vector(stream: &'static str) -> Self {
-        Self { stream, kind: StreamKind::Vector }
+        Self { stream, kind: StreamKind::Vector, avoided_by: None }
+    }
+
+    /// The same, which the model does not read with another setting.
+    pub fn avoided_by(self, setting: &'static str) -> Self {
+        Self { avoided_by: Some(setting), ..self }
     }
 
     /// How often its rows are pooled.

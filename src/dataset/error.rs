@@ -9,7 +9,6 @@ use super::store::StoreError;
 #[cfg(feature = "files")]
 use crate::base::foreign::Foreign;
 use crate::base::remedy::{Preparation, Remedied, Remedy};
-use crate::base::streams::{AUDIO, TEXT};
 
 /// Failure of a prepared data set; each names the file, the tensor and utterance.
 #[derive(Debug, Error)]
@@ -94,6 +93,8 @@ pub enum DatasetError {
         stream: String,
         /// What it must be: frames, tokens or a vector.
         kind: &'static str,
+        /// The setting with which the model does without it.
+        avoided_by: Option<&'static str>,
     },
 }
 
@@ -114,13 +115,8 @@ impl Remedied for DatasetError {
             }
             Self::NoTraining => vec![Remedy::Set("data.normalise=utterance"), Remedy::PrepareWith(Preparation::TrainingSplit)],
             Self::Columns { .. } => vec![Remedy::PrepareWith(Preparation::FeatureSettings)],
-            Self::NoStream { stream, .. } => {
-                let without = match stream.as_str() {
-                    TEXT => Some(Remedy::Set("model.variant=no_text")),
-                    AUDIO => Some(Remedy::Set("model.variant=no_audio")),
-                    _ => None,
-                };
-                std::iter::once(Remedy::PrepareWith(Preparation::of_stream(stream))).chain(without).collect()
+            Self::NoStream { stream, avoided_by, .. } => {
+                std::iter::once(Remedy::PrepareWith(Preparation::of_stream(stream))).chain(avoided_by.map(Remedy::Set)).collect()
             }
         }
     }

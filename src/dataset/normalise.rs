@@ -170,7 +170,8 @@ impl Normalisation {
     /// # Errors
     /// [`DatasetError::NoSpeaker`], [`DatasetError::Columns`] where the stream is not the one learnt from, or features that cannot be read.
     pub fn groups(&self, dataset: &Dataset, name: &str, readings: &Readings) -> Result<Groups, DatasetError> {
-        let no_stream = || DatasetError::NoStream { stream: name.into(), kind: "frames or vectors" };
+        let avoided_by = readings.iter().find(|reading| reading.stream == name).and_then(|reading| reading.avoided_by);
+        let no_stream = || DatasetError::NoStream { stream: name.into(), kind: "frames or vectors", avoided_by };
         let stream = dataset.streams.get(name).ok_or_else(no_stream)?;
         let columns = stream.columns().ok_or_else(no_stream)?;
         let most = readings.most(name);

@@ -125,7 +125,11 @@ impl Dataset {
     pub(crate) fn stream(&self, reading: &Reading) -> Result<&DataStream, DatasetError> {
         let suits = |stream: &&DataStream| reading.kind.suits(stream.shape(0)) && stream.shape(0) != WORDLESS;
         let stream = self.streams.get(reading.stream).filter(suits);
-        stream.ok_or_else(|| DatasetError::NoStream { stream: reading.stream.into(), kind: reading.kind.name() })
+        stream.ok_or_else(|| DatasetError::NoStream {
+            stream: reading.stream.into(),
+            kind: reading.kind.name(),
+            avoided_by: reading.avoided_by,
+        })
     }
 
     /// Rows of an utterance of each stream, in the order of their names, at most `max_frames` frames: what tells how much work it

@@ -39,7 +39,7 @@ pub(crate) fn check_streams(row: &Row, data: &Dataset) -> Result<(), ExperimentE
     let readings = model::readings(&row.config.settings, &dimensions(&row.config.settings, data));
     match readings.iter().find(|reading| data.stream(reading).is_err()) {
         None => Ok(()),
-        Some(Reading { stream, kind }) => Err(ExperimentError::NoStream { system: row.name, stream, kind: kind.name() }),
+        Some(Reading { stream, kind, .. }) => Err(ExperimentError::NoStream { system: row.name, stream, kind: kind.name() }),
     }
 }
 

@@ -156,9 +156,9 @@ impl<B: Backend> Model<B> for Mcsan {
     }
 
     fn reads(&self) -> Vec<Reading> {
-        let audio = self.audio.is_some().then(|| Reading::frames(AUDIO, 2));
-        let text = self.text.is_some().then(|| Reading::tokens(TEXT));
-        let visual = self.visual.is_some().then(|| Reading::first_frames(VISUAL, PICTURES));
+        let audio = self.audio.is_some().then(|| Reading::frames(AUDIO, 2).avoided_by("model.variant=no_audio"));
+        let text = self.text.is_some().then(|| Reading::tokens(TEXT).avoided_by("model.variant=no_text"));
+        let visual = self.visual.is_some().then(|| Reading::first_frames(VISUAL, PICTURES).avoided_by("model.variant=no_visual"));
         audio.into_iter().chain(text).chain(visual).collect()
     }
 

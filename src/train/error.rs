@@ -145,6 +145,8 @@ pub enum TrainError {
     NoWords {
         /// The stream of tokens.
         stream: &'static str,
+        /// The setting with which the model does without it.
+        avoided_by: Option<&'static str>,
     },
     /// A split without utterances.
     #[error("the data have no utterance in the {split} split")]
@@ -342,7 +344,9 @@ impl Remedied for TrainError {
                 std::iter::once(Remedy::SmallerNetwork).chain(other).collect()
             }
             Self::BatchTooLarge { .. } => vec![Remedy::SmallerBatch, Remedy::Raise("train.accumulate")],
-            Self::NoWords { .. } => vec![Remedy::Set("model.variant=no_text"), Remedy::Data("data with transcripts")],
+            Self::NoWords { avoided_by, .. } => {
+                avoided_by.map(Remedy::Set).into_iter().chain([Remedy::Data("data with transcripts")]).collect()
+            }
             Self::EmptySplit { .. } => vec![Remedy::OtherSplit, Remedy::PrepareWith(Preparation::Split)],
             Self::Misfit(misfit) => misfit.remedies(),
             Self::Run { fault, .. } => fault.remedies(),

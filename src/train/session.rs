@@ -66,7 +66,10 @@ pub(super) fn check_room<B: Backend>(backend: &B, parameters: &Parameters, copie
 /// Refuses a word table that is to be trained and has no word.
 fn check_words(dimensions: &Dimensions, readings: &Readings) -> Result<(), TrainError> {
     let is_empty = |reading: &&Reading| dimensions.words(reading.stream).1 == Some(0);
-    readings.iter().find(is_empty).map_or(Ok(()), |reading| Err(TrainError::NoWords { stream: reading.stream }))
+    readings
+        .iter()
+        .find(is_empty)
+        .map_or(Ok(()), |reading| Err(TrainError::NoWords { stream: reading.stream, avoided_by: reading.avoided_by }))
 }
 
 /// A model and a data set that belong together.
