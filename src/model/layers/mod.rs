@@ -29,7 +29,7 @@ pub struct Pass<'t, 'a, B: Backend> {
     pub watched: Option<Vec<CrossWeights<B>>>,
 }
 
-/// Attention weights of a cross layer, laid out as [`AttentionWeights`] says.
+/// Attention weights of a cross layer, laid out as [`ops::AttentionWeights`] says.
 pub struct CrossWeights<B: Backend> {
     /// The text's queries over the audio's rows.
     pub text_to_audio: B::Tensor,
