@@ -335,7 +335,7 @@ mod tests {
             "mdre.loss" => "softmax",
             "mha.hops" | "amh.hops" => "3",
             "xu.dense" | "xu.hidden" => "8",
-            "xu.heads" => "2",
+            "xu.heads" => "4",
             "xu.dropout" => "0.1",
             "trimodal.cross" => "separate",
             "mha.projection" => "false",
@@ -364,11 +364,11 @@ mod tests {
         let bases: [(&[&str], bool); 7] = [
             (&[], true),
             (&["model.variant=no_audio", "model.dropout=0.5", "train.order=given"], true),
+            (&["model.system=mdre", "train.order=replacement"], true),
+            (&["model.system=can"], true),
             (&["train.optimizer=sgd", "model.variant=no_audio", "model.heads=1"], false),
             (&["model.variant=no_text", "model.conv_activation=relu"], false),
-            (&["model.system=mdre", "train.order=replacement"], true),
             (&["model.system=mha"], false),
-            (&["model.system=can"], true),
         ];
         let small = [
             "mdre.hidden=4",

@@ -136,10 +136,11 @@ mod tests {
         assert_eq!(cells.len(), columns.len());
         let of = |key: &str| &cells[columns.iter().position(|column| column.key == key).unwrap()];
         // Differences in WA: 0, -0.25, -0.25, of three pairs; t = mean / (deviation / √3).
-        assert_eq!((of("t_wa"), of("degrees_of_freedom")), (&Cell::Number(-2.0), &Cell::Count(2)));
-        // Of the first seed, fold 1: only the other has the second right; fold 2: the other the first, the row the last.
-        assert_eq!((of("only_other_right"), of("only_row_right")), (&Cell::Count(2), &Cell::Count(1)));
-        assert_eq!(of("p_mcnemar"), &Cell::Probability(mcnemar(2, 1)));
+        assert!(matches!(of("t_wa"), Cell::Number(t) if (t + 2.0).abs() < 1e-12), "{:?}", of("t_wa"));
+        assert_eq!(of("degrees_of_freedom"), &Cell::Count(2));
+        // Of the first seed, fold 1: only the other has the second right; fold 2: the other the first two, the row the last.
+        assert_eq!((of("only_other_right"), of("only_row_right")), (&Cell::Count(3), &Cell::Count(1)));
+        assert_eq!(of("p_mcnemar"), &Cell::Probability(mcnemar(3, 1)));
         assert!(matches!((of("p_wa"), of("p_wa_corrected")), (Cell::Probability(p), Cell::Probability(corrected)) if p < corrected));
     }
 
