@@ -52,7 +52,7 @@ fn slice_of(number: u32, direction: u32, lane: u32) -> Slice {
             first_in_time(sequences[place + 3u], direction),
         ),
         lengths,
-        select(vec4<u32>(), lengths, vec4<u32>(0u, 1u, 2u, 3u) / (SEQUENCES / PARTS) == vec4<u32>(lane / UNITS)),
+        lengths * vec4<u32>(vec4<u32>(0u, 1u, 2u, 3u) / (SEQUENCES / PARTS) == vec4<u32>(lane / UNITS)),
         direction,
         layer.gates + direction * 3u * h,
         layer.states + direction * h,
