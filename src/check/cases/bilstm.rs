@@ -47,7 +47,8 @@ impl fmt::Display for Bilstm {
 impl Subject for Bilstm {
     /// Those of recurrences.
     fn tolerance(&self) -> Tolerance {
-        self.gates.tolerance(self.precision)
+        // Gates' gradients are from 1/8 on.
+        self.gates.tolerance(self.precision, 1.2e-4)
     }
 
     fn silence(&self) -> Silence {

@@ -33,11 +33,11 @@ impl Gates {
 
     /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
     /// errors do not pile up. In mixed precision a gate's gradient that differs so may be rounded to the f16 beside it, which
-    /// is 1.2e-4 away for gradients from 1/8 on; devices may take denormal ones for zero. Where gates are driven to 50,
-    /// rounding of what drives them is 50 times as large.
-    pub(super) fn tolerance(self, precision: Precision) -> Tolerance {
+    /// is `f16_apart` away, and devices may take denormal ones for zero. Where gates are driven to 50, rounding of what drives them is
+    /// 50 times as large.
+    pub(super) fn tolerance(self, precision: Precision, f16_apart: f64) -> Tolerance {
         if precision == Precision::Mixed {
-            return Tolerance { floor: 1.2e-4, ..Tolerance::of_rms(2e-4) };
+            return Tolerance { floor: f16_apart, ..Tolerance::of_rms(2e-4) };
         }
         let of_rms = match self {
             Self::Usual | Self::NotFinite => 5e-5,
