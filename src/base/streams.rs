@@ -15,6 +15,12 @@ pub const PROSODY: &str = "audio.prosody";
 /// Functionals of an utterance's acoustic features, openSMILE's for example.
 pub const FUNCTIONALS: &str = "audio.functionals";
 
+/// Whether files hold a vector of it, and not rows in time.
+#[cfg(feature = "files")]
+pub(crate) fn is_vector(stream: &str) -> bool {
+    [PROSODY, FUNCTIONALS].contains(&stream)
+}
+
 /// Kind and width of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

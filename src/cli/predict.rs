@@ -16,7 +16,7 @@ use super::{Done, Failure, cannot_write, listed, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::base::shown::percent;
-use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
+use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL, is_vector};
 use crate::corpus::list;
 use crate::dataset::{FeatureMatrix, MatrixFileError, replace_file};
 use crate::picture::{self, Heads, Picture, PictureError};
@@ -153,14 +153,17 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         (Some(path), Some(columns)) => Some(FeatureMatrix::read_of(path, columns)?),
         _ => None,
     };
-    let further = [(VISUAL, &arguments.visual_features), (PROSODY, &arguments.prosody), (FUNCTIONALS, &arguments.functionals)];
-    let options = [(VISUAL, "--visual-features"), (PROSODY, "--prosody"), (FUNCTIONALS, "--functionals")];
-    for ((stream, path), (_, option)) in further.iter().zip(options) {
+    let further = [
+        (VISUAL, "--visual-features", &arguments.visual_features),
+        (PROSODY, "--prosody", &arguments.prosody),
+        (FUNCTIONALS, "--functionals", &arguments.functionals),
+    ];
+    for (stream, option, path) in further {
         if path.is_some() && !predictor.reads(stream) {
             common.note(Note::NotUsed { option, model: model.to_string(), needs });
         }
     }
-    let file = |stream: &'static str| further.iter().find(|(own, _)| *own == stream).and_then(|(_, path)| path.as_deref());
+    let file = |stream: &'static str| further.iter().find(|(own, ..)| *own == stream).and_then(|(_, _, path)| path.as_deref());
     let further = read_further(predictor, file)?;
     let lacking = predictor.further().into_iter().filter(|(stream, _)| !further.contains_key(stream));
     note_lacking(common, 1, lacking.map(|(stream, _)| (stream, vec!["the utterance".to_owned()])).collect());
@@ -222,8 +225,8 @@ pub(super) fn read_further<'f>(predictor: &Predictor, file: impl Fn(&'static str
     let mut further = Further::new();
     for (stream, columns) in predictor.further() {
         if let Some(path) = file(stream) {
-            let is_vector = [PROSODY, FUNCTIONALS].contains(&stream);
-            let matrix = if is_vector { FeatureMatrix::read_vector_of(path, columns) } else { FeatureMatrix::read_of(path, columns) };
+            let matrix =
+                if is_vector(stream) { FeatureMatrix::read_vector_of(path, columns) } else { FeatureMatrix::read_of(path, columns) };
             further.insert(stream, matrix?);
         }
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{PrepareError, RecordingEvent};
-use crate::base::streams::{FUNCTIONALS, PROSODY};
+use crate::base::streams::is_vector;
 use crate::corpus::{Corpus, FeatureSource, Utterance};
 use crate::dataset::{DataStream, FeatureMatrix, FeatureRows, Frames, MatrixFileError, VectorTable, Vectors};
 
@@ -25,7 +25,7 @@ pub(super) fn read(
     let mut streams = Vec::new();
     for (&stream, source) in &corpus.further {
         let mut lacking = BTreeSet::new();
-        let is_vector = [PROSODY, FUNCTIONALS].contains(&stream);
+        let is_vector = is_vector(stream);
         let read = match source {
             FeatureSource::Files(files) if is_vector => vectors(&corpus.utterances, &mut lacking, |utterance| {
                 let file = |path: &PathBuf| FeatureMatrix::read_vector(path).map(|vector| (path.clone(), vector.values));
