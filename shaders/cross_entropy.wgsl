@@ -1,7 +1,7 @@
 // Softmax cross-entropy (20) with class weights w and label smoothing s, as PyTorch's:
 // loss = Σ_u [(1-s) w_y (-log p_y) + s/C Σ_c w_c (-log p_c)] / Σ_u w_y, and its gradient; of a part of a batch the
 // divisor is the whole batch's.
-// The gradient is that of the loss times scaling[0], the loss scale.
+// The loss is times its weight among others; the gradient is that, times scaling[0], the loss scale.
 // One workgroup; each invocation takes every WORKGROUP-th utterance, and one adds the partial sums in order.
 // logits, gradient: [batch, classes], class_weights: [classes]
 
@@ -11,6 +11,8 @@ struct Args {
     batch: u32,
     classes: u32,
     smoothing: f32,
+    // That of the loss among others.
+    weight: f32,
     // Σ w_y of the whole batch where this is a part of it, else 0.
     total_weight: f32,
 }
@@ -76,7 +78,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
             if (c == label) {
                 part += (1.0 - args.smoothing) * class_weights[c];
             }
-            gradient[first + c] = (targets * exponential(logits[first + c] - log_sum) - part) / total_weight * scaling[0];
+            gradient[first + c] = (targets * exponential(logits[first + c] - log_sum) - part) / total_weight * (args.weight * scaling[0]);
         }
     }
     loss_sums[lane] = loss_sum;
@@ -86,6 +88,6 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
         for (var other = 0u; other < WORKGROUP; other++) {
             total += loss_sums[other];
         }
-        loss[0] = total / total_weight;
+        loss[0] = total / total_weight * args.weight;
     }
 }

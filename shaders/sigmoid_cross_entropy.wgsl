@@ -1,7 +1,7 @@
 // Cross-entropy of each class by itself, with class weights w and label smoothing s:
 // loss = Σ_u w_y mean_c [max(z, 0) - z t + log(1 + e^-|z|)] / Σ_u w_y, t_c = (1-s) [c = y] + s/C, and its gradient; of a part of a
 // batch the divisor is the whole batch's.
-// The gradient is that of the loss times scaling[0], the loss scale.
+// The loss is times its weight among others; the gradient is that, times scaling[0], the loss scale.
 // One workgroup; each invocation takes every WORKGROUP-th utterance, and one adds the partial sums in order.
 // logits, gradient: [batch, classes], class_weights: [classes]
 
@@ -11,6 +11,8 @@ struct Args {
     batch: u32,
     classes: u32,
     smoothing: f32,
+    // That of the loss among others.
+    weight: f32,
     // Σ w_y of the whole batch where this is a part of it, else 0.
     total_weight: f32,
 }
@@ -54,7 +56,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
             let target_share = select(spread, 1.0 - args.smoothing + spread, c == label);
             let entropy = max(logit, 0.0) - logit * target_share + log(1.0 + exponential(-abs(logit)));
             loss_sum += share * select(entropy, logit, is_nan(logit));
-            gradient[u * args.classes + c] = share * (sigmoid(logit) - target_share) / total_weight * scaling[0];
+            gradient[u * args.classes + c] = share * (sigmoid(logit) - target_share) / total_weight * (args.weight * scaling[0]);
         }
     }
     loss_sums[lane] = loss_sum;
@@ -64,6 +66,6 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
         for (var other = 0u; other < WORKGROUP; other++) {
             total += loss_sums[other];
         }
-        loss[0] = total / total_weight;
+        loss[0] = total / total_weight * args.weight;
     }
 }

@@ -142,7 +142,7 @@ fn three_modalities_without_visual_values_pool_what_two_do() {
         let gradients = cpu.zeros([1, model.parameters().len()]);
         let mut tape = Tape::watched(&cpu);
         let bound = model.parameters().bind(&mut tape, &weights, &gradients, Write::Set);
-        let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
+        let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms: None }, &batch);
         let seed = cpu.zeros(logits.value.shape());
         let seen = tape.backward(vec![(&logits, seed)]).into_seen();
         let pooled = seen.into_iter().find(|seen| seen.name == "classifier.pooled").unwrap();

@@ -24,8 +24,9 @@ use crate::model::batch::{Batch, BatchStream, FrameInput, TokenInput, VectorInpu
 #[cfg(feature = "cli")]
 use crate::model::cost;
 use crate::model::layers::{Dropout, Pass};
+use crate::model::loss::LossOf;
 use crate::model::parameters::{Parameter, Parameters};
-use crate::model::{self, Dimensions, LossOf};
+use crate::model::{self, Dimensions};
 use crate::tape::{Seen, Tape, Way};
 
 /// Relative error that float32 may have gathered on the way to a value …
@@ -119,12 +120,14 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let mut tape = Tape::watched(backend);
     let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
     let dropout = Some(Dropout::new(seed, 0));
-    let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout, watched: None }, &batch);
+    let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout, watched: None, terms: Some(Vec::new()) };
+    let logits = model.forward(&mut pass, &batch);
+    let terms = pass.terms.take().unwrap_or_default();
     let smoothing = settings.train.label_smoothing as f32;
-    let of = LossOf { labels: &batch.labels, class_weights: &class_weights, smoothing, total_weight: None, scaling: &scaling };
-    let (loss, gradient) = of.logits(&mut tape, model.loss(), &logits);
+    let of = LossOf { labels: batch.labels.as_ref(), class_weights: &class_weights, smoothing, whole: None, scaling: &scaling };
+    let (loss, starts) = of.sum(&tape, model.loss(), &logits, &terms);
     let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
-    let mut seen = tape.backward(vec![(&logits, gradient)]).into_seen();
+    let mut seen = tape.backward(starts).into_seen();
     let turn = seen.iter().position(|seen| seen.way == Way::Back).unwrap_or(seen.len());
     seen.insert(turn, loss);
 
@@ -181,7 +184,7 @@ fn draw_batch<B: Backend>(
         let pools = reads.iter().find(|reading| reading.stream == name).map_or(0, Reading::pools);
         (name, draw_input(backend, shape, stream, pools, source))
     };
-    Batch { streams: streams.iter().map(input).collect(), labels: backend.upload_words(&source.below(shape.batch, CLASSES as u32)) }
+    Batch { streams: streams.iter().map(input).collect(), labels: Some(backend.upload_words(&source.below(shape.batch, CLASSES as u32))) }
 }
 
 /// A stream of a batch; without a table that is learned every token is out of vocabulary.

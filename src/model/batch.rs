@@ -13,7 +13,7 @@ pub struct Batch<B: Backend> {
     /// Those that the model reads.
     pub streams: BTreeMap<&'static str, BatchStream<B>>,
     /// `[batch]`: index into the classes.
-    pub labels: B::Words,
+    pub labels: Option<B::Words>,
 }
 
 /// A stream of a batch.
@@ -77,7 +77,7 @@ impl<B: Backend> Batch<B> {
             };
             (name, input)
         };
-        Self { streams: host.streams.iter().map(input).collect(), labels: backend.upload_words(&host.labels) }
+        Self { streams: host.streams.iter().map(input).collect(), labels: Some(backend.upload_words(&host.labels)) }
     }
 
     /// The frames of that name.

@@ -44,29 +44,35 @@ pub fn modules(settings: &Settings, dimensions: &Dimensions, frames: usize, toke
     let backend = Counting::default();
     let parameters = Shape([1, model.parameters().len()]);
     let batch = batch(&backend, dimensions, &model.reads(), &[frames as u32], &[tokens as u32]);
-    let mut tape = Tape::watched(&backend);
-    let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
-    let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
-    let forward = backend.work();
-    let seen = tape.backward(vec![(&logits, logits.value)]).into_seen();
-    let mut add = |name: &str, way: Way, work: Work| {
-        // What no module owns, as position embeddings, has no product.
-        if let Some(module) = modules.iter_mut().find(|module| module.name == module_of(name)) {
-            module.forward += if way == Way::Forward { work.products } else { 0.0 };
-            module.step += work.products;
+    // What inference does, then what a step does, whose terms of the loss may need more.
+    for trains in [false, true] {
+        let mut tape = Tape::watched(&backend);
+        let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
+        let terms = trains.then(Vec::new);
+        let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms };
+        let mut before = backend.work();
+        let logits = model.forward(&mut pass, &batch);
+        let terms = pass.terms.take().unwrap_or_default();
+        let forward = backend.work();
+        let starts = terms.iter().flat_map(|(_, term)| term.starts()).chain([&logits]);
+        let seen = tape.backward(starts.map(|start| (start, start.value)).collect()).into_seen();
+        let mut add = |name: &str, work: Work| {
+            // What no module owns, as position embeddings, has no product.
+            if let Some(module) = modules.iter_mut().find(|module| module.name == module_of(name)) {
+                *(if trains { &mut module.step } else { &mut module.forward }) += work.products;
+            }
+        };
+        // A value is seen when it is computed, its gradient before the way back goes on from it.
+        for value in seen.iter().filter(|value| value.way == Way::Forward) {
+            add(&value.name, value.readback - before);
+            before = value.readback;
         }
-    };
-    // A value is seen when it is computed, its gradient before the way back goes on from it.
-    let mut before = Work::default();
-    for value in seen.iter().filter(|value| value.way == Way::Forward) {
-        add(&value.name, Way::Forward, value.readback - before);
-        before = value.readback;
-    }
-    debug_assert_eq!(before, forward, "the last value of the way forward has a name");
-    let mut after = backend.work();
-    for gradient in seen.iter().rev().filter(|gradient| gradient.way == Way::Back) {
-        add(&gradient.name, Way::Back, after - gradient.readback);
-        after = gradient.readback;
+        debug_assert_eq!(before, forward, "the last value of the way forward has a name");
+        let mut after = backend.work();
+        for gradient in seen.iter().rev().filter(|gradient| trains && gradient.way == Way::Back) {
+            add(&gradient.name, after - gradient.readback);
+            after = gradient.readback;
+        }
     }
     modules
 }
@@ -85,7 +91,8 @@ pub(crate) fn activations(settings: &Settings, dimensions: &Dimensions, frames: 
     let batch = batch(&backend, dimensions, &model.reads(), frames, tokens);
     let mut tape = Tape::new(&backend, Mode::Train);
     let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
-    model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None }, &batch);
+    let terms = Some(Vec::new());
+    model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms }, &batch);
     Bytes(backend.elements().saturating_mul(size_of::<f32>() as u64))
 }
 
@@ -118,7 +125,7 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
         };
         (reading.stream, input)
     };
-    Batch { streams: reads.iter().map(input).collect(), labels: () }
+    Batch { streams: reads.iter().map(input).collect(), labels: Some(()) }
 }
 
 #[cfg(test)]

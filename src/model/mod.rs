@@ -10,6 +10,7 @@ pub mod cost;
 mod dimensions;
 mod initial;
 pub mod layers;
+pub mod loss;
 mod mcsan;
 mod mdre;
 mod mha;
@@ -26,7 +27,7 @@ use crate::backend::cpu::Cpu;
 use crate::base::numbers::Loss;
 use crate::base::streams::{Reading, Readings};
 use crate::config::{Settings, System};
-use crate::tape::{Tape, Var};
+use crate::tape::Var;
 use layers::Pass;
 use parameters::Parameters;
 
@@ -43,33 +44,8 @@ pub trait Model<B: Backend> {
         Loss::Softmax
     }
 
-    /// Logits `[batch, classes]` of a batch.
+    /// Logits `[batch, classes]` of a batch. What is made small besides their loss goes to [`Pass::add_term`].
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B>;
-}
-
-/// What a loss is taken of, besides the logits.
-pub struct LossOf<'l, B: Backend> {
-    /// `[batch]`: index into the classes.
-    pub labels: &'l B::Words,
-    /// `[1, classes]`
-    pub class_weights: &'l B::Tensor,
-    /// Share of the target that is spread over all classes.
-    pub smoothing: f32,
-    /// That of the whole batch, where these are a part of it.
-    pub total_weight: Option<f32>,
-    /// As in [`crate::backend::ops::LossScale`].
-    pub scaling: &'l B::Tensor,
-}
-
-impl<B: Backend> LossOf<'_, B> {
-    /// The loss and the gradient that starts the way back at `logits`.
-    pub fn logits(self, tape: &mut Tape<'_, B>, kind: Loss, logits: &Var<B>) -> (B::Tensor, B::Tensor) {
-        let Self { labels, class_weights, smoothing, total_weight, scaling } = self;
-        match kind {
-            Loss::Softmax => tape.cross_entropy(logits, labels, class_weights, smoothing, total_weight, scaling),
-            Loss::Sigmoid => tape.sigmoid_cross_entropy(logits, labels, class_weights, smoothing, total_weight, scaling),
-        }
-    }
 }
 
 /// The model that the settings describe, for data of these dimensions: the register of the systems.

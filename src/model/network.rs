@@ -56,7 +56,7 @@ impl<'b, B: Backend> Network<'b, B> {
     fn forward(&self, batch: &Batch<B>, watched: Option<Vec<CrossWeights<B>>>) -> (B::Readback, Option<Vec<CrossWeights<B>>>) {
         let mut tape = self.tape(Mode::Infer);
         let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
-        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched };
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched, terms: None };
         let logits = self.model.forward(&mut pass, batch);
         let watched = pass.watched.take();
         (self.backend.start_read(&logits.value), watched)

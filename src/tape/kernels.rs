@@ -2,9 +2,8 @@
 
 use super::{Tape, Var};
 use crate::backend::ops::{
-    Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, CrossEntropy, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights,
-    Linear, LstmWeights, Mmd, Mse, PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, Segments, SigmoidCrossEntropy,
-    Tokens, WeightedSum, Windows, ZScore,
+    Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights, Linear,
+    LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, Segments, Tokens, WeightedSum, Windows, ZScore,
 };
 use crate::backend::{Backend, Matrix, Ragged, Write};
 use crate::base::numbers::Activation;
@@ -162,45 +161,5 @@ impl<'a, B: Backend> Tape<'a, B> {
         let (backend, input) = (self.backend, x.clone());
         let kept = move |x: B::Tensor| backend.run(&Dropout { x, rate, stream, first });
         self.record(kept(x.value.clone()), std::slice::from_ref(x), move |gradients, dy| gradients.give(&input, kept(dy)))
-    }
-
-    /// [`CrossEntropy`]. Returns the loss and the gradient that starts the way back at `logits`.
-    pub fn cross_entropy(
-        &mut self,
-        logits: &Var<B>,
-        labels: &B::Words,
-        class_weights: &B::Tensor,
-        smoothing: f32,
-        total_weight: Option<f32>,
-        scaling: &B::Tensor,
-    ) -> (B::Tensor, B::Tensor) {
-        let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
-        self.backend.run(&CrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
-    }
-
-    /// [`SigmoidCrossEntropy`], as [`Tape::cross_entropy`].
-    pub fn sigmoid_cross_entropy(
-        &mut self,
-        logits: &Var<B>,
-        labels: &B::Words,
-        class_weights: &B::Tensor,
-        smoothing: f32,
-        total_weight: Option<f32>,
-        scaling: &B::Tensor,
-    ) -> (B::Tensor, B::Tensor) {
-        let [logits, class_weights, scaling] = [&logits.value, class_weights, scaling].map(Clone::clone);
-        self.backend.run(&SigmoidCrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, total_weight })
-    }
-
-    /// [`Mse`] times a weight. Returns the loss and the gradient that starts the way back at `x`; none starts at `target`.
-    pub fn mse(&mut self, x: &Var<B>, target: &Var<B>, weight: f32, total: Option<usize>, scaling: &B::Tensor) -> (B::Tensor, B::Tensor) {
-        let [x, target, scaling] = [&x.value, &target.value, scaling].map(Clone::clone);
-        self.backend.run(&Mse { x, target, scaling, weight, total })
-    }
-
-    /// [`Mmd`] times a weight. Returns the loss and the gradients that start the way back at both sets.
-    pub fn mmd(&mut self, [first, second]: [&Var<B>; 2], weight: f32, scaling: &B::Tensor) -> (B::Tensor, [B::Tensor; 2]) {
-        let [first, second, scaling] = [&first.value, &second.value, scaling].map(Clone::clone);
-        self.backend.run(&Mmd { first, second, scaling, weight, bandwidth: None })
     }
 }

@@ -7,7 +7,8 @@ use crate::backend::{Backend, Matrix, Result, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
 use crate::model::layers::{Dropout, Pass};
-use crate::model::{Batch, LossOf, Network};
+use crate::model::loss::{LossOf, Whole};
+use crate::model::{Batch, Network};
 use crate::tape::Mode;
 
 /// A network with its gradients and the optimiser's state.
@@ -149,13 +150,16 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let size = utterances.len().div_ceil(parts.max(1)).max(1);
         let is_whole = size >= utterances.len();
         let weight_of = |label: u32| f64::from(self.weights_of_classes[label as usize]);
-        let total_weight = (!is_whole).then(|| batches.labels(utterances).into_iter().map(weight_of).sum::<f64>() as f32);
+        let whole = (!is_whole).then(|| Whole {
+            utterances: utterances.len(),
+            weight: batches.labels(utterances).into_iter().map(weight_of).sum::<f64>() as f32,
+        });
         let mut results = Vec::new();
         for (part, start) in (0..utterances.len()).step_by(size).enumerate() {
             let end = (start + size).min(utterances.len());
             let batch = batches.part(utterances, start..end)?;
             let write = if part == 0 { Write::Set } else { Write::Add };
-            results.push(self.differentiate(&batch, write, total_weight));
+            results.push(self.differentiate(&batch, write, whole));
             if !is_whole {
                 // What one part took in memory serves the next.
                 self.backend.submit();
@@ -209,19 +213,22 @@ impl<'b, B: Backend> Trainer<'b, B> {
         })
     }
 
-    /// Forward and backward; the gradients are in their buffer, in place of those before or added to them. `total_weight` is
-    /// that of the whole batch where this is a part of it. Returns loss and logits.
-    fn differentiate(&self, batch: &Batch<B>, write: Write, total_weight: Option<f32>) -> [B::Tensor; 2] {
+    /// Forward and backward; the gradients are in their buffer, in place of those before or added to them. `whole` is
+    /// the batch that this is a part of. Returns loss and logits.
+    fn differentiate(&self, batch: &Batch<B>, write: Write, whole: Option<Whole>) -> [B::Tensor; 2] {
         let train = &self.settings.train;
         let model = self.network.model();
         let mut tape = self.network.tape(Mode::Train);
         let parameters = model.parameters().bind(&mut tape, &self.network.weights, &self.gradients, write);
         let dropout = Some(Dropout::new(train.seed, self.steps));
-        let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None }, batch);
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None, terms: Some(Vec::new()) };
+        let logits = model.forward(&mut pass, batch);
+        let terms = pass.terms.take().unwrap_or_default();
         let smoothing = train.label_smoothing as f32;
-        let of = LossOf { labels: &batch.labels, class_weights: &self.class_weights, smoothing, total_weight, scaling: &self.scaling };
-        let (loss, gradient) = of.logits(&mut tape, model.loss(), &logits);
-        tape.backward(vec![(&logits, gradient)]);
+        let (class_weights, scaling) = (&self.class_weights, &self.scaling);
+        let of = LossOf { labels: batch.labels.as_ref(), class_weights, smoothing, whole, scaling };
+        let (loss, starts) = of.sum(&tape, model.loss(), &logits, &terms);
+        tape.backward(starts);
         [loss, logits.value]
     }
 

@@ -9,10 +9,11 @@ use crate::backend::ops::{CrossEntropy, Run};
 
 impl<T: Real> Run<CrossEntropy<Self, CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &CrossEntropy<Self, CpuTensor<T>>) -> ((CpuTensor<T>, CpuTensor<T>), ()) {
-        let CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight } = of;
-        let scale = scaling.values()[0];
+        let CrossEntropy { logits, class_weights, scaling, labels, smoothing, weight, total_weight } = of;
+        let weight = T::of_f32(*weight);
+        let scale = weight * scaling.values()[0];
         let (loss, gradient) = forward(&logits.values(), labels, &class_weights.values(), *smoothing, *total_weight, scale);
-        ((CpuTensor::new(vec![loss], [1, 1]), CpuTensor::new(gradient, logits.shape())), ())
+        ((CpuTensor::new(vec![weight * loss], [1, 1]), CpuTensor::new(gradient, logits.shape())), ())
     }
 }
 

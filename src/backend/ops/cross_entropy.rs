@@ -6,7 +6,7 @@
 use super::{Operation, Shape, Sizes};
 use crate::backend::{Matrix, Storage, Work};
 
-/// → the loss `[1, 1]` and, times the loss scale, its gradient `[batch, classes]`.
+/// → the loss `[1, 1]` times its weight and, times the loss scale too, its gradient `[batch, classes]`.
 pub struct CrossEntropy<B: Storage, T> {
     /// `[batch, classes]`
     pub logits: T,
@@ -18,6 +18,8 @@ pub struct CrossEntropy<B: Storage, T> {
     pub labels: B::Words,
     /// s
     pub smoothing: f32,
+    /// That of the loss among others.
+    pub weight: f32,
     /// Where these are a part of a batch, the `Σ_u w_y` of the whole batch: the parts' losses and gradients sum up to the whole's.
     pub total_weight: Option<f32>,
 }
@@ -30,9 +32,10 @@ impl<B: Storage, T> Operation<B> for CrossEntropy<B, T> {
     type Kept = ();
 
     fn map<U>(&self, form: impl FnMut(&T) -> U) -> CrossEntropy<B, U> {
-        let Self { logits, class_weights, scaling, labels, smoothing, total_weight } = self;
+        let Self { logits, class_weights, scaling, labels, smoothing, weight, total_weight } = self;
         let [logits, class_weights, scaling] = [logits, class_weights, scaling].map(form);
-        CrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing: *smoothing, total_weight: *total_weight }
+        let (smoothing, weight, total_weight) = (*smoothing, *weight, *total_weight);
+        CrossEntropy { logits, class_weights, scaling, labels: labels.clone(), smoothing, weight, total_weight }
     }
 
     fn results(of: &CrossEntropy<B, Shape>, on: &B) -> ((B::Tensor, B::Tensor), ()) {

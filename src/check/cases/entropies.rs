@@ -51,6 +51,8 @@ pub struct Entropies<E> {
     pub amplitude: f32,
     pub class_weights: ClassWeights,
     pub smoothing: f32,
+    /// What the loss is multiplied with.
+    pub weight: f32,
     /// The weight of the batch that this is a part of.
     pub total_weight: Option<f32>,
     /// What the gradient is multiplied with.
@@ -67,6 +69,7 @@ impl<E> Entropies<E> {
             amplitude,
             class_weights,
             smoothing,
+            weight: 1.0,
             total_weight: None,
             scale: 1.0,
             logits: Logits::Finite,
@@ -79,8 +82,8 @@ impl<E> fmt::Display for Entropies<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "batch={},classes={},logits=±{},smoothing={}", self.batch, self.classes, self.amplitude, self.smoothing)?;
         self.total_weight.map_or(Ok(()), |total| write!(f, ",of={total}"))?;
-        if self.scale != 1.0 {
-            write!(f, ",scale={}", self.scale)?;
+        for (name, factor) in [("weight", self.weight), ("scale", self.scale)].into_iter().filter(|(_, factor)| *factor != 1.0) {
+            write!(f, ",{name}={factor}")?;
         }
         write!(f, "{}{}", suffix(CLASS_WEIGHTS, self.class_weights), suffix(LOGITS, self.logits))
     }
@@ -122,6 +125,7 @@ impl<E: Entropy> Suite for Entropies<E> {
             Self::new(65, 40, 3.0, Uneven, 0.05),
             Self::new(300, 3, 3.0, Uneven, 0.0),
             Self { total_weight: Some(81.5), ..Self::new(33, 7, 3.0, Uneven, 0.1) },
+            Self { weight: 0.3, ..Self::new(33, 7, 3.0, Uneven, 0.1) },
             Self { scale: 65536.0, ..Self::new(33, 7, 3.0, Uneven, 0.1) },
             Self::new(64, 7, 10_000.0, Uneven, 0.1),
             Self { logits: Logits::NotFinite, ..Self::new(33, 7, 3.0, Uneven, 0.1) },
@@ -136,6 +140,7 @@ impl<E: Entropy> Suite for Entropies<E> {
             class_weights: source.pick(&[ClassWeights::Equal, ClassWeights::Uneven]),
             smoothing: source.pick(&[0.0, 0.1]),
             total_weight: source.pick(&[None, Some(40.0)]),
+            weight: source.pick(&[1.0, 0.2]),
             scale: source.pick(&[1.0, 1024.0]),
             logits: Logits::Finite,
             entropy: PhantomData,
@@ -150,6 +155,7 @@ impl<E: Entropy> Suite for Entropies<E> {
             amplitude: read_amplitude(keys, "logits", 3.0)?,
             smoothing: keys.value("smoothing", "number from 0 to below 1", 0.0, |share| (0.0..1.0).contains(share))?,
             total_weight: keys.read("of", "number above 0", above_zero)?,
+            weight: keys.read("weight", "number above 0", above_zero)?.unwrap_or(1.0),
             scale: keys.read("scale", "number above 0", above_zero)?.unwrap_or(1.0),
             class_weights: keys.choice(CLASS_WEIGHTS, ClassWeights::Equal)?,
             logits: keys.choice(LOGITS, Logits::Finite)?,
@@ -163,7 +169,8 @@ impl<E: Entropy> Suite for Entropies<E> {
 
     fn gradient() -> Gradient {
         let shapes = [(ClassWeights::Equal, 0.0), (ClassWeights::Uneven, 0.0), (ClassWeights::Uneven, 0.1)];
-        LossObjective::proved(shapes.map(|(class_weights, smoothing)| Self::new(7, 5, 3.0, class_weights, smoothing)))
+        let of = |(class_weights, smoothing)| Self { weight: 1.0 - smoothing, ..Self::new(7, 5, 3.0, class_weights, smoothing) };
+        LossObjective::proved(shapes.map(of))
     }
 
     const SABOTAGE: &'static [Sabotage] = E::SABOTAGE;
@@ -188,8 +195,8 @@ impl<E: Entropy> Loss for Entropies<E> {
         let class_weights = inputs.matrix("class weights", [1, self.classes], &weights);
         let scaling = inputs.matrix("loss scale", [1, 3], &[scale, 0.0, 0.0]);
         let logits = inputs.leaf(&leaves[0]);
-        let &Self { smoothing, total_weight, .. } = self;
-        let operands = CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight };
+        let &Self { smoothing, weight, total_weight, .. } = self;
+        let operands = CrossEntropy { logits, class_weights, scaling, labels, smoothing, weight, total_weight };
         let backend = inputs.backend;
         Box::new(move || {
             let (loss, gradient) = E::run(backend, &operands);

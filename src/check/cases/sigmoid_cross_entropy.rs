@@ -19,9 +19,9 @@ impl Entropy for Sigmoid {
     ];
 
     fn run<B: Backend>(backend: &B, operands: &ops::CrossEntropy<B, B::Tensor>) -> (B::Tensor, B::Tensor) {
-        let ops::CrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight } = operands;
+        let ops::CrossEntropy { logits, class_weights, scaling, labels, smoothing, weight, total_weight } = operands;
         let [logits, class_weights, scaling] = [logits, class_weights, scaling].map(Clone::clone);
-        let (labels, smoothing, total_weight) = (labels.clone(), *smoothing, *total_weight);
-        backend.run(&ops::SigmoidCrossEntropy { logits, class_weights, scaling, labels, smoothing, total_weight })
+        let (labels, smoothing, weight, total_weight) = (labels.clone(), *smoothing, *weight, *total_weight);
+        backend.run(&ops::SigmoidCrossEntropy { logits, class_weights, scaling, labels, smoothing, weight, total_weight })
     }
 }

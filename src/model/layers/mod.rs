@@ -15,6 +15,7 @@ use crate::backend::ops::{self, Directions, LstmWeights};
 use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::numbers::Activation;
 use crate::base::philox::Stream;
+use crate::model::loss::{Term, Terms};
 use crate::tape::{Tape, Var};
 
 /// One forward pass: the tape, the parameters on it, and dropout where it is on.
@@ -27,6 +28,8 @@ pub struct Pass<'t, 'a, B: Backend> {
     pub dropout: Option<Dropout>,
     /// Where the weights of every cross layer go, for who wants to see them; without it they are not computed.
     pub watched: Option<Vec<CrossWeights<B>>>,
+    /// Where the further terms of the loss go, for who trains; without it what they alone need is not computed.
+    pub terms: Option<Terms<B>>,
 }
 
 /// Attention weights of a cross layer, laid out as [`ops::AttentionWeights`] says.
@@ -67,6 +70,18 @@ impl<B: Backend> Pass<'_, '_, B> {
         let first = preceding * x.value.columns();
         let kept = self.tape.dropout(&x, rate, stream, first);
         self.tape.named(kept, format_args!("dropout.{}", place + 1))
+    }
+
+    /// Whether further terms of the loss are asked for.
+    pub fn wants_terms(&self) -> bool {
+        self.terms.is_some()
+    }
+
+    /// Adds a term to the loss, times `weight`; does nothing where none is asked for.
+    pub fn add_term(&mut self, weight: f32, term: Term<B>) {
+        if let Some(terms) = &mut self.terms {
+            terms.push((weight, term));
+        }
     }
 
     /// A vector an utterance, `[batch, columns]`, with a share of its elements dropped, at a place of its own where it is above 0.
