@@ -38,7 +38,8 @@ const SMALL_CASES: [&str; 14] = [
 ];
 
 /// Those that MCSAN is compared with, and over three modalities.
-const SYSTEM_CASES: [&str; 10] = ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "xu", "amh", "mcsan3", "mcsan3_separate", "can"];
+const SYSTEM_CASES: [&str; 11] =
+    ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "mha_lstm", "xu", "amh", "mcsan3", "mcsan3_separate", "can"];
 
 /// A fixture with its data, settings and utterances.
 struct Fixture {

@@ -50,10 +50,11 @@ fn systems_have_as_many_parameters_as_was_published() {
 }
 
 /// Small enough to be quick, of odd sizes.
-const SMALL: [&[&str]; 8] = [
+const SMALL: [&[&str]; 9] = [
     &["model.system=mdre", "mdre.hidden=18"],
     &["model.system=mdrea", "mdre.hidden=7"],
     &["model.system=mha", "mha.hidden=10", "mha.hops=4"],
+    &["model.system=mha", "mha.hidden=9", "mha.cell=lstm"],
     &["model.system=xu", "xu.dense=30", "xu.hidden=25", "xu.heads=2"],
     &["model.system=amh", "amh.hidden=12", "amh.visual_hidden=5", "amh.hops=4"],
     &["model.system=can", "can.hidden=20"],

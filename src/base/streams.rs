@@ -98,6 +98,12 @@ impl Reading {
         Self { avoided_by: Some(setting), ..self }
     }
 
+    /// Whether an utterance has one row of it.
+    #[cfg(feature = "onnx")]
+    pub(crate) fn is_vector(&self) -> bool {
+        matches!(self.kind, StreamKind::Vector)
+    }
+
     /// How often its rows are pooled.
     pub(crate) fn pools(&self) -> u32 {
         match self.kind {

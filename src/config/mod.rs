@@ -27,7 +27,7 @@ pub use execution::{Execution, TileRule, Tiles};
 #[cfg(feature = "files")]
 pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
-pub use systems::{AmhSettings, CanSettings, CrossedModalities, MdreSettings, MhaSettings, System, TrimodalSettings, XuSettings};
+pub use systems::{AmhSettings, CanSettings, CrossedModalities, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings, XuSettings};
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};

@@ -46,15 +46,29 @@ settings! {
     }
 }
 
+choices! {
+    /// What MHA's encoders are made of.
+    pub enum MhaCell {
+        /// GRUs, as in its authors' later programs.
+        Gru = "gru",
+        /// LSTMs, as its abstract has it.
+        Lstm = "lstm",
+    }
+}
+
 settings! {
     /// Settings of MHA.
     pub struct MhaSettings in "mha" {
-        /// hidden size of each direction of its GRUs (a default of ours)
+        /// what its encoders are made of (a default of ours)
+        cell: MhaCell = MhaCell::Gru;
+        /// hidden size of each direction of its encoders (a default of ours)
         hidden: usize = 200; within(1, MAX_GRU_HIDDEN);
         /// hops: the first over the words, then over the recording, in turn
         hops: usize = 2; within(1, MAX_HOPS);
         /// whether each hop has a matrix of its own for its query (a default of ours)
         projection: bool = true;
+        /// whether the prosody of the utterance is classified beside both modalities (a default of ours)
+        prosody: bool = false;
         /// share of the acoustic features that are dropped (a default of ours)
         audio_dropout: f32 = 0.3; below(1);
         /// share of the word vectors' elements that are dropped (a default of ours)
@@ -85,6 +99,8 @@ settings! {
         visual_hidden: usize = 128; within(1, MAX_GRU_HIDDEN);
         /// hops: over the pictures, the recording and the words, in turn
         hops: usize = 7; within(1, MAX_HOPS);
+        /// whether the prosody of the utterance is classified beside the modalities (a default of ours)
+        prosody: bool = false;
         /// share of the acoustic features that are dropped
         audio_dropout: f32 = 0.3; below(1);
         /// share of the word vectors' elements that are dropped

@@ -57,7 +57,7 @@ const SYSTEMS: [System; 10] = [
         reference: "Yoon et al. 2019",
         iemocap: Some(([(0.543, 0.026), (0.491, 0.028)], TABLE_1)),
         meld: None,
-        defaults: "cell, sizes and residual of the encoders, projections of the queries, loss and training, which are AMH's",
+        defaults: "cell (`mha.cell`), sizes and residual of the encoders, projections of the queries, loss and training, which are AMH's",
     },
     System {
         name: "xu",

@@ -1,14 +1,15 @@
 //! AMH (Yoon, Dey, Lee, Jung: Attentive Modality Hopping Mechanism for Speech Emotion Recognition, ICASSP 2020).
 //!
 //! A GRU reads each of recording, words and pictures. Two modalities' newest vectors ask the third's states, whose newest vector the
-//! answer becomes: the pictures', then the recording's, then the words', for `amh.hops`. All three are classified.
+//! answer becomes: the pictures', then the recording's, then the words', for `amh.hops`. All three are classified, the prosody beside
+//! them where `amh.prosody` says so.
 
-use super::layers::{Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool};
+use super::layers::{Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool, prosody};
 use super::parameters::{Initial, Parameters};
 use super::{Batch, Dimensions, Model};
 use crate::backend::Backend;
 use crate::base::numbers::Activation;
-use crate::base::streams::{AUDIO, Reading, TEXT, VISUAL};
+use crate::base::streams::{AUDIO, PROSODY, Reading, TEXT, VISUAL};
 use crate::config::AmhSettings;
 use crate::tape::Var;
 
@@ -51,7 +52,8 @@ impl Amh {
             linear(format!("hops.{number}"), [widths[asked], asking.iter().map(|&one| widths[one]).sum()])
         };
         let hops = (0..settings.hops).map(hop).collect();
-        let classifier = linear("classifier".into(), [dimensions.classes, widths.iter().sum()]);
+        let fused = widths.iter().sum::<usize>() + if settings.prosody { dimensions.columns(PROSODY) } else { 0 };
+        let classifier = linear("classifier".into(), [dimensions.classes, fused]);
         Self { parameters, settings: settings.clone(), words, encoders, hops, classifier }
     }
 }
@@ -62,7 +64,9 @@ impl<B: Backend> Model<B> for Amh {
     }
 
     fn reads(&self) -> Vec<Reading> {
-        vec![Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT), Reading::first_frames(VISUAL, PICTURES)]
+        let prosody = self.settings.prosody.then(|| Reading::vector(PROSODY).avoided_by("amh.prosody=false"));
+        let modalities = [Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT), Reading::first_frames(VISUAL, PICTURES)];
+        modalities.into_iter().chain(prosody).collect()
     }
 
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
@@ -76,9 +80,11 @@ impl<B: Backend> Model<B> for Amh {
             let ([first, second], asked) = HOPS[number % HOPS.len()];
             let asking = pass.tape.concat(&[&newest[first], &newest[second]]);
             let query = hop.forward(pass, &asking);
-            newest[asked] = pool(pass, &query, &states[asked]);
+            let question = (&*format!("hop {}", number + 1), [AUDIO, TEXT, VISUAL][asked]);
+            newest[asked] = pool(pass, question, &query, &states[asked]);
         }
-        let fused = pass.tape.concat(&newest.each_ref());
+        let prosody = self.settings.prosody.then(|| prosody(pass, batch));
+        let fused = pass.tape.concat(&newest.iter().chain(&prosody).collect::<Vec<_>>());
         self.classifier.forward(pass, &fused)
     }
 }

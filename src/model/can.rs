@@ -64,7 +64,10 @@ impl<B: Backend> Model<B> for Can {
         let segments = even_segments(pass.tape.backend(), encoded[0].rows, encoded[1].rows);
         let segmented = pass.tape.segment_mean(&encoded[0].x, &segments);
         let steps = [Sequence { x: segmented, rows: encoded[1].rows }, encoded[1].clone()];
-        let weights = [0, 1].map(|own| weights_of(pass, &pass.parameters[self.queries[own]].clone(), &steps[own]));
+        let weights = [0, 1].map(|own| {
+            let name = ["the recording's query", "the words' query"][own];
+            weights_of(pass, (name, TEXT), &pass.parameters[self.queries[own]].clone(), &steps[own])
+        });
         // Both sums with a modality's own weights, then both with the other's: those of the recording over the words come first.
         let crossed = weights.each_ref().map(|weights| pass.tape.detach(weights));
         let sums = [(&weights[0], 0), (&weights[1], 1), (&crossed[0], 1), (&crossed[1], 0)];

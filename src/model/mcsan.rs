@@ -1,6 +1,6 @@
 //! The network of the paper, the variants of its Table 3, and what its last sentence announces: the same over three modalities.
 
-use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, CrossWeights, Entering, Linear, Pass, Sequence};
+use super::layers::{AttentionLayer, AttentionSizes, BiLstm, Classifier, ConvBlock, Entering, Linear, Pass, Sequence};
 use super::layers::{Words, frames};
 use super::parameters::Parameters;
 use super::{Batch, Dimensions, Model};
@@ -260,10 +260,10 @@ fn through<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, stacks: &[Stack<'_>], seq
             entering.push(Entering { layer: &stack.layers[number], sequence, sources, place: first + 2 * place as u64 });
         }
         let projected = AttentionLayer::project(pass, &entering);
-        if let (Some(watched), Some(of_audio), Some(of_text)) = (&mut pass.watched, attends(AUDIO, TEXT), attends(TEXT, AUDIO)) {
-            let backend = pass.tape.backend();
-            let weights = |[own, source]: [usize; 2]| entering[own].layer.weights(backend, &projected[own], &projected[source]);
-            watched.push(CrossWeights { audio_to_text: weights(of_audio), text_to_audio: weights(of_text) });
+        // Of the last layer, each modality's rows over every other's.
+        for (by, over) in [(TEXT, AUDIO), (AUDIO, TEXT), (TEXT, VISUAL), (VISUAL, TEXT), (VISUAL, AUDIO), (AUDIO, VISUAL)] {
+            let Some([own, source]) = attends(by, over).filter(|_| number + 1 == depth) else { continue };
+            pass.watch(|backend| entering[own].layer.attended(backend, (by, &projected[own]), (over, &projected[source])));
         }
         AttentionLayer::attend(pass, &entering, &projected)
     })

@@ -4,7 +4,7 @@
 //! classifies both side by side. In MDREA the recording's state asks the words' states (see [`super::layers`], pooling with a query).
 //! Published for four classes; biases are vectors here, where the authors' program has one number.
 
-use super::layers::{Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool};
+use super::layers::{Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool, prosody};
 use super::parameters::{Initial, Parameters};
 use super::{Batch, Dimensions, Model};
 use crate::backend::Backend;
@@ -82,7 +82,7 @@ impl<B: Backend> Model<B> for Mdre {
         let audio = self.audio.forward(pass, &audio);
         let mut audio = self.audio.last_state(pass, &audio);
         if self.has_prosody {
-            let prosody = batch.vectors(PROSODY).normalised(pass.tape);
+            let prosody = prosody(pass, batch);
             audio = pass.tape.concat(&[&audio, &prosody]);
         }
         let words = self.words.forward(pass, batch, self.settings.text_dropout);
@@ -94,7 +94,7 @@ impl<B: Backend> Model<B> for Mdre {
             }
             Fusion::Attention { query } => {
                 let query = query.forward(pass, &audio);
-                [pool(pass, &query, &text), query]
+                [pool(pass, ("the recording's query", TEXT), &query, &text), query]
             }
         };
         let fused = pass.tape.concat(&[&fused[0], &fused[1]]);

@@ -1,16 +1,17 @@
 //! MHA (Yoon, Byun, Dey, Jung: Speech Emotion Recognition Using Multi-hop Attention Mechanism, ICASSP 2019).
 //!
-//! Bidirectional GRUs with a residual connection read both modalities. The recording's last state asks the words, what comes of it asks
-//! the recording, and so on for `mha.hops`; the newest vector of each modality is classified. The chain of hops is the paper's; cell,
+//! Bidirectional GRUs or LSTMs with a residual connection read both modalities. The recording's last state asks the words, what comes of it asks
+//! the recording, and so on for `mha.hops`; the newest vector of each modality is classified, the prosody beside them where `mha.prosody` says so. The chain of hops is the paper's; cell,
 //! sizes, residual and the hops' own matrices are taken from its authors' later programs.
 
-use super::layers::{Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool};
+use super::layers::{BiLstm, Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool, prosody};
 use super::parameters::{Initial, Parameters};
 use super::{Batch, Dimensions, Model};
 use crate::backend::Backend;
+use crate::backend::ops::Directions;
 use crate::base::numbers::Activation;
-use crate::base::streams::{AUDIO, Reading, TEXT};
-use crate::config::MhaSettings;
+use crate::base::streams::{AUDIO, PROSODY, Reading, TEXT};
+use crate::config::{MhaCell, MhaSettings};
 use crate::tape::Var;
 
 /// Frames that are read of an utterance.
@@ -30,12 +31,19 @@ pub(crate) struct Mha {
     classifier: Linear,
 }
 
-/// `x' = x W + b`, and a GRU over it whose states have x' added to them.
+/// `x' = x W + b`, and a recurrence over it whose states have x' added to them.
 #[derive(Debug, Clone)]
 struct Encoder {
     projection: Linear,
-    gru: Gru,
+    cell: Cell,
     dropout: f32,
+}
+
+/// A recurrence of two directions side by side.
+#[derive(Debug, Clone)]
+enum Cell {
+    Gru(Gru),
+    Lstm(BiLstm),
 }
 
 /// A modality as the hops see it.
@@ -54,7 +62,10 @@ impl Mha {
         let words = Words::new(&mut parameters, "embedding.weight", dimensions);
         let mut encoder = |name: &str, inputs, dropout| Encoder {
             projection: linear(&mut parameters, &format!("{name}.proj"), [hidden, inputs], Initial::Normal { deviation: 0.01 }),
-            gru: Gru::new(&mut parameters, &format!("{name}.gru"), [hidden, hidden], true, GruStart::Joint),
+            cell: match settings.cell {
+                MhaCell::Gru => Cell::Gru(Gru::new(&mut parameters, &format!("{name}.gru"), [hidden, hidden], true, GruStart::Joint)),
+                MhaCell::Lstm => Cell::Lstm(BiLstm::new(&mut parameters, &format!("{name}.lstm"), hidden, hidden, Directions::Joined)),
+            },
             dropout,
         };
         let audio = encoder("audio_encoder", dimensions.columns(AUDIO), settings.audio_dropout);
@@ -62,7 +73,8 @@ impl Mha {
         let uniform = Initial::Uniform { bound: 0.25 };
         let hops = if settings.projection { settings.hops } else { 0 };
         let hops = (0..hops).map(|hop| linear(&mut parameters, &format!("hops.{hop}"), [2 * hidden; 2], uniform)).collect();
-        let classifier = linear(&mut parameters, "classifier", [dimensions.classes, 4 * hidden], uniform);
+        let fused = 4 * hidden + if settings.prosody { dimensions.columns(PROSODY) } else { 0 };
+        let classifier = linear(&mut parameters, "classifier", [dimensions.classes, fused], uniform);
         Self { parameters, settings: settings.clone(), words, audio, text, hops, classifier }
     }
 }
@@ -78,7 +90,8 @@ impl<B: Backend> Model<B> for Mha {
     }
 
     fn reads(&self) -> Vec<Reading> {
-        vec![Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT)]
+        let prosody = self.settings.prosody.then(|| Reading::vector(PROSODY).avoided_by("mha.prosody=false"));
+        [Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT)].into_iter().chain(prosody).collect()
     }
 
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
@@ -94,9 +107,11 @@ impl<B: Backend> Model<B> for Mha {
                 Some(projection) => projection.forward(pass, &newest[asking]),
                 None => newest[asking].clone(),
             };
-            newest[asked] = pool(pass, &query, [&audio.states, &text.states][asked]);
+            let question = (&*format!("hop {}", hop + 1), [AUDIO, TEXT][asked]);
+            newest[asked] = pool(pass, question, &query, [&audio.states, &text.states][asked]);
         }
-        let fused = pass.tape.concat(&[&newest[0], &newest[1]]);
+        let prosody = self.settings.prosody.then(|| prosody(pass, batch));
+        let fused = pass.tape.concat(&newest.iter().chain(&prosody).collect::<Vec<_>>());
         self.classifier.forward(pass, &fused)
     }
 }
@@ -106,8 +121,11 @@ impl Encoder {
         let projected = Sequence { x: self.projection.forward(pass, &x.x), rows: x.rows };
         // Dropout is the cell's: the residual goes past it, and both directions see the same.
         let kept = projected.clone().dropped(pass, self.dropout);
-        let states = self.gru.forward(pass, &kept);
-        let last = self.gru.last_state(pass, &states);
+        let states = match &self.cell {
+            Cell::Gru(gru) => gru.forward(pass, &kept),
+            Cell::Lstm(lstm) => lstm.forward(pass, kept),
+        };
+        let last = states.ends_of_both(pass);
         let twice = pass.tape.concat(&[&projected.x, &projected.x]);
         Encoded { states: Sequence { x: pass.tape.add(&states.x, &twice), rows: states.rows }, last }
     }

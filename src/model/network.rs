@@ -1,6 +1,6 @@
 //! A model with its weights on a device: all that inference needs.
 
-use super::layers::{CrossWeights, Pass};
+use super::layers::{Attended, Pass};
 use super::{Batch, Model};
 use crate::backend::{Backend, Result, as_f32};
 use crate::base::numbers::Precision;
@@ -47,13 +47,13 @@ impl<'b, B: Backend> Network<'b, B> {
         logits
     }
 
-    /// As [`Network::infer`], and the attention weights of every cross layer.
-    pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<CrossWeights<B>>) {
+    /// As [`Network::infer`], and what attends to what, in the order of the pass.
+    pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<Attended<B::Tensor>>) {
         let (logits, watched) = self.forward(batch, Some(Vec::new()));
         (logits, watched.unwrap_or_default())
     }
 
-    fn forward(&self, batch: &Batch<B>, watched: Option<Vec<CrossWeights<B>>>) -> (B::Readback, Option<Vec<CrossWeights<B>>>) {
+    fn forward(&self, batch: &Batch<B>, watched: Option<Vec<Attended<B::Tensor>>>) -> (B::Readback, Option<Vec<Attended<B::Tensor>>>) {
         let mut tape = self.tape(Mode::Infer);
         let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
         let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched, terms: None };

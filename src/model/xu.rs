@@ -4,11 +4,11 @@
 //! A dense layer and a bidirectional GRU read the recording, another GRU the words. The words attend to the recording's states, a third
 //! GRU reads both side by side, and a learned query pools its states. Here nothing is padded, so no state runs over zeros.
 
-use super::layers::{Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool_by};
+use super::layers::{Asking, Attended, Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool_by};
 use super::parameters::{Block, Initial, Parameters};
 use super::{Batch, Dimensions, Model};
 use crate::backend::Backend;
-use crate::backend::ops::Attention;
+use crate::backend::ops::{Attention, AttentionWeights, Operation};
 use crate::base::numbers::Activation;
 use crate::base::streams::{AUDIO, Reading, TEXT};
 use crate::config::XuSettings;
@@ -61,7 +61,15 @@ impl Xu {
         let [queries, keys, values] = [(queries, words), (keys, audio), (values, audio)].map(|(linear, of)| linear.forward(pass, &of.x));
         let (query_rows, key_rows, heads) = (words.rows.clone(), audio.rows.clone(), self.settings.heads);
         let scale = ((2 * self.settings.hidden / heads) as f32).sqrt().recip();
-        let attended = pass.tape.apply(&Attention { queries, keys, values, query_rows, key_rows, heads, scale });
+        let attention = Attention { queries, keys, values, query_rows, key_rows, heads, scale };
+        pass.watch(|backend| Attended {
+            by: Asking::Rows(TEXT),
+            over: AUDIO,
+            heads,
+            rows: [words.rows.rows(), audio.rows.rows()],
+            weights: backend.run(&AttentionWeights(attention.map(|operand| operand.value.clone()))),
+        });
+        let attended = pass.tape.apply(&attention);
         output.forward(pass, &attended)
     }
 }
@@ -94,7 +102,7 @@ impl<B: Backend> Model<B> for Xu {
         let fused = self.fusion.forward(pass, &both);
         let scored = Sequence { x: self.scores.forward(pass, &fused.x), rows: fused.rows };
         let query = pass.parameters[self.query].clone();
-        let pooled = pool_by(pass, &query, &scored, &fused);
+        let pooled = pool_by(pass, ("pooling", TEXT), &query, &scored, &fused);
         let pooled = pass.dropped_vectors(pooled, rate, fused.rows);
         let pooled = pass.dropped_vectors(pooled, rate, fused.rows);
         self.classifier.forward(pass, &pooled)

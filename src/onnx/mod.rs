@@ -1,32 +1,37 @@
-//! A trained model as an ONNX file (opset 17), for onnxruntime and others: one utterance in, its logits out.
+//! A trained model of any system as an ONNX file (opset 17), for onnxruntime and others: one utterance in, its logits out.
 //!
 //! | input | type, shape | what |
 //! | --- | --- | --- |
-//! | `features` | float `[frames, coefficients]` | MFCC as `mcsan features` writes them, not normalised |
+//! | `features` | float `[frames, columns]` | acoustic features, MFCC as `mcsan features` writes them for one; not normalised |
 //! | `vectors` | float `[tokens, width]` | the words' vectors, zeros for a word without one |
 //! | `tokens` | int64 `[tokens]` | in place of `vectors` where the table was trained: its rows, -1 for an unknown word |
+//! | `visual` | float `[frames, columns]` | features of pictures |
+//! | `prosody`, `functionals` | float `[vectors, columns]` | a vector of the utterance; no row where it has none |
+//! | `segments` | int64 `[tokens, 2]` | of CAN: first frame and end of each word; of L words and F frames, ⌊i F / L⌋ and ⌊(i + 1) F / L⌋ |
 //!
-//! Output: `logits`, float `[classes]`. Lengths are free: the graph cuts at `data.max_frames`, pads fewer than nine frames
-//! and no word with zeros, as a batch is. Normalisation by `corpus` and `utterance` is part of the graph; by `speaker` is
+//! Output: `logits`, float `[classes]`. Lengths are free: the graph cuts where the system or `data.max_frames` does, pads what is too
+//! short with zeros, as a batch is. Normalisation by `corpus` and `utterance` is part of the graph; by `speaker` is
 //! the caller's, because one utterance does not know it. Statistics of an utterance are taken in double precision, as ours are, so
 //! that columns without a change, those of silence for one, are zeros to the last bit. Metadata: `classes` and `settings`.
+//!
+//! The graph is what the system's page calls when it is run on a backend that writes down ([`trace`]).
 
 mod graph;
-mod layers;
-mod mcsan;
+mod inputs;
+mod nodes;
 mod proto;
+mod trace;
 
 use serde_json::json;
 use thiserror::Error;
 
 use crate::base::remedy::{Remedied, Remedy};
-use crate::base::streams::{AUDIO, TEXT};
-use crate::config::{ModelSettings, System};
+use crate::base::streams::{StreamKind, TEXT};
+use crate::config::System;
 use crate::dataset::Normalisation;
-use crate::model::parameters::Parameters;
 use crate::train::Checkpoint;
-use graph::Graph;
 use proto::Message;
+use trace::Trace;
 
 /// Version of the format, and of the set of operations.
 const IR_VERSION: i64 = 8;
@@ -34,8 +39,11 @@ const OPSET: i64 = 17;
 
 /// A system that no ONNX file is written of.
 #[derive(Debug, Error)]
-#[error("model.system = {0} has no ONNX form")]
-pub struct NoForm(System);
+#[error("model.system = {system} has no ONNX form: the kernel '{kernel}' has none")]
+pub struct NoForm {
+    system: System,
+    kernel: &'static str,
+}
 
 impl Remedied for NoForm {
     fn remedies(&self) -> Vec<Remedy> {
@@ -46,22 +54,17 @@ impl Remedied for NoForm {
 /// The bytes of the file.
 ///
 /// # Errors
-/// [`NoForm`] for the systems that MCSAN is compared with.
+/// [`NoForm`] of a system with a kernel that has no form in ONNX.
 pub fn model(checkpoint: &Checkpoint) -> Result<Vec<u8>, NoForm> {
     let system = checkpoint.settings.model.system;
-    if system != System::Mcsan {
-        return Err(NoForm(system));
-    }
-    let parameters = checkpoint.layout();
-    let mut writer = Writer { checkpoint, settings: &checkpoint.settings.model, parameters: &parameters, graph: Graph::default() };
-    writer.network();
+    let graph = Trace::graph(checkpoint).map_err(|kernel| NoForm { system, kernel })?;
     let property = |key: &str, value: String| Message::default().text(1, key).text(2, &value);
     let file = Message::default()
         .integer(1, IR_VERSION)
         .text(2, "mcsan")
         .text(3, env!("CARGO_PKG_VERSION"))
         .text(6, &description(checkpoint))
-        .message(7, writer.graph.message("mcsan"))
+        .message(7, graph.message("mcsan"))
         .message(8, Message::default().text(1, "").integer(2, OPSET))
         .messages(
             14,
@@ -77,29 +80,31 @@ pub fn model(checkpoint: &Checkpoint) -> Result<Vec<u8>, NoForm> {
 
 /// What the file says of its inputs.
 fn description(checkpoint: &Checkpoint) -> String {
+    let system = checkpoint.settings.model.system;
+    let title = if system == System::Mcsan { "MCSAN".to_owned() } else { format!("{system}:") };
+    let mut text = format!("{title} speech emotion recognition. Output logits [classes]; the metadata name the classes.");
     let readings = checkpoint.readings();
-    let mut text = "MCSAN speech emotion recognition. Output logits [classes]; the metadata name the classes.".to_owned();
-    if readings.has(AUDIO) {
-        text += " Input features [frames, coefficients]: MFCC of one utterance, ";
-        text += match checkpoint.normalisation {
-            Normalisation::Speaker => "z-scored per coefficient over the speaker's frames by the caller.",
-            _ => "not normalised.",
+    let normalised = match checkpoint.normalisation {
+        Normalisation::Speaker => "z-scored per column over the speaker's rows by the caller.",
+        _ => "not normalised.",
+    };
+    for reading in readings.iter() {
+        let (stream, name) = (reading.stream, inputs::name_of(reading.stream));
+        text += &match reading.kind {
+            StreamKind::Frames { .. } => format!(
+                " Input {name} [frames, columns]: {} of one utterance, {normalised} Frames after the first {} are not used.",
+                if stream == TEXT { "vectors" } else { "features" },
+                readings.most(stream),
+            ),
+            StreamKind::Vector => format!(" Input {name} [vectors, columns]: one row, none where the utterance lacks it, {normalised}"),
+            StreamKind::Tokens => match checkpoint.dimensions.words(stream).1 {
+                Some(_) => " Input tokens [tokens]: rows of the trained word table, -1 for an unknown word.".to_owned(),
+                None => " Input vectors [tokens, width]: the words' vectors, zeros for an unknown word.".to_owned(),
+            },
         };
-        text += &format!(" Frames after the first {} are not used.", checkpoint.settings.data.max_frames);
     }
-    if readings.has(TEXT) {
-        text += match checkpoint.dimensions.words(TEXT).1 {
-            Some(_) => " Input tokens [tokens]: rows of the trained word table, -1 for an unknown word.",
-            None => " Input vectors [tokens, width]: the words' vectors, zeros for an unknown word.",
-        };
+    if system == System::Can {
+        text += " Input segments [tokens, 2]: first frame and end of each word.";
     }
     text
-}
-
-/// Writes the network of a checkpoint into a graph, as the system's page says it.
-struct Writer<'a> {
-    checkpoint: &'a Checkpoint,
-    settings: &'a ModelSettings,
-    parameters: &'a Parameters,
-    graph: Graph,
 }

@@ -1,9 +1,12 @@
-//! Pictures of cross-attention (8): words against time under the waveform, both ways, for each head or their mean.
+//! Pictures of attention: of MCSAN's cross-attention (8) words against time under the waveform, both ways, for each head or their mean;
+//! of other systems what their queries find among words, sound or pictures.
 //!
 //! Every map has the time on its horizontal axis and the words on its vertical one. In *words to sound* a word's row sums
-//! to 1 over time; in *sound to words* a moment's column sums to 1 over the words. An acoustic row stands for nine frames
-//! (two pools of three), each of which is centred on its sample: row r spans the samples `(9r - ½)·hop .. (9r + 8½)·hop`.
+//! to 1 over time; in *sound to words* a moment's column sums to 1 over the words. An acoustic row of MCSAN's stands for n = 9 frames
+//! (two pools of three), of others for n = 1, each of which is centred on its sample: row r spans the samples
+//! `(n r - ½)·hop .. (n r + n - ½)·hop`.
 
+mod map;
 #[cfg(feature = "picture")]
 mod raster;
 pub(crate) mod svg;
@@ -15,8 +18,10 @@ pub use raster::{PictureError, png};
 
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::columns::{shorten, width};
-use crate::dataset::SHORTEST_UTTERANCE;
-use crate::train::CrossAttention;
+use crate::base::streams::AUDIO;
+use crate::model::layers::Asking;
+use crate::train::Attention;
+use map::{Map, Side};
 use svg::{Anchor, Svg};
 
 /// What a picture is written as.
@@ -51,20 +56,13 @@ pub enum Heads {
 /// What a picture is made of.
 pub struct Picture<'a> {
     /// The weights, and what their rows and columns are.
-    pub attention: &'a CrossAttention,
+    pub attention: &'a Attention,
     /// The recording: mono, 16 kHz.
     pub samples: &'a [f32],
     /// What stands above.
     pub title: &'a str,
     /// Which heads are shown.
     pub heads: Heads,
-}
-
-/// Which way attention looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    TextToAudio,
-    AudioToText,
 }
 
 /// Sizes in pixels.
@@ -103,12 +101,6 @@ fn shade(level: usize) -> [u8; 3] {
 fn colour(level: usize) -> String {
     let [red, green, blue] = shade(level);
     format!("#{red:02x}{green:02x}{blue:02x}")
-}
-
-/// A map `[words, steps]` and its largest weight.
-struct Map {
-    weights: Vec<f64>,
-    largest: f64,
 }
 
 /// The colours from 0 to the largest weight, between both in figures.
@@ -150,112 +142,91 @@ impl Scale {
 impl Picture<'_> {
     /// The picture as a self-contained SVG.
     pub fn svg(&self) -> String {
-        let maps = self.maps();
+        let maps = Map::all(self.attention, self.heads);
         let columns = if self.heads == Heads::All { 2 } else { 1 };
-        let words = self.attention.rows();
-        let row = if words <= 40 { 18.0 } else { (720.0 / words as f64).max(9.0) };
+        let most = maps.iter().map(|map| map.size[0]).max().unwrap_or(1);
+        let row = if most <= 40 { 18.0 } else { (720.0 / most as f64).max(9.0) };
         let font = (row - 4.0).clamp(6.0, LABEL);
-        let longest = self.labels().iter().map(|(label, _)| width(label)).max().unwrap_or(0);
+        let labels: Vec<_> = maps.iter().map(|map| map.labels(self.attention)).collect();
+        let longest = labels.iter().flatten().map(|(label, _)| width(label)).max().unwrap_or(0);
         let left = MARGIN + (longest as f64 * font * LETTER).max(44.0) + 8.0;
         let panel = if columns == 1 { 820.0 } else { 430.0 };
-        let height = words as f64 * row;
         let top = MARGIN + 30.0;
         let whole = left + panel + (columns - 1) as f64 * (left + panel) + MARGIN;
-        let lines = maps.len().div_ceil(columns);
-        let first = top + WAVEFORM + GAP;
         // Where a caption has no room beside the scale, this stands under it.
-        let has_room = |(caption, map): &(String, Map)| width(caption) as f64 * LABEL * LETTER + Scale::of(map).width() + GAP <= panel;
+        let has_room = |map: &Map| width(&map.caption) as f64 * LABEL * LETTER + Scale::of(map).width() + GAP <= panel;
         let scale_line = if maps.iter().all(has_room) { 0.0 } else { SCALE };
         let caption_height = CAPTION + scale_line;
-        let total = first + lines as f64 * (caption_height + height + GAP) + AXIS;
+        // The time stands under the last map that has it, or under the waveform.
+        let last_in_time = maps.chunks(columns).rposition(|line| line.iter().any(|map| map.horizontal == Side::Sound));
+        let mut lines = Vec::new();
+        let mut end = top + WAVEFORM + GAP + if last_in_time.is_none() { AXIS } else { 0.0 };
+        for (number, line) in maps.chunks(columns).enumerate() {
+            lines.push(end);
+            let rows = line.iter().map(|map| map.size[0]).max().unwrap_or(0);
+            let is_last = number * columns + line.len() == maps.len();
+            end += caption_height + rows as f64 * row + GAP + if last_in_time == Some(number) && !is_last { AXIS } else { 0.0 };
+        }
 
-        let mut svg = Svg::new(whole, total, PAPER);
+        let mut svg = Svg::new(whole, end + AXIS, PAPER);
         let title = shorten(self.title, ((whole - 2.0 * MARGIN) / (TITLE * LETTER)) as usize);
         svg.text([MARGIN, MARGIN + 14.0], TITLE, INK, Anchor::Start, &title);
         for column in 0..columns {
-            self.waveform(&mut svg, [left + column as f64 * (left + panel), top], panel);
+            let left = left + column as f64 * (left + panel);
+            self.waveform(&mut svg, [left, top], panel);
+            if last_in_time.is_none() {
+                self.time_axis(&mut svg, [left, top + WAVEFORM], panel);
+            }
         }
-        for (place, (caption, map)) in maps.iter().enumerate() {
-            let column = left + (place % columns) as f64 * (left + panel);
-            let corner = [column, first + (place / columns) as f64 * (caption_height + height + GAP)];
-            svg.text([corner[0], corner[1] + CAPTION - 8.0], LABEL, INK, Anchor::Start, caption);
+        for (place, (map, labels)) in maps.iter().zip(&labels).enumerate() {
+            let corner = [left + (place % columns) as f64 * (left + panel), lines[place / columns]];
+            svg.text([corner[0], corner[1] + CAPTION - 8.0], LABEL, INK, Anchor::Start, &map.caption);
             Scale::of(map).draw(&mut svg, [corner[0] + panel, corner[1] + CAPTION + scale_line - 18.0]);
             let corner = [corner[0], corner[1] + caption_height];
+            let height = map.size[0] as f64 * row;
             self.map(&mut svg, corner, [panel, height], map);
-            for (word, (label, known)) in self.labels().iter().enumerate() {
+            for (word, (label, known)) in labels.iter().enumerate() {
                 let at = [corner[0] - 8.0, corner[1] + (word as f64 + 0.5) * row + font * 0.35];
                 svg.text(at, font, if *known { INK } else { FAINT }, Anchor::End, label);
             }
-            if place + columns >= maps.len() {
+            let is_last_of_column = maps[place..].iter().step_by(columns).skip(1).all(|below| below.horizontal != Side::Sound);
+            if map.horizontal == Side::Sound && is_last_of_column {
                 self.time_axis(&mut svg, [corner[0], corner[1] + height], panel);
             }
         }
         svg.finish()
     }
 
-    /// The words as they are written beside the maps, and whether the model has a vector for them.
-    fn labels(&self) -> Vec<(String, bool)> {
-        let CrossAttention { words, known, .. } = self.attention;
-        if words.is_empty() {
-            return vec![("(no word)".to_owned(), false)];
-        }
-        words.iter().map(|word| shorten(word, LONGEST_WORD)).zip(known.iter().copied()).collect()
-    }
-
-    /// Every map with its caption; both ways side by side or one under the other.
-    fn maps(&self) -> Vec<(String, Map)> {
-        let heads = self.attention.heads;
-        let groups: Vec<(String, Vec<usize>)> = match self.heads {
-            Heads::Mean => vec![(format!("mean of {heads} heads"), (0..heads).collect())],
-            Heads::All => (0..heads).map(|head| (format!("head {}", head + 1), vec![head])).collect(),
-        };
-        let both = groups.iter().flat_map(|(name, group)| [(Way::TextToAudio, name, group), (Way::AudioToText, name, group)]);
-        both.map(|(way, name, group)| {
-            let (what, sums) = match way {
-                Way::TextToAudio => ("words to sound", "each row sums to 1"),
-                Way::AudioToText => ("sound to words", "each column sums to 1"),
-            };
-            (format!("{what}, {name}: {sums}"), self.mean(way, group))
-        })
-        .collect()
-    }
-
-    /// The mean of some heads, `[words, steps]` whichever way.
-    fn mean(&self, way: Way, heads: &[usize]) -> Map {
-        let (words, steps) = (self.attention.rows(), self.attention.steps());
-        let weight = |head: usize, word: usize, step: usize| match way {
-            Way::TextToAudio => self.attention.text_to_audio[(head * words + word) * steps + step],
-            Way::AudioToText => self.attention.audio_to_text[(head * steps + step) * words + word],
-        };
-        let mean = |word, step| heads.iter().map(|&head| f64::from(weight(head, word, step))).sum::<f64>() / heads.len() as f64;
-        let weights: Vec<f64> =
-            (0..words).flat_map(|word| (0..steps).map(move |step| (word, step))).map(|(word, step)| mean(word, step)).collect();
-        let largest = weights.iter().copied().fold(0.0, f64::max);
-        Map { weights, largest }
-    }
-
     /// Seconds at which acoustic row `step` begins.
     fn begin(&self, step: usize) -> f64 {
-        let frames = (step * SHORTEST_UTTERANCE) as f64 - 0.5;
+        let frames = (step * self.attention.frames) as f64 - 0.5;
         (frames * self.attention.hop as f64 / f64::from(SAMPLE_RATE)).max(0.0)
     }
 
     /// Seconds that the horizontal axis covers.
     fn duration(&self) -> f64 {
-        (self.samples.len() as f64 / f64::from(SAMPLE_RATE)).max(self.begin(self.attention.steps()))
+        let layers = self.attention.layers.iter();
+        let steps = layers.flat_map(|layer| {
+            let asking = if let Asking::Rows(AUDIO) = layer.by { layer.rows[0] } else { 0 };
+            [asking, if layer.over == AUDIO { layer.rows[1] } else { 0 }]
+        });
+        (self.samples.len() as f64 / f64::from(SAMPLE_RATE)).max(self.begin(steps.max().unwrap_or(0)))
     }
 
     fn map(&self, svg: &mut Svg, [left, top]: [f64; 2], [width, height]: [f64; 2], map: &Map) {
-        let (words, steps) = (self.attention.rows(), self.attention.steps());
-        let x = |seconds: f64| left + width * seconds / self.duration();
-        let row = height / words as f64;
+        let [rows, columns] = map.size;
+        let row = height / rows as f64;
+        let x = |step: usize| match map.horizontal {
+            Side::Sound => left + width * self.begin(step) / self.duration(),
+            _ => left + width * step as f64 / columns as f64,
+        };
         // What the pools leave over, or data.max_frames cuts off.
         svg.rectangle([left, top, width, height], UNHEARD);
         let mut cells: Vec<Vec<[f64; 4]>> = vec![Vec::new(); SHADES];
         for (place, weight) in map.weights.iter().enumerate() {
-            let (word, step) = (place / steps, place % steps);
+            let (word, step) = (place / columns, place % columns);
             let share = if map.largest > 0.0 { weight / map.largest } else { 0.0 };
-            let (from, to) = (x(self.begin(step)), x(self.begin(step + 1)));
+            let (from, to) = (x(step), x(step + 1));
             cells[(share * (SHADES - 1) as f64).round() as usize].push([from, top + word as f64 * row, to - from, row]);
         }
         for (level, cells) in cells.iter().enumerate() {
@@ -309,9 +280,18 @@ impl Picture<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::streams::{TEXT, VISUAL};
+    use crate::model::layers::Attended;
+
+    /// Words to sound and sound to words.
+    fn both_ways(rows: [usize; 2], heads: usize, weights: [Vec<f32>; 2]) -> Vec<Attended<Vec<f32>>> {
+        let ways = [(TEXT, AUDIO, rows), (AUDIO, TEXT, [rows[1], rows[0]])];
+        let layer = |((by, over, rows), weights)| Attended { by: Asking::Rows(by), over, heads, rows, weights };
+        ways.into_iter().zip(weights).map(layer).collect()
+    }
 
     /// Two heads that put all of word 1's weight on step 2, and all of step 2's on word 1.
-    fn attention() -> CrossAttention {
+    fn attention() -> Attention {
         let (words, steps) = (3, 5);
         let mut text_to_audio = vec![0.0; 2 * words * steps];
         let mut audio_to_text = text_to_audio.clone();
@@ -319,8 +299,9 @@ mod tests {
             text_to_audio[(head * words + 1) * steps + 2] = 1.0;
             audio_to_text[(head * steps + 2) * words + 1] = 1.0;
         }
+        let layers = both_ways([words, steps], 2, [text_to_audio, audio_to_text]);
         let words = ["one", "two", "three"].map(str::to_owned).into();
-        CrossAttention { heads: 2, words, known: vec![true; 3], hop: 160, text_to_audio, audio_to_text }
+        Attention { words, known: vec![true; 3], hop: 160, frames: 9, layers }
     }
 
     #[test]
@@ -358,12 +339,26 @@ mod tests {
 
     #[test]
     fn an_utterance_of_no_word_and_one_step_has_its_picture_too() {
-        let attention =
-            CrossAttention { heads: 1, words: Vec::new(), known: Vec::new(), hop: 160, text_to_audio: vec![1.0], audio_to_text: vec![1.0] };
+        let layers = both_ways([1, 1], 1, [vec![1.0], vec![1.0]]);
+        let attention = Attention { words: Vec::new(), known: Vec::new(), hop: 160, frames: 9, layers };
         let picture = Picture { attention: &attention, samples: &[], title: "calm", heads: Heads::Mean };
         let svg = picture.svg();
         assert!(svg.contains("(no word)") && !svg.contains("NaN") && !svg.contains("inf"), "{svg}");
         assert!(png(&svg).unwrap().starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn what_a_query_finds_stands_beside_the_words_or_over_the_time() {
+        let query = |over, rows: usize, weights| Attended { by: Asking::Query("hop 1".into()), over, heads: 1, rows: [1, rows], weights };
+        let layers = vec![query(TEXT, 3, vec![0.5, 0.25, 0.25]), query(AUDIO, 50, vec![0.02; 50]), query(VISUAL, 4, vec![0.25; 4])];
+        let attention = Attention { frames: 1, layers, ..attention() };
+        for heads in [Heads::Mean, Heads::All] {
+            let svg = Picture { attention: &attention, samples: &[0.1; 8000], title: "", heads }.svg();
+            for over in ["words", "sound", "pictures"] {
+                assert!(svg.contains(&format!(">hop 1 over the {over}: sums to 1</text>")), "{svg}");
+            }
+            assert_eq!(svg.matches(">seconds</text>").count(), 1);
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::backend::Backend;
 use crate::backend::as_f32;
 use crate::base::streams::{Readings, StreamShape};
 use crate::dataset::{Dataset, Normalisation, Streams};
+#[cfg(feature = "files")]
+use crate::model::layers::Attended;
 use crate::model::{Dimensions, Network};
 
 /// A network with its weights, and how the streams must be that it reads.
@@ -61,19 +63,29 @@ impl<'b, B: Backend> Inference<'b, B> {
         Ok(logits.chunks_exact(self.dimensions.classes).map(of_finite).collect())
     }
 
-    /// The same of one utterance, and the weights of the last cross layer: text to audio, audio to text.
+    /// The same of one utterance, and what attends to what in it.
     #[cfg(feature = "files")]
-    pub(super) async fn attend(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<(Vec<f64>, [Vec<f32>; 2]), TrainError> {
+    pub(super) async fn attend(
+        &self,
+        data: &Dataset,
+        vectors: &FrozenVectors<B>,
+    ) -> Result<(Vec<f64>, Vec<Attended<Vec<f32>>>), TrainError> {
         let backend = self.network.backend();
-        let (logits, layers) = self.network.infer_watched(&self.batches(data, vectors)?.batch(&[0])?);
-        let last = layers.last().ok_or(TrainError::NoCross)?;
-        let [text_to_audio, audio_to_text] = [&last.text_to_audio, &last.audio_to_text].map(|weights| backend.start_read(weights));
+        let (logits, watched) = self.network.infer_watched(&self.batches(data, vectors)?.batch(&[0])?);
+        if watched.is_empty() {
+            return Err(TrainError::NoCross);
+        }
+        let asked: Vec<_> = watched.iter().map(|attended| backend.start_read(&attended.weights)).collect();
         let logits = as_f32(backend.finish_read(logits).await?);
-        let weights = [as_f32(backend.finish_read(text_to_audio).await?), as_f32(backend.finish_read(audio_to_text).await?)];
-        if [&logits, &weights[0], &weights[1]].iter().any(|values| !not_finite(values, 1).is_empty()) {
+        let mut on_host = Vec::new();
+        for (Attended { by, over, heads, rows, .. }, weights) in watched.into_iter().zip(asked) {
+            on_host.push(Attended { by, over, heads, rows, weights: as_f32(backend.finish_read(weights).await?) });
+        }
+        let all = std::iter::once(&logits).chain(on_host.iter().map(|attended| &attended.weights));
+        if all.into_iter().any(|values| !not_finite(values, 1).is_empty()) {
             return Err(TrainError::ResultNotFinite { places: vec![0], ids: vec![data.utterances[0].id.clone()], kept: None });
         }
-        Ok((softmax(&logits), weights))
+        Ok((softmax(&logits), on_host))
     }
 
     fn batches<'a>(&'a self, data: &'a Dataset, vectors: &FrozenVectors<B>) -> Result<Batches<'a, B>, TrainError> {

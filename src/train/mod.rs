@@ -44,7 +44,7 @@ pub use metrics::Metrics;
 #[cfg(feature = "files")]
 pub use observe::Event;
 #[cfg(feature = "files")]
-pub use predict::{CrossAttention, Further, Predictor, SpeechInference, Spoken};
+pub use predict::{Attention, Further, Predictor, SpeechInference, Spoken};
 pub(crate) use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;

@@ -12,6 +12,7 @@ use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
 use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors};
+use crate::model::layers::Attended;
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, extract};
 use crate::text::tokenise;
@@ -40,34 +41,19 @@ pub struct Predictor {
     vocabulary: Vocabulary,
 }
 
-/// The weights of the last cross layer for one utterance, and what its rows and columns are.
+/// What attends to what in one utterance, and what the rows are: of MCSAN the last cross layer, of others what their pages have.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CrossAttention {
-    /// Of the layer.
-    pub heads: usize,
+pub struct Attention {
     /// The utterance's tokens; none where there is no text, which the model reads as one word without a vector.
     pub words: Vec<String>,
     /// `[words]`: whether the word has a row in the table.
     pub known: Vec<bool>,
     /// Samples from the middle of an acoustic frame to that of the next.
     pub hop: usize,
-    /// `[heads, words, steps]`, each row's sum 1. A step is `SHORTEST_UTTERANCE`
-    /// frames, two pools of three.
-    pub text_to_audio: Vec<f32>,
-    /// `[heads, steps, words]`, each row's sum 1.
-    pub audio_to_text: Vec<f32>,
-}
-
-impl CrossAttention {
-    /// Rows of the words' side: at least one.
-    pub fn rows(&self) -> usize {
-        self.words.len().max(1)
-    }
-
-    /// Acoustic rows after both pools.
-    pub fn steps(&self) -> usize {
-        self.text_to_audio.len() / (self.heads * self.rows())
-    }
+    /// Frames that a row of the recording stands for: more than one behind pools.
+    pub frames: usize,
+    /// In the order of the pass, at least one.
+    pub layers: Vec<Attended<Vec<f32>>>,
 }
 
 impl Predictor {
@@ -230,21 +216,20 @@ impl<B: Backend> SpeechInference<'_, B> {
         Ok(probabilities)
     }
 
-    /// As [`SpeechInference::predict`] for one utterance, with the weights of the last cross layer.
+    /// As [`SpeechInference::predict`] for one utterance, with what attends to what.
     ///
     /// # Errors
     /// [`TrainError::NoCross`]; [`TrainError::NoTimes`] where features come from elsewhere; and those of [`SpeechInference::predict`].
-    pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, CrossAttention), TrainError> {
+    pub async fn attend(&mut self, utterance: &Spoken) -> Result<(Vec<f64>, Attention), TrainError> {
         let hop = self.tables.as_ref().ok_or(TrainError::NoTimes)?.settings.hop;
         self.take(std::slice::from_ref(utterance)).await?;
-        let (probabilities, [text_to_audio, audio_to_text]) = self.inference.attend(&self.data, &self.vectors).await?;
-        let attention = CrossAttention {
-            heads: self.predictor.checkpoint.settings.model.heads,
+        let (probabilities, layers) = self.inference.attend(&self.data, &self.vectors).await?;
+        let attention = Attention {
             words: tokenise(utterance.text.as_deref().unwrap_or_default()),
             known: self.data.text().map_or_else(Vec::new, |text| text.tokens.iter().map(|&token| token >= 0).collect()),
             hop,
-            text_to_audio,
-            audio_to_text,
+            frames: self.predictor.readings.least(AUDIO),
+            layers,
         };
         Ok((probabilities, attention))
     }

@@ -219,14 +219,15 @@ fn attention_weights_sum_to_one_over_what_is_attended_to() {
         let utterance = Spoken { samples: Some(samples.clone()), text: Some(text.to_owned()), ..Spoken::default() };
         let (probabilities, attention) = pollster::block_on(inference.attend(&utterance)).unwrap();
         assert_eq!(pollster::block_on(inference.predict(&[utterance])).unwrap(), [probabilities]);
-        assert_eq!((attention.words.len(), attention.known.len(), attention.heads), (words, words, 2), "{text}");
+        assert_eq!((attention.words.len(), attention.known.len(), attention.frames), (words, words, 9), "{text}");
         // Half a second: 51 frames of 10 ms, whose pools leave 17 and then 5 rows.
-        assert_eq!((samples.len(), attention.steps()), (8000, 5));
-        let sums = |weights: &[f32], row: usize| weights.chunks_exact(row).map(|row| row.iter().sum::<f32>()).collect::<Vec<_>>();
-        let rows = sums(&attention.text_to_audio, attention.steps());
-        let columns = sums(&attention.audio_to_text, attention.rows());
-        assert_eq!((rows.len(), columns.len()), (2 * words.max(1), 2 * attention.steps()));
-        assert!(rows.iter().chain(&columns).all(|sum| (sum - 1.0).abs() < 1e-5), "{rows:?} {columns:?}");
+        let rows: Vec<_> = attention.layers.iter().map(|layer| (layer.over, layer.heads, layer.rows)).collect();
+        assert_eq!((samples.len(), rows), (8000, vec![("audio", 2, [words.max(1), 5]), ("text", 2, [5, words.max(1)])]));
+        for layer in &attention.layers {
+            let sums: Vec<f32> = layer.weights.chunks_exact(layer.rows[1]).map(|row| row.iter().sum()).collect();
+            assert_eq!(sums.len(), 2 * layer.rows[0]);
+            assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5), "{sums:?}");
+        }
     }
     assert!(pollster::block_on(inference.predict(&[])).unwrap().is_empty());
     let deaf = pollster::block_on(inference.predict(&[Spoken { text: Some("go".into()), ..Spoken::default() }]));

@@ -103,13 +103,16 @@ class Mdre(System):
 
 
 class Mha(System):
-    def __init__(self, sizes: Sizes, hidden: int, hops: int, projection: bool):
+    def __init__(self, sizes: Sizes, hidden: int, hops: int, projection: bool, cell: str = "gru"):
         super().__init__()
-        self.chain = hops
+        self.chain, self.cell = hops, cell
         self.audio_encoder, self.text_encoder = Encoder(), Encoder()
         for encoder, inputs in ((self.audio_encoder, sizes.coefficients), (self.text_encoder, sizes.width)):
             encoder.proj = nn.Linear(inputs, hidden)
-            encoder.gru = Gru(hidden, hidden, bidirectional=True)
+            if cell == "gru":
+                encoder.gru = Gru(hidden, hidden, bidirectional=True)
+            else:
+                encoder.lstm = nn.LSTM(hidden, hidden, bidirectional=True)
         self.hops = nn.ModuleList(nn.Linear(2 * hidden, 2 * hidden) for _ in range(hops if projection else 0))
         self.classifier = nn.Linear(4 * hidden, sizes.classes)
 
@@ -117,7 +120,11 @@ class Mha(System):
         encoded = []
         for encoder, x in ((self.audio_encoder, audio), (self.text_encoder, text)):
             projected = encoder.proj(x)
-            states, last = encoder.gru(projected)
+            if self.cell == "gru":
+                states, last = encoder.gru(projected)
+            else:
+                states, (ends, _) = encoder.lstm(projected)
+                last = ends.flatten()
             encoded.append((states + torch.cat([projected, projected], dim=1), last))
         newest = [last for _, last in encoded]
         for hop in range(self.chain):
@@ -289,6 +296,10 @@ SYSTEM_CASES = {
         lambda sizes: Mcsan3(sizes, small(1), separate=True),
     ),
     "can": ({"model.system": "can", "can.hidden": 7}, lambda sizes: Can(sizes, 7)),
+    "mha_lstm": (
+        {"model.system": "mha", "mha.hidden": 6, "mha.cell": "lstm"},
+        lambda sizes: Mha(sizes, 6, 2, projection=True, cell="lstm"),
+    ),
 }
 WITHOUT_DROPOUT = {
     f"{section}.{modality}_dropout": 0.0 for section in ("mdre", "mha", "amh", "can") for modality in ("audio", "text")

@@ -23,6 +23,19 @@ pub struct Tokens<B: Storage> {
     pub occurrences: B::Words,
     /// How many tokens there are.
     pub rows: usize,
+    /// What they are.
+    pub chosen: Chosen,
+}
+
+/// Which rows of a table tokens are: a backend without numbers knows them by this alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// Those of a list.
+    Listed,
+    /// The first of every sequence of a ragged matrix.
+    FirstRows,
+    /// The last.
+    LastRows,
 }
 
 impl<B: Storage> Tokens<B> {
@@ -46,17 +59,18 @@ impl<B: Storage> Tokens<B> {
             occurrence_offsets: backend.upload_words(&offsets),
             occurrences: backend.upload_words(&occurrences),
             rows: ids.len(),
+            chosen: Chosen::Listed,
         }
     }
 
     /// The first row of every sequence, where a ragged matrix is the table; a sequence without rows has none.
     pub fn first_rows(backend: &B, rows: &Ragged<B>) -> Self {
-        Self::of_sequences(backend, rows, |first, _| first)
+        Self { chosen: Chosen::FirstRows, ..Self::of_sequences(backend, rows, |first, _| first) }
     }
 
     /// The last row of every sequence, likewise.
     pub fn last_rows(backend: &B, rows: &Ragged<B>) -> Self {
-        Self::of_sequences(backend, rows, |_, end| end - 1)
+        Self { chosen: Chosen::LastRows, ..Self::of_sequences(backend, rows, |_, end| end - 1) }
     }
 
     fn of_sequences(backend: &B, rows: &Ragged<B>, choose: impl Fn(u32, u32) -> u32) -> Self {
@@ -68,8 +82,9 @@ impl<B: Storage> Tokens<B> {
 
 impl<B: Storage> Clone for Tokens<B> {
     fn clone(&self) -> Self {
-        let Self { ids, occurrence_offsets, occurrences, rows } = self;
-        Self { ids: ids.clone(), occurrence_offsets: occurrence_offsets.clone(), occurrences: occurrences.clone(), rows: *rows }
+        let Self { ids, occurrence_offsets, occurrences, rows, chosen } = self;
+        let [ids, occurrence_offsets, occurrences] = [ids, occurrence_offsets, occurrences].map(B::Words::clone);
+        Self { ids, occurrence_offsets, occurrences, rows: *rows, chosen: *chosen }
     }
 }
 

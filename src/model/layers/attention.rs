@@ -1,6 +1,6 @@
 //! Attention layers (6–17): one modality's half of a cross layer, or a self layer.
 
-use super::{Linear, Pass, ResidualNorm, Sequence};
+use super::{Asking, Attended, Linear, Pass, ResidualNorm, Sequence};
 use crate::backend::ops::{Attention, AttentionWeights};
 use crate::backend::{Backend, Ragged};
 use crate::base::numbers::Activation;
@@ -90,9 +90,14 @@ impl AttentionLayer {
         entering.iter().enumerate().map(of).collect()
     }
 
-    /// With which weights the queries of `own` attend to the rows of `source`.
-    pub fn weights<'a, B: Backend>(&self, backend: &B, own: &Projected<'a, B>, source: &Projected<'a, B>) -> B::Tensor {
-        backend.run(&AttentionWeights(Attention {
+    /// With which weights the queries of one stream attend to the rows of another.
+    pub(in crate::model) fn attended<'a, B: Backend>(
+        &self,
+        backend: &B,
+        (by, own): (&'static str, &Projected<'a, B>),
+        (over, source): (&'static str, &Projected<'a, B>),
+    ) -> Attended<B::Tensor> {
+        let weights = backend.run(&AttentionWeights(Attention {
             queries: own.queries.value.clone(),
             keys: source.keys.value.clone(),
             values: source.values.value.clone(),
@@ -100,7 +105,9 @@ impl AttentionLayer {
             key_rows: source.rows.clone(),
             heads: self.sizes.heads,
             scale: self.sizes.scale,
-        }))
+        }));
+        let rows = [own.rows, source.rows].map(Ragged::rows);
+        Attended { by: Asking::Rows(by), over, heads: self.sizes.heads, rows, weights }
     }
 
     /// What the sequences become when the queries of each attend to its sources, all at once.

@@ -60,14 +60,10 @@ impl Gru {
 
     /// The state `[batch, columns]` that each direction ends with: the forward one at an utterance's last row, the other at its first.
     pub fn last_state<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, states: &Sequence<'a, B>) -> Var<B> {
-        let Sequence { x, rows } = states;
-        let last = pass.tape.embedding(x, &Tokens::last_rows(pass.tape.backend(), rows));
-        if !self.bidirectional {
-            return last;
+        if self.bidirectional {
+            return states.ends_of_both(pass);
         }
-        let first = pass.tape.embedding(x, &Tokens::first_rows(pass.tape.backend(), rows));
-        let forward = pass.tape.columns(&last, 0, self.hidden);
-        let reverse = pass.tape.columns(&first, self.hidden, self.hidden);
-        pass.tape.concat(&[&forward, &reverse])
+        let last = Tokens::last_rows(pass.tape.backend(), states.rows);
+        pass.tape.embedding(&states.x, &last)
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{Pass, Sequence};
 use crate::backend::Backend;
-use crate::base::streams::TEXT;
+use crate::base::streams::{PROSODY, TEXT};
 use crate::model::parameters::{Block, Initial, Parameters};
 use crate::model::{Batch, Dimensions};
+use crate::tape::Var;
 
 /// The frames of a stream, normalised, of whose elements a share `dropout` is dropped.
 pub(in crate::model) fn frames<'a, B: Backend>(
@@ -17,6 +18,11 @@ pub(in crate::model) fn frames<'a, B: Backend>(
     let x = frames.normalised(pass.tape);
     let x = pass.tape.named(x, format_args!("{stream}_encoder.z_score"));
     Sequence { x, rows: &frames.rows[0] }.dropped(pass, dropout)
+}
+
+/// The prosody of each utterance, normalised, `[batch, columns]`.
+pub(in crate::model) fn prosody<B: Backend>(pass: &mut Pass<'_, '_, B>, batch: &Batch<B>) -> Var<B> {
+    batch.vectors(PROSODY).normalised(pass.tape)
 }
 
 /// The words of the transcripts.

@@ -3,104 +3,20 @@
 mod attention;
 mod gru;
 mod inputs;
+mod pass;
 mod pooling;
 
 pub use attention::{AttentionLayer, AttentionSizes, Entering, Projected};
 pub use gru::{Gru, GruStart};
-pub(super) use inputs::{Words, frames};
+pub(super) use inputs::{Words, frames, prosody};
+pub use pass::{Asking, Attended, Dropout, Pass};
 pub(super) use pooling::{pool, pool_by, weights_of};
 
-use super::parameters::{Block, BoundParameters, Initial, Parameters};
-use crate::backend::ops::{self, Directions, LstmWeights};
+use super::parameters::{Block, Initial, Parameters};
+use crate::backend::ops::{self, Directions, LstmWeights, Tokens};
 use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::numbers::Activation;
-use crate::base::philox::Stream;
-use crate::model::loss::{Term, Terms};
-use crate::tape::{Tape, Var};
-
-/// One forward pass: the tape, the parameters on it, and dropout where it is on.
-pub struct Pass<'t, 'a, B: Backend> {
-    /// What the layers are recorded on.
-    pub tape: &'t mut Tape<'a, B>,
-    /// All of the model's, on that tape.
-    pub parameters: &'t BoundParameters<B>,
-    /// `None` where nothing is dropped: outside of training.
-    pub dropout: Option<Dropout>,
-    /// Where the weights of every cross layer go, for who wants to see them; without it they are not computed.
-    pub watched: Option<Vec<CrossWeights<B>>>,
-    /// Where the further terms of the loss go, for who trains; without it what they alone need is not computed.
-    pub terms: Option<Terms<B>>,
-}
-
-/// Attention weights of a cross layer, laid out as [`ops::AttentionWeights`] says.
-pub struct CrossWeights<B: Backend> {
-    /// The text's queries over the audio's rows.
-    pub text_to_audio: B::Tensor,
-    /// The audio's queries over the words.
-    pub audio_to_text: B::Tensor,
-}
-
-/// Dropout of one training step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dropout {
-    /// Of the run.
-    pub seed: u64,
-    /// Number of the training step.
-    pub step: u64,
-    /// Number of the next place in the network.
-    place: u64,
-}
-
-impl Dropout {
-    /// Dropout for a step.
-    pub fn new(seed: u64, step: u64) -> Self {
-        Self { seed, step, place: 0 }
-    }
-}
-
-/// Random streams of dropout start here; those of the starting values are hashes, those of the shuffle are small.
-const DROPOUT_STREAMS: u64 = 1 << 62;
-
-impl<B: Backend> Pass<'_, '_, B> {
-    /// Drops elements with probability `rate`, in [0, 1), where dropout is on; every `place` in the network draws from a stream of its
-    /// own, and from that what belongs to the rows after the `preceding` ones of the batch's earlier parts.
-    pub(super) fn drop_out(&mut self, x: Var<B>, rate: f32, place: u64, preceding: usize) -> Var<B> {
-        let Some(dropout) = self.dropout.filter(|_| rate > 0.0) else { return x };
-        let stream = Stream { seed: dropout.seed, stream: DROPOUT_STREAMS | (dropout.step << 16) | place };
-        let first = preceding * x.value.columns();
-        let kept = self.tape.dropout(&x, rate, stream, first);
-        self.tape.named(kept, format_args!("dropout.{}", place + 1))
-    }
-
-    /// Whether further terms of the loss are asked for.
-    pub fn wants_terms(&self) -> bool {
-        self.terms.is_some()
-    }
-
-    /// Adds a term to the loss, times `weight`; does nothing where none is asked for.
-    pub fn add_term(&mut self, weight: f32, term: Term<B>) {
-        if let Some(terms) = &mut self.terms {
-            terms.push((weight, term));
-        }
-    }
-
-    /// A vector an utterance, `[batch, columns]`, with a share of its elements dropped, at a place of its own where it is above 0.
-    pub(in crate::model) fn dropped_vectors(&mut self, x: Var<B>, rate: f32, rows: &Ragged<B>) -> Var<B> {
-        if rate == 0.0 {
-            return x;
-        }
-        let place = self.take_places(1);
-        self.drop_out(x, rate, place, rows.preceding.sequences)
-    }
-
-    /// The first of `count` places of dropout that no other part of the network has.
-    pub(in crate::model) fn take_places(&mut self, count: u64) -> u64 {
-        let Some(dropout) = &mut self.dropout else { return 0 };
-        let first = dropout.place;
-        dropout.place += count;
-        first
-    }
-}
+use crate::tape::Var;
 
 /// `y = act(x Wᵀ + b)`; PyTorch's `Linear`.
 #[derive(Debug, Clone)]
@@ -216,7 +132,12 @@ impl BiLstm {
         }
     }
 
-    /// `[rows, hidden]`, or twice as many columns side by side, of each sequence, `[rows, inputs]`, at once.
+    /// `[rows, hidden]`, or twice as many columns side by side, of a sequence `[rows, inputs]`.
+    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequence: Sequence<'a, B>) -> Sequence<'a, B> {
+        Self::forward_together(pass, &[(self, sequence)]).swap_remove(0)
+    }
+
+    /// The same of each sequence, at once.
     pub fn forward_together<'a, B: Backend>(pass: &mut Pass<'_, 'a, B>, all: &[(&Self, Sequence<'a, B>)]) -> Vec<Sequence<'a, B>> {
         let operation = |(lstm, Sequence { x, rows }): &(&Self, Sequence<'a, B>)| {
             let weights = lstm.weights.map(|&block| pass.parameters[block].clone());
@@ -266,6 +187,18 @@ pub struct Sequence<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Sequence<'a, B> {
+    /// The state `[batch, width]` that each of two directions side by side ends with: the forward one at an utterance's last row, the
+    /// other at its first.
+    pub(in crate::model) fn ends_of_both(&self, pass: &mut Pass<'_, 'a, B>) -> Var<B> {
+        let hidden = self.x.value.columns() / 2;
+        let [first, last] = [Tokens::first_rows, Tokens::last_rows].map(|of| of(pass.tape.backend(), self.rows));
+        let last = pass.tape.embedding(&self.x, &last);
+        let first = pass.tape.embedding(&self.x, &first);
+        let forward = pass.tape.columns(&last, 0, hidden);
+        let reverse = pass.tape.columns(&first, hidden, hidden);
+        pass.tape.concat(&[&forward, &reverse])
+    }
+
     /// The same with a share of its elements dropped, at a place of its own where it is above 0.
     pub(in crate::model) fn dropped(self, pass: &mut Pass<'_, 'a, B>, rate: f32) -> Self {
         if rate == 0.0 {
