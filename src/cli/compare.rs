@@ -1,5 +1,7 @@
 //! `mcsan compare`
 
+use std::path::Path;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum, value_parser};
 
@@ -103,22 +105,26 @@ pub(crate) fn run(common: &Common, arguments: &Compare) -> Done {
     };
     let names: Vec<&str> = arguments.systems.iter().map(|system| system.name).collect();
     let summary = rows::train(common, experiment, &rows, &names)?;
-    for begun in summary.iter().flat_map(|(_, begun)| begun) {
-        note_step(common, begun)?;
+    if let Some((_, begun)) = &summary {
+        note_times(common, &experiment.out, begun)?;
     }
     report(common, summary.as_ref().map(|(results, _)| results))
 }
 
-/// Says how long a step of a row took. It stands in no file: the same experiment has the same files.
-fn note_step(common: &Common, Begun { row, of }: &Begun<'_>) -> Result<(), Failure> {
-    let mut ms = Vec::new();
-    for folder in of.folders() {
-        let speeds = speeds(&folder)?.into_iter().filter(|speed| *speed > 0.0);
-        ms.extend(speeds.map(|speed| 1e3 * row.config.settings.train.batch_size as f64 / speed));
+/// Says how long a step of each row took, and writes it into a file by itself: the same experiment has the same tables.
+fn note_times(common: &Common, folder: &Path, begun: &[Begun<'_>]) -> Result<(), Failure> {
+    let mut times = Vec::new();
+    for Begun { row, of } in begun {
+        let mut ms = Vec::new();
+        for folder in of.folders() {
+            let speeds = speeds(&folder)?.into_iter().filter(|speed| *speed > 0.0);
+            ms.extend(speeds.map(|speed| 1e3 * row.config.settings.train.batch_size as f64 / speed));
+        }
+        ms.sort_by(f64::total_cmp);
+        if let Some(&median) = ms.get(ms.len() / 2) {
+            common.note(Note::StepTime { row: row.name, ms: median, steps: ms.len() });
+            times.push((*row, median, ms.len()));
+        }
     }
-    ms.sort_by(f64::total_cmp);
-    if let Some(&median) = ms.get(ms.len() / 2) {
-        common.note(Note::StepTime { row: row.name, ms: median, steps: ms.len() });
-    }
-    Ok(())
+    Ok(compare::write_times(folder, &times)?)
 }

@@ -139,6 +139,7 @@ impl Common {
 mod tests {
     use super::*;
     use crate::backend::cpu::Cpu;
+    use crate::base::streams::{PROSODY, StreamShape};
     use crate::config::{Config, keys};
     use crate::dataset::BatchShape;
     use crate::train::Training;
@@ -339,6 +340,8 @@ mod tests {
             "xu.dropout" => "0.1",
             "trimodal.cross" => "separate",
             "mha.projection" => "false",
+            "mha.cell" => "lstm",
+            "mha.prosody" | "amh.prosody" => "true",
             "train.order" => "grouped",
             "train.validate_every" => "0.5",
             "train.seed" => "5",
@@ -360,7 +363,8 @@ mod tests {
 
     #[test]
     fn settings_that_change_nothing_are_those_that_are_said() {
-        let mut data = BatchShape { batch: 6, frames: 40, words: 4, ragged: true }.dataset();
+        let shape = BatchShape { batch: 6, frames: 40, words: 4, ragged: true };
+        let mut data = shape.dataset_with(&[(PROSODY, StreamShape::Vector { columns: 3 })]);
         let bases: [(&[&str], bool); 7] = [
             (&[], true),
             (&["model.variant=no_audio", "model.dropout=0.5", "train.order=given"], true),

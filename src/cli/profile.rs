@@ -304,7 +304,7 @@ fn subjects(common: &Common, arguments: &Profile, settings: &mut Settings) -> Re
             let shape: BatchShape = text.parse().unwrap_or_else(|error: SizeError| wrong(&error));
             shape.check_room(size_of::<f32>())?;
             *settings = work::settings_of(shape, settings);
-            (shape.to_string(), shape.dataset())
+            (shape.to_string(), work::data_of(shape, settings))
         }
         (None, _) => wrong(&SizeError::Misfit("several --shape need --kernel".into())),
     };

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{DataStream, Dataset, Frames, SHORTEST_UTTERANCE, TokenLists, UtteranceInfo};
+use super::{DataStream, Dataset, Frames, SHORTEST_UTTERANCE, TokenLists, UtteranceInfo, Vectors};
 use crate::base::memory::{self, Bytes, NoRoom};
 use crate::base::philox::Stream;
 use crate::base::sizes::{Keys, SizeError};
-use crate::base::streams::{AUDIO, TEXT};
+use crate::base::streams::{AUDIO, StreamShape, TEXT};
 use crate::base::utterances::Split;
 use crate::base::words::WordTable;
 
@@ -16,6 +16,8 @@ const COEFFICIENTS: usize = 40;
 const CLASSES: u32 = 7;
 const WORDS: usize = 3000;
 const WORD_WIDTH: usize = 300;
+/// Pictures of the longest utterance: what AMH reads of one.
+const PICTURES: usize = 25;
 
 /// A batch: `batch=256,frames=1000,words=50[,ragged]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,15 +88,28 @@ impl BatchShape {
         lengths(self.batch, self.words, 1, self.ragged)
     }
 
+    /// The same with streams beside recording and words, each of a width.
+    pub fn dataset_with(&self, further: &[(&'static str, StreamShape)]) -> Dataset {
+        let mut data = self.dataset();
+        for (number, &(name, shape)) in (5..).zip(further) {
+            let stream = Stream { seed: 0, stream: number };
+            let numbers = |count: usize| (0..count as u64).map(|index| 2.0 * stream.uniform(index) - 1.0).collect::<Vec<f32>>();
+            let drawn = match shape {
+                StreamShape::Frames { columns } => {
+                    let offsets = offsets(&lengths(self.batch, PICTURES, 1, self.ragged));
+                    let values = numbers(offsets[self.batch] * columns).into();
+                    DataStream::Frames(Frames { columns, values, offsets })
+                }
+                StreamShape::Vector { columns } => DataStream::Vector(Vectors { columns, values: numbers(self.batch * columns).into() }),
+                StreamShape::Tokens { .. } => continue,
+            };
+            data.streams.insert(name, drawn);
+        }
+        data
+    }
+
     /// A data set of just that batch, in the training split; values follow from Philox and are the same everywhere.
     pub fn dataset(&self) -> Dataset {
-        let offsets = |lengths: &[u32]| -> Vec<usize> {
-            let ends = lengths.iter().scan(0, |end, &length| {
-                *end += length as usize;
-                Some(*end)
-            });
-            std::iter::once(0).chain(ends).collect()
-        };
         let (frame_offsets, token_offsets) = (offsets(&self.frame_lengths()), offsets(&self.word_lengths()));
         let [frames, tokens] = [&frame_offsets, &token_offsets].map(|offsets| offsets[self.batch]);
         let stream = |stream| Stream { seed: 0, stream };
@@ -116,6 +131,15 @@ impl BatchShape {
             ..Default::default()
         }
     }
+}
+
+/// Where sequences of these lengths begin, and where the last one ends.
+fn offsets(lengths: &[u32]) -> Vec<usize> {
+    let ends = lengths.iter().scan(0, |end, &length| {
+        *end += length as usize;
+        Some(*end)
+    });
+    std::iter::once(0).chain(ends).collect()
 }
 
 /// Lengths of `batch` sequences, the longest of `longest`, each at least `least`.
@@ -184,5 +208,9 @@ mod tests {
         let values = audio.rows(0..audio.count()).unwrap();
         assert!(values.iter().all(|value| value.abs() <= 1.0) && values.iter().any(|value| value.abs() > 0.5));
         assert_eq!(data, shape.dataset());
+        let further = shape.dataset_with(&[("visual", StreamShape::Frames { columns: 3 }), ("tone", StreamShape::Vector { columns: 2 })]);
+        assert_eq!(further.streams.frames("visual").map(|frames| (frames.columns, frames.of(3, 99).len())), Some((3, 25)));
+        assert_eq!(further.streams.get("tone").map(|vectors| vectors.utterances()), Some(5));
+        assert_eq!(further.audio(), data.audio());
     }
 }

@@ -2,6 +2,7 @@
 //! Table 2, weighted F1 over seeds on the data's own splits as on MELD.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::folds::By;
 use super::rows::{self, Begun, Kind, Over, Row, Rows};
 use super::statistics::MeanDeviation;
 use super::systems::{self, System};
-use super::table::{Cell, Column, ResultTable, Results};
+use super::table::{Cell, Column, ResultTable, Results, write_text};
 use super::{ExperimentError, paired};
 use crate::base::streams::{Reading, TEXT};
 use crate::config::{Config, Settings};
@@ -121,6 +122,19 @@ impl Form {
         let listed: Vec<String> = titles.iter().map(|(source, titles)| format!("{} ({})", source, titles.join(", "))).collect();
         (!listed.is_empty()).then(|| format!("Published, on {}: {}.", self.published_on, listed.join("; ")))
     }
+}
+
+/// Writes `compare.times.csv`: of each row the median of so many steps, in milliseconds. They are measured, so that no two are the same.
+///
+/// # Errors
+/// [`ExperimentError::Write`].
+pub(crate) fn write_times(folder: &Path, times: &[(&Row, f64, usize)]) -> Result<(), ExperimentError> {
+    let columns = ["model", "row", "ms_per_step", "steps"].map(Column::kept).into();
+    let row = |&(row, ms, steps): &(&Row, f64, usize)| {
+        vec![Cell::Text(row.title.into()), Cell::Text(row.name.into()), Cell::Number(ms), Cell::Count(steps)]
+    };
+    let table = ResultTable { rows: times.iter().map(row).collect(), ..ResultTable::new(String::new(), columns) };
+    write_text(&folder.join(format!("{}.times.csv", COMPARISON.stem)), &table.csv())
 }
 
 /// The comparison of some systems.

@@ -180,7 +180,7 @@ pub async fn sweep<B: Profiled>(
         *sweep.size.of(&mut shape) = value;
         let steps = async {
             shape.check_room(size_of::<f32>())?;
-            work::steps(backend, plan, mode, &work::settings_of(shape, settings), &shape.dataset()).await
+            work::steps(backend, plan, mode, &work::settings_of(shape, settings), &work::data_of(shape, settings)).await
         };
         let measured = match steps.await {
             // What fits is worth showing.

@@ -11,10 +11,11 @@ use crate::backend::{Backend, BackendError, MfccTables};
 use crate::base::memory::NoRoom;
 use crate::base::philox::Stream;
 use crate::base::remedy::{Remedied, Remedy};
+use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, StreamShape, TEXT, VISUAL};
 use crate::check::Case;
 use crate::config::Settings;
 use crate::dataset::{BatchShape, Dataset};
-use crate::model::Network;
+use crate::model::{self, Dimensions, Network};
 use crate::prepare;
 use crate::tape::Mode;
 use crate::train::batches::epoch_batches;
@@ -89,6 +90,21 @@ pub(crate) fn settings_of(shape: BatchShape, settings: &Settings) -> Settings {
     settings.train.batch_size = shape.batch;
     settings.data.max_frames = settings.data.max_frames.max(shape.frames);
     settings
+}
+
+/// A drawn batch with everything that a system reads, streams beside recording and words as wide as they were published.
+pub(crate) fn data_of(shape: BatchShape, settings: &Settings) -> Dataset {
+    const FURTHER: [(&str, StreamShape); 3] = [
+        (VISUAL, StreamShape::Frames { columns: 2048 }),
+        (PROSODY, StreamShape::Vector { columns: 35 }),
+        (FUNCTIONALS, StreamShape::Vector { columns: 1582 }),
+    ];
+    let words = StreamShape::Tokens { width: settings.model.word_width, learned: None };
+    let known = [(AUDIO, StreamShape::Frames { columns: 1 }), (TEXT, words)];
+    let streams = known.iter().chain(&FURTHER).map(|&(name, shape)| (name.to_owned(), shape)).collect();
+    let readings = model::readings(settings, &Dimensions { streams, classes: 2 });
+    let is_read = |&(name, _): &(&'static str, StreamShape)| readings.iter().any(|reading| reading.stream == name);
+    shape.dataset_with(&FURTHER.into_iter().filter(is_read).collect::<Vec<_>>())
 }
 
 /// The first batch of a data set's training split: forward, back and the optimiser, or forward alone.

@@ -85,9 +85,12 @@ fn a_system_is_trained_over_folds_and_seeds_and_stands_beside_what_was_published
     assert!(read(&out.join("compare.tex")).contains("MCSAN & Sun et al. 2021 & A+L & 6 & "));
     assert!(read(&out.join("compare.csv")).starts_with("model,row,reference,modalities,runs,wa,wa_deviation,ua,ua_deviation,weighted_f1,"));
 
-    // Measured times are said and stand in no file.
+    // Measured times are said, and stand in a file by themselves.
     let note = report["notes"].as_array().unwrap().iter().find(|note| note["kind"] == "step_time").expect("steps are timed");
     assert!(note["ms"].as_f64().unwrap() > 0.0 && note["row"] == "mcsan", "{note}");
+    let times = read(&out.join("compare.times.csv"));
+    let line = format!("MCSAN,mcsan,{},{}", note["ms"], note["steps"]);
+    assert!(times.starts_with("model,row,ms_per_step,steps\n") && times.lines().any(|own| own == line), "{times}\n{note}");
     let kept = read_json(&out.join("compare.json"));
     assert!(kept["notes"].is_null() && kept["rows"] == report["rows"]);
 

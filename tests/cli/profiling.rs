@@ -298,6 +298,8 @@ fn a_step_is_predicted_for_a_chip_that_is_not_here() {
     }
     assert!(igpu["predicted_ms"].as_f64() > h100["predicted_ms"].as_f64());
     let shape = "--what inference --shape batch=2,frames=30,words=4";
+    let amh = profile(&format!("m1 {shape} --set model.system=amh --json")).json();
+    assert!(names(&amh).contains(&"gru.forward"), "a drawn batch has the pictures that a system reads: {amh}");
     let text = profile(&format!("m1 {shape}")).stdout;
     assert!(text.starts_with("inference of batch=2,frames=30,words=4 on Apple M1 (8 cores), predicted"), "{text}");
     let measured = mcsan(folder.path(), &format!("profile --device 0 {shape} --steps 1 --json")).succeeds().stdout;
