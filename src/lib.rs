@@ -20,8 +20,9 @@
 //! train/         what is set up (session), options (run), epochs (epoch), who observes them (observe): files and resuming
 //!                (run_folder, claim); one step (trainer), batches, checkpoints, metrics, TensorBoard; predictions from streams
 //!                (inference) and from speech (predict); the overfit check
-//! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can: a system is one
+//! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can, cmkl: a system is one
 //!                page; network: a model with its weights; cost: parameters and FLOP
+//! svm/           on the host, over a trained network's features: SMO, a learned sum of kernels, the columns that count
 //! tape/          records kernels on the way forward, runs their gradients on the way back; what stands side by side at once
 //! demo.rs prepare.rs   the embedded corpus; a corpus → features on the device → a data set, nothing held whole
 //! backend/       trait Backend: memory and every kernel of the one list (list.rs); Counting, a backend without numbers
@@ -134,6 +135,7 @@ pub mod prepare;
 pub mod profile;
 #[cfg(feature = "report")]
 pub mod report;
+pub mod svm;
 pub mod tape;
 #[cfg(feature = "files")]
 pub mod text;

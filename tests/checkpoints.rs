@@ -80,6 +80,7 @@ fn run() -> TempDir {
         classes: data.classes.clone(),
         dimensions,
         settings,
+        machine: None,
         moments: None,
         step: 4,
         epoch: 2,

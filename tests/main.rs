@@ -33,6 +33,7 @@ mod reproducible;
 mod shaders;
 mod soak;
 mod streams;
+mod svm;
 mod systems;
 mod tiles;
 mod together;

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use mcsan::backend::Backend;
+use mcsan::base::streams::FUNCTIONALS;
 use mcsan::config::{Config, Normalise, Settings};
-use mcsan::dataset::Dataset;
 use mcsan::dataset::store::Store;
+use mcsan::dataset::{DataStream, Dataset, Vectors};
 use mcsan::model::parameters::{Parameter, Parameters};
 use mcsan::model::{self, Dimensions};
 use mcsan::train::checkpoint::read_named;
@@ -38,8 +39,8 @@ const SMALL_CASES: [&str; 14] = [
 ];
 
 /// Those that MCSAN is compared with, and over three modalities.
-const SYSTEM_CASES: [&str; 11] =
-    ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "mha_lstm", "xu", "amh", "mcsan3", "mcsan3_separate", "can"];
+const SYSTEM_CASES: [&str; 12] =
+    ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "mha_lstm", "xu", "amh", "mcsan3", "mcsan3_separate", "can", "cmkl"];
 
 /// A fixture with its data, settings and utterances.
 struct Fixture {
@@ -61,13 +62,11 @@ impl Fixture {
         let mut settings = Settings::default();
         settings.data.normalise = Normalise::None;
         let (from, to) = text("utterances").split_once("..").map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap())).unwrap();
-        let data = folder.join(text("dataset"));
-        Self {
-            data: Dataset::load(&data).unwrap(),
-            settings: Config::from(settings).assign(&assignments).unwrap().settings,
-            utterances: (from..to).collect(),
-            store,
-        }
+        let mut data = Dataset::load(&folder.join(text("dataset"))).unwrap();
+        // cMKL's network asks for what its SVM takes, and computes nothing of it.
+        let functionals = Vectors { columns: 1, values: vec![0.0; data.len()].into() };
+        data.streams.insert(FUNCTIONALS, DataStream::Vector(functionals));
+        Self { data, settings: Config::from(settings).assign(&assignments).unwrap().settings, utterances: (from..to).collect(), store }
     }
 
     fn parameters(&self) -> Parameters {

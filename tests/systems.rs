@@ -5,7 +5,7 @@ use mcsan::backend::{Matrix, Storage, Write};
 use mcsan::base::streams::{AUDIO, StreamShape, TEXT};
 use mcsan::check::model::check_model;
 use mcsan::config::{Config, Settings};
-use mcsan::dataset::{BatchShape, DataStream, Dataset, Frames};
+use mcsan::dataset::{BatchShape, DataStream, Dataset, Frames, Vectors};
 use mcsan::model::layers::Pass;
 use mcsan::model::parameters::Parameter;
 use mcsan::model::{self, Dimensions};
@@ -29,7 +29,8 @@ fn dimensions(audio: usize, classes: usize, others: &[(&str, StreamShape)]) -> D
 fn systems_have_as_many_parameters_as_was_published() {
     let prosody = ("audio.prosody", StreamShape::Vector { columns: 35 });
     let visual = ("visual", StreamShape::Frames { columns: 2048 });
-    let cases: [(&[&str], Dimensions, usize); 12] = [
+    let functionals = ("audio.functionals", StreamShape::Vector { columns: 1611 });
+    let cases: [(&[&str], Dimensions, usize); 13] = [
         // With a number a bias, as its authors' program has it, 493,617 and 492,966.
         (&["model.system=mdre"], dimensions(39, 7, &[prosody]), 493_838),
         (&["model.system=mdre"], dimensions(39, 4, &[prosody]), 493_184),
@@ -41,6 +42,8 @@ fn systems_have_as_many_parameters_as_was_published() {
         (&["model.system=xu"], dimensions(40, 7, &[]), 1_132_599),
         (&["model.system=amh"], dimensions(120, 7, &[visual]), 1_750_055),
         (&["model.system=can"], dimensions(120, 7, &[]), 505_207),
+        // Of the network: its SVM's columns have none.
+        (&["model.system=cmkl"], dimensions(40, 7, &[functionals]), 500_391),
         (&["model.system=mcsan3"], dimensions(40, 7, &[visual]), 2_584_711),
         (&["model.system=mcsan3", "model.variant=no_visual"], dimensions(40, 7, &[visual]), 1_628_935),
     ];
@@ -50,7 +53,7 @@ fn systems_have_as_many_parameters_as_was_published() {
 }
 
 /// Small enough to be quick, of odd sizes.
-const SMALL: [&[&str]; 9] = [
+const SMALL: [&[&str]; 10] = [
     &["model.system=mdre", "mdre.hidden=18"],
     &["model.system=mdrea", "mdre.hidden=7"],
     &["model.system=mha", "mha.hidden=10", "mha.hops=4"],
@@ -58,6 +61,7 @@ const SMALL: [&[&str]; 9] = [
     &["model.system=xu", "xu.dense=30", "xu.hidden=25", "xu.heads=2"],
     &["model.system=amh", "amh.hidden=12", "amh.visual_hidden=5", "amh.hops=4"],
     &["model.system=can", "can.hidden=20"],
+    &["model.system=cmkl", "cmkl.maps=9", "cmkl.features=14"],
     &["model.system=mcsan3", "model.hidden=16", "model.heads=2", "model.feed_forward=20", "model.dropout=0.2"],
     &["model.system=mcsan3", "trimodal.cross=separate", "model.hidden=16", "model.heads=2", "model.feed_forward=20", "model.layers=2"],
 ];
@@ -79,7 +83,7 @@ fn a_pass_of_every_system_agrees_with_the_reference_dropout_included() {
     });
 }
 
-const WITHOUT_DROPOUT: [&str; 11] = [
+const WITHOUT_DROPOUT: [&str; 12] = [
     "model.dropout",
     "mdre.audio_dropout",
     "mdre.text_dropout",
@@ -91,14 +95,17 @@ const WITHOUT_DROPOUT: [&str; 11] = [
     "amh.visual_dropout",
     "can.audio_dropout",
     "can.text_dropout",
+    "cmkl.dropout",
 ];
 
-/// A data set with pictures; two utterances have none.
+/// A data set with pictures, of which two utterances have none, and functionals.
 fn data() -> Dataset {
     let mut data = BatchShape { batch: 6, frames: 40, words: 5, ragged: true }.dataset();
     let values: Vec<f32> = (0..12 * 10).map(|place| ((place * 37 % 101) as f32 - 50.0) / 25.0).collect();
     let visual = Frames { columns: 10, values: values.into(), offsets: vec![0, 4, 4, 7, 8, 12, 12] };
     data.streams.insert("visual", DataStream::Frames(visual));
+    let functionals = Vectors { columns: 2, values: vec![0.5; 12].into() };
+    data.streams.insert("audio.functionals", DataStream::Vector(functionals));
     data
 }
 

@@ -16,7 +16,7 @@ use crate::backend::{Backend, Ragged, Result, Write};
 use crate::base::memory::{self, Bytes, NoRoom};
 use crate::base::numbers::Precision;
 use crate::base::real::Real;
-use crate::base::streams::{AUDIO, PROSODY, Reading, StreamShape, TEXT, VISUAL};
+use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, Reading, StreamShape, TEXT, VISUAL};
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::{Settings, System};
 use crate::dataset::BatchShape;
@@ -38,7 +38,7 @@ const BACKWARD: f64 = 1e-3;
 const WORDS: usize = 50;
 const CLASSES: usize = 4;
 const COEFFICIENTS: usize = 40;
-const FUNCTIONALS: usize = 35;
+const VECTOR_COLUMNS: usize = 35;
 const PICTURE_COLUMNS: usize = 24;
 /// Every parameter starts this far from where training starts it, so that none is 0 or 1 and hides its kernel's mistakes.
 const NUDGE: f32 = 0.05;
@@ -165,7 +165,8 @@ fn streams(settings: &Settings) -> Vec<(&'static str, StreamShape)> {
     let words = StreamShape::Tokens { width: settings.model.word_width, learned: Some(WORDS) };
     let mut streams = vec![(AUDIO, StreamShape::Frames { columns: COEFFICIENTS }), (TEXT, words)];
     match settings.model.system {
-        System::Mdre | System::Mdrea => streams.push((PROSODY, StreamShape::Vector { columns: FUNCTIONALS })),
+        System::Mdre | System::Mdrea => streams.push((PROSODY, StreamShape::Vector { columns: VECTOR_COLUMNS })),
+        System::Cmkl => streams.push((FUNCTIONALS, StreamShape::Vector { columns: VECTOR_COLUMNS })),
         System::Amh | System::Mcsan3 => streams.push((VISUAL, StreamShape::Frames { columns: PICTURE_COLUMNS })),
         System::Mcsan | System::Mha | System::Xu | System::Can => {}
     }

@@ -107,6 +107,10 @@ impl<'c> Progress<'c> {
             Event::Stopped { epochs } => {
                 self.note(Note::Stopped { epochs: *epochs });
             }
+            Event::Fitting { utterances, memory } => {
+                self.say(&format!("fitting the SVM to {utterances} utterances, which takes {memory} of memory"));
+            }
+            Event::Fitted { machine } => self.say(&tables::machine(machine)),
             Event::Checkpoint { .. } | Event::Test { .. } => {}
         }
     }

@@ -6,6 +6,7 @@ use crate::base::columns::{self, TERMINAL, left, right, shorten};
 use crate::base::shown::percent;
 use crate::model::cost::ModuleCost;
 use crate::profile::{BoundBy, Change, Prediction, ProfileReport};
+use crate::svm::Machine;
 use crate::train::Metrics;
 use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
 
@@ -22,6 +23,19 @@ pub(crate) fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> S
     let parameters = modules.iter().map(|module| module.parameters).sum();
     text += &line("all", parameters, sum(|module| module.forward), sum(|module| module.step));
     text + &format!("for an utterance of {frames} frames and {tokens} tokens, the mean")
+}
+
+/// What a machine on a network stands on.
+pub(crate) fn machine(machine: &Machine) -> String {
+    let used = machine.weights.iter().filter(|&&weight| weight > 0.0).count();
+    format!(
+        "SVM: C = {}, {used} of {} kernels, {} of {} acoustic columns, {} support vectors",
+        machine.c,
+        machine.weights.len(),
+        machine.chosen.len(),
+        machine.columns() - machine.first,
+        machine.support_vectors()
+    )
 }
 
 /// WA, UA and weighted F1.

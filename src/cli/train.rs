@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError, Settings};
 use crate::corpus::Split;
 use crate::dataset::{Dataset, Doubles};
 use crate::report;
+use crate::svm::Machine;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder::device_of;
 use crate::train::{TrainError, overfit, rehearse};
@@ -60,10 +61,15 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     })?;
     report::write_run(out, Some(data))?;
     if common.json {
-        common.print_json(json!({
+        let mut document = json!({
             "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(),
             "test": finished.test.map(|test| test.metrics),
-        }));
+        });
+        if let Some(machine) = &finished.best.machine {
+            let Machine { c, weights, chosen, .. } = &**machine;
+            document["svm"] = json!({ "c": c, "weights": weights, "columns": chosen, "support_vectors": machine.support_vectors() });
+        }
+        common.print_json(document);
     } else {
         println!("best epoch: {}; run folder: {}", finished.best.epoch, out.display());
         if let Some(test) = finished.test {

@@ -54,6 +54,9 @@ impl Settings {
         let reads_audio = !is_paper || model.variant.has_audio();
         match key {
             _ if !model.system.has(key) => Some(format!("model.system = {} has no such setting", model.system)),
+            "data.max_frames" if model.system == System::Cmkl && train.order != Order::Grouped => {
+                Some(format!("model.system = {} reads no recordings", model.system))
+            }
             "model.conv_activation" | "data.normalise" if !reads_audio => variant("recordings"),
             // Utterances are grouped by the length of every stream.
             "data.max_frames" if !reads_audio && train.order != Order::Grouped => variant("recordings"),
@@ -93,7 +96,7 @@ impl Settings {
 }
 
 /// Settings of how a training goes on from step to step.
-const COURSE: [&str; 12] = [
+const COURSE: [&str; 14] = [
     "train.epochs",
     "train.steps",
     "train.lr",
@@ -106,6 +109,8 @@ const COURSE: [&str; 12] = [
     "train.selection",
     "train.patience",
     "train.checkpoint_every",
+    "cmkl.c",
+    "cmkl.subset",
 ];
 
 impl Purpose {
@@ -123,9 +128,13 @@ impl Purpose {
                 _ if is_dropout || ["train.label_smoothing", "train.weight_decay", "train.schedule"].contains(&key) => {
                     Some("--overfit-one-batch turns off what keeps a loss from zero".into())
                 }
-                "train.epochs" | "train.selection" | "train.patience" | "train.checkpoint_every" | "run.weights" => {
-                    Some("--overfit-one-batch has neither epochs nor checkpoints".into())
-                }
+                "train.epochs"
+                | "train.selection"
+                | "train.patience"
+                | "train.checkpoint_every"
+                | "run.weights"
+                | "cmkl.c"
+                | "cmkl.subset" => Some("--overfit-one-batch has neither epochs nor checkpoints".into()),
                 _ => None,
             },
             Self::Gradients => says(is_course || is_optimiser || is_choice, "gradients are of the batch and the weights that are given"),

@@ -27,7 +27,9 @@ pub use execution::{Execution, TileRule, Tiles};
 #[cfg(feature = "files")]
 pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
-pub use systems::{AmhSettings, CanSettings, CrossedModalities, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings, XuSettings};
+pub use systems::{
+    AmhSettings, CanSettings, CmklSettings, CrossedModalities, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings, XuSettings,
+};
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;
 pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
@@ -61,6 +63,8 @@ pub struct Settings {
     pub amh: AmhSettings,
     /// That of CAN.
     pub can: CanSettings,
+    /// That of cMKL.
+    pub cmkl: CmklSettings,
     /// What is taken of the data, and how.
     pub data: DataSettings,
     /// The training.
@@ -79,7 +83,7 @@ impl Settings {
     /// Those of the keys that decide results.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
         let networks = [ModelSettings::KEYS, TrimodalSettings::KEYS];
-        let systems = [MdreSettings::KEYS, MhaSettings::KEYS, XuSettings::KEYS, AmhSettings::KEYS, CanSettings::KEYS];
+        let systems = [MdreSettings::KEYS, MhaSettings::KEYS, XuSettings::KEYS, AmhSettings::KEYS, CanSettings::KEYS, CmklSettings::KEYS];
         networks.into_iter().chain(systems).chain([DataSettings::KEYS, TrainSettings::KEYS, StartSettings::KEYS]).flatten()
     }
 
@@ -102,8 +106,9 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Value`]
     pub(crate) fn validate_network(&self) -> Result<(), ConfigError> {
-        let Self { model, mdre, mha, xu, amh, can, data, .. } = self;
-        let systems = [mdre.out_of_range(), mha.out_of_range(), xu.out_of_range(), amh.out_of_range(), can.out_of_range()];
+        let Self { model, mdre, mha, xu, amh, can, cmkl, data, .. } = self;
+        let systems =
+            [mdre.out_of_range(), mha.out_of_range(), xu.out_of_range(), amh.out_of_range(), can.out_of_range(), cmkl.out_of_range()];
         [model.out_of_range(), data.out_of_range()].into_iter().chain(systems).try_for_each(within)?;
         let variant =
             |allowed: &str| ConfigError::Value { key: "model.variant".into(), value: model.variant.to_string(), allowed: allowed.into() };

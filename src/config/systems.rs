@@ -9,6 +9,8 @@ use crate::base::setting::settings;
 
 /// Most hops of attention from one modality to the other.
 const MAX_HOPS: usize = 16;
+/// Most maps and features of cMKL's network.
+const MAX_CMKL_COLUMNS: usize = 4096;
 
 choices! {
     /// A network: the paper's, or one of those that it is compared with.
@@ -27,6 +29,8 @@ choices! {
         Amh = "amh",
         /// BiLSTMs of segments aligned by word, weights of attention used across modalities (after Lee et al. 2020)
         Can = "can",
+        /// convolutions over words, and an SVM over a learned sum of kernels of their features and acoustic functionals (Poria et al. 2016)
+        Cmkl = "cmkl",
         /// MCSAN over recording, words and pictures (a network of ours)
         Mcsan3 = "mcsan3",
     }
@@ -140,6 +144,22 @@ settings! {
     }
 }
 
+settings! {
+    /// Settings of cMKL.
+    pub struct CmklSettings in "cmkl" {
+        /// maps of the convolutions over 3, 4 and 5 words each (a default of ours)
+        maps: usize = 128; within(1, MAX_CMKL_COLUMNS);
+        /// features of the words, which the SVM takes
+        features: usize = 100; within(1, MAX_CMKL_COLUMNS);
+        /// share of those features that are dropped in training
+        dropout: f32 = 0.5; below(1);
+        /// C of the SVM; 0: of 0.1, 1 and 10 the one of the best weighted F1 on the validation split, 1 without one (a default of ours)
+        c: f64 = 0.0; at_least(0);
+        /// utterances that the kernels' weights are learned on at most, of each class its share (a default of ours)
+        subset: usize = 4000; at_least(2);
+    }
+}
+
 /// Assignments of settings.
 type Recipe = &'static [(&'static str, &'static str)];
 
@@ -167,6 +187,10 @@ impl System {
             }
             Self::Mha | Self::Amh => (YOON, &[("train.clip_tensors", "1"), ("train.selection", "wa"), ("train.patience", "16")]),
             Self::Can => (YOON, &[("train.clip_norm", "1"), ("train.selection", "wa"), ("train.patience", "16")]),
+            // Of MELD's authors, but for their Adadelta.
+            Self::Cmkl => {
+                (&[], &[("train.batch_size", "50"), ("train.epochs", "100"), ("train.selection", "loss"), ("train.patience", "10")])
+            }
         };
         common.iter().chain(own).copied()
     }
@@ -181,7 +205,13 @@ impl System {
             Self::Xu => &["xu"],
             Self::Amh => &["amh"],
             Self::Can => &["can"],
+            Self::Cmkl => &["cmkl"],
         }
+    }
+
+    /// Whether an SVM on the trained network says the class, see [`crate::svm`].
+    pub(crate) fn has_machine(self) -> bool {
+        self == Self::Cmkl
     }
 
     /// Whether a setting of a section that is some systems' is one of this.
@@ -195,7 +225,7 @@ impl System {
 impl Settings {
     /// The rates of dropout that the system has.
     fn dropout_rates(&mut self) -> Vec<&mut f32> {
-        let Self { model, mdre, mha, xu, amh, can, .. } = self;
+        let Self { model, mdre, mha, xu, amh, can, cmkl, .. } = self;
         match model.system {
             System::Mcsan | System::Mcsan3 => vec![&mut model.dropout],
             System::Mdre | System::Mdrea => vec![&mut mdre.audio_dropout, &mut mdre.text_dropout],
@@ -203,6 +233,7 @@ impl Settings {
             System::Xu => vec![&mut xu.dropout],
             System::Amh => vec![&mut amh.audio_dropout, &mut amh.text_dropout, &mut amh.visual_dropout],
             System::Can => vec![&mut can.audio_dropout, &mut can.text_dropout],
+            System::Cmkl => vec![&mut cmkl.dropout],
         }
     }
 

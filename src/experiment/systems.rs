@@ -98,8 +98,9 @@ const SYSTEMS: [System; 10] = [
         reference: "Poria et al. 2016",
         iemocap: None,
         meld: Some((0.555, TABLE_2)),
-        defaults: "which 16 kernels, the scaling of columns and kernels, one class against the rest with common weights learned on a part \
-                   of the data, C by validation; 128 maps of each width in the text's network, and Adam",
+        defaults: "which 16 kernels, the scaling of columns and kernels, the columns kept of normalised functionals, one class against \
+                   the rest with common weights learned on a part of the data, C by validation; 128 maps of each width in the text's \
+                   network, of which the parameters are, and Adam",
     },
     System {
         name: "mcsan3",

@@ -6,6 +6,7 @@
 mod amh;
 pub mod batch;
 mod can;
+mod cmkl;
 pub mod cost;
 mod dimensions;
 mod initial;
@@ -46,6 +47,12 @@ pub trait Model<B: Backend> {
 
     /// Logits `[batch, classes]` of a batch. What is made small besides their loss goes to [`Pass::add_term`].
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B>;
+
+    /// What a [`Machine`](crate::svm::Machine) on the trained network takes of a batch, `[batch, columns]`; the logits where none stands on
+    /// it.
+    fn features<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
+        self.forward(pass, batch)
+    }
 }
 
 /// The model that the settings describe, for data of these dimensions: the register of the systems.
@@ -58,6 +65,7 @@ pub fn build<B: Backend>(settings: &Settings, dimensions: &Dimensions) -> Box<dy
         System::Xu => Box::new(xu::Xu::new(&settings.xu, dimensions)),
         System::Amh => Box::new(amh::Amh::new(&settings.amh, dimensions)),
         System::Can => Box::new(can::Can::new(&settings.can, dimensions)),
+        System::Cmkl => Box::new(cmkl::Cmkl::new(&settings.cmkl, dimensions)),
     }
 }
 

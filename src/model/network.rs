@@ -47,6 +47,17 @@ impl<'b, B: Backend> Network<'b, B> {
         logits
     }
 
+    /// [`Model::features`] of a batch on their way to the host.
+    pub fn infer_features(&self, batch: &Batch<B>) -> B::Readback {
+        let mut tape = self.tape(Mode::Infer);
+        let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched: None, terms: None };
+        let features = self.model.features(&mut pass, batch);
+        let read = self.backend.start_read(&features.value);
+        self.backend.submit();
+        read
+    }
+
     /// As [`Network::infer`], and what attends to what, in the order of the pass.
     pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<Attended<B::Tensor>>) {
         let (logits, watched) = self.forward(batch, Some(Vec::new()));

@@ -39,10 +39,19 @@ const OPSET: i64 = 17;
 
 /// A system that no ONNX file is written of.
 #[derive(Debug, Error)]
-#[error("model.system = {system} has no ONNX form: the kernel '{kernel}' has none")]
+#[error("model.system = {system} has no ONNX form: {lacking}")]
 pub struct NoForm {
     system: System,
-    kernel: &'static str,
+    lacking: Lacking,
+}
+
+/// What of a system has no form in ONNX.
+#[derive(Debug, Error)]
+enum Lacking {
+    #[error("the kernel '{0}' has none")]
+    Kernel(&'static str),
+    #[error("an SVM says its classes, which is no part of the network")]
+    Machine,
 }
 
 impl Remedied for NoForm {
@@ -54,10 +63,13 @@ impl Remedied for NoForm {
 /// The bytes of the file.
 ///
 /// # Errors
-/// [`NoForm`] of a system with a kernel that has no form in ONNX.
+/// [`NoForm`] of a system with a kernel that has no form in ONNX, or whose classes the network does not say.
 pub fn model(checkpoint: &Checkpoint) -> Result<Vec<u8>, NoForm> {
     let system = checkpoint.settings.model.system;
-    let graph = Trace::graph(checkpoint).map_err(|kernel| NoForm { system, kernel })?;
+    if system.has_machine() {
+        return Err(NoForm { system, lacking: Lacking::Machine });
+    }
+    let graph = Trace::graph(checkpoint).map_err(|kernel| NoForm { system, lacking: Lacking::Kernel(kernel) })?;
     let property = |key: &str, value: String| Message::default().text(1, key).text(2, &value);
     let file = Message::default()
         .integer(1, IR_VERSION)

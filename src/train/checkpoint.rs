@@ -1,24 +1,27 @@
 //! A model on disk: weights under PyTorch's names and all that is needed to use it or to train on.
 //!
-//! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept. Settings,
+//! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept; `machine.…` of
+//! a machine that stands on the network. Settings,
 //! sizes, classes, normalisation and where the training stands are metadata, as JSON or TOML. What only `last.safetensors`
 //! holds are the moments and `progress`, so that `best.safetensors` is the same however often a run was interrupted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::metrics::Tally;
-use super::{RunFault, TrainError};
+use super::{RunFault, TrainError, machine_file};
 use crate::base::hash::fnv1a;
-use crate::base::streams::Readings;
+use crate::base::streams::{FUNCTIONALS, Readings};
 use crate::config::{Config, Execution, Fault, Settings};
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, DatasetError, Normalisation};
 use crate::model::parameters::{Parameter, Parameters};
 use crate::model::{self, Dimensions};
+use crate::svm::Machine;
 
 /// The format's name, in the metadata.
 pub(crate) const FORMAT: &str = "mcsan-checkpoint/1";
@@ -41,6 +44,8 @@ pub struct Checkpoint {
     pub normalisation: Normalisation,
     /// In the order of the model's parameters.
     pub parameters: Vec<f32>,
+    /// What says the class in place of the logits, where the system has such; none while the network is trained.
+    pub machine: Option<Arc<Machine>>,
     /// Adam's moments in the same layout; only where training may go on.
     pub moments: Option<[Vec<f32>; 2]>,
     /// Optimiser steps taken; with the seed it is the whole random state, since all random numbers are counted.
@@ -109,6 +114,9 @@ impl Checkpoint {
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
             entries.extend(named(&parameters, prefix, values));
         }
+        let machine = self.machine.as_deref();
+        let places = machine.map(machine_file::places).unwrap_or_default();
+        entries.extend(machine.iter().flat_map(|machine| machine_file::tensors(machine, &places)));
         let metadata = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
             ("settings".to_owned(), self.config().to_toml()),
@@ -120,7 +128,8 @@ impl Checkpoint {
             ("best".to_owned(), json!(self.best).to_string()),
         ]);
         let progress = self.progress.iter().map(|progress| ("progress".to_owned(), json!(progress).to_string()));
-        let metadata = metadata.into_iter().chain(progress).collect();
+        let machine = machine.map(|machine| (machine_file::KEY.to_owned(), machine_file::numbers(machine)));
+        let metadata = metadata.into_iter().chain(progress).chain(machine).collect();
         store::write(path, &metadata, &entries)
     }
 
@@ -163,8 +172,21 @@ impl Checkpoint {
     /// Reads a checkpoint.
     ///
     /// # Errors
-    /// [`TrainError`], naming the file and what is wrong with it.
+    /// [`TrainError`], naming the file and what is wrong with it; also a best model whose machine is still to be fitted.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let checkpoint = Self::load_unfitted(path)?;
+        let is_unfitted = checkpoint.settings.model.system.has_machine() && checkpoint.machine.is_none();
+        if is_unfitted && checkpoint.progress.is_none() {
+            return Err(TrainError::Run { path: path.into(), fault: RunFault::Unfitted });
+        }
+        Ok(checkpoint)
+    }
+
+    /// As [`Checkpoint::load`], with or without a machine.
+    ///
+    /// # Errors
+    /// [`TrainError`], naming the file and what is wrong with it.
+    pub(super) fn load_unfitted(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
         let refused = |fault| TrainError::Run { path: path.into(), fault };
         let broken = |reason: String| refused(RunFault::Unreadable { reason });
@@ -188,7 +210,19 @@ impl Checkpoint {
         } else {
             None
         };
+        let machine = match store.metadata(machine_file::KEY).filter(|_| settings.model.system.has_machine()) {
+            Some(numbers) => {
+                let columns = [settings.cmkl.features, dimensions.columns(FUNCTIONALS)];
+                let read = machine_file::read(&store, numbers, columns, dimensions.classes);
+                Some(Arc::new(read.map_err(|fault| match fault {
+                    machine_file::Fault::Store(error) => error.into(),
+                    machine_file::Fault::Broken(reason) => broken(reason),
+                })?))
+            }
+            None => None,
+        };
         let checkpoint = Self {
+            machine,
             dimensions,
             classes: parse("classes", &text("classes")?).map_err(broken)?,
             normalisation: parse("normalisation", &text("normalisation")?).map_err(broken)?,

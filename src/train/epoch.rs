@@ -3,12 +3,14 @@
 //! Where a run stands is its number of steps: all random numbers are counted, so with parameters, moments and the
 //! predictions of the unfinished epoch it goes on bit for bit.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::batches::epoch_batches;
 use super::checkpoint::{Checkpoint, MOMENTS, Progress};
 use super::evaluate::{metrics, not_finite};
+use super::fit;
 use super::metrics::{Metrics, Tally};
 use super::observe::{Event, Observers};
 use super::run::Finished;
@@ -67,6 +69,9 @@ impl<'r, B: Backend> Run<'r, B> {
         let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
         let session = Session::new(backend, settings, data, &train, weights)?;
         session.check_batch(&train, settings.train.largest_batch(train.len()).div_ceil(settings.train.accumulate))?;
+        if settings.model.system.has_machine() {
+            fit::check_room(settings, &session.dimensions, train.len())?;
+        }
         let mut trainer = session.trainer();
         let steps_an_epoch = settings.train.steps_an_epoch(train.len());
         let all_steps = steps_an_epoch.saturating_mul(settings.train.epochs as u64);
@@ -336,6 +341,7 @@ impl<'r, B: Backend> Run<'r, B> {
             classes: self.data.classes.clone(),
             normalisation: self.session.normalisation.clone(),
             parameters,
+            machine: None,
             moments: None,
             step: self.trainer.steps(),
             epoch: self.epochs,
@@ -383,12 +389,31 @@ impl<'r, B: Backend> Run<'r, B> {
         Ok(last)
     }
 
+    /// Fits the machine on the best model's network where the system has one, and keeps it; one that is there was fitted to the same.
+    async fn fit(&mut self, best: Checkpoint) -> Result<Checkpoint, TrainError> {
+        if best.machine.is_some() || !self.settings.model.system.has_machine() {
+            return Ok(best);
+        }
+        let utterances = self.train.len();
+        let memory = fit::check_room(self.settings, &self.session.dimensions, utterances)?;
+        self.observers.tell(Event::Fitting { utterances, memory })?;
+        let fitted = fit::machine(self.backend, &best, self.data, [&self.train, &self.validation], &|| !self.is_stop_wished()).await?;
+        let stopped = || TrainError::Stopped { step: self.trainer.steps(), kept: self.observers.kept() };
+        let machine = Arc::new(fitted.ok_or_else(stopped)?);
+        self.observers.tell(Event::Fitted { machine: &machine })?;
+        let best = Checkpoint { machine: Some(machine), ..best };
+        self.best = Some(best.clone());
+        self.keep(true).await?;
+        Ok(best)
+    }
+
     /// Evaluates the best model on the test split.
     pub(crate) async fn finish(mut self) -> Result<Finished, TrainError> {
         let best = match self.best.take() {
             Some(best) => best,
             None => self.checkpoint().await?,
         };
+        let best = self.fit(best).await?;
         let utterances = self.data.split(Split::Test);
         let test = if utterances.is_empty() { None } else { Some(best.evaluate(self.backend, self.data, &utterances).await?) };
         if let Some(test) = &test {

@@ -140,6 +140,16 @@ pub enum TrainError {
         /// What there is.
         free: Bytes,
     },
+    /// An SVM whose kernels the host has no room for.
+    #[error("the kernels of {utterances} utterances to train on take {needed}, {free} are free")]
+    KernelsTooLarge {
+        /// How many there are.
+        utterances: usize,
+        /// What is held of them at least.
+        needed: Bytes,
+        /// What there is.
+        free: Bytes,
+    },
     /// A table of words to be trained, and no word.
     #[error("no utterance has a word: '{stream}' has nothing to learn from")]
     NoWords {
@@ -344,6 +354,7 @@ impl Remedied for TrainError {
                 std::iter::once(Remedy::SmallerNetwork).chain(other).collect()
             }
             Self::BatchTooLarge { .. } => vec![Remedy::SmallerBatch, Remedy::Raise("train.accumulate")],
+            Self::KernelsTooLarge { .. } => vec![Remedy::Data("data of fewer utterances to train on")],
             Self::NoWords { avoided_by, .. } => {
                 avoided_by.map(Remedy::Set).into_iter().chain([Remedy::Data("data with transcripts")]).collect()
             }

@@ -19,7 +19,8 @@ use crate::backend::{Backend, as_f32};
 use crate::dataset::Dataset;
 #[cfg(feature = "files")]
 use crate::model;
-use crate::model::Network;
+use crate::model::{Batch, Network};
+use crate::svm::Machine;
 
 /// Utterances of a batch where no gradient is wanted.
 pub(crate) const BATCH: usize = 64;
@@ -52,7 +53,14 @@ pub struct Evaluation {
 /// # Errors
 /// [`TrainError::ResultNotFinite`], or whatever went wrong on the device.
 pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, B>, utterances: &[usize]) -> Result<Vec<f32>, TrainError> {
-    let all = unchecked_logits(network, batches, utterances).await?;
+    finite(unchecked_results(network, None, batches, utterances).await?, batches, utterances)
+}
+
+/// Results of some utterances where all of them are finite.
+///
+/// # Errors
+/// [`TrainError::ResultNotFinite`]
+pub(super) fn finite<B: Backend>(all: Vec<f32>, batches: &Batches<'_, B>, utterances: &[usize]) -> Result<Vec<f32>, TrainError> {
     let places = not_finite(&all, utterances.len());
     if places.is_empty() {
         return Ok(all);
@@ -61,14 +69,40 @@ pub async fn logits<B: Backend>(network: &Network<'_, B>, batches: &Batches<'_, 
     Err(TrainError::ResultNotFinite { places, ids, kept: None })
 }
 
-/// Logits `[utterances, classes]`, in batches; the next one is sent before the last one is waited for.
+/// Logits `[utterances, classes]`, or in their place the decision values of a machine on the network.
 ///
 /// # Errors
 /// Whatever went wrong on the device.
-pub(super) async fn unchecked_logits<B: Backend>(
+pub(super) async fn unchecked_results<B: Backend>(
+    network: &Network<'_, B>,
+    machine: Option<&Machine>,
+    batches: &Batches<'_, B>,
+    utterances: &[usize],
+) -> Result<Vec<f32>, TrainError> {
+    match machine {
+        None => read_all(network, batches, utterances, Network::infer).await,
+        Some(machine) => Ok(machine.decide(&network_features(network, batches, utterances).await?)),
+    }
+}
+
+/// What a machine on the network takes of some utterances, `[utterances, columns]`.
+///
+/// # Errors
+/// Whatever went wrong on the device.
+pub(super) async fn network_features<B: Backend>(
     network: &Network<'_, B>,
     batches: &Batches<'_, B>,
     utterances: &[usize],
+) -> Result<Vec<f32>, TrainError> {
+    read_all(network, batches, utterances, Network::infer_features).await
+}
+
+/// What a network gives of some utterances, in batches; the next one is sent before the last one is waited for.
+async fn read_all<'n, B: Backend>(
+    network: &Network<'n, B>,
+    batches: &Batches<'_, B>,
+    utterances: &[usize],
+    infer: impl Fn(&Network<'n, B>, &Batch<B>) -> B::Readback,
 ) -> Result<Vec<f32>, TrainError> {
     let backend = network.backend();
     if let Some(error) = backend.failure() {
@@ -79,7 +113,7 @@ pub(super) async fn unchecked_logits<B: Backend>(
     let (mut size, mut start) = (BATCH, 0);
     while start < utterances.len() {
         let part = &utterances[start..utterances.len().min(start + size)];
-        let next = network.infer(&batches.batch(part)?);
+        let next = infer(network, &batches.batch(part)?);
         // Results do not depend on what else is in a batch, so where the device has no room for one, fewer at a time do.
         match backend.failure() {
             Some(error) if error.smaller_batch_helps() && part.len() > 1 => {
@@ -135,7 +169,9 @@ impl Checkpoint {
     /// [`TrainError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
     pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
         let session = Session::trained(backend, self, data)?;
-        let logits = logits(&session.network(), &session.batches, utterances).await?;
+        let (network, batches) = (session.network(), &session.batches);
+        let logits = unchecked_results(&network, self.machine.as_deref(), batches, utterances).await?;
+        let logits = finite(logits, batches, utterances)?;
         let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {
             id: data.utterances[utterance].id.clone(),
             label: data.classes[data.labels[utterance] as usize].clone(),

@@ -1,11 +1,13 @@
 //! A trained network for new utterances that are given as streams: what a prepared data set would hold of them.
 
+use std::sync::Arc;
+
 #[cfg(feature = "files")]
 use super::Checkpoint;
 use super::batches::{Batches, FrozenVectors, upload_vectors};
 #[cfg(feature = "files")]
 use super::evaluate::not_finite;
-use super::evaluate::unchecked_logits;
+use super::evaluate::unchecked_results;
 use super::metrics::softmax;
 use super::{Misfit, TrainError};
 use crate::backend::Backend;
@@ -16,10 +18,12 @@ use crate::dataset::{Dataset, Normalisation, Streams};
 #[cfg(feature = "files")]
 use crate::model::layers::Attended;
 use crate::model::{Dimensions, Network};
+use crate::svm::Machine;
 
 /// A network with its weights, and how the streams must be that it reads.
 pub struct Inference<'b, B: Backend> {
     network: Network<'b, B>,
+    machine: Option<Arc<Machine>>,
     dimensions: Dimensions,
     normalisation: Normalisation,
     readings: Readings,
@@ -30,7 +34,8 @@ impl Checkpoint {
     /// Puts the model on a device, for utterances as streams; [`Predictor`](super::Predictor) takes them as they are spoken.
     pub fn inference<'b, B: Backend>(&self, backend: &'b B) -> Inference<'b, B> {
         let max_frames = self.settings.data.max_frames;
-        Inference::new(self.network(backend), self.dimensions.clone(), self.normalisation.clone(), max_frames)
+        let network = Inference::new(self.network(backend), self.dimensions.clone(), self.normalisation.clone(), max_frames);
+        Inference { machine: self.machine.clone(), ..network }
     }
 }
 
@@ -38,7 +43,7 @@ impl<'b, B: Backend> Inference<'b, B> {
     /// Any network that was trained on data of these dimensions, normalised so and cut after `max_frames` frames.
     pub fn new(network: Network<'b, B>, dimensions: Dimensions, normalisation: Normalisation, max_frames: usize) -> Self {
         let readings = Readings::new(&network.model().reads(), max_frames);
-        Self { network, dimensions, normalisation, readings }
+        Self { network, machine: None, dimensions, normalisation, readings }
     }
 
     /// Probability of each class for each utterance, in the order of the model's classes. The streams are as a prepared data set
@@ -58,7 +63,7 @@ impl<'b, B: Backend> Inference<'b, B> {
     /// finite.
     pub(super) async fn probabilities(&self, data: &Dataset, vectors: &FrozenVectors<B>) -> Result<Vec<Option<Vec<f64>>>, TrainError> {
         let utterances: Vec<usize> = (0..data.len()).collect();
-        let logits = unchecked_logits(&self.network, &self.batches(data, vectors)?, &utterances).await?;
+        let logits = unchecked_results(&self.network, self.machine.as_deref(), &self.batches(data, vectors)?, &utterances).await?;
         let of_finite = |row: &[f32]| row.iter().all(|logit| logit.is_finite()).then(|| softmax(row));
         Ok(logits.chunks_exact(self.dimensions.classes).map(of_finite).collect())
     }

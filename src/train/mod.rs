@@ -9,7 +9,11 @@ pub(crate) mod claim;
 mod epoch;
 mod error;
 pub mod evaluate;
+#[cfg(feature = "files")]
+mod fit;
 mod inference;
+#[cfg(feature = "files")]
+mod machine_file;
 pub mod metrics;
 #[cfg(feature = "files")]
 mod observe;

@@ -5,8 +5,10 @@ use super::evaluate::Evaluation;
 use super::metrics::Metrics;
 use super::{Scaling, TrainError};
 use crate::backend::BackendError;
+use crate::base::memory::Bytes;
 use crate::base::remedy::Remedy;
 use crate::model::cost::ModuleCost;
+use crate::svm::Machine;
 
 /// What a run tells while it goes on.
 #[derive(Clone, Copy)]
@@ -113,6 +115,18 @@ pub enum Event<'e> {
         step: u64,
         /// The one that steps are taken with from here on.
         scale: f32,
+    },
+    /// The network is trained; the machine that stands on it is being fitted.
+    Fitting {
+        /// Those that it is fitted to.
+        utterances: usize,
+        /// What that takes of the host's memory.
+        memory: Bytes,
+    },
+    /// The machine is fitted.
+    Fitted {
+        /// As the best model has it.
+        machine: &'e Machine,
     },
     /// `epochs` epochs have brought nothing better (`train.patience`).
     Stopped {

@@ -60,6 +60,9 @@ pub enum RunFault {
         /// What the run was started with.
         then: String,
     },
+    /// A best model whose system has a machine on its network, in a run that ended before it was fitted.
+    #[error("is of a run that was stopped before its SVM was fitted")]
+    Unfitted,
     /// A file that is no checkpoint.
     #[error("is no checkpoint of {} (no '{missing}')", env!("CARGO_PKG_NAME"))]
     NoCheckpoint {
@@ -98,6 +101,7 @@ impl RunFault {
             Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
             Self::NoProgress => vec![Remedy::TrainAnew],
+            Self::Unfitted => vec![Remedy::Resume],
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
             Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],

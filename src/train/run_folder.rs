@@ -61,7 +61,7 @@ impl SavedRun {
         if !checkpoint::is_of(&progress.data, data)? || parameters.len() != last.parameters.len() {
             return Err(Misfit::OtherData { run: folder.into() }.into());
         }
-        let best = if progress.best_epoch > 0 { Some(Checkpoint::load(&folder.join(files::BEST))?) } else { None };
+        let best = if progress.best_epoch > 0 { Some(Checkpoint::load_unfitted(&folder.join(files::BEST))?) } else { None };
         Ok(Some(Self { last, best }))
     }
 }
@@ -257,6 +257,8 @@ impl Observer for RunFolder<'_> {
             | Event::Split { .. }
             | Event::NotKept { .. }
             | Event::Skipped { .. }
+            | Event::Fitting { .. }
+            | Event::Fitted { .. }
             | Event::Stopped { .. } => Ok(()),
         }
     }

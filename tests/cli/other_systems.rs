@@ -1,11 +1,15 @@
 //! Networks beside MCSAN's, and features beside recording and words: prepared, trained on, gone on with, predicted from, refused by name.
 
 use std::fs;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
+use mcsan::backend::cpu::Cpu;
 use mcsan::base::streams::{Reading, Readings};
-use mcsan::config::Normalise;
+use mcsan::config::{Config, Normalise};
 use mcsan::dataset::store::Store;
 use mcsan::dataset::{Batcher, DataStream, Dataset, HostStream, Normalisation};
+use mcsan::train::{Event, TrainError, Training};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,13 +23,14 @@ const PICTURE_COLUMNS: usize = 6;
 const FUNCTIONALS: usize = 4;
 
 /// Of each system, small.
-const SYSTEMS: [&str; 6] = [
+const SYSTEMS: [&str; 7] = [
     "--set model.system=mdre --set mdre.hidden=12",
     "--set model.system=mdrea --set mdre.hidden=12",
     "--set model.system=mha --set mha.hidden=10",
     "--set model.system=xu --set xu.dense=16 --set xu.hidden=8 --set xu.heads=2",
     "--set model.system=can --set can.hidden=10",
     "--set model.system=mcsan3",
+    "--set model.system=cmkl --set cmkl.maps=8 --set cmkl.features=6",
 ];
 
 /// Which utterance has neither pictures nor prosody.
@@ -146,6 +151,7 @@ fn every_system_trains_goes_on_bit_for_bit_is_evaluated_and_predicts() {
         let further: &[&str] = match number {
             0 | 1 => &["--prosody", &prosody],
             5 => &["--visual-features", "faces/glad4.npy"],
+            6 => &["--functionals", &prosody],
             _ => &[],
         };
         let arguments = ["predict", "--run", &whole, "--device", "cpu", "--json", "--audio", "audio/glad4.wav", "--text", CLASSES[2].2];
@@ -174,6 +180,37 @@ fn every_system_trains_goes_on_bit_for_bit_is_evaluated_and_predicts() {
         let picture = fs::read_to_string(here.join("a.svg")).unwrap();
         assert!(picture.contains("sums to 1</text>") && !picture.contains("NaN"), "{system}: {picture}");
     }
+}
+
+/// The network is trained, but nothing is said by it alone; gone on with, the run ends as one that was left alone.
+#[test]
+fn a_run_that_is_stopped_while_its_svm_is_fitted_says_nothing_until_it_goes_on() {
+    let folder = with_prepared_features();
+    let here = folder.path();
+    let train = format!("train --data data.safetensors --device cpu --epochs 2 {TINY} {}", SYSTEMS[6]);
+    let whole = mcsan(here, &format!("{train} --out whole --json")).json();
+    let (svm, weights) = (&whole["svm"], whole["svm"]["weights"].as_array().unwrap());
+    let sum: f64 = weights.iter().map(|weight| weight.as_f64().unwrap()).sum();
+    assert!(weights.len() == 16 && (sum - 1.0).abs() < 1e-12 && [0.1, 1.0, 10.0].contains(&svm["c"].as_f64().unwrap()), "{svm}");
+
+    let data = Dataset::load(&here.join("data.safetensors")).unwrap();
+    let settings = Config::default().load(&here.join("whole/config.toml"), &[]).unwrap().settings;
+    let stop = AtomicBool::new(false);
+    let training = Training { settings, out: Some(here.join("run")), stop: Some(&stop), ..Training::of(&data) };
+    let mut observe = |event: Event<'_>| stop.store(stop.load(Relaxed) || matches!(event, Event::Fitting { .. }), Relaxed);
+    let stopped = pollster::block_on(training.run_on(&Cpu::<f32>::default(), &mut observe)).err();
+    assert!(matches!(stopped, Some(TrainError::Stopped { kept: Some(_), .. })), "{stopped:?}");
+    let says = ["best.safetensors: is of a run that was stopped before its SVM was fitted; go on with --resume"];
+    refused(&folder, "evaluate --run run --data data.safetensors", &says);
+    refused(&folder, "predict --run run --text go", &says);
+    mcsan(here, &format!("{train} --out run --resume")).succeeds();
+    assert_same_run(here, "whole", "run");
+
+    // What is not C or a class of it is refused, and so is a file without its machine's tensors.
+    refused(&folder, "train --data data.safetensors --out no --set model.system=cmkl --set cmkl.c=-1", &["cmkl.c = -1"]);
+    refused(&folder, "export --run whole --out w --onnx m.onnx", &["model.system = cmkl has no ONNX form: an SVM"]);
+    let evaluated = mcsan(here, "evaluate --run whole --data data.safetensors --device cpu --split train --json").json();
+    assert!(evaluated["wa"].as_f64().unwrap() > 0.6, "{evaluated}");
 }
 
 #[test]

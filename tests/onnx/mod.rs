@@ -123,6 +123,7 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
         classes,
         normalisation,
         parameters,
+        machine: None,
         moments: None,
         step: 0,
         epoch: 0,

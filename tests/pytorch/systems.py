@@ -262,6 +262,28 @@ class Can(System):
         return self.classifier(torch.cat(sums))
 
 
+class Cmkl(System):
+    """The network over words; the SVM on its features is no part of it."""
+
+    WIDTHS = (3, 4, 5)
+
+    def __init__(self, sizes: Sizes, maps: int, features: int):
+        super().__init__()
+        self.text_encoder = Encoder()
+        for width in self.WIDTHS:
+            self.text_encoder.add_module(f"conv{width}", nn.Linear(width * sizes.width, maps))
+        self.features = nn.Linear(len(self.WIDTHS) * maps, features)
+        self.classifier = nn.Linear(features, sizes.classes)
+
+    def one(self, audio: Tensor, text: Tensor) -> Tensor:
+        text = F.pad(text, (0, 0, 0, max(self.WIDTHS[-1] - len(text), 0)))
+        pooled = [
+            F.relu(self.text_encoder.get_submodule(f"conv{width}")(text.unfold(0, width, 1).transpose(1, 2).flatten(1))).amax(dim=0)
+            for width in self.WIDTHS
+        ]
+        return self.classifier(torch.tanh(self.features(torch.cat(pooled))))
+
+
 SMALL = {"model.hidden": 8, "model.heads": 2, "model.feed_forward": 12}
 
 
@@ -300,10 +322,11 @@ SYSTEM_CASES = {
         {"model.system": "mha", "mha.hidden": 6, "mha.cell": "lstm"},
         lambda sizes: Mha(sizes, 6, 2, projection=True, cell="lstm"),
     ),
+    "cmkl": ({"model.system": "cmkl", "cmkl.maps": 6, "cmkl.features": 10}, lambda sizes: Cmkl(sizes, 6, 10)),
 }
 WITHOUT_DROPOUT = {
     f"{section}.{modality}_dropout": 0.0 for section in ("mdre", "mha", "amh", "can") for modality in ("audio", "text")
-} | {"amh.visual_dropout": 0.0}
+} | {"amh.visual_dropout": 0.0, "cmkl.dropout": 0.0}
 
 
 @dataclass

@@ -36,6 +36,6 @@ fn windows<'a, T: Real>(of: &'a Windows<Cpu<T>, CpuTensor<T>>) -> impl Iterator<
         let (size, end) = (of.size, input[1] as usize);
         (input[0] as usize..)
             .zip(output[0] as usize..output[1] as usize)
-            .map(move |(first, window)| (window, first..(first + size).min(end)))
+            .map(move |(first, window)| (window, first.min(end)..(first + size).min(end)))
     })
 }

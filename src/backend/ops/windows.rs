@@ -1,6 +1,6 @@
 //! Windows of rows: row i of a sequence's result is `[x_i, …, x_{i+k-1}]`; a linear layer, ReLU and global maximum of these are a
-//! convolution over time. What lies behind a sequence's end is zeros, which it takes where a sequence is shorter than a window. Numbers are
-//! copied as they are.
+//! convolution over time. What lies behind a sequence's end is zeros, which it takes where a sequence is shorter than a window, or shorter
+//! than sequences are to be at least. Numbers are copied as they are.
 
 use super::{Differentiable, Operation, Shape, Sizes};
 use crate::backend::{Matrix, Ragged, Storage, Work};
@@ -18,9 +18,9 @@ pub struct Windows<B: Storage, T> {
 }
 
 impl<B: Storage> Ragged<B> {
-    /// The layout of the windows of so many rows: whole ones, at least one a sequence.
-    pub fn windows(&self, backend: &B, size: usize) -> Self {
-        let lengths: Vec<u32> = self.lengths().map(|length| (length + 1).saturating_sub(size as u32).max(1)).collect();
+    /// The layout of the windows of so many rows: whole ones of sequences that count as having `least` rows at least, and one of each.
+    pub fn windows(&self, backend: &B, size: usize, least: usize) -> Self {
+        let lengths: Vec<u32> = self.lengths().map(|length| (length.max(least as u32) + 1).saturating_sub(size as u32).max(1)).collect();
         Self::new(backend, &lengths)
     }
 }

@@ -18,11 +18,14 @@ pub struct Windows {
     pub width: usize,
     /// Rows of a window.
     pub size: usize,
+    /// Rows that a sequence counts as having at least.
+    pub least: usize,
 }
 
 impl fmt::Display for Windows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}lengths={},width={},size={}", batch_of_one(&self.lengths), Lengths(&self.lengths), self.width, self.size)
+        let Self { lengths, width, size, least } = self;
+        write!(f, "{}lengths={},width={width},size={size},least={least}", batch_of_one(lengths), Lengths(lengths))
     }
 }
 
@@ -35,19 +38,27 @@ impl Subject for Windows {
 
 impl Suite for Windows {
     fn cases() -> Vec<Self> {
-        let windows = |lengths: &[u32], width, size| Self { lengths: lengths.to_vec(), width, size };
-        vec![windows(&[50, 5, 1, 17], 300, 5), windows(&[2], 128, 3), windows(&[33, 0, 3, 4, 64], 7, 4), windows(&[9, 2], 16, 1)]
+        let windows = |lengths: &[u32], width, size, least| Self { lengths: lengths.to_vec(), width, size, least };
+        vec![
+            windows(&[50, 5, 1, 17], 300, 5, 0),
+            windows(&[2], 128, 3, 0),
+            windows(&[33, 0, 3, 4, 64], 7, 4, 0),
+            windows(&[9, 2], 16, 1, 0),
+            windows(&[3, 1, 7, 0], 12, 3, 5),
+        ]
     }
 
     fn random(source: &mut Source) -> Self {
         let batch = source.between(1, 5);
         let longest = source.size(1, 70) as u32;
-        Self { lengths: source.lengths(batch, 0, longest), width: source.size(1, 70), size: source.between(1, 6) }
+        let lengths = source.lengths(batch, 0, longest);
+        Self { lengths, width: source.size(1, 70), size: source.between(1, 6), least: source.between(0, 6) }
     }
 
     fn read(keys: &mut Keys<'_>) -> Result<Self, SizeError> {
         let lengths = read_lengths(keys, "lengths|rows", 0, 50)?;
-        Ok(Self { lengths, width: keys.number("width", 1, 300)?, size: keys.number("size", 1, 3)? })
+        let (width, size) = (keys.number("width", 1, 300)?, keys.number("size", 1, 3)?);
+        Ok(Self { lengths, width, size, least: keys.number("least", 0, 0)? })
     }
 
     fn largest(&self) -> u64 {
@@ -55,7 +66,7 @@ impl Suite for Windows {
     }
 
     fn gradient() -> Gradient {
-        Gradient::of([Self { lengths: vec![6, 2, 0, 3], width: 2, size: 3 }])
+        Gradient::of([Self { lengths: vec![6, 2, 0, 3], width: 2, size: 3, least: 5 }])
     }
 
     const SABOTAGE: &'static [Sabotage] = &[
@@ -69,7 +80,7 @@ impl TapeOperation for Windows {
 
     fn constants<B: Backend>(&self, inputs: &Inputs<'_, B>) -> [Ragged<B>; 2] {
         let input = inputs.rows("lengths", &self.lengths);
-        let output = input.windows(inputs.backend, self.size);
+        let output = input.windows(inputs.backend, self.size, self.least);
         [input, output]
     }
 
@@ -79,7 +90,7 @@ impl TapeOperation for Windows {
     }
 
     fn output(&self) -> [usize; 2] {
-        let windows = |&length: &u32| (length as usize + 1).saturating_sub(self.size).max(1);
+        let windows = |&length: &u32| (self.least.max(length as usize) + 1).saturating_sub(self.size).max(1);
         [self.lengths.iter().map(windows).sum(), self.size * self.width]
     }
 
