@@ -31,7 +31,7 @@
 //!     gpu/           layers with private state: device, memory, recording, pipelines, timing; engine/ puts them together;
 //!                    kernels/: one launch file per kernel
 //! dataset/       the prepared file, normalisation, batches on the host
-//! text/ corpus/ audio/ config/   tokens, word vectors; a corpus → utterances; decoding, resampling, MFCC settings; every setting
+//! text/ corpus/ audio/ config/   tokens, word vectors; a corpus → utterances; decoding, resampling, MFCC settings, prosody; settings
 //! base/          random numbers, hashes, number types, word tables, tile choices, what can be read, how a setting is declared,
 //!                remedies: imports nothing
 //! ```

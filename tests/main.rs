@@ -26,6 +26,7 @@ mod mixed;
 mod offline;
 mod onnx;
 mod own_kernel;
+mod prosody;
 mod pytorch;
 mod reference_gradients;
 mod report;

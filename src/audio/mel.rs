@@ -22,7 +22,7 @@ fn log_step() -> f64 {
 }
 
 impl MelScale {
-    fn of_hertz(self, hertz: f64) -> f64 {
+    pub(super) fn of_hertz(self, hertz: f64) -> f64 {
         match self {
             Self::Slaney if hertz < BREAK_HERTZ => hertz / HERTZ_PER_MEL,
             Self::Slaney => BREAK_MEL + (hertz / BREAK_HERTZ).ln() / log_step(),
@@ -30,7 +30,7 @@ impl MelScale {
         }
     }
 
-    fn to_hertz(self, mel: f64) -> f64 {
+    pub(super) fn to_hertz(self, mel: f64) -> f64 {
         match self {
             Self::Slaney if mel < BREAK_MEL => mel * HERTZ_PER_MEL,
             Self::Slaney => BREAK_HERTZ * ((mel - BREAK_MEL) * log_step()).exp(),

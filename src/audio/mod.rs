@@ -1,4 +1,4 @@
-//! From a recording on disk to mono samples at 16 kHz, and the settings of the MFCC front-end.
+//! From a recording on disk to mono samples at 16 kHz, the settings of the MFCC front-end, and prosody.
 
 #[cfg(feature = "codecs")]
 mod aac;
@@ -26,6 +26,7 @@ pub(crate) mod mono;
 mod part;
 #[cfg(feature = "files")]
 mod pcm;
+pub mod prosody;
 #[cfg(feature = "files")]
 pub(crate) mod resample;
 #[cfg(feature = "files")]
