@@ -1,8 +1,10 @@
-// MFCC front-end (MODEL.md "Acoustic features"), three passes:
-// mel        frame → pre-emphasis → window → FFT → power spectrum → mel bands → 10 log10(max(1e-10, ·))
-// peak       loudest band of each utterance
-// cepstrum   floor `top_db` below the peak, then the orthonormal DCT-II
-// samples: [total], decibels: [frames, mel_bands], result: [frames, coefficients]
+// MFCC front-end (MODEL.md "Acoustic features"), three passes and a fourth where it is wanted, or one:
+// mel_bands        frame → pre-emphasis → window → FFT → power spectrum → mel bands → 10 log10(max(1e-10, ·))
+// peak             loudest band of each utterance
+// cepstrum         floor `top_db` below the peak, then the orthonormal DCT-II, liftered
+// energy           ln of the sum of squares of a frame's samples, in place of c0
+// power_spectrum   as far as the power spectrum
+// samples: [total], decibels: [frames, mel_bands], result: [frames, coefficients], of spectra [frames, transform / 2 + 1]
 
 import package::shared::grid::{flat_group, in_grid};
 
@@ -11,6 +13,9 @@ struct Args {
     transform: u32,
     log2_transform: u32,
     hop: u32,
+    /// The window's samples within the transform: the first, and how many.
+    window_begin: u32,
+    window_length: u32,
     mel_bands: u32,
     coefficients: u32,
     top_db: f32,
@@ -44,7 +49,7 @@ struct Args {
 /// [batch]
 @group(0) @binding(10) var<storage, read_write> peaks: array<f32>;
 @group(0) @binding(11) var<storage, read> utterance_peaks: array<f32>;
-/// [coefficients, mel_bands]
+/// [coefficients, mel_bands], liftered
 @group(0) @binding(12) var<storage, read> dct: array<f32>;
 @group(0) @binding(13) var<storage, read_write> result: array<f32>;
 
@@ -59,13 +64,18 @@ const DECIBELS_PER_OCTAVE: f32 = 3.0102999566;
 
 /// Frames of a workgroup of `cepstrum`, which share what it reads of the transform.
 const CEPSTRA: u32 = 4;
+/// Invocations of a workgroup of `peak`, each of which takes four bands a turn: so many that llvmpipe, which leaves every loop after
+/// 65,535 turns of an invocation, takes whatever fits a buffer of it.
+const PEAKS: u32 = 256;
+/// Frames of a workgroup of `energy`, one an invocation.
+const ENERGIES: u32 = 64;
 
 /// Real and imaginary parts of the transform of half the length.
 var<workgroup> spectrum: array<vec2<f32>, MAX_TRANSFORM / 2>;
 var<workgroup> power: array<f32, MAX_TRANSFORM / 2 + 1>;
 /// Bands of the frames of a workgroup.
 var<workgroup> floored: array<vec4<f32>, MAX_MEL_BANDS>;
-var<workgroup> lane_peaks: array<f32, WORKGROUP>;
+var<workgroup> lane_peaks: array<f32, PEAKS>;
 
 /// A recording's sample after the pre-emphasis; `n` is within it, `range` its samples' (first, end).
 fn emphasised(n: u32, range: vec2<u32>) -> f32 {
@@ -80,17 +90,31 @@ fn emphasised(n: u32, range: vec2<u32>) -> f32 {
     return args.first_own * samples[i] + args.first_next * samples[i + 1u];
 }
 
-/// The sample at `place`, which may lie outside the recording.
-fn padded(place: i32, range: vec2<u32>) -> f32 {
+/// Which of a recording's samples stands at `place`, which may lie outside of it; negative for a zero.
+fn sample_at(place: i32, range: vec2<u32>) -> i32 {
     let last = i32(range.y - range.x) - 1;
     if (place >= 0 && place <= last) {
-        return emphasised(u32(place), range);
+        return place;
     }
     if (args.mirrored == 0u) {
-        return 0.0;
+        return -1;
     }
     let around = abs(place) % max(2 * last, 1);
-    return emphasised(u32(min(around, 2 * last - around)), range);
+    return min(around, 2 * last - around);
+}
+
+/// The sample at `place` after the pre-emphasis.
+fn padded(place: i32, range: vec2<u32>) -> f32 {
+    let n = sample_at(place, range);
+    if (n < 0) {
+        return 0.0;
+    }
+    return emphasised(u32(n), range);
+}
+
+/// Where the transform of a frame, centred on its sample, begins; `first` is its utterance's first frame.
+fn begin_of(frame: u32, first: u32) -> i32 {
+    return i32((frame - first) * args.hop) - i32(args.transform / 2u);
 }
 
 /// Product of complex numbers.
@@ -98,19 +122,10 @@ fn multiply(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
     return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn mel_bands(
-    @builtin(workgroup_id) group_of_part: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
-    // Workgroups past the end repeat the last frame and store nothing, so that every invocation reaches every barrier.
-    let place = flat_group(group, groups);
-    let frame = min(place, args.frames - 1u);
+/// Puts a frame's power spectrum into `power`. All invocations of the workgroup call it.
+fn transform_frame(frame: u32, lane: u32) {
     let range = ranges[frame_owners[frame]];
-    // The frame is centred on its sample.
-    let begin = i32((frame - range.z) * args.hop) - i32(args.transform / 2u);
+    let begin = begin_of(frame, range.z);
     // Even samples are taken for real parts and odd ones for imaginary parts of a transform of half the length.
     let length = args.transform / 2u;
     for (var i = lane; i < length; i += WORKGROUP) {
@@ -146,27 +161,84 @@ fn mel_bands(
         power[length - k] = dot(difference, difference);
     }
     workgroupBarrier();
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn mel_bands(
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    // Workgroups past the end repeat the last frame and store nothing, so that every invocation reaches every barrier.
+    let place = flat_group(group, groups);
+    let frame = min(place, args.frames - 1u);
+    transform_frame(frame, lane);
+    let bins = args.transform / 2u + 1u;
     for (var band = lane; band < args.mel_bands && place < args.frames; band += WORKGROUP) {
         var energy = 0.0;
         for (var bin = mel_ranges[band].x; bin < mel_ranges[band].y; bin++) {
-            energy += mel[band * (length + 1u) + bin] * power[bin];
+            energy += mel[band * bins + bin] * power[bin];
         }
         decibels[frame * args.mel_bands + band] = DECIBELS_PER_OCTAVE * log2(max(SMALLEST_POWER, energy));
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
+fn power_spectrum(
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let place = flat_group(group, groups);
+    let frame = min(place, args.frames - 1u);
+    transform_frame(frame, lane);
+    let bins = args.transform / 2u + 1u;
+    for (var bin = lane; bin < bins && place < args.frames; bin += WORKGROUP) {
+        result[frame * bins + bin] = power[bin];
+    }
+}
+
+@compute @workgroup_size(ENERGIES)
+fn energy(
+    @builtin(workgroup_id) group_of_part: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
+    let frame = flat_group(group, groups) * ENERGIES + lane;
+    if (frame >= args.frames) {
+        return;
+    }
+    let range = ranges[frame_owners[frame]];
+    let begin = begin_of(frame, range.z) + i32(args.window_begin);
+    var squares = 0.0;
+    for (var i = 0u; i < args.window_length; i++) {
+        let n = sample_at(begin + i32(i), range.xy);
+        if (n >= 0) {
+            let x = samples[range.x + u32(n)];
+            squares += x * x;
+        }
+    }
+    result[frame * args.coefficients] = log(max(SMALLEST_POWER, squares));
+}
+
+@compute @workgroup_size(PEAKS)
 fn peak(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let range = ranges[group.x];
     // No band is below 10 log10(1e-10) = -100 dB.
     var highest = -100.0;
-    for (var i = range.z * args.mel_bands + lane; i < range.w * args.mel_bands; i += WORKGROUP) {
-        highest = max(highest, mel_decibels[i]);
+    let end = range.w * args.mel_bands;
+    for (var i = range.z * args.mel_bands + lane; i < end; i += 4u * PEAKS) {
+        let first = max(mel_decibels[i], mel_decibels[min(i + PEAKS, end - 1u)]);
+        let second = max(mel_decibels[min(i + 2u * PEAKS, end - 1u)], mel_decibels[min(i + 3u * PEAKS, end - 1u)]);
+        highest = max(highest, max(first, second));
     }
     lane_peaks[lane] = highest;
     workgroupBarrier();
     if (lane == 0u) {
-        for (var other = 1u; other < WORKGROUP; other++) {
+        for (var other = 1u; other < PEAKS; other++) {
             highest = max(highest, lane_peaks[other]);
         }
         peaks[group.x] = highest;

@@ -49,6 +49,7 @@ fn dataset() -> Dataset {
         utterances: vec![info("a", Some(Split::Train), "x"), info("b", Some(Split::Test), "y"), info("c", None, "x")],
         corpus: "talk".into(),
         feature_settings: serde_json::json!({"coefficients": 2}),
+        front_ends: BTreeMap::from([("audio.prosody".into(), serde_json::json!({"from": "shs"}))]),
         left_out: vec![LeftOut { id: "d".into(), reason: "d.wav: is empty".into() }],
         other_labels: BTreeMap::from([("disgust".into(), 3)]),
         drawn: vec!["oh".into()],

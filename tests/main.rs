@@ -19,6 +19,7 @@ mod data_text;
 mod demo;
 mod faults;
 mod features;
+mod front_end;
 mod kernels;
 #[cfg(unix)]
 mod measure;

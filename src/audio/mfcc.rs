@@ -15,8 +15,8 @@ use crate::base::setting::{OutOfRange, Range, Section, settings};
 pub const SAMPLE_RATE: u32 = 16_000;
 
 choices! {
-    /// Whose MFCC these are. All three take centred frames, power spectra, decibels with a floor below the utterance's
-    /// maximum and an orthonormal DCT-II.
+    /// Whose MFCC the features are. All three take centred frames, power spectra, decibels with a floor below the utterance's
+    /// maximum and an orthonormal DCT-II. Or no MFCC: the spectra that they are made of.
     pub enum Convention {
         /// `librosa.feature.mfcc`, 0.10 and later: Slaney's mel scale, bands of equal area, zeros around the recording
         Librosa = "librosa",
@@ -24,6 +24,8 @@ choices! {
         Htk = "htk",
         /// `torchaudio.transforms.MFCC`: HTK's mel scale, bands of equal height, the recording mirrored at its ends
         Torchaudio = "torchaudio",
+        /// no MFCC: the power spectrum itself, half the transform and 1 columns, from librosa's frames of samples in [-1, 1]
+        Spectrum = "spectrum",
     }
 }
 
@@ -51,6 +53,8 @@ pub(crate) const MAX_TRANSFORM: usize = 1024;
 pub(crate) const MAX_MEL_BANDS: usize = 256;
 /// Most samples from frame to frame: a minute.
 const MAX_HOP: usize = 60 * SAMPLE_RATE as usize;
+/// Longest liftering: as long as any that is in use, and more.
+const MAX_LIFTER: usize = 1000;
 /// Most orders of differences over time.
 pub(crate) const MAX_DELTAS: usize = 2;
 /// Smallest power that the logarithm sees.
@@ -59,7 +63,7 @@ pub(crate) const SMALLEST_POWER: f32 = 1e-10;
 settings! {
     /// Every figure of the front-end.
     pub struct MfccSettings in "features" {
-        /// whose MFCC
+        /// whose MFCC, or the power spectrum
         convention: Convention = Convention::Librosa; flag("LIBRARY"), long("features");
         /// coefficients kept
         coefficients: usize = 40; at_least(1), up_to("mel_bands"), flag("N");
@@ -79,8 +83,17 @@ settings! {
         top_db: f32 = 80.0; above(0), flag("DB");
         /// factor c of the pre-emphasis `x[n] - c x[n - 1]`; usually 0.97, 0 for none
         pre_emphasis: f32 = 0.0; below(1), words("0 (none) to below 1, usually 0.97"), flag("C");
+        /// length L of HTK's liftering, coefficient n times 1 + L/2 sin(πn / L); usually 22, 0 for none
+        lifter: usize = 0; within(0, MAX_LIFTER), words("0 (none) to 1000, usually 22"), flag("L");
+        /// the first column is HTK's log energy in place of c0: ln of the sum of squares of a frame's samples in [-1, 1], before
+        /// pre-emphasis and window
+        energy: bool = false; flag("BOOL");
     }
 }
+
+/// What the power spectrum has no use for.
+#[cfg(feature = "cli")]
+pub(crate) const OF_CEPSTRA: [&str; 5] = ["coefficients", "mel_bands", "top_db", "lifter", "energy"];
 
 impl MfccSettings {
     /// Number of frames of a recording, each centred on its sample: `1 + samples / hop`.
@@ -93,15 +106,34 @@ impl MfccSettings {
         self.transform / 2 + 1
     }
 
-    /// Columns of the features: the coefficients and their differences over time.
+    /// Columns before their differences over time: the coefficients, or the bins of the spectrum.
+    pub fn static_columns(&self) -> usize {
+        if self.is_spectrum() { self.bins() } else { self.coefficients }
+    }
+
+    /// Columns of the features, differences over time included.
     pub fn columns(&self) -> usize {
-        self.coefficients * (1 + self.deltas)
+        self.static_columns() * (1 + self.deltas)
+    }
+
+    /// Whether the features are the power spectrum, and no MFCC.
+    pub fn is_spectrum(&self) -> bool {
+        self.convention == Convention::Spectrum
+    }
+
+    /// As data sets keep them: what front-ends did not have at first stands there only where it is used.
+    pub fn recorded(&self) -> serde_json::Value {
+        let (mut recorded, usual) = (serde_json::json!(self), serde_json::json!(Self::default()));
+        if let Some(settings) = recorded.as_object_mut() {
+            settings.retain(|key, value| !["lifter", "energy"].contains(&key.as_str()) || *value != usual[key]);
+        }
+        recorded
     }
 
     /// What stands around a recording.
     pub(crate) fn padding(&self) -> Padding {
         match self.convention {
-            Convention::Librosa | Convention::Htk => Padding::Zeros,
+            Convention::Librosa | Convention::Htk | Convention::Spectrum => Padding::Zeros,
             Convention::Torchaudio => Padding::Reflection,
         }
     }
@@ -110,14 +142,15 @@ impl MfccSettings {
     /// through them backwards and takes that sample whole, torchaudio leaves the first sample as it is.
     pub(crate) fn first_emphasis(&self) -> [f32; 2] {
         match self.convention {
-            Convention::Librosa | Convention::Htk if self.pre_emphasis != 0.0 => [3.0, -1.0],
-            _ => [1.0, 0.0],
+            Convention::Torchaudio => [1.0, 0.0],
+            _ if self.pre_emphasis == 0.0 => [1.0, 0.0],
+            Convention::Librosa | Convention::Htk | Convention::Spectrum => [3.0, -1.0],
         }
     }
 
     fn mel_scale(&self) -> MelScale {
         match self.convention {
-            Convention::Librosa => MelScale::Slaney,
+            Convention::Librosa | Convention::Spectrum => MelScale::Slaney,
             Convention::Htk | Convention::Torchaudio => MelScale::Htk,
         }
     }
@@ -146,6 +179,7 @@ impl Display for MfccError {
             ("mel_bands", _) => write!(formatter, "{value} mel bands"),
             ("pre_emphasis", _) => write!(formatter, "a pre-emphasis of {value}"),
             ("deltas", _) => write!(formatter, "{value} orders of deltas"),
+            ("lifter", _) => write!(formatter, "a lifter of {value} coefficients"),
             (name, _) => write!(formatter, "{name} is {value}"),
         }
     }
@@ -166,6 +200,11 @@ impl MfccSettings {
         self.out_of_range().map_or(Ok(()), |outside| Err(MfccError(outside)))
     }
 
+    /// Where in the transform the window begins, in whose middle it lies.
+    pub(crate) fn window_begin(&self) -> usize {
+        (self.transform - self.window) / 2
+    }
+
     /// The window's samples, centred in the transform.
     pub(crate) fn window(&self) -> Vec<f64> {
         let (mean, swing) = match self.window_shape {
@@ -173,8 +212,7 @@ impl MfccSettings {
             Window::Hamming => (0.54, 0.46),
         };
         let mut centred = vec![0.0; self.transform];
-        let left = (self.transform - self.window) / 2;
-        for (n, value) in centred[left..left + self.window].iter_mut().enumerate() {
+        for (n, value) in centred[self.window_begin()..][..self.window].iter_mut().enumerate() {
             *value = mean - swing * (TAU * n as f64 / self.window as f64).cos();
         }
         centred
@@ -187,6 +225,9 @@ impl MfccSettings {
 
     /// Mel bands that hear nothing: no bin of the spectrum lies in them, or the window takes every sample away.
     pub(crate) fn empty_bands(&self) -> usize {
+        if self.is_spectrum() {
+            return 0;
+        }
         let is_silent = self.window().iter().all(|&factor| factor == 0.0);
         let filters = self.mel_filters();
         filters.chunks_exact(self.bins()).filter(|filter| is_silent || filter.iter().all(|&weight| weight <= 0.0)).count()
@@ -198,15 +239,21 @@ impl MfccSettings {
         angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect()
     }
 
-    /// `√(2/M) cos(πk (2m + 1) / 2M)`, the first row divided by √2.
+    /// `√(2/M) cos(πk (2m + 1) / 2M)`, the first row divided by √2, each by its lifter.
     pub(crate) fn dct(&self) -> Vec<f64> {
         let bands = self.mel_bands as f64;
         let places = (0..self.coefficients).flat_map(|k| (0..self.mel_bands).map(move |m| (k, m)));
         let values = places.map(|(k, m)| {
             let norm = if k == 0 { 1.0 / bands } else { 2.0 / bands };
-            norm.sqrt() * (PI * k as f64 * (2 * m + 1) as f64 / (2.0 * bands)).cos()
+            self.liftering(k) * norm.sqrt() * (PI * k as f64 * (2 * m + 1) as f64 / (2.0 * bands)).cos()
         });
         values.collect()
+    }
+
+    /// What coefficient `n` is multiplied by: 1 of c0, at most 1 + L/2.
+    pub(crate) fn liftering(&self, n: usize) -> f64 {
+        let length = self.lifter as f64;
+        if self.lifter == 0 { 1.0 } else { 1.0 + length / 2.0 * (PI * n as f64 / length).sin() }
     }
 }
 
@@ -236,6 +283,7 @@ mod tests {
             (MfccSettings { top_db: 0.0, ..usual() }, "top_db is 0; choose more than 0 (default 80)"),
             (MfccSettings { pre_emphasis: 1.1, ..usual() }, "a pre-emphasis of 1.1; choose 0 (none) to below 1, usually 0.97"),
             (MfccSettings { deltas: 3, ..usual() }, "3 orders of deltas; choose 0, 1 or 2"),
+            (MfccSettings { lifter: 1001, ..usual() }, "a lifter of 1001 coefficients; choose 0 (none) to 1000, usually 22"),
         ] {
             assert_eq!(line(&settings.validate().unwrap_err()), format!("features: {said}"));
         }
@@ -263,8 +311,10 @@ mod tests {
     fn settings_are_kept_as_they_always_were() {
         let kept = r#"{"convention":"librosa","coefficients":40,"deltas":0,"mel_bands":128,"window":400,"window_shape":"hann","#.to_owned()
             + r#""transform":512,"hop":160,"top_db":80.0,"pre_emphasis":0.0}"#;
-        assert_eq!(serde_json::to_string(&MfccSettings::default()).unwrap(), kept);
+        assert_eq!(MfccSettings::default().recorded(), serde_json::from_str::<serde_json::Value>(&kept).unwrap());
         assert_eq!(serde_json::from_str::<MfccSettings>(&kept).unwrap(), MfccSettings::default());
         assert_eq!(serde_json::from_str::<MfccSettings>("{}").unwrap(), MfccSettings::default());
+        let later = MfccSettings { lifter: 22, energy: true, ..MfccSettings::default() };
+        assert_eq!(serde_json::from_value::<MfccSettings>(later.recorded()).unwrap(), later);
     }
 }

@@ -29,6 +29,7 @@ mod pcm;
 pub mod prosody;
 #[cfg(feature = "files")]
 pub(crate) mod resample;
+pub mod vectors;
 #[cfg(feature = "files")]
 mod wav;
 #[cfg(feature = "codecs")]

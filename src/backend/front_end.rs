@@ -16,7 +16,7 @@ pub struct MfccTables<B: Storage> {
     pub mel: B::Tensor,
     /// `[2 · mel_bands]`: first bin and end bin of each band, pairs.
     pub mel_ranges: B::Words,
-    /// `[coefficients, mel_bands]`: orthonormal DCT-II.
+    /// `[coefficients, mel_bands]`: orthonormal DCT-II, liftered.
     pub dct: B::Tensor,
     /// Makes the differences over time, where they are wanted.
     pub deltas: Option<DeltaFilter<B::Tensor>>,
@@ -49,7 +49,7 @@ impl<T> DeltaFilter<T> {
     fn of(settings: &MfccSettings, upload: impl Fn(Vec<f64>, usize) -> T) -> Option<Self> {
         let orders = (settings.deltas > 0).then_some(settings.deltas)?;
         Some(match settings.convention {
-            Convention::Librosa | Convention::Htk => {
+            Convention::Librosa | Convention::Htk | Convention::Spectrum => {
                 let mut taps = slope_taps(FITTED_FRAMES);
                 if orders > 1 {
                     taps.extend(curvature_taps(FITTED_FRAMES));

@@ -11,6 +11,7 @@ macro_rules! kernels {
             $($($argument)*)?
             mfcc                  Mfcc<B, T>                Run
             deltas                Deltas<B, T>              Run
+            functionals           Functionals<B, T>         Run
             z_score               ZScore<B, T>              Run
             embedding             Embedding<B, T>           Differentiate
             position_embedding    PositionEmbedding<B, T>   Run

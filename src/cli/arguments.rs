@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::gpu::Feature;
+use crate::base::streams::{FUNCTIONALS, PROSODY};
 use crate::corpus::iemocap::IemocapClasses;
 use crate::corpus::{CorpusLayout, Split};
 use crate::prepare::Allowance;
@@ -151,8 +153,9 @@ pub(crate) struct Prepare {
     /// Functionals of prosody besides: a folder of files with a vector each, or one table (CSV or ARFF of openSMILE)
     #[arg(long, value_name = "PATH")]
     pub prosody: Option<PathBuf>,
-    /// The same of acoustic features
-    #[arg(long, value_name = "PATH")]
+    /// The same of acoustic features; or 'mfcc': nine functionals of 40 MFCC, their deltas and double deltas, computed of the
+    /// recordings (a folder of that name is ./mfcc)
+    #[arg(long, value_name = "PATH|mfcc")]
     pub functionals: Option<PathBuf>,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
@@ -174,6 +177,14 @@ impl Prepare {
         }
         if self.oov == OutOfVocabulary::Random && vectors(&self.vectors).is_none() {
             return Err(no_effect("--oov random draws vectors beside those of a file; name one with --vectors, or leave it out"));
+        }
+        for (option, stream, given) in [("prosody", PROSODY, &self.prosody), ("functionals", FUNCTIONALS, &self.functionals)] {
+            let word = given.as_deref().and_then(Path::to_str).unwrap_or_default();
+            if self.audio_features.is_some() && VectorFrontEnd::named(stream, word).is_some() {
+                let message =
+                    format!("--{option} {word} is computed of the recordings, whose place --audio-features takes; leave one of them out");
+                return Err(no_effect(message));
+            }
         }
         self.layout().map(drop)
     }

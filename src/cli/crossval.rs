@@ -95,6 +95,7 @@ impl Experiment {
         let usual = settings.iter().map(|settings| Ok((*settings, self.settings.usual(settings.model.system)?)));
         common.note_settings_of_all(&usual.collect::<Result<Vec<_>, ConfigError>>()?, purpose, Some(&data));
         for settings in settings {
+            common.note_own_vectors_read(&data, settings);
             if !common.notes.any(|note| matches!(note, Note::Cut { .. })) {
                 common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), settings);
             }

@@ -157,14 +157,14 @@ mod tests {
     }
     use Why::{Always, Refused, Said};
 
-    const FRONT_END: [&str; 10] =
-        ["features", "coefficients", "deltas", "mel-bands", "window-length", "window", "transform", "hop", "top-db", "pre-emphasis"];
+    const FRONT_END: [&str; 7] = ["features", "deltas", "window-length", "window", "transform", "hop", "pre-emphasis"];
     const SETTINGS: [&str; 10] =
         ["config", "set", "recipe", "epochs", "steps", "order", "seed", "weights", "precision", "checkpoint-every"];
 
     /// Every command with its own options.
     fn table() -> Vec<(&'static str, Vec<(&'static str, Why)>)> {
-        let front_end = |why| FRONT_END.map(|option| (option, why)).to_vec();
+        let front_end =
+            |why, of_cepstra: [(&'static str, Why); 5]| [FRONT_END.map(|option| (option, why)).to_vec(), of_cepstra.to_vec()].concat();
         let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
         let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
         let experiment = || [always(&["data", "out", "folds", "by", "fold"]), settings()].concat();
@@ -230,9 +230,23 @@ mod tests {
             ("audio-features", Always),
             ("visual-features", Always),
             ("prosody", Always),
-            ("functionals", Always),
+            ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
             ("limit", Always),
             ("allow-missing", Always),
+        ];
+        let prepared_cepstra = [
+            ("coefficients", Refused(&["emodb . --out d --features spectrum --coefficients 13"])),
+            ("mel-bands", Refused(&["emodb . --out d --features spectrum --mel-bands 26"])),
+            ("top-db", Refused(&["emodb . --out d --features spectrum --top-db 60"])),
+            ("lifter", Refused(&["emodb . --out d --features spectrum --lifter 22"])),
+            ("energy", Refused(&["emodb . --out d --features spectrum --energy"])),
+        ];
+        let cepstra = [
+            ("coefficients", Refused(&["--audio a --out o --features spectrum --coefficients 13"])),
+            ("mel-bands", Refused(&["--audio a --out o --features spectrum --mel-bands 26"])),
+            ("top-db", Refused(&["--audio a --out o --features spectrum --top-db 60"])),
+            ("lifter", Refused(&["--audio a --out o --features spectrum --lifter 22"])),
+            ("energy", Refused(&["--audio a --out o --features spectrum --energy"])),
         ];
         let learning = [
             ("data", Always),
@@ -257,7 +271,7 @@ mod tests {
         vec![
             ("devices", vec![]),
             ("demo", always(&["out"])),
-            ("prepare", [preparing.to_vec(), front_end(Said)].concat()),
+            ("prepare", [preparing.to_vec(), front_end(Said, prepared_cepstra)].concat()),
             ("inspect", vec![]),
             ("train", [learning.to_vec(), settings()].concat()),
             ("evaluate", always(&["run", "data", "split"])),
@@ -267,7 +281,7 @@ mod tests {
             ("predict", predicting.to_vec()),
             ("export", always(&["run", "out", "onnx"])),
             ("report", always(&["run", "data", "out"])),
-            ("features", [always(&["audio", "out"]), front_end(Always)].concat()),
+            ("features", [always(&["audio", "out"]), front_end(Always, cepstra)].concat()),
             ("tokens", [always(&["list", "vectors"]), vec![("text", Refused(&["--list l --text a"]))]].concat()),
             ("gradients", [always(&["data", "weights", "out", "utterances"]), settings()[..2].to_vec()].concat()),
             ("check", checking.to_vec()),

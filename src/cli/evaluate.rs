@@ -7,7 +7,6 @@ use serde_json::json;
 use super::arguments::{Common, Evaluate};
 use super::device::{self, on_device};
 use super::{Done, in_data, tables};
-use crate::base::streams::AUDIO;
 use crate::dataset::Dataset;
 use crate::train::{Checkpoint, TrainError, run, vocabulary};
 
@@ -17,14 +16,13 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     let named = in_data(&arguments.data);
     let is_tuned = checkpoint.settings.model.tune_words;
     vocabulary::check_fit(&arguments.run.join(vocabulary::FILE), &data, is_tuned).map_err(&named)?;
-    if checkpoint.readings().has(AUDIO) {
-        vocabulary::check_features(&arguments.run.join(vocabulary::FILE), &data).map_err(&named)?;
-    }
+    vocabulary::check_features(&arguments.run.join(vocabulary::FILE), &data, &checkpoint.readings()).map_err(&named)?;
     let utterances = data.split(arguments.split);
     if utterances.is_empty() {
         return Err(named(TrainError::EmptySplit { split: arguments.split }));
     }
     common.note_cut(&data, &utterances, &checkpoint.settings);
+    common.note_own_vectors_read(&data, &checkpoint.settings);
     let device = device::open(common, &checkpoint.device)?;
     let evaluation = on_device!(device, |backend| pollster::block_on(checkpoint.evaluate(backend, &data, &utterances))).map_err(&named)?;
     if common.json {

@@ -94,6 +94,7 @@ impl Summary {
             "out_of_vocabulary": self.words.share(),
             "commonest_missing": self.words.commonest.iter().take(SHOWN_WORDS).collect::<Vec<_>>(),
             "features": data.feature_settings,
+            "front_ends": data.front_ends,
             "left_out": data.left_out,
             "other_labels": data.other_labels,
             "published": self.published.as_ref().map(|comparison| json!({
@@ -125,7 +126,11 @@ impl Summary {
                         text.vectors.as_ref().map_or("trained with the model".into(), |vectors| format!("{} wide, frozen", vectors.width));
                     println!("vocabulary      {} words, vectors {vectors}", text.vocabulary.len());
                 }
-                _ => println!("{name:15} {}", described(stream)),
+                _ => {
+                    let own = data.front_ends.get(name).and_then(|own| own["from"].as_str());
+                    let own = own.map_or_else(String::new, |own| format!(", our own, of {own}"));
+                    println!("{name:15} {}{own}", described(stream));
+                }
             }
         }
         println!("out of it       {:.2} % of the tokens{}", 100.0 * self.words.share(), self.words.commonest());

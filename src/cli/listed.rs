@@ -11,13 +11,12 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::Common;
 use super::notes::Note;
-use super::predict::{file_column, likeliest, named, note_cut, note_lacking, read_further};
+use super::predict::{file_column, hears, likeliest, named, note_cut, note_lacking, read_further};
 use super::streams::print_data;
 use super::{Done, Failure, remedy};
 use crate::audio::decode;
 use crate::backend::Backend;
 use crate::base::shown::in_line;
-use crate::base::streams::AUDIO;
 use crate::corpus::CorpusError;
 use crate::corpus::list::Listed;
 use crate::dataset::FeatureMatrix;
@@ -116,7 +115,7 @@ impl List<'_> {
 
     /// Reads some lines' recordings, or files of features, on all cores; says which cannot be read, and keeps the others.
     fn read(&mut self, lines: Vec<Line>) -> (Vec<Listed>, Vec<Spoken>) {
-        let has_audio = self.predictor.reads(AUDIO);
+        let has_audio = hears(self.predictor);
         let read = |line: Line| {
             let listed = line.map_err(|error| remedy::line(&error))?;
             let path = listed.path.as_deref().filter(|_| has_audio);
@@ -141,7 +140,8 @@ impl List<'_> {
                     if self.predictor.cuts(&utterance) {
                         self.cut.push(name(&line));
                     }
-                    for (stream, _) in self.predictor.further().into_iter().filter(|(stream, _)| !utterance.further.contains_key(stream)) {
+                    for (stream, _) in self.predictor.from_files().into_iter().filter(|(stream, _)| !utterance.further.contains_key(stream))
+                    {
                         self.lacking.entry(stream).or_default().push(name(&line));
                     }
                     listed.push(line);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::arguments::Common;
 use super::streams::print_data;
 use crate::audio::mfcc::MfccSettings;
+use crate::audio::vectors::VectorFrontEnd;
 use crate::base::shown::in_line;
 use crate::config::Settings;
 use crate::corpus::Doubt;
@@ -54,6 +55,8 @@ pub(crate) enum Note {
     },
     /// Utterances lack features that others of the data have.
     LacksFeatures { stream: &'static str, of: usize, ids: Vec<String> },
+    /// Vectors are our own, and not those that other programs compute.
+    OwnVectors { stream: &'static str, vectors: &'static str },
     /// Mel bands so narrow that no frequency of the transform lies in them.
     EmptyBands { bands: usize, of: usize },
     /// The learning rate rises for longer than the run goes on.
@@ -150,6 +153,9 @@ impl Display for Note {
             Self::LacksFeatures { stream, of, ids } => {
                 let utterances = ids.len();
                 write!(formatter, "{utterances} of {of} utterances have no features '{stream}': each has a row of zeros: {}", some_of(ids))
+            }
+            Self::OwnVectors { stream, vectors } => {
+                write!(formatter, "'{stream}' is our own, of the recordings, and not what openSMILE computes: {vectors}")
             }
             Self::EmptyBands { bands, of } => write!(
                 formatter,
@@ -299,6 +305,23 @@ impl Common {
             let ids = cut.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
             let (max_frames, rows) = (settings.data.max_frames, readings.own_limits());
             self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames, rows, ids });
+        }
+    }
+
+    /// Says which vectors of a data set that a model of these settings reads are our own.
+    pub(crate) fn note_own_vectors_read(&self, data: &Dataset, settings: &Settings) {
+        let readings = model::readings(settings, &Dimensions::of(data, &settings.model));
+        self.note_own_vectors(data, |stream| readings.has(stream));
+    }
+
+    /// Says, once, which vectors of a data set are our own, as far as they are read.
+    pub(crate) fn note_own_vectors(&self, data: &Dataset, is_read: impl Fn(&str) -> bool) {
+        let read = data.front_ends.iter().filter(|(stream, _)| is_read(stream));
+        for front_end in read.filter_map(|(stream, recorded)| VectorFrontEnd::of_recorded(stream, recorded)) {
+            let (own, vectors) = (front_end.stream(), front_end.meaning());
+            if !self.notes.any(|note| matches!(note, Note::OwnVectors { stream, .. } if *stream == own)) {
+                self.note(Note::OwnVectors { stream: own, vectors });
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use super::{Done, Failure, cannot_write, listed, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::base::shown::percent;
-use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL, is_vector};
+use crate::base::streams::{FUNCTIONALS, PROSODY, TEXT, VISUAL, is_vector};
 use crate::corpus::list;
 use crate::dataset::{FeatureMatrix, MatrixFileError, replace_file};
 use crate::picture::{self, Heads, Picture, PictureError};
@@ -109,19 +109,22 @@ pub(super) fn file_column(predictor: &Predictor) -> &'static str {
     if predictor.feature_columns().is_some() { list::FEATURES } else { list::RECORDING }
 }
 
+/// Whether a model hears anything: the recording, or another program's features of it.
+pub(super) fn hears(predictor: &Predictor) -> bool {
+    predictor.hears() || predictor.feature_columns().is_some()
+}
+
 /// The columns that a model needs of a list.
 fn required(predictor: &Predictor) -> Vec<&'static str> {
-    [(file_column(predictor), AUDIO), ("text", TEXT)]
-        .into_iter()
-        .filter_map(|(column, stream)| predictor.reads(stream).then_some(column))
-        .collect()
+    let needed = [(file_column(predictor), hears(predictor)), ("text", predictor.reads(TEXT))];
+    needed.into_iter().filter_map(|(column, needed)| needed.then_some(column)).collect()
 }
 
 /// Reads the one utterance that was given; says what the model needs, or does not.
 fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
-    let [reads_audio, reads_text] = [AUDIO, TEXT].map(|stream| predictor.reads(stream));
+    let (hears, reads_text) = (predictor.hears(), predictor.reads(TEXT));
     let columns = predictor.feature_columns();
-    let needs = match (reads_audio, reads_text, columns.is_some()) {
+    let needs = match (hears || columns.is_some(), reads_text, columns.is_some()) {
         (true, true, false) => "both --audio and --text",
         (true, true, true) => "both --audio-features and --text",
         (true, false, false) => "--audio alone",
@@ -130,7 +133,7 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
     };
     let model = arguments.run.display();
     let given = [
-        ("--audio", reads_audio && columns.is_none(), arguments.audio.is_some()),
+        ("--audio", hears, arguments.audio.is_some()),
         ("--audio-features", columns.is_some(), arguments.audio_features.is_some()),
         ("--text", reads_text, arguments.text.is_some()),
     ];
@@ -141,7 +144,7 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         common.note(Note::NotUsed { option, model: model.to_string(), needs });
     }
     let samples = match &arguments.audio {
-        Some(path) if reads_audio && columns.is_none() => Some(if path == Path::new("-") {
+        Some(path) if hears => Some(if path == Path::new("-") {
             let rate = arguments.pcm_rate.unwrap_or(SAMPLE_RATE);
             read_pcm(std::io::stdin().lock(), "standard input", arguments.pcm_format.unwrap_or_default(), rate)?
         } else {
@@ -159,13 +162,13 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         (FUNCTIONALS, "--functionals", &arguments.functionals),
     ];
     for (stream, option, path) in further {
-        if path.is_some() && !predictor.reads(stream) {
+        if path.is_some() && !predictor.from_files().iter().any(|(own, _)| *own == stream) {
             common.note(Note::NotUsed { option, model: model.to_string(), needs });
         }
     }
     let file = |stream: &'static str| further.iter().find(|(own, ..)| *own == stream).and_then(|(_, _, path)| path.as_deref());
     let further = read_further(predictor, file)?;
-    let lacking = predictor.further().into_iter().filter(|(stream, _)| !further.contains_key(stream));
+    let lacking = predictor.from_files().into_iter().filter(|(stream, _)| !further.contains_key(stream));
     note_lacking(common, 1, lacking.map(|(stream, _)| (stream, vec!["the utterance".to_owned()])).collect());
     let utterance = Spoken { samples, features, text: arguments.text.clone(), further };
     let name = arguments.audio.as_ref().or(arguments.audio_features.as_ref()).filter(|_| predictor.cuts(&utterance));
@@ -223,7 +226,7 @@ fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), Failure> {
 /// The files of features beside recording and words that a model reads, as far as there are some.
 pub(super) fn read_further<'f>(predictor: &Predictor, file: impl Fn(&'static str) -> Option<&'f Path>) -> Result<Further, MatrixFileError> {
     let mut further = Further::new();
-    for (stream, columns) in predictor.further() {
+    for (stream, columns) in predictor.from_files() {
         if let Some(path) = file(stream) {
             let matrix =
                 if is_vector(stream) { FeatureMatrix::read_vector_of(path, columns) } else { FeatureMatrix::read_of(path, columns) };

@@ -16,9 +16,11 @@ use super::notes::{Lacking, Note};
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, interrupt, tables};
 use crate::audio::mfcc::{MfccSettings, SAMPLE_RATE};
+use crate::audio::vectors::VectorFrontEnd;
+use crate::base::choice::Choice;
 use crate::base::setting::{Key, Section};
 use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, VISUAL};
-use crate::corpus::{Corpus, CorpusLayout, LeftOut, Split, split};
+use crate::corpus::{Corpus, CorpusLayout, FeatureSource, LeftOut, Split, split};
 use crate::dataset::{Dataset, Doubles, Frames, Spool};
 use crate::experiment::folds::{By, Folds};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
@@ -98,6 +100,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         error => error.into(),
     })?;
     note_lacking(common, &data, silent);
+    common.note_own_vectors(&data, |_| true);
     let front_end: Vec<String> = MfccSettings::KEYS.iter().map(Key::long).collect();
     if data.audio().is_none() {
         common.note_unused(&front_end, "no utterance has a recording");
@@ -178,6 +181,16 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
     }
     let further = [(VISUAL, &arguments.visual_features), (PROSODY, &arguments.prosody), (FUNCTIONALS, &arguments.functionals)];
     for (stream, path) in further.into_iter().filter_map(|(stream, path)| Some((stream, path.as_ref()?))) {
+        if let Some(front_end) = path.to_str().and_then(|word| VectorFrontEnd::named(stream, word)) {
+            if path.exists() {
+                let word = front_end.word();
+                return Err(Failure(format!(
+                    "{word}: is a file here and a word for our own '{stream}'; write ./{word} for the file, or rename it"
+                )));
+            }
+            corpus.further.insert(stream, FeatureSource::Recordings(front_end));
+            continue;
+        }
         if !path.exists() {
             return Err(Failure(format!("{}: there is no such file or folder; check the path", path.display())));
         }

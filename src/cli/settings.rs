@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, value_parser};
 use toml::{Table, Value};
 
 use super::arguments::{Common, Options};
+use super::effect::no_effect;
 use super::tiles::TileSource;
-use crate::audio::mfcc::{MfccError, MfccSettings};
+use crate::audio::mfcc::{MfccError, MfccSettings, OF_CEPSTRA};
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Kind, Section};
 use crate::config::{Config, ConfigError, Execution, Settings, System, TileRule};
@@ -109,7 +111,9 @@ fn flag(key: &'static Key) -> Arg {
         }
         Kind::Text => ValueParser::string(),
     };
-    Arg::new(key.parts().1).long(key.long()).value_name(key.rule.flag.unwrap_or("VALUE")).help(help(key)).value_parser(parser)
+    let flag = Arg::new(key.parts().1).long(key.long()).value_name(key.rule.flag.unwrap_or("VALUE")).help(help(key)).value_parser(parser);
+    // A switch by itself is on.
+    if key.kind == Kind::Switch { flag.num_args(0..=1).require_equals(true).default_missing_value("true") } else { flag }
 }
 
 /// What a setting's flag was given.
@@ -212,7 +216,13 @@ impl FrontEnd {
     fn read(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let values = MfccSettings::KEYS.iter().filter_map(|key| Some((key.parts().1.to_owned(), given(matches, key)?)));
         let settings = values.collect::<Table>().try_into();
-        settings.map(Self).map_err(|error| Options::command().error(ErrorKind::InvalidValue, error))
+        let settings: MfccSettings = settings.map_err(|error| Options::command().error(ErrorKind::InvalidValue, error))?;
+        let is_typed = |key: &&Key| matches.value_source(key.parts().1) == Some(ValueSource::CommandLine);
+        let of_cepstra = MfccSettings::KEYS.iter().filter(|key| OF_CEPSTRA.contains(&key.parts().1));
+        match of_cepstra.filter(|_| settings.is_spectrum()).find(is_typed) {
+            None => Ok(Self(settings)),
+            Some(key) => Err(no_effect(format!("--{} is of MFCC, and --features spectrum computes none; leave it out", key.long()))),
+        }
     }
 
     /// The flags with their defaults.
@@ -244,7 +254,7 @@ mod tests {
     fn the_front_ends_flags_are_its_settings() {
         assert_eq!(front_end(&[]), MfccSettings::default());
         let flags = "--features htk --coefficients 13 --deltas 2 --mel-bands 40 --window-length 200 --window hamming --transform 256 \
-                     --hop 80 --top-db 20.5 --pre-emphasis 0.97";
+                     --hop 80 --top-db 20.5 --pre-emphasis 0.97 --lifter 22 --energy";
         let expected = MfccSettings {
             convention: Convention::Htk,
             coefficients: 13,
@@ -256,6 +266,8 @@ mod tests {
             hop: 80,
             top_db: 20.5,
             pre_emphasis: 0.97,
+            lifter: 22,
+            energy: true,
         };
         assert_eq!(front_end(&flags.split_whitespace().collect::<Vec<_>>()), expected);
     }

@@ -36,6 +36,7 @@ pub use error::CorpusError;
 pub use layout::CorpusLayout;
 pub use names::Named;
 
+use crate::audio::vectors::VectorFrontEnd;
 pub use crate::base::utterances::{LeftOut, Split};
 
 /// One spoken sentence: a recording, its transcript and its emotion.
@@ -91,6 +92,8 @@ pub enum FeatureSource {
     Files(BTreeMap<String, PathBuf>),
     /// A table with a line for each of them.
     Table(PathBuf),
+    /// The recordings, of which we compute it.
+    Recordings(VectorFrontEnd),
 }
 
 impl Corpus {

@@ -8,8 +8,8 @@
 //!
 //! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`.
 //! Metadata: `format`, `classes`, and as far as known `corpus`,
-//! `vocabulary` (of `text`; of other tokens `NAME.vocabulary`), `utterances`, `features` (how `audio` was made), `left_out`,
-//! `other_labels`, `drawn`.
+//! `vocabulary` (of `text`; of other tokens `NAME.vocabulary`), `utterances`, `features` (how `audio` was made), `front_ends` (how we made
+//! vectors ourselves, by stream), `left_out`, `other_labels`, `drawn`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -68,6 +68,7 @@ impl Dataset {
             streams: streams(&store, &check)?,
             corpus: store.metadata("corpus").unwrap_or_default().into(),
             feature_settings: metadata(&store, "features")?.unwrap_or_default(),
+            front_ends: metadata(&store, "front_ends")?.unwrap_or_default(),
             left_out: metadata(&store, "left_out")?.unwrap_or_default(),
             other_labels: metadata(&store, "other_labels")?.unwrap_or_default(),
             drawn: metadata(&store, "drawn")?.unwrap_or_default(),
@@ -145,6 +146,9 @@ impl Dataset {
             json(path, "other_labels".into(), &self.other_labels)?,
             json(path, "drawn".into(), &self.drawn)?,
         ]);
+        if !self.front_ends.is_empty() {
+            metadata.extend([json(path, "front_ends".into(), &self.front_ends)?]);
+        }
         for (name, stream) in self.streams.iter() {
             if let DataStream::Tokens(tokens) = stream {
                 metadata.extend([json(path, vocabulary_key(name), &tokens.vocabulary)?]);

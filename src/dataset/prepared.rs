@@ -31,6 +31,8 @@ pub struct Dataset {
     pub corpus: String,
     /// Settings of the front-end that made [`AUDIO`]; null where unknown.
     pub feature_settings: serde_json::Value,
+    /// How we made vectors ourselves, by stream; those of other streams are from files.
+    pub front_ends: BTreeMap<String, serde_json::Value>,
     /// Utterances that the corpus lists and that could not be used.
     pub left_out: Vec<LeftOut>,
     /// Utterances of labels that are none of `classes`, by label: passed over on purpose.

@@ -100,7 +100,8 @@ const SYSTEMS: [System; 10] = [
         meld: Some((0.555, TABLE_2)),
         defaults: "which 16 kernels, the scaling of columns and kernels, the columns kept of normalised functionals, one class against \
                    the rest with common weights learned on a part of the data, C by validation; 128 maps of each width in the text's \
-                   network, of which the parameters are, and Adam",
+                   network, of which the parameters are, and Adam; functionals as the data have them, openSMILE's or, by 'prepare --functionals \
+                   mfcc', ours",
     },
     System {
         name: "mcsan3",

@@ -11,7 +11,7 @@ use crate::dataset::{FeatureMatrix, MatrixFileError};
 /// Reads the files of a corpus' utterances one by one. All have as many columns as the first that can be read; one that has others is
 /// left out, as one is that is missing or cannot be read.
 pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut Intake<'_>) -> Result<Acoustic, PrepareError> {
-    let mut acoustic = Acoustic { kept: Vec::new(), offsets: vec![0], columns: 0, settings: serde_json::Value::Null };
+    let mut acoustic = Acoustic::default();
     let mut hashes = Vec::new();
     for utterance in &corpus.utterances {
         let path = corpus.features.get(&utterance.id).map_or(Path::new(""), |path| path.as_path());

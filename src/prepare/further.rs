@@ -38,6 +38,8 @@ pub(super) fn read(
                     Ok(table.of(&utterance.id, &utterance.audio).map(|vector| (path.clone(), vector.to_vec())))
                 })?
             }
+            // They came with the frames of the recordings.
+            FeatureSource::Recordings(_) => continue,
             FeatureSource::Table(path) => return Err(PrepareError::NoFolder { path: path.clone() }),
         };
         if lacking.len() == corpus.utterances.len() {

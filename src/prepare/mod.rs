@@ -4,6 +4,7 @@
 mod feature_files;
 mod further;
 mod recordings;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,16 +15,18 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::audio::mfcc::{MfccError, MfccSettings};
+use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::{Backend, BackendError};
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
-use crate::corpus::{Corpus, LeftOut};
+use crate::corpus::{Corpus, FeatureSource, LeftOut};
 use crate::dataset::{
-    DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo, VectorTableError,
+    DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo, VectorTableError, Vectors,
 };
 use crate::text::TextTable;
 pub use recordings::extract;
 pub(crate) use recordings::{DEVICE_SAMPLES, GROUP_BYTES, GROUP_CLIPS};
+pub(crate) use vectors::VectorTables;
 
 /// What can stop a preparation.
 #[derive(Debug, Error)]
@@ -98,6 +101,12 @@ pub enum PrepareError {
         /// How many there are.
         utterances: usize,
     },
+    /// Vectors of recordings where there are none, or features of them stand in their place.
+    #[error("'{stream}' is computed from recordings, of which none is read")]
+    NoRecordings {
+        /// Which vectors.
+        stream: &'static str,
+    },
     /// Features that cannot go where they are to be kept.
     #[error("the features cannot be written ({0})")]
     Write(#[source] io::Error),
@@ -117,6 +126,7 @@ impl Remedied for PrepareError {
             Self::Table(error) => error.remedies(),
             Self::NoFolder { .. } => vec![Remedy::Data("a folder that holds a file of each utterance")],
             Self::NoFeatures { .. } => vec![Remedy::Data("files, or lines of a table, that are named by ids or recordings")],
+            Self::NoRecordings { .. } => vec![Remedy::Data("files of it")],
             Self::Write(_) => vec![Remedy::CheckFolder],
         }
     }
@@ -209,18 +219,26 @@ pub async fn prepare<B: Backend>(
 ) -> Result<Dataset, PrepareError> {
     let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
+    let own = corpus.further.values().filter_map(|source| match source {
+        FeatureSource::Recordings(front_end) => Some(*front_end),
+        FeatureSource::Files(_) | FeatureSource::Table(_) => None,
+    });
+    let own: Vec<VectorFrontEnd> = own.collect();
     let has_words = !text.vocabulary.is_empty();
     let mut acoustic_rows = |rows: &[f32]| features(AUDIO, rows);
     let mut intake = Intake { missing: &mut missing, features: &mut acoustic_rows, observe };
     let acoustic = if !corpus.features.is_empty() {
         Some(feature_files::read(&corpus, &mut intake)?)
     } else if corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty()) {
-        Some(recordings::read(backend, &corpus.utterances, settings, &mut intake).await?)
+        Some(recordings::read(backend, &corpus.utterances, settings, &own, &mut intake).await?)
     } else {
         None
     };
     if acoustic.is_none() && !has_words && !corpus.utterances.is_empty() {
         return Err(PrepareError::NothingToLearn { utterances: corpus.utterances.len() });
+    }
+    if let (Some(front_end), true) = (own.first(), !corpus.features.is_empty() || acoustic.is_none()) {
+        return Err(PrepareError::NoRecordings { stream: front_end.stream() });
     }
     let kept = acoustic.as_ref().map_or_else(|| vec![true; corpus.utterances.len()], |acoustic| acoustic.kept.clone());
     if !kept.contains(&true) {
@@ -231,11 +249,16 @@ pub async fn prepare<B: Backend>(
     corpus.utterances.retain(|_| keep.next() == Some(&true));
     text.retain(&kept);
     let mut streams = Streams::default();
-    let mut feature_settings = serde_json::json!(settings);
+    let mut feature_settings = settings.recorded();
     if let Some(acoustic) = acoustic {
-        let audio = Frames { columns: acoustic.columns, values: FeatureRows::default(), offsets: acoustic.offsets };
+        let audio = Frames { columns: acoustic.columns, values: FeatureRows::default(), offsets: acoustic.offsets() };
         streams.insert(AUDIO, DataStream::Frames(audio));
         feature_settings = acoustic.settings;
+        let vectors = acoustic.vectors.into_iter().zip(&own);
+        vectors.for_each(|(values, front_end)| {
+            let vectors = Vectors { columns: front_end.columns(), values: values.into() };
+            streams.insert(front_end.stream(), DataStream::Vector(vectors));
+        });
     }
     if has_words {
         let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
@@ -248,6 +271,7 @@ pub async fn prepare<B: Backend>(
         corpus: corpus.name,
         classes: corpus.classes,
         feature_settings,
+        front_ends: own.iter().map(|front_end| (front_end.stream().to_owned(), front_end.recorded())).collect(),
         streams,
         drawn: text.drawn,
         left_out: missing.left_out,
@@ -290,19 +314,27 @@ impl PrepareError {
 }
 
 /// The acoustic side of a corpus.
+#[derive(Default)]
 struct Acoustic {
     /// `[utterances]`: whether what belongs to an utterance could be read.
     kept: Vec<bool>,
-    /// Where the frames of each that is kept begin, and the end of the last.
-    offsets: Vec<usize>,
+    /// Where the frames of each that is kept end.
+    ends: Vec<usize>,
     columns: usize,
     /// What the features are, as the data set says it.
     settings: serde_json::Value,
+    /// Vectors that are computed from recordings, one a kept utterance, of each front-end.
+    vectors: Vec<Vec<f32>>,
 }
 
 impl Acoustic {
     fn add(&mut self, frames: usize) {
-        self.offsets.push(self.offsets[self.offsets.len() - 1] + frames);
+        self.ends.push(self.ends.last().unwrap_or(&0) + frames);
+    }
+
+    /// Where the frames of each that is kept begin, and the end of the last.
+    fn offsets(&self) -> Vec<usize> {
+        std::iter::once(0).chain(self.ends.iter().copied()).collect()
     }
 }
 

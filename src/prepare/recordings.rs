@@ -1,13 +1,14 @@
 //! Features of recordings: decoded on all cores, a group ahead of the device that computes MFCC of those before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use rayon::prelude::*;
 
-use super::{Acoustic, Intake, PrepareError, RecordingEvent};
+use super::{Acoustic, Intake, PrepareError, RecordingEvent, VectorTables};
 use crate::audio::mfcc::MfccSettings;
+use crate::audio::vectors::VectorFrontEnd;
 use crate::audio::{AudioError, decode};
 use crate::backend::ops::{Deltas, Mfcc};
 use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
@@ -22,16 +23,23 @@ pub(crate) const DEVICE_SAMPLES: usize = 1 << 22;
 pub(crate) const GROUP_BYTES: u64 = 8 << 20;
 pub(crate) const GROUP_CLIPS: usize = 64;
 
-/// Reads the recordings of utterances and computes their features.
+/// Reads the recordings of utterances and computes their features, and vectors besides.
 pub(super) async fn read<B: Backend>(
     backend: &B,
     utterances: &[Utterance],
     settings: &MfccSettings,
+    vectors: &[VectorFrontEnd],
     Intake { missing, features, observe }: &mut Intake<'_>,
 ) -> Result<Acoustic, PrepareError> {
     let tables = MfccTables::new(backend, settings)?;
-    let kept = vec![false; utterances.len()];
-    let mut acoustic = Acoustic { kept, offsets: vec![0], columns: settings.columns(), settings: serde_json::json!(settings) };
+    let vectors = vectors.iter().map(|&front_end| VectorTables::new(backend, front_end)).collect::<Result<Vec<_>, _>>()?;
+    let mut acoustic = Acoustic {
+        kept: vec![false; utterances.len()],
+        columns: settings.columns(),
+        settings: settings.recorded(),
+        vectors: vec![Vec::new(); vectors.len()],
+        ..Acoustic::default()
+    };
     let (mut hashes, mut silent) = (Vec::new(), Vec::new());
     let mut waiting = Waiting::default();
     let recordings = utterances.iter().map(|utterance| utterance.audio.clone()).collect();
@@ -46,6 +54,8 @@ pub(super) async fn read<B: Backend>(
             Err(error) => missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, *observe)?,
         }
         if waiting.samples >= DEVICE_SAMPLES || place + 1 == utterances.len() {
+            let waiting = std::mem::take(&mut waiting);
+            waiting.vectors(backend, &vectors, &mut acoustic).await?;
             waiting.extract(backend, &tables, *features).await?.into_iter().for_each(|frames| acoustic.add(frames));
         }
         observe(RecordingEvent::Done(place + 1));
@@ -74,18 +84,16 @@ impl Waiting {
 
     /// Computes the features of those that wait; returns the frames of each.
     async fn extract<B: Backend>(
-        &mut self,
+        &self,
         backend: &B,
         tables: &MfccTables<B>,
         features: &mut dyn FnMut(&[f32]) -> std::io::Result<()>,
     ) -> Result<Vec<usize>, PrepareError> {
-        let Self { paths, clips, .. } = std::mem::take(self);
+        let Self { paths, clips, .. } = self;
         if clips.is_empty() {
             return Ok(Vec::new());
         }
-        let longest = clips.iter().zip(&paths).max_by_key(|(clip, _)| clip.len()).map_or_else(PathBuf::new, |(_, path)| path.clone());
-        let extracted = extract(backend, tables, &clips).await;
-        let (values, frames) = extracted.map_err(|error| PrepareError::of_recording(error, &longest))?;
+        let (values, frames) = extract(backend, tables, clips).await.map_err(|error| self.failed(error))?;
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             let mut row = place / tables.settings.columns();
             let clip = frames.iter().position(|&count| {
@@ -97,6 +105,24 @@ impl Waiting {
         }
         features(&values).map_err(PrepareError::Write)?;
         Ok(frames)
+    }
+
+    /// Computes the vectors of those that wait.
+    async fn vectors<B: Backend>(&self, backend: &B, tables: &[VectorTables<B>], acoustic: &mut Acoustic) -> Result<(), PrepareError> {
+        for (tables, vectors) in tables.iter().zip(&mut acoustic.vectors).filter(|_| !self.clips.is_empty()) {
+            let values = tables.extract(backend, &self.clips).await.map_err(|error| self.failed(error))?;
+            if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+                return Err(PrepareError::NotFinite { path: self.paths[place / tables.front_end.columns()].clone() });
+            }
+            vectors.extend(values);
+        }
+        Ok(())
+    }
+
+    /// What a fault of the device means: where it is a limit, that the longest recording is too long for it.
+    fn failed(&self, error: BackendError) -> PrepareError {
+        let longest = self.clips.iter().zip(&self.paths).max_by_key(|(clip, _)| clip.len());
+        PrepareError::of_recording(error, longest.map_or(Path::new(""), |(_, path)| path))
     }
 }
 
@@ -143,6 +169,12 @@ fn groups(paths: &[PathBuf]) -> Vec<&[PathBuf]> {
 /// # Errors
 /// Whatever went wrong on the device.
 pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[Vec<f32>]) -> Result<(Vec<f32>, Vec<usize>), BackendError> {
+    let (matrix, _, frames) = frames_of(backend, tables, clips);
+    Ok((as_f32(backend.read(&matrix).await?), frames))
+}
+
+/// The same where it was computed, with its layout.
+pub(super) fn frames_of<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[Vec<f32>]) -> (B::Tensor, Ragged<B>, Vec<usize>) {
     let frames: Vec<usize> = clips.iter().map(|clip| tables.settings.frames(clip.len())).collect();
     let lengths = |counts: &mut dyn Iterator<Item = usize>| -> Vec<u32> { counts.map(|count| count as u32).collect() };
     let utterance_rows = Ragged::new(backend, &lengths(&mut clips.iter().map(Vec::len)));
@@ -150,11 +182,10 @@ pub async fn extract<B: Backend>(backend: &B, tables: &MfccTables<B>, clips: &[V
     let samples = clips.concat();
     let samples = backend.upload(&samples, [samples.len(), 1]);
     let mfcc = Mfcc { samples, utterances: utterance_rows, frames: frame_rows.clone(), tables: tables.clone() };
-    let coefficients = backend.run(&mfcc);
+    let features = backend.run(&mfcc);
     let matrix = match &tables.deltas {
-        Some(filter) => backend.run(&Deltas { x: coefficients, frames: frame_rows, filter: filter.clone() }),
-        None => coefficients,
+        Some(filter) => backend.run(&Deltas { x: features, frames: frame_rows.clone(), filter: filter.clone() }),
+        None => features,
     };
-    let values = backend.read(&matrix).await?;
-    Ok((as_f32(values), frames))
+    (matrix, frame_rows, frames)
 }

@@ -8,13 +8,14 @@ use super::inference::{Inference, all};
 use super::session::check_room;
 use super::vocabulary::{self, FrontEnd, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, run};
+use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
 use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors};
 use crate::model::layers::Attended;
 use crate::on_device;
-use crate::prepare::{DEVICE_SAMPLES, extract};
+use crate::prepare::{DEVICE_SAMPLES, VectorTables, extract};
 use crate::text::tokenise;
 
 /// What is spoken, as it is given. A modality that the model does not use may be missing.
@@ -39,6 +40,8 @@ pub struct Predictor {
     pub checkpoint: Checkpoint,
     readings: Readings,
     vocabulary: Vocabulary,
+    /// What computes vectors that the model reads from the recording.
+    own: Vec<VectorFrontEnd>,
 }
 
 /// What attends to what in one utterance, and what the rows are: of MCSAN the last cross layer, of others what their pages have.
@@ -71,7 +74,8 @@ impl Predictor {
         if readings.has(TEXT) && vocabulary.words.is_empty() && rows.is_some_and(|rows| rows > 0) {
             return Err(TrainError::Run { path, fault: RunFault::NoWords });
         }
-        let predictor = Self { checkpoint, readings, vocabulary };
+        let own = vocabulary.own(&readings, &path)?;
+        let predictor = Self { checkpoint, readings, vocabulary, own };
         match predictor.checkpoint.check_fit(&predictor.data()) {
             Err(TrainError::Misfit(misfit)) => {
                 let reason = format!("is of another run than {}: {misfit}", run::files::BEST);
@@ -85,6 +89,11 @@ impl Predictor {
     /// Whether the model reads the stream of that name.
     pub fn reads(&self, stream: &str) -> bool {
         self.readings.has(stream)
+    }
+
+    /// Whether the model needs the recording itself, and not another program's features of it.
+    pub fn hears(&self) -> bool {
+        self.reads(AUDIO) && self.feature_columns().is_none() || !self.own.is_empty()
     }
 
     /// Whether the model reads features that are normalised by who speaks.
@@ -104,6 +113,12 @@ impl Predictor {
     pub fn further(&self) -> Vec<(&'static str, usize)> {
         let streams = self.readings.iter().map(|reading| reading.stream).filter(|stream| ![AUDIO, TEXT].contains(stream));
         streams.map(|stream| (stream, self.checkpoint.dimensions.columns(stream))).collect()
+    }
+
+    /// Those of them that come from files: others are computed from the recording.
+    pub fn from_files(&self) -> Vec<(&'static str, usize)> {
+        let is_own = |stream: &str| self.own.iter().any(|front_end| front_end.stream() == stream);
+        self.further().into_iter().filter(|(stream, _)| !is_own(stream)).collect()
     }
 
     /// Whether an utterance has more frames than the model reads.
@@ -132,6 +147,7 @@ impl Predictor {
             classes: self.checkpoint.classes.clone(),
             streams,
             feature_settings: self.vocabulary.feature_settings.clone(),
+            front_ends: self.vocabulary.front_ends.clone(),
             ..Dataset::default()
         }
     }
@@ -154,6 +170,7 @@ impl Predictor {
             backend,
             inference: self.checkpoint.inference(backend),
             tables,
+            own: self.own.iter().map(|&front_end| VectorTables::new(backend, front_end)).collect::<Result<_, _>>()?,
             vectors: upload_vectors(backend, &data, &self.readings),
             data,
         })
@@ -176,6 +193,8 @@ pub struct SpeechInference<'p, B: Backend> {
     inference: Inference<'p, B>,
     /// Of the front-end; none where features come from elsewhere.
     tables: Option<MfccTables<B>>,
+    /// Of vectors that are computed from the recording.
+    own: Vec<VectorTables<B>>,
     vectors: FrozenVectors<B>,
     /// The utterances at hand as a data set; classes, words and vectors stay from call to call.
     data: Dataset,
@@ -249,13 +268,13 @@ impl<B: Backend> SpeechInference<'_, B> {
     pub(super) async fn read(&self, utterances: &[Spoken]) -> Result<Read, TrainError> {
         let predictor = self.predictor;
         let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
+        let clips = || {
+            let clips: Option<Vec<Vec<f32>>> = utterances.iter().map(|utterance| utterance.samples.clone()).collect();
+            clips.ok_or(TrainError::Missing { what: "audio" })
+        };
         match &self.tables {
             _ if !predictor.reads(AUDIO) => {}
-            Some(tables) => {
-                let clips: Option<Vec<Vec<f32>>> = utterances.iter().map(|utterance| utterance.samples.clone()).collect();
-                let clips = clips.ok_or(TrainError::Missing { what: "audio" })?;
-                (features, frames) = extract(self.backend, tables, &clips).await?;
-            }
+            Some(tables) => (features, frames) = extract(self.backend, tables, &clips()?).await?,
             None => {
                 let columns = predictor.vocabulary.front_end.columns();
                 for (place, utterance) in utterances.iter().enumerate() {
@@ -273,7 +292,14 @@ impl<B: Backend> SpeechInference<'_, B> {
             let text = utterance.text.as_deref().ok_or(TrainError::Missing { what: "text" })?;
             Ok(tokenise(text).iter().map(|token| predictor.vocabulary.row(token)).collect())
         };
-        let further = utterances.iter().map(|utterance| utterance.further.clone()).collect();
+        let mut further: Vec<Further> = utterances.iter().map(|utterance| utterance.further.clone()).collect();
+        for own in &self.own {
+            let (stream, columns) = (own.front_end.stream(), own.front_end.columns());
+            let vectors = own.extract(self.backend, &clips()?).await?;
+            for (further, vector) in further.iter_mut().zip(vectors.chunks_exact(columns)) {
+                further.insert(stream, FeatureMatrix { columns, values: vector.to_vec() });
+            }
+        }
         Ok(Read { features, frames, tokens: utterances.iter().map(tokens).collect::<Result<_, TrainError>>()?, further })
     }
 

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Misfit, RunFault, TrainError};
 use crate::audio::mfcc::MfccSettings;
+use crate::audio::vectors::VectorFrontEnd;
+use crate::base::streams::{AUDIO, Readings};
 use crate::base::words::WordTable;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
 use crate::dataset::{Dataset, TokenLists};
@@ -59,6 +61,8 @@ pub(crate) struct Vocabulary {
     pub front_end: FrontEnd,
     /// As the data set has them.
     pub feature_settings: Value,
+    /// The same of vectors that we made ourselves, by stream.
+    pub front_ends: BTreeMap<String, Value>,
     rows: HashMap<String, i32>,
 }
 
@@ -69,10 +73,13 @@ pub(crate) struct Vocabulary {
 pub(crate) fn save(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), StoreError> {
     let none = TokenLists::default();
     let text = data.text().unwrap_or(&none);
-    let metadata = BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         ("vocabulary".to_owned(), json!(text.vocabulary).to_string()),
         ("features".to_owned(), data.feature_settings.to_string()),
     ]);
+    if !data.front_ends.is_empty() {
+        metadata.insert("front_ends".to_owned(), json!(data.front_ends).to_string());
+    }
     let vectors =
         text.vectors.iter().filter(|_| !is_tuned).map(|table| Tensor::f32("text.vectors", &[text.words(), table.width], &table.values));
     store::write(path, &metadata, &vectors.collect::<Vec<_>>())
@@ -92,13 +99,26 @@ pub(crate) fn check_fit(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(
     Err(Misfit::Vocabulary.into())
 }
 
-/// Compares how the acoustic features of a data set were made with how those of a run were, as far as both say it: of the same width they
-/// may be anything.
+/// Compares how the acoustic features of a data set that a model reads were made with how those of its run were: of the same width they
+/// may be anything. Frames as far as both say it; vectors are from files where nothing is said.
 ///
 /// # Errors
 /// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
-pub(crate) fn check_features(path: &Path, data: &Dataset) -> Result<(), TrainError> {
+pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -> Result<(), TrainError> {
     let store = Store::open(path)?;
+    let own = front_ends(&store, path)?;
+    for stream in readings.iter().map(|reading| reading.stream) {
+        let difference = match [own.get(stream), data.front_ends.get(stream)] {
+            [own, other] if own == other => continue,
+            [Some(_), None] => format!("its {stream} comes from files"),
+            [None, _] => format!("the model's {stream} comes from files"),
+            [Some(_), Some(_)] => format!("its {stream} is computed by another program or version"),
+        };
+        return Err(Misfit::Features { difference }.into());
+    }
+    if !readings.has(AUDIO) {
+        return Ok(());
+    }
     let known = |settings: &Value| serde_json::from_value::<FrontEnd>(settings.clone()).ok();
     let ours: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).unwrap_or_default();
     let [Some(own), Some(other)] = [known(&ours), known(&data.feature_settings)] else { return Ok(()) };
@@ -120,6 +140,12 @@ pub(crate) fn check_features(path: &Path, data: &Dataset) -> Result<(), TrainErr
 fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
     let text = store.metadata("vocabulary").unwrap_or_default();
     serde_json::from_str(text).map_err(|error| unreadable(path, format!("metadata 'vocabulary' is not a list of words ({error})")))
+}
+
+/// How a run's vectors that we made ourselves were made, by stream.
+fn front_ends(store: &Store, path: &Path) -> Result<BTreeMap<String, Value>, TrainError> {
+    let text = store.metadata("front_ends").unwrap_or("{}");
+    serde_json::from_str(text).map_err(|error| unreadable(path, format!("metadata 'front_ends' is no table of settings ({error})")))
 }
 
 fn unreadable(path: &Path, reason: String) -> TrainError {
@@ -158,7 +184,20 @@ impl Vocabulary {
                 return Err(unreadable(path, format!("names '{word}' twice")));
             }
         }
-        Ok(Self { words, vectors, front_end, feature_settings, rows })
+        Ok(Self { words, vectors, front_end, feature_settings, front_ends: front_ends(&store, path)?, rows })
+    }
+
+    /// What computes the vectors that a model reads and that were computed for it.
+    ///
+    /// # Errors
+    /// [`TrainError`], naming the file at `path`: they were made in a way that this program does not know.
+    pub(crate) fn own(&self, readings: &Readings, path: &Path) -> Result<Vec<VectorFrontEnd>, TrainError> {
+        let recorded = readings.iter().filter_map(|reading| Some((reading.stream, self.front_ends.get(reading.stream)?)));
+        let known = recorded.map(|(stream, recorded)| {
+            let unknown = || unreadable(path, format!("metadata 'front_ends': no front-end is known that makes its {stream}"));
+            VectorFrontEnd::of_recorded(stream, recorded).ok_or_else(unknown)
+        });
+        known.collect()
     }
 
     /// Row of a token: cased, then in lower case, else -1.

@@ -13,6 +13,7 @@ mod effects;
 mod experiments;
 mod exporting;
 mod failures;
+mod front_ends;
 mod fuzzed;
 #[cfg(target_os = "linux")]
 mod injected;

@@ -8,6 +8,7 @@ use super::suffix;
 use crate::audio::mfcc::{Convention, MfccSettings, SAMPLE_RATE, Window};
 use crate::backend::gpu::shader;
 use crate::backend::{Backend, MfccTables, ops};
+use crate::base::choice::Choice;
 use crate::base::sizes::{Keys, SizeError};
 use crate::check::compare::Tolerance;
 use crate::check::{Gradient, Inputs, Prepared, Record, Recorded, Sabotage, Source, Subject, Suite};
@@ -20,10 +21,16 @@ pub struct Mfcc {
     pub settings: MfccSettings,
 }
 
-const CONVENTIONS: &[(&str, Convention)] =
-    &[("librosa", Convention::Librosa), ("htk", Convention::Htk), ("torchaudio", Convention::Torchaudio)];
+const CONVENTIONS: &[(&str, Convention)] = &[
+    ("librosa", Convention::Librosa),
+    ("htk", Convention::Htk),
+    ("torchaudio", Convention::Torchaudio),
+    ("spectrum", Convention::Spectrum),
+];
 
 const WINDOWS: &[(&str, Window)] = &[("hamming", Window::Hamming)];
+
+const ENERGY: &[(&str, bool)] = &[("energy", true)];
 
 impl Mfcc {
     fn waveform(&self, source: &mut Source) -> Vec<f32> {
@@ -43,13 +50,13 @@ impl Mfcc {
 
 impl fmt::Display for Mfcc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MfccSettings { convention, transform, mel_bands, coefficients, pre_emphasis, window, hop, top_db, window_shape, .. } =
-            self.settings;
+        let MfccSettings { convention, transform, mel_bands, coefficients, pre_emphasis, window, hop, top_db, .. } = self.settings;
+        let MfccSettings { window_shape, lifter, energy, .. } = self.settings;
         let usual = MfccSettings::default();
         write!(f, "{}samples={}", batch_of_one(&self.samples), Lengths(&self.samples))?;
         write!(f, ",transform={transform},mel={mel_bands},coefficients={coefficients}{}", suffix(CONVENTIONS, convention))?;
         write!(f, ",pre_emphasis={pre_emphasis}")?;
-        for (key, value, usual) in [("window", window, usual.window), ("hop", hop, usual.hop)] {
+        for (key, value, usual) in [("window", window, usual.window), ("hop", hop, usual.hop), ("lifter", lifter, usual.lifter)] {
             if value != usual {
                 write!(f, ",{key}={value}")?;
             }
@@ -57,21 +64,35 @@ impl fmt::Display for Mfcc {
         if top_db != usual.top_db {
             write!(f, ",top_db={top_db}")?;
         }
-        f.write_str(&suffix(WINDOWS, window_shape))
+        write!(f, "{}{}", suffix(WINDOWS, window_shape), suffix(ENERGY, energy))
     }
 }
 
 impl Subject for Mfcc {
     /// The logarithm of a weak band sees rounding of the loudest one, some 1e-4 of it in amplitude: a few thousandths of a
-    /// decibel, of which the transform to cepstra takes a mean.
+    /// decibel, of which the transform to cepstra takes a mean, times the lifter. A spectrum's weak bins see rounding of its loud ones.
     fn tolerance(&self) -> Tolerance {
-        Tolerance { floor: 2e-3, of_rms: 0.0, relative: 1e-5 }
+        if self.settings.is_spectrum() {
+            return Tolerance::of_rms(1e-5);
+        }
+        let lifted = (0..self.settings.coefficients).map(|n| self.settings.liftering(n).abs()).fold(1.0, f64::max);
+        Tolerance { floor: 2e-3 * lifted, of_rms: 0.0, relative: 1e-5 }
     }
 }
 
 impl Suite for Mfcc {
     fn cases() -> Vec<Self> {
         let usual = MfccSettings::default();
+        let htk = MfccSettings {
+            convention: Convention::Htk,
+            coefficients: 13,
+            mel_bands: 26,
+            window_shape: Window::Hamming,
+            pre_emphasis: 0.97,
+            lifter: 22,
+            energy: true,
+            ..usual.clone()
+        };
         let cepstra = |samples: &[u32], settings: &MfccSettings| Self { samples: samples.to_vec(), settings: settings.clone() };
         vec![
             cepstra(&[4000, 1, 159, 1600, 160, 2561], &usual),
@@ -83,7 +104,23 @@ impl Suite for Mfcc {
             cepstra(&[4000, 257], &MfccSettings { convention: Convention::Htk, ..usual.clone() }),
             // Reflections of recordings shorter than the transform go to and fro.
             cepstra(&[2, 1, 100, 3, 1600, 255], &MfccSettings { convention: Convention::Torchaudio, ..usual.clone() }),
-            cepstra(&[1, 700, 2], &MfccSettings { convention: Convention::Torchaudio, pre_emphasis: 0.9, ..usual }),
+            cepstra(&[1, 700, 2], &MfccSettings { convention: Convention::Torchaudio, pre_emphasis: 0.9, ..usual.clone() }),
+            // HTK's MFCC_E; of digital silence the energy is the least that there is.
+            cepstra(&[900, 1, 401, 160], &htk),
+            cepstra(
+                &[3, 260, 1],
+                &MfccSettings {
+                    convention: Convention::Torchaudio,
+                    coefficients: 1,
+                    lifter: 0,
+                    window: 33,
+                    transform: 64,
+                    hop: 40,
+                    ..htk.clone()
+                },
+            ),
+            cepstra(&[1700, 1, 159, 500], &MfccSettings { convention: Convention::Spectrum, ..usual.clone() }),
+            cepstra(&[100], &MfccSettings { convention: Convention::Spectrum, transform: 4, window: 3, hop: 7, ..usual }),
         ]
     }
 
@@ -94,8 +131,10 @@ impl Suite for Mfcc {
             samples: source.lengths(batch, 1, longest),
             settings: MfccSettings {
                 mel_bands: source.pick(&[40, 64, 128]),
-                convention: source.pick(&[Convention::Librosa, Convention::Htk, Convention::Torchaudio]),
+                convention: source.pick(Convention::ALL),
                 pre_emphasis: source.pick(&[0.0, 0.97]),
+                lifter: source.pick(&[0, 22]),
+                energy: source.pick(&[false, true]),
                 ..MfccSettings::default()
             },
         }
@@ -115,6 +154,8 @@ impl Suite for Mfcc {
             top_db: keys.value("top_db", "number", usual.top_db, |_| true)?,
             window_shape: keys.choice(WINDOWS, usual.window_shape)?,
             deltas: 0,
+            lifter: keys.number("lifter", 0, usual.lifter)?,
+            energy: keys.choice(ENERGY, usual.energy)?,
         };
         settings.validate().map_err(|error| SizeError::Misfit(error.to_string()))?;
         Ok(Self { samples, settings })
@@ -128,7 +169,12 @@ impl Suite for Mfcc {
         Gradient::None("training begins behind it, with features from a file")
     }
 
-    const SABOTAGE: &'static [Sabotage] = &[Sabotage::new(&shader::mfcc::SHADER, "3.0102999566", "3.02")];
+    const SABOTAGE: &'static [Sabotage] = &[
+        Sabotage::new(&shader::mfcc::SHADER, "3.0102999566", "3.02"),
+        Sabotage::new(&shader::mfcc::SHADER, "+ i32(args.window_begin)", "+ i32(args.window_begin) + 1"),
+        Sabotage::new(&shader::mfcc::SHADER, "squares += x * x", "squares += 1.01 * x * x"),
+        Sabotage::new(&shader::mfcc::SHADER, "= power[bin]", "= 1.0001 * power[bin]"),
+    ];
 }
 
 impl<B: Backend> Record<B> for Mfcc {

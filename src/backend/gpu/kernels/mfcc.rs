@@ -3,7 +3,7 @@
 use super::*;
 use crate::audio::mfcc::Padding;
 use crate::backend::ops::Mfcc;
-use shader::mfcc::{Args, CEPSTRA, Cepstrum, MelBands, Peak, Variant};
+use shader::mfcc::{Args, CEPSTRA, Cepstrum, ENERGIES, Energy, MelBands, Peak, PowerSpectrum, Variant};
 
 impl Run<Mfcc<Self, Tensor>> for Gpu {
     fn forward(&self, of: &Mfcc<Self, Tensor>) -> (Tensor, ()) {
@@ -16,6 +16,8 @@ impl Run<Mfcc<Self, Tensor>> for Gpu {
             transform: settings.transform as u32,
             log2_transform: settings.transform.ilog2(),
             hop: settings.hop as u32,
+            window_begin: settings.window_begin() as u32,
+            window_length: settings.window as u32,
             mel_bands: settings.mel_bands as u32,
             coefficients: settings.coefficients as u32,
             top_db: settings.top_db,
@@ -28,6 +30,20 @@ impl Run<Mfcc<Self, Tensor>> for Gpu {
         };
         let variant = if self.is_software() { Variant::Software } else { Variant::Graphics };
         let ranges = paired_ranges(self, utterances, frames);
+        let shapes = shapes(of);
+        if settings.is_spectrum() {
+            let (result, ()) = self.results(of);
+            let launch = PowerSpectrum {
+                samples,
+                ranges: &ranges,
+                frame_owners: &frames.owners,
+                window: &tables.window,
+                twiddles: &tables.twiddles,
+                result: &result,
+            };
+            self.dispatch_variant(variant, &launch, args, flat_grid(count, 1), shapes.power_spectra());
+            return (result, ());
+        }
         let decibels = self.new_tensor([count, settings.mel_bands]);
         let launch = MelBands {
             samples,
@@ -39,7 +55,6 @@ impl Run<Mfcc<Self, Tensor>> for Gpu {
             mel_ranges: &tables.mel_ranges,
             decibels: &decibels,
         };
-        let shapes = shapes(of);
         self.dispatch_variant(variant, &launch, args, flat_grid(count, 1), shapes.mel_bands());
 
         let peaks = self.new_tensor([utterances.batch(), 1]);
@@ -50,6 +65,10 @@ impl Run<Mfcc<Self, Tensor>> for Gpu {
         let launch =
             Cepstrum { frame_owners: &frames.owners, mel_decibels: &decibels, utterance_peaks: &peaks, dct: &tables.dct, result: &result };
         self.dispatch_variant(variant, &launch, args, flat_grid(count, CEPSTRA), shapes.cepstra());
+        if settings.energy {
+            let launch = Energy { samples, ranges: &ranges, frame_owners: &frames.owners, result: &result };
+            self.dispatch_variant(variant, &launch, args, flat_grid(count, ENERGIES), shapes.energies());
+        }
         (result, ())
     }
 }
