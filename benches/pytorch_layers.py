@@ -1,0 +1,165 @@
+"""The kernels of the systems that MCSAN is compared with, as layers in PyTorch: what `cargo bench --bench kernels` holds against them.
+
+    python benches/pytorch_layers.py [--device cpu|cuda] [--batch 256] [--threads 1] [--seconds 2] [--only gru,windows]
+
+One line a layer: its name and sizes as the bench has them, and the least and the median milliseconds of its way forward and back.
+Sequences are ragged as `mcsan profile --shape ..,ragged` draws them, and padded to the longest as PyTorch wants them; the GRU packs them.
+PyTorch's own GRU has its reset gate behind the product: as much work, another result.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from pytorch_step import ragged_lengths
+
+Work = Callable[[], Tensor | tuple[Tensor, ...]]
+
+
+def random(*shape: int) -> Tensor:
+    return torch.rand(shape, device=DEVICE) * 2 - 1
+
+
+def wanted(*shape: int) -> Tensor:
+    return random(*shape).requires_grad_()
+
+
+def inside(lengths: list[int]) -> Tensor:
+    """`[batch, longest]`: whether a row is one of the sequence's."""
+    return torch.arange(max(lengths), device=DEVICE) < torch.tensor(lengths, device=DEVICE)[:, None]
+
+
+def gru(batch: int, rows: int, inputs: int, hidden: int, both: bool) -> tuple[Work, list[Tensor]]:
+    layer = nn.GRU(inputs, hidden, batch_first=True, bidirectional=both, device=DEVICE)
+    x, lengths = wanted(batch, rows, inputs), torch.tensor(ragged_lengths(batch, rows, 1))
+    packed = lambda: layer(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))[0].data  # noqa: E731
+    return packed, [x, *layer.parameters()]
+
+
+def layers(batch: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
+    for rows, inputs, hidden, both in ((111, 120, 200, False), (50, 300, 100, True)):
+        sizes = f"rows={rows},in={inputs},hidden={hidden}{',both' if both else ''}"
+        yield f"gru batch={batch},{sizes},ragged", *gru(batch, rows, inputs, hidden, both)
+
+    words, x = sum(ragged_lengths(batch, 50, 1)), wanted(batch, 50, 128)
+    yield f"windows batch={batch},rows=50,size=5,ragged", lambda: x.unfold(1, 5, 1).flatten(2).contiguous(), [x]
+
+    lengths = ragged_lengths(words, 20, 1)
+    frames, owners = wanted(sum(lengths), 200), torch.arange(words, device=DEVICE).repeat_interleave(torch.tensor(lengths, device=DEVICE))
+    counts = torch.tensor(lengths, device=DEVICE)[:, None]
+    yield (
+        f"segment_mean batch={words},lengths=20,ragged",
+        lambda: torch.zeros(words, 200, device=DEVICE).index_add(0, owners, frames) / counts,
+        [frames],
+    )
+
+    rows, query, alpha, scores = wanted(batch, 333, 400), wanted(batch, 400), wanted(batch, 333), wanted(batch, 333)
+    mask = inside(ragged_lengths(batch, 333, 1))
+    yield f"row_scores batch={batch},rows=333,width=400,ragged", lambda: (rows @ query[:, :, None])[:, :, 0], [rows, query]
+    yield (
+        f"segment_softmax batch={batch},rows=333,ragged",
+        lambda: scores.masked_fill(~mask, -torch.inf).softmax(dim=1),
+        [scores],
+    )
+    yield f"weighted_sum batch={batch},rows=333,width=400,ragged", lambda: (alpha[:, None] @ rows)[:, 0], [alpha, rows]
+
+    pooled = sum(length // 9 for length in ragged_lengths(batch, 1000, 9))
+    first, second, both = wanted(pooled, 200), wanted(pooled, 200), wanted(pooled, 400)
+    yield f"concat rows={pooled},columns=200+200", lambda: torch.cat([first, second], dim=1), [first, second]
+    yield f"columns rows={pooled}", lambda: both[:, 100:300].contiguous(), [both]
+
+    logits, labels = wanted(batch, 7), torch.randint(7, (batch,), device=DEVICE)
+    target = F.one_hot(labels, 7).float()
+    yield (
+        f"sigmoid_cross_entropy batch={batch}",
+        lambda: F.binary_cross_entropy_with_logits(logits, target),
+        [logits],
+    )
+    guess, truth = wanted(batch, 1582), random(batch, 1582)
+    yield f"mse rows={batch},width=1582", lambda: F.mse_loss(guess, truth), [guess]
+    one, other = wanted(batch, 128), wanted(batch, 128)
+    yield f"mmd rows={batch}", lambda: discrepancy(one, other), [one, other]
+
+    table, tokens = wanted(3000, 300), torch.randint(3000, (words,), device=DEVICE)
+    yield f"embedding rows={words}", lambda: F.embedding(tokens, table), [table]
+
+
+def discrepancy(first: Tensor, second: Tensor) -> Tensor:
+    """Of five widths, doubled from the mean distance / 4 on, which is held constant."""
+    both = torch.cat([first, second])
+    count = len(both)
+    distances = (both[:, None] - both[None]).pow(2).sum(dim=2)
+    width = distances.detach().sum() / (count * count - count) / 4
+    kernels = sum(torch.exp(-distances / (width * 2**step)) for step in range(5))
+    half = count // 2
+    within = kernels[:half, :half] + kernels[half:, half:]
+    return (within - kernels[:half, half:] - kernels[half:, :half]).mean()
+
+
+def clips(elements: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
+    """Gradients of as many elements as MCSAN has, in place, of a few tensors."""
+    parameters = [nn.Parameter(random(size)) for size in (elements // 2, elements // 4, elements // 8, elements // 8)]
+    for parameter in parameters:
+        parameter.grad = random(len(parameter))
+
+    def by_tensor() -> Tensor:
+        for parameter in parameters:
+            nn.utils.clip_grad_norm_([parameter], 1.0)
+        return parameters[0]
+
+    def by_value() -> Tensor:
+        nn.utils.clip_grad_value_(parameters, 0.5)
+        return parameters[0]
+
+    yield "clip_values", by_value, []
+    yield "clip_tensors", by_tensor, []
+
+
+def run(work: Work, leaves: list[Tensor], gradient: Tensor | None) -> None:
+    result = work()
+    if leaves:
+        torch.autograd.grad(result, leaves, gradient)
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
+def measure(work: Work, leaves: list[Tensor], seconds: float) -> list[float]:
+    result = work()
+    gradient = random(*result.shape) if leaves and result.dim() else None
+    for _ in range(3):
+        run(work, leaves, gradient)
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        run(work, leaves, gradient)
+        times.append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def main() -> None:
+    for name, work, leaves in (*layers(ARGUMENTS.batch), *clips(1_600_000)):
+        if ARGUMENTS.only and name.split()[0] not in ARGUMENTS.only.split(","):
+            continue
+        times = measure(work, leaves, ARGUMENTS.seconds)
+        print(f"{name:60} {min(times):9.3f} {statistics.median(times):9.3f} ms of {len(times)}")
+
+
+PARSER = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+PARSER.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+PARSER.add_argument("--batch", type=int, default=256)
+PARSER.add_argument("--threads", type=int, default=1)
+PARSER.add_argument("--seconds", type=float, default=2.0)
+PARSER.add_argument("--only", default="")
+
+if __name__ == "__main__":
+    ARGUMENTS = PARSER.parse_args()
+    DEVICE = ARGUMENTS.device
+    torch.set_num_threads(ARGUMENTS.threads)
+    torch.manual_seed(0)
+    main()
