@@ -68,6 +68,7 @@ fn kernels() -> Vec<Typed> {
                 let [audio, text] = ["rows=111,columns=128", "rows=50,columns=128"];
                 vec![format!("batch={batch},ragged,{audio},{text},{audio},{text}")]
             }
+            Kernel::AdditiveAlignment => vec![format!("batch={batch},words=50,frames=700,ragged")],
             Kernel::SegmentMean => vec![format!("batch={words},lengths=20,ragged")],
             Kernel::RowScores | Kernel::WeightedSum => vec![format!("batch={batch},rows=333,width=400,ragged")],
             Kernel::SegmentSoftmax => vec![format!("batch={batch},rows=333,ragged")],

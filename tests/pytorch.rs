@@ -39,8 +39,8 @@ const SMALL_CASES: [&str; 14] = [
 ];
 
 /// Those that MCSAN is compared with, and over three modalities.
-const SYSTEM_CASES: [&str; 12] =
-    ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "mha_lstm", "xu", "amh", "mcsan3", "mcsan3_separate", "can", "cmkl"];
+const SYSTEM_CASES: [&str; 13] =
+    ["mdre", "mdre_softmax", "mdrea", "mha", "mha_chain", "mha_lstm", "xu", "xu_paper", "amh", "mcsan3", "mcsan3_separate", "can", "cmkl"];
 
 /// A fixture with its data, settings and utterances.
 struct Fixture {

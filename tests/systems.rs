@@ -30,7 +30,7 @@ fn systems_have_as_many_parameters_as_was_published() {
     let prosody = ("audio.prosody", StreamShape::Vector { columns: 35 });
     let visual = ("visual", StreamShape::Frames { columns: 2048 });
     let functionals = ("audio.functionals", StreamShape::Vector { columns: 1611 });
-    let cases: [(&[&str], Dimensions, usize); 13] = [
+    let cases: [(&[&str], Dimensions, usize); 14] = [
         // With a number a bias, as its authors' program has it, 493,617 and 492,966.
         (&["model.system=mdre"], dimensions(39, 7, &[prosody]), 493_838),
         (&["model.system=mdre"], dimensions(39, 4, &[prosody]), 493_184),
@@ -40,6 +40,7 @@ fn systems_have_as_many_parameters_as_was_published() {
         (&["model.system=mha", "mha.hops=3"], dimensions(120, 7, &[]), 1_533_607),
         (&["model.system=xu"], dimensions(257, 7, &[]), 1_243_703),
         (&["model.system=xu"], dimensions(40, 7, &[]), 1_132_599),
+        (&["model.system=xu", "xu.form=paper"], dimensions(40, 7, &[]), 838_608),
         (&["model.system=amh"], dimensions(120, 7, &[visual]), 1_750_055),
         (&["model.system=can"], dimensions(120, 7, &[]), 505_207),
         // Of the network: its SVM's columns have none.
@@ -53,12 +54,13 @@ fn systems_have_as_many_parameters_as_was_published() {
 }
 
 /// Small enough to be quick, of odd sizes.
-const SMALL: [&[&str]; 10] = [
+const SMALL: [&[&str]; 11] = [
     &["model.system=mdre", "mdre.hidden=18"],
     &["model.system=mdrea", "mdre.hidden=7"],
     &["model.system=mha", "mha.hidden=10", "mha.hops=4"],
     &["model.system=mha", "mha.hidden=9", "mha.cell=lstm"],
     &["model.system=xu", "xu.dense=30", "xu.hidden=25", "xu.heads=2"],
+    &["model.system=xu", "xu.form=paper", "xu.hidden=25"],
     &["model.system=amh", "amh.hidden=12", "amh.visual_hidden=5", "amh.hops=4"],
     &["model.system=can", "can.hidden=20"],
     &["model.system=cmkl", "cmkl.maps=9", "cmkl.features=14"],

@@ -23,6 +23,7 @@ macro_rules! kernels {
             gru                   Gru<B, T>                 Differentiate
             attention             Attention<B, T>           Differentiate
             attention_weights     AttentionWeights<B, T>    Run
+            additive_alignment    AdditiveAlignment<B, T>   Differentiate
             segment_mean          SegmentMean<B, T>         Differentiate
             row_scores            RowScores<B, T>           Differentiate
             segment_softmax       SegmentSoftmax<B, T>      Differentiate

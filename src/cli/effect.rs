@@ -353,6 +353,7 @@ mod tests {
             "mdre.text_dropout" | "mha.text_dropout" | "amh.text_dropout" | "can.text_dropout" | "amh.visual_dropout" => "0.1",
             "mdre.loss" => "softmax",
             "mha.hops" | "amh.hops" => "3",
+            "xu.form" => "paper",
             "xu.dense" | "xu.hidden" => "8",
             "xu.heads" => "4",
             "xu.dropout" => "0.1",
@@ -383,11 +384,12 @@ mod tests {
     fn settings_that_change_nothing_are_those_that_are_said() {
         let shape = BatchShape { batch: 6, frames: 40, words: 4, ragged: true };
         let mut data = shape.dataset_with(&[(PROSODY, StreamShape::Vector { columns: 3 })]);
-        let bases: [(&[&str], bool); 7] = [
+        let bases: [(&[&str], bool); 8] = [
             (&[], true),
             (&["model.variant=no_audio", "model.dropout=0.5", "train.order=given"], true),
             (&["model.system=mdre", "train.order=replacement"], true),
             (&["model.system=can"], true),
+            (&["model.system=xu", "xu.form=paper", "xu.hidden=4"], true),
             (&["train.optimizer=sgd", "model.variant=no_audio", "model.heads=1"], false),
             (&["model.variant=no_text", "model.conv_activation=relu"], false),
             (&["model.system=mha"], false),

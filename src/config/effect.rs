@@ -1,6 +1,6 @@
 //! Settings that decide nothing: because of another setting, of what the data lack, or of what is done with them.
 
-use super::{Optimizer, Order, ScoreScale, Settings, System};
+use super::{Optimizer, Order, ScoreScale, Settings, System, XuForm};
 use crate::base::setting::Key;
 
 /// What settings are used for.
@@ -48,7 +48,7 @@ impl Settings {
 
     /// Why the other settings or the data leave a setting without effect.
     fn has_no(&self, key: &str, of: Use) -> Option<String> {
-        let Self { model, train, start, .. } = self;
+        let Self { model, xu, train, start, .. } = self;
         let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
         let is_paper = matches!(model.system, System::Mcsan | System::Mcsan3);
         let reads_audio = !is_paper || model.variant.has_audio();
@@ -67,6 +67,7 @@ impl Settings {
             "model.scale" if model.scale == ScoreScale::Model && model.heads == 1 => {
                 Some("with model.heads = 1 a head is as wide as the model".into())
             }
+            "xu.dense" | "xu.heads" if xu.form == XuForm::Paper => Some("xu.form = paper has neither that layer nor heads".into()),
             "train.beta1" | "train.beta2" | "train.epsilon" if train.optimizer == Optimizer::Sgd => {
                 Some("train.optimizer = sgd has no moments".into())
             }

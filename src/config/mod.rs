@@ -28,7 +28,8 @@ pub use execution::{Execution, TileRule, Tiles};
 pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
 pub use systems::{
-    AmhSettings, CanSettings, CmklSettings, CrossedModalities, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings, XuSettings,
+    AmhSettings, CanSettings, CmklSettings, CrossedModalities, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings, XuForm,
+    XuSettings,
 };
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;

@@ -80,12 +80,24 @@ settings! {
     }
 }
 
+choices! {
+    /// Which of the two forms of Xu et al.'s network.
+    pub enum XuForm {
+        /// What the group released in 2020: GRUs, heads of attention from the words to the recording, a learned query over the words.
+        Delta = "delta",
+        /// The paper's equations: LSTMs, additive alignment of each word with all frames, the maximum over the words.
+        Paper = "paper",
+    }
+}
+
 settings! {
     /// Settings of Xu et al.'s network.
     pub struct XuSettings in "xu" {
+        /// as its group released it, or as the paper's equations have it
+        form: XuForm = XuForm::Delta;
         /// outputs of the layer between the acoustic features and their GRU
         dense: usize = 512; within(1, MAX_GRU_HIDDEN);
-        /// hidden size of each direction of its GRUs
+        /// hidden size of each direction of its GRUs, or LSTMs
         hidden: usize = 100; within(1, MAX_GRU_HIDDEN);
         /// heads of the words' attention to the recording
         heads: usize = 8; at_least(1), words("an integer that divides 2 xu.hidden");

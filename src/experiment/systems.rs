@@ -65,7 +65,7 @@ const SYSTEMS: [System; 10] = [
         reference: "Xu et al. 2019",
         iemocap: Some(([(0.560, 0.028), (0.450, 0.028)], TABLE_1)),
         meld: None,
-        defaults: "the form that its group released, on seven classes; gates are sigmoids; MFCC where the data have no power spectrum",
+        defaults: "the form that its group released unless xu.form=paper, on seven classes; gates are sigmoids; MFCC where the data have no power spectrum",
     },
     System {
         name: "can",

@@ -18,6 +18,7 @@ mod mha;
 mod network;
 pub mod parameters;
 mod xu;
+mod xu_paper;
 
 pub use batch::Batch;
 pub use dimensions::Dimensions;
@@ -27,7 +28,7 @@ use crate::backend::Backend;
 use crate::backend::cpu::Cpu;
 use crate::base::numbers::Loss;
 use crate::base::streams::{Reading, Readings};
-use crate::config::{Settings, System};
+use crate::config::{Settings, System, XuForm};
 use crate::tape::Var;
 use layers::Pass;
 use parameters::Parameters;
@@ -62,7 +63,10 @@ pub fn build<B: Backend>(settings: &Settings, dimensions: &Dimensions) -> Box<dy
         System::Mcsan | System::Mcsan3 => Box::new(mcsan::Mcsan::new(settings, dimensions)),
         System::Mdre | System::Mdrea => Box::new(mdre::Mdre::new(&settings.mdre, system == System::Mdrea, dimensions)),
         System::Mha => Box::new(mha::Mha::new(&settings.mha, dimensions)),
-        System::Xu => Box::new(xu::Xu::new(&settings.xu, dimensions)),
+        System::Xu => match settings.xu.form {
+            XuForm::Delta => Box::new(xu::Xu::new(&settings.xu, dimensions)),
+            XuForm::Paper => Box::new(xu_paper::XuPaper::new(&settings.xu, dimensions)),
+        },
         System::Amh => Box::new(amh::Amh::new(&settings.amh, dimensions)),
         System::Can => Box::new(can::Can::new(&settings.can, dimensions)),
         System::Cmkl => Box::new(cmkl::Cmkl::new(&settings.cmkl, dimensions)),

@@ -15,7 +15,7 @@ use crate::config::XuSettings;
 use crate::tape::Var;
 
 /// Frames that are read of an utterance: seven seconds.
-const FRAMES: usize = 700;
+pub(super) const FRAMES: usize = 700;
 
 /// The network.
 #[derive(Debug, Clone)]

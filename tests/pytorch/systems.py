@@ -160,6 +160,27 @@ class Xu(System):
         return self.classifier(torch.softmax(scores, dim=0) @ fused)
 
 
+class XuPaper(System):
+    def __init__(self, sizes: Sizes, hidden: int):
+        super().__init__()
+        width = 2 * hidden
+        self.audio_encoder, self.text_encoder, self.fusion, self.alignment = Encoder(), Encoder(), Encoder(), Encoder()
+        self.audio_encoder.lstm = nn.LSTM(sizes.coefficients, hidden, bidirectional=True)
+        self.text_encoder.lstm = nn.LSTM(sizes.width, hidden, bidirectional=True)
+        self.alignment.audio = nn.Linear(width, 1, bias=False)
+        self.alignment.text = nn.Linear(width, 1)
+        self.fusion.lstm = nn.LSTM(2 * width, hidden, bidirectional=True)
+        self.classifier = nn.Linear(width, sizes.classes)
+
+    def one(self, audio: Tensor, text: Tensor) -> Tensor:
+        states, _ = self.audio_encoder.lstm(audio)
+        words, _ = self.text_encoder.lstm(text)
+        scores = torch.tanh(self.alignment.audio(states).T + self.alignment.text(words))
+        aligned = torch.softmax(scores, dim=1) @ states
+        fused, _ = self.fusion.lstm(torch.cat([aligned, words], dim=1))
+        return self.classifier(fused.amax(dim=0))
+
+
 class Amh(System):
     CHAIN = (((0, 1), 2), ((1, 2), 0), ((0, 2), 1))
 
@@ -323,6 +344,10 @@ SYSTEM_CASES = {
         lambda sizes: Mha(sizes, 6, 2, projection=True, cell="lstm"),
     ),
     "cmkl": ({"model.system": "cmkl", "cmkl.maps": 6, "cmkl.features": 10}, lambda sizes: Cmkl(sizes, 6, 10)),
+    "xu_paper": (
+        {"model.system": "xu", "xu.form": "paper", "xu.hidden": 6, "xu.dropout": 0.0},
+        lambda sizes: XuPaper(sizes, 6),
+    ),
 }
 WITHOUT_DROPOUT = {
     f"{section}.{modality}_dropout": 0.0 for section in ("mdre", "mha", "amh", "can") for modality in ("audio", "text")
