@@ -53,6 +53,8 @@ pub struct Reading {
     pub kind: StreamKind,
     /// The setting with which the model does without, where there is one: `model.variant=no_text`.
     pub avoided_by: Option<&'static str>,
+    /// The stream whose rows are wanted that each of its own covers in time: a word those of its frames.
+    pub aligned_with: Option<&'static str>,
 }
 
 /// What kind of stream a model reads, and how it wants it laid out.
@@ -75,22 +77,22 @@ pub enum StreamKind {
 impl Reading {
     /// All frames of a stream, pooled `pools` times.
     pub fn frames(stream: &'static str, pools: u32) -> Self {
-        Self { stream, kind: StreamKind::Frames { most: usize::MAX, pools }, avoided_by: None }
+        Self { stream, kind: StreamKind::Frames { most: usize::MAX, pools }, avoided_by: None, aligned_with: None }
     }
 
     /// The first so many frames of a stream, or all where it has fewer.
     pub fn first_frames(stream: &'static str, most: usize) -> Self {
-        Self { stream, kind: StreamKind::Frames { most, pools: 0 }, avoided_by: None }
+        Self { stream, kind: StreamKind::Frames { most, pools: 0 }, avoided_by: None, aligned_with: None }
     }
 
     /// A stream of tokens.
     pub fn tokens(stream: &'static str) -> Self {
-        Self { stream, kind: StreamKind::Tokens, avoided_by: None }
+        Self { stream, kind: StreamKind::Tokens, avoided_by: None, aligned_with: None }
     }
 
     /// A vector an utterance.
     pub fn vector(stream: &'static str) -> Self {
-        Self { stream, kind: StreamKind::Vector, avoided_by: None }
+        Self { stream, kind: StreamKind::Vector, avoided_by: None, aligned_with: None }
     }
 
     /// The same, which the model does not read with another setting.
@@ -102,6 +104,11 @@ impl Reading {
     #[cfg(feature = "onnx")]
     pub(crate) fn is_vector(&self) -> bool {
         matches!(self.kind, StreamKind::Vector)
+    }
+
+    /// The same, and which rows of another stream each of its rows covers.
+    pub fn aligned_with(self, stream: &'static str) -> Self {
+        Self { aligned_with: Some(stream), ..self }
     }
 
     /// How often its rows are pooled.

@@ -5,6 +5,8 @@
 //! rightly decide otherwise and send a gradient elsewhere. So it is judged as a whole, by `‖got - expected‖ / ‖expected‖`; that
 //! each kernel is right by itself, element by element, is what [`super::check`] says.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::compare::{Agreement, Silence, Tolerance, compare};
@@ -185,7 +187,9 @@ fn draw_batch<B: Backend>(
         let pools = reads.iter().find(|reading| reading.stream == name).map_or(0, Reading::pools);
         (name, draw_input(backend, shape, stream, pools, source))
     };
-    Batch { streams: streams.iter().map(input).collect(), labels: Some(backend.upload_words(&source.below(shape.batch, CLASSES as u32))) }
+    let inputs = streams.iter().map(input).collect();
+    let labels = source.below(shape.batch, CLASSES as u32);
+    Batch { streams: inputs, labels: Some(backend.upload_words(&labels)), covered: BTreeMap::new() }
 }
 
 /// A stream of a batch; without a table that is learned every token is out of vocabulary.

@@ -157,6 +157,10 @@ pub(crate) struct Prepare {
     /// recordings (a folder of that name is ./mfcc)
     #[arg(long, value_name = "PATH|mfcc")]
     pub functionals: Option<PathBuf>,
+    /// When the words are said: a folder with a file an utterance, ID.csv with the columns word, start and end in seconds, or
+    /// ID.wdseg
+    #[arg(long, value_name = "DIR")]
+    pub align: Option<PathBuf>,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::Common;
 use super::notes::Note;
-use super::predict::{file_column, hears, likeliest, named, note_cut, note_lacking, read_further};
+use super::predict::{file_column, hears, likeliest, named, note_cut, note_lacking, note_misaligned, read_alignment, read_further};
 use super::streams::print_data;
 use super::{Done, Failure, remedy};
 use crate::audio::decode;
@@ -35,7 +35,7 @@ pub(super) fn predict<B: Backend>(common: &Common, model: &Path, predictor: &Pre
     if !common.json {
         print_data(&csv_line(columns.names().into_iter().chain(["label".to_owned()]).chain(classes.iter().cloned()))?);
     }
-    let mut list = List { predictor, count: lines.len(), failed: 0, cut: Vec::new(), lacking: BTreeMap::new() };
+    let mut list = List { predictor, count: lines.len(), failed: 0, cut: Vec::new(), lacking: BTreeMap::new(), misaligned: Vec::new() };
     let has_speakers = list.note_speakers(common, model, &lines);
     let show = |listed: &Listed, probabilities: &[f64]| {
         let label = &classes[likeliest(probabilities)];
@@ -98,6 +98,8 @@ struct List<'p> {
     cut: Vec<String>,
     /// Those that lack features beside recording and words, by the stream that the model reads.
     lacking: BTreeMap<&'static str, Vec<String>>,
+    /// Those whose files of times have other words.
+    misaligned: Vec<String>,
 }
 
 impl List<'_> {
@@ -130,7 +132,9 @@ impl List<'_> {
             }
             let file = |stream: &'static str| listed.further.get(stream).map(PathBuf::as_path);
             let further = read_further(self.predictor, file).map_err(|error| named(remedy::line(&error)))?;
-            let utterance = Spoken { samples, features, text: Some(listed.text.clone().unwrap_or_default()), further };
+            let alignment = read_alignment(self.predictor, listed.alignment.as_deref()).map_err(|error| named(remedy::line(&error)))?;
+            let text = Some(listed.text.clone().unwrap_or_default());
+            let utterance = Spoken { samples, features, text, further, alignment };
             Ok::<_, String>((listed, utterance))
         };
         let (mut listed, mut utterances) = (Vec::new(), Vec::new());
@@ -139,6 +143,9 @@ impl List<'_> {
                 Ok((line, utterance)) => {
                     if self.predictor.cuts(&utterance) {
                         self.cut.push(name(&line));
+                    }
+                    if self.predictor.is_misaligned(&utterance) {
+                        self.misaligned.push(name(&line));
                     }
                     for (stream, _) in self.predictor.from_files().into_iter().filter(|(stream, _)| !utterance.further.contains_key(stream))
                     {
@@ -178,9 +185,10 @@ impl List<'_> {
     }
 
     fn finish(self, common: &Common) -> Done {
-        let Self { predictor, count, failed, cut, lacking } = self;
+        let Self { predictor, count, failed, cut, lacking, misaligned } = self;
         note_cut(common, predictor, count, cut);
         note_lacking(common, count, lacking);
+        note_misaligned(common, count, misaligned);
         match failed {
             0 => Ok(ExitCode::SUCCESS),
             _ => Err(Failure(format!("{failed} of {count} listed utterances could not be predicted; they are named above"))),
@@ -220,7 +228,7 @@ impl Columns {
     }
 
     fn names(&self) -> Vec<String> {
-        let empty = Listed { line: 0, id: None, audio: None, path: None, text: None, speaker: None, further: BTreeMap::new() };
+        let empty = Listed::default();
         self.of_line(&empty).into_iter().map(|(name, _)| name.to_owned()).collect()
     }
 

@@ -57,6 +57,15 @@ pub(crate) enum Note {
     LacksFeatures { stream: &'static str, of: usize, ids: Vec<String> },
     /// Vectors are our own, and not those that other programs compute.
     OwnVectors { stream: &'static str, vectors: &'static str },
+    /// Of some utterances it is not known when their words are said.
+    Unaligned {
+        /// How many there are.
+        of: usize,
+        /// Those without a file of times.
+        without: Vec<String>,
+        /// Those whose file has other words.
+        differing: Vec<String>,
+    },
     /// Mel bands so narrow that no frequency of the transform lies in them.
     EmptyBands { bands: usize, of: usize },
     /// The learning rate rises for longer than the run goes on.
@@ -156,6 +165,13 @@ impl Display for Note {
             }
             Self::OwnVectors { stream, vectors } => {
                 write!(formatter, "'{stream}' is our own, of the recordings, and not what openSMILE computes: {vectors}")
+            }
+            Self::Unaligned { of, without, differing } => {
+                let named = |ids: &[String], why: &str| (!ids.is_empty()).then(|| format!("{} {why}: {}", ids.len(), some_of(ids)));
+                let all = [named(without, "without a file of times"), named(differing, "whose file has other words")];
+                let all = all.into_iter().flatten().collect::<Vec<_>>().join("; ");
+                let utterances = without.len() + differing.len();
+                write!(formatter, "the words of {utterances} of {of} utterances are spread evenly over their recordings: {all}")
             }
             Self::EmptyBands { bands, of } => write!(
                 formatter,

@@ -17,7 +17,7 @@ use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
 use crate::base::shown::percent;
 use crate::base::streams::{FUNCTIONALS, PROSODY, TEXT, VISUAL, is_vector};
-use crate::corpus::list;
+use crate::corpus::{Alignment, CorpusError, list};
 use crate::dataset::{FeatureMatrix, MatrixFileError, replace_file};
 use crate::picture::{self, Heads, Picture, PictureError};
 use crate::train::{Further, Predictor, Spoken, TrainError, run as train_run};
@@ -46,11 +46,14 @@ pub(crate) struct Predict {
     /// Functionals of acoustic features, for a model that reads them
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     functionals: Option<PathBuf>,
+    /// When the words are said, for a model that is told: a CSV with the columns word, start and end in seconds, or a .wdseg
+    #[arg(long, value_name = "FILE", requires = "text", conflicts_with = "list")]
+    align: Option<PathBuf>,
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
     /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id, speaker, visual,
-    /// prosody and functionals; paths are relative to it. Answers as CSV, with --json as a line of JSON for each
+    /// prosody, functionals and align; paths are relative to it. Answers as CSV, with --json as a line of JSON for each
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
     /// Draw which words attend to which moments and the other way round: .svg or .png
@@ -170,7 +173,12 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
     let further = read_further(predictor, file)?;
     let lacking = predictor.from_files().into_iter().filter(|(stream, _)| !further.contains_key(stream));
     note_lacking(common, 1, lacking.map(|(stream, _)| (stream, vec!["the utterance".to_owned()])).collect());
-    let utterance = Spoken { samples, features, text: arguments.text.clone(), further };
+    let alignment = read_alignment(predictor, arguments.align.as_deref())?;
+    if arguments.align.is_some() && alignment.is_none() {
+        common.note(Note::NotUsed { option: "--align", model: model.to_string(), needs });
+    }
+    let utterance = Spoken { samples, features, text: arguments.text.clone(), further, alignment };
+    note_misaligned(common, 1, predictor.is_misaligned(&utterance).then(|| "the utterance".to_owned()).into_iter().collect());
     let name = arguments.audio.as_ref().or(arguments.audio_features.as_ref()).filter(|_| predictor.cuts(&utterance));
     note_cut(common, predictor, 1, name.map(|path| path.display().to_string()).into_iter().collect());
     if predictor.by_speaker() {
@@ -234,6 +242,18 @@ pub(super) fn read_further<'f>(predictor: &Predictor, file: impl Fn(&'static str
         }
     }
     Ok(further)
+}
+
+/// When words are said, for a model that is told.
+pub(super) fn read_alignment(predictor: &Predictor, file: Option<&Path>) -> Result<Option<Alignment>, CorpusError> {
+    file.filter(|_| predictor.reads_times()).map(Alignment::read).transpose()
+}
+
+/// Says of which utterances other words are said to be said.
+pub(super) fn note_misaligned(common: &Common, of: usize, differing: Vec<String>) {
+    if !differing.is_empty() {
+        common.note(Note::Unaligned { of, without: Vec::new(), differing });
+    }
 }
 
 /// Says which utterances lack features that the model reads beside recording and words.

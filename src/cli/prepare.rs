@@ -76,6 +76,10 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         }
         RecordingEvent::Silent(utterances) => silent = utterances.to_vec(),
         RecordingEvent::Doubles(found) => doubles = found.clone(),
+        RecordingEvent::Unaligned { without, differing } => {
+            let of = utterance_count - left_out;
+            bar.suspend(|| common.note(Note::Unaligned { of, without: without.to_vec(), differing: differing.to_vec() }))
+        }
         RecordingEvent::Lacking { stream, utterances } => {
             bar.suspend(|| common.note(Note::LacksFeatures { stream, of: utterance_count - left_out, ids: utterances.to_vec() }))
         }
@@ -178,6 +182,16 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
             return Err(Failure(format!("{}: is no folder; give the one that holds the files of features", folder.display())));
         }
         corpus.take_features_from(folder);
+    }
+    if let Some(folder) = &arguments.align {
+        if !folder.is_dir() {
+            return Err(Failure(format!("{}: is no folder; give the one that holds a file of times an utterance", folder.display())));
+        }
+        corpus.take_alignments_from(folder);
+        if corpus.alignments.is_empty() {
+            let path = folder.display();
+            return Err(Failure(format!("{path}: has no file of an utterance; name them ID.csv or ID.wdseg, by ids or recordings")));
+        }
     }
     let further = [(VISUAL, &arguments.visual_features), (PROSODY, &arguments.prosody), (FUNCTIONALS, &arguments.functionals)];
     for (stream, path) in further.into_iter().filter_map(|(stream, path)| Some((stream, path.as_ref()?))) {

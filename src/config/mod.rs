@@ -124,7 +124,10 @@ impl Settings {
             _ => {}
         }
         validate_heads("model.heads", model.heads, ("model.hidden", model.hidden))?;
-        validate_heads("xu.heads", xu.heads, ("2 xu.hidden", 2 * xu.hidden))
+        match xu.form {
+            XuForm::Delta => validate_heads("xu.heads", xu.heads, ("2 xu.hidden", 2 * xu.hidden)),
+            XuForm::Paper => Ok(()),
+        }
     }
 
     /// The keys whose values differ from another's, with both values as TOML writes them.

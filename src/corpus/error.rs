@@ -172,6 +172,16 @@ pub enum CorpusError {
         /// As it is written there.
         value: String,
     },
+    /// A word whose time cannot be.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Alignment {
+        /// The file of times.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A line of IEMOCAP's label files starts as one and has not its fields.
     #[error("{}, line {line}: is not '[start - end]<TAB>utterance<TAB>emotion'", path.display())]
     NotALabelLine {
@@ -313,6 +323,7 @@ impl Remedied for CorpusError {
             Self::UnknownEmotion { known, .. } => vec![Remedy::advice(format!("correct it to one of {known}"))],
             Self::NoSuchClass { .. } => vec![Remedy::advice("correct it"), Remedy::AddClass],
             Self::NotANumber { .. } => vec![Remedy::advice("correct it")],
+            Self::Alignment { .. } => vec![Remedy::advice("correct it, or leave the file out: its words are then spread evenly")],
             Self::NotALabelLine { .. } | Self::NoSpeakerInId { .. } => vec![Remedy::advice("restore the line from the archive")],
             Self::LabelledTwice { .. } => vec![Remedy::advice("remove one of the two lines")],
             Self::RecordedTwice { .. } => vec![Remedy::advice("remove one of the two files")],

@@ -4,6 +4,7 @@
 //! dialog/EmoEvaluation/DIALOG.txt      [6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5000, 2.5000, 2.5000]
 //! dialog/transcriptions/DIALOG.txt     Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
 //! sentences/wav/DIALOG/UTTERANCE.wav
+//! sentences/ForcedAlignment/DIALOG/UTTERANCE.wdseg      0  54  -44123  <s>
 //! ```
 //!
 //! The label files decide what an utterance is; transcripts hold more: ids that end in `XX` and a number, which nobody
@@ -107,16 +108,19 @@ fn add_dialog(corpus: &mut Corpus, classes: IemocapClasses, dialog: Dialog, labe
             continue;
         };
         match dialog.transcript(&label.id).and_then(|text| Ok((text, dialog.recording(&label.id)?))) {
-            Ok((text, audio)) => corpus.utterances.push(Utterance {
-                audio,
-                text,
-                label: class.into(),
-                split: None,
-                speaker: Some(format!("Ses{:02}{}", dialog.session, label.side)),
-                session: Some(dialog.session.to_string()),
-                dialogue: Some(dialog.name.clone()),
-                id: label.id,
-            }),
+            Ok((text, audio)) => {
+                corpus.alignments.extend(dialog.alignment(&label.id).map(|file| (label.id.clone(), file)));
+                corpus.utterances.push(Utterance {
+                    audio,
+                    text,
+                    label: class.into(),
+                    split: None,
+                    speaker: Some(format!("Ses{:02}{}", dialog.session, label.side)),
+                    session: Some(dialog.session.to_string()),
+                    dialogue: Some(dialog.name.clone()),
+                    id: label.id,
+                });
+            }
             Err(reason) => corpus.left_out.push(LeftOut { id: label.id, reason }),
         }
     }
@@ -162,6 +166,7 @@ struct Dialog {
     /// `None` where there is no folder.
     recordings: Option<Recordings>,
     recordings_folder: PathBuf,
+    alignments_folder: PathBuf,
 }
 
 impl Dialog {
@@ -170,7 +175,8 @@ impl Dialog {
         let recordings_folder = folder.join("sentences/wav").join(&name);
         let there = recordings_folder.is_dir();
         let recordings = there.then(|| Recordings::in_folders(std::slice::from_ref(&recordings_folder))).transpose()?;
-        Ok(Self { session, name, transcripts, recordings, recordings_folder })
+        let alignments_folder = folder.join("sentences/ForcedAlignment").join(&name);
+        Ok(Self { session, name, transcripts, recordings, recordings_folder, alignments_folder })
     }
 
     /// The transcript of an utterance, or why there is none.
@@ -186,6 +192,11 @@ impl Dialog {
             }
             Some(lines) => Ok(lines.iter().map(|(_, text)| text.as_str()).collect()),
         }
+    }
+
+    /// When the words of an utterance are said, where that is known.
+    fn alignment(&self, id: &str) -> Option<PathBuf> {
+        Some(self.alignments_folder.join(format!("{id}.wdseg"))).filter(|file| file.is_file())
     }
 
     /// The recording of an utterance, or why there is none.
@@ -251,7 +262,7 @@ fn without_tags(text: &str) -> String {
 }
 
 /// The lines of a file with their numbers. A line that is not UTF-8 is Latin-1, as some transcripts are.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, String)> {
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (u64, String)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let decode = |line: &[u8]| match std::str::from_utf8(line) {
         Ok(text) => text.to_owned(),

@@ -1,7 +1,8 @@
 //! Utterances to be predicted, listed in a CSV: UTF-8, with a first line that names the columns.
 //!
 //! `audio`, or `audio_features` for a model that was trained on features from files, and `text` are required where the model needs them;
-//! `id`, `speaker` and the files of features beside those, `visual`, `prosody` and `functionals`, are optional; other columns are passed over. Paths are relative to the CSV.
+//! `id`, `speaker`, the files of features beside those, `visual`, `prosody` and `functionals`, and `align`, the file of when the words are
+//! said, are optional; other columns are passed over. Paths are relative to the CSV.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::table::{Row, Table};
 use crate::base::streams::{FUNCTIONALS, PROSODY, VISUAL};
 
 /// An utterance of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listed {
     /// The line in which it starts.
     pub line: u64,
@@ -27,12 +28,17 @@ pub struct Listed {
     pub speaker: Option<String>,
     /// Files of features beside recording and words, by the stream that they are of.
     pub further: BTreeMap<&'static str, PathBuf>,
+    /// The file that says when the words are said.
+    pub alignment: Option<PathBuf>,
 }
 
 /// The columns that name an utterance's recording, or the file of its acoustic features.
 pub const RECORDING: &str = "audio";
 /// See [`RECORDING`].
 pub const FEATURES: &str = "audio_features";
+
+/// The column of files that say when the words are said.
+pub(crate) const ALIGNMENT: &str = "align";
 
 /// Columns of files with features beside recording and words, and the stream that each is of.
 pub(crate) const FURTHER: [(&str, &str); 3] = [("visual", VISUAL), ("prosody", PROSODY), ("functionals", FUNCTIONALS)];
@@ -51,11 +57,13 @@ pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed,
 
 fn listed(row: Row<'_>, column: &'static str, is_needed: bool) -> Result<Listed, CorpusError> {
     let audio = if is_needed { Some(row.required_path(column)?) } else { row.path_in(column)? };
-    let path = audio.as_ref().map(|audio| row.path().parent().unwrap_or(Path::new("")).join(audio));
+    let beside = |file: &String| row.path().parent().unwrap_or(Path::new("")).join(file);
+    let path = audio.as_ref().map(beside);
     let mut further = BTreeMap::new();
     for (column, stream) in FURTHER {
-        further.extend(row.path_in(column)?.map(|file| (stream, row.path().parent().unwrap_or(Path::new("")).join(file))));
+        further.extend(row.path_in(column)?.map(|file| (stream, beside(&file))));
     }
+    let alignment = row.path_in(ALIGNMENT)?.as_ref().map(beside);
     let (id, text, speaker) = (row.field("id")?, row.field("text")?, row.field("speaker")?);
-    Ok(Listed { line: row.line(), id, audio, path, text, speaker, further })
+    Ok(Listed { line: row.line(), id, audio, path, text, speaker, further, alignment })
 }

@@ -2,15 +2,15 @@
 //!
 //! `label` and one of `audio`, `audio_features` and `text` are required, or several; `id`, `split` (train, validation, test or empty),
 //! `speaker`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files of features that are
-//! taken in place of the recordings, `visual`, `prosody` and `functionals` files of features beside recording and words, which an
-//! utterance may lack. Paths are relative to the CSV. All but texts and paths are names: they are composed (NFC), without white space or
+//! taken in place of the recordings, `visual`, `prosody` and `functionals` files of features beside recording and words, `align` files of
+//! when the words are said; an utterance may lack these. Paths are relative to the CSV. All but texts and paths are names: they are composed (NFC), without white space or
 //! invisible characters at their ends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::doubt::{self, Doubt};
-use super::list::{FEATURES, FURTHER};
+use super::list::{ALIGNMENT, FEATURES, FURTHER};
 use super::names::name;
 use super::table::{Row, Table};
 use super::{Corpus, CorpusError, FeatureSource, Split, Utterance, folder};
@@ -56,6 +56,8 @@ struct Listed {
     features: Vec<PathBuf>,
     /// Those of features besides, by stream.
     further: BTreeMap<&'static str, Vec<Option<PathBuf>>>,
+    /// Those of when the words are said.
+    alignments: Vec<Option<PathBuf>>,
     lines: Vec<u64>,
     doubts: Vec<Doubt>,
 }
@@ -74,13 +76,19 @@ impl Listed {
         let mut utterances: Vec<Utterance> = rows.iter().map(|&row| utterance(row, needs_audio, &check_label)).collect::<Result<_, _>>()?;
         let features = rows.iter().map(|row| row.required_path(FEATURES).map(|path| root(row.path()).join(path)));
         let features = if has_features { features.collect::<Result<_, _>>()? } else { Vec::new() };
+        let files = |column: &'static str| {
+            let file = |row: &Row<'_>| Ok(row.path_in(column)?.map(|path| root(row.path()).join(path)));
+            Ok::<_, CorpusError>(if table.has(column)? {
+                Some(rows.iter().map(file).collect::<Result<Vec<_>, CorpusError>>()?)
+            } else {
+                None
+            })
+        };
         let mut further = BTreeMap::new();
         for (column, stream) in FURTHER {
-            if table.has(column)? {
-                let file = |row: &Row<'_>| Ok(row.path_in(column)?.map(|path| root(row.path()).join(path)));
-                further.insert(stream, rows.iter().map(file).collect::<Result<Vec<_>, CorpusError>>()?);
-            }
+            further.extend(files(column)?.map(|files| (stream, files)));
         }
+        let alignments = files(ALIGNMENT)?.unwrap_or_default();
         name_utterances(&rows, &mut utterances, &features)?;
         let lines: Vec<u64> = rows.iter().map(|row| row.line()).collect();
         Ok(Self {
@@ -88,6 +96,7 @@ impl Listed {
             utterances,
             features,
             further,
+            alignments,
             lines,
         })
     }
@@ -96,10 +105,10 @@ impl Listed {
     fn corpus(self, make: impl Fn(Vec<Utterance>) -> Corpus) -> Corpus {
         let ids = || self.utterances.iter().map(|utterance| utterance.id.clone());
         let (features, lines) = (ids().zip(self.features).collect(), ids().zip(self.lines).collect());
-        let files =
-            |files: Vec<Option<PathBuf>>| FeatureSource::Files(ids().zip(files).filter_map(|(id, file)| Some((id, file?))).collect());
-        let further = self.further.into_iter().map(|(stream, own)| (stream, files(own))).collect();
-        Corpus { features, further, lines, doubts: self.doubts, ..make(self.utterances) }
+        let files = |files: Vec<Option<PathBuf>>| ids().zip(files).filter_map(|(id, file)| Some((id, file?))).collect();
+        let further = self.further.into_iter().map(|(stream, own)| (stream, FeatureSource::Files(files(own)))).collect();
+        let alignments = files(self.alignments);
+        Corpus { features, further, alignments, lines, doubts: self.doubts, ..make(self.utterances) }
     }
 }
 

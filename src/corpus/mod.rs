@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+mod alignment;
 pub mod cremad;
 mod doubt;
 pub mod emodb;
@@ -31,6 +32,7 @@ pub mod ravdess;
 pub mod split;
 mod table;
 
+pub use alignment::Alignment;
 pub use doubt::Doubt;
 pub use error::CorpusError;
 pub use layout::CorpusLayout;
@@ -79,6 +81,8 @@ pub struct Corpus {
     pub features: BTreeMap<String, PathBuf>,
     /// Where features beside recording and words lie, by the stream that they become.
     pub further: BTreeMap<&'static str, FeatureSource>,
+    /// Files that say when the words of an utterance are said, by id.
+    pub alignments: BTreeMap<String, PathBuf>,
     /// Of a manifest, the line in which each utterance starts, by id.
     pub lines: BTreeMap<String, u64>,
     /// What it can be read with and is hardly meant.
@@ -120,7 +124,7 @@ impl Corpus {
     /// of the id. One that has neither will be missing when it is read.
     pub fn take_features_from(&mut self, folder: &Path) {
         let file = |utterance: &Utterance| {
-            let mut files = files_of(utterance, folder);
+            let mut files = files_of(utterance, folder, MATRICES);
             let first = files.first().cloned().unwrap_or_else(|| folder.into());
             files.retain(|file| file.exists());
             (utterance.id.clone(), files.into_iter().next().unwrap_or(first))
@@ -132,11 +136,21 @@ impl Corpus {
     /// table of a line an utterance.
     pub fn take_further_from(&mut self, stream: &'static str, path: &Path) {
         let file = |utterance: &Utterance| {
-            let there = files_of(utterance, path).into_iter().find(|file| file.exists())?;
+            let there = files_of(utterance, path, MATRICES).into_iter().find(|file| file.exists())?;
             Some((utterance.id.clone(), there))
         };
         let folder = path.is_dir().then(|| FeatureSource::Files(self.utterances.iter().filter_map(file).collect()));
         self.further.insert(stream, folder.unwrap_or_else(|| FeatureSource::Table(path.into())));
+    }
+
+    /// Takes when the words are said from a folder: `ID.csv` or `ID.wdseg`, or with the recording's name in place of the id, where there is
+    /// such a file.
+    pub fn take_alignments_from(&mut self, folder: &Path) {
+        let file = |utterance: &Utterance| {
+            let mut files = files_of(utterance, folder, ALIGNMENTS).into_iter();
+            Some((utterance.id.clone(), files.find(|file| file.exists())?))
+        };
+        self.alignments = self.utterances.iter().filter_map(file).collect();
     }
 
     /// `[utterances]`: each one's index into `classes`.
@@ -158,11 +172,15 @@ impl Corpus {
     }
 }
 
-/// What the file of an utterance's features may be called in a folder.
-fn files_of(utterance: &Utterance, folder: &Path) -> Vec<PathBuf> {
+/// What files of features, and of the times of words, end with.
+const MATRICES: [&str; 2] = ["npy", "safetensors"];
+const ALIGNMENTS: [&str; 2] = ["csv", "wdseg"];
+
+/// What a file of an utterance may be called in a folder.
+fn files_of(utterance: &Utterance, folder: &Path, extensions: [&str; 2]) -> Vec<PathBuf> {
     let stem = folder::stem(&utterance.audio);
     let names = [utterance.id.as_str(), &stem].into_iter().filter(|name| !name.is_empty());
-    names.flat_map(|name| ["npy", "safetensors"].map(|extension| folder.join(format!("{name}.{extension}")))).collect()
+    names.flat_map(|name| extensions.map(|extension| folder.join(format!("{name}.{extension}")))).collect()
 }
 
 /// Labels and how often each occurs, in words.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::alignment::{Aligned, covered};
 use super::error::DatasetError;
 use super::normalise::{Groups, Normalisation};
-use super::prepared::Dataset;
+use super::prepared::{Dataset, hop_seconds};
 use super::streams::DataStream;
 use crate::base::numbers::POOL;
 use crate::base::streams::{Reading, Readings};
@@ -22,6 +23,8 @@ pub struct HostBatch {
     pub labels: Vec<u32>,
     /// Those that the model reads.
     pub streams: BTreeMap<&'static str, HostStream>,
+    /// Of those that are aligned with another, `[rows]`: which rows of that each of theirs covers, first and end.
+    pub covered: BTreeMap<&'static str, Vec<[u32; 2]>>,
 }
 
 /// A stream of a batch.
@@ -178,7 +181,18 @@ impl<'a> Batcher<'a> {
             utterances: utterances.to_vec(),
             labels: utterances.iter().map(|&utterance| self.dataset.labels[utterance]).collect(),
             streams: self.readings.iter().filter_map(|reading| lay_out(reading).transpose()).collect::<Result<_, DatasetError>>()?,
+            covered: self.readings.iter().filter_map(|reading| Some((reading.stream, self.covered(reading, utterances)?))).collect(),
         })
+    }
+
+    /// Which rows of the stream that it is aligned with each row covers; nothing of a stream that is aligned with none.
+    fn covered(&self, reading: &Reading, utterances: &[usize]) -> Option<Vec<[u32; 2]>> {
+        let (stream, other) = (reading.stream, reading.aligned_with?);
+        let aligned = utterances.iter().map(|&utterance| {
+            let [words, frames] = [stream, other].map(|stream| self.length(stream, utterance));
+            Aligned { words, frames, times: self.dataset.streams.times_of(stream, utterance) }
+        });
+        Some(covered(aligned, hop_seconds(&self.dataset.feature_settings)))
     }
 
     /// Rows of an utterance as they are laid out, padding included.

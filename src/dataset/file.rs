@@ -4,7 +4,8 @@
 //! - frames: `NAME.features` F32 or F16 `[frames, columns]`, `NAME.offsets` I64 `[U + 1]`;
 //! - tokens: `NAME.tokens` I32 `[tokens]`, `NAME.offsets` I64 `[U + 1]`, `NAME.vectors` F32 `[words, width]` (absent where vectors
 //!   are learned);
-//! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`, zeros where an utterance lacks it.
+//! - a vector an utterance: `NAME.values` F32 or F16 `[U, columns]`, zeros where an utterance lacks it;
+//! - of frames and tokens, where it is known when they begin and end: `NAME.times` F32 `[rows, 2]`, seconds, NaN of some.
 //!
 //! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`.
 //! Metadata: `format`, `classes`, and as far as known `corpus`,
@@ -117,12 +118,15 @@ impl Dataset {
                 DataStream::Vector(_) => {}
             }
             check.stream(name, stream)?;
+            check.times(name, stream, self.streams.times(name))?;
             offsets.push((format!("{name}.offsets"), own));
         }
         offsets.retain(|(_, own)| !own.is_empty());
         let mut tensors = vec![Tensor::i32("labels", &[self.len()], bytemuck::cast_slice(&self.labels))];
         tensors.extend(offsets.iter().map(|(name, own)| Tensor::i64(name, &[own.len()], own)));
         tensors.extend(self.streams.iter().flat_map(|(name, stream)| content(name, stream, spooled(name))));
+        let times = self.streams.iter().filter_map(|(name, _)| Some((name, self.streams.times(name)?)));
+        tensors.extend(times.map(|(name, times)| Tensor::f32(format!("{name}.times"), &[times.len(), 2], times.as_flattened())));
         Ok(store::write(path, &self.metadata(path)?, &tensors)?)
     }
 
@@ -260,6 +264,14 @@ fn streams(store: &Store, check: &validate::Checks<'_>) -> Result<Streams, Datas
     }
     if streams.is_empty() {
         store.tensor(&format!("{AUDIO}.features"))?;
+    }
+    for tensor in store.names() {
+        let Some(name) = tensor.strip_suffix(".times") else { continue };
+        let Some(stream) = streams.get(name) else { return Err(check.of_nothing(&tensor)) };
+        let times = store.tensor(&tensor)?.shaped(&[stream.rows_of_all(), 2])?.floats()?;
+        let times: Vec<[f32; 2]> = times.as_chunks().0.to_vec();
+        check.times(name, stream, Some(&times))?;
+        streams.set_times(name, times);
     }
     Ok(streams)
 }

@@ -45,6 +45,9 @@ impl Dataset {
             parts.push(fnv1a(name.as_bytes()));
             parts.extend(stream(other)?);
         }
+        for (name, times) in self.streams.iter().filter_map(|(name, _)| Some((name, self.streams.times(name)?))) {
+            parts.extend([fnv1a(name.as_bytes()), of_words(bytemuck::cast_slice(times.as_flattened()))]);
+        }
         Ok(format!("{:016x}", parts.into_iter().fold(BASIS, mix)))
     }
 

@@ -4,6 +4,7 @@
 //! `mcsan prepare` makes, with any [`Streams`], [`Normalisation`] its z-score statistics and [`Batcher`] lays utterances out for
 //! the device.
 
+mod alignment;
 mod batch;
 pub(crate) mod doubles;
 mod error;
@@ -30,6 +31,7 @@ mod validate;
 #[cfg(feature = "files")]
 mod vector_table;
 
+pub(crate) use alignment::{Aligned, covered};
 pub(crate) use batch::SHORTEST_UTTERANCE;
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};
 pub use doubles::{About, Conflict, Doubles, Twin};
@@ -41,6 +43,7 @@ pub use matrix_file::{FeatureMatrix, MatrixFileError};
 pub(crate) use normalise::SMALLEST_DEVIATION;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};
 pub(crate) use order::epoch_batches;
+pub(crate) use prepared::hop_seconds;
 pub use prepared::{Dataset, UtteranceInfo};
 #[cfg(feature = "files")]
 pub(crate) use replace::replace_file;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::error::DatasetError;
 use super::streams::{DataStream, Frames, Streams, TokenLists};
 use super::validate::Checks;
+use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
 use crate::base::utterances::{LeftOut, Split};
 #[cfg(feature = "files")]
@@ -79,6 +80,12 @@ impl UtteranceInfo {
             audio: utterance.audio.strip_prefix(root).unwrap_or(&utterance.audio).display().to_string(),
         }
     }
+}
+
+/// Seconds from a frame of [`AUDIO`] to the next: those of the front-end, ten milliseconds where nothing is said of them.
+pub(crate) fn hop_seconds(feature_settings: &serde_json::Value) -> f64 {
+    let hop = feature_settings.get("hop").and_then(serde_json::Value::as_u64).filter(|&hop| hop > 0);
+    hop.map_or(0.01, |hop| hop as f64 / f64::from(SAMPLE_RATE))
 }
 
 impl Dataset {

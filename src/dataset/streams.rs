@@ -188,22 +188,26 @@ impl DataStream {
 
 /// The streams of a data set by name.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Streams(BTreeMap<String, DataStream>);
+pub struct Streams {
+    streams: BTreeMap<String, DataStream>,
+    /// Of those whose rows have times.
+    times: BTreeMap<String, Vec<[f32; 2]>>,
+}
 
 impl Streams {
     /// The stream of that name.
     pub fn get(&self, name: &str) -> Option<&DataStream> {
-        self.0.get(name)
+        self.streams.get(name)
     }
 
     /// The stream of that name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut DataStream> {
-        self.0.get_mut(name)
+        self.streams.get_mut(name)
     }
 
     /// Adds a stream, or puts it in the place of another.
     pub fn insert(&mut self, name: &str, stream: DataStream) {
-        self.0.insert(name.to_owned(), stream);
+        self.streams.insert(name.to_owned(), stream);
     }
 
     /// Frames of that name.
@@ -222,19 +226,36 @@ impl Streams {
         }
     }
 
+    /// When the rows of a stream begin and end, as far as anything is known of it: `[rows]` in seconds of the recording, NaN where it is
+    /// not known.
+    pub fn times(&self, name: &str) -> Option<&[[f32; 2]]> {
+        self.times.get(name).map(Vec::as_slice)
+    }
+
+    /// Says when the rows of a stream begin and end.
+    pub fn set_times(&mut self, name: &str, times: Vec<[f32; 2]>) {
+        self.times.insert(name.to_owned(), times);
+    }
+
+    /// The times of an utterance's rows of a stream.
+    pub(crate) fn times_of(&self, name: &str, utterance: usize) -> Option<&[[f32; 2]]> {
+        let offsets = self.get(name)?.offsets();
+        self.times(name)?.get(*offsets.get(utterance)?..*offsets.get(utterance + 1)?)
+    }
+
     /// Each stream, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &DataStream)> {
-        self.0.iter().map(|(name, stream)| (name.as_str(), stream))
+        self.streams.iter().map(|(name, stream)| (name.as_str(), stream))
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.streams.is_empty()
     }
 }
 
 impl<const N: usize> From<[(&str, DataStream); N]> for Streams {
     fn from(streams: [(&str, DataStream); N]) -> Self {
-        Self(streams.into_iter().map(|(name, stream)| (name.to_owned(), stream)).collect())
+        Self { streams: streams.into_iter().map(|(name, stream)| (name.to_owned(), stream)).collect(), times: BTreeMap::new() }
     }
 }

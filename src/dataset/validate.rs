@@ -69,6 +69,7 @@ impl Checks<'_> {
                 self.offsets(&format!("{name}.offsets"), &offsets, rows)?;
             }
             self.stream(name, stream)?;
+            self.times(name, stream, streams.times(name))?;
         }
         Ok(())
     }
@@ -103,6 +104,31 @@ impl Checks<'_> {
     #[cfg(feature = "files")]
     pub(crate) fn twice(&self, tensor: &str) -> DatasetError {
         self.invalid(tensor, None, "its name has another stream already".into(), "give it a name of its own")
+    }
+
+    /// Times of rows of no stream.
+    #[cfg(feature = "files")]
+    pub(crate) fn of_nothing(&self, tensor: &str) -> DatasetError {
+        self.invalid(tensor, None, "there is no stream whose rows they are of".into(), MAKE_AGAIN)
+    }
+
+    /// Times of every row, each of which ends where it begins or later, and not before the recording; or both are not known.
+    pub(crate) fn times(&self, name: &str, stream: &DataStream, times: Option<&[[f32; 2]]>) -> Result<(), DatasetError> {
+        let Some(times) = times else { return Ok(()) };
+        let tensor = format!("{name}.times");
+        if times.len() != stream.rows_of_all() || stream.offsets().is_empty() {
+            let problem = format!("{} of them for {} rows in time", times.len(), stream.rows_of_all());
+            return Err(self.invalid(&tensor, None, problem, MAKE_AGAIN));
+        }
+        let is_time = |[start, end]: &[f32; 2]| start.is_nan() && end.is_nan() || *start >= 0.0 && end >= start && end.is_finite();
+        match times.iter().position(|times| !is_time(times)) {
+            None => Ok(()),
+            Some(row) => {
+                let ([start, end], utterance) = (times[row], owner(stream.offsets(), row));
+                let problem = format!("row {} is from {start} to {end} s", row - stream.offsets()[utterance]);
+                Err(self.invalid(&tensor, Some(utterance), problem, "correct it, or write NaN for both: the rows are then spread evenly"))
+            }
+        }
     }
 
     /// Numbers that are finite, and tokens that have a row in the word table; offsets have been checked.

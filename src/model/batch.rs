@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::ops::{GroupStatistics, Tokens, ZScore};
+use crate::backend::ops::{GroupStatistics, Segments, Tokens, ZScore};
 use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
-use crate::dataset::{BatchStatistics, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};
+use crate::dataset::{Aligned, BatchStatistics, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors, covered};
 use crate::tape::{Tape, Var};
 
 /// Some utterances, one after the other, as the network reads them.
@@ -14,6 +14,8 @@ pub struct Batch<B: Backend> {
     pub streams: BTreeMap<&'static str, BatchStream<B>>,
     /// `[batch]`: index into the classes.
     pub labels: Option<B::Words>,
+    /// Of streams that are aligned with another, `[rows]`: which rows of that each of theirs covers, first and end.
+    pub covered: BTreeMap<&'static str, Vec<[u32; 2]>>,
 }
 
 /// A stream of a batch.
@@ -77,7 +79,18 @@ impl<B: Backend> Batch<B> {
             };
             (name, input)
         };
-        Self { streams: host.streams.iter().map(input).collect(), labels: Some(backend.upload_words(&host.labels)) }
+        let streams = host.streams.iter().map(input).collect();
+        Self { streams, labels: Some(backend.upload_words(&host.labels)), covered: host.covered.clone() }
+    }
+
+    /// The rows of `frames` that each of a stream covers: as the data say it, else evenly.
+    pub(crate) fn segments(&self, backend: &B, stream: &str, rows: &Ragged<B>, frames: &Ragged<B>) -> Segments<B> {
+        let bounds = self.covered.get(stream).cloned().unwrap_or_else(|| {
+            let lengths = rows.lengths().zip(frames.lengths());
+            covered(lengths.map(|(words, frames)| Aligned { words: words as usize, frames: frames as usize, times: None }), 1.0)
+        });
+        let [starts, ends] = [0, 1].map(|end| bounds.iter().map(|bounds| bounds[end]).collect::<Vec<_>>());
+        Segments::new(backend, &starts, &ends, frames.rows())
     }
 
     /// The frames of that name.

@@ -1,15 +1,15 @@
 //! After CAN (Lee, Yoon, Jung: Multimodal Speech Emotion Recognition Using Cross Attention with Aligned Audio and Text,
 //! Interspeech 2020).
 //!
-//! Recording and words are cut into the same segments, here a word each. A learned query of each modality weighs its segments, and the
+//! Recording and words are cut into the same segments, here a word each: by when it is said, where the data know it, else evenly. A learned query of each modality weighs its segments, and the
 //! weights are used on the other modality's as well, without a gradient there. Sizes, the segments, and training are defaults of ours:
 //! of the paper only its abstract could be read.
 
 use super::layers::{BiLstm, Linear, Pass, Sequence, Words, frames, weights_of};
 use super::parameters::{Block, Initial, Parameters};
 use super::{Batch, Dimensions, Model};
-use crate::backend::ops::{Directions, Segments};
-use crate::backend::{Backend, Ragged};
+use crate::backend::Backend;
+use crate::backend::ops::Directions;
 use crate::base::numbers::Activation;
 use crate::base::streams::{AUDIO, Reading, TEXT};
 use crate::config::CanSettings;
@@ -54,14 +54,14 @@ impl<B: Backend> Model<B> for Can {
     }
 
     fn reads(&self) -> Vec<Reading> {
-        vec![Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT)]
+        vec![Reading::first_frames(AUDIO, FRAMES), Reading::tokens(TEXT).aligned_with(AUDIO)]
     }
 
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
         let audio = frames(pass, batch, AUDIO, self.settings.audio_dropout);
         let words = self.words.forward(pass, batch, self.settings.text_dropout);
         let encoded = BiLstm::forward_together(pass, &[(&self.audio, audio), (&self.text, words)]);
-        let segments = even_segments(pass.tape.backend(), encoded[0].rows, encoded[1].rows);
+        let segments = batch.segments(pass.tape.backend(), TEXT, encoded[1].rows, encoded[0].rows);
         let segmented = pass.tape.segment_mean(&encoded[0].x, &segments);
         let steps = [Sequence { x: segmented, rows: encoded[1].rows }, encoded[1].clone()];
         let weights = [0, 1].map(|own| {
@@ -75,16 +75,4 @@ impl<B: Backend> Model<B> for Can {
         let fused = pass.tape.concat(&sums.each_ref());
         self.classifier.forward(pass, &fused)
     }
-}
-
-/// Word i of L has the frames from ⌊i F / L⌋ to ⌊(i + 1) F / L⌋ of an utterance's F; the one that it begins with where those are none.
-fn even_segments<B: Backend>(backend: &B, frames: &Ragged<B>, words: &Ragged<B>) -> Segments<B> {
-    let (mut starts, mut ends) = (Vec::new(), Vec::new());
-    for (frames, words) in frames.offsets.windows(2).zip(words.offsets.windows(2)) {
-        let (first, count, words) = (frames[0], u64::from(frames[1] - frames[0]), u64::from(words[1] - words[0]));
-        let begin = |word: u64| first + (word * count / words) as u32;
-        starts.extend((0..words).map(begin));
-        ends.extend((0..words).map(|word| begin(word + 1).max(begin(word) + 1)));
-    }
-    Segments::new(backend, &starts, &ends, frames.rows())
 }

@@ -3,6 +3,8 @@
 //! Counted are matrix products, a multiplication with its addition as two FLOP, as the operations state them
 //! (`crate::backend::Work::products`): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
 
+use std::collections::BTreeMap;
+
 use super::batch::{BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 use super::layers::Pass;
 use super::{Batch, Dimensions};
@@ -125,7 +127,7 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
         };
         (reading.stream, input)
     };
-    Batch { streams: reads.iter().map(input).collect(), labels: Some(()) }
+    Batch { streams: reads.iter().map(input).collect(), labels: Some(()), covered: BTreeMap::new() }
 }
 
 #[cfg(test)]

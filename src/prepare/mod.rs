@@ -1,6 +1,7 @@
 //! From a corpus to a prepared data set: recordings decoded on all cores while the device computes MFCC of those before, or files of
 //! features, and transcripts as rows of word vectors. Nothing is held whole: features go where the caller says as they come.
 
+mod alignment;
 mod feature_files;
 mod further;
 mod recordings;
@@ -19,7 +20,7 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::{Backend, BackendError};
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::streams::{AUDIO, TEXT};
-use crate::corpus::{Corpus, FeatureSource, LeftOut};
+use crate::corpus::{Corpus, CorpusError, FeatureSource, LeftOut};
 use crate::dataset::{
     DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo, VectorTableError, Vectors,
 };
@@ -84,6 +85,9 @@ pub enum PrepareError {
     /// A file of features beside recording and words.
     #[error(transparent)]
     Features(#[from] MatrixFileError),
+    /// A file that says when words are said.
+    #[error(transparent)]
+    Alignment(#[from] CorpusError),
     /// A table of those.
     #[error(transparent)]
     Table(#[from] VectorTableError),
@@ -123,6 +127,7 @@ impl Remedied for PrepareError {
             Self::NotFinite { .. } => vec![Remedy::UseCpu],
             Self::TooLarge { .. } => vec![Remedy::FewerFrames, Remedy::UseCpu],
             Self::Features(error) => error.remedies(),
+            Self::Alignment(error) => error.remedies(),
             Self::Table(error) => error.remedies(),
             Self::NoFolder { .. } => vec![Remedy::Data("a folder that holds a file of each utterance")],
             Self::NoFeatures { .. } => vec![Remedy::Data("files, or lines of a table, that are named by ids or recordings")],
@@ -197,6 +202,13 @@ pub enum RecordingEvent<'a> {
         /// Their ids, in order.
         utterances: &'a [String],
     },
+    /// Of these utterances it is not known when their words are said, though of others it is.
+    Unaligned {
+        /// Those without a file, by id.
+        without: &'a [String],
+        /// Those whose file has other words.
+        differing: &'a [String],
+    },
 }
 
 /// Reads every recording, or its features where the corpus has files of those, and puts tokens, labels and what is known of the
@@ -265,6 +277,7 @@ pub async fn prepare<B: Backend>(
         streams.insert(TEXT, DataStream::Tokens(tokens));
     }
     further::read(&corpus, features, observe)?.into_iter().for_each(|(name, stream)| streams.insert(name, stream));
+    alignment::read(&corpus, &mut streams, &feature_settings, observe)?;
     Ok(Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),

@@ -12,6 +12,7 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
+use crate::corpus::Alignment;
 use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors};
 use crate::model::layers::Attended;
 use crate::on_device;
@@ -29,6 +30,8 @@ pub struct Spoken {
     pub text: Option<String>,
     /// Features beside recording and words, by the stream that the model reads; of one that is missing it reads a row of zeros.
     pub further: Further,
+    /// When the words are said, for a model that is told; where it is not known, or other words are, they are spread evenly.
+    pub alignment: Option<Alignment>,
 }
 
 /// Features of an utterance beside recording and words.
@@ -94,6 +97,16 @@ impl Predictor {
     /// Whether the model needs the recording itself, and not another program's features of it.
     pub fn hears(&self) -> bool {
         self.reads(AUDIO) && self.feature_columns().is_none() || !self.own.is_empty()
+    }
+
+    /// Whether the model is told when words are said.
+    pub fn reads_times(&self) -> bool {
+        self.readings.iter().any(|reading| reading.aligned_with.is_some())
+    }
+
+    /// Whether an utterance says when other words are said than its own.
+    pub fn is_misaligned(&self, utterance: &Spoken) -> bool {
+        self.reads_times() && utterance.alignment.is_some() && utterance.times().is_none()
     }
 
     /// Whether the model reads features that are normalised by who speaks.
@@ -200,16 +213,34 @@ pub struct SpeechInference<'p, B: Backend> {
     data: Dataset,
 }
 
-/// Utterances as a data set has them.
-pub(super) struct Read {
-    /// `[Σ frames, columns]`
-    pub(super) features: Vec<f32>,
+/// Utterances as a data set has them, but for their acoustic features.
+#[derive(Default)]
+pub(super) struct Said {
     /// Of each utterance.
-    pub(super) frames: Vec<usize>,
+    frames: Vec<usize>,
     /// Of each utterance, rows of the word table.
-    pub(super) tokens: Vec<Vec<i32>>,
+    tokens: Vec<Vec<i32>>,
     /// Of each utterance.
-    pub(super) further: Vec<Further>,
+    further: Vec<Further>,
+    /// Of each token, NaN where they are not known; nothing where the model is not told.
+    times: Vec<[f32; 2]>,
+}
+
+impl Said {
+    /// Takes more utterances.
+    pub(super) fn extend(&mut self, more: Self) {
+        self.frames.extend(more.frames);
+        self.tokens.extend(more.tokens);
+        self.further.extend(more.further);
+        self.times.extend(more.times);
+    }
+}
+
+impl Spoken {
+    /// When its tokens are said, where that is known.
+    fn times(&self) -> Option<Vec<[f32; 2]>> {
+        self.alignment.as_ref()?.times(&tokenise(self.text.as_deref().unwrap_or_default()))
+    }
 }
 
 impl<B: Backend> SpeechInference<'_, B> {
@@ -255,17 +286,17 @@ impl<B: Backend> SpeechInference<'_, B> {
 
     /// Puts utterances into the data set, each a speaker of its own.
     async fn take(&mut self, utterances: &[Spoken]) -> Result<(), TrainError> {
-        let Read { features, frames, tokens, further } = self.read(utterances).await?;
+        let (features, said) = self.read(utterances).await?;
         let unknown = |place: usize| UtteranceInfo { id: place.to_string(), speaker: Some(place.to_string()), ..Default::default() };
-        self.lay_out(features.into(), &frames, &tokens, &further, (0..utterances.len()).map(unknown).collect());
+        self.lay_out(features.into(), &said, (0..utterances.len()).map(unknown).collect());
         Ok(())
     }
 
-    /// Features on the device, tokens by the vocabulary; nothing of a modality that the model does not use.
+    /// Acoustic features `[Σ frames, columns]` on the device, tokens by the vocabulary; nothing of a modality that the model does not use.
     ///
     /// # Errors
     /// [`TrainError::Missing`], or whatever went wrong on the device.
-    pub(super) async fn read(&self, utterances: &[Spoken]) -> Result<Read, TrainError> {
+    pub(super) async fn read(&self, utterances: &[Spoken]) -> Result<(Vec<f32>, Said), TrainError> {
         let predictor = self.predictor;
         let (mut features, mut frames) = (Vec::new(), vec![0; utterances.len()]);
         let clips = || {
@@ -300,18 +331,15 @@ impl<B: Backend> SpeechInference<'_, B> {
                 further.insert(stream, FeatureMatrix { columns, values: vector.to_vec() });
             }
         }
-        Ok(Read { features, frames, tokens: utterances.iter().map(tokens).collect::<Result<_, TrainError>>()?, further })
+        let tokens = utterances.iter().map(tokens).collect::<Result<Vec<_>, TrainError>>()?;
+        let times = |(utterance, tokens): (&Spoken, &Vec<i32>)| utterance.times().unwrap_or_else(|| vec![[f32::NAN; 2]; tokens.len()]);
+        let times = if predictor.reads_times() { utterances.iter().zip(&tokens).flat_map(times).collect() } else { Vec::new() };
+        Ok((features, Said { frames, tokens, further, times }))
     }
 
     /// Puts utterances into the data set.
-    pub(super) fn lay_out(
-        &mut self,
-        features: FeatureRows,
-        frames: &[usize],
-        tokens: &[Vec<i32>],
-        further: &[Further],
-        utterances: Vec<UtteranceInfo>,
-    ) {
+    pub(super) fn lay_out(&mut self, features: FeatureRows, said: &Said, utterances: Vec<UtteranceInfo>) {
+        let Said { frames, tokens, further, times } = said;
         for (stream, columns) in self.predictor.further() {
             let own = || further.iter().map(|own| own.get(stream).filter(|matrix| matrix.columns == columns));
             match self.data.streams.get_mut(stream) {
@@ -333,6 +361,9 @@ impl<B: Backend> SpeechInference<'_, B> {
         }
         if let Some(DataStream::Tokens(text)) = self.data.streams.get_mut(TEXT) {
             (text.tokens, text.offsets) = (tokens.concat(), offsets(tokens.iter().map(Vec::len)));
+        }
+        if self.predictor.reads_times() {
+            self.data.streams.set_times(TEXT, times.clone());
         }
     }
 

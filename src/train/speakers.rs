@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
-use super::predict::{Further, SpeechInference, Spoken};
+use super::predict::{Said, SpeechInference, Spoken};
 use crate::backend::Backend;
 use crate::dataset::store::StoreError;
 use crate::dataset::{Spool, UtteranceInfo};
@@ -13,9 +13,7 @@ pub(crate) struct Speakers<'s, 'p, B: Backend> {
     inference: &'s mut SpeechInference<'p, B>,
     folder: PathBuf,
     spool: Spool,
-    frames: Vec<usize>,
-    tokens: Vec<Vec<i32>>,
-    further: Vec<Further>,
+    said: Said,
     utterances: Vec<UtteranceInfo>,
 }
 
@@ -26,15 +24,7 @@ impl<'s, 'p, B: Backend> Speakers<'s, 'p, B> {
     /// What the file system says.
     pub(crate) fn new(inference: &'s mut SpeechInference<'p, B>, folder: &Path) -> Result<Self, TrainError> {
         let spool = Spool::within(folder).map_err(unwritten(folder))?;
-        Ok(Self {
-            inference,
-            folder: folder.into(),
-            spool,
-            frames: Vec::new(),
-            tokens: Vec::new(),
-            further: Vec::new(),
-            utterances: Vec::new(),
-        })
+        Ok(Self { inference, folder: folder.into(), spool, said: Said::default(), utterances: Vec::new() })
     }
 
     /// Takes more utterances; each without a speaker is one of its own.
@@ -43,11 +33,9 @@ impl<'s, 'p, B: Backend> Speakers<'s, 'p, B> {
     /// [`TrainError::Missing`], a full disk, or whatever went wrong on the device.
     pub(crate) async fn add(&mut self, utterances: &[Spoken], speakers: &[Option<String>]) -> Result<(), TrainError> {
         for part in super::predict::parts(utterances) {
-            let read = self.inference.read(part).await?;
-            self.spool.push(&read.features).map_err(unwritten(&self.folder))?;
-            self.frames.extend(read.frames);
-            self.tokens.extend(read.tokens);
-            self.further.extend(read.further);
+            let (features, said) = self.inference.read(part).await?;
+            self.spool.push(&features).map_err(unwritten(&self.folder))?;
+            self.said.extend(said);
         }
         for speaker in speakers {
             let place = self.utterances.len();
@@ -65,7 +53,7 @@ impl<'s, 'p, B: Backend> Speakers<'s, 'p, B> {
     /// A file that cannot be read, or whatever went wrong on the device.
     pub(crate) async fn predict_each(self) -> Result<Vec<Option<Vec<f64>>>, TrainError> {
         let features = self.spool.into_rows(&self.folder)?;
-        self.inference.lay_out(features, &self.frames, &self.tokens, &self.further, self.utterances);
+        self.inference.lay_out(features, &self.said, self.utterances);
         self.inference.probabilities().await
     }
 }
