@@ -231,6 +231,7 @@ mod tests {
             ("visual-features", Always),
             ("prosody", Always),
             ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
+            ("align", Always),
             ("limit", Always),
             ("allow-missing", Always),
         ];
@@ -261,6 +262,7 @@ mod tests {
             ("visual-features", Refused(&["--run r --list l --visual-features a.npy"])),
             ("prosody", Refused(&["--run r --list l --prosody a.npy"])),
             ("functionals", Refused(&["--run r --list l --functionals a.npy"])),
+            ("align", Refused(&["--run r --list l --align a.csv", "--run r --audio a --align a.csv"])),
             ("text", Refused(&["--run r --list l --text a"])),
             ("list", Always),
             ("attention", Refused(&["--run r --list l --attention a.svg", "--run r --audio-features a.npy --attention a.svg"])),

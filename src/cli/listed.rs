@@ -135,6 +135,7 @@ impl List<'_> {
             let alignment = read_alignment(self.predictor, listed.alignment.as_deref()).map_err(|error| named(remedy::line(&error)))?;
             let text = Some(listed.text.clone().unwrap_or_default());
             let utterance = Spoken { samples, features, text, further, alignment };
+            self.predictor.check_times(&utterance).map_err(|error| named(remedy::line(&error)))?;
             Ok::<_, String>((listed, utterance))
         };
         let (mut listed, mut utterances) = (Vec::new(), Vec::new());

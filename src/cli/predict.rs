@@ -178,6 +178,7 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         common.note(Note::NotUsed { option: "--align", model: model.to_string(), needs });
     }
     let utterance = Spoken { samples, features, text: arguments.text.clone(), further, alignment };
+    predictor.check_times(&utterance)?;
     note_misaligned(common, 1, predictor.is_misaligned(&utterance).then(|| "the utterance".to_owned()).into_iter().collect());
     let name = arguments.audio.as_ref().or(arguments.audio_features.as_ref()).filter(|_| predictor.cuts(&utterance));
     note_cut(common, predictor, 1, name.map(|path| path.display().to_string()).into_iter().collect());

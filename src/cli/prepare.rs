@@ -26,6 +26,8 @@ use crate::experiment::folds::{By, Folds};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
 use crate::text::TextTable;
 
+/// The figure of the front-end that features from files have as well: when words are said is told by it.
+const HOP: &str = "hop";
 /// Parts that an undivided manifest is divided into: one to validate, one to test.
 const PARTS: usize = 10;
 /// Commonest missing words that are shown.
@@ -53,6 +55,9 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let divided = division == Division::Made && split::by_speaker(&mut corpus, 0).is_ok();
     let lines = std::mem::take(&mut corpus.lines);
     let from_files = !corpus.features.is_empty();
+    if from_files && common.typed.iter().any(|typed| typed == HOP) {
+        corpus.feature_hop = Some(settings.hop);
+    }
     let wish = interrupt::wish();
     let mut spools = BTreeMap::new();
     spools.insert(AUDIO, Spool::beside(&arguments.out).map_err(cannot_write(&arguments.out))?);
@@ -109,7 +114,8 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     if data.audio().is_none() {
         common.note_unused(&front_end, "no utterance has a recording");
     } else if from_files {
-        common.note_unused(&front_end, "features come from files");
+        let unused: Vec<String> = front_end.into_iter().filter(|option| option != HOP).collect();
+        common.note_unused(&unused, "features come from files");
     }
     if division == Division::Made {
         let by = if divided { "by speaker" } else { "at random, each class evenly" };

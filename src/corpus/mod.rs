@@ -79,6 +79,8 @@ pub struct Corpus {
     pub other_labels: BTreeMap<String, usize>,
     /// Files of acoustic features by id, where those are taken in place of the recordings.
     pub features: BTreeMap<String, PathBuf>,
+    /// Samples from a frame of those to the next, where it is known.
+    pub feature_hop: Option<usize>,
     /// Where features beside recording and words lie, by the stream that they become.
     pub further: BTreeMap<&'static str, FeatureSource>,
     /// Files that say when the words of an utterance are said, by id.

@@ -1,9 +1,9 @@
 //! After CAN (Lee, Yoon, Jung: Multimodal Speech Emotion Recognition Using Cross Attention with Aligned Audio and Text,
 //! Interspeech 2020).
 //!
-//! Recording and words are cut into the same segments, here a word each: by when it is said, where the data know it, else evenly. A learned query of each modality weighs its segments, and the
-//! weights are used on the other modality's as well, without a gradient there. Sizes, the segments, and training are defaults of ours:
-//! of the paper only its abstract could be read.
+//! Recording and words are cut into the same segments, here a word each: by when it is said, where the data know it, else evenly. A
+//! learned query of each modality weighs its segments, and the weights are used on the other modality's as well, without a gradient
+//! there. Sizes, the segments, and training are defaults of ours: of the paper only its abstract could be read.
 
 use super::layers::{BiLstm, Linear, Pass, Sequence, Words, frames, weights_of};
 use super::parameters::{Block, Initial, Parameters};

@@ -9,8 +9,8 @@ use super::proto::Element;
 use super::trace::{Trace, Traced};
 use crate::backend::Matrix;
 use crate::backend::ops::{
-    Attention, Bilstm, Chosen, Columns, Concat, ConvPool, Directions, Embedding, GlobalMax, Gru, Linear, PositionEmbedding, ResidualNorm,
-    RowScores, SegmentMean, SegmentSoftmax, WeightedSum, Windows, ZScore,
+    AdditiveAlignment, Attention, Bilstm, Chosen, Columns, Concat, ConvPool, Directions, Embedding, GlobalMax, Gru, Linear,
+    PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, WeightedSum, Windows, ZScore,
 };
 use crate::base::numbers::{Activation, POOL};
 
@@ -45,6 +45,7 @@ pub(super) fn of_kernel(operation: &dyn Any, on: &Trace) -> Option<Value> {
         Gru<Trace, Traced>,
         Attention<Trace, Traced>,
         ResidualNorm<Traced>,
+        AdditiveAlignment<Trace, Traced>,
         SegmentMean<Trace, Traced>,
         RowScores<Trace, Traced>,
         SegmentSoftmax<Trace, Traced>,
@@ -222,6 +223,19 @@ impl Form for Attention<Trace, Traced> {
         let attended = graph.add("MatMul", &[&weights, &values], &[]);
         let attended = graph.add("Transpose", &[&attended], &[Integers("perm", vec![1, 0, 2])]);
         graph.joined(&attended, width)
+    }
+}
+
+/// The frames' scores as a row, and the words' as a column, added up.
+impl Form for AdditiveAlignment<Trace, Traced> {
+    fn form(&self, on: &Trace) -> Value {
+        let [words, frames, values] = [&self.word_scores, &self.frame_scores, &self.frames].map(|matrix| on.value(matrix));
+        let mut graph = on.graph.borrow_mut();
+        let frames = graph.add("Transpose", &[&frames], &[Integers("perm", vec![1, 0])]);
+        let scores = graph.add("Add", &[&words, &frames], &[]);
+        let scores = graph.add("Tanh", &[&scores], &[]);
+        let weights = graph.add("Softmax", &[&scores], &[Integer("axis", 1)]);
+        graph.add("MatMul", &[&weights, &values], &[])
     }
 }
 

@@ -133,7 +133,7 @@ impl Trace {
             };
             streams.insert(stream, input);
         }
-        Batch { streams, labels: None }
+        Batch { streams, labels: None, covered: BTreeMap::new() }
     }
 
     /// What a matrix is in the graph; parameters are constants of their matrix's shape.

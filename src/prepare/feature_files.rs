@@ -30,6 +30,9 @@ pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut 
     }
     observe(RecordingEvent::Doubles(&Doubles::of_hashes(&hashes)));
     acoustic.settings = serde_json::json!({ "from": "files", "columns": acoustic.columns });
+    if let Some(hop) = corpus.feature_hop {
+        acoustic.settings["hop"] = hop.into();
+    }
     Ok(acoustic)
 }
 

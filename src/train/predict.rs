@@ -12,8 +12,10 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
-use crate::corpus::Alignment;
-use crate::dataset::{DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors};
+use crate::corpus::{Alignment, CorpusError};
+use crate::dataset::{
+    DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors, hop_seconds,
+};
 use crate::model::layers::Attended;
 use crate::on_device;
 use crate::prepare::{DEVICE_SAMPLES, VectorTables, extract};
@@ -134,12 +136,28 @@ impl Predictor {
         self.further().into_iter().filter(|(stream, _)| !is_own(stream)).collect()
     }
 
-    /// Whether an utterance has more frames than the model reads.
-    pub fn cuts(&self, utterance: &Spoken) -> bool {
-        let frames = match &self.vocabulary.front_end {
+    /// Acoustic frames of an utterance, where it has some.
+    fn frames(&self, utterance: &Spoken) -> Option<usize> {
+        match &self.vocabulary.front_end {
             FrontEnd::Files { .. } => utterance.features.as_ref().map(FeatureMatrix::rows),
             FrontEnd::Mfcc(settings) => utterance.samples.as_ref().map(|samples| settings.frames(samples.len())),
-        };
+        }
+    }
+
+    /// Refuses words that are said to begin after an utterance's recording.
+    ///
+    /// # Errors
+    /// [`CorpusError::Alignment`]
+    pub fn check_times(&self, utterance: &Spoken) -> Result<(), CorpusError> {
+        match (&utterance.alignment, self.frames(utterance)) {
+            (Some(alignment), Some(frames)) => alignment.check_within(frames as f64 * hop_seconds(&self.vocabulary.feature_settings)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an utterance has more frames than the model reads.
+    pub fn cuts(&self, utterance: &Spoken) -> bool {
+        let frames = self.frames(utterance);
         let is_longer =
             |stream: &str, rows: Option<usize>| self.reads(stream) && rows.is_some_and(|rows| rows > self.readings.most(stream));
         is_longer(AUDIO, frames) || utterance.further.iter().any(|(stream, matrix)| is_longer(stream, Some(matrix.rows())))

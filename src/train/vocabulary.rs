@@ -21,8 +21,8 @@ pub(crate) const FILE: &str = "vocabulary.safetensors";
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum FrontEnd {
-    /// Files of matrices of so many columns, which another program made.
-    Files { from: FromFiles, columns: usize },
+    /// Files of matrices of so many columns, which another program made, so many samples from frame to frame where it is known.
+    Files { from: FromFiles, columns: usize, hop: Option<usize> },
     /// Our own MFCC.
     Mfcc(MfccSettings),
 }
@@ -38,11 +38,22 @@ impl FrontEnd {
     /// Every setting with its value, in one order.
     fn described(&self) -> Vec<(String, String)> {
         let settings = match self {
-            Self::Files { columns, .. } => json!({ "columns": columns }),
+            Self::Files { columns, hop, .. } => json!({ "columns": columns, "hop": hop }),
             Self::Mfcc(settings) => json!(settings),
         };
         let each = settings.as_object().into_iter().flatten();
         each.map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
+    }
+
+    /// Whether features may be made alike, as far as both say it.
+    fn agrees_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Files { columns: own, hop: Some(hop), .. }, Self::Files { columns, hop: Some(other), .. }) => {
+                (own, hop) == (columns, other)
+            }
+            (Self::Files { columns: own, .. }, Self::Files { columns, .. }) => own == columns,
+            _ => self == other,
+        }
     }
 
     /// Features of a frame.
@@ -122,7 +133,7 @@ pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -
     let known = |settings: &Value| serde_json::from_value::<FrontEnd>(settings.clone()).ok();
     let ours: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).unwrap_or_default();
     let [Some(own), Some(other)] = [known(&ours), known(&data.feature_settings)] else { return Ok(()) };
-    if own == other {
+    if own.agrees_with(&other) {
         return Ok(());
     }
     let difference = match (&own, &other) {

@@ -1,6 +1,7 @@
 //! Corpora in the layouts in which their archives unpack, with the oddities that are known of each. The trees are made
 //! here; the recordings in them are empty, since loaders look for recordings and do not decode them.
 
+mod alignment;
 mod command;
 mod cremad;
 mod emodb;

@@ -13,7 +13,7 @@ use mcsan::base::remedy::{Remedied, line};
 use mcsan::base::tiles::TileChoice;
 use mcsan::config::{Config, Settings, TileFile};
 use mcsan::corpus::iemocap::IemocapClasses;
-use mcsan::corpus::{Corpus, CorpusError, cremad, emodb, iemocap, list, manifest, meld, ravdess};
+use mcsan::corpus::{Alignment, Corpus, CorpusError, cremad, emodb, iemocap, list, manifest, meld, ravdess};
 use mcsan::dataset::{Dataset, DatasetError, FeatureMatrix, VectorTable};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
@@ -112,6 +112,8 @@ readers! {
     "pcm-floats": "a.raw", |at| pcm(at, PcmFormat::F32), RECORDING, &["RIFF", "fLaC"];
     "features": "a.npy", features, SMALL, &["'descr'", "'<f2'", "'<f8'", "'fortran_order': True", "'shape': (", "18446744073709551615"];
     "vector-table": "prosody.csv", vector_table, SMALL, &["name", ";", ",", "'a'", "nan", "1e99", "?", "@relation r", "@attribute x numeric", "@data"];
+    "alignment": "a.csv", alignment, SMALL, &["word", "start", "end", ",", ";", "1e99", "nan", "-1", "<s>", "GO(2)"];
+    "alignment-sphinx": "a.wdseg", alignment, SMALL, &["SFrm", "Total", "\t", "4294967295", "-1", "<sil>", "++NOISE++", "GO(2)", "\u{85}"];
     "vectors": "vectors.txt", vectors, SMALL, &[" ", "\t", "\n", "NaN", "1e99", "\u{a0}", "\u{85}", "3 2"];
     "vectors-gzip": "vectors.gz", vectors, SMALL, &[];
     "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
@@ -256,6 +258,15 @@ fn vector_table(at: At) -> Result<(), String> {
     let table = said(VectorTable::read(&at.file))?;
     let found = [table.of("a", Path::new("")), table.of("no", Path::new("clips/b.wav"))];
     assert!(found.into_iter().flatten().all(|vector| !vector.is_empty() && vector.iter().all(|value| value.is_finite())));
+    Ok(())
+}
+
+fn alignment(at: At) -> Result<(), String> {
+    let alignment = said(Alignment::read(&at.file))?;
+    let tokens = tokenise("Go, go away!");
+    let times = alignment.times(&tokens);
+    assert!(times.iter().flatten().all(|[start, end]| *start >= 0.0 && start <= end && end.is_finite()));
+    assert!(times.is_none_or(|times| times.len() == tokens.len()), "a time for each token");
     Ok(())
 }
 

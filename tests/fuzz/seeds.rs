@@ -56,6 +56,10 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
             "audio;text;label\r\na.wav;Go away;angry\r\nb.wav;The sea;calm\r\n",
             "audio\ttext\tlabel\na.wav\tGo away\tangry\nb.wav\tThe sea\tcalm\n",
         ]),
+        "alignment" => texts(&["word,start,end\n<s>,0,0.1\nGO,0.1,0.3\ngo(2),0.3,0.5\naway,0.5,1.25\n"]),
+        "alignment-sphinx" => {
+            texts(&["SFrm EFrm SegAScr Word\n0 9 -77 <s>\n10 29 -3 GO\n30 49 -5 GO(2)\n50 124 -9 AWAY\n Total score: -94\n"])
+        }
         "meld" => meld(folder),
         "iemocap-labels" | "iemocap-transcripts" => iemocap(reader, folder),
         "file-names" => texts(&[
