@@ -56,13 +56,7 @@ impl Run<AdditiveAlignment<Self, Tensor>> for Gpu {
 }
 
 impl Differentiate<AdditiveAlignment<Self, Tensor>> for Gpu {
-    fn backward(
-        &self,
-        of: &AdditiveAlignment<Self, Tensor>,
-        (): &(),
-        dy: &Tensor,
-        sinks: &AdditiveAlignment<Self, Option<Sink<Tensor>>>,
-    ) {
+    fn backward(&self, of: &AdditiveAlignment<Self, Tensor>, (): &(), dy: &Tensor, sinks: &AdditiveAlignment<Self, Option<Sink<Tensor>>>) {
         let AdditiveAlignment { word_scores, frame_scores, frames, .. } = of;
         let (word_blocks, word_count) = blocks(self, Side::Words, of);
         let (frame_blocks, frame_count) = blocks(self, Side::Frames, of);
