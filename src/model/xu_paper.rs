@@ -5,12 +5,12 @@
 //! them beside its own state, and the maximum over the words is classified. The equation is from memory of the paper, sizes are those of
 //! a reproduction.
 
-use super::layers::{BiLstm, Linear, Pass, Sequence, Words, frames};
+use super::layers::{Asking, Attended, BiLstm, Linear, Pass, Sequence, Words, frames};
 use super::parameters::{Initial, Parameters};
 use super::xu::FRAMES;
 use super::{Batch, Dimensions, Model};
 use crate::backend::Backend;
-use crate::backend::ops::{AdditiveAlignment, Directions};
+use crate::backend::ops::{AdditiveAlignment, Directions, Operation};
 use crate::base::numbers::Activation;
 use crate::base::streams::{AUDIO, Reading, TEXT};
 use crate::config::XuSettings;
@@ -56,7 +56,17 @@ impl XuPaper {
     fn align<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, words: &Sequence<'a, B>, audio: &Sequence<'a, B>) -> Var<B> {
         let (word_scores, frame_scores) = (self.word_scores.forward(pass, &words.x), self.frame_scores.forward(pass, &audio.x));
         let (frames, word_rows, frame_rows) = (audio.x.clone(), words.rows.clone(), audio.rows.clone());
-        pass.tape.apply(&AdditiveAlignment { word_scores, frame_scores, frames, word_rows, frame_rows })
+        let alignment = AdditiveAlignment { word_scores, frame_scores, frames, word_rows, frame_rows };
+        pass.watch(|backend| {
+            // A word gets its weights where every frame is a number of its own. Pictures are of one utterance, whose frames are few.
+            let count = audio.rows.rows();
+            let mut identity = vec![0.0; count * count];
+            identity.iter_mut().step_by(count + 1).for_each(|one| *one = 1.0);
+            let alignment = alignment.map(|operand| operand.value.clone());
+            let weights = backend.run(&AdditiveAlignment { frames: backend.upload(&identity, [count, count]), ..alignment });
+            Attended { by: Asking::Rows(TEXT), over: AUDIO, heads: 1, rows: [words.rows.rows(), count], weights }
+        });
+        pass.tape.apply(&alignment)
     }
 }
 

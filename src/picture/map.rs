@@ -94,7 +94,8 @@ impl Map {
             Heads::Mean => {
                 let mean = |layer: &Attended<_>| {
                     let heads: Vec<usize> = (0..layer.heads).collect();
-                    Self::of(layer, &heads, &format!("mean of {} heads", layer.heads))
+                    let name = if layer.heads == 1 { "one head".to_owned() } else { format!("mean of {} heads", layer.heads) };
+                    Self::of(layer, &heads, &name)
                 };
                 layers.iter().map(mean).collect()
             }

@@ -20,7 +20,7 @@ use mcsan::train::Checkpoint;
 use mcsan::train::Session;
 
 /// What each exported model differs in.
-const CASES: [&[&str]; 26] = [
+const CASES: [&[&str]; 27] = [
     &[],
     &["model.variant=no_audio"],
     &["model.variant=no_text"],
@@ -41,6 +41,7 @@ const CASES: [&[&str]; 26] = [
     &["model.system=mha", "mha.hidden=8", "mha.projection=false", "data.normalise=utterance"],
     &["model.system=mha", "mha.hidden=8", "mha.cell=lstm", "mha.prosody=true"],
     &["model.system=xu", "xu.dense=12", "xu.hidden=5", "xu.heads=2"],
+    &["model.system=xu", "xu.form=paper", "xu.hidden=5"],
     &["model.system=amh", "amh.hidden=7", "amh.visual_hidden=5", "amh.hops=4", "amh.prosody=true"],
     &["model.system=can", "can.hidden=6"],
     &["model.system=mcsan3"],
