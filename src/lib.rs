@@ -59,7 +59,7 @@
 //! # Features
 //!
 //! All are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or clock
-//! and is checked for WebAssembly: [`base`], [`config`], [`backend`], [`tape`], [`model`], data sets in memory ([`dataset`]), the
+//! and is checked for WebAssembly: [`base`], [`config`], [`backend`], [`tape`], [`svm`], [`model`], data sets in memory ([`dataset`]), the
 //! training step ([`train`]) and [`check`].
 //!
 //! | feature | what comes with it |

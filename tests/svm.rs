@@ -71,7 +71,7 @@ fn machines_over_a_sum_of_kernels_are_scikit_learns() {
     let fixture = Fixture::load();
     let family = fixture.family();
     let count = fixture.labels.len();
-    let sum = family.sum(&fixture.numbers("weights"), (0..count).collect());
+    let sum = family.sum(&fixture.numbers("weights"));
     for c in C {
         let mut rows = Rows::of(&sum);
         let (expected, objectives) = (fixture.numbers(&format!("decisions.{c:?}")), fixture.numbers(&format!("objectives.{c:?}")));
@@ -108,10 +108,9 @@ fn columns_are_chosen_as_by_scikit_learns_linear_machines() {
 fn a_learned_sum_of_kernels_is_as_near_to_the_least_objective_as_it_says() {
     let fixture = Fixture::load();
     let (family, signs) = (fixture.family(), fixture.signs());
-    let members: Vec<usize> = (0..fixture.labels.len()).collect();
     for c in C {
         let least = fixture.numbers(&format!("least.{c:?}"))[0];
-        let learned = learn(&family, &members, &signs, c, &ALWAYS).unwrap();
+        let learned = learn(&family, &signs, c, &ALWAYS).unwrap();
         let above = (learned.objective - least) / learned.objective;
         println!("C {c}: {above:.1e} above the least, at most {:.1e}; {:?}", learned.gap, learned.weights);
         assert!((learned.weights.iter().sum::<f64>() - 1.0).abs() < 1e-12 && learned.weights.iter().all(|&weight| weight >= 0.0));
@@ -135,7 +134,7 @@ fn a_machine_says_of_its_samples_what_it_was_solved_for_and_the_same_of_each_alo
     assert_eq!(all, one_by_one);
 
     let family = fixture.family();
-    let sum = family.sum(&machine.weights, (0..fixture.labels.len()).collect());
+    let sum = family.sum(&machine.weights);
     let mut rows = Rows::of(&sum);
     for (class, signs) in fixture.signs().iter().enumerate() {
         let solution = solve(&mut rows, signs, 1.0, None, &ALWAYS).unwrap();

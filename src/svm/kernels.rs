@@ -13,8 +13,7 @@ use crate::base::real::Real;
 const GAMMA: f32 = 0.01;
 /// Radial basis functions, of 1, 2, … times that γ.
 const RADIAL: usize = 5;
-/// Degrees of the polynomials `(x·y / n + 1)^p`, n the columns, are the lowest and those that follow.
-const LOWEST_DEGREE: i32 = 2;
+/// Polynomials `(x·y / n + 1)^p`, n the columns, of degree 2, 3, ….
 const POLYNOMIALS: usize = 3;
 /// Kernels of a modality: the radial basis functions, then the polynomials.
 pub const BASE_KERNELS: usize = RADIAL + POLYNOMIALS;
@@ -54,6 +53,12 @@ impl Gram {
         products(features, features, columns, |_, block| values.extend_from_slice(block));
         let squares = (0..samples).map(|sample| values[sample * samples + sample]).collect();
         Self { values, squares, columns }
+    }
+
+    /// That of some of the samples.
+    fn part(&self, members: &[usize]) -> Self {
+        let values = members.iter().flat_map(|&own| members.iter().map(move |&other| self.row(own)[other])).collect();
+        Self { values, squares: members.iter().map(|&member| self.squares[member]).collect(), columns: self.columns }
     }
 
     /// Bytes of one of so many samples.
@@ -102,10 +107,15 @@ impl Pair {
     /// Every kernel, as it is before its division.
     fn each(self, n: f32) -> [f32; BASE_KERNELS] {
         let [radial, base] = self.bases(n);
-        std::array::from_fn(|kernel| match kernel {
-            0..RADIAL => radial.powi(kernel as i32 + 1),
-            _ => base.powi((kernel - RADIAL) as i32 + LOWEST_DEGREE),
-        })
+        let mut each = [0.0; BASE_KERNELS];
+        let (radials, polynomials) = each.split_at_mut(RADIAL);
+        for (values, mut power, factor) in [(radials, 1.0, radial), (polynomials, base, base)] {
+            for value in values {
+                power *= factor;
+                *value = power;
+            }
+        }
+        each
     }
 }
 
@@ -124,11 +134,18 @@ impl Mixture {
 
     /// Of two samples.
     #[inline(always)]
-    pub(super) fn of(&self, pair: Pair) -> f32 {
+    fn of(&self, pair: Pair) -> f32 {
         let [radial, base] = pair.bases(self.n);
         let (radials, polynomials) = self.factors.split_at(RADIAL);
         let horner = |factors: &[f32], x: f32| factors.iter().rev().fold(0.0, |sum, &factor| sum * x + factor);
         radial * horner(radials, radial) + base * base * horner(polynomials, base)
+    }
+
+    /// Adds that of one sample with others to `sums`, from their products and squares.
+    pub(super) fn add(&self, own: f32, products: &[f32], squares: &[f32], sums: &mut [f32]) {
+        for ((sum, &product), &square) in sums.iter_mut().zip(products).zip(squares) {
+            *sum += self.of(Pair { product, squares: [own, square] });
+        }
     }
 }
 
@@ -165,68 +182,62 @@ impl KernelFamily {
         &self.mean_diagonals
     }
 
-    /// The sum of the kernels with these weights, over some of the samples.
-    pub fn sum(&self, weights: &[f64], members: Vec<usize>) -> KernelSum<'_> {
-        let parts = self.grams.iter().zip(weights.chunks_exact(BASE_KERNELS)).zip(self.mean_diagonals.chunks_exact(BASE_KERNELS));
-        let mixtures = parts.map(|((gram, weights), diagonals)| Mixture::new(weights, diagonals, gram.columns)).collect();
-        KernelSum { family: self, mixtures, members }
+    /// The same kernels, divided by the same, of some of the samples.
+    pub fn part(&self, members: &[usize]) -> Self {
+        Self { grams: self.grams.iter().map(|gram| gram.part(members)).collect(), mean_diagonals: self.mean_diagonals.clone() }
     }
 
-    /// Of each kernel `Σ_c Σ_ij s_ci s_cj K(x_i, x_j)` over some samples; `factors`: s, `[classes][members]`.
-    pub(super) fn quadratic_forms(&self, members: &[usize], factors: &[Vec<f64>]) -> Vec<f64> {
-        let is_used = |place: &usize| factors.iter().any(|own| own[*place] != 0.0);
-        let used: Vec<usize> = (0..members.len()).filter(is_used).collect();
-        let of_row = |place: usize| {
+    /// The sum of the kernels with these weights.
+    pub fn sum(&self, weights: &[f64]) -> KernelSum<'_> {
+        let parts = self.grams.iter().zip(weights.chunks_exact(BASE_KERNELS)).zip(self.mean_diagonals.chunks_exact(BASE_KERNELS));
+        KernelSum(parts.map(|((gram, weights), diagonals)| (gram, Mixture::new(weights, diagonals, gram.columns))).collect())
+    }
+
+    /// Of each kernel `Σ_c Σ_ij s_ci s_cj K(x_i, x_j)`; `factors`: s, `[classes][samples]`.
+    pub(super) fn quadratic_forms(&self, factors: &[Vec<f64>]) -> Vec<f64> {
+        let samples = factors.first().map_or(0, Vec::len);
+        let used: Vec<usize> = (0..samples).filter(|&sample| factors.iter().any(|own| own[sample] != 0.0)).collect();
+        let of_row = |&own: &usize| {
             let mut sums = vec![0.0; self.kernels()];
             for &other in &used {
-                let factor: f64 = factors.iter().map(|own| own[place] * own[other]).sum();
-                if factor == 0.0 {
-                    continue;
-                }
+                let factor: f64 = factors.iter().map(|of_class| of_class[own] * of_class[other]).sum();
                 for (gram, sums) in self.grams.iter().zip(sums.chunks_exact_mut(BASE_KERNELS)) {
-                    let [own, other] = [members[place], members[other]];
                     let pair = Pair { product: gram.row(own)[other], squares: [own, other].map(|one| gram.squares[one]) };
                     sums.iter_mut().zip(pair.each(gram.columns as f32)).for_each(|(sum, value)| *sum += factor * f64::from(value));
                 }
             }
             sums
         };
-        let rows: Vec<Vec<f64>> = used.par_iter().map(|&place| of_row(place)).collect();
+        let rows: Vec<Vec<f64>> = used.par_iter().map(of_row).collect();
         let total = |kernel: usize| rows.iter().map(|row| row[kernel]).sum::<f64>() / self.mean_diagonals[kernel];
         (0..self.kernels()).map(total).collect()
     }
 }
 
-/// A sum of kernels over some samples.
-pub struct KernelSum<'f> {
-    family: &'f KernelFamily,
-    mixtures: Vec<Mixture>,
-    members: Vec<usize>,
-}
-
-impl KernelSum<'_> {
-    fn value(&self, own: usize, other: usize) -> f32 {
-        let of = |(gram, mixture): (&Gram, &Mixture)| {
-            mixture.of(Pair { product: gram.row(own)[other], squares: [own, other].map(|one| gram.squares[one]) })
-        };
-        self.family.grams.iter().zip(&self.mixtures).map(of).sum()
-    }
-}
+/// A sum of kernels: of each modality its products, and how they are mixed.
+pub struct KernelSum<'f>(Vec<(&'f Gram, Mixture)>);
 
 impl Kernel for KernelSum<'_> {
     fn samples(&self) -> usize {
-        self.members.len()
+        self.0.first().map_or(0, |(gram, _)| gram.squares.len())
     }
 
     fn diagonal(&self) -> Vec<f32> {
-        self.members.iter().map(|&member| self.value(member, member)).collect()
+        let of = |sample: usize| {
+            self.0.iter().map(move |(gram, mixture)| {
+                let square = gram.squares[sample];
+                mixture.of(Pair { product: square, squares: [square; 2] })
+            })
+        };
+        (0..self.samples()).map(|sample| of(sample).sum()).collect()
     }
 
     fn row(&self, sample: usize) -> Vec<f32> {
-        let own = self.members[sample];
-        let mut row = vec![0.0; self.members.len()];
-        let parts = row.par_chunks_mut(PART).zip(self.members.par_chunks(PART));
-        parts.for_each(|(row, others)| row.iter_mut().zip(others).for_each(|(value, &other)| *value = self.value(own, other)));
+        let mut row = vec![0.0; self.samples()];
+        for (gram, mixture) in &self.0 {
+            let parts = row.par_chunks_mut(PART).zip(gram.row(sample).par_chunks(PART)).zip(gram.squares.par_chunks(PART));
+            parts.for_each(|((sums, products), squares)| mixture.add(gram.squares[sample], products, squares, sums));
+        }
         row
     }
 }

@@ -1,7 +1,7 @@
 //! One machine of several classes: chosen and scaled columns of two modalities, a learned sum of their kernels, and a machine for each
 //! class against the rest, of which the greatest decision value says the class.
 
-use super::kernels::{Gram, KernelFamily, Mixture, Pair, products};
+use super::kernels::{Gram, KernelFamily, Mixture, products};
 use super::mkl::learn;
 use super::scaling::Scaling;
 use super::selection::select;
@@ -64,15 +64,16 @@ pub struct Machine {
     pub biases: Vec<f64>,
 }
 
-/// Refuses a fit that the host has no room for, and says what it takes at least: the features twice, one product of them for each
-/// modality, and the rows of the kernel that are kept.
+/// Refuses a fit that the host has no room for, and says what it takes at least: the features twice, a product of them for each modality,
+/// another of the samples that the kernels' weights are learned on, and the rows of the kernel that are kept.
 ///
 /// # Errors
 /// What it would take, and what is free.
-pub fn room(samples: usize, columns: usize) -> Result<Bytes, [Bytes; 2]> {
+pub fn room(samples: usize, columns: usize, subset: usize) -> Result<Bytes, [Bytes; 2]> {
     let features = (samples as u64).saturating_mul(2 * (columns * size_of::<f32>()) as u64);
     let rows = Gram::bytes(samples).min(KEPT_BYTES as u64);
-    let needed = Bytes(Gram::bytes(samples).saturating_mul(MODALITIES).saturating_add(features).saturating_add(rows));
+    let products = Gram::bytes(samples).saturating_add(Gram::bytes(subset.min(samples))).saturating_mul(MODALITIES);
+    let needed = Bytes(products.saturating_add(features).saturating_add(rows));
     memory::room_for(needed).map(|()| needed).map_err(|free| [needed, free])
 }
 
@@ -92,10 +93,11 @@ impl Machine {
         let gram = |columns: &Vec<usize>| Gram::of(&scaling.apply(features, columns.iter().copied()), columns.len());
         let family = KernelFamily::new(columns.iter().map(gram).collect());
         let members = spread_over_classes(labels, subset);
+        let part = family.part(&members);
         let of_members: Vec<Vec<f64>> = signs.iter().map(|own| members.iter().map(|&member| own[member]).collect()).collect();
         let fit_with = |c: f64| {
-            let weights = learn(&family, &members, &of_members, c, going_on)?.weights;
-            let sum = family.sum(&weights, (0..labels.len()).collect());
+            let weights = learn(&part, &of_members, c, going_on)?.weights;
+            let sum = family.sum(&weights);
             let mut rows = Rows::of(&sum);
             let machines = signs.iter().map(|own| solve(&mut rows, own, c, None, going_on)).collect::<Result<Vec<_>, _>>()?;
             let is_support = |&sample: &usize| machines.iter().any(|machine: &Solution| machine.alpha[sample] > 0.0);
@@ -119,15 +121,17 @@ impl Machine {
             })
         };
         let Some(judge) = judge.filter(|_| c.is_none()) else { return fit_with(c.unwrap_or(USUAL_C)) };
-        let mut best: Option<(f64, Self)> = None;
-        for c in CHOICES_OF_C {
+        let [first, others @ ..] = CHOICES_OF_C;
+        let mut best = fit_with(first)?;
+        let mut highest = judge(&best);
+        for c in others {
             let machine = fit_with(c)?;
             let figure = judge(&machine);
-            if best.as_ref().is_none_or(|(before, _)| figure > *before) {
-                best = Some((figure, machine));
+            if figure > highest {
+                (highest, best) = (figure, machine);
             }
         }
-        best.map(|(_, machine)| machine).ok_or(Interrupted)
+        Ok(best)
     }
 
     /// Columns of the features that it takes.
@@ -165,10 +169,7 @@ impl Machine {
             products(&scaled, support, places.len(), |first, block| {
                 for (place, row) in block.chunks_exact(count).enumerate() {
                     let sample = first + place;
-                    let sums = &mut sums[sample * count..(sample + 1) * count];
-                    for ((sum, &product), &square) in sums.iter_mut().zip(row).zip(&of_support) {
-                        *sum += mixture.of(Pair { product, squares: [of_samples[sample], square] });
-                    }
+                    mixture.add(of_samples[sample], row, &of_support, &mut sums[sample * count..(sample + 1) * count]);
                 }
             });
         }

@@ -35,18 +35,17 @@ struct Point {
 
 struct Problem<'p> {
     family: &'p KernelFamily,
-    members: &'p [usize],
     signs: &'p [Vec<f64>],
     c: f64,
     going_on: GoingOn<'p>,
 }
 
-/// Learns the weights over some samples of a family; `signs`: 1 and -1, `[classes][members]`.
+/// Learns the weights of a family's kernels; `signs`: 1 and -1, `[classes][samples]`.
 ///
 /// # Errors
 /// [`Interrupted`]
-pub fn learn(family: &KernelFamily, members: &[usize], signs: &[Vec<f64>], c: f64, going_on: GoingOn<'_>) -> Result<Learned, Interrupted> {
-    let problem = Problem { family, members, signs, c, going_on };
+pub fn learn(family: &KernelFamily, signs: &[Vec<f64>], c: f64, going_on: GoingOn<'_>) -> Result<Learned, Interrupted> {
+    let problem = Problem { family, signs, c, going_on };
     let kernels = family.kernels();
     let mut point = problem.at(vec![1.0 / kernels as f64; kernels], None)?;
     let mut gap = f64::INFINITY;
@@ -75,7 +74,7 @@ fn gap_of(point: &Point, forms: &[f64]) -> f64 {
 impl Problem<'_> {
     /// Solves the machines, from those of another point.
     fn at(&self, weights: Vec<f64>, from: Option<&Point>) -> Result<Point, Interrupted> {
-        let sum = self.family.sum(&weights, self.members.to_vec());
+        let sum = self.family.sum(&weights);
         let mut rows = Rows::of(&sum);
         let mut solve = |(class, signs): (usize, &Vec<f64>)| {
             let start = from.map(|point| point.machines[class].alpha.as_slice());
@@ -90,7 +89,7 @@ impl Problem<'_> {
         let factors =
             |(machine, signs): (&Solution, &Vec<f64>)| machine.alpha.iter().zip(signs).map(|(alpha, sign)| alpha * sign).collect();
         let factors: Vec<Vec<f64>> = point.machines.iter().zip(self.signs).map(factors).collect();
-        self.family.quadratic_forms(self.members, &factors).into_iter().map(|form| form / 2.0).collect()
+        self.family.quadratic_forms(&factors).into_iter().map(|form| form / 2.0).collect()
     }
 
     /// Goes along the reduced gradient: as far as weights are zeroed while the objective falls, then to its least on the rest.

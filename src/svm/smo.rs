@@ -53,9 +53,9 @@ impl<'k, K: Kernel> Rows<'k, K> {
             *used = self.clock;
             return Rc::clone(row);
         }
-        let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(&sample, _)| sample);
-        if let Some(oldest) = oldest.filter(|_| self.kept.len() >= self.most) {
-            self.kept.remove(&oldest);
+        if self.kept.len() >= self.most {
+            let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(&sample, _)| sample);
+            oldest.and_then(|oldest| self.kept.remove(&oldest));
         }
         let row: Rc<[f32]> = self.kernel.row(sample).into();
         self.kept.insert(sample, (self.clock, Rc::clone(&row)));

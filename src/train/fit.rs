@@ -16,7 +16,7 @@ use crate::svm::{self, FitOptions, GoingOn, Machine, Samples};
 /// # Errors
 /// [`TrainError::KernelsTooLarge`]
 pub(super) fn check_room(settings: &Settings, dimensions: &Dimensions, utterances: usize) -> Result<Bytes, TrainError> {
-    let room = svm::room(utterances, settings.cmkl.features + dimensions.columns(FUNCTIONALS));
+    let room = svm::room(utterances, settings.cmkl.features + dimensions.columns(FUNCTIONALS), settings.cmkl.subset);
     room.map_err(|[needed, free]| TrainError::KernelsTooLarge { utterances, needed, free })
 }
 

@@ -82,8 +82,9 @@ pub(super) fn read(store: &Store, text: &str, [first, second]: [usize; 2], class
         return Err(Fault::Broken(format!("tensor 'machine.chosen' is not of rising places of {second} columns")));
     }
     let floats = |name: &str, shape: &[usize]| store.tensor(name)?.shaped(shape)?.finite_floats();
-    let [support] = <[usize; 1]>::try_from(&store.tensor("machine.support")?.shape[..1]).unwrap_or_default();
-    let scaling = Scaling { lowest: floats("machine.lowest", &[first + second])?, range: floats("machine.range", &[first + second])? };
+    let [support, _] = store.tensor("machine.support")?.dimensions()?;
+    let columns = first.saturating_add(second);
+    let scaling = Scaling { lowest: floats("machine.lowest", &[columns])?, range: floats("machine.range", &[columns])? };
     if !scaling.range.iter().all(|&range| range > 0.0) {
         return Err(Fault::Broken("tensor 'machine.range' has a range that is not above 0".into()));
     }

@@ -209,11 +209,33 @@ fn a_run_that_is_stopped_while_its_svm_is_fitted_says_nothing_until_it_goes_on()
     mcsan(here, &format!("{train} --out run --resume")).succeeds();
     assert_same_run(here, "whole", "run");
 
-    // What is not C or a class of it is refused, and so is a file without its machine's tensors.
+    // What is no C is refused, and so is a file whose machine is not whole.
     refused(&folder, "train --data data.safetensors --out no --set model.system=cmkl --set cmkl.c=-1", &["cmkl.c = -1"]);
     refused(&folder, "export --run whole --out w --onnx m.onnx", &["model.system = cmkl has no ONNX form: an SVM"]);
     let evaluated = mcsan(here, "evaluate --run whole --data data.safetensors --device cpu --split train --json").json();
     assert!(evaluated["wa"].as_f64().unwrap() > 0.6, "{evaluated}");
+    let best = fs::read(here.join("whole/best.safetensors")).unwrap();
+    for (from, to, told) in [
+        ("machine.chosen", "machine.chosan", "has no tensor 'machine.chosen'"),
+        ("mean_diagonals", "mean_diagonalz", "metadata 'machine' is not the JSON that it should be (missing field `mean_diagonals`"),
+        ("biases\\\":[", "biases\\\":[1,", "metadata 'machine' is not of 16 kernels and 3 classes"),
+    ] {
+        let at = best.windows(from.len()).position(|bytes| bytes == from.as_bytes()).unwrap();
+        let mut header = [&best[8..at], to.as_bytes(), &best[at + from.len()..]].concat();
+        let length = u64::from_le_bytes(best[..8].try_into().unwrap()) as usize + to.len() - from.len();
+        header.splice(0..0, (length as u64).to_le_bytes());
+        fs::write(here.join("whole/best.safetensors"), header).unwrap();
+        refused(&folder, "evaluate --run whole --data data.safetensors", &["best.safetensors: ", told]);
+    }
+}
+
+#[test]
+fn cmkl_is_compared_as_the_others_are_and_its_defaults_are_said() {
+    let folder = with_prepared_features();
+    let compare = format!("compare --data data.safetensors --out out --systems cmkl --folds 3 --epochs 1 {TINY} --device cpu --json");
+    let row = &mcsan(folder.path(), &format!("{compare} --set cmkl.maps=8 --set cmkl.c=1")).json()["rows"][0];
+    assert!(row["model"] == "cMKL" && row["modalities"] == "A+L" && row["wa"]["mean"].is_number(), "{row}");
+    assert!(row["defaults"].as_str().unwrap().starts_with("which 16 kernels"), "{row}");
 }
 
 #[test]
@@ -286,4 +308,5 @@ fn a_system_whose_streams_are_missing_is_refused() {
     let folder = prepared();
     refused(&folder, "train --data data.safetensors --out run --set model.system=mcsan3", &["visual"]);
     refused(&folder, "train --data data.safetensors --out run --set model.system=amh", &["visual"]);
+    refused(&folder, "train --data data.safetensors --out run --set model.system=cmkl", &["audio.functionals", "--functionals"]);
 }
