@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 
+use mcsan::base::memory::Bytes;
 use mcsan::dataset::store::Store;
-use mcsan::svm::{FitOptions, Gram, GramKernel, Interrupted, KernelFamily, Machine, Rows, Samples, Scaling, learn, select, solve};
+use mcsan::svm::{FitOptions, Gram, GramKernel, Interrupted, KernelFamily, Machine, Rows, Samples, Scaling, learn, room, select, solve};
 
 /// The fixture: samples, and what scikit-learn makes of them.
 struct Fixture {
@@ -172,6 +173,14 @@ fn samples_of_one_class_are_of_that_class_and_a_wish_to_stop_is_heard() {
 
     let stopped = Machine::fit(fixture.samples(), FitOptions { going_on: &|| false, ..options }, None);
     assert_eq!(stopped.unwrap_err(), Interrupted);
+}
+
+#[test]
+fn a_fit_that_has_no_room_is_known_beforehand() {
+    let square = |samples: u64| 4 * samples * samples;
+    assert_eq!(room(100, 7, 10), Ok(Bytes(3 * square(100) + 2 * square(10) + 2 * 100 * 7 * 4)));
+    let [needed, free] = room(10_000_000, 7000, 4000).unwrap_err();
+    assert!(needed > Bytes(2 * square(10_000_000)) && free < needed, "{needed}, {free}");
 }
 
 #[test]

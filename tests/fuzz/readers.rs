@@ -23,7 +23,7 @@ use mcsan::profile::{Change, ProfileReport, compare, roofline};
 use mcsan::report::run_html;
 use mcsan::text::{OutOfVocabulary, TextTable, read_lines, tokenise};
 use mcsan::train::run::Start;
-use mcsan::train::{Predictor, Session, Training, Weights};
+use mcsan::train::{Checkpoint, Predictor, Session, Training, Weights};
 
 use crate::bounds::within;
 
@@ -125,6 +125,8 @@ readers! {
     "vocabulary-header": "run/vocabulary.header", |at| prediction(with_header(at)), SMALL, TENSORS;
     "last-checkpoint": "run/last.safetensors", resumed, SMALL, TENSORS;
     "last-checkpoint-header": "run/last.header", |at| resumed(with_header(at)), SMALL, TENSORS;
+    "svm": "svm/best.safetensors", machine, SMALL, TENSORS;
+    "svm-header": "svm/best.header", |at| machine(with_header(at)), SMALL, TENSORS;
     "weights": "weights.safetensors", weights, SMALL, TENSORS;
     "settings": "config.toml", settings, SMALL, TOML;
     "run-settings": "run/config.toml", report, SMALL, TOML;
@@ -323,6 +325,14 @@ fn prediction(at: At) -> Result<(), String> {
     let predicted = pollster::block_on(predictor.predict(&Device::Cpu(Cpu::default()), &samples, "The sea is quiet."));
     let probabilities = said(predicted)?;
     assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-6, "probabilities sum to one: {probabilities:?}");
+    Ok(())
+}
+
+fn machine(at: At) -> Result<(), String> {
+    let checkpoint = said(Checkpoint::load(&at.file))?;
+    if let Some(machine) = &checkpoint.machine {
+        assert_eq!(machine.decide(&vec![0.5; machine.columns()]).len(), checkpoint.classes.len());
+    }
     Ok(())
 }
 

@@ -8,9 +8,11 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use mcsan::audio::mfcc::MfccSettings;
 use mcsan::backend::Device;
 use mcsan::backend::cpu::Cpu;
-use mcsan::config::Config;
+use mcsan::base::streams::{FUNCTIONALS, TEXT};
+use mcsan::base::words::WordTable;
+use mcsan::config::{Config, System};
 use mcsan::corpus::{Split, manifest};
-use mcsan::dataset::Dataset;
+use mcsan::dataset::{BatchShape, DataStream, Dataset, Vectors};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::prepare::prepare_held;
@@ -87,7 +89,11 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
         "vectors-gzip" => vec![gzip(VECTORS)],
         "vectors-zip" => vec![zip(VECTORS)],
         name => {
-            run(folder);
+            if name.starts_with("svm") {
+                run_with_machine(folder)
+            } else {
+                run(folder)
+            }
             if name.ends_with("-header") {
                 return vec![split(&path)];
             }
@@ -209,6 +215,20 @@ fn run(folder: &Path) {
     let identity = identity(&data).expect("the data are read");
     CrossValidation::open(&data, &identity, config, &folds, &experiment).expect("the folder is new");
     train(&folds.dataset(&data, 1), &experiment.join("fold-1"));
+}
+
+/// A run of cMKL.
+fn run_with_machine(folder: &Path) {
+    let mut data = BatchShape { batch: 6, frames: 9, words: 3, ragged: false }.dataset();
+    let Some(DataStream::Tokens(text)) = data.streams.get_mut(TEXT) else { panic!("text is of tokens") };
+    text.vectors = Some(WordTable { width: 1, values: (0..3000).map(|word| word as f32 / 3000.0).collect() });
+    let functionals = (0..18).map(|place| (place * 7 % 11) as f32).collect::<Vec<_>>();
+    data.streams.insert(FUNCTIONALS, DataStream::Vector(Vectors { columns: 3, values: functionals.into() }));
+    let mut settings = tiny();
+    settings.model.system = System::Cmkl;
+    (settings.cmkl.maps, settings.cmkl.features) = (1, 2);
+    let training = Training { settings, out: Some(folder.join("svm")), ..Training::of(&data) };
+    pollster::block_on(training.run(&Device::Cpu(Cpu::default()))).expect("the training goes well");
 }
 
 fn train(data: &Dataset, out: &Path) {
