@@ -2,9 +2,12 @@
 
 use super::layers::{Attended, Pass};
 use super::{Batch, Model};
-use crate::backend::{Backend, Result, as_f32};
+use crate::backend::{Backend, Result, Storage, as_f32};
 use crate::base::numbers::Precision;
 use crate::tape::{Mode, Tape};
+
+/// What attends to what, where that is watched.
+type Watched<B> = Option<Vec<Attended<<B as Storage>::Tensor>>>;
 
 /// A model and its weights, in one buffer; it has neither gradients nor an optimiser's state.
 pub struct Network<'b, B: Backend> {
@@ -64,7 +67,7 @@ impl<'b, B: Backend> Network<'b, B> {
         (logits, watched.unwrap_or_default())
     }
 
-    fn forward(&self, batch: &Batch<B>, watched: Option<Vec<Attended<B::Tensor>>>) -> (B::Readback, Option<Vec<Attended<B::Tensor>>>) {
+    fn forward(&self, batch: &Batch<B>, watched: Watched<B>) -> (B::Readback, Watched<B>) {
         let mut tape = self.tape(Mode::Infer);
         let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
         let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched, terms: None };

@@ -111,12 +111,12 @@ pub fn solve<K: Kernel>(
         steps += 1;
         let mut rising = None;
         let [mut highest, mut lowest] = [f64::NEG_INFINITY, f64::INFINITY];
-        for t in 0..signs.len() {
-            if margin[t] > highest && may_rise(&alpha, t) {
-                (highest, rising) = (margin[t], Some(t));
+        for (t, &margin) in margin.iter().enumerate() {
+            if margin > highest && may_rise(&alpha, t) {
+                (highest, rising) = (margin, Some(t));
             }
-            if margin[t] < lowest && may_fall(&alpha, t) {
-                lowest = margin[t];
+            if margin < lowest && may_fall(&alpha, t) {
+                lowest = margin;
             }
         }
         let Some(i) = rising.filter(|_| highest - lowest >= GAP) else {
