@@ -14,7 +14,7 @@
 //! the caller's, because one utterance does not know it. Statistics of an utterance are taken in double precision, as ours are, so
 //! that columns without a change, those of silence for one, are zeros to the last bit. Metadata: `classes` and `settings`.
 //!
-//! The graph is what the system's page calls when it is run on a backend that writes down ([`trace`]).
+//! The graph is what the system's page calls when it is run on a backend that writes down (`trace`).
 
 mod graph;
 mod inputs;
