@@ -22,6 +22,8 @@ use crate::program::{call, mcsan};
 const PICTURE_COLUMNS: usize = 6;
 const FUNCTIONALS: usize = 4;
 
+const CMKL: &str = "--set model.system=cmkl --set cmkl.maps=8 --set cmkl.features=6";
+
 /// Of each system, small.
 const SYSTEMS: [&str; 8] = [
     "--set model.system=mdre --set mdre.hidden=12",
@@ -31,7 +33,7 @@ const SYSTEMS: [&str; 8] = [
     "--set model.system=xu --set xu.form=paper --set xu.hidden=8",
     "--set model.system=can --set can.hidden=10",
     "--set model.system=mcsan3",
-    "--set model.system=cmkl --set cmkl.maps=8 --set cmkl.features=6",
+    CMKL,
 ];
 
 /// Which utterance has neither pictures nor prosody.
