@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::mfcc::MfccSettings;
+use super::prosody;
 use crate::base::choice::{Choice, choices};
 use crate::base::streams;
 
@@ -19,6 +20,8 @@ choices! {
     pub enum VectorFrontEnd {
         /// nine functionals of 40 MFCC, their deltas and double deltas: 1080 columns
         Mfcc = "mfcc",
+        /// 35 functionals of F0, log F0, voicing, log HNR and loudness, within 1e-4 of its but for silence and the last frames
+        Shs = "shs",
     }
 }
 
@@ -44,23 +47,28 @@ impl VectorFrontEnd {
     pub fn stream(self) -> &'static str {
         match self {
             Self::Mfcc => streams::FUNCTIONALS,
+            Self::Shs => streams::PROSODY,
         }
     }
 
     /// Columns of a vector.
     pub fn columns(self) -> usize {
         match self {
-            Self::Mfcc => FUNCTIONALS.len() * self.mfcc().columns(),
+            Self::Mfcc => FUNCTIONALS.len() * Self::mfcc().columns(),
+            Self::Shs => prosody::COLUMNS,
         }
     }
 
-    /// The MFCC that it is made from: always these, whatever front-end makes the frames.
-    pub fn mfcc(self) -> MfccSettings {
+    /// The MFCC that [`VectorFrontEnd::Mfcc`] is made from: always these, whatever front-end makes the frames.
+    pub fn mfcc() -> MfccSettings {
         MfccSettings { deltas: 2, ..MfccSettings::default() }
     }
 
     /// How it is made, as data sets keep it.
     pub fn recorded(self) -> Value {
-        json!({ "from": "mfcc", "functionals": FUNCTIONALS, "mfcc": self.mfcc().recorded() })
+        match self {
+            Self::Mfcc => json!({ "from": "mfcc", "functionals": FUNCTIONALS, "mfcc": Self::mfcc().recorded() }),
+            Self::Shs => json!({ "from": "shs", "contours": prosody::CONTOURS, "functionals": prosody::FUNCTIONALS }),
+        }
     }
 }

@@ -150,11 +150,12 @@ pub(crate) struct Prepare {
     /// Features of pictures besides, from files of the same kinds, a row a picture; an utterance without a file has none
     #[arg(long, value_name = "FOLDER")]
     pub visual_features: Option<PathBuf>,
-    /// Functionals of prosody besides: a folder of files with a vector each, or one table (CSV or ARFF of openSMILE)
-    #[arg(long, value_name = "PATH")]
+    /// Functionals of prosody besides: a folder of files with a vector each, or one table (CSV or ARFF of openSMILE); or 'shs': 35
+    /// functionals of pitch, voicing, harmonics-to-noise ratio and loudness, computed of the recordings (a file of that name is ./shs)
+    #[arg(long, value_name = "PATH|shs")]
     pub prosody: Option<PathBuf>,
-    /// The same of acoustic features; or 'mfcc': nine functionals of 40 MFCC, their deltas and double deltas, computed of the
-    /// recordings (a folder of that name is ./mfcc)
+    /// Functionals of acoustic features, from the same; or 'mfcc': nine functionals of 40 MFCC, their deltas and double deltas,
+    /// computed of the recordings (a folder of that name is ./mfcc)
     #[arg(long, value_name = "PATH|mfcc")]
     pub functionals: Option<PathBuf>,
     /// When the words are said: a folder with a file an utterance, ID.csv with the columns word, start and end in seconds, or

@@ -229,7 +229,7 @@ mod tests {
             ("oov", Refused(&["emodb . --out d --oov random", "emodb . --out d --vectors none --oov random"])),
             ("audio-features", Always),
             ("visual-features", Always),
-            ("prosody", Always),
+            ("prosody", Refused(&["emodb . --out d --prosody shs --audio-features f"])),
             ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
             ("align", Always),
             ("limit", Always),

@@ -41,7 +41,8 @@ const SYSTEMS: [System; 10] = [
         reference: "Yoon et al. 2018",
         iemocap: Some(([(0.498, 0.059), (0.418, 0.077)], TABLE_1)),
         meld: None,
-        defaults: "biases are vectors; on seven classes its loss stays that of each class alone, and prosody enters where the data have it",
+        defaults: "biases are vectors; on seven classes its loss stays that of each class alone, and prosody enters where the data \
+                   have it, openSMILE's or, by 'prepare --prosody shs', ours",
     },
     System {
         name: "mdrea",
@@ -49,7 +50,8 @@ const SYSTEMS: [System; 10] = [
         reference: "Yoon et al. 2018",
         iemocap: None,
         meld: None,
-        defaults: "biases are vectors; on seven classes its loss stays that of each class alone, and prosody enters where the data have it",
+        defaults: "biases are vectors; on seven classes its loss stays that of each class alone, and prosody enters where the data \
+                   have it, openSMILE's or, by 'prepare --prosody shs', ours",
     },
     System {
         name: "mha",

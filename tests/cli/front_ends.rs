@@ -73,31 +73,35 @@ fn vectors_of_our_own_are_told_from_those_of_files() {
 }
 
 #[test]
-fn functionals_of_a_recording_are_computed_to_predict_from_it_too() {
-    let folder = corpus();
-    let here = folder.path();
-    mcsan(here, &format!("{PREPARE} --functionals mfcc --out d --device cpu")).succeeds();
-    mcsan(here, &format!("{TRAIN} --data d --set model.system=cmkl --set cmkl.maps=4 --set train.batch_size=4 --out run")).succeeds();
-    let test: Value = serde_json::from_str(&fs::read_to_string(here.join("run/test.json")).unwrap()).unwrap();
-    let glad = test["predictions"].as_array().unwrap().iter().find(|one| one["id"] == "glad4").unwrap();
-    let arguments = ["predict", "--run", "run", "--device", "cpu", "--json"];
-    let alone = call(here, &[&arguments[..], &["--audio", "audio/glad4.wav", "--text", CLASSES[2].2]].concat()).json();
-    fs::write(here.join("list.csv"), format!("audio,text\naudio/glad4.wav,\"{}\"\n", CLASSES[2].2)).unwrap();
-    let listed = call(here, &[&arguments[..], &["--list", "list.csv"]].concat()).json();
-    for predicted in [&alone, &listed] {
-        for (place, (class, ..)) in CLASSES.into_iter().enumerate() {
-            let [ours, theirs] = [&predicted["probabilities"][class], &glad["probabilities"][place]].map(|p| p.as_f64().unwrap());
-            assert!((ours - theirs).abs() < 1e-5, "{predicted} {glad}");
+fn vectors_of_a_recording_are_computed_to_predict_from_it_too() {
+    let functionals = ("--functionals mfcc", "audio.functionals", "--set model.system=cmkl --set cmkl.maps=4");
+    let prosody = ("--prosody shs", "audio.prosody", "--set model.system=mdre --set mdre.hidden=8");
+    for (option, stream, system) in [functionals, prosody] {
+        let folder = corpus();
+        let here = folder.path();
+        mcsan(here, &format!("{PREPARE} {option} --out d --device cpu")).succeeds();
+        mcsan(here, &format!("{TRAIN} --data d {system} --set train.batch_size=4 --out run")).succeeds();
+        let test: Value = serde_json::from_str(&fs::read_to_string(here.join("run/test.json")).unwrap()).unwrap();
+        let glad = test["predictions"].as_array().unwrap().iter().find(|one| one["id"] == "glad4").unwrap();
+        let arguments = ["predict", "--run", "run", "--device", "cpu", "--json"];
+        let alone = call(here, &[&arguments[..], &["--audio", "audio/glad4.wav", "--text", CLASSES[2].2]].concat()).json();
+        fs::write(here.join("list.csv"), format!("audio,text\naudio/glad4.wav,\"{}\"\n", CLASSES[2].2)).unwrap();
+        let listed = call(here, &[&arguments[..], &["--list", "list.csv"]].concat()).json();
+        for predicted in [&alone, &listed] {
+            for (place, (class, ..)) in CLASSES.into_iter().enumerate() {
+                let [ours, theirs] = [&predicted["probabilities"][class], &glad["probabilities"][place]].map(|p| p.as_f64().unwrap());
+                assert!((ours - theirs).abs() < 1e-5, "{predicted} {glad}");
+            }
+            assert!(predicted.get("notes").is_none(), "{predicted}");
         }
-        assert!(predicted.get("notes").is_none(), "{predicted}");
+        refused(&folder, "predict --run run --text go", &["its model needs both --audio and --text; give --audio too"]);
+        let evaluated = mcsan(here, "evaluate --run run --data d --device cpu --json").json();
+        assert!(evaluated["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "own_vectors"), "{evaluated}");
+        let mut data = Dataset::load(&here.join("d")).unwrap();
+        data.front_ends.clear();
+        data.save(&here.join("files")).unwrap();
+        refused(&folder, "evaluate --run run --data files", &["made otherwise", &format!("its {stream} comes from files")]);
     }
-    refused(&folder, "predict --run run --text go", &["its model needs both --audio and --text; give --audio too"]);
-    let evaluated = mcsan(here, "evaluate --run run --data d --device cpu --json").json();
-    assert!(evaluated["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "own_vectors"), "{evaluated}");
-    let mut data = Dataset::load(&here.join("d")).unwrap();
-    data.front_ends.clear();
-    data.save(&here.join("files")).unwrap();
-    refused(&folder, "evaluate --run run --data files", &["made otherwise", "its audio.functionals comes from files"]);
 }
 
 #[test]
