@@ -92,7 +92,7 @@ const SYSTEMS: [System; 10] = [
         iemocap: None,
         meld: Some((0.561, "Sun et al. 2021, Table 2, supervised (57.1 % with unlabelled utterances)")),
         defaults: "an LSTM reads word vectors where a Transformer read BERT's; no ReLU after the last layer of decoders and classifier; \
-                   unpaired halves of the batch, Adam",
+                   unpaired halves of the batch, Adam; functionals as the data have them, openSMILE's or, by 'prepare --functionals mfcc', ours",
     },
     System {
         name: "cmkl",
