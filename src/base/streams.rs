@@ -68,7 +68,7 @@ pub enum StreamKind {
         /// are padded so that one row is left.
         pools: u32,
     },
-    /// Rows of a table of vectors.
+    /// Rows of a table of vectors, or vectors that another program made of each token.
     Tokens,
     /// One row an utterance.
     Vector,
@@ -140,7 +140,7 @@ impl StreamKind {
         matches!(
             (self, shape),
             (Self::Frames { .. }, StreamShape::Frames { .. })
-                | (Self::Tokens, StreamShape::Tokens { .. })
+                | (Self::Tokens, StreamShape::Tokens { .. } | StreamShape::Frames { .. })
                 | (Self::Vector, StreamShape::Vector { .. })
         )
     }

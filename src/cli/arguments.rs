@@ -147,6 +147,10 @@ pub(crate) struct Prepare {
     /// of each utterance, or a file by its recording's name, a matrix of frames and columns
     #[arg(long, value_name = "FOLDER")]
     pub audio_features: Option<PathBuf>,
+    /// Take features of the words from this folder instead of vectors of words: ID.npy or ID.safetensors, or with the recording's name
+    /// for ID, [tokens, columns] of any width
+    #[arg(long, value_name = "DIR")]
+    pub text_features: Option<PathBuf>,
     /// Features of pictures besides, from files of the same kinds, a row a picture; an utterance without a file has none
     #[arg(long, value_name = "FOLDER")]
     pub visual_features: Option<PathBuf>,

@@ -12,6 +12,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
 
 use super::arguments::{Command, Common, Options};
 use super::notes::Note;
+use crate::base::streams::TEXT;
 use crate::config::Settings;
 use crate::config::effect::{Purpose, Use};
 use crate::dataset::Dataset;
@@ -120,10 +121,11 @@ impl Common {
 
     /// The same of several trainings, each with the settings that are usual for it: what none of them uses.
     pub(crate) fn note_settings_of_all(&self, all: &[(&Settings, Settings)], purpose: Purpose, data: Option<&Dataset>) {
-        let has_vectors = |data: &Dataset| data.text().is_some_and(|text| text.vectors.is_some());
+        let has_word_files = data.is_some_and(|data| data.streams.frames(TEXT).is_some());
+        let has_vectors = |data: &Dataset| has_word_files || data.text().is_some_and(|text| text.vectors.is_some());
         // A drawn batch has some, but for the pass that is checked.
         let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
-        let of = Use { purpose, drawn: data.is_none(), vectors };
+        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files };
         let unused = |(settings, usual): &(&Settings, Settings)| settings.without_effect(usual, of);
         let all: Vec<_> = all.iter().map(unused).collect();
         let Some((first, others)) = all.split_first() else { return };
@@ -232,6 +234,7 @@ mod tests {
             ("prosody", Refused(&["emodb . --out d --prosody shs --audio-features f"])),
             ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
             ("align", Always),
+            ("text-features", Always),
             ("limit", Always),
             ("allow-missing", Always),
         ];
@@ -262,7 +265,8 @@ mod tests {
             ("visual-features", Refused(&["--run r --list l --visual-features a.npy"])),
             ("prosody", Refused(&["--run r --list l --prosody a.npy"])),
             ("functionals", Refused(&["--run r --list l --functionals a.npy"])),
-            ("align", Refused(&["--run r --list l --align a.csv", "--run r --audio a --align a.csv"])),
+            ("align", Refused(&["--run r --list l --align a.csv"])),
+            ("text-features", Refused(&["--run r --list l --text-features a.npy", "--run r --text t --text-features a.npy"])),
             ("text", Refused(&["--run r --list l --text a"])),
             ("list", Always),
             ("attention", Refused(&["--run r --list l --attention a.svg", "--run r --audio-features a.npy --attention a.svg"])),
@@ -359,6 +363,7 @@ mod tests {
             "xu.dense" | "xu.hidden" => "8",
             "xu.heads" => "4",
             "xu.dropout" => "0.1",
+            "can.auxiliary" => "0.5",
             "trimodal.cross" => "separate",
             "mha.projection" => "false",
             "mha.cell" => "lstm",
@@ -429,7 +434,7 @@ mod tests {
                     continue;
                 }
                 let purpose = Purpose::Training { steps_an_epoch: Some(2), folds: false, validation: false };
-                let said = changed.without_effect(&usual, Use { purpose, drawn: false, vectors });
+                let said = changed.without_effect(&usual, Use { purpose, drawn: false, vectors, words: true });
                 let changes = weights(&changed, &data) != before;
                 assert_eq!(said.is_empty(), changes, "{key} = {} over {base:?}: {said:?}", other(key));
             }

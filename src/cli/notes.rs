@@ -38,7 +38,7 @@ pub(crate) enum Note {
     /// Mixed precision was asked for and brings no speed.
     MixedIsNotFaster { lacks: String },
     /// What was given and the model has no use for.
-    NotUsed { option: &'static str, model: String, needs: &'static str },
+    NotUsed { option: &'static str, model: String, needs: String },
     /// What was given and decides nothing.
     NoEffect { option: String, reason: String },
     /// Utterances are longer than the model reads.

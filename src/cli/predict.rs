@@ -26,7 +26,7 @@ use crate::train::{Further, Predictor, Spoken, TrainError, run as train_run};
 #[command(
     after_help = "Examples: mcsan predict --run runs/first --audio clip.wav --text \"I cannot believe it\" --attention clip.svg\n          \
                   mcsan predict --run runs/first --list clips.csv > predictions.csv",
-    group = ArgGroup::new("utterances").args(["audio", "audio_features", "text", "list"]).multiple(true).required(true)
+    group = ArgGroup::new("utterances").args(["audio", "audio_features", "text", "text_features", "list"]).multiple(true).required(true)
 )]
 pub(crate) struct Predict {
     #[arg(long, value_name = "RUN")]
@@ -37,6 +37,9 @@ pub(crate) struct Predict {
     /// Features of the clip, .npy or .safetensors, for a model that was trained on features from files
     #[arg(long, value_name = "FILE", conflicts_with_all = ["audio", "list", "attention"])]
     audio_features: Option<PathBuf>,
+    /// Features of the words, for a model that was trained on such from files
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "list", "attention"])]
+    text_features: Option<PathBuf>,
     /// Features of pictures, for a model that reads them
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     visual_features: Option<PathBuf>,
@@ -47,12 +50,12 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     functionals: Option<PathBuf>,
     /// When the words are said, for a model that is told: a CSV with the columns word, start and end in seconds, or a .wdseg
-    #[arg(long, value_name = "FILE", requires = "text", conflicts_with = "list")]
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
     align: Option<PathBuf>,
     /// What is said in the clip
     #[arg(long)]
     text: Option<String>,
-    /// Many utterances: a CSV with the columns audio (or audio_features) and text, and optionally id, speaker, visual,
+    /// Many utterances: a CSV with the columns audio (or audio_features) and text (or text_features), and optionally id, speaker, visual,
     /// prosody, functionals and align; paths are relative to it. Answers as CSV, with --json as a line of JSON for each
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["audio", "text"])]
     list: Option<PathBuf>,
@@ -119,7 +122,8 @@ pub(super) fn hears(predictor: &Predictor) -> bool {
 
 /// The columns that a model needs of a list.
 fn required(predictor: &Predictor) -> Vec<&'static str> {
-    let needed = [(file_column(predictor), hears(predictor)), ("text", predictor.reads(TEXT))];
+    let words = if predictor.text_columns().is_some() { list::TEXT_FEATURES } else { "text" };
+    let needed = [(file_column(predictor), hears(predictor)), (words, predictor.reads(TEXT))];
     needed.into_iter().filter_map(|(column, needed)| needed.then_some(column)).collect()
 }
 
@@ -127,24 +131,26 @@ fn required(predictor: &Predictor) -> Vec<&'static str> {
 fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -> Result<Spoken, Failure> {
     let (hears, reads_text) = (predictor.hears(), predictor.reads(TEXT));
     let columns = predictor.feature_columns();
-    let needs = match (hears || columns.is_some(), reads_text, columns.is_some()) {
-        (true, true, false) => "both --audio and --text",
-        (true, true, true) => "both --audio-features and --text",
-        (true, false, false) => "--audio alone",
-        (true, false, true) => "--audio-features alone",
-        (false, ..) => "--text alone",
+    let reads_word_files = predictor.text_columns().is_some();
+    let (audio, words) =
+        (if columns.is_some() { "--audio-features" } else { "--audio" }, if reads_word_files { "--text-features" } else { "--text" });
+    let needs = match (hears || columns.is_some(), reads_text) {
+        (true, true) => format!("both {audio} and {words}"),
+        (true, false) => format!("{audio} alone"),
+        (false, _) => format!("{words} alone"),
     };
     let model = arguments.run.display();
     let given = [
         ("--audio", hears, arguments.audio.is_some()),
         ("--audio-features", columns.is_some(), arguments.audio_features.is_some()),
-        ("--text", reads_text, arguments.text.is_some()),
+        ("--text", reads_text && !reads_word_files, arguments.text.is_some()),
+        ("--text-features", reads_word_files, arguments.text_features.is_some()),
     ];
     if let Some((option, ..)) = given.iter().find(|&&(_, needed, given)| needed && !given) {
         return Err(Failure(format!("{model}: its model needs {needs}; give {option} too")));
     }
     for (option, ..) in given.into_iter().filter(|&(_, needed, given)| given && !needed) {
-        common.note(Note::NotUsed { option, model: model.to_string(), needs });
+        common.note(Note::NotUsed { option, model: model.to_string(), needs: needs.clone() });
     }
     let samples = match &arguments.audio {
         Some(path) if hears => Some(if path == Path::new("-") {
@@ -160,13 +166,14 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
         _ => None,
     };
     let further = [
+        (TEXT, "--text-features", &arguments.text_features),
         (VISUAL, "--visual-features", &arguments.visual_features),
         (PROSODY, "--prosody", &arguments.prosody),
         (FUNCTIONALS, "--functionals", &arguments.functionals),
     ];
     for (stream, option, path) in further {
-        if path.is_some() && !predictor.from_files().iter().any(|(own, _)| *own == stream) {
-            common.note(Note::NotUsed { option, model: model.to_string(), needs });
+        if path.is_some() && stream != TEXT && !predictor.from_files().iter().any(|(own, _)| *own == stream) {
+            common.note(Note::NotUsed { option, model: model.to_string(), needs: needs.clone() });
         }
     }
     let file = |stream: &'static str| further.iter().find(|(own, ..)| *own == stream).and_then(|(_, _, path)| path.as_deref());
@@ -175,7 +182,7 @@ fn read_utterance(common: &Common, arguments: &Predict, predictor: &Predictor) -
     note_lacking(common, 1, lacking.map(|(stream, _)| (stream, vec!["the utterance".to_owned()])).collect());
     let alignment = read_alignment(predictor, arguments.align.as_deref())?;
     if arguments.align.is_some() && alignment.is_none() {
-        common.note(Note::NotUsed { option: "--align", model: model.to_string(), needs });
+        common.note(Note::NotUsed { option: "--align", model: model.to_string(), needs: needs.clone() });
     }
     let utterance = Spoken { samples, features, text: arguments.text.clone(), further, alignment };
     predictor.check_times(&utterance)?;

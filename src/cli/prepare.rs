@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -19,12 +20,12 @@ use crate::audio::mfcc::{MfccSettings, SAMPLE_RATE};
 use crate::audio::vectors::VectorFrontEnd;
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Section};
-use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, VISUAL};
+use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
 use crate::corpus::{Corpus, CorpusLayout, FeatureSource, LeftOut, Split, split};
-use crate::dataset::{Dataset, Doubles, Frames, Spool};
+use crate::dataset::{DataStream, Dataset, Doubles, Frames, Spool};
 use crate::experiment::folds::{By, Folds};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
-use crate::text::TextTable;
+use crate::text::{Missing, TextTable};
 
 /// The figure of the front-end that features from files have as well: when words are said is told by it.
 const HOP: &str = "hop";
@@ -42,12 +43,17 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     common.note_empty_bands(settings);
     let (mut corpus, division) = read_corpus(arguments)?;
     corpus.doubts.drain(..).for_each(|doubt| common.note(Note::Doubtful(doubt)));
-    let text = match vectors(&arguments.vectors) {
+    let has_word_files = corpus.further.contains_key(TEXT);
+    let file_of_vectors = vectors(&arguments.vectors).filter(|_| !has_word_files);
+    if has_word_files {
+        common.note_unused(&["vectors", "oov"], "features of the words come from files");
+    }
+    let text = match file_of_vectors {
         Some(path) => TextTable::with_vectors(&corpus.utterances, path, arguments.oov)?,
         None => TextTable::learned(&corpus.utterances),
     };
-    let missing = text.missing.clone();
-    if let Some(path) = vectors(&arguments.vectors).filter(|_| missing.is_most()) {
+    let missing = if has_word_files { Missing::default() } else { text.missing.clone() };
+    if let Some(path) = file_of_vectors.filter(|_| missing.is_most()) {
         let (missing_words, words) = (missing.commonest.len(), missing.words);
         common.note(Note::FewVectors { path: path.into(), missing: missing.missing, tokens: missing.tokens, missing_words, words });
     }
@@ -128,7 +134,8 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     data.save_spooled(&arguments.out, spools)?;
 
     let frames = data.audio().map_or(0, Frames::count);
-    let (tokens, vocabulary) = data.text().map_or((0, 0), |text| (text.tokens.len(), text.vocabulary.len()));
+    let tokens = data.streams.get(TEXT).map_or(0, DataStream::rows_of_all);
+    let vocabulary = data.text().map_or(0, |text| text.vocabulary.len());
     // Of features from files it is not known how far their frames are apart.
     let speech_s = if from_files { 0.0 } else { (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE) };
     let seconds = started.elapsed().as_secs_f64();
@@ -151,7 +158,10 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     println!("{}: {} utterances, {frames} frames, classes {}", arguments.out.display(), data.len(), tables::listed(&data.classes));
-    println!("{tokens} tokens, {:.2} % out of vocabulary {commonest:?}", 100.0 * missing.share());
+    match data.streams.frames(TEXT) {
+        Some(words) => println!("{tokens} tokens of {} columns, from files", words.columns),
+        None => println!("{tokens} tokens, {:.2} % out of vocabulary {commonest:?}", 100.0 * missing.share()),
+    }
     if !data.other_labels.is_empty() {
         let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
         println!("of no chosen class, passed over: {}", tables::listed(&labels));
@@ -183,11 +193,16 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
     if arguments.split == Some(SplitSource::Speaker) {
         split::by_speaker(&mut corpus, arguments.split_seed.unwrap_or(0))?;
     }
-    if let Some(folder) = &arguments.audio_features {
-        if !folder.is_dir() {
-            return Err(Failure(format!("{}: is no folder; give the one that holds the files of features", folder.display())));
+    for (folder, take) in [
+        (&arguments.audio_features, Corpus::take_features_from as fn(&mut Corpus, &Path)),
+        (&arguments.text_features, Corpus::take_text_features_from),
+    ] {
+        if let Some(folder) = folder {
+            if !folder.is_dir() {
+                return Err(Failure(format!("{}: is no folder; give the one that holds the files of features", folder.display())));
+            }
+            take(&mut corpus, folder);
         }
-        corpus.take_features_from(folder);
     }
     if let Some(folder) = &arguments.align {
         if !folder.is_dir() {
@@ -235,7 +250,7 @@ fn note_lacking(common: &Common, data: &Dataset, silent: Vec<String>) {
     } else if !silent.is_empty() {
         common.note(Note::Silent { utterances: silent, of: data.len() });
     }
-    if data.text().is_none() {
+    if data.streams.get(TEXT).is_none() {
         common.note(Note::Without(Lacking::Words));
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Use {
     pub drawn: bool,
     /// Whether the data have vectors of their words.
     pub vectors: bool,
+    /// Whether they have words, and not features of them from files.
+    pub words: bool,
 }
 
 impl Settings {
@@ -62,6 +64,7 @@ impl Settings {
             "data.max_frames" if !reads_audio && train.order != Order::Grouped => variant("recordings"),
             "model.word_width" if is_paper && !model.variant.has_text() => variant("words"),
             "model.tune_words" if is_paper && !model.variant.has_text() => variant("words"),
+            "model.tune_words" if !of.words => Some("the data have features of words, and no table that could be trained".into()),
             "model.tune_words" if !of.vectors => Some("the data have no vectors, so that a table is trained anyway".into()),
             "model.word_width" if of.vectors => Some("the data have vectors of their own".into()),
             "model.scale" if model.scale == ScoreScale::Model && model.heads == 1 => {

@@ -1,6 +1,7 @@
 //! Utterances to be predicted, listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `audio`, or `audio_features` for a model that was trained on features from files, and `text` are required where the model needs them;
+//! `audio` and `text`, or `audio_features` and `text_features` for a model that was trained on features from files, are required where the
+//! model needs them;
 //! `id`, `speaker`, the files of features beside those, `visual`, `prosody` and `functionals`, and `align`, the file of when the words are
 //! said, are optional; other columns are passed over. Paths are relative to the CSV.
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::CorpusError;
 use super::table::{Row, Table};
-use crate::base::streams::{FUNCTIONALS, PROSODY, VISUAL};
+use crate::base::streams::{FUNCTIONALS, PROSODY, TEXT, VISUAL};
 
 /// An utterance of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,6 +44,9 @@ pub(crate) const ALIGNMENT: &str = "align";
 /// Columns of files with features beside recording and words, and the stream that each is of.
 pub(crate) const FURTHER: [(&str, &str); 3] = [("visual", VISUAL), ("prosody", PROSODY), ("functionals", FUNCTIONALS)];
 
+/// The column of files with features of the words, in place of these.
+pub const TEXT_FEATURES: &str = "text_features";
+
 /// Reads the list at `path`, which must have the columns `required`; its files are in the column [`FEATURES`] where that is one of them,
 /// else in [`RECORDING`]. A line that cannot be used is an error of its own.
 ///
@@ -51,17 +55,20 @@ pub(crate) const FURTHER: [(&str, &str); 3] = [("visual", VISUAL), ("prosody", P
 pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
     let table = Table::read(path, required, &[])?;
     let column = if required.contains(&FEATURES) { FEATURES } else { RECORDING };
-    let listed = table.rows().map(|row| listed(row, column, required.contains(&column)));
+    let listed = table.rows().map(|row| listed(row, column, required));
     Ok(listed.collect())
 }
 
-fn listed(row: Row<'_>, column: &'static str, is_needed: bool) -> Result<Listed, CorpusError> {
-    let audio = if is_needed { Some(row.required_path(column)?) } else { row.path_in(column)? };
+fn listed(row: Row<'_>, column: &'static str, required: &[&'static str]) -> Result<Listed, CorpusError> {
+    let audio = if required.contains(&column) { Some(row.required_path(column)?) } else { row.path_in(column)? };
     let beside = |file: &String| row.path().parent().unwrap_or(Path::new("")).join(file);
     let path = audio.as_ref().map(beside);
     let mut further = BTreeMap::new();
     for (column, stream) in FURTHER {
         further.extend(row.path_in(column)?.map(|file| (stream, beside(&file))));
+    }
+    if required.contains(&TEXT_FEATURES) {
+        further.insert(TEXT, beside(&row.required_path(TEXT_FEATURES)?));
     }
     let alignment = row.path_in(ALIGNMENT)?.as_ref().map(beside);
     let (id, text, speaker) = (row.field("id")?, row.field("text")?, row.field("speaker")?);

@@ -1,8 +1,8 @@
 //! A corpus listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `label` and one of `audio`, `audio_features` and `text` are required, or several; `id`, `split` (train, validation, test or empty),
+//! `label` and one of `audio`, `audio_features`, `text` and `text_features` are required, or several; `id`, `split` (train, validation, test or empty),
 //! `speaker`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files of features that are
-//! taken in place of the recordings, `visual`, `prosody` and `functionals` files of features beside recording and words, `align` files of
+//! taken in place of the recordings, `text_features` such in place of the words, `visual`, `prosody` and `functionals` files of features beside recording and words, `align` files of
 //! when the words are said; an utterance may lack these. Paths are relative to the CSV. All but texts and paths are names: they are composed (NFC), without white space or
 //! invisible characters at their ends.
 
@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::doubt::{self, Doubt};
-use super::list::{ALIGNMENT, FEATURES, FURTHER};
+use super::list::{ALIGNMENT, FEATURES, FURTHER, TEXT_FEATURES};
 use super::names::name;
 use super::table::{Row, Table};
 use super::{Corpus, CorpusError, FeatureSource, Split, Utterance, folder};
+use crate::base::streams::TEXT;
 
 /// Columns that need not be there.
 const OPTIONAL: [&str; 5] = ["id", "split", "speaker", "session", "dialogue"];
@@ -67,7 +68,8 @@ impl Listed {
     fn read(path: &Path, check_label: impl Fn(Row<'_>, &str) -> Result<(), CorpusError>) -> Result<Self, CorpusError> {
         let table = Table::read(path, &["label"], &OPTIONAL)?;
         let [has_audio, has_features, has_text] = [table.has("audio")?, table.has(FEATURES)?, table.has("text")?];
-        if !has_audio && !has_features && !has_text {
+        let has_words = table.has(TEXT_FEATURES)?;
+        if !has_audio && !has_features && !has_text && !has_words {
             return Err(table.missing("audio"));
         }
         let rows: Vec<Row<'_>> = table.rows().collect();
@@ -87,6 +89,10 @@ impl Listed {
         let mut further = BTreeMap::new();
         for (column, stream) in FURTHER {
             further.extend(files(column)?.map(|files| (stream, files)));
+        }
+        if has_words {
+            let file = |row: &Row<'_>| Ok(Some(root(row.path()).join(row.required_path(TEXT_FEATURES)?)));
+            further.insert(TEXT, rows.iter().map(file).collect::<Result<Vec<_>, CorpusError>>()?);
         }
         let alignments = files(ALIGNMENT)?.unwrap_or_default();
         name_utterances(&rows, &mut utterances, &features)?;

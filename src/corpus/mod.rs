@@ -39,6 +39,7 @@ pub use layout::CorpusLayout;
 pub use names::Named;
 
 use crate::audio::vectors::VectorFrontEnd;
+use crate::base::streams::TEXT;
 pub use crate::base::utterances::{LeftOut, Split};
 
 /// One spoken sentence: a recording, its transcript and its emotion.
@@ -81,7 +82,8 @@ pub struct Corpus {
     pub features: BTreeMap<String, PathBuf>,
     /// Samples from a frame of those to the next, where it is known.
     pub feature_hop: Option<usize>,
-    /// Where features beside recording and words lie, by the stream that they become.
+    /// Where features beside recording and words lie, by the stream that they become; under [`TEXT`] those that are taken in place of the
+    /// words, a file for every utterance.
     pub further: BTreeMap<&'static str, FeatureSource>,
     /// Files that say when the words of an utterance are said, by id.
     pub alignments: BTreeMap<String, PathBuf>,
@@ -125,13 +127,23 @@ impl Corpus {
     /// Takes the acoustic features of each utterance from a folder: `ID.npy` or `ID.safetensors`, or with the recording's name in place
     /// of the id. One that has neither will be missing when it is read.
     pub fn take_features_from(&mut self, folder: &Path) {
+        self.features = self.files_in(folder);
+    }
+
+    /// Takes features of the words of each utterance from such a folder.
+    pub fn take_text_features_from(&mut self, folder: &Path) {
+        self.further.insert(TEXT, FeatureSource::Files(self.files_in(folder)));
+    }
+
+    /// The file of each utterance, the first that it may be called where there is none.
+    fn files_in(&self, folder: &Path) -> BTreeMap<String, PathBuf> {
         let file = |utterance: &Utterance| {
             let mut files = files_of(utterance, folder, MATRICES);
             let first = files.first().cloned().unwrap_or_else(|| folder.into());
             files.retain(|file| file.exists());
             (utterance.id.clone(), files.into_iter().next().unwrap_or(first))
         };
-        self.features = self.utterances.iter().map(file).collect();
+        self.utterances.iter().map(file).collect()
     }
 
     /// Takes features beside recording and words from a folder with files as above, where an utterance without one lacks them, or from a

@@ -38,10 +38,11 @@ impl Dimensions {
         }
     }
 
-    /// Width of the word vectors of a stream of tokens, and the rows of their table where it is trained.
+    /// Width of the word vectors of a stream of tokens, or of what stands in their place, and the rows of their table where it is trained.
     pub fn words(&self, stream: &str) -> (usize, Option<usize>) {
         match self.streams.get(stream) {
             Some(&StreamShape::Tokens { width, learned }) => (width, learned),
+            Some(&StreamShape::Frames { columns }) => (columns, None),
             _ => (0, None),
         }
     }

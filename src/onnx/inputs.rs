@@ -11,6 +11,7 @@ use crate::dataset::{Normalisation, SMALLEST_DEVIATION};
 pub(super) fn name_of(stream: &str) -> &str {
     match stream {
         AUDIO => "features",
+        TEXT => "vectors",
         VISUAL => "visual",
         PROSODY => "prosody",
         FUNCTIONALS => "functionals",

@@ -118,8 +118,8 @@ impl Trace {
                 GroupStatistics { groups: (), mean: nothing(), reciprocal_deviation: nothing() }
             };
             let input = match (reading.kind, shape) {
-                (StreamKind::Frames { pools, .. }, Some(&StreamShape::Frames { columns })) => {
-                    BatchStream::Frames(FrameInput::new(values(columns), pooled_rows(self, &[rows], pools), statistics()))
+                (_, Some(&StreamShape::Frames { columns })) => {
+                    BatchStream::Frames(FrameInput::new(values(columns), pooled_rows(self, &[rows], reading.pools()), statistics()))
                 }
                 (StreamKind::Tokens, Some(&StreamShape::Tokens { width, .. })) => BatchStream::Tokens(TokenInput {
                     tokens: Tokens::new(self, &[0], 1),

@@ -1,10 +1,11 @@
 //! Features that another program computed, a file an utterance.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use super::{Acoustic, Intake, PrepareError, RecordingEvent};
+use super::{Acoustic, Intake, Missing, PrepareError, RecordingEvent};
 use crate::base::remedy;
-use crate::corpus::{Corpus, LeftOut};
+use crate::corpus::{Corpus, LeftOut, Utterance};
 use crate::dataset::doubles::{Doubles, of_samples};
 use crate::dataset::{FeatureMatrix, MatrixFileError};
 
@@ -14,8 +15,7 @@ pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut 
     let mut acoustic = Acoustic::default();
     let mut hashes = Vec::new();
     for utterance in &corpus.utterances {
-        let path = corpus.features.get(&utterance.id).map_or(Path::new(""), |path| path.as_path());
-        let matrix = of_columns(path, acoustic.columns);
+        let matrix = of_columns(file_of(&corpus.features, utterance), acoustic.columns);
         acoustic.kept.push(matrix.is_ok());
         match matrix {
             Ok(matrix) => {
@@ -34,6 +34,30 @@ pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut 
         acoustic.settings["hop"] = hop.into();
     }
     Ok(acoustic)
+}
+
+/// Which utterances have a file that can be read, of as many columns as the first; the others are left out.
+pub(super) fn readable(
+    utterances: &[Utterance],
+    files: &BTreeMap<String, PathBuf>,
+    missing: &mut Missing,
+    observe: &mut dyn FnMut(RecordingEvent<'_>),
+) -> Result<Vec<bool>, PrepareError> {
+    let mut columns = 0;
+    let mut readable = Vec::new();
+    for utterance in utterances {
+        let matrix = of_columns(file_of(files, utterance), columns);
+        readable.push(matrix.is_ok());
+        match matrix {
+            Ok(matrix) => columns = matrix.columns,
+            Err(error) => missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, observe)?,
+        }
+    }
+    Ok(readable)
+}
+
+fn file_of<'f>(files: &'f BTreeMap<String, PathBuf>, utterance: &Utterance) -> &'f Path {
+    files.get(&utterance.id).map_or(Path::new(""), |path| path.as_path())
 }
 
 /// A file of so many columns, of any where they are 0.

@@ -216,7 +216,8 @@ pub enum RecordingEvent<'a> {
 ///
 /// The rows of frames go to `features` in order, by their stream, and those of the data set's are empty; [`prepare_held`] keeps them.
 /// Recordings that cannot be read are left out, with those of `corpus.left_out`, while `allowed` allows. A corpus without recordings gives no
-/// [`AUDIO`], one without words no [`TEXT`].
+/// [`AUDIO`], one without words no [`TEXT`]. Features that are taken in place of the words are read twice: before the recordings, since an
+/// utterance without them is left out as well, and after.
 ///
 /// # Errors
 /// [`PrepareError`], naming the recording.
@@ -231,12 +232,17 @@ pub async fn prepare<B: Backend>(
 ) -> Result<Dataset, PrepareError> {
     let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
+    if let Some(FeatureSource::Files(files)) = corpus.further.get(TEXT) {
+        let readable = feature_files::readable(&corpus.utterances, files, &mut missing, observe)?;
+        keep(&mut corpus, &mut text, &readable);
+    }
     let own = corpus.further.values().filter_map(|source| match source {
         FeatureSource::Recordings(front_end) => Some(*front_end),
         FeatureSource::Files(_) | FeatureSource::Table(_) => None,
     });
     let own: Vec<VectorFrontEnd> = own.collect();
-    let has_words = !text.vocabulary.is_empty();
+    let has_word_files = corpus.further.contains_key(TEXT);
+    let has_words = !text.vocabulary.is_empty() && !has_word_files;
     let mut acoustic_rows = |rows: &[f32]| features(AUDIO, rows);
     let mut intake = Intake { missing: &mut missing, features: &mut acoustic_rows, observe };
     let acoustic = if !corpus.features.is_empty() {
@@ -246,7 +252,7 @@ pub async fn prepare<B: Backend>(
     } else {
         None
     };
-    if acoustic.is_none() && !has_words && !corpus.utterances.is_empty() {
+    if acoustic.is_none() && !has_words && !has_word_files && !corpus.utterances.is_empty() {
         return Err(PrepareError::NothingToLearn { utterances: corpus.utterances.len() });
     }
     if let (Some(front_end), true) = (own.first(), !corpus.features.is_empty() || acoustic.is_none()) {
@@ -257,9 +263,7 @@ pub async fn prepare<B: Backend>(
         return Err(PrepareError::NothingLeft { first: missing.left_out.into_iter().next().map(|first| first.reason) });
     }
 
-    let mut keep = kept.iter();
-    corpus.utterances.retain(|_| keep.next() == Some(&true));
-    text.retain(&kept);
+    keep(&mut corpus, &mut text, &kept);
     let mut streams = Streams::default();
     let mut feature_settings = settings.recorded();
     if let Some(acoustic) = acoustic {
@@ -290,6 +294,13 @@ pub async fn prepare<B: Backend>(
         left_out: missing.left_out,
         other_labels: corpus.other_labels,
     })
+}
+
+/// Keeps some of the utterances, and their tokens.
+fn keep(corpus: &mut Corpus, text: &mut TextTable, kept: &[bool]) {
+    let mut keep = kept.iter();
+    corpus.utterances.retain(|_| keep.next() == Some(&true));
+    text.retain(kept);
 }
 
 /// As [`prepare`], with the features in memory: for a corpus that is known to be small. Nothing may be left out.

@@ -135,6 +135,10 @@ pub(super) fn check_streams(data: &Dataset, readings: &Readings, dimensions: &Di
                     return Err(Misfit::Words.into());
                 }
             }
+            (StreamShape::Frames { .. }, Some(StreamShape::Tokens { .. }))
+            | (StreamShape::Tokens { .. }, Some(StreamShape::Frames { .. })) => {
+                return Err(Misfit::Words.into());
+            }
             _ => {}
         }
     }

@@ -30,7 +30,8 @@ pub struct Spoken {
     pub features: Option<FeatureMatrix>,
     /// The words as they are written; they are made into tokens as in preparation.
     pub text: Option<String>,
-    /// Features beside recording and words, by the stream that the model reads; of one that is missing it reads a row of zeros.
+    /// Features beside recording and words, by the stream that the model reads; of one that is missing it reads a row of zeros. Those of
+    /// the words themselves, [`TEXT`], which a model that was trained on such needs.
     pub further: Further,
     /// When the words are said, for a model that is told; where it is not known, or other words are, they are spread evenly.
     pub alignment: Option<Alignment>,
@@ -124,9 +125,18 @@ impl Predictor {
         }
     }
 
-    /// The streams beside recording and words that the model reads, with their columns.
+    /// Columns of the features of words that the model was trained on, where another program computed them.
+    pub fn text_columns(&self) -> Option<usize> {
+        match self.checkpoint.dimensions.streams.get(TEXT) {
+            Some(&StreamShape::Frames { columns }) if self.reads(TEXT) => Some(columns),
+            _ => None,
+        }
+    }
+
+    /// The streams beside recording and words that the model reads, with their columns, and that of the words where it is of features.
     pub fn further(&self) -> Vec<(&'static str, usize)> {
-        let streams = self.readings.iter().map(|reading| reading.stream).filter(|stream| ![AUDIO, TEXT].contains(stream));
+        let own: &[&str] = if self.text_columns().is_some() { &[AUDIO] } else { &[AUDIO, TEXT] };
+        let streams = self.readings.iter().map(|reading| reading.stream).filter(|stream| !own.contains(stream));
         streams.map(|stream| (stream, self.checkpoint.dimensions.columns(stream))).collect()
     }
 
@@ -257,7 +267,11 @@ impl Said {
 impl Spoken {
     /// When its tokens are said, where that is known.
     fn times(&self) -> Option<Vec<[f32; 2]>> {
-        self.alignment.as_ref()?.times(&tokenise(self.text.as_deref().unwrap_or_default()))
+        let alignment = self.alignment.as_ref()?;
+        match self.further.get(TEXT) {
+            Some(features) => alignment.times_of_rows(features.rows()),
+            None => alignment.times(&tokenise(self.text.as_deref().unwrap_or_default())),
+        }
     }
 }
 
@@ -335,6 +349,12 @@ impl<B: Backend> SpeechInference<'_, B> {
             }
         }
         let tokens = |utterance: &Spoken| {
+            if let Some(columns) = predictor.text_columns() {
+                let own = utterance.further.get(TEXT).filter(|own| own.columns == columns);
+                return own
+                    .map(|_| Vec::new())
+                    .ok_or(TrainError::Missing { what: "features of its words like those that it was trained on" });
+            }
             if !predictor.reads(TEXT) {
                 return Ok(Vec::new());
             }
@@ -350,7 +370,10 @@ impl<B: Backend> SpeechInference<'_, B> {
             }
         }
         let tokens = utterances.iter().map(tokens).collect::<Result<Vec<_>, TrainError>>()?;
-        let times = |(utterance, tokens): (&Spoken, &Vec<i32>)| utterance.times().unwrap_or_else(|| vec![[f32::NAN; 2]; tokens.len()]);
+        let times = |(utterance, tokens): (&Spoken, &Vec<i32>)| {
+            let rows = utterance.further.get(TEXT).map_or(tokens.len(), FeatureMatrix::rows);
+            utterance.times().unwrap_or_else(|| vec![[f32::NAN; 2]; rows])
+        };
         let times = if predictor.reads_times() { utterances.iter().zip(&tokens).flat_map(times).collect() } else { Vec::new() };
         Ok((features, Said { frames, tokens, further, times }))
     }

@@ -78,6 +78,71 @@ fn manifest_with_features(folder: &Path) {
     fs::write(folder.join("own.csv"), lines.collect::<String>()).unwrap();
 }
 
+/// What files have of an utterance's words, and what they are called.
+fn word_features(class: usize, take: usize) -> Vec<f32> {
+    (0..(2 + take) * WORD_COLUMNS)
+        .map(|place| ((place * 5 + take) % 11) as f32 / 8.0 + if place % 3 == class { 1.0 } else { 0.0 })
+        .collect()
+}
+
+const WORD_COLUMNS: usize = 5;
+
+/// Whose words have no file.
+const WORDLESS: &str = "calm2";
+
+#[test]
+fn features_of_words_stand_in_their_place() {
+    let folder = corpus();
+    let at = folder.path();
+    fs::create_dir(at.join("bert")).unwrap();
+    let mut expected = Vec::new();
+    for (class, (label, ..)) in CLASSES.into_iter().enumerate() {
+        for take in (0..SPLITS.len()).filter(|take| format!("{label}{take}") != WORDLESS) {
+            let values = word_features(class, take);
+            let shape = format!("{}, {WORD_COLUMNS}", 2 + take);
+            fs::write(at.join(format!("bert/{label}{take}.npy")), npy("<f4", "False", &shape, &f32s(&values))).unwrap();
+            expected.extend(values);
+        }
+    }
+    let prepare = "prepare manifest manifest.csv --text-features bert --device cpu --json";
+    refused(&folder, &format!("{prepare} --out none"), &["calm2.npy: cannot be read", "1 of 15 utterances cannot be used, at most 0"]);
+    let report = mcsan(at, &format!("{prepare} --out own.safetensors --allow-missing 1 --vectors vectors.txt")).json();
+    assert_eq!((&report["tokens"], &report["left_out"][0]["id"]), (&(expected.len() / WORD_COLUMNS).into(), &WORDLESS.into()));
+    assert_eq!(report["notes"].as_array().unwrap().iter().filter(|note| note["option"] == "--vectors").count(), 1, "{report}");
+    let data = Dataset::load(&at.join("own.safetensors")).unwrap();
+    let words = data.streams.frames("text").unwrap();
+    assert_eq!((words.columns, words.rows(0..words.count()).unwrap().as_ref()), (WORD_COLUMNS, &expected[..]));
+    assert!(data.text().is_none() && data.audio().is_some());
+
+    let manifest = fs::read_to_string(at.join("manifest.csv")).unwrap();
+    let lines = manifest.lines().enumerate().filter_map(|(number, line)| match line.split_once(',') {
+        Some((id, _)) if number > 0 => (id != WORDLESS).then(|| format!("{line},bert/{id}.npy\n")),
+        _ => Some(format!("{line},text_features\n")),
+    });
+    fs::write(at.join("bert.csv"), lines.collect::<String>()).unwrap();
+    mcsan(at, "prepare manifest bert.csv --device cpu --out column.safetensors").succeeds();
+    let by_column = Dataset::load(&at.join("column.safetensors")).unwrap();
+    assert_eq!(by_column.streams, data.streams);
+
+    mcsan(at, &format!("train --data own.safetensors --out run --epochs 2 {TINY} --device cpu")).succeeds();
+    fs::write(at.join("list.csv"), "id,audio,text_features\nglad4,audio/glad4.wav,bert/glad4.npy\nx,audio/glad4.wav,\n").unwrap();
+    let listed = mcsan(at, "predict --run run --list list.csv --device cpu --json");
+    assert!(listed.stderr.contains("list.csv, line 3: no text_features"), "{}", listed.stderr);
+    let line: serde_json::Value = serde_json::from_str(listed.stdout.lines().next().unwrap()).unwrap();
+    let alone = ["predict", "--run", "run", "--device", "cpu", "--json", "--audio", "audio/glad4.wav", "--text-features", "bert/glad4.npy"];
+    let alone = crate::program::call(at, &alone).json();
+    assert_eq!(alone["probabilities"], line["probabilities"]);
+    let test: serde_json::Value = serde_json::from_str(&fs::read_to_string(at.join("run/test.json")).unwrap()).unwrap();
+    let glad = test["predictions"].as_array().unwrap().iter().find(|one| one["id"] == "glad4").unwrap();
+    assert!((glad["probabilities"][2].as_f64().unwrap() - alone["probabilities"]["glad"].as_f64().unwrap()).abs() < 1e-5, "{glad} {alone}");
+
+    mcsan(at, "prepare manifest manifest.csv --vectors vectors.txt --device cpu --out words.safetensors").succeeds();
+    refused(&folder, "evaluate --run run --data words.safetensors", &["its words are not represented as the model's"]);
+    refused(&folder, "predict --run run --audio audio/glad4.wav --text go", &["give --text-features too"]);
+    fs::write(at.join("bert/glad3.npy"), npy("<f4", "False", "1, 4", &f32s(&[0.5; 4]))).unwrap();
+    refused(&folder, "prepare manifest bert.csv --device cpu --out none", &["glad3.npy: has 4 columns, not 5"]);
+}
+
 #[test]
 fn features_of_ones_own_are_prepared_trained_on_and_predicted_from() {
     let folder = with_features();

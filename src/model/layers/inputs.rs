@@ -3,6 +3,7 @@
 use super::{Pass, Sequence};
 use crate::backend::Backend;
 use crate::base::streams::{PROSODY, TEXT};
+use crate::model::batch::BatchStream;
 use crate::model::parameters::{Block, Initial, Parameters};
 use crate::model::{Batch, Dimensions};
 use crate::tape::Var;
@@ -25,7 +26,7 @@ pub(in crate::model) fn prosody<B: Backend>(pass: &mut Pass<'_, '_, B>, batch: &
     batch.vectors(PROSODY).normalised(pass.tape)
 }
 
-/// The words of the transcripts.
+/// The words of the transcripts, or features of them that another program made.
 #[derive(Debug, Clone)]
 pub(in crate::model) struct Words {
     /// Numbers of a word's vector.
@@ -49,9 +50,14 @@ impl Words {
         batch: &'a Batch<B>,
         dropout: f32,
     ) -> Sequence<'a, B> {
-        let text = batch.tokens(TEXT);
-        let x = text.embedded(pass.tape, self.table.map(|table| &pass.parameters[table]));
+        let (x, rows) = match batch.streams.get(TEXT) {
+            Some(BatchStream::Frames(vectors)) => (vectors.normalised(pass.tape), &vectors.rows[0]),
+            _ => {
+                let text = batch.tokens(TEXT);
+                (text.embedded(pass.tape, self.table.map(|table| &pass.parameters[table])), &text.rows)
+            }
+        };
         let x = pass.tape.named(x, format_args!("text_encoder.embedding"));
-        Sequence { x, rows: &text.rows }.dropped(pass, dropout)
+        Sequence { x, rows }.dropped(pass, dropout)
     }
 }
