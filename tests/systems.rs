@@ -131,6 +131,80 @@ fn every_system_learns_a_batch_by_heart() {
     }
 }
 
+/// With a classifier that sees one modality alone, as its auxiliary one does, both losses are the same, and so are their gradients.
+#[test]
+fn the_auxiliary_losses_of_can_are_those_of_a_modality_alone() {
+    let (cpu, data) = (Cpu::<f64>::new(), data());
+    let settings = small(&[
+        "model.system=can",
+        "can.hidden=6",
+        "can.audio_dropout=0",
+        "can.text_dropout=0",
+        "can.auxiliary=0.5",
+        "data.normalise=none",
+    ]);
+    let parameters = model::parameters(&settings, &Dimensions::of(&data, &settings.model));
+    let of = |name: &str| parameters.get(name).unwrap();
+    let (inputs, classes) = (4 * 12, data.classes.len());
+    for (block, seeing, blind) in [(0, "auxiliary_audio", "auxiliary_text"), (1, "auxiliary_text", "auxiliary_audio")] {
+        let mut weights = parameters.initial_values(6);
+        let own = of(&format!("{seeing}.weight")).clone();
+        let first = weights[own.offset..own.offset + own.len()].to_vec();
+        for row in 0..classes {
+            let start = of("classifier.weight").offset + row * inputs;
+            weights[start..start + inputs].fill(0.0);
+            weights[start + block * 12..start + (block + 1) * 12].copy_from_slice(&first[row * 12..(row + 1) * 12]);
+        }
+        let silent = of(&format!("{blind}.weight"));
+        weights[silent.offset..silent.offset + silent.len()].fill(0.0);
+        let utterances = data.training();
+        let session = Session::new(&cpu, &settings, &data, &utterances, Weights::Given(&weights)).unwrap();
+        let batch = session.batches.batch(&utterances).unwrap();
+        let report = pollster::block_on(session.trainer().gradients(&batch)).unwrap();
+        let losses = data
+            .labels
+            .iter()
+            .zip(report.logits.chunks(classes))
+            .map(|(&label, logits)| logits.iter().map(|logit| (logit - logits[label as usize]).exp()).sum::<f32>().ln());
+        let entropy = losses.sum::<f32>() / data.len() as f32;
+        // Logits of zeros are as likely each.
+        let expected = 1.5 * entropy + 0.5 * (classes as f32).ln();
+        assert!((report.loss - expected).abs() < 1e-5, "{seeing}: {} for {expected}", report.loss);
+        for row in 0..classes {
+            let start = of("classifier.weight").offset + row * inputs + block * 12;
+            let (full, half) = (&report.gradients[start..start + 12], &report.gradients[own.offset + row * 12..][..12]);
+            assert!(full.iter().zip(half).all(|(full, half)| (half - 0.5 * full).abs() < 1e-6), "{seeing}: {full:?} {half:?}");
+        }
+    }
+    assert_eq!(
+        parameters.count(),
+        2 * classes * 13
+            + model::parameters(&small(&["model.system=can", "can.hidden=6"]), &Dimensions::of(&data, &settings.model)).count()
+    );
+}
+
+/// Features of words that another program computed are read by every system, and a word table is not.
+#[test]
+fn every_system_takes_features_in_place_of_words() {
+    let (cpu, mut data) = (Cpu::<f32>::default(), data());
+    let values: Vec<f32> = (0..12 * 7).map(|place| ((place * 29 % 83) as f32 - 41.0) / 20.0).collect();
+    data.streams.insert(TEXT, DataStream::Frames(Frames { columns: 7, values: values.into(), offsets: vec![0, 3, 3, 5, 6, 10, 12] }));
+    for assignments in SMALL {
+        let settings = small(assignments);
+        let parameters = model::parameters(&settings, &Dimensions::of(&data, &settings.model));
+        assert!(parameters.iter().all(|parameter| !parameter.name.contains("embedding")), "{assignments:?}");
+        let utterances = data.training();
+        let session = Session::new(&cpu, &settings, &data, &utterances, Weights::Drawn).unwrap();
+        let batch = session.batches.batch(&utterances).unwrap();
+        let report = pollster::block_on(session.trainer().gradients(&batch)).unwrap();
+        assert!(report.loss.is_finite() && report.logits.iter().all(|logit| logit.is_finite()), "{assignments:?}");
+        let reads = |parameter: &&Parameter| parameter.shape.len() == 2 && parameter.shape[1] == 7;
+        let touched =
+            parameters.iter().filter(reads).any(|own| report.gradients[own.offset..own.offset + own.len()].iter().any(|&g| g != 0.0));
+        assert!(touched, "{assignments:?}: nothing reads the seven columns");
+    }
+}
+
 /// Values that are zero leave nothing of the pictures in the other modalities' sequences.
 #[test]
 fn three_modalities_without_visual_values_pool_what_two_do() {

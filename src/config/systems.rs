@@ -153,6 +153,8 @@ settings! {
         audio_dropout: f32 = 0.3; below(1);
         /// share of the word vectors' elements that are dropped
         text_dropout: f32 = 0.7; below(1);
+        /// weight of two more losses, each of logits from one modality alone; 0: there are none
+        auxiliary: f32 = 0.0; at_least(0);
     }
 }
 

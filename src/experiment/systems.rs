@@ -75,7 +75,7 @@ const SYSTEMS: [System; 10] = [
         reference: "Lee et al. 2020",
         iemocap: Some(([(0.579, 0.019), (0.487, 0.017)], TABLE_1)),
         meld: None,
-        defaults: "a step is a word; kind and sizes of the encoders, queries, no auxiliary loss, training",
+        defaults: "a step is a word; kind and sizes of the encoders, queries, no auxiliary loss unless can.auxiliary says so, training",
     },
     System {
         name: "amh",

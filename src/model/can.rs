@@ -3,9 +3,10 @@
 //!
 //! Recording and words are cut into the same segments, here a word each: by when it is said, where the data know it, else evenly. A
 //! learned query of each modality weighs its segments, and the weights are used on the other modality's as well, without a gradient
-//! there. Sizes, the segments, and training are defaults of ours: of the paper only its abstract could be read.
+//! there. What each modality found of itself alone may have a loss of its own besides. Sizes, the segments, and training are defaults of ours: of the paper only its abstract could be read.
 
 use super::layers::{BiLstm, Linear, Pass, Sequence, Words, frames, weights_of};
+use super::loss::Term;
 use super::parameters::{Block, Initial, Parameters};
 use super::{Batch, Dimensions, Model};
 use crate::backend::Backend;
@@ -29,6 +30,8 @@ pub(crate) struct Can {
     /// `[1, 2H]` each.
     queries: [Block; 2],
     classifier: Linear,
+    /// Of each modality alone, where there are further losses.
+    auxiliary: Option<[Linear; 2]>,
 }
 
 impl Can {
@@ -42,9 +45,11 @@ impl Can {
         let uniform = Initial::Uniform { bound: 0.25 };
         let queries = ["audio_query", "text_query"].map(|name| parameters.add(name.into(), &[width], uniform));
         let zero = Some(Initial::Constant(0.0));
-        let shape = [dimensions.classes, 4 * width];
-        let classifier = Linear::starting(&mut parameters, "classifier", shape, Activation::None, uniform, zero);
-        Self { parameters, settings: settings.clone(), words, audio, text, queries, classifier }
+        let mut linear =
+            |name: &str, inputs| Linear::starting(&mut parameters, name, [dimensions.classes, inputs], Activation::None, uniform, zero);
+        let classifier = linear("classifier", 4 * width);
+        let auxiliary = (settings.auxiliary > 0.0).then(|| ["auxiliary_audio", "auxiliary_text"].map(|name| linear(name, width)));
+        Self { parameters, settings: settings.clone(), words, audio, text, queries, classifier, auxiliary }
     }
 }
 
@@ -72,6 +77,12 @@ impl<B: Backend> Model<B> for Can {
         let crossed = weights.each_ref().map(|weights| pass.tape.detach(weights));
         let sums = [(&weights[0], 0), (&weights[1], 1), (&crossed[0], 1), (&crossed[1], 0)];
         let sums = sums.map(|(weights, of)| pass.tape.weighted_sum(weights, &steps[of].x, steps[of].rows));
+        if let Some(auxiliary) = self.auxiliary.as_ref().filter(|_| pass.wants_terms()) {
+            for (linear, own) in auxiliary.iter().zip(&sums) {
+                let logits = linear.forward(pass, own);
+                pass.add_term(self.settings.auxiliary, Term::Logits(logits));
+            }
+        }
         let fused = pass.tape.concat(&sums.each_ref());
         self.classifier.forward(pass, &fused)
     }
