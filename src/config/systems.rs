@@ -154,7 +154,7 @@ settings! {
         /// share of the word vectors' elements that are dropped
         text_dropout: f32 = 0.7; below(1);
         /// weight of two more losses, each of logits from one modality alone; 0: there are none
-        auxiliary: f32 = 0.0; at_least(0);
+        auxiliary: f32 = 0.0;
     }
 }
 

@@ -35,13 +35,13 @@ fn with_times() -> TempDir {
     folder
 }
 
-const PREPARE: &str = "prepare manifest manifest.csv --vectors vectors.txt --device cpu";
+const PREPARE: &str = "prepare manifest manifest.csv --vectors vectors.txt";
 
 #[test]
 fn words_cut_the_recordings_where_they_are_said() {
     let folder = with_times();
     let here = folder.path();
-    let prepared = mcsan(here, &format!("{PREPARE} --align times --out data.safetensors")).succeeds();
+    let prepared = mcsan(here, &format!("{PREPARE} --align times --out data.safetensors --device cpu")).succeeds();
     let note = "the words of 2 of 15 utterances are spread evenly over their recordings: 1 without a file of times: calm1; 1 whose file has \
                 other words: glad2";
     assert!(prepared.stderr.contains(note), "{}", prepared.stderr);
@@ -78,7 +78,7 @@ fn words_cut_the_recordings_where_they_are_said() {
     mcsan(here, &format!("{train} --out halved --steps 4")).succeeds();
     mcsan(here, &format!("{train} --out halved --resume --set train.steps=0")).succeeds();
     assert_same_run(here, "whole", "halved");
-    mcsan(here, &format!("{PREPARE} --out evenly.safetensors")).succeeds();
+    mcsan(here, &format!("{PREPARE} --out evenly.safetensors --device cpu")).succeeds();
     refused(&folder, "train --data evenly.safetensors --out halved --resume", &["halved"]);
 
     let said = ["predict", "--run", "whole", "--device", "cpu", "--json", "--audio", "audio/glad4.wav", "--text", CLASSES[2].2];
@@ -100,7 +100,8 @@ fn words_cut_the_recordings_where_they_are_said() {
     fs::write(here.join("times/glad4.csv"), "word,start,end\nWhat,9,9.5\n").unwrap();
     let late = ["glad4.csv, line 2: begins at 9 s, and the recording's frames end at 0."];
     refused(&folder, &format!("{PREPARE} --align times --out late.safetensors"), &late);
-    refused(&folder, "predict --run whole --list list.csv", &["1 of 2 listed utterances could not be predicted"]);
+    let listed = mcsan(here, "predict --run whole --list list.csv --device cpu");
+    assert!(listed.code == Some(1) && listed.stderr.contains(&format!("line 2: times/{}", late[0])), "{}", listed.stderr);
     refused(&folder, "predict --run whole --audio audio/glad4.wav --text What --align times/glad4.csv", &late);
     refused(&folder, &format!("{PREPARE} --align audio --out none"), &["audio: has no file of an utterance; name them ID.csv or ID.wdseg"]);
 }
