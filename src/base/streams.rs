@@ -6,7 +6,7 @@ use super::numbers::POOL;
 
 /// The acoustic features of our front-end.
 pub const AUDIO: &str = "audio";
-/// The tokens of the transcripts.
+/// The tokens of the transcripts, or features of them that another program made.
 pub const TEXT: &str = "text";
 /// Features of the speaker's pictures.
 pub const VISUAL: &str = "visual";

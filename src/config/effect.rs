@@ -53,15 +53,16 @@ impl Settings {
         let Self { model, xu, train, start, .. } = self;
         let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
         let is_paper = matches!(model.system, System::Mcsan | System::Mcsan3);
-        let reads_audio = !is_paper || model.variant.has_audio();
+        // Features of words from files are normalised and cut as recordings are.
+        let reads_rows = !is_paper || model.variant.has_audio() || !of.words;
         match key {
             _ if !model.system.has(key) => Some(format!("model.system = {} has no such setting", model.system)),
             "data.max_frames" if model.system == System::Cmkl && train.order != Order::Grouped => {
                 Some(format!("model.system = {} reads no recordings", model.system))
             }
-            "model.conv_activation" | "data.normalise" if !reads_audio => variant("recordings"),
+            "model.conv_activation" | "data.normalise" if !reads_rows => variant("recordings"),
             // Utterances are grouped by the length of every stream.
-            "data.max_frames" if !reads_audio && train.order != Order::Grouped => variant("recordings"),
+            "data.max_frames" if !reads_rows && train.order != Order::Grouped => variant("recordings"),
             "model.word_width" if is_paper && !model.variant.has_text() => variant("words"),
             "model.tune_words" if is_paper && !model.variant.has_text() => variant("words"),
             "model.tune_words" if !of.words => Some("the data have features of words, and no table that could be trained".into()),
