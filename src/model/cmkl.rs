@@ -72,7 +72,7 @@ impl<B: Backend> Model<B> for Cmkl {
 
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B> {
         let features = self.of_words(pass, batch);
-        let features = pass.dropped_vectors(features, self.settings.dropout, &batch.tokens(TEXT).rows);
+        let features = pass.dropped_vectors(features, self.settings.dropout, &batch.vectors(FUNCTIONALS).rows);
         self.classifier.forward(pass, &features)
     }
 
