@@ -105,7 +105,7 @@ impl Word {
     /// Each letter, with its share of the word's time.
     fn moments(&self) -> impl Iterator<Item = (char, [f32; 2])> {
         let ([start, end], count) = (self.times, self.letters.len());
-        let moment = move |place: usize| if place == count { end } else { start + (end - start) * place as f32 / count as f32 };
+        let moment = move |place: usize| if place == count { end } else { start + (end - start) * (place as f32 / count as f32) };
         self.letters.iter().enumerate().map(move |(place, &letter)| (letter, [moment(place), moment(place + 1)]))
     }
 }
