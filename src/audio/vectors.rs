@@ -20,7 +20,7 @@ choices! {
     pub enum VectorFrontEnd {
         /// nine functionals of 40 MFCC, their deltas and double deltas: 1080 columns
         Mfcc = "mfcc",
-        /// 35 functionals of F0, log F0, voicing, log HNR and loudness, within 1e-3 of its but for silence and the last frames
+        /// 35 functionals of F0, log F0, voicing, log HNR and loudness, like its but for silence, the last frames and 3 frames in 1000
         Shs = "shs",
     }
 }
