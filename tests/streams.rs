@@ -287,7 +287,7 @@ fn a_model_learns_what_one_stream_alone_tells() {
             let batches = Batches::new(backend, &data, &normalisation, readings.clone()).unwrap();
             let mut trainer = Trainer::new(network, &settings, &[1.0; CLASSES]);
             let batch = batches.batch(&training).unwrap();
-            let first = pollster::block_on(trainer.gradients(&batch)).unwrap();
+            let first = pollster::block_on(trainer.gradients(&batches, &training)).unwrap();
             for parameter in parameters.iter().filter(|parameter| [telling, "output"].iter().any(|name| parameter.name.starts_with(name))) {
                 let own = &first.gradients[parameter.offset..parameter.offset + parameter.len()];
                 assert!(own.iter().any(|&gradient| gradient != 0.0), "{name}, {telling}: no gradient of {}", parameter.name);

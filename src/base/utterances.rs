@@ -13,10 +13,16 @@ pub enum Split {
     Validation,
     /// To be reported on, and for nothing else
     Test,
+    /// To be learned from without a label, by what can
+    #[cfg_attr(feature = "cli", value(skip))]
+    Unlabelled,
 }
 
+/// In place of the label of an utterance that has none; in files it is -1.
+pub const NO_LABEL: u32 = u32::MAX;
+
 impl Split {
-    /// All splits, in the order in which they are reported.
+    /// All splits of utterances with a label, in the order in which they are reported.
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
     /// The name in files and on the command line.
@@ -25,12 +31,13 @@ impl Split {
             Self::Train => "train",
             Self::Validation => "validation",
             Self::Test => "test",
+            Self::Unlabelled => "unlabelled",
         }
     }
 
     /// The split of that name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|split| split.name() == name)
+        Self::ALL.into_iter().chain([Self::Unlabelled]).find(|split| split.name() == name)
     }
 }
 

@@ -168,7 +168,7 @@ fn streams(settings: &Settings) -> Vec<(&'static str, StreamShape)> {
     let mut streams = vec![(AUDIO, StreamShape::Frames { columns: COEFFICIENTS }), (TEXT, words)];
     match settings.model.system {
         System::Mdre | System::Mdrea => streams.push((PROSODY, StreamShape::Vector { columns: VECTOR_COLUMNS })),
-        System::Cmkl => streams.push((FUNCTIONALS, StreamShape::Vector { columns: VECTOR_COLUMNS })),
+        System::Cmkl | System::Liang => streams.push((FUNCTIONALS, StreamShape::Vector { columns: VECTOR_COLUMNS })),
         System::Amh | System::Mcsan3 => streams.push((VISUAL, StreamShape::Frames { columns: PICTURE_COLUMNS })),
         System::Mcsan | System::Mha | System::Xu | System::Can => {}
     }

@@ -9,7 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::gpu::Feature;
 use crate::base::streams::{FUNCTIONALS, PROSODY};
-use crate::corpus::iemocap::IemocapClasses;
+use crate::corpus::iemocap::{IemocapClasses, OtherEmotions};
 use crate::corpus::{CorpusLayout, Split};
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
@@ -127,6 +127,10 @@ pub(crate) struct Prepare {
     /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), names between commas for a manifest
     #[arg(long, value_name = "CLASSES")]
     pub classes: Option<String>,
+    /// Keep IEMOCAP's utterances of other emotions, or of none that raters agreed on, as utterances without label, which some systems
+    /// learn from
+    #[arg(long)]
+    pub unlabelled: bool,
     /// Where the splits come from [default: own; of a manifest that names none, speakers, or else chance, decide, 8 : 1 : 1]
     #[arg(long, value_name = "SOURCE")]
     pub split: Option<SplitSource>,
@@ -195,6 +199,11 @@ impl Prepare {
                 return Err(no_effect(message));
             }
         }
+        if self.unlabelled && !matches!(self.corpus, CorpusKind::Iemocap) {
+            return Err(no_effect(
+                "--unlabelled keeps IEMOCAP's other emotions; of a manifest, give the split unlabelled to utterances without label",
+            ));
+        }
         self.layout().map(drop)
     }
 
@@ -204,9 +213,10 @@ impl Prepare {
     /// Wrong usage: classes that the corpus does not have.
     pub(crate) fn layout(&self) -> Result<CorpusLayout, clap::Error> {
         let wrong = |kind, message: String| Options::command().error(kind, message);
+        let others = if self.unlabelled { OtherEmotions::Unlabelled } else { OtherEmotions::PassedOver };
         let layout = match (self.corpus, self.classes.as_deref()) {
-            (CorpusKind::Iemocap, None | Some("7")) => CorpusLayout::Iemocap(IemocapClasses::Seven),
-            (CorpusKind::Iemocap, Some("4")) => CorpusLayout::Iemocap(IemocapClasses::Four),
+            (CorpusKind::Iemocap, None | Some("7")) => CorpusLayout::Iemocap(IemocapClasses::Seven, others),
+            (CorpusKind::Iemocap, Some("4")) => CorpusLayout::Iemocap(IemocapClasses::Four, others),
             (CorpusKind::Iemocap, Some(other)) => {
                 return Err(wrong(ErrorKind::InvalidValue, format!("--classes '{other}': IEMOCAP has 7 or 4")));
             }

@@ -96,6 +96,7 @@ impl Experiment {
         common.note_settings_of_all(&usual.collect::<Result<Vec<_>, ConfigError>>()?, purpose, Some(&data));
         for settings in settings {
             common.note_own_vectors_read(&data, settings);
+            common.note_unlabelled(&data, settings);
             if !common.notes.any(|note| matches!(note, Note::Cut { .. })) {
                 common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), settings);
             }

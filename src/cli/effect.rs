@@ -15,6 +15,7 @@ use super::notes::Note;
 use crate::base::streams::TEXT;
 use crate::config::Settings;
 use crate::config::effect::{Purpose, Use};
+use crate::corpus::Split;
 use crate::dataset::Dataset;
 
 /// Options of every command that say where and how to compute.
@@ -125,7 +126,8 @@ impl Common {
         let has_vectors = |data: &Dataset| has_word_files || data.text().is_some_and(|text| text.vectors.is_some());
         // A drawn batch has some, but for the pass that is checked.
         let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
-        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files };
+        let unlabelled = data.is_some_and(|data| !data.split(Split::Unlabelled).is_empty());
+        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files, unlabelled };
         let unused = |(settings, usual): &(&Settings, Settings)| settings.without_effect(usual, of);
         let all: Vec<_> = all.iter().map(unused).collect();
         let Some((first, others)) = all.split_first() else { return };
@@ -141,7 +143,7 @@ impl Common {
 mod tests {
     use super::*;
     use crate::backend::cpu::Cpu;
-    use crate::base::streams::{PROSODY, StreamShape};
+    use crate::base::streams::{FUNCTIONALS, PROSODY, StreamShape};
     use crate::config::{Config, keys};
     use crate::dataset::BatchShape;
     use crate::train::Training;
@@ -224,6 +226,7 @@ mod tests {
         ];
         let preparing = [
             ("classes", Refused(&["emodb . --out d --classes a,b"])),
+            ("unlabelled", Refused(&["emodb . --out d --unlabelled"])),
             ("split", Always),
             ("split-seed", Refused(&["emodb . --out d --split-seed 3", "emodb . --out d --split own --split-seed 3"])),
             ("out", Always),
@@ -358,6 +361,12 @@ mod tests {
             "mdre.audio_dropout" | "mha.audio_dropout" | "amh.audio_dropout" | "can.audio_dropout" => "0.2",
             "mdre.text_dropout" | "mha.text_dropout" | "amh.text_dropout" | "can.text_dropout" | "amh.visual_dropout" => "0.1",
             "mdre.loss" => "softmax",
+            "liang.hidden" => "8",
+            "liang.mmd" | "liang.mse" => "0.4",
+            "liang.unpaired" => "none",
+            "liang.output_relu" => "true",
+            "liang.unlabelled" => "false",
+            "liang.from_epoch" => "1",
             "mha.hops" | "amh.hops" => "3",
             "xu.form" => "paper",
             "xu.dense" | "xu.hidden" => "8",
@@ -390,13 +399,15 @@ mod tests {
     #[test]
     fn settings_that_change_nothing_are_those_that_are_said() {
         let shape = BatchShape { batch: 6, frames: 40, words: 4, ragged: true };
-        let mut data = shape.dataset_with(&[(PROSODY, StreamShape::Vector { columns: 3 })]);
-        let bases: [(&[&str], bool); 8] = [
+        let further = [(PROSODY, StreamShape::Vector { columns: 3 }), (FUNCTIONALS, StreamShape::Vector { columns: 5 })];
+        let mut data = shape.dataset_with(&further);
+        let bases: [(&[&str], bool); 9] = [
             (&[], true),
             (&["model.variant=no_audio", "model.dropout=0.5", "train.order=given"], true),
             (&["model.system=mdre", "train.order=replacement"], true),
             (&["model.system=can"], true),
             (&["model.system=xu", "xu.form=paper", "xu.hidden=4"], true),
+            (&["model.system=liang"], true),
             (&["train.optimizer=sgd", "model.variant=no_audio", "model.heads=1"], false),
             (&["model.variant=no_text", "model.conv_activation=relu"], false),
             (&["model.system=mha"], false),
@@ -405,6 +416,7 @@ mod tests {
             "mdre.hidden=4",
             "mha.hidden=4",
             "can.hidden=4",
+            "liang.hidden=16",
             "model.hidden=4",
             "model.heads=4",
             "model.feed_forward=4",
@@ -434,7 +446,8 @@ mod tests {
                     continue;
                 }
                 let purpose = Purpose::Training { steps_an_epoch: Some(2), folds: false, validation: false };
-                let said = changed.without_effect(&usual, Use { purpose, drawn: false, vectors, words: true });
+                let of = Use { purpose, drawn: false, vectors, words: true, unlabelled: false };
+                let said = changed.without_effect(&usual, of);
                 let changes = weights(&changed, &data) != before;
                 assert_eq!(said.is_empty(), changes, "{key} = {} over {base:?}: {said:?}", other(key));
             }

@@ -37,7 +37,7 @@ pub(crate) fn run(common: &Common, arguments: &Gradients) -> Done {
         let session = Session::new(backend, &settings, &data, &utterances, Weights::File(&arguments.weights))?;
         session.check_batch(&utterances, utterances.len())?;
         let mut trainer = session.trainer();
-        let report = trainer.gradients(&session.batches.batch(&utterances)?).await?;
+        let report = trainer.gradients(&session.batches, &utterances).await?;
         let ids = || utterances.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
         let is_finite =
             |parameter: &&Parameter| report.gradients[parameter.offset..][..parameter.len()].iter().all(|value| value.is_finite());

@@ -10,6 +10,7 @@ use super::arguments::{Common, Inspect};
 use super::{Done, tables};
 use crate::base::columns;
 use crate::base::streams::{AUDIO, TEXT};
+use crate::base::utterances::NO_LABEL;
 use crate::config::Settings;
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
@@ -59,7 +60,8 @@ impl Summary {
         let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
         splits.push(("none", data.class_counts(&unassigned)));
         splits.retain(|(_, counts)| counts.iter().sum::<usize>() > 0);
-        let counted = data.utterances.iter().zip(&data.labels).map(|(utterance, &label)| Counted {
+        let labelled = data.utterances.iter().zip(&data.labels).filter(|(_, label)| **label != NO_LABEL);
+        let counted = labelled.map(|(utterance, &label)| Counted {
             id: &utterance.id,
             split: utterance.split,
             session: utterance.session.as_deref(),
@@ -83,6 +85,7 @@ impl Summary {
             "corpus": data.corpus,
             "utterances": data.len(),
             "classes": data.classes,
+            "unlabelled": data.split(Split::Unlabelled).len(),
             "splits": self.splits.iter().map(of_split).collect::<Map<_, _>>(),
             "frames": self.lengths.get(AUDIO).unwrap_or(&none).to_json(),
             "tokens": self.lengths.get(TEXT).unwrap_or(&none).to_json(),
@@ -138,6 +141,10 @@ impl Summary {
             println!("drawn           {} words have a vector drawn at random", data.drawn.len());
         }
         self.print_classes(data);
+        let unlabelled = data.split(Split::Unlabelled).len();
+        if unlabelled > 0 {
+            println!("and {unlabelled} without label, of the split unlabelled");
+        }
         for (place, (name, stream)) in data.streams.iter().filter(|(_, stream)| !matches!(stream, DataStream::Vector(_))).enumerate() {
             let lengths = &self.lengths[name];
             let gap = if place == 0 { "\n" } else { "" };

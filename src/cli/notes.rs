@@ -13,8 +13,8 @@ use super::streams::print_data;
 use crate::audio::mfcc::MfccSettings;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::base::shown::in_line;
-use crate::config::Settings;
-use crate::corpus::Doubt;
+use crate::config::{Settings, System};
+use crate::corpus::{Doubt, Split};
 use crate::dataset::{Conflict, Dataset, Doubles};
 use crate::model::{self, Dimensions};
 use crate::train::metrics::json_text;
@@ -52,6 +52,14 @@ pub(crate) enum Note {
         rows: Vec<(&'static str, usize)>,
         /// Which they are.
         ids: Vec<String>,
+    },
+    /// Utterances have no label.
+    Unlabelled {
+        utterances: usize,
+        system: System,
+        /// The epoch, from 0, from which on they are learned from; none where they are not.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from_epoch: Option<u64>,
     },
     /// Utterances lack features that others of the data have.
     LacksFeatures { stream: &'static str, of: usize, ids: Vec<String> },
@@ -158,6 +166,19 @@ impl Display for Note {
                 let own = rows.iter().map(|(stream, most)| format!("{most} rows of {stream}")).collect::<Vec<_>>().join(", ");
                 let most = if rows.is_empty() { format!("data.max_frames = {max_frames}") } else { format!("the model reads ({own})") };
                 write!(formatter, "{utterances} of {of} utterances are longer than {most} and are cut there: {}", some_of(ids))
+            }
+            Self::Unlabelled { utterances, system, from_epoch: None } => {
+                // Of what can learn from them, the settings keep it.
+                let reason =
+                    if *system == System::Liang { "liang.unlabelled, liang.from_epoch".into() } else { format!("model.system = {system}") };
+                write!(formatter, "{utterances} utterances without label are not learned from ({reason})")
+            }
+            Self::Unlabelled { utterances, from_epoch: Some(from), .. } => {
+                write!(
+                    formatter,
+                    "{utterances} utterances without label are learned from besides, from epoch {} on (liang.from_epoch)",
+                    from + 1
+                )
             }
             Self::LacksFeatures { stream, of, ids } => {
                 let utterances = ids.len();
@@ -338,6 +359,16 @@ impl Common {
             if !self.notes.any(|note| matches!(note, Note::OwnVectors { stream, .. } if *stream == own)) {
                 self.note(Note::OwnVectors { stream: own, vectors });
             }
+        }
+    }
+
+    /// Says how many utterances have no label, where there are some, and whether a training learns from them.
+    pub(crate) fn note_unlabelled(&self, data: &Dataset, settings: &Settings) {
+        let (utterances, system) = (data.split(Split::Unlabelled).len(), settings.model.system);
+        let from_epoch = settings.unlabelled_from().filter(|&from| from < settings.train.epochs as u64);
+        let is_said = self.notes.any(|note| matches!(note, Note::Unlabelled { system: of, .. } if *of == system));
+        if utterances > 0 && !is_said {
+            self.note(Note::Unlabelled { utterances, system, from_epoch });
         }
     }
 

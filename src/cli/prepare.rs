@@ -139,6 +139,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     // Of features from files it is not known how far their frames are apart.
     let speech_s = if from_files { 0.0 } else { (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE) };
     let seconds = started.elapsed().as_secs_f64();
+    let unlabelled = data.split(Split::Unlabelled).len();
     let commonest: Vec<&String> = missing.commonest.iter().map(|(word, _)| word).take(SHOWN_WORDS).collect();
     if common.json {
         common.print_json(json!({
@@ -150,6 +151,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
             "vocabulary": vocabulary,
             "out_of_vocabulary": missing.share(),
             "commonest_missing": commonest,
+            "unlabelled": unlabelled,
             "left_out": data.left_out,
             "other_labels": data.other_labels,
             "speech_s": speech_s,
@@ -161,6 +163,9 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     match data.streams.frames(TEXT) {
         Some(words) => println!("{tokens} tokens of {} columns, from files", words.columns),
         None => println!("{tokens} tokens, {:.2} % out of vocabulary {commonest:?}", 100.0 * missing.share()),
+    }
+    if unlabelled > 0 {
+        println!("{unlabelled} utterances have no label");
     }
     if !data.other_labels.is_empty() {
         let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
@@ -235,8 +240,9 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
         corpus.utterances.truncate(limit);
         corpus.left_out.clear();
     }
-    let is_undivided = matches!(layout, CorpusLayout::Manifest { .. }) && corpus.utterances.iter().all(|each| each.split.is_none());
-    let is_large = corpus.utterances.len() >= PARTS;
+    let labelled = || corpus.utterances.iter().filter(|each| each.split != Some(Split::Unlabelled));
+    let is_undivided = matches!(layout, CorpusLayout::Manifest { .. }) && labelled().all(|each| each.split.is_none());
+    let is_large = labelled().count() >= PARTS;
     Ok((corpus, if arguments.split.is_none() && is_undivided && is_large { Division::Made } else { Division::Given }))
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     note_settings(common, arguments, &config.settings, &data)?;
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
     common.note_own_vectors_read(&data, &config.settings);
+    common.note_unlabelled(&data, &config.settings);
     match &arguments.out {
         Some(out) => train(common, arguments, &config, &data, &device, out),
         None => overfit_one_batch(common, arguments, &config.settings, &data, &device),

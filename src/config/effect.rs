@@ -39,6 +39,8 @@ pub(crate) struct Use {
     pub vectors: bool,
     /// Whether they have words, and not features of them from files.
     pub words: bool,
+    /// Whether the data have utterances without label.
+    pub unlabelled: bool,
 }
 
 impl Settings {
@@ -50,19 +52,23 @@ impl Settings {
 
     /// Why the other settings or the data leave a setting without effect.
     fn has_no(&self, key: &str, of: Use) -> Option<String> {
-        let Self { model, xu, train, start, .. } = self;
+        let Self { model, xu, liang, train, start, .. } = self;
         let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
         let is_paper = matches!(model.system, System::Mcsan | System::Mcsan3);
         // Features of words from files are normalised and cut as recordings are.
         let reads_rows = !is_paper || model.variant.has_audio() || !of.words;
         match key {
             _ if !model.system.has(key) => Some(format!("model.system = {} has no such setting", model.system)),
-            "data.max_frames" if model.system == System::Cmkl && train.order != Order::Grouped => {
+            "data.max_frames" if matches!(model.system, System::Cmkl | System::Liang) && train.order != Order::Grouped => {
                 Some(format!("model.system = {} reads no recordings", model.system))
             }
             "model.conv_activation" | "data.normalise" if !reads_rows => variant("recordings"),
             // Utterances are grouped by the length of every stream.
             "data.max_frames" if !reads_rows && train.order != Order::Grouped => variant("recordings"),
+            "liang.unpaired" if liang.mmd == 0.0 => Some("liang.mmd = 0 compares nothing".into()),
+            "liang.output_relu" if liang.mse == 0.0 => Some("liang.mse = 0 decodes nothing".into()),
+            "liang.unlabelled" | "liang.from_epoch" if !of.unlabelled => Some("the data have no utterance without label".into()),
+            "liang.from_epoch" if !liang.unlabelled => Some("liang.unlabelled = false".into()),
             "model.word_width" if is_paper && !model.variant.has_text() => variant("words"),
             "model.tune_words" if is_paper && !model.variant.has_text() => variant("words"),
             "model.tune_words" if !of.words => Some("the data have features of words, and no table that could be trained".into()),
@@ -101,7 +107,7 @@ impl Settings {
 }
 
 /// Settings of how a training goes on from step to step.
-const COURSE: [&str; 14] = [
+const COURSE: [&str; 16] = [
     "train.epochs",
     "train.steps",
     "train.lr",
@@ -116,6 +122,8 @@ const COURSE: [&str; 14] = [
     "train.checkpoint_every",
     "cmkl.c",
     "cmkl.subset",
+    "liang.unlabelled",
+    "liang.from_epoch",
 ];
 
 impl Purpose {
@@ -133,6 +141,10 @@ impl Purpose {
                 _ if is_dropout || ["train.label_smoothing", "train.weight_decay", "train.schedule"].contains(&key) => {
                     Some("--overfit-one-batch turns off what keeps a loss from zero".into())
                 }
+                "liang.mmd" | "liang.mse" | "liang.unpaired" | "liang.output_relu" => {
+                    Some("--overfit-one-batch turns off what keeps a loss from zero".into())
+                }
+                "liang.unlabelled" | "liang.from_epoch" => Some("--overfit-one-batch learns labels".into()),
                 "train.epochs"
                 | "train.selection"
                 | "train.patience"

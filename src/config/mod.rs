@@ -28,8 +28,8 @@ pub use execution::{Execution, TileRule, Tiles};
 pub(crate) use load::Fault;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
 pub use systems::{
-    AmhSettings, CanSettings, CmklSettings, CrossedModalities, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings, XuForm,
-    XuSettings,
+    AmhSettings, CanSettings, CmklSettings, CrossedModalities, LiangSettings, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings,
+    Unpaired, XuForm, XuSettings,
 };
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;
@@ -66,6 +66,8 @@ pub struct Settings {
     pub can: CanSettings,
     /// That of cMKL.
     pub cmkl: CmklSettings,
+    /// That of Liang et al.
+    pub liang: LiangSettings,
     /// What is taken of the data, and how.
     pub data: DataSettings,
     /// The training.
@@ -84,7 +86,8 @@ impl Settings {
     /// Those of the keys that decide results.
     pub fn keys() -> impl Iterator<Item = &'static Key> {
         let networks = [ModelSettings::KEYS, TrimodalSettings::KEYS];
-        let systems = [MdreSettings::KEYS, MhaSettings::KEYS, XuSettings::KEYS, AmhSettings::KEYS, CanSettings::KEYS, CmklSettings::KEYS];
+        let systems = [MdreSettings::KEYS, MhaSettings::KEYS, XuSettings::KEYS, AmhSettings::KEYS, CanSettings::KEYS];
+        let systems = systems.into_iter().chain([LiangSettings::KEYS, CmklSettings::KEYS]);
         networks.into_iter().chain(systems).chain([DataSettings::KEYS, TrainSettings::KEYS, StartSettings::KEYS]).flatten()
     }
 
@@ -94,11 +97,17 @@ impl Settings {
     /// [`ConfigError::Value`]
     pub fn validate(&self) -> Result<(), ConfigError> {
         Table::try_from(self).map_err(|_| ConfigError::TooLarge)?;
-        let Self { train, start, .. } = self;
+        let Self { model, train, start, .. } = self;
         self.validate_network()?;
         within(train.out_of_range())?;
         train.validate_clipping()?;
         within(start.out_of_range())?;
+        if train.accumulate > 1 && self.compares_utterances() {
+            let (key, value) = ("train.accumulate".into(), train.accumulate.to_string());
+            let allowed =
+                format!("1 with model.system = {}, whose loss compares the utterances of a batch (liang.mmd = 0 does not)", model.system);
+            return Err(ConfigError::Value { key, value, allowed });
+        }
         train.validate_class_weights()
     }
 
@@ -107,10 +116,10 @@ impl Settings {
     /// # Errors
     /// [`ConfigError::Value`]
     pub(crate) fn validate_network(&self) -> Result<(), ConfigError> {
-        let Self { model, mdre, mha, xu, amh, can, cmkl, data, .. } = self;
-        let systems =
-            [mdre.out_of_range(), mha.out_of_range(), xu.out_of_range(), amh.out_of_range(), can.out_of_range(), cmkl.out_of_range()];
-        [model.out_of_range(), data.out_of_range()].into_iter().chain(systems).try_for_each(within)?;
+        let Self { model, mdre, mha, xu, amh, can, liang, cmkl, data, .. } = self;
+        let systems = [mdre.out_of_range(), mha.out_of_range(), xu.out_of_range(), amh.out_of_range(), can.out_of_range()];
+        let others = [model.out_of_range(), liang.out_of_range(), cmkl.out_of_range(), data.out_of_range()];
+        others.into_iter().chain(systems).try_for_each(within)?;
         let variant =
             |allowed: &str| ConfigError::Value { key: "model.variant".into(), value: model.variant.to_string(), allowed: allowed.into() };
         let in_sequence = matches!(model.variant, ModelVariant::CrossSelf | ModelVariant::SelfCross);

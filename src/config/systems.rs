@@ -31,6 +31,8 @@ choices! {
         Can = "can",
         /// convolutions over words, and an SVM over a learned sum of kernels of their features and acoustic functionals (Poria et al. 2016)
         Cmkl = "cmkl",
+        /// auto-encoders of recording and words, with codes distributed alike (Liang et al. 2020)
+        Liang = "liang",
         /// MCSAN over recording, words and pictures (a network of ours)
         Mcsan3 = "mcsan3",
     }
@@ -174,6 +176,36 @@ settings! {
     }
 }
 
+choices! {
+    /// What is compared to be unlike: recordings with the words of other utterances.
+    pub enum Unpaired {
+        /// The recordings of the first half of a batch with the words of the second.
+        Halves = "halves",
+        /// Nothing.
+        None = "none",
+    }
+}
+
+settings! {
+    /// Settings of Liang et al.'s network.
+    pub struct LiangSettings in "liang" {
+        /// width of the codes of recording and words, of which those of the other layers are multiples
+        hidden: usize = 128; within(8, MAX_LSTM_HIDDEN);
+        /// weight in the loss of how differently codes of recordings and words are distributed
+        mmd: f32 = 0.1;
+        /// weight in the loss of both decoders' squared errors
+        mse: f32 = 0.2;
+        /// what is compared to be unlike: recordings and words of the halves of a batch (a default of ours), or nothing
+        unpaired: Unpaired = Unpaired::Halves;
+        /// whether the recording's decoder ends with a ReLU, which its authors' program has (a default of ours is none)
+        output_relu: bool = false;
+        /// whether utterances without label are learned from, where the data have some
+        unlabelled: bool = true;
+        /// the first epoch that learns from them, counted from 0
+        from_epoch: u64 = 10;
+    }
+}
+
 /// Assignments of settings.
 type Recipe = &'static [(&'static str, &'static str)];
 
@@ -200,6 +232,7 @@ impl System {
                 (&[("model.tune_words", "true")], &[("train.batch_size", "64"), ("train.epochs", "150"), ("train.selection", "wa")])
             }
             Self::Mha | Self::Amh => (YOON, &[("train.clip_tensors", "1"), ("train.selection", "wa"), ("train.patience", "16")]),
+            Self::Liang => (&[], &[("train.batch_size", "128"), ("train.epochs", "60"), ("train.selection", "weighted_f1")]),
             Self::Can => (YOON, &[("train.clip_norm", "1"), ("train.selection", "wa"), ("train.patience", "16")]),
             // Of MELD's authors, but for their Adadelta.
             Self::Cmkl => {
@@ -220,6 +253,7 @@ impl System {
             Self::Amh => &["amh"],
             Self::Can => &["can"],
             Self::Cmkl => &["cmkl"],
+            Self::Liang => &["liang"],
         }
     }
 
@@ -248,6 +282,7 @@ impl Settings {
             System::Amh => vec![&mut amh.audio_dropout, &mut amh.text_dropout, &mut amh.visual_dropout],
             System::Can => vec![&mut can.audio_dropout, &mut can.text_dropout],
             System::Cmkl => vec![&mut cmkl.dropout],
+            System::Liang => Vec::new(),
         }
     }
 
@@ -255,6 +290,23 @@ impl Settings {
     pub(crate) fn without_dropout(mut self) -> Self {
         self.dropout_rates().into_iter().for_each(|rate| *rate = 0.0);
         self
+    }
+
+    /// The same without the terms of the loss that no training brings to zero.
+    pub(crate) fn without_terms(mut self) -> Self {
+        (self.liang.mmd, self.liang.mse) = (0.0, 0.0);
+        self
+    }
+
+    /// The first epoch, from 0, that learns from utterances without label, if one does.
+    pub(crate) fn unlabelled_from(&self) -> Option<u64> {
+        let Self { model, liang, .. } = self;
+        (model.system == System::Liang && liang.unlabelled).then_some(liang.from_epoch)
+    }
+
+    /// Whether the loss compares the utterances of a batch with each other, so that it is not the sum of its parts'.
+    pub(crate) fn compares_utterances(&self) -> bool {
+        self.model.system == System::Liang && self.liang.mmd > 0.0
     }
 
     /// Whether elements are dropped in training.

@@ -115,7 +115,8 @@ pub(super) fn of_utterances(path: &Path, utterances: &[Utterance], lines: &[u64]
         let names = utterances.iter().zip(lines).filter_map(|(utterance, &line)| Some((field(utterance)?, line)));
         doubts.extend(alike(names).into_iter().map(|names| Doubt::Alike { path: path(), column, names }));
     }
-    let classes = utterances.iter().map(|utterance| utterance.label.as_str()).collect::<BTreeSet<_>>().len();
+    let labels = utterances.iter().map(|utterance| utterance.label.as_str()).filter(|label| !label.is_empty());
+    let classes = labels.collect::<BTreeSet<_>>().len();
     if classes > MOST_CLASSES {
         doubts.push(Doubt::ManyClasses { path: path(), classes, utterances: utterances.len() });
     }

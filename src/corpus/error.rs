@@ -317,7 +317,7 @@ impl Remedied for CorpusError {
             }
             Self::Ragged { delimiter, .. } => vec![Remedy::advice(format!("put text that holds a {delimiter} in quotes"))],
             Self::EmptyField { .. } => vec![Remedy::advice("fill it in or leave the line out")],
-            Self::UnknownSplit { .. } => vec![Remedy::advice("write train, validation, test or nothing")],
+            Self::UnknownSplit { .. } => vec![Remedy::advice("write train, validation, test, unlabelled or nothing")],
             Self::DuplicateId { .. } => vec![Remedy::advice("give each utterance its own")],
             Self::NoUtterances { .. } => vec![Remedy::advice("add a line for each")],
             Self::UnknownEmotion { known, .. } => vec![Remedy::advice(format!("correct it to one of {known}"))],

@@ -17,7 +17,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::folder::{Listing, Recordings, stem};
-use super::{Corpus, CorpusError, LeftOut, Utterance, inner};
+use super::{Corpus, CorpusError, LeftOut, Split, Utterance, inner};
 use crate::base::foreign::Foreign;
 use crate::base::input;
 
@@ -65,6 +65,16 @@ impl IemocapClasses {
     }
 }
 
+/// What becomes of utterances whose emotion is no class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OtherEmotions {
+    /// They are counted and passed over.
+    #[default]
+    PassedOver,
+    /// They are utterances without label.
+    Unlabelled,
+}
+
 /// Reads the corpus at `path`, which is `IEMOCAP_full_release` or the folder that holds it.
 ///
 /// Utterances come by session, dialog and id. One that has a label but no transcript or no recording is left out. A
@@ -73,6 +83,14 @@ impl IemocapClasses {
 /// # Errors
 /// [`CorpusError`]: no sessions, a label that cannot be understood, an utterance labelled twice, or nothing to use.
 pub fn read(path: &Path, classes: IemocapClasses) -> Result<Corpus, CorpusError> {
+    read_with(path, classes, OtherEmotions::PassedOver)
+}
+
+/// As [`read`]; `others` says what becomes of utterances whose emotion is no class.
+///
+/// # Errors
+/// Those of [`read`].
+pub fn read_with(path: &Path, classes: IemocapClasses, others: OtherEmotions) -> Result<Corpus, CorpusError> {
     Listing::of(path)?;
     let root = inner(path, "IEMOCAP_full_release");
     let sessions: Vec<(u32, PathBuf)> =
@@ -92,7 +110,7 @@ pub fn read(path: &Path, classes: IemocapClasses) -> Result<Corpus, CorpusError>
                     return Err(CorpusError::LabelledTwice { path, line: label.line, id, first, first_line });
                 }
             }
-            add_dialog(&mut corpus, classes, Dialog::read(*session, folder, stem(file))?, labels);
+            add_dialog(&mut corpus, classes, others, Dialog::read(*session, folder, stem(file))?, labels);
         }
     }
     if labelled.is_empty() {
@@ -101,20 +119,21 @@ pub fn read(path: &Path, classes: IemocapClasses) -> Result<Corpus, CorpusError>
     corpus.unless_empty()
 }
 
-fn add_dialog(corpus: &mut Corpus, classes: IemocapClasses, dialog: Dialog, labels: Vec<Label>) {
+fn add_dialog(corpus: &mut Corpus, classes: IemocapClasses, others: OtherEmotions, dialog: Dialog, labels: Vec<Label>) {
     for label in labels {
-        let Some(class) = classes.of(label.emotion) else {
+        let class = classes.of(label.emotion);
+        if class.is_none() && others == OtherEmotions::PassedOver {
             *corpus.other_labels.entry(label.emotion.into()).or_insert(0) += 1;
             continue;
-        };
+        }
         match dialog.transcript(&label.id).and_then(|text| Ok((text, dialog.recording(&label.id)?))) {
             Ok((text, audio)) => {
                 corpus.alignments.extend(dialog.alignment(&label.id).map(|file| (label.id.clone(), file)));
                 corpus.utterances.push(Utterance {
                     audio,
                     text,
-                    label: class.into(),
-                    split: None,
+                    label: class.unwrap_or_default().into(),
+                    split: class.is_none().then_some(Split::Unlabelled),
                     speaker: Some(format!("Ses{:02}{}", dialog.session, label.side)),
                     session: Some(dialog.session.to_string()),
                     dialogue: Some(dialog.name.clone()),

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::iemocap::IemocapClasses;
+use super::iemocap::{IemocapClasses, OtherEmotions};
 use super::{Corpus, CorpusError, cremad, emodb, iemocap, manifest, meld, ravdess};
 
 /// A corpus layout with what can be chosen about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorpusLayout {
-    /// IEMOCAP's five sessions, with the classes to read them by.
-    Iemocap(IemocapClasses),
+    /// IEMOCAP's five sessions, with the classes to read them by, and what becomes of other emotions.
+    Iemocap(IemocapClasses, OtherEmotions),
     /// MELD: dialogues of a television series, its own three splits.
     Meld,
     /// Berlin's Emo-DB.
@@ -32,7 +32,7 @@ impl CorpusLayout {
     /// Those of the layout's own `read`.
     pub fn read(&self, path: &Path) -> Result<Corpus, CorpusError> {
         match self {
-            Self::Iemocap(classes) => iemocap::read(path, *classes),
+            Self::Iemocap(classes, others) => iemocap::read_with(path, *classes, *others),
             Self::Meld => meld::read(path),
             Self::Emodb => emodb::read(path),
             Self::Ravdess => ravdess::read(path),

@@ -1,10 +1,11 @@
 //! A corpus listed in a CSV: UTF-8, with a first line that names the columns.
 //!
-//! `label` and one of `audio`, `audio_features`, `text` and `text_features` are required, or several; `id`, `split` (train, validation, test or empty),
-//! `speaker`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files of features that are
-//! taken in place of the recordings, `text_features` such in place of the words, `visual`, `prosody` and `functionals` files of features beside recording and words, `align` files of
-//! when the words are said; an utterance may lack these. Paths are relative to the CSV. All but texts and paths are names: they are composed (NFC), without white space or
-//! invisible characters at their ends.
+//! `label` and one of `audio`, `audio_features`, `text` and `text_features` are required, or several; `id`, `split` (train, validation,
+//! test, unlabelled or empty), `speaker`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files
+//! of features that are taken in place of the recordings, `text_features` such in place of the words, `visual`, `prosody` and `functionals`
+//! files of features beside recording and words, `align` files of when the words are said; an utterance may lack these. Paths are relative
+//! to the CSV. All but texts and paths are names: they are composed (NFC), without white space or invisible characters at their ends. An
+//! utterance of the split `unlabelled` needs no label, and one that it has is not read.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -126,8 +127,10 @@ fn utterance(
     let split = row.name("split")?;
     let unknown = |name: &str| CorpusError::UnknownSplit { path: row.path().into(), line: row.line(), value: name.into() };
     let split = split.map(|name| Split::from_name(&name).ok_or_else(|| unknown(&name))).transpose()?;
-    let label = row.required_name("label")?;
-    check_label(row, &label)?;
+    let label = if split == Some(Split::Unlabelled) { String::new() } else { row.required_name("label")? };
+    if !label.is_empty() {
+        check_label(row, &label)?;
+    }
     Ok(Utterance {
         id: row.name("id")?.unwrap_or_default(),
         audio: match if needs_audio { Some(row.required_path("audio")?) } else { row.path_in("audio")? } {

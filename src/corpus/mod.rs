@@ -51,7 +51,7 @@ pub struct Utterance {
     pub audio: PathBuf,
     /// The transcript, as the corpus writes it.
     pub text: String,
-    /// The emotion's name, one of [`Corpus::classes`].
+    /// The emotion's name, one of [`Corpus::classes`]; empty of the split [`Split::Unlabelled`], and of no other.
     pub label: String,
     /// What the corpus itself uses it for, where it says so.
     pub split: Option<Split>,
@@ -107,7 +107,8 @@ pub enum FeatureSource {
 impl Corpus {
     /// A corpus whose classes are the labels that occur, sorted by name.
     pub fn new(name: impl Into<String>, root: impl Into<PathBuf>, utterances: Vec<Utterance>) -> Self {
-        let classes: BTreeSet<&str> = utterances.iter().map(|utterance| utterance.label.as_str()).collect();
+        let labels = utterances.iter().map(|utterance| utterance.label.as_str());
+        let classes: BTreeSet<&str> = labels.filter(|label| !label.is_empty()).collect();
         let classes = classes.into_iter().map(str::to_owned).collect();
         Self { name: name.into(), root: root.into(), classes, utterances, ..Self::default() }
     }
@@ -167,7 +168,7 @@ impl Corpus {
         self.alignments = self.utterances.iter().filter_map(file).collect();
     }
 
-    /// `[utterances]`: each one's index into `classes`.
+    /// `[utterances]`: each one's index into `classes`, -1 of those without label.
     pub fn labels(&self) -> Vec<i32> {
         let index = |label| self.classes.binary_search(label).map_or(-1, |index| index as i32);
         self.utterances.iter().map(|utterance| index(&utterance.label)).collect()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Corpus, CorpusError, Split};
+use super::{Corpus, CorpusError, Split, Utterance};
 use crate::base::philox::Stream;
 
 /// The stream that speakers are shuffled with, apart from those of a run.
@@ -15,7 +15,7 @@ const SHARE: f64 = 0.1;
 /// A speaker and how many utterances are theirs.
 type Speaker = (String, usize);
 
-/// Gives every utterance the split of its speaker, in place of what the corpus says.
+/// Gives every utterance with a label the split of its speaker, in place of what the corpus says.
 ///
 /// Speakers are shuffled by the seed; test, then validation, take each speaker that brings them nearer to a tenth of the
 /// utterances, or the one that comes nearest where none does; training gets the rest. Each gets one at least. The same
@@ -25,7 +25,7 @@ type Speaker = (String, usize);
 /// An utterance without a speaker, or fewer than three speakers.
 pub fn by_speaker(corpus: &mut Corpus, seed: u64) -> Result<(), CorpusError> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for utterance in &corpus.utterances {
+    for utterance in corpus.utterances.iter().filter(|utterance| is_divided(utterance)) {
         let speaker = utterance.speaker.clone();
         let speaker = speaker.ok_or_else(|| CorpusError::NoSpeaker { path: corpus.root.clone(), id: utterance.id.clone() })?;
         *counts.entry(speaker).or_insert(0) += 1;
@@ -37,11 +37,11 @@ pub fn by_speaker(corpus: &mut Corpus, seed: u64) -> Result<(), CorpusError> {
     let speakers: Vec<Speaker> = counts.into_iter().collect();
     let order = Stream { seed, stream: SPEAKER_STREAM }.permutation(speakers.len());
     let mut rest: Vec<Speaker> = order.into_iter().map(|speaker| speakers[speaker].clone()).collect();
-    let target = SHARE * corpus.utterances.len() as f64;
+    let target = SHARE * corpus.utterances.iter().filter(|utterance| is_divided(utterance)).count() as f64;
     // What must remain for the splits that come after: one speaker each.
     let test = take(&mut rest, target, 2);
     let validation = take(&mut rest, target, 1);
-    for utterance in &mut corpus.utterances {
+    for utterance in corpus.utterances.iter_mut().filter(|utterance| is_divided(utterance)) {
         let of = |speakers: &[Speaker]| speakers.iter().any(|(name, _)| Some(name) == utterance.speaker.as_ref());
         utterance.split = Some(match (of(&test), of(&validation)) {
             (true, _) => Split::Test,
@@ -50,6 +50,11 @@ pub fn by_speaker(corpus: &mut Corpus, seed: u64) -> Result<(), CorpusError> {
         });
     }
     Ok(())
+}
+
+/// Utterances without label stay what they are.
+fn is_divided(utterance: &Utterance) -> bool {
+    utterance.split != Some(Split::Unlabelled)
 }
 
 /// Takes speakers that together have about `target` utterances, and leaves `keep` at least.

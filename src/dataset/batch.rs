@@ -19,7 +19,7 @@ pub(crate) const SHORTEST_UTTERANCE: usize = (POOL * POOL) as usize;
 pub struct HostBatch {
     /// `[batch]`: which utterances of the data set these are.
     pub utterances: Vec<usize>,
-    /// `[batch]`
+    /// `[batch]`, as [`Dataset::labels`] has them.
     pub labels: Vec<u32>,
     /// Those that the model reads.
     pub streams: BTreeMap<&'static str, HostStream>,

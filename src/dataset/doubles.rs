@@ -54,6 +54,13 @@ impl Doubles {
         self.first[utterance]
     }
 
+    /// Those among some utterances; every other is of a recording of its own.
+    pub(crate) fn among(&self, is_meant: impl Fn(usize) -> bool) -> Self {
+        let mut known: HashMap<usize, usize> = HashMap::new();
+        let first = |utterance| if is_meant(utterance) { *known.entry(self.first[utterance]).or_insert(utterance) } else { utterance };
+        Self { first: (0..self.first.len()).map(first).collect() }
+    }
+
     /// The utterances of each recording that has several, rising.
     pub(crate) fn recordings(&self) -> Vec<Vec<usize>> {
         let mut recordings: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -72,7 +79,7 @@ impl Doubles {
     pub fn conflicts(&self, data: &Dataset, lines: &BTreeMap<String, u64>) -> Vec<Conflict> {
         let twin = |&utterance: &usize| {
             let info = &data.utterances[utterance];
-            let label = data.classes.get(data.labels[utterance] as usize).cloned().unwrap_or_default();
+            let label = data.class_of(utterance).unwrap_or_default().to_owned();
             Twin { line: lines.get(&info.id).copied(), id: info.id.clone(), split: info.split, label }
         };
         let recordings: Vec<Vec<Twin>> = self.recordings().iter().map(|utterances| utterances.iter().map(twin).collect()).collect();
@@ -80,8 +87,14 @@ impl Doubles {
             let recordings: Vec<Vec<Twin>> = recordings.iter().filter(|twins| !is_one(twins)).cloned().collect();
             Some(Conflict { about, recordings }).filter(|conflict| !conflict.recordings.is_empty())
         };
-        let one_split = |twins: &[Twin]| twins.iter().filter_map(|twin| twin.split).collect::<BTreeSet<_>>().len() < 2;
-        let one_label = |twins: &[Twin]| twins.iter().map(|twin| &twin.label).collect::<BTreeSet<_>>().len() < 2;
+        // What is learned from without a label is learned from.
+        let learned = |split| if split == Split::Unlabelled { Split::Train } else { split };
+        let one_split = |twins: &[Twin]| twins.iter().filter_map(|twin| twin.split.map(learned)).collect::<BTreeSet<_>>().len() < 2;
+        let labels = |twins: &[Twin]| twins.iter().map(|twin| twin.label.clone()).filter(|label| !label.is_empty()).collect();
+        let one_label = |twins: &[Twin]| {
+            let labels: BTreeSet<String> = labels(twins);
+            labels.len() < 2
+        };
         [differ(About::Splits, &one_split), differ(About::Labels, &one_label)].into_iter().flatten().collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The prepared file, format `mcsan-dataset/1`.
 //!
-//! Tensors: `labels` I32 `[U]`, and of every stream, under its NAME,
+//! Tensors: `labels` I32 `[U]`, -1 of utterances of the split `unlabelled`, and of every stream, under its NAME,
 //! - frames: `NAME.features` F32 or F16 `[frames, columns]`, `NAME.offsets` I64 `[U + 1]`;
 //! - tokens: `NAME.tokens` I32 `[tokens]`, `NAME.offsets` I64 `[U + 1]`, `NAME.vectors` F32 `[words, width]` (absent where vectors
 //!   are learned);
@@ -99,7 +99,7 @@ impl Dataset {
     }
 
     fn write(&self, path: &Path, spooled: &Spooled) -> Result<(), DatasetError> {
-        let labels: Vec<i64> = self.labels.iter().map(|&label| label.into()).collect();
+        let labels: Vec<i64> = self.labels.iter().map(|&label| i64::from(label as i32)).collect();
         let check = validate::Checks { path, utterances: &self.utterances };
         check.labels(&labels, &self.classes)?;
         validate::check_classes(&self.classes).map_err(|problem| not_classes(path, problem))?;

@@ -31,6 +31,7 @@ mod validate;
 #[cfg(feature = "files")]
 mod vector_table;
 
+pub use crate::base::utterances::NO_LABEL;
 pub(crate) use alignment::{Aligned, covered};
 pub(crate) use batch::SHORTEST_UTTERANCE;
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};

@@ -12,6 +12,7 @@ use super::error::DatasetError;
 use super::prepared::Dataset;
 use super::streams::DataStream;
 use crate::base::streams::{AUDIO, Readings};
+use crate::base::utterances::Split;
 use crate::config::Normalise;
 
 /// Deviation below which a column counts as constant.
@@ -124,7 +125,7 @@ impl From<Recorded> for Fitted {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Normalisation {
-    /// By the statistics of the training split, which are kept.
+    /// By the statistics of the training split, which are kept; utterances without label, which may be another corpus', by their own.
     Corpus(Fitted),
     /// Frames by each utterance's own statistics; vectors by those of the training split, which are kept.
     Utterance(Fitted),
@@ -181,9 +182,17 @@ impl Normalisation {
             let expected = fitted.get(name).map_or(0, |statistics| statistics.mean.len());
             statistics.ok_or_else(|| DatasetError::Columns { stream: name.into(), found: columns, expected })
         };
+        let by_kept = |fitted: &Fitted| {
+            let (kept, unlabelled) = (kept(fitted)?, dataset.split(Split::Unlabelled));
+            if unlabelled.is_empty() {
+                return Ok(all_alike(kept));
+            }
+            let members = (0..dataset.len()).map(|utterance| usize::from(!dataset.is_labelled(utterance))).collect();
+            Ok::<_, DatasetError>((members, vec![kept, Statistics::of(stream, &unlabelled, most)?]))
+        };
         let (members, statistics): (Vec<usize>, Vec<Statistics>) = match (self, stream) {
             (Self::None, _) => all_alike(Statistics::identity(columns)),
-            (Self::Corpus(fitted), _) | (Self::Utterance(fitted), DataStream::Vector(_)) => all_alike(kept(fitted)?),
+            (Self::Corpus(fitted), _) | (Self::Utterance(fitted), DataStream::Vector(_)) => by_kept(fitted)?,
             (Self::Utterance(_), _) => {
                 let own = |utterance| Statistics::of(stream, &[utterance], most);
                 ((0..dataset.len()).collect(), (0..dataset.len()).map(own).collect::<Result<_, _>>()?)
@@ -201,13 +210,15 @@ impl Normalisation {
     }
 }
 
-/// Each utterance's speaker, numbered by first appearance, and each speaker's utterances.
+/// Each utterance's speaker, numbered by first appearance, and each speaker's utterances. Those without label of which nobody says who
+/// speaks are one's.
 fn by_speaker(dataset: &Dataset) -> Result<(Vec<usize>, Vec<Vec<usize>>), DatasetError> {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     let mut members = Vec::with_capacity(dataset.len());
     let mut speakers: Vec<Vec<usize>> = Vec::new();
     for (utterance, info) in dataset.utterances.iter().enumerate() {
-        let name = info.speaker.as_deref().ok_or_else(|| DatasetError::NoSpeaker { utterance: info.id.clone() })?;
+        let unknown = (info.split == Some(Split::Unlabelled)).then_some("");
+        let name = info.speaker.as_deref().or(unknown).ok_or_else(|| DatasetError::NoSpeaker { utterance: info.id.clone() })?;
         let number = *numbers.entry(name).or_insert(speakers.len());
         if number == speakers.len() {
             speakers.push(Vec::new());

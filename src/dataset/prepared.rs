@@ -10,7 +10,7 @@ use super::streams::{DataStream, Frames, Streams, TokenLists};
 use super::validate::Checks;
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
-use crate::base::utterances::{LeftOut, Split};
+use crate::base::utterances::{LeftOut, NO_LABEL, Split};
 #[cfg(feature = "files")]
 use crate::corpus::Utterance;
 
@@ -24,7 +24,7 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// [`AUDIO`] and [`TEXT`] of our front-ends, and what a file brings besides.
     pub streams: Streams,
-    /// `[utterances]`: index into `classes`.
+    /// `[utterances]`: index into `classes`; of those of the split [`Split::Unlabelled`], and of no others, [`NO_LABEL`].
     pub labels: Vec<u32>,
     /// `[utterances]`
     pub utterances: Vec<UtteranceInfo>,
@@ -168,18 +168,29 @@ impl Dataset {
         (0..self.len()).filter(|&utterance| self.utterances[utterance].split == Some(split)).collect()
     }
 
-    /// The utterances to learn from: the training split, or all where no utterance is of any split.
+    /// The utterances to learn from: the training split, or all with a label where none of these is of any split.
     pub fn training(&self) -> Vec<usize> {
-        if self.utterances.iter().all(|utterance| utterance.split.is_none()) {
-            return (0..self.len()).collect();
+        let labelled: Vec<usize> = (0..self.len()).filter(|&utterance| self.is_labelled(utterance)).collect();
+        if labelled.iter().all(|&utterance| self.utterances[utterance].split.is_none()) {
+            return labelled;
         }
         self.split(Split::Train)
     }
 
-    /// `[classes]`: how many of the given utterances are of each class.
+    /// Whether an utterance has a label.
+    pub fn is_labelled(&self, utterance: usize) -> bool {
+        self.labels[utterance] != NO_LABEL
+    }
+
+    /// The name of an utterance's class; `None` where it has no label.
+    pub fn class_of(&self, utterance: usize) -> Option<&str> {
+        self.classes.get(self.labels[utterance] as usize).map(String::as_str)
+    }
+
+    /// `[classes]`: how many of the given utterances are of each class; those without label are of none.
     pub(crate) fn class_counts(&self, utterances: &[usize]) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
-        for &utterance in utterances {
+        for &utterance in utterances.iter().filter(|&&utterance| self.is_labelled(utterance)) {
             counts[self.labels[utterance] as usize] += 1;
         }
         counts
@@ -200,6 +211,6 @@ fn write_split<S: Serializer>(split: &Option<Split>, serializer: S) -> Result<S:
 }
 
 fn read_split<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Split>, D::Error> {
-    let unknown = |name: &str| serde::de::Error::custom(format!("unknown split '{name}', known are train, validation, test"));
+    let unknown = |name: &str| serde::de::Error::custom(format!("unknown split '{name}', known are train, validation, test, unlabelled"));
     read_name(deserializer)?.map(|name| Split::from_name(&name).ok_or_else(|| unknown(&name))).transpose()
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 use super::error::DatasetError;
 use super::prepared::UtteranceInfo;
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
+#[cfg(feature = "files")]
+use crate::base::utterances::Split;
 
 /// Remedy for a file whose numbers contradict one another.
 const MAKE_AGAIN: &str = "make the file again";
@@ -74,7 +76,7 @@ impl Checks<'_> {
         Ok(())
     }
 
-    /// Labels that index `classes`.
+    /// Labels that index `classes`, but for those of utterances without label, which are -1.
     #[cfg(feature = "files")]
     pub(crate) fn labels(&self, labels: &[i64], classes: &[String]) -> Result<Vec<u32>, DatasetError> {
         if self.utterances.is_empty() {
@@ -85,9 +87,25 @@ impl Checks<'_> {
             return Err(self.invalid("labels", None, problem, MAKE_AGAIN));
         }
         let known = 0..classes.len() as i64;
-        if let Some(utterance) = labels.iter().position(|label| !known.contains(label)) {
-            let problem = format!("label {} is not the index of one of {} classes", labels[utterance], classes.len());
-            return Err(self.invalid("labels", Some(utterance), problem, "correct it, or list its class in the metadata"));
+        let is_unlabelled = |utterance: usize| self.utterances[utterance].split == Some(Split::Unlabelled);
+        let is_wrong =
+            |&utterance: &usize| if is_unlabelled(utterance) { labels[utterance] != -1 } else { !known.contains(&labels[utterance]) };
+        if let Some(utterance) = (0..labels.len()).find(is_wrong) {
+            let label = labels[utterance];
+            let (problem, remedy) = match label {
+                _ if is_unlabelled(utterance) => {
+                    (format!("label {label} is of an utterance of the split unlabelled"), "write -1, or give it another split")
+                }
+                -1 => (
+                    format!("label {label} is not the index of one of {} classes", classes.len()),
+                    "correct it, or give the utterance the split unlabelled",
+                ),
+                _ => (
+                    format!("label {label} is not the index of one of {} classes", classes.len()),
+                    "correct it, or list its class in the metadata",
+                ),
+            };
+            return Err(self.invalid("labels", Some(utterance), problem, remedy));
         }
         Ok(labels.iter().map(|&label| label as u32).collect())
     }

@@ -185,8 +185,7 @@ impl<'c> CrossValidation<'c> {
         }
         let expected = self.folds.test(fold);
         let same = |(prediction, &utterance): (&crate::train::evaluate::Prediction, &usize)| {
-            prediction.id == self.data.utterances[utterance].id
-                && prediction.label == self.data.classes[self.data.labels[utterance] as usize]
+            prediction.id == self.data.utterances[utterance].id && self.data.class_of(utterance) == Some(&prediction.label)
         };
         let classes: Vec<&str> = result.metrics.classes.iter().map(|class| class.name.as_str()).collect();
         if result.predictions.len() != expected.len() || !result.predictions.iter().zip(expected).all(same) || classes != self.data.classes

@@ -91,7 +91,8 @@ impl Folds {
                 return Err(ExperimentError::EmptySplit { split });
             }
         }
-        Ok(Self { by: By::Given, seed, parts: vec![test], groups: vec![Vec::new()], doubles: Doubles::of(data)? })
+        let doubles = Doubles::of(data)?;
+        Ok(Self { by: By::Given, seed, parts: vec![test], groups: vec![Vec::new()], doubles })
     }
 
     /// Divides a data set into ten, or so that every speaker or session is a part of its own, in the order of their names; the
@@ -103,12 +104,13 @@ impl Folds {
         if by == By::Given {
             return Self::given(data, seed);
         }
-        let doubles = Doubles::of(data)?;
+        let doubles = Doubles::of(data)?.among(|utterance| data.is_labelled(utterance));
         let count = if by == By::Random { USUAL } else { members(data, by, &doubles)?.len() };
         Self::divide(data, doubles, by, count, seed)
     }
 
-    /// Divides a data set into `count` parts; the same data, seed and count give the same folds.
+    /// Divides a data set into `count` parts; the same data, seed and count give the same folds. Utterances without label are of no part,
+    /// and there to be learned from in every fold.
     ///
     /// By random, each class is shuffled and dealt to the parts in turn, going on where the last class ended: no two parts
     /// differ by more than one utterance, of any class or together. By speaker or session, the shuffled groups are merged, the
@@ -130,9 +132,10 @@ impl Folds {
         if by == By::Given {
             return Self::given(data, seed);
         }
+        let doubles = doubles.among(|utterance| data.is_labelled(utterance));
         if by == By::Random {
             let of = if doubles.count() < data.len() { "recordings" } else { "utterances" };
-            check_count(count, doubles.count(), || format!("{of} of '{}'", data.corpus))?;
+            check_count(count, doubles.count() - data.split(Split::Unlabelled).len(), || format!("{of} of '{}'", data.corpus))?;
             return Ok(Self { by, seed, parts: deal(data, &doubles, count, seed), groups: vec![Vec::new(); count], doubles });
         }
         let members = members(data, by, &doubles)?;
@@ -176,7 +179,7 @@ impl Folds {
         if self.by == By::Given {
             return data;
         }
-        for utterance in &mut data.utterances {
+        for utterance in data.utterances.iter_mut().filter(|utterance| utterance.split != Some(Split::Unlabelled)) {
             utterance.split = Some(Split::Train);
         }
         for (part, split) in [(fold - 1, Split::Test), (fold % self.count(), Split::Validation)] {
@@ -198,7 +201,7 @@ struct Group {
 /// The utterances of every speaker or session, in the order of their names.
 fn members(data: &Dataset, by: By, doubles: &Doubles) -> Result<Vec<Group>, ExperimentError> {
     let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (utterance, info) in data.utterances.iter().enumerate() {
+    for (utterance, info) in data.utterances.iter().enumerate().filter(|(utterance, _)| data.is_labelled(*utterance)) {
         let group = by.group(info).ok_or_else(|| ExperimentError::NoGroup { utterance: info.id.clone(), by })?;
         members.entry(group).or_default().push(utterance);
     }
@@ -214,7 +217,7 @@ fn members(data: &Dataset, by: By, doubles: &Doubles) -> Result<Vec<Group>, Expe
         }
         group
     };
-    for utterance in 0..data.len() {
+    for utterance in labelled(data) {
         let [here, there] = [utterance, doubles.first(utterance)].map(|utterance| first(&with, group_of[utterance]));
         with[here.max(there)] = here.min(there);
     }
@@ -225,6 +228,11 @@ fn members(data: &Dataset, by: By, doubles: &Doubles) -> Result<Vec<Group>, Expe
         group.utterances.extend(utterances);
     }
     Ok(groups.into_values().collect())
+}
+
+/// The utterances that are divided.
+fn labelled(data: &Dataset) -> impl Iterator<Item = usize> {
+    (0..data.len()).filter(|&utterance| data.is_labelled(utterance))
 }
 
 /// Whether `found` things can be divided into so many parts.
@@ -238,7 +246,7 @@ fn check_count(asked: usize, found: usize, names: impl Fn() -> String) -> Result
 
 fn deal(data: &Dataset, doubles: &Doubles, count: usize, seed: u64) -> Vec<Vec<usize>> {
     let mut own = vec![Vec::new(); data.classes.len()];
-    for utterance in (0..data.len()).filter(|&utterance| doubles.first(utterance) == utterance) {
+    for utterance in labelled(data).filter(|&utterance| doubles.first(utterance) == utterance) {
         own[data.labels[utterance] as usize].push(utterance);
     }
     let mut part_of = vec![0; data.len()];
@@ -250,7 +258,7 @@ fn deal(data: &Dataset, doubles: &Doubles, count: usize, seed: u64) -> Vec<Vec<u
         }
     }
     let mut parts = vec![Vec::new(); count];
-    for utterance in 0..data.len() {
+    for utterance in labelled(data) {
         parts[part_of[doubles.first(utterance)]].push(utterance);
     }
     parts

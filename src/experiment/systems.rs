@@ -92,7 +92,8 @@ const SYSTEMS: [System; 10] = [
         iemocap: None,
         meld: Some((0.561, "Sun et al. 2021, Table 2, supervised (57.1 % with unlabelled utterances)")),
         defaults: "an LSTM reads word vectors where a Transformer read BERT's; no ReLU after the last layer of decoders and classifier; \
-                   unpaired halves of the batch, Adam; functionals as the data have them, openSMILE's or, by 'prepare --functionals mfcc', ours",
+                   unpaired halves of the batch, Adam; 60 epochs, the best by weighted F1; functionals as the data have them, \
+                   openSMILE's or, by 'prepare --functionals mfcc', ours; any utterances without label, normalised by themselves",
     },
     System {
         name: "cmkl",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::backend::ops::{GroupStatistics, Segments, Tokens, ZScore};
 use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
+use crate::base::utterances::NO_LABEL;
 use crate::dataset::{Aligned, BatchStatistics, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors, covered};
 use crate::tape::{Tape, Var};
 
@@ -12,7 +13,7 @@ use crate::tape::{Tape, Var};
 pub struct Batch<B: Backend> {
     /// Those that the model reads.
     pub streams: BTreeMap<&'static str, BatchStream<B>>,
-    /// `[batch]`: index into the classes.
+    /// `[batch]`: index into the classes; `None` where not all have a label.
     pub labels: Option<B::Words>,
     /// Of streams that are aligned with another, `[rows]`: which rows of that each of theirs covers, first and end.
     pub covered: BTreeMap<&'static str, Vec<[u32; 2]>>,
@@ -80,7 +81,8 @@ impl<B: Backend> Batch<B> {
             (name, input)
         };
         let streams = host.streams.iter().map(input).collect();
-        Self { streams, labels: Some(backend.upload_words(&host.labels)), covered: host.covered.clone() }
+        let labels = (!host.labels.contains(&NO_LABEL)).then(|| backend.upload_words(&host.labels));
+        Self { streams, labels, covered: host.covered.clone() }
     }
 
     /// The rows of `frames` that each of a stream covers: as the data say it, else evenly.

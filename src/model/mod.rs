@@ -11,6 +11,7 @@ pub mod cost;
 mod dimensions;
 mod initial;
 pub mod layers;
+mod liang;
 pub mod loss;
 mod mcsan;
 mod mdre;
@@ -70,6 +71,7 @@ pub fn build<B: Backend>(settings: &Settings, dimensions: &Dimensions) -> Box<dy
         System::Amh => Box::new(amh::Amh::new(&settings.amh, dimensions)),
         System::Can => Box::new(can::Can::new(&settings.can, dimensions)),
         System::Cmkl => Box::new(cmkl::Cmkl::new(&settings.cmkl, dimensions)),
+        System::Liang => Box::new(liang::Liang::new(&settings.liang, dimensions)),
     }
 }
 

@@ -135,7 +135,7 @@ fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
     let place = |prediction: &Prediction| {
         let place = places.get_mut(prediction.id.as_str()).and_then(VecDeque::pop_front);
         place
-            .filter(|&place| data.classes[data.labels[place] as usize] == prediction.label)
+            .filter(|&place| data.class_of(place) == Some(&prediction.label))
             .ok_or_else(|| ReportError::Misfit { id: prediction.id.clone(), label: prediction.label.clone() })
     };
     test.predictions.iter().map(place).collect()

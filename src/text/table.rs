@@ -187,8 +187,11 @@ fn tokenised(utterances: &[Utterance]) -> Vec<Vec<String>> {
 }
 
 fn training_words(utterances: &[Utterance], tokens: &[Vec<String>]) -> Vec<String> {
-    let has_splits = utterances.iter().any(|utterance| utterance.split.is_some());
-    let is_training = |utterance: &Utterance| !has_splits || utterance.split == Some(Split::Train);
+    let has_splits = utterances.iter().any(|utterance| utterance.split.is_some_and(|split| split != Split::Unlabelled));
+    let is_training = |utterance: &Utterance| match utterance.split {
+        None => !has_splits,
+        Some(split) => split == Split::Train,
+    };
     let training = utterances.iter().zip(tokens).filter(|(utterance, _)| is_training(utterance));
     let words: BTreeSet<String> = training.flat_map(|(_, words)| words).map(|word| word.to_lowercase()).collect();
     words.into_iter().collect()

@@ -6,12 +6,15 @@ use std::ops::Range;
 use crate::backend::{Backend, BackendError, Storage};
 use crate::base::philox::Stream;
 use crate::base::streams::Readings;
-use crate::config::{Settings, TrainSettings};
+use crate::base::utterances::Split;
+use crate::config::{Order, Settings, TrainSettings};
 use crate::dataset::{self, Batcher, Dataset, DatasetError, Normalisation};
 use crate::model::Batch;
 
 /// Random streams of the epochs' orders of utterances and of batches start here.
 const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
+/// Those of the orders in which utterances without label are gone through.
+const UNLABELLED_STREAMS: u64 = 1 << 57;
 
 /// The utterances of each batch of an epoch.
 pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, epoch: u64) -> Vec<Vec<usize>> {
@@ -20,6 +23,28 @@ pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Set
     let length = |utterance| data.lengths(utterance, settings.data.max_frames);
     let count = settings.train.steps_an_epoch(utterances.len()) as usize;
     dataset::epoch_batches(utterances, order, [count, batch_size], streams, length)
+}
+
+/// The utterances without label that a training of these settings learns from.
+pub(crate) fn unlabelled(data: &Dataset, settings: &Settings) -> Vec<usize> {
+    settings.unlabelled_from().map_or_else(Vec::new, |_| data.split(Split::Unlabelled))
+}
+
+/// Those of the `step`th step that takes some: a batch, or all of them where they are fewer. One pass over them follows on the other,
+/// each in an order of its own, so that the number of the step says where a run stands.
+pub(crate) fn unlabelled_batch(utterances: &[usize], settings: &TrainSettings, step: u64) -> Vec<usize> {
+    let count = utterances.len() as u64;
+    let size = (settings.batch_size as u64).min(count);
+    let mut orders: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    let mut at = |place: u64| {
+        let (pass, place) = (place / count, (place % count) as usize);
+        if settings.order == Order::Given {
+            return utterances[place];
+        }
+        let stream = Stream { seed: settings.seed, stream: UNLABELLED_STREAMS | pass };
+        utterances[orders.entry(pass).or_insert_with(|| stream.permutation(utterances.len()))[place]]
+    };
+    (step * size..(step + 1) * size).map(&mut at).collect()
 }
 
 /// Frozen word vectors on a device, `[words, width]`, by the name of their stream.
@@ -134,6 +159,14 @@ impl<'a, B: Backend> Batches<'a, B> {
         &self.batcher.dataset().utterances[utterance].id
     }
 
+    /// The places of some utterances, those with a label first, and how many these are.
+    pub(crate) fn labelled_first(&self, utterances: &[usize]) -> (Vec<usize>, usize) {
+        let is_labelled = |&place: &usize| self.batcher.dataset().is_labelled(utterances[place]);
+        let (labelled, unlabelled): (Vec<usize>, Vec<usize>) = (0..utterances.len()).partition(is_labelled);
+        let count = labelled.len();
+        (labelled.into_iter().chain(unlabelled).collect(), count)
+    }
+
     /// Labels of some utterances.
     pub(crate) fn labels(&self, utterances: &[usize]) -> Vec<u32> {
         utterances.iter().map(|&utterance| self.batcher.dataset().labels[utterance]).collect()
@@ -165,5 +198,20 @@ mod tests {
         settings.train.order = Order::Grouped;
         assert_ne!(batches(&settings, 0), batches(&settings, 1));
         assert!(batches(&settings, 0).iter().all(|batch| batch.is_sorted_by_key(|&utterance| data.lengths(utterance, 1000)[0])));
+    }
+
+    #[test]
+    fn utterances_without_label_are_gone_through_pass_after_pass() {
+        let utterances: Vec<usize> = (50..57).collect();
+        let of = |batch_size: usize, step| unlabelled_batch(&utterances, &TrainSettings { batch_size, ..Default::default() }, step);
+        // Three passes in seven steps, two of which end within a batch.
+        let taken: Vec<usize> = (0..7).flat_map(|step| of(3, step)).collect();
+        for pass in taken.chunks(7) {
+            let mut sorted = pass.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, utterances);
+        }
+        assert_ne!(taken[..7], taken[7..14]);
+        assert_eq!([of(3, 4), of(90, 1)].map(|batch| batch.len()), [3, 7]);
     }
 }

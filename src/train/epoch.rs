@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::batches::epoch_batches;
+use super::batches::{epoch_batches, unlabelled, unlabelled_batch};
 use super::checkpoint::{Checkpoint, MOMENTS, Progress};
 use super::evaluate::{metrics, not_finite};
 use super::fit;
@@ -40,6 +40,8 @@ pub(super) struct Run<'r, B: Backend> {
     trainer: Trainer<'r, B>,
     train: Vec<usize>,
     validation: Vec<usize>,
+    /// Without label, to be learned from.
+    unlabelled: Vec<usize>,
     steps_an_epoch: u64,
     planned_steps: u64,
     pub losses: Vec<f32>,
@@ -68,7 +70,10 @@ impl<'r, B: Backend> Run<'r, B> {
         let train = data.training();
         let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
         let session = Session::new(backend, settings, data, &train, weights)?;
-        session.check_batch(&train, settings.train.largest_batch(train.len()).div_ceil(settings.train.accumulate))?;
+        let unlabelled = unlabelled(data, settings);
+        for utterances in [&train, &unlabelled].into_iter().filter(|utterances| !utterances.is_empty()) {
+            session.check_batch(utterances, settings.train.largest_batch(utterances.len()).div_ceil(settings.train.accumulate))?;
+        }
         if settings.model.system.has_machine() {
             fit::check_room(settings, &session.dimensions, train.len())?;
         }
@@ -88,6 +93,7 @@ impl<'r, B: Backend> Run<'r, B> {
             trainer,
             train,
             validation: data.split(Split::Validation),
+            unlabelled,
             steps_an_epoch,
             planned_steps,
             losses: Vec::new(),
@@ -246,18 +252,30 @@ impl<'r, B: Backend> Run<'r, B> {
         every > 0 && self.observers.keep() && steps.is_multiple_of(every) && self.is_within_epoch()
     }
 
+    /// Those without label that the step under way learns from besides.
+    fn unlabelled_of(&self, epoch: u64) -> Vec<usize> {
+        match self.settings.unlabelled_from() {
+            Some(from) if epoch >= from && !self.unlabelled.is_empty() => {
+                unlabelled_batch(&self.unlabelled, &self.settings.train, self.trainer.steps() - from * self.steps_an_epoch)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Sends a step to the device; in more parts where the device has no room for it.
     async fn send(&mut self, epoch: u64, utterances: Vec<usize>) -> Result<(Pending<B>, StepInfo), TrainError> {
         let step = self.trainer.steps();
+        let unlabelled = self.unlabelled_of(epoch);
+        let all = [utterances.as_slice(), &unlabelled].concat();
         loop {
-            match self.trainer.train_in_parts(&self.session.batches, &utterances, self.parts).await {
+            match self.trainer.train_in_parts(&self.session.batches, &all, self.parts).await {
                 Ok(pending) => {
-                    let (rate, parts) = (pending.learning_rate, self.parts.min(utterances.len()));
-                    return Ok((pending, StepInfo { step, epoch, rate, parts, utterances }));
+                    let (rate, parts) = (pending.learning_rate, self.parts.min(all.len()));
+                    return Ok((pending, StepInfo { step, epoch, rate, parts, utterances, unlabelled }));
                 }
                 // Where nothing was updated, the step is done anew.
                 Err(TrainError::Backend(error))
-                    if error.smaller_batch_helps() && self.parts < utterances.len() && self.trainer.steps() == step =>
+                    if error.smaller_batch_helps() && self.parts < all.len() && self.trainer.steps() == step =>
                 {
                     let gave_up = self.session.batches.give_up_kept();
                     self.backend.recover().await;
@@ -265,7 +283,10 @@ impl<'r, B: Backend> Run<'r, B> {
                         self.observers.tell(Event::NotKept { step, error: &error })?;
                         continue;
                     }
-                    self.parts = (2 * self.parts).min(utterances.len());
+                    if self.settings.compares_utterances() {
+                        return Err(error.into());
+                    }
+                    self.parts = (2 * self.parts).min(all.len());
                     self.observers.tell(Event::Split { step, parts: self.parts, error: &error })?;
                 }
                 Err(error) => return Err(error),
@@ -280,10 +301,10 @@ impl<'r, B: Backend> Run<'r, B> {
             let drawn = self.settings.start.weights.is_empty();
             return Err(info.not_finite(&outcome, drawn, self.data, &self.observers));
         }
-        clock.utterances += info.utterances.len();
+        clock.utterances += info.utterances.len() + info.unlabelled.len();
         let utterances_per_s = clock.rate();
         let skipped = outcome.scaling.is_some_and(|scaling| scaling.skipped > self.skipped);
-        let StepInfo { step, epoch, rate, parts, utterances } = info;
+        let StepInfo { step, epoch, rate, parts, utterances, .. } = info;
         let (loss, scaling) = (outcome.loss, outcome.scaling);
         if scaling.is_some_and(|scaling| scaling.scale < 1.0) {
             return Err(TrainError::GradientNotFinite { step, kept: self.observers.kept() });
@@ -443,6 +464,8 @@ struct StepInfo {
     rate: f64,
     parts: usize,
     utterances: Vec<usize>,
+    /// Those without label besides.
+    unlabelled: Vec<usize>,
 }
 
 impl StepInfo {
@@ -454,8 +477,11 @@ impl StepInfo {
             count if count < self.utterances.len() || drawn && self.step == 0 => Origin::Utterances,
             _ => Origin::Batch,
         };
-        let places = if without_result.is_empty() { (0..self.utterances.len()).collect() } else { without_result };
-        let utterances = places.into_iter().map(|place| data.utterances[self.utterances[place]].id.clone()).collect();
+        let utterances: Vec<usize> = match origin {
+            Origin::Loss => self.utterances.iter().chain(&self.unlabelled).copied().collect(),
+            Origin::Utterances | Origin::Batch => without_result.into_iter().map(|place| self.utterances[place]).collect(),
+        };
+        let utterances = utterances.into_iter().map(|utterance| data.utterances[utterance].id.clone()).collect();
         TrainError::NotFinite { step: self.step, loss: outcome.loss, origin, utterances, kept: observers.kept() }
     }
 }

@@ -174,7 +174,7 @@ impl Checkpoint {
         let logits = finite(logits, batches, utterances)?;
         let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {
             id: data.utterances[utterance].id.clone(),
-            label: data.classes[data.labels[utterance] as usize].clone(),
+            label: data.class_of(utterance).unwrap_or_default().to_owned(),
             predicted: self.classes[largest(row)].clone(),
             probabilities: softmax(row),
         });

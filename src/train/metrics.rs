@@ -5,6 +5,8 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::base::utterances::NO_LABEL;
+
 /// How well one class is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
@@ -60,9 +62,10 @@ impl Tally {
         is_confusion(&self.confusion, classes) && self.loss.is_finite()
     }
 
-    /// Counts logits `[utterances, classes]` against labels.
+    /// Counts logits `[utterances, classes]` against labels, where there are some.
     pub fn add(&mut self, logits: &[f32], labels: &[u32]) {
-        for (row, &label) in logits.chunks_exact(self.confusion.len()).zip(labels) {
+        let rows = logits.chunks_exact(self.confusion.len()).zip(labels);
+        for (row, &label) in rows.filter(|(_, label)| **label != NO_LABEL) {
             self.confusion[label as usize][largest(row)] += 1;
             self.loss -= softmax(row)[label as usize].max(f64::MIN_POSITIVE).ln();
         }

@@ -23,7 +23,8 @@ pub(crate) struct Learned {
 }
 
 /// Trains on the first batch alone until its loss is below [`LEARNED`]. What keeps a loss from zero on purpose is off:
-/// dropout, label smoothing, weight decay, and a learning rate that falls. `observe` gets each step and its loss.
+/// dropout, terms of the loss besides that of the logits, label smoothing, weight decay, and a learning rate that falls. `observe` gets
+/// each step and its loss.
 ///
 /// # Errors
 /// [`TrainError::NotLearned`] where the loss is not reached, or whatever went wrong on the device.
@@ -33,7 +34,7 @@ pub(crate) async fn one_batch<B: Backend>(
     data: &Dataset,
     observe: &mut dyn FnMut(u64, f32),
 ) -> Result<Learned, TrainError> {
-    let mut settings = settings.clone().without_dropout();
+    let mut settings = settings.clone().without_dropout().without_terms();
     let train = &mut settings.train;
     (train.label_smoothing, train.weight_decay, train.schedule) = (0.0, 0.0, Schedule::Constant);
     let limit = if train.steps > 0 { train.steps } else { STEPS };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batches::epoch_batches;
+use super::batches::{epoch_batches, unlabelled, unlabelled_batch};
 use super::session::{Session, Weights};
 use super::{TrainError, evaluate};
 use crate::backend::Backend;
@@ -24,7 +24,11 @@ pub(crate) async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data:
         let lengths = utterances.iter().map(|&utterance| data.lengths(utterance, max_frames));
         lengths.reduce(|sums, lengths| sums.iter().zip(lengths).map(|(sum, length)| sum + length).collect()).unwrap_or_default()
     };
-    for utterances in extremes(epoch_batches(data, &train, settings, 0), rows) {
+    let unlabelled = unlabelled(data, settings);
+    let steps = unlabelled.len().div_ceil(settings.train.batch_size) as u64;
+    let besides = (0..steps).map(|step| unlabelled_batch(&unlabelled, &settings.train, step)).collect();
+    let labelled = extremes(epoch_batches(data, &train, settings, 0), rows);
+    for utterances in labelled.into_iter().chain(extremes(besides, rows)) {
         let pending = trainer.train_in_parts(batches, &utterances, settings.train.accumulate).await?;
         trainer.outcome(pending).await?;
     }

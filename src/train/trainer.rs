@@ -2,7 +2,9 @@
 
 use super::TrainError;
 use super::batches::Batches;
-use crate::backend::ops::{Adam, AdamStep, ClipTensors, ClipValues, GradientNorm, LossScale, Sgd, StepSize, TensorTable, loss_scaling};
+use crate::backend::ops::{
+    Accumulate, Adam, AdamStep, ClipTensors, ClipValues, GradientNorm, LossScale, Sgd, StepSize, TensorTable, loss_scaling,
+};
 use crate::backend::{Backend, Matrix, Result, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
@@ -39,9 +41,18 @@ pub struct Trainer<'b, B: Backend> {
     planned_steps: u64,
 }
 
-/// Results of a step on their way to the host: loss and logits of each part of its batch.
+/// What the way forward and back of a batch, or of a part of one, gives besides gradients.
+struct Differentiated<B: Backend> {
+    /// `[1, 1]`
+    loss: B::Tensor,
+    /// `[batch, classes]`
+    logits: B::Tensor,
+    is_labelled: bool,
+}
+
+/// Results of a step on their way to the host: the loss of each part of its batch, and the logits of those with labels.
 pub struct Pending<B: Backend> {
-    parts: Vec<[B::Readback; 2]>,
+    parts: Vec<(B::Readback, Option<B::Readback>)>,
     /// What the step was done with.
     pub learning_rate: f64,
     /// In mixed precision, the loss scale after the step.
@@ -50,9 +61,9 @@ pub struct Pending<B: Backend> {
 
 /// Results of a step.
 pub struct Outcome {
-    /// Of the batch, with class weights and smoothing.
+    /// Of the batch, with class weights and smoothing, and the model's terms.
     pub loss: f32,
-    /// `[batch, classes]`
+    /// `[batch, classes]` of the utterances with a label.
     pub logits: Vec<f32>,
     /// In mixed precision.
     pub scaling: Option<Scaling>,
@@ -125,7 +136,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.steps
     }
 
-    /// Forward, backward and update; does not wait for the device, in mixed precision for the step before this alone.
+    /// Forward, backward and update of utterances with a label; does not wait for the device, in mixed precision for the step before this
+    /// alone.
     ///
     /// # Errors
     /// What went wrong on the device, where it was waited for.
@@ -136,7 +148,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
 
     /// As [`Trainer::train_step`], the batch computed in `parts` parts of about as many utterances one after the other, in
     /// less memory. Their gradients are added, each divided by the weight of the whole batch, so the step is that of the whole
-    /// batch to rounding, dropout included.
+    /// batch to rounding, dropout included, unless the loss compares utterances.
+    ///
+    /// Utterances without label are a batch of their own, whose gradients are added.
     ///
     /// # Errors
     /// What went wrong on the device. Where the step does not count ([`Trainer::steps`]), nothing was updated, and after
@@ -147,29 +161,50 @@ impl<'b, B: Backend> Trainer<'b, B> {
         utterances: &[usize],
         parts: usize,
     ) -> std::result::Result<Pending<B>, TrainError> {
-        let size = utterances.len().div_ceil(parts.max(1)).max(1);
-        let is_whole = size >= utterances.len();
-        let weight_of = |label: u32| f64::from(self.weights_of_classes[label as usize]);
-        let whole = (!is_whole).then(|| Whole {
-            utterances: utterances.len(),
-            weight: batches.labels(utterances).into_iter().map(weight_of).sum::<f64>() as f32,
-        });
+        let (places, labelled) = batches.labelled_first(utterances);
+        let utterances: Vec<usize> = places.into_iter().map(|place| utterances[place]).collect();
+        let results = self.differentiate_all(batches, &utterances, labelled, parts)?;
+        Ok(self.update(&results).await?)
+    }
+
+    /// Forward and backward of utterances of which the first `labelled` have a label: these as one batch, the others as another, each
+    /// in `parts` parts. The gradients are in their buffer.
+    fn differentiate_all(
+        &self,
+        batches: &Batches<'_, B>,
+        utterances: &[usize],
+        labelled: usize,
+        parts: usize,
+    ) -> std::result::Result<Vec<Differentiated<B>>, TrainError> {
+        if labelled == 0 {
+            // What labels alone reach gets nothing.
+            let (x, sum) = (self.backend.zeros(self.gradients.shape()), self.gradients.clone());
+            self.backend.run(&Accumulate { x, sum, write: Write::Set });
+        }
         let mut results = Vec::new();
-        for (part, start) in (0..utterances.len()).step_by(size).enumerate() {
-            let end = (start + size).min(utterances.len());
-            let batch = batches.part(utterances, start..end)?;
-            let write = if part == 0 { Write::Set } else { Write::Add };
-            results.push(self.differentiate(&batch, write, whole));
-            if !is_whole {
-                // What one part took in memory serves the next.
-                self.backend.submit();
-            }
-            // Whatever fails has failed by now, before anything is updated.
-            if let Some(error) = self.backend.failure() {
-                return Err(error.into());
+        for batch in [0..labelled, labelled..utterances.len()] {
+            let size = batch.len().div_ceil(parts.max(1)).max(1);
+            let weight_of = |label: u32| self.weights_of_classes.get(label as usize).map_or(0.0, |&weight| f64::from(weight));
+            let whole = (size < batch.len()).then(|| Whole {
+                utterances: batch.len(),
+                weight: batches.labels(&utterances[batch.clone()]).into_iter().map(weight_of).sum::<f64>() as f32,
+            });
+            for start in batch.clone().step_by(size) {
+                let part = start..(start + size).min(batch.end);
+                let is_all = part == (0..utterances.len());
+                let part = batches.part(utterances, part)?;
+                results.push(self.differentiate(&part, if results.is_empty() { Write::Set } else { Write::Add }, whole));
+                if !is_all {
+                    // What one part took in memory serves the next.
+                    self.backend.submit();
+                }
+                // Whatever fails has failed by now, before anything is updated.
+                if let Some(error) = self.backend.failure() {
+                    return Err(error.into());
+                }
             }
         }
-        Ok(self.update(&results).await?)
+        Ok(results)
     }
 
     /// Goes on from a state that was kept, with the weights given to [`Trainer::new`].
@@ -188,9 +223,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// Whatever went wrong on the device since the last wait.
     pub async fn outcome(&self, pending: Pending<B>) -> Result<Outcome> {
         let mut outcome = Outcome { loss: 0.0, logits: Vec::new(), scaling: None };
-        for [loss, logits] in pending.parts {
+        for (loss, logits) in pending.parts {
             outcome.loss += as_f32(self.backend.finish_read(loss).await?)[0];
-            outcome.logits.extend(as_f32(self.backend.finish_read(logits).await?));
+            if let Some(logits) = logits {
+                outcome.logits.extend(as_f32(self.backend.finish_read(logits).await?));
+            }
         }
         if let Some(scaling) = pending.scaling {
             let state = as_f32(self.backend.finish_read(scaling).await?);
@@ -199,23 +236,30 @@ impl<'b, B: Backend> Trainer<'b, B> {
         Ok(outcome)
     }
 
-    /// Loss, logits and gradients of a batch, without an update.
+    /// Loss, logits and gradients of a batch, without an update; utterances without label are a batch of their own.
     ///
     /// # Errors
-    /// Whatever went wrong on the device.
-    pub async fn gradients(&mut self, batch: &Batch<B>) -> Result<GradientReport> {
-        let [loss, logits] = self.differentiate(batch, Write::Set, None);
+    /// Whatever went wrong on the device. Features that cannot be read.
+    pub async fn gradients(&mut self, batches: &Batches<'_, B>, utterances: &[usize]) -> std::result::Result<GradientReport, TrainError> {
+        let (places, labelled) = batches.labelled_first(utterances);
+        let ordered: Vec<usize> = places.iter().map(|&place| utterances[place]).collect();
+        let results = self.differentiate_all(batches, &ordered, labelled, 1)?;
         let [scale, ..] = self.read_scaling().await?;
-        Ok(GradientReport {
-            loss: as_f32(self.backend.read(&loss).await?)[0],
-            logits: as_f32(self.backend.read(&logits).await?),
-            gradients: as_f32(self.backend.read(&self.gradients).await?).into_iter().map(|gradient| gradient / scale).collect(),
-        })
+        let classes = self.weights_of_classes.len();
+        let (mut loss, mut logits, mut places) = (0.0, vec![0.0; classes * utterances.len()], places.into_iter());
+        for result in results {
+            loss += as_f32(self.backend.read(&result.loss).await?)[0];
+            for (row, place) in as_f32(self.backend.read(&result.logits).await?).chunks_exact(classes).zip(&mut places) {
+                logits[place * classes..][..classes].copy_from_slice(row);
+            }
+        }
+        let gradients = as_f32(self.backend.read(&self.gradients).await?);
+        Ok(GradientReport { loss, logits, gradients: gradients.into_iter().map(|gradient| gradient / scale).collect() })
     }
 
     /// Forward and backward; the gradients are in their buffer, in place of those before or added to them. `whole` is
-    /// the batch that this is a part of. Returns loss and logits.
-    fn differentiate(&self, batch: &Batch<B>, write: Write, whole: Option<Whole>) -> [B::Tensor; 2] {
+    /// the batch that this is a part of.
+    fn differentiate(&self, batch: &Batch<B>, write: Write, whole: Option<Whole>) -> Differentiated<B> {
         let train = &self.settings.train;
         let model = self.network.model();
         let mut tape = self.network.tape(Mode::Train);
@@ -229,7 +273,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let of = LossOf { labels: batch.labels.as_ref(), class_weights, smoothing, whole, scaling };
         let (loss, starts) = of.sum(&tape, model.loss(), &logits, &terms);
         tape.backward(starts);
-        [loss, logits.value]
+        Differentiated { loss, logits: logits.value, is_labelled: batch.labels.is_some() }
     }
 
     /// Records the optimiser's step and sends all that was recorded, with copies of the loss and the logits of each part and,
@@ -238,7 +282,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     ///
     /// A step that was left out counts neither for the learning rate's schedule nor for Adam's correction, and whether the last
     /// one was is known when it is done. Until then the device has this one's gradients to compute.
-    async fn update(&mut self, results: &[[B::Tensor; 2]]) -> Result<Pending<B>> {
+    async fn update(&mut self, results: &[Differentiated<B>]) -> Result<Pending<B>> {
         let is_mixed = self.settings.train.precision == Precision::Mixed;
         if let Some(scaling) = self.last_scaling.take() {
             self.backend.submit();
@@ -253,7 +297,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.clip();
         let norm =
             if clips || is_mixed { self.backend.run(&GradientNorm { gradients: self.gradients.clone() }) } else { self.no_norm.clone() };
-        let parts = results.iter().map(|part| part.each_ref().map(|result| self.backend.start_read(result))).collect();
+        let read = |part: &Differentiated<B>| {
+            let loss = self.backend.start_read(&part.loss);
+            (loss, part.is_labelled.then(|| self.backend.start_read(&part.logits)))
+        };
+        let parts = results.iter().map(read).collect();
         if let Some(error) = self.backend.failure() {
             return Err(error);
         }

@@ -31,4 +31,5 @@ mod stopping;
 mod tiles;
 mod tokens;
 mod training;
+mod unlabelled;
 mod values;

@@ -25,7 +25,7 @@ const FUNCTIONALS: usize = 4;
 const CMKL: &str = "--set model.system=cmkl --set cmkl.maps=8 --set cmkl.features=6";
 
 /// Of each system, small.
-const SYSTEMS: [&str; 8] = [
+const SYSTEMS: [&str; 9] = [
     "--set model.system=mdre --set mdre.hidden=12",
     "--set model.system=mdrea --set mdre.hidden=12",
     "--set model.system=mha --set mha.hidden=10",
@@ -34,13 +34,14 @@ const SYSTEMS: [&str; 8] = [
     "--set model.system=can --set can.hidden=10",
     "--set model.system=mcsan3",
     CMKL,
+    "--set model.system=liang --set liang.hidden=16",
 ];
 
 /// Which utterance has neither pictures nor prosody.
 const WITHOUT: &str = "calm1";
 
 /// The corpus with features of pictures in `faces/` and a table of prosody, as openSMILE writes it.
-fn with_features() -> TempDir {
+pub fn with_features() -> TempDir {
     let folder = corpus();
     let faces = folder.path().join("faces");
     fs::create_dir(&faces).unwrap();
@@ -58,10 +59,10 @@ fn with_features() -> TempDir {
     folder
 }
 
-const PREPARE: &str = "prepare manifest manifest.csv --vectors vectors.txt";
+pub const PREPARE: &str = "prepare manifest manifest.csv --vectors vectors.txt";
 
 /// Notes of a kind in a report.
-fn notes<'r>(report: &'r Value, kind: &str) -> Vec<&'r Value> {
+pub fn notes<'r>(report: &'r Value, kind: &str) -> Vec<&'r Value> {
     report["notes"].as_array().map_or_else(Vec::new, |notes| notes.iter().filter(|note| note["kind"] == kind).collect())
 }
 
@@ -154,7 +155,7 @@ fn every_system_trains_goes_on_bit_for_bit_is_evaluated_and_predicts() {
         let further: &[&str] = match name {
             "mdre" | "mdrea" => &["--prosody", &prosody],
             "mcsan3" => &["--visual-features", "faces/glad4.npy"],
-            "cmkl" => &["--functionals", &prosody],
+            "cmkl" | "liang" => &["--functionals", &prosody],
             _ => &[],
         };
         let arguments = ["predict", "--run", &whole, "--device", "cpu", "--json", "--audio", "audio/glad4.wav", "--text", CLASSES[2].2];
@@ -176,7 +177,7 @@ fn every_system_trains_goes_on_bit_for_bit_is_evaluated_and_predicts() {
             mcsan(here, &format!("export --run {whole} --onnx {whole}.onnx")).succeeds();
         }
         let drawn = call(here, &[&arguments[..], further, &["--attention", "a.svg"]].concat());
-        if ["mdre", "cmkl"].contains(&name) {
+        if ["mdre", "cmkl", "liang"].contains(&name) {
             let said = "the model has no cross-attention (model.system, model.variant)";
             assert!(drawn.code == Some(1) && drawn.stderr.contains(said), "{}", drawn.stderr);
             continue;

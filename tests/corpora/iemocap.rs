@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use mcsan::base::remedy::line;
-use mcsan::corpus::iemocap::{IemocapClasses, read};
+use mcsan::corpus::Split;
+use mcsan::corpus::iemocap::{IemocapClasses, OtherEmotions, read, read_with};
 
 use super::{Tree, ids, left_out, recordings, refusal};
 
@@ -44,6 +45,15 @@ fn dialog() -> Tree {
         tree.empty(&format!("Session1/sentences/wav/Ses01F_impro01/{id}.wav"));
     }
     tree
+}
+
+#[test]
+fn utterances_of_other_emotions_can_be_ones_without_label() {
+    let corpus = read_with(dialog().path(), IemocapClasses::Four, OtherEmotions::Unlabelled).unwrap();
+    let unlabelled: Vec<_> = corpus.utterances.iter().filter(|utterance| utterance.split == Some(Split::Unlabelled)).collect();
+    assert_eq!((corpus.utterances.len(), unlabelled.len(), corpus.other_labels.len()), (12, 7, 0));
+    assert!(unlabelled.iter().all(|utterance| utterance.label.is_empty()));
+    assert_eq!(corpus.labels().iter().filter(|&&label| label < 0).count(), 7);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use mcsan::base::remedy::{Remedied, line};
 use mcsan::base::tiles::TileChoice;
 use mcsan::config::{Config, Settings, TileFile};
 use mcsan::corpus::iemocap::IemocapClasses;
-use mcsan::corpus::{Alignment, Corpus, CorpusError, cremad, emodb, iemocap, list, manifest, meld, ravdess};
+use mcsan::corpus::{Alignment, Corpus, CorpusError, Split, cremad, emodb, iemocap, list, manifest, meld, ravdess};
 use mcsan::dataset::{Dataset, DatasetError, FeatureMatrix, VectorTable};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
@@ -203,7 +203,9 @@ fn with_header(at: At) -> At {
 
 fn corpus(read: Result<Corpus, CorpusError>) -> Result<(), String> {
     let corpus = said(read)?;
-    assert!(!corpus.utterances.is_empty() && corpus.labels().iter().all(|&label| label >= 0), "every utterance is of a class");
+    assert!(!corpus.utterances.is_empty());
+    let mut labelled = corpus.utterances.iter().zip(corpus.labels());
+    assert!(labelled.all(|(utterance, label)| (label >= 0) != (utterance.split == Some(Split::Unlabelled))), "all others are of a class");
     let text = TextTable::learned(&corpus.utterances);
     assert_eq!(text.offsets.len(), corpus.utterances.len() + 1);
     Ok(())
@@ -312,7 +314,7 @@ pub fn tiny() -> Settings {
 fn trained_on(at: At) -> Result<(), String> {
     let data = said(Dataset::load(&at.file))?;
     said(data.fingerprint())?;
-    assert!(data.labels.iter().all(|&label| (label as usize) < data.classes.len()));
+    assert!((0..data.len()).all(|utterance| data.is_labelled(utterance) == data.class_of(utterance).is_some()));
     let training = Training { settings: tiny(), ..Training::of(&data) };
     let finished = said(pollster::block_on(training.run(&Device::Cpu(Cpu::default()))))?;
     assert!(finished.losses.iter().all(|loss| loss.is_finite()), "a training that ends has learned: {:?}", finished.losses);

@@ -39,7 +39,7 @@ def save(path: Path, tensors: dict[str, Tensor | np.ndarray], metadata: dict[str
 
 @dataclass
 class Dataset:
-    """Utterance u has the features `audio[u]: [frames, coefficients]`, the word rows `tokens[u]` (-1: none) and `labels[u]`."""
+    """Utterance u has the features `audio[u]: [frames, coefficients]`, the word rows `tokens[u]` (-1: none) and `labels[u]` (-1: none)."""
 
     classes: list[str]
     audio: list[np.ndarray]
@@ -49,6 +49,8 @@ class Dataset:
     metadata: dict[str, object] = field(default_factory=dict)
     # Features of pictures, `[pictures, columns]` each, where there are some.
     visual: list[np.ndarray] | None = None
+    # `[utterances, columns]`, where there are some.
+    functionals: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,7 +78,8 @@ class Dataset:
             "visual.features": np.concatenate(self.visual).astype(np.float32),
             "visual.offsets": offsets(self.visual),
         }
-        tensors = visual | {
+        functionals = {} if self.functionals is None else {"audio.functionals.values": self.functionals.astype(np.float32)}
+        tensors = visual | functionals | {
             "audio.features": np.concatenate(self.audio).astype(np.float32),
             "audio.offsets": offsets(self.audio),
             "text.tokens": np.concatenate(self.tokens).astype(np.int32),

@@ -17,7 +17,7 @@ from curves import save_curves
 from dataset import FEATURES, Dataset, save
 from gradients import Objective, proven_gradients
 from mcsan import Mcsan, Settings
-from systems import SYSTEM_CASES, WITHOUT_DROPOUT, Amh, Mcsan3, SigmoidObjective, Sizes, System
+from systems import SYSTEM_CASES, WITHOUT_DROPOUT, Amh, Liang, Mcsan3, SigmoidObjective, Sizes, System
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -108,13 +108,42 @@ def save_system_case(name: str, settings: dict[str, object], model: System, data
     objective = (SigmoidObjective if is_sigmoid else Objective)(**section(settings, "train"))
     if isinstance(model, (Amh, Mcsan3)):
         dataset = with_pictures(dataset)
-    save_gradients(name, model, settings | WITHOUT_DROPOUT, dataset, range(len(dataset)), objective)
+    utterances = range(len(dataset))
+    if isinstance(model, Liang):
+        dataset, utterances = partly_unlabelled(dataset), LABELLED if name == "liang" else utterances
+    save_gradients(name, model, settings | WITHOUT_DROPOUT, dataset, utterances, objective)
 
 
 def with_pictures(dataset: Dataset) -> Dataset:
     """The same with pictures of every utterance but one."""
     rng = np.random.default_rng(7)
     return replace(dataset, visual=[rng.normal(0, 1, (count, 10)).astype(np.float32) for count in (5, 1, 3, 0, 2, 4)])
+
+
+# Those of `partly_unlabelled` with a label.
+LABELLED = range(1, 5)
+
+
+def partly_unlabelled(dataset: Dataset) -> Dataset:
+    """The same with functionals, and without the labels of the first and the last utterance."""
+    rng = np.random.default_rng(8)
+    has_label = [u in LABELLED for u in range(len(dataset))]
+    utterances = [
+        utterance | {"split": "train" if known else "unlabelled"}
+        for utterance, known in zip(dataset.metadata["utterances"], has_label, strict=True)
+    ]
+    return replace(
+        dataset,
+        labels=np.where(has_label, dataset.labels, -1).astype(np.int32),
+        functionals=rng.normal(0, 1, (len(dataset), 9)).astype(np.float32),
+        metadata=dataset.metadata | {"utterances": utterances},
+    )
+
+
+def data_file(dataset: Dataset) -> str:
+    """What the data set with what it has is called."""
+    with_more = "_visual" if dataset.visual is not None else "_unlabelled" if dataset.functionals is not None else ""
+    return f"small{with_more}.dataset.safetensors"
 
 
 def save_gradients(
@@ -125,8 +154,7 @@ def save_gradients(
     tensors = {f"weight.{parameter}": weight.detach() for parameter, weight in model.named_parameters()}
     tensors |= {f"grad.{parameter}": gradient.float() for parameter, gradient in exact.parameters.items()}
     tensors |= {"logits": exact.logits.float(), "loss": exact.loss} | distance_tensors(distances)
-    data = "small.dataset.safetensors" if dataset.visual is None else "small_visual.dataset.safetensors"
-    save(FIXTURES / f"{name}.safetensors", tensors, case_metadata(settings, data, utterances))
+    save(FIXTURES / f"{name}.safetensors", tensors, case_metadata(settings, data_file(dataset), utterances))
     report(name, distances)
 
 
@@ -225,8 +253,8 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     FIXTURES.mkdir(exist_ok=True)
     dataset = small_dataset()
-    dataset.save(FIXTURES / "small.dataset.safetensors")
-    with_pictures(dataset).save(FIXTURES / "small_visual.dataset.safetensors")
+    for one in (dataset, with_pictures(dataset), partly_unlabelled(dataset)):
+        one.save(FIXTURES / data_file(one))
     for seed, (name, settings) in enumerate(SMALL_CASES.items()):
         save_small_case(name, SMALL_SETTINGS | settings, dataset, seed)
     for seed, (name, (settings, network)) in enumerate(SYSTEM_CASES.items()):

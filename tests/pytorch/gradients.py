@@ -38,8 +38,13 @@ def gradients(model: nn.Module, dataset: Dataset, utterances: range, objective: 
     model = copy.deepcopy(model).to(dtype)
     audio, text, labels = dataset.batch(utterances, dtype)
     pictures = [] if dataset.visual is None else [dataset.pictures(utterances, dtype)]
-    logits = (model.forward_alone if alone else model)(audio, text, *pictures)
-    loss = objective(logits, labels)
+    functionals = [] if dataset.functionals is None else [torch.tensor(dataset.functionals[list(utterances)], dtype=dtype)]
+    logits = (model.forward_alone if alone else model)(audio, text, *pictures, *functionals)
+    known = labels >= 0
+    loss = objective(logits[known], labels[known])
+    if hasattr(model, "terms"):
+        # Utterances without label are a batch of their own.
+        loss = loss + sum(model.terms(meant) for meant in (known, ~known) if meant.any())
     loss.backward()
     # A query over a single key has no influence, and torch may leave its gradient out; it is zero.
     parameters = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in model.named_parameters()}

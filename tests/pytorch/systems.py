@@ -21,6 +21,7 @@ class Sizes:
     width: int = 12
     classes: int = 5
     pictures: int = 10
+    functionals: int = 9
 
 
 class Gru(nn.Module):
@@ -305,6 +306,55 @@ class Cmkl(System):
         return self.classifier(torch.tanh(self.features(torch.cat(pooled))))
 
 
+class Liang(System):
+    """Auto-encoders of functionals and words; `terms` is what the loss has besides the logits'."""
+
+    def __init__(self, sizes: Sizes, hidden: int):
+        super().__init__()
+
+        def layers(*widths: int) -> list[nn.Module]:
+            pairs = zip(widths, widths[1:])
+            return [layer for one, other in pairs for layer in (nn.Linear(one, other), nn.ReLU())]
+
+        self.text_encoder = Encoder()
+        self.text_encoder.lstm = nn.LSTM(sizes.width, hidden, bidirectional=True)
+        self.audio_encoder = nn.Sequential(*layers(sizes.functionals, 4 * hidden, 2 * hidden, hidden))
+        self.audio_decoder = nn.Sequential(*layers(hidden, 2 * hidden, 4 * hidden, sizes.functionals)[:-1])
+        self.text_decoder = nn.Sequential(*layers(hidden, 2 * hidden, sizes.width)[:-1])
+        self.classifier = nn.Sequential(*layers(2 * hidden, hidden // 2, hidden // 8, sizes.classes)[:-1])
+        # So that none of its few units is silent for all utterances.
+        for layer in self.classifier[::2]:
+            nn.init.constant_(layer.bias, 0.5)
+
+    def forward(self, audio: list[Tensor], text: list[Tensor], functionals: Tensor) -> Tensor:
+        text = [at_least_one(words) for words in text]
+        both = [self.text_encoder.lstm(words)[0].unflatten(1, (2, -1)).mean(dim=1) for words in text]
+        self.codes = self.audio_encoder(functionals), torch.stack([rows.max(dim=0).values for rows in both])
+        self.targets = functionals, torch.stack([words.mean(dim=0) for words in text])
+        return self.classifier(torch.cat(self.codes, dim=1))
+
+    forward_alone = forward
+
+    def terms(self, meant: Tensor) -> Tensor:
+        """Those of the utterances that are `meant`, as one batch."""
+        audio, text = (code[meant] for code in self.codes)
+        functionals, means = (target[meant] for target in self.targets)
+        squares = F.mse_loss(self.audio_decoder(audio), functionals) + F.mse_loss(self.text_decoder(text), means)
+        half = len(audio) // 2
+        return 0.2 * squares + 0.1 * mmd(audio, text) - 0.1 * mmd(audio[:half], text[half : 2 * half])
+
+
+def mmd(x: Tensor, y: Tensor) -> Tensor:
+    """Five Gaussian kernels, the narrowest a quarter of the mean squared distance of different rows, which counts as constant."""
+    rows = torch.cat([x, y])
+    squares = (rows[:, None] - rows[None]).square().sum(dim=2)
+    count = len(rows)
+    width = squares.detach().sum() / (count * count - count) / 4
+    kernels = sum(torch.exp(-squares / (width * 2**number)) for number in range(5))
+    signs = torch.cat([torch.ones(len(x)), -torch.ones(len(y))]).to(rows.dtype)
+    return (kernels * signs[:, None] * signs[None]).sum() / len(x) ** 2
+
+
 SMALL = {"model.hidden": 8, "model.heads": 2, "model.feed_forward": 12}
 
 
@@ -348,6 +398,8 @@ SYSTEM_CASES = {
         {"model.system": "xu", "xu.form": "paper", "xu.hidden": 6, "xu.dropout": 0.0},
         lambda sizes: XuPaper(sizes, 6),
     ),
+    "liang": ({"model.system": "liang", "liang.hidden": 16}, lambda sizes: Liang(sizes, 16)),
+    "liang_unlabelled": ({"model.system": "liang", "liang.hidden": 16}, lambda sizes: Liang(sizes, 16)),
 }
 WITHOUT_DROPOUT = {
     f"{section}.{modality}_dropout": 0.0 for section in ("mdre", "mha", "amh", "can") for modality in ("audio", "text")
