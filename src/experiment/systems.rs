@@ -67,7 +67,8 @@ const SYSTEMS: [System; 10] = [
         reference: "Xu et al. 2019",
         iemocap: Some(([(0.560, 0.028), (0.450, 0.028)], TABLE_1)),
         meld: None,
-        defaults: "the form that its group released unless xu.form=paper, on seven classes; gates are sigmoids; MFCC where the data have no power spectrum",
+        defaults: "the form that its group released unless xu.form=paper, on seven classes; gates are sigmoids; MFCC where \
+                   the data have no power spectrum",
     },
     System {
         name: "can",
@@ -103,8 +104,8 @@ const SYSTEMS: [System; 10] = [
         meld: Some((0.555, TABLE_2)),
         defaults: "which 16 kernels, the scaling of columns and kernels, the columns kept of normalised functionals, one class against \
                    the rest with common weights learned on a part of the data, C by validation; 128 maps of each width in the text's \
-                   network, of which the parameters are, and Adam; functionals as the data have them, openSMILE's or, by 'prepare --functionals \
-                   mfcc', ours",
+                   network, of which the parameters are, and Adam; functionals as the data have them, openSMILE's or, by \
+                   'prepare --functionals mfcc', ours",
     },
     System {
         name: "mcsan3",
