@@ -34,7 +34,6 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     note_settings(common, arguments, &config.settings, &data)?;
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
     common.note_own_vectors_read(&data, &config.settings);
-    common.note_unlabelled(&data, &config.settings);
     match &arguments.out {
         Some(out) => train(common, arguments, &config, &data, &device, out),
         None => overfit_one_batch(common, arguments, &config.settings, &data, &device),
@@ -42,6 +41,7 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
 }
 
 fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, device: &Device, out: &Path) -> Done {
+    common.note_unlabelled(data, &config.settings);
     let own = out.join(files::CONFIG);
     let is_input = |file: &Path| matches!((file.canonicalize(), own.canonicalize()), (Ok(file), Ok(own)) if file == own);
     if !arguments.resume && arguments.settings.file().is_some_and(is_input) {
