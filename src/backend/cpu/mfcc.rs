@@ -50,7 +50,7 @@ pub(crate) fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32]
         let utterance = &emphasised(recording, settings);
         let spectra = (0..count).into_par_iter().map(|frame| power_spectrum(utterance, frame, &transform, tables));
         if settings.is_spectrum() {
-            return spectra.flatten_iter().collect();
+            return spectra.flat_map_iter(|power| power).collect();
         }
         let mut decibels: Vec<T> = spectra.flat_map_iter(|power| mel_decibels(&power, tables)).collect();
         let lowest = decibels.iter().copied().fold(T::neg_infinity(), T::max) - T::of_f32(settings.top_db);
