@@ -30,6 +30,8 @@ pub(crate) mod session;
 #[cfg(feature = "files")]
 pub(crate) mod speakers;
 #[cfg(feature = "files")]
+pub(crate) mod spoken;
+#[cfg(feature = "files")]
 mod tensorboard;
 mod trainer;
 #[cfg(feature = "files")]
@@ -48,10 +50,12 @@ pub use metrics::Metrics;
 #[cfg(feature = "files")]
 pub use observe::Event;
 #[cfg(feature = "files")]
-pub use predict::{Attention, Further, Predictor, SpeechInference, Spoken};
+pub use predict::{Attention, Predictor, SpeechInference};
 pub(crate) use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;
 pub use run_fault::RunFault;
 pub use session::{Session, Weights};
+#[cfg(feature = "files")]
+pub use spoken::{Further, Spoken};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};

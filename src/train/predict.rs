@@ -1,44 +1,25 @@
 //! A trained model for new utterances: read once, put on a device once, and then many utterances at a time.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::batches::{FrozenVectors, upload_vectors};
 use super::inference::{Inference, all};
 use super::session::check_room;
+use super::spoken::{Further, Spoken, parts};
 use super::vocabulary::{self, FrontEnd, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, run};
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
 use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
-use crate::corpus::{Alignment, CorpusError};
+use crate::corpus::CorpusError;
 use crate::dataset::{
     DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors, hop_seconds,
 };
 use crate::model::layers::Attended;
 use crate::on_device;
-use crate::prepare::{DEVICE_SAMPLES, VectorTables, extract};
+use crate::prepare::{VectorTables, extract};
 use crate::text::tokenise;
-
-/// What is spoken, as it is given. A modality that the model does not use may be missing.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Spoken {
-    /// Mono, 16 kHz.
-    pub samples: Option<Vec<f32>>,
-    /// Acoustic features that another program computed, for a model that was trained on such.
-    pub features: Option<FeatureMatrix>,
-    /// The words as they are written; they are made into tokens as in preparation.
-    pub text: Option<String>,
-    /// Features beside recording and words, by the stream that the model reads; of one that is missing it reads a row of zeros. Those of
-    /// the words themselves, [`TEXT`], which a model that was trained on such needs.
-    pub further: Further,
-    /// When the words are said, for a model that is told; where it is not known, or other words are, they are spread evenly.
-    pub alignment: Option<Alignment>,
-}
-
-/// Features of an utterance beside recording and words.
-pub type Further = BTreeMap<&'static str, FeatureMatrix>;
 
 /// A model with what it needs to read audio and text.
 pub struct Predictor {
@@ -264,17 +245,6 @@ impl Said {
     }
 }
 
-impl Spoken {
-    /// When its tokens are said, where that is known.
-    fn times(&self) -> Option<Vec<[f32; 2]>> {
-        let alignment = self.alignment.as_ref()?;
-        match self.further.get(TEXT) {
-            Some(features) => alignment.times_of_rows(features.rows()),
-            None => alignment.times(&tokenise(self.text.as_deref().unwrap_or_default())),
-        }
-    }
-}
-
 impl<B: Backend> SpeechInference<'_, B> {
     /// Probability of each class for each utterance, in the order of the model's classes. Every result is that of the
     /// utterance alone, whatever it is given with; where the model is normalised by speaker, each is a speaker of its own.
@@ -424,25 +394,4 @@ fn offsets(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
         Some(*end)
     });
     std::iter::once(0).chain(ends).collect()
-}
-
-/// The utterances in parts that go to the device together: no more samples, or numbers of features, than it takes at a time, but at
-/// least one utterance.
-pub(super) fn parts(mut utterances: &[Spoken]) -> impl Iterator<Item = &[Spoken]> {
-    std::iter::from_fn(move || {
-        let (now, later) = utterances.split_at(together(utterances).min(utterances.len()));
-        utterances = later;
-        Some(now).filter(|now| !now.is_empty())
-    })
-}
-
-/// How many of the utterances go to the device together.
-fn together(utterances: &[Spoken]) -> usize {
-    let mut samples = 0;
-    let fits = utterances.iter().take(super::evaluate::BATCH).take_while(|utterance| {
-        let matrices = utterance.features.iter().chain(utterance.further.values());
-        samples += utterance.samples.as_ref().map_or(0, Vec::len) + matrices.map(|own| own.values.len()).sum::<usize>();
-        samples <= DEVICE_SAMPLES
-    });
-    fits.count().max(1)
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
-use super::predict::{Said, SpeechInference, Spoken};
+use super::predict::{Said, SpeechInference};
+use super::spoken::Spoken;
 use crate::backend::Backend;
 use crate::dataset::store::StoreError;
 use crate::dataset::{Spool, UtteranceInfo};
@@ -32,7 +33,7 @@ impl<'s, 'p, B: Backend> Speakers<'s, 'p, B> {
     /// # Errors
     /// [`TrainError::Missing`], a full disk, or whatever went wrong on the device.
     pub(crate) async fn add(&mut self, utterances: &[Spoken], speakers: &[Option<String>]) -> Result<(), TrainError> {
-        for part in super::predict::parts(utterances) {
+        for part in super::spoken::parts(utterances) {
             let (features, said) = self.inference.read(part).await?;
             self.spool.push(&features).map_err(unwritten(&self.folder))?;
             self.said.extend(said);
