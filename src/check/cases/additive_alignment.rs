@@ -114,7 +114,7 @@ impl TapeOperation for AdditiveAlignment {
         vec![
             Leaf::new("word scores", [words, 1], word_scores),
             Leaf::new("frame scores", [rows, 1], frame_scores),
-            Leaf::new("frames", [rows, self.width], frames),
+            Leaf::new("states", [rows, self.width], frames),
         ]
     }
 
