@@ -52,7 +52,8 @@ var<workgroup> parts: array<vec4<f32>, WORKGROUP>;
 /// Ranges of a workgroup's block, empty past the last: all invocations of a workgroup reach its barriers.
 fn ranges_of(group: vec3<u32>, groups: vec3<u32>) -> vec4<u32> {
     let block = group.y + group.z * groups.y;
-    return select(vec4<u32>(), blocks[min(block, args.blocks - 1u)], vec4<bool>(block < args.blocks));
+    // Older GL has no select of whole numbers.
+    return blocks[min(block, args.blocks - 1u)] * u32(block < args.blocks);
 }
 
 fn tangent_of(word: u32, frame: u32) -> f32 {
@@ -70,7 +71,7 @@ fn tangent_of(word: u32, frame: u32) -> f32 {
 /// g_j · s_i
 fn gain_of(word: u32, frame: u32) -> f32 {
     let width = args.width / COLUMNS;
-    var sum = Element();
+    var sum = Element(0.0);
     for (var c = 0u; c < width; c++) {
         sum += y_gradient[word * width + c] * frames[frame * width + c];
     }
@@ -114,7 +115,7 @@ fn forward(
     for (var row = 0u; row < BLOCK; row++) {
         let word = ranges.x + row;
         if (c < width && word < ranges.y) {
-            y[word * width + c] = select(sums[row] / totals[row], Element(), ranges.z == ranges.w);
+            y[word * width + c] = select(sums[row] / totals[row], Element(0.0), ranges.z == ranges.w);
         }
     }
 }
@@ -129,7 +130,7 @@ fn backward_word_scores(
     let word = ranges.x + lane / SHARES;
     let is_there = word < ranges.y;
     // Sums of e, e (1 - a²), e g·s and e g·s (1 - a²): nothing need be known of the others before.
-    var part = vec4<f32>();
+    var part = vec4<f32>(0.0);
     if (is_there) {
         for (var frame = ranges.z + lane % SHARES; frame < ranges.w; frame += SHARES) {
             let tangent = tangent_of(word, frame);

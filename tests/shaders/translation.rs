@@ -259,7 +259,11 @@ fn with_array_zeros(source: &str) -> String {
             }}\n"
         )
     };
-    kinds.iter().map(function).collect::<String>() + &body + rest
+    let body = body + rest;
+    // An element may be a struct: those come first.
+    let after_structs = body.rfind("\n};\n").map_or(0, |end| end + "\n};\n".len());
+    let (structs, code) = body.split_at(after_structs);
+    structs.to_owned() + &kinds.iter().map(function).collect::<String>() + code
 }
 
 #[test]

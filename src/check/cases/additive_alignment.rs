@@ -59,7 +59,7 @@ impl Suite for AdditiveAlignment {
             Self::new(&[1], &[1], 128),
             Self::new(&[1], &[40], 5),
             Self::new(&[40], &[1], 32),
-            Self::new(&[7, 8, 9, 3], &[31, 32, 33, 64], 20),
+            Self::new(&[23, 40, 9, 3], &[131, 32, 233, 64], 201),
             Self::new(&[3, 0, 4, 2], &[5, 6, 0, 9], 260),
             Self { spread: Spread::NotFinite, ..Self::new(&[5, 9, 3], &[40, 7, 12], 12) },
         ]
