@@ -54,8 +54,13 @@ pub(crate) fn forward<T: Real>(x: &[T], offsets: &[u32], columns: usize) -> (Vec
 
 /// Matrices of `batch` rows side by side, by columns.
 pub(crate) fn concatenate<V: Copy>(matrices: &[&[V]], widths: &[usize], batch: usize) -> Vec<V> {
-    let rows = (0..batch).flat_map(|row| matrices.iter().zip(widths).map(move |(matrix, &width)| &matrix[row * width..(row + 1) * width]));
-    rows.flatten().copied().collect()
+    let mut all = Vec::with_capacity(batch * widths.iter().sum::<usize>());
+    for row in 0..batch {
+        for (matrix, &width) in matrices.iter().zip(widths) {
+            all.extend_from_slice(&matrix[row * width..(row + 1) * width]);
+        }
+    }
+    all
 }
 
 /// `dy, winners: [batch, total columns]`, of which this stream's start at `column` → `dx: [rows, columns]`.
