@@ -3,7 +3,8 @@
 //!
 //! Recording and words are cut into the same segments, here a word each: by when it is said, where the data know it, else evenly. A
 //! learned query of each modality weighs its segments, and the weights are used on the other modality's as well, without a gradient
-//! there. What each modality found of itself alone may have a loss of its own besides. Sizes, the segments, and training are defaults of ours: of the paper only its abstract could be read.
+//! there. What each modality found of itself alone may have a loss of its own besides. Sizes, the segments, and training are defaults
+//! of ours: of the paper only its abstract could be read.
 
 use super::layers::{BiLstm, Linear, Pass, Sequence, Words, frames, weights_of};
 use super::loss::Term;

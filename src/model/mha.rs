@@ -1,8 +1,9 @@
 //! MHA (Yoon, Byun, Dey, Jung: Speech Emotion Recognition Using Multi-hop Attention Mechanism, ICASSP 2019).
 //!
-//! Bidirectional GRUs or LSTMs with a residual connection read both modalities. The recording's last state asks the words, what comes of it asks
-//! the recording, and so on for `mha.hops`; the newest vector of each modality is classified, the prosody beside them where `mha.prosody` says so. The chain of hops is the paper's; cell,
-//! sizes, residual and the hops' own matrices are taken from its authors' later programs.
+//! Bidirectional GRUs or LSTMs with a residual connection read both modalities. The recording's last state asks the words, what comes
+//! of it asks the recording, and so on for `mha.hops`; the newest vector of each modality is classified, the prosody beside them where
+//! `mha.prosody` says so. The chain of hops is the paper's; cell, sizes, residual and the hops' own matrices are taken from its authors'
+//! later programs.
 
 use super::layers::{BiLstm, Gru, GruStart, Linear, Pass, Sequence, Words, frames, pool, prosody};
 use super::parameters::{Initial, Parameters};

@@ -4,7 +4,10 @@ use super::layers::{Attended, Pass};
 use super::{Batch, Model};
 use crate::backend::{Backend, Result, Storage, as_f32};
 use crate::base::numbers::Precision;
-use crate::tape::{Mode, Tape};
+use crate::tape::{Mode, Tape, Var};
+
+/// What is computed of a batch.
+type Compute<B> = for<'t, 'a> fn(&dyn Model<B>, &mut Pass<'t, 'a, B>, &'a Batch<B>) -> Var<B>;
 
 /// What attends to what, where that is watched.
 type Watched<B> = Option<Vec<Attended<<B as Storage>::Tensor>>>;
@@ -45,35 +48,31 @@ impl<'b, B: Backend> Network<'b, B> {
 
     /// Logits of a batch on their way to the host.
     pub fn infer(&self, batch: &Batch<B>) -> B::Readback {
-        let (logits, _) = self.forward(batch, None);
+        let (logits, _) = self.run(batch, None, |model, pass, batch| model.forward(pass, batch));
         self.backend.submit();
         logits
     }
 
     /// [`Model::features`] of a batch on their way to the host.
     pub fn infer_features(&self, batch: &Batch<B>) -> B::Readback {
-        let mut tape = self.tape(Mode::Infer);
-        let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
-        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched: None, terms: None };
-        let features = self.model.features(&mut pass, batch);
-        let read = self.backend.start_read(&features.value);
+        let (features, _) = self.run(batch, None, |model, pass, batch| model.features(pass, batch));
         self.backend.submit();
-        read
+        features
     }
 
     /// As [`Network::infer`], and what attends to what, in the order of the pass.
     pub fn infer_watched(&self, batch: &Batch<B>) -> (B::Readback, Vec<Attended<B::Tensor>>) {
-        let (logits, watched) = self.forward(batch, Some(Vec::new()));
+        let (logits, watched) = self.run(batch, Some(Vec::new()), |model, pass, batch| model.forward(pass, batch));
         (logits, watched.unwrap_or_default())
     }
 
-    fn forward(&self, batch: &Batch<B>, watched: Watched<B>) -> (B::Readback, Watched<B>) {
+    fn run(&self, batch: &Batch<B>, watched: Watched<B>, compute: Compute<B>) -> (B::Readback, Watched<B>) {
         let mut tape = self.tape(Mode::Infer);
         let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
         let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched, terms: None };
-        let logits = self.model.forward(&mut pass, batch);
+        let result = compute(&*self.model, &mut pass, batch);
         let watched = pass.watched.take();
-        (self.backend.start_read(&logits.value), watched)
+        (self.backend.start_read(&result.value), watched)
     }
 
     /// Copies the weights to the host.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::proto::{Attribute, Element, Message, Size, node, tensor, value};
 
 /// A value in a graph.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Value(String);
 
 /// Nodes, constants, inputs and outputs so far.

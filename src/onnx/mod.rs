@@ -7,7 +7,7 @@
 //! | `tokens` | int64 `[tokens]` | in place of `vectors` where the table was trained: its rows, -1 for an unknown word |
 //! | `visual` | float `[frames, columns]` | features of pictures |
 //! | `prosody`, `functionals` | float `[vectors, columns]` | a vector of the utterance; no row where it has none |
-//! | `segments` | int64 `[tokens, 2]` | of CAN: first frame and end of each word, by its times; without those, of L words and F frames, ⌊i F / L⌋ and ⌊(i + 1) F / L⌋ |
+//! | `segments` | int64 `[tokens, 2]` | of CAN: first frame and end of each word; without times ⌊i F / L⌋ and ⌊(i + 1) F / L⌋ of F frames |
 //!
 //! Output: `logits`, float `[classes]`. Lengths are free: the graph cuts where the system or `data.max_frames` does, pads what is too
 //! short with zeros, as a batch is. Normalisation by `corpus` and `utterance` is part of the graph; by `speaker` is

@@ -79,14 +79,7 @@ impl Traced {
 impl Trace {
     /// The graph of a trained model; the kernel that has no form where there is one.
     pub(super) fn graph(checkpoint: &Checkpoint) -> std::result::Result<Graph, &'static str> {
-        let layout = checkpoint.layout();
-        let trace = Self {
-            checkpoint: checkpoint.clone(),
-            layout,
-            graph: RefCell::default(),
-            inputs: RefCell::default(),
-            unknown: RefCell::default(),
-        };
+        let trace = Self::of(checkpoint);
         let model = model::build::<Self>(&checkpoint.settings, &checkpoint.dimensions);
         let batch = trace.utterance();
         let mut tape = Tape::new(&trace, Mode::Infer);
@@ -104,6 +97,17 @@ impl Trace {
         let logits = graph.add("Reshape", &[&logits, &flat], &[]);
         graph.output("logits", &logits, &[Size::Fixed(checkpoint.classes.len())]);
         Ok(graph)
+    }
+
+    /// Nothing written yet.
+    fn of(checkpoint: &Checkpoint) -> Self {
+        Self {
+            checkpoint: checkpoint.clone(),
+            layout: checkpoint.layout(),
+            graph: RefCell::default(),
+            inputs: RefCell::default(),
+            unknown: RefCell::default(),
+        }
     }
 
     /// A batch of one utterance; its lengths are the shortest that the model takes and stand for any.
@@ -217,13 +221,13 @@ where
             self.accumulate(accumulate);
             return (output, kept);
         }
-        match (nodes::of_kernel(of, self), (&output as &dyn Any).downcast_ref::<Traced>()) {
-            (Some(value), Some(result)) => {
-                result.content.replace(Content::Value(value));
-            }
-            _ => {
-                self.unknown.borrow_mut().get_or_insert(O::KERNEL);
-            }
+        let value = nodes::of_kernel(of, self);
+        if value.is_none() {
+            self.unknown.borrow_mut().get_or_insert(O::KERNEL);
+        }
+        if let Some(result) = (&output as &dyn Any).downcast_ref::<Traced>() {
+            // Where there is no form, what follows goes on with a value that is in no graph.
+            result.content.replace(Content::Value(value.unwrap_or_default()));
         }
         (output, kept)
     }
@@ -237,3 +241,38 @@ impl<O: Differentiable<Self, Operand = Traced> + 'static> Differentiate<O> for T
 }
 
 impl Backend for Trace {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::ops::{Attention, AttentionWeights};
+    use crate::config::Settings;
+    use crate::dataset::Normalisation;
+    use crate::model::Dimensions;
+
+    #[test]
+    fn a_kernel_without_a_form_is_named_and_what_follows_it_goes_on() {
+        let checkpoint = Checkpoint {
+            settings: Settings::default(),
+            device: "auto".into(),
+            dimensions: Dimensions { streams: BTreeMap::new(), classes: 2 },
+            classes: vec!["a".into(), "b".into()],
+            normalisation: Normalisation::None,
+            parameters: Vec::new(),
+            machine: None,
+            moments: None,
+            step: 0,
+            epoch: 0,
+            best: None,
+            progress: None,
+        };
+        let trace = Trace::of(&checkpoint);
+        let matrix = || Traced::new([1, 4], Content::Value(Value::default()));
+        let rows = || Ragged::new(&trace, &[1]);
+        let [queries, keys, values] = [matrix(), matrix(), matrix()];
+        let attention = Attention { queries, keys, values, query_rows: rows(), key_rows: rows(), heads: 1, scale: 1.0 };
+        let weights = trace.run(&AttentionWeights(attention));
+        assert_eq!(*trace.unknown.borrow(), Some("attention_weights"));
+        assert_eq!(trace.value(&weights), Value::default());
+    }
+}
