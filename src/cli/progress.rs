@@ -154,8 +154,16 @@ mod tests {
 
     #[test]
     fn an_epoch_fits_a_terminal_and_the_pace_is_said_ten_times() {
-        let metrics =
-            |wa, loss| Metrics { utterances: 1000, wa, ua: 0.555, weighted_f1: wa, loss, classes: Vec::new(), confusion: Vec::new() };
+        let metrics = |wa, loss| Metrics {
+            utterances: 1000,
+            wa,
+            ua: 0.555,
+            macro_f1: wa,
+            weighted_f1: wa,
+            loss,
+            classes: Vec::new(),
+            confusion: Vec::new(),
+        };
         let line = epoch_line(300, &metrics(1.0, 0.012), Some(&metrics(0.567, 1.234)), true);
         assert_eq!(line, "epoch 300  loss 0.012  WA 100.0 %  validation 1.234  WA 56.7 %  UA 55.5 %  best");
         assert!(line.chars().count() <= 80, "{line}");

@@ -43,9 +43,10 @@ pub(crate) fn accuracies(metrics: &Metrics) -> String {
     format!("WA {}  UA {}  weighted F1 {}", percent(metrics.wa), percent(metrics.ua), percent(metrics.weighted_f1))
 }
 
-/// All figures in one line.
+/// All figures in two lines.
 pub(crate) fn headline(metrics: &Metrics) -> String {
-    format!("{}  loss {:.3}  ({} utterances)", accuracies(metrics), metrics.loss, metrics.utterances)
+    let Metrics { macro_f1, loss, utterances, .. } = metrics;
+    format!("{}  macro F1 {}\nloss {loss:.3}  ({utterances} utterances)", accuracies(metrics), percent(*macro_f1))
 }
 
 /// Widest name of a class in a table.

@@ -75,7 +75,7 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     } else {
         println!("best epoch: {}; run folder: {}", finished.best.epoch, out.display());
         if let Some(test) = finished.test {
-            println!("test  {}\n\n{}", tables::headline(&test.metrics), tables::details(&test.metrics));
+            println!("test split\n{}\n\n{}", tables::headline(&test.metrics), tables::details(&test.metrics));
         }
     }
     Ok(ExitCode::SUCCESS)

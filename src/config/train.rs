@@ -77,6 +77,8 @@ choices! {
         Ua = "ua",
         /// Weighted accuracy.
         Wa = "wa",
+        /// The mean F1 of the classes.
+        MacroF1 = "macro_f1",
         /// F1 of the classes, weighted by their utterances.
         WeightedF1 = "weighted_f1",
         /// The loss, the least.

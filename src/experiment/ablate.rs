@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ExperimentError;
-use super::figure::{FIGURES, Figure, UA, WA};
+use super::figure::{FIGURES, Figure, MACRO_F1, UA, WA};
 use super::rows::{self, Begun, Kind, Over, Rows};
 use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, ResultTable, Results};
@@ -113,7 +113,7 @@ impl Row {
         let mut config = base.clone();
         (config.settings.model.variant, config.settings.model.layers) = self.network();
         let [wa, ua] = self.paper().map(Some);
-        rows::Row { name: self.name(), title: self.title(), config, published: [wa, ua, None] }
+        rows::Row { name: self.name(), title: self.title(), config, published: [wa, ua, None, None] }
     }
 }
 
@@ -179,7 +179,9 @@ const FULL: &str = "full";
 
 fn columns(over: Over) -> Vec<Column> {
     let mut columns = vec![Column::shown("model", "model"), Column::kept("row"), over.column()];
-    columns.extend(FIGURES.map(|figure| Column::shown(figure.key, figure.title)));
+    let is_shown = |figure: Figure| figure.key != MACRO_F1.key;
+    let of = |figure: Figure| if is_shown(figure) { Column::shown(figure.key, figure.title) } else { Column::kept(figure.key) };
+    columns.extend(FIGURES.map(of));
     columns
         .extend([("paper_wa", "WA, paper (IEMOCAP)"), ("paper_ua", "UA, paper (IEMOCAP)")].map(|(key, title)| Column::shown(key, title)));
     columns.extend(paired::columns(&TESTED, FULL, true));

@@ -25,9 +25,9 @@ pub(crate) const COMPARISON: Kind = Kind { stem: "compare", called: "a compariso
 pub(crate) fn row(system: &System, config: Config, by: By) -> Row {
     let spread = |(mean, deviation)| Some(MeanDeviation { mean, deviation: Some(deviation) });
     let published = match (by, system.iemocap, system.meld) {
-        (By::Given, _, Some((mean, _))) => [None, None, Some(MeanDeviation { mean, deviation: None })],
-        (By::Random | By::Speaker | By::Session, Some(([wa, ua], _)), _) => [spread(wa), spread(ua), None],
-        _ => [None; 3],
+        (By::Given, _, Some((mean, _))) => [None, None, Some(MeanDeviation { mean, deviation: None }), None],
+        (By::Random | By::Speaker | By::Session, Some(([wa, ua], _)), _) => [spread(wa), spread(ua), None, None],
+        _ => [None; FIGURES.len()],
     };
     Row { name: system.name, title: system.title, config, published }
 }

@@ -15,7 +15,8 @@ pub(super) struct Figure {
 
 pub(super) const WA: Figure = Figure { key: "wa", title: "WA", of: |metrics| metrics.wa };
 pub(super) const UA: Figure = Figure { key: "ua", title: "UA", of: |metrics| metrics.ua };
+pub(super) const MACRO_F1: Figure = Figure { key: "macro_f1", title: "macro F1", of: |metrics| metrics.macro_f1 };
 pub(super) const WEIGHTED_F1: Figure = Figure { key: "weighted_f1", title: "weighted F1", of: |metrics| metrics.weighted_f1 };
 
 /// All of them, in the order in which they are shown.
-pub(super) const FIGURES: [Figure; 3] = [WA, UA, WEIGHTED_F1];
+pub(super) const FIGURES: [Figure; 4] = [WA, UA, WEIGHTED_F1, MACRO_F1];

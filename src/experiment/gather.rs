@@ -1,4 +1,4 @@
-//! Summing up the runs that are done: WA, UA and weighted F1 as mean ± standard deviation over the folds (and seeds), in the form
+//! Summing up the runs that are done: WA, UA, weighted F1 and macro-F1 as mean ± standard deviation over the folds (and seeds), in the form
 //! of the paper's Table 1, and the confusion matrix of all their test predictions together.
 
 use std::path::PathBuf;
@@ -131,8 +131,8 @@ impl Gathered {
         self.results.iter().map(|run| (figure.of)(&run.test.metrics)).collect()
     }
 
-    /// WA, UA and weighted F1.
-    pub fn spreads(&self) -> [MeanDeviation; 3] {
+    /// WA, UA, weighted F1 and macro-F1.
+    pub fn spreads(&self) -> [MeanDeviation; FIGURES.len()] {
         FIGURES.map(|figure| MeanDeviation::of(&self.figures(figure)))
     }
 
@@ -209,10 +209,10 @@ impl Gathered {
             folds.rows.push(counts.into_iter().chain(shares).chain([Cell::Number(metrics.loss)]).collect());
         }
 
-        let [wa, ua, weighted_f1] = self.spreads();
+        let [wa, ua, weighted_f1, macro_f1] = self.spreads();
         let document = json!({
             "corpus": self.corpus, "by": self.by, "seed": self.seed, "folds": self.folds, "done": self.results.len(),
-            "wa": wa, "ua": ua, "weighted_f1": weighted_f1, "results": folds.json(), "pooled": pooled,
+            "wa": wa, "ua": ua, "weighted_f1": weighted_f1, "macro_f1": macro_f1, "results": folds.json(), "pooled": pooled,
         });
         Results { document, tables: [("", summary), ("folds", folds)].into_iter().chain(confusions(&pooled)).collect() }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Row {
     /// What it is trained with.
     pub config: Config,
     /// Its [`FIGURES`] as they were published.
-    pub published: [Option<MeanDeviation>; 3],
+    pub published: [Option<MeanDeviation>; FIGURES.len()],
 }
 
 impl Row {

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn run(losses: &[f64]) -> Run {
-        let scores = |loss: f64| Scores { wa: 0.5, ua: 0.5, weighted_f1: 0.5, loss };
+        let scores = |loss: f64| Scores { wa: 0.5, ua: 0.5, macro_f1: 0.5, weighted_f1: 0.5, loss };
         let epochs =
             losses.iter().enumerate().map(|(number, &loss)| (number as u64, Epoch { train: scores(loss), validation: Some(scores(loss)) }));
         Run {

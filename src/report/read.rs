@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::ReportError;
 use crate::base::input;
 use crate::dataset::store::Store;
-use crate::train::metrics::{ClassMetrics, is_confusion};
+use crate::train::metrics::{ClassMetrics, is_confusion, macro_f1};
 use crate::train::run::files;
 use crate::train::run_folder::computed_by;
 use crate::train::{Evaluation, Metrics, vocabulary};
@@ -32,6 +32,7 @@ pub(crate) struct Step {
 pub(crate) struct Scores {
     pub wa: f64,
     pub ua: f64,
+    pub macro_f1: f64,
     pub weighted_f1: f64,
     pub loss: f64,
 }
@@ -54,6 +55,9 @@ pub struct Test {
     /// Unweighted accuracy, a share of one.
     #[serde(deserialize_with = "number")]
     pub ua: f64,
+    /// Mean F1 of the classes; of results that have none from before there was one, that of their confusion matrix.
+    #[serde(default = "no_number", deserialize_with = "number")]
+    pub macro_f1: f64,
     /// Mean F1 of the classes, weighted by their support.
     #[serde(deserialize_with = "number")]
     pub weighted_f1: f64,
@@ -85,14 +89,14 @@ pub struct Prediction {
 impl From<Evaluation> for Test {
     fn from(evaluation: Evaluation) -> Self {
         let Evaluation { metrics, predictions } = evaluation;
-        let Metrics { utterances, wa, ua, weighted_f1, loss, classes, confusion } = metrics;
+        let Metrics { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion } = metrics;
         let predictions = predictions.into_iter().map(|prediction| Prediction {
             id: prediction.id,
             label: prediction.label,
             predicted: prediction.predicted,
             probabilities: prediction.probabilities,
         });
-        Self { utterances, wa, ua, weighted_f1, loss, classes, confusion, predictions: predictions.collect() }
+        Self { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion, predictions: predictions.collect() }
     }
 }
 
@@ -186,6 +190,7 @@ fn log(path: &Path) -> Result<Log, ReportError> {
         let scores = |value: &Value| Scores {
             wa: figure(value, "wa"),
             ua: figure(value, "ua"),
+            macro_f1: figure(value, "macro_f1"),
             weighted_f1: figure(value, "weighted_f1"),
             loss: figure(value, "loss"),
         };
@@ -212,10 +217,13 @@ fn test(path: &Path) -> Result<Option<Test>, ReportError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| unreadable(path, error))?,
     };
-    let test: Test = serde_json::from_str(&text).map_err(|error| broken(path, &error.to_string()))?;
+    let mut test: Test = serde_json::from_str(&text).map_err(|error| broken(path, &error.to_string()))?;
     let count = test.classes.len();
     if !is_confusion(&test.confusion, count) {
         return Err(broken(path, &format!("its confusion matrix is not {count} by {count}, as its classes are")));
+    }
+    if test.macro_f1.is_nan() {
+        test.macro_f1 = macro_f1(&test.confusion);
     }
     let wrong = |prediction: &&Prediction| {
         let known = |name: &String| test.classes.iter().any(|class| class.name == *name);
@@ -242,6 +250,10 @@ fn unreadable(path: &Path, error: std::io::Error) -> ReportError {
 
 fn broken(path: &Path, reason: &str) -> ReportError {
     ReportError::Broken { path: PathBuf::from(path), reason: reason.lines().next().unwrap_or_default().into() }
+}
+
+fn no_number() -> f64 {
+    f64::NAN
 }
 
 /// A number; JSON has none for NaN and the infinities and writes null.

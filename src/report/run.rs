@@ -71,6 +71,7 @@ fn headline(page: &mut Page, run: &Run, data: Option<&Dataset>) {
             ("WA, weighted accuracy", percent(test.wa), interval(test.wa, test.utterances)),
             ("UA, unweighted accuracy", percent(test.ua), "mean recall of the classes".into()),
             ("Weighted F1", percent(test.weighted_f1), String::new()),
+            ("Macro F1", percent(test.macro_f1), "mean F1 of the classes".into()),
             ("Loss", plain(test.loss), "cross-entropy".into()),
             ("Utterances", grouped(test.utterances), run.best_epoch.map(|epoch| format!("model of epoch {epoch}")).unwrap_or_default()),
         ]);
@@ -97,6 +98,7 @@ fn figures(page: &mut Page, heading: &str, scores: &Scores) {
         ("WA, weighted accuracy", percent(scores.wa), String::new()),
         ("UA, unweighted accuracy", percent(scores.ua), String::new()),
         ("Weighted F1", percent(scores.weighted_f1), String::new()),
+        ("Macro F1", percent(scores.macro_f1), String::new()),
         ("Loss", plain(scores.loss), String::new()),
     ]);
 }

@@ -24,6 +24,7 @@ pub struct ClassMetrics {
 
 /// Results over some utterances.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "WrittenMetrics")]
 pub struct Metrics {
     /// How many there are.
     pub utterances: usize,
@@ -31,6 +32,8 @@ pub struct Metrics {
     pub wa: f64,
     /// Unweighted accuracy: the mean recall of the classes that occur.
     pub ua: f64,
+    /// Mean F1 of the classes that occur or are predicted, as scikit-learn's `f1_score(average="macro")`.
+    pub macro_f1: f64,
     /// Mean F1 of the classes, weighted by their support.
     pub weighted_f1: f64,
     /// Mean cross-entropy, without class weights or smoothing.
@@ -39,6 +42,72 @@ pub struct Metrics {
     pub classes: Vec<ClassMetrics>,
     /// `[true class][predicted class]`
     pub confusion: Vec<Vec<usize>>,
+}
+
+/// The shares of one that results are told by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Accuracies {
+    /// As [`Metrics::wa`].
+    pub wa: f64,
+    /// As [`Metrics::ua`].
+    pub ua: f64,
+    /// As [`Metrics::macro_f1`].
+    pub macro_f1: f64,
+    /// As [`Metrics::weighted_f1`].
+    pub weighted_f1: f64,
+}
+
+impl Accuracies {
+    /// Those of `confusion[true class][predicted class]`.
+    pub fn of(confusion: &[Vec<usize>]) -> Self {
+        let utterances = confusion.iter().flatten().sum();
+        let (mut right, mut present, mut met) = (0, 0usize, 0usize);
+        let (mut recalls, mut f1s, mut weighted) = (0.0, 0.0, 0.0);
+        for class in 0..confusion.len() {
+            let (own, support, predicted) = counts(confusion, class);
+            let f1 = share(2 * own, support + predicted);
+            right += own;
+            met += usize::from(support + predicted > 0);
+            f1s += f1;
+            if support > 0 {
+                present += 1;
+                recalls += share(own, support);
+                weighted += f1 * share(support, utterances);
+            }
+        }
+        Self { wa: share(right, utterances), ua: recalls / present.max(1) as f64, macro_f1: f1s / met.max(1) as f64, weighted_f1: weighted }
+    }
+}
+
+/// Of a class: right predictions, utterances, predictions.
+fn counts(confusion: &[Vec<usize>], class: usize) -> (usize, usize, usize) {
+    (confusion[class][class], confusion[class].iter().sum(), confusion.iter().map(|row| row[class]).sum())
+}
+
+/// [`Metrics`] as they lie in files, of which older ones have no macro-F1.
+#[derive(Deserialize)]
+struct WrittenMetrics {
+    utterances: usize,
+    wa: f64,
+    ua: f64,
+    macro_f1: Option<f64>,
+    weighted_f1: f64,
+    loss: f64,
+    classes: Vec<ClassMetrics>,
+    confusion: Vec<Vec<usize>>,
+}
+
+impl From<WrittenMetrics> for Metrics {
+    fn from(written: WrittenMetrics) -> Self {
+        let WrittenMetrics { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion } = written;
+        let macro_f1 = macro_f1.unwrap_or_else(|| self::macro_f1(&confusion));
+        Self { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion }
+    }
+}
+
+/// Macro-F1 of a matrix from a file, NaN where it is none.
+pub(crate) fn macro_f1(confusion: &[Vec<usize>]) -> f64 {
+    if is_confusion(confusion, confusion.len()) { Accuracies::of(confusion).macro_f1 } else { f64::NAN }
 }
 
 /// Predictions counted as they come: what [`Metrics`] are made of.
@@ -82,22 +151,12 @@ impl Tally {
         let Self { confusion, loss } = self;
         let count = class_names.len();
         let classes: Vec<ClassMetrics> = (0..count).map(|class| class_metrics(&confusion, class, &class_names[class])).collect();
-        let right: usize = (0..count).map(|class| confusion[class][class]).sum();
-        let present: Vec<&ClassMetrics> = classes.iter().filter(|class| class.support > 0).collect();
-        Metrics {
-            utterances,
-            wa: share(right, utterances),
-            ua: present.iter().map(|class| class.recall).sum::<f64>() / present.len().max(1) as f64,
-            weighted_f1: present.iter().map(|class| class.f1 * share(class.support, utterances)).sum(),
-            loss: loss / utterances.max(1) as f64,
-            classes,
-            confusion,
-        }
+        let Accuracies { wa, ua, macro_f1, weighted_f1 } = Accuracies::of(&confusion);
+        Metrics { utterances, wa, ua, macro_f1, weighted_f1, loss: loss / utterances.max(1) as f64, classes, confusion }
     }
 }
 
 /// Whether a matrix has a row and a column for each of so many classes, and counts whose sum is one.
-#[cfg(feature = "files")]
 pub(crate) fn is_confusion(counts: &[Vec<usize>], classes: usize) -> bool {
     let sum = counts.iter().flatten().copied().try_fold(0, usize::checked_add);
     counts.len() == classes && counts.iter().all(|row| row.len() == classes) && sum.is_some_and(|sum| u32::try_from(sum).is_ok())
@@ -113,9 +172,7 @@ impl Metrics {
 }
 
 fn class_metrics(confusion: &[Vec<usize>], class: usize, name: &str) -> ClassMetrics {
-    let right = confusion[class][class];
-    let support: usize = confusion[class].iter().sum();
-    let predicted: usize = confusion.iter().map(|row| row[class]).sum();
+    let (right, support, predicted) = counts(confusion, class);
     ClassMetrics {
         name: name.to_owned(),
         precision: share(right, predicted),
@@ -191,8 +248,19 @@ mod tests {
         assert_eq!(metrics.confusion, [vec![2, 1, 0], vec![0, 1, 1], vec![0, 0, 0]]);
         assert!((metrics.wa - 0.6).abs() < 1e-12);
         assert!((metrics.ua - (2.0 / 3.0 + 0.5) / 2.0).abs() < 1e-12);
+        // c is predicted once and never right.
+        assert!((metrics.macro_f1 - (0.8 + 0.5) / 3.0).abs() < 1e-12);
         assert!((metrics.weighted_f1 - (0.8 * 0.6 + 0.5 * 0.4)).abs() < 1e-12);
         assert_eq!(metrics.classes[2].support, 0);
+    }
+
+    #[test]
+    fn results_that_were_written_without_a_macro_f1_have_it_when_they_are_read() {
+        let metrics = Tally { confusion: vec![vec![3, 1], vec![0, 2]], loss: 1.0 }.metrics(&["a", "b"].map(String::from));
+        let mut written = serde_json::json!(metrics);
+        assert_eq!(serde_json::from_value::<Metrics>(written.clone()).unwrap(), metrics);
+        written.as_object_mut().unwrap().remove("macro_f1");
+        assert_eq!(serde_json::from_value::<Metrics>(written).unwrap(), metrics);
     }
 
     #[test]

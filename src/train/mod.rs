@@ -1,6 +1,7 @@
 //! Training: batches, steps, epochs, results, checkpoints.
 
 pub mod batches;
+pub mod bootstrap;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]

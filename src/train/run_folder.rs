@@ -208,8 +208,10 @@ impl<'c> RunFolder<'c> {
 
     /// Logs an epoch that ended after `steps` steps of the run.
     fn epoch(&mut self, epoch: u64, steps: u64, train: &Metrics, validation: Option<&Metrics>) -> Result<(), TrainError> {
-        let brief =
-            |metrics: &Metrics| json!({ "wa": metrics.wa, "ua": metrics.ua, "weighted_f1": metrics.weighted_f1, "loss": metrics.loss });
+        let brief = |metrics: &Metrics| {
+            let Metrics { wa, ua, macro_f1, weighted_f1, loss, .. } = metrics;
+            json!({ "wa": wa, "ua": ua, "macro_f1": macro_f1, "weighted_f1": weighted_f1, "loss": loss })
+        };
         self.line(&json!({ "epoch": epoch, "train": brief(train), "validation": validation.map(brief) }))?;
         self.split("train", steps, train)?;
         validation.map_or(Ok(()), |validation| self.split("validation", steps, validation))
@@ -218,8 +220,8 @@ impl<'c> RunFolder<'c> {
     /// Figures of a split after `steps` steps. They stand at the last of them: a run that goes on makes TensorBoard forget
     /// what is at its first step and later.
     fn split(&mut self, name: &str, steps: u64, metrics: &Metrics) -> Result<(), TrainError> {
-        let tags = ["loss", "wa", "ua", "weighted_f1"].map(|figure| format!("{name}/{figure}"));
-        let figures = [metrics.loss, metrics.wa, metrics.ua, metrics.weighted_f1];
+        let tags = ["loss", "wa", "ua", "macro_f1", "weighted_f1"].map(|figure| format!("{name}/{figure}"));
+        let figures = [metrics.loss, metrics.wa, metrics.ua, metrics.macro_f1, metrics.weighted_f1];
         self.scalars(steps.saturating_sub(1), &tags.iter().map(String::as_str).zip(figures).collect::<Vec<_>>())
     }
 

@@ -120,7 +120,7 @@ fn inspect_shows_classes_splits_and_lengths() {
 fn evaluation_reports_what_the_interface_promises() {
     let folder = trained();
     let report = mcsan(folder.path(), "evaluate --run run --data data.safetensors --split train --device cpu --json").json();
-    assert_eq!(keys(&report), ["classes", "confusion", "loss", "split", "ua", "utterances", "wa", "weighted_f1"]);
+    assert_eq!(keys(&report), ["classes", "confusion", "loss", "macro_f1", "split", "ua", "utterances", "wa", "weighted_f1"]);
     assert_eq!((&report["split"], &report["utterances"]), (&json!("train"), &json!(9)));
     for (class, (name, ..)) in report["classes"].as_array().unwrap().iter().zip(CLASSES) {
         assert_eq!(keys(class), ["f1", "name", "precision", "recall", "support"]);
@@ -138,7 +138,7 @@ fn evaluation_repeats_the_test_of_the_training() {
     let folder = trained();
     let report = mcsan(folder.path(), "evaluate --run run --data data.safetensors --device cpu --json").json();
     let stored: Value = serde_json::from_slice(&fs::read(folder.path().join("run/test.json")).unwrap()).unwrap();
-    for key in ["utterances", "wa", "ua", "weighted_f1", "loss", "classes", "confusion"] {
+    for key in ["utterances", "wa", "ua", "macro_f1", "weighted_f1", "loss", "classes", "confusion"] {
         assert_eq!(report[key], stored[key], "{key}");
     }
     assert_eq!(keys(&stored["predictions"][0]), ["id", "label", "predicted", "probabilities"]);

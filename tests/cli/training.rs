@@ -62,7 +62,10 @@ fn a_run_folder_holds_settings_log_checkpoints_and_results() {
     for (epoch, line) in epochs.iter().enumerate() {
         assert_eq!(keys(line), ["epoch", "train", "validation"]);
         assert_eq!(line["epoch"].as_u64(), Some(epoch as u64));
-        assert!(["train", "validation"].iter().all(|split| keys(&line[split]) == ["loss", "ua", "wa", "weighted_f1"]), "{line}");
+        assert!(
+            ["train", "validation"].iter().all(|split| keys(&line[split]) == ["loss", "macro_f1", "ua", "wa", "weighted_f1"]),
+            "{line}"
+        );
     }
 
     let [best, last] = ["best.safetensors", "last.safetensors"].map(|file| Store::open(&run.join(file)).unwrap());

@@ -20,6 +20,7 @@ impl<B: Backend> Run<'_, B> {
         let figure = validation.map(|metrics| match self.settings.train.selection {
             Selection::Ua => metrics.ua,
             Selection::Wa => metrics.wa,
+            Selection::MacroF1 => metrics.macro_f1,
             Selection::WeightedF1 => metrics.weighted_f1,
             Selection::Loss => -metrics.loss,
         });
