@@ -20,6 +20,7 @@ mod demo;
 mod faults;
 mod features;
 mod front_end;
+mod guide;
 mod kernels;
 #[cfg(unix)]
 mod measure;
