@@ -30,7 +30,7 @@ pub(crate) fn run(common: &Common, arguments: &Ablate) -> Done {
         identity: &identity,
         folds: &folds,
         folder: &experiment.out,
-        seeds: 1,
+        seeds: experiment.seeds.into(),
         base,
     };
     let names: Vec<&str> = arguments.rows.iter().map(|row| row.name()).collect();

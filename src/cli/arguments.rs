@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::gpu::Feature;
@@ -282,10 +282,14 @@ pub(crate) struct Train {
     #[arg(long, value_name = "RUN", required_unless_present = "overfit_one_batch")]
     pub out: Option<PathBuf>,
     /// Go on with the run in that folder, with its settings, as if it had never stopped; where it has no checkpoint, begin
-    #[arg(long)]
+    #[arg(long, conflicts_with = "seeds")]
     pub resume: bool,
+    /// Train with so many seeds, train.seed and those that follow it, each a run in the folder seed-K, and sum them up; a call that
+    /// was stopped goes on when it is made again
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=1000))]
+    pub seeds: Option<u16>,
     /// Only see whether one batch is learned by heart, as it must be, in at most --steps steps (1000)
-    #[arg(long, conflicts_with_all = ["out", "resume", "checkpoint_every", "weights"])]
+    #[arg(long, conflicts_with_all = ["out", "resume", "seeds", "checkpoint_every", "weights"])]
     pub overfit_one_batch: bool,
     #[command(flatten)]
     pub settings: Training,

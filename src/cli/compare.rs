@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum, value_parser};
+use clap::{Args, ValueEnum};
 
 use super::arguments::Common;
 use super::crossval::{Experiment, Prepared, report};
@@ -34,9 +34,6 @@ pub(crate) struct Compare {
     /// Systems to train; the others are tested against mcsan
     #[arg(long, value_name = "SYSTEM,…", value_delimiter = ',', required = true, value_parser = system())]
     pub systems: Vec<&'static System>,
-    /// Train each with so many seeds, train.seed and those that follow it
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=1000))]
-    pub seeds: u16,
     /// What to train on and to test
     #[arg(long, value_name = "SOURCE", default_value = "folds")]
     pub split: Division,
@@ -100,7 +97,7 @@ pub(crate) fn run(common: &Common, arguments: &Compare) -> Done {
         identity: &identity,
         folds: &folds,
         folder: &experiment.out,
-        seeds: arguments.seeds.into(),
+        seeds: experiment.seeds.into(),
         base,
     };
     let names: Vec<&str> = arguments.systems.iter().map(|system| system.name).collect();

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use super::arguments::Common;
 use super::device::{self, Device, on_device};
@@ -17,9 +17,11 @@ use crate::config::effect::Purpose;
 use crate::config::{Config, ConfigError, Settings, Tiles};
 use crate::corpus::Split;
 use crate::dataset::{About, Dataset, Doubles};
+use crate::experiment::ExperimentError;
 use crate::experiment::crossval::{CrossValidation, FoldEvent, check_fold};
 use crate::experiment::folds::{By, Folds};
 use crate::experiment::gather::Gathered;
+use crate::experiment::seeds::Seeded;
 use crate::experiment::spec::Identity;
 use crate::experiment::table::Results;
 
@@ -40,6 +42,9 @@ pub(crate) struct Experiment {
     /// Train only this fold, from 1, and sum up what is there: folds can be spread over processes and machines
     #[arg(long, value_name = "K")]
     pub fold: Option<usize>,
+    /// Train everything with so many seeds, train.seed and those that follow it
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=1000))]
+    pub seeds: u16,
     #[command(flatten)]
     pub settings: Training,
 }
@@ -119,37 +124,65 @@ impl Experiment {
     pub(crate) fn by(&self) -> By {
         self.by.unwrap_or(By::Random)
     }
+}
 
-    /// Trains the folds of some cross-validations, one after the other, and sums each up.
-    pub(crate) fn train(
-        &self,
-        common: &Common,
-        tiles: &Tiles,
-        device: &Device,
-        of: &mut [(Part, CrossValidation<'_>)],
-    ) -> Result<Vec<Option<Gathered>>, Failure> {
-        eprintln!("training on {}", device.name());
-        device.tune(common, tiles, async |gpu| {
-            // Other seeds have the same products.
-            for (_, validation) in of.iter().filter(|(part, _)| part.seed.is_none_or(|seed| seed == 1)) {
-                // What goes wrong here goes wrong again in earnest.
-                let _ = validation.rehearse(gpu).await;
-            }
-        })?;
-        let mut gathered = Vec::new();
-        for (part, validation) in of {
-            validation.stop = Some(interrupt::wish());
-            let mut show = Show { common, part, folds: validation.folds.count(), progress: Progress::new(common) };
-            let done =
-                on_device!(*device, |backend| pollster::block_on(validation.train(backend, self.fold, &mut |event| show.event(event))));
-            show.progress.finish();
-            let results = Gathered::write(validation);
-            // Where a fold fails, what the others say is written all the same.
-            done.map_err(|error| Failure(part.prefix() + &remedy::line(&error)))?;
-            gathered.push(results?);
+/// Trains the folds of some cross-validations, or of each fold `only`, one after the other, and sums each up.
+pub(crate) fn train(
+    common: &Common,
+    tiles: &Tiles,
+    device: &Device,
+    only: Option<usize>,
+    of: &mut [(Part, CrossValidation<'_>)],
+) -> Result<Vec<Option<Gathered>>, Failure> {
+    eprintln!("training on {}", device.name());
+    device.tune(common, tiles, async |gpu| {
+        // Other seeds have the same products.
+        for (_, validation) in of.iter().filter(|(part, _)| part.seed.is_none_or(|seed| seed == 1)) {
+            // What goes wrong here goes wrong again in earnest.
+            let _ = validation.rehearse(gpu).await;
         }
-        Ok(gathered)
+    })?;
+    let mut gathered = Vec::new();
+    for (part, validation) in of {
+        let done = train_part(common, device, part, validation, only);
+        let results = Gathered::write(validation);
+        // Where a fold fails, what the others say is written all the same.
+        done.map_err(|error| Failure(part.prefix() + &remedy::line(&error)))?;
+        gathered.push(results?);
     }
+    Ok(gathered)
+}
+
+/// Trains the folds of a cross-validation, or fold `only`, and shows how it goes on.
+pub(crate) fn train_part(
+    common: &Common,
+    device: &Device,
+    part: &Part,
+    validation: &mut CrossValidation<'_>,
+    only: Option<usize>,
+) -> Result<(), ExperimentError> {
+    validation.stop = Some(interrupt::wish());
+    let mut show = Show { common, part, folds: validation.folds.count(), progress: Progress::new(common) };
+    let done = on_device!(*device, |backend| pollster::block_on(validation.train(backend, only, &mut |event| show.event(event))));
+    show.progress.finish();
+    done
+}
+
+/// Trains a network with its seeds and sums up what there is of them; nothing where no run is done.
+pub(crate) fn train_seeds(common: &Common, device: &Device, only: Option<usize>, seeded: &Seeded<'_>) -> Result<Option<Results>, Failure> {
+    let has_several = seeded.seeds > 1;
+    if has_several {
+        seeded.check_folder()?;
+    }
+    let part = |seed| Part { row: String::new(), seed: Some(seed).filter(|_| has_several) };
+    let mut parts: Vec<_> = seeded.open()?.into_iter().map(|(seed, validation)| (part(seed), validation)).collect();
+    let trained = train(common, &seeded.config.execution.tiles, device, only, &mut parts);
+    if has_several {
+        let summary = seeded.gather();
+        trained?;
+        return Ok(summary?);
+    }
+    Ok(trained?.into_iter().flatten().next().map(|gathered| gathered.tables()))
 }
 
 /// Says which recordings have several utterances, and where these say different things. The data's own splits are not used.
@@ -208,8 +241,8 @@ pub(crate) fn run(common: &Common, arguments: &Crossval) -> Done {
     let config = experiment.load(common)?;
     let Prepared { data, identity, folds } = experiment.prepare(common, &[&config.settings], experiment.by())?;
     let device = device::open(common, &config.execution.device)?;
-    let validation = CrossValidation::open(&data, &identity, config.clone(), &folds, &experiment.out)?;
-    let gathered = experiment.train(common, &config.execution.tiles, &device, &mut [(Part::default(), validation)])?;
-    let results = gathered.into_iter().flatten().next().map(|gathered| gathered.tables());
+    let (folder, seeds) = (experiment.out.clone(), experiment.seeds.into());
+    let seeded = Seeded { data: &data, identity: &identity, folds: &folds, config, folder, seeds };
+    let results = train_seeds(common, &device, experiment.fold, &seeded)?;
     report(common, results.as_ref())
 }

@@ -171,7 +171,7 @@ mod tests {
             |why, of_cepstra: [(&'static str, Why); 5]| [FRONT_END.map(|option| (option, why)).to_vec(), of_cepstra.to_vec()].concat();
         let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
         let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
-        let experiment = || [always(&["data", "out", "folds", "by", "fold"]), settings()].concat();
+        let experiment = || [always(&["data", "out", "folds", "by", "fold", "seeds"]), settings()].concat();
         let comparing = [
             ("data", Always),
             ("out", Always),
@@ -258,7 +258,8 @@ mod tests {
         let learning = [
             ("data", Always),
             ("out", Refused(&["--data d --overfit-one-batch --out r"])),
-            ("resume", Refused(&["--data d --overfit-one-batch --resume"])),
+            ("resume", Refused(&["--data d --overfit-one-batch --resume", "--data d --out r --seeds 2 --resume"])),
+            ("seeds", Refused(&["--data d --overfit-one-batch --seeds 2"])),
             ("overfit-one-batch", Always),
         ];
         let predicting = [

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::arguments::Common;
-use super::crossval::{Experiment, Part};
+use super::crossval::{self, Experiment, Part};
 use super::device;
 use crate::experiment::rows::{Begun, Rows};
 use crate::experiment::table::Results;
@@ -25,7 +25,7 @@ pub(crate) fn train<'r>(
         let part = |seed| Part { row: row.name.to_owned(), seed: Some(seed).filter(|_| rows.seeds > 1) };
         parts.extend(rows.open(row)?.into_iter().map(|(seed, validation)| (part(seed), validation)));
     }
-    let trained = experiment.train(common, &rows.base.execution.tiles, &device, &mut parts);
+    let trained = crossval::train(common, &rows.base.execution.tiles, &device, experiment.fold, &mut parts);
     let summary = rows.gather();
     trained?;
     Ok(summary?)

@@ -9,11 +9,15 @@ use serde_json::json;
 use super::arguments::{Common, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, in_data, interrupt, tables};
+use super::{Done, Failure, crossval, in_data, interrupt, tables};
+use crate::base::remedy::Preparation;
 use crate::config::effect::Purpose;
 use crate::config::{Config, ConfigError, Settings};
 use crate::corpus::Split;
 use crate::dataset::{Dataset, Doubles};
+use crate::experiment::folds::Folds;
+use crate::experiment::seeds::Seeded;
+use crate::experiment::spec::Identity;
 use crate::report;
 use crate::svm::Machine;
 use crate::train::run::{Start, Training, files};
@@ -34,9 +38,10 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     note_settings(common, arguments, &config.settings, &data)?;
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
     common.note_own_vectors_read(&data, &config.settings);
-    match &arguments.out {
-        Some(out) => train(common, arguments, &config, &data, &device, out),
-        None => overfit_one_batch(common, arguments, &config.settings, &data, &device),
+    match (&arguments.out, arguments.seeds) {
+        (Some(out), Some(seeds)) => train_seeds(common, arguments, config, &data, &device, (out, seeds.into())),
+        (Some(out), None) => train(common, arguments, &config, &data, &device, out),
+        (None, _) => overfit_one_batch(common, arguments, &config.settings, &data, &device),
     }
 }
 
@@ -79,6 +84,18 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Trains with several seeds in a folder, on the data's own splits.
+fn train_seeds(common: &Common, arguments: &Train, config: Config, data: &Dataset, device: &Device, (out, seeds): (&Path, usize)) -> Done {
+    common.note_unlabelled(data, &config.settings);
+    config.settings.train.check_class_weights(data.classes.len())?;
+    let refused = |error| Failure(format!("{}: {error}; {}, or use 'mcsan crossval'", arguments.data.display(), Preparation::Split));
+    let folds = Folds::given(data, config.settings.train.seed).map_err(refused)?;
+    let identity = Identity::of(data, folds.by)?;
+    let seeded = Seeded { data, identity: &identity, folds: &folds, config, folder: out.to_owned(), seeds };
+    let results = crossval::train_seeds(common, device, None, &seeded)?;
+    crossval::report(common, results.as_ref())
 }
 
 /// Steps between the lines that tell how the check goes.

@@ -222,7 +222,7 @@ impl Gathered {
 const NAME: usize = 24;
 
 /// The confusion matrix. Of many classes it is in CSV alone, and those of the most utterances are shown with their recall.
-fn confusions(pooled: &Metrics) -> Vec<(&'static str, ResultTable)> {
+pub(super) fn confusions(pooled: &Metrics) -> Vec<(&'static str, ResultTable)> {
     let told = told_apart(&pooled.classes.iter().map(|class| class.name.as_str()).collect::<Vec<_>>(), NAME);
     let name = |class: usize| Cell::Name(pooled.classes[class].name.clone(), shorten(&told[class], NAME));
     let count = told.len();

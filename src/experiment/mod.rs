@@ -2,8 +2,8 @@
 //! their statistics and tables.
 //!
 //! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
-//! there; `rows` does so for every row of a table into `DIR/ROW/fold-K`, or with several seeds `DIR/ROW/seed-K/fold-K`: the rows
-//! of `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1.
+//! there, `seeds` with several seeds into `DIR/seed-K/fold-K`; `rows` does so for every row of a table into `DIR/ROW`: the rows of
+//! `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1.
 
 pub(crate) mod ablate;
 pub(crate) mod compare;
@@ -14,6 +14,7 @@ pub mod gather;
 mod page;
 mod paired;
 pub(crate) mod rows;
+pub(crate) mod seeds;
 pub mod spec;
 pub mod statistics;
 pub(crate) mod systems;

@@ -16,7 +16,7 @@ pub(super) const PAPER: &str = "paper, IEMOCAP";
 
 /// Where else to look, and what made the page.
 const LINE: &str =
-    concat!("By mcsan ", env!("CARGO_PKG_VERSION"), ". Each fold's folder has a report of its own, with curves, device and front-end.");
+    concat!("By mcsan ", env!("CARGO_PKG_VERSION"), ". Each run's folder has a report of its own, with curves, device and front-end.");
 
 /// Writes the page into the experiment's folder; `runs` are the folders of each model's folds, `pooled` all test predictions
 /// of one model with their data.

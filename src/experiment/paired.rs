@@ -1,10 +1,16 @@
 //! The paired tests of a row against another, over the runs that both have: a t-test of each figure, and McNemar's test of the
 //! predictions.
+//!
+//! Runs of several seeds over one fold share all their data, so that they are no units by themselves (Aarts et al., "A solution to
+//! dependency", 2014): the t-test compares folds, each by the mean of its seeds; only where there are no folds does it compare seeds.
+//! Predictions are compared utterance by utterance, each by how many of its seeds are right, see [`sign_flips`].
+
+use std::collections::BTreeMap;
 
 use super::figure::Figure;
 use super::gather::{Gathered, RunResult};
 use super::rows::Over;
-use super::statistics::{PairedT, mcnemar, paired_t};
+use super::statistics::{MeanDeviation, PairedT, mcnemar, paired_t, sign_flips};
 use super::table::{Cell, Column};
 
 /// Columns of the tests of some figures against the row `against`; those of the corrected test where runs are `corrected` for the
@@ -29,11 +35,20 @@ pub(super) fn note(figures: &[Figure], against: &str, is_there: bool, over: Over
     }
     let names = |form: &dyn Fn(&Figure) -> String, between: &str| figures.iter().map(form).collect::<Vec<_>>().join(between);
     let titles = names(&|figure| figure.title.into(), ", ");
-    let predictions = if over == Over::Folds { "all test predictions" } else { "the test predictions of the first seed" };
+    let (units, unit) = match over {
+        Over::Folds => ("folds", "fold"),
+        Over::Seeds => ("seeds", "seed"),
+        Over::Both => ("folds, each by the mean of its seeds", "fold"),
+    };
+    let predictions = match over {
+        Over::Folds => "McNemar: exact, on all test predictions.",
+        Over::Seeds | Over::Both => {
+            "McNemar: exact, over the test utterances, each by how many of its seeds are right (one seed makes it McNemar's test; the unit \
+             is that of Durkalski et al. 2003)."
+        }
+    };
     let mut note = format!(
-        "p: two-sided tests against {against}; {titles}: paired t-test over the {} ({run}s - 1 degrees of freedom); McNemar: exact, on \
-         {predictions}.",
-        over.words()
+        "p: two-sided tests against {against}; {titles}: paired t-test over the {units} ({unit}s - 1 degrees of freedom); {predictions}"
     );
     if corrected {
         let columns = names(&|figure| corrected_key(figure), " and ");
@@ -50,9 +65,17 @@ fn corrected_key(figure: &Figure) -> String {
 pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> Vec<Cell> {
     let of = |run: &RunResult| against.results.iter().find(|other| (other.seed, other.fold) == (run.seed, run.fold));
     let pairs: Vec<(&RunResult, &RunResult)> = row.results.iter().filter_map(|run| Some((run, of(run)?))).collect();
+    let mut units: BTreeMap<usize, Vec<&(&RunResult, &RunResult)>> = BTreeMap::new();
+    for pair in &pairs {
+        units.entry(if row.folds > 1 { pair.0.fold } else { pair.0.seed }).or_default().push(pair);
+    }
     let test = |figure: &Figure| {
-        let values = |(row, against): &(&RunResult, &RunResult)| ((figure.of)(&row.test.metrics), (figure.of)(&against.test.metrics));
-        let (ours, theirs): (Vec<f64>, Vec<f64>) = pairs.iter().map(values).unzip();
+        let mean = |values: Vec<f64>| MeanDeviation::of(&values).mean;
+        let of_unit = |pairs: &Vec<&(&RunResult, &RunResult)>| {
+            let of = |run: &RunResult| (figure.of)(&run.test.metrics);
+            (mean(pairs.iter().map(|pair| of(pair.0)).collect()), mean(pairs.iter().map(|pair| of(pair.1)).collect()))
+        };
+        let (ours, theirs): (Vec<f64>, Vec<f64>) = units.values().map(of_unit).unzip();
         paired_t(&ours, &theirs, row.test_to_train().unwrap_or(0.0))
     };
     let tests: Vec<Option<PairedT>> = figures.iter().map(test).collect();
@@ -61,9 +84,11 @@ pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> V
     };
     let of_each = |value: fn(PairedT) -> f64, of: fn(f64) -> Cell| tests.iter().map(|test| cell(test, value, of)).collect::<Vec<_>>();
     let freedom = tests.iter().flatten().next().map_or(Cell::Empty, |test| Cell::Count(test.degrees_of_freedom));
-    let [only_against, only_row] = only_right(&pairs);
+    let Right { only_against, only_row, differences } = Right::of(&pairs);
     let compared = pairs.iter().any(|(run, _)| run.test.metrics.utterances > 0);
-    let mcnemar = if compared { Cell::Probability(mcnemar(only_against, only_row)) } else { Cell::Empty };
+    let has_seeds = pairs.iter().any(|(run, _)| run.seed != pairs[0].0.seed);
+    let p = || if has_seeds { sign_flips(&differences) } else { mcnemar(only_against, only_row) };
+    let mcnemar = if compared { Cell::Probability(p()) } else { Cell::Empty };
     let corrections = if row.test_to_train().is_some() { of_each(|test| test.corrected_p, Cell::Probability) } else { Vec::new() };
     let statistics = of_each(|test| test.t, Cell::Number);
     let right = [only_against, only_row].map(Cell::Count);
@@ -77,19 +102,32 @@ pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> V
         .collect()
 }
 
-/// How many utterances only the other row has right, and how many only this one. Runs of several seeds test the same utterances
-/// again, which are no further evidence: those of the first seed count.
-fn only_right(pairs: &[(&RunResult, &RunResult)]) -> [usize; 2] {
-    let first = pairs.iter().map(|(run, _)| run.seed).min();
-    let right = |run: &RunResult| run.test.predictions.iter().map(|it| it.predicted == it.label).collect::<Vec<_>>();
-    let (mut only_against, mut only_row) = (0, 0);
-    for (row, against) in pairs.iter().filter(|(run, _)| Some(run.seed) == first) {
-        for (row, against) in right(row).into_iter().zip(right(against)) {
-            only_against += usize::from(against && !row);
-            only_row += usize::from(row && !against);
+/// Which predictions of the same utterances by runs of the same seed are right.
+struct Right {
+    /// How many only the other row has right.
+    only_against: usize,
+    /// How many only this one.
+    only_row: usize,
+    /// Of each utterance, how many more of the row's seeds than of the other's have it right.
+    differences: Vec<i64>,
+}
+
+impl Right {
+    fn of(pairs: &[(&RunResult, &RunResult)]) -> Self {
+        let right = |run: &RunResult| run.test.predictions.iter().map(|it| it.predicted == it.label).collect::<Vec<_>>();
+        let (mut only_against, mut only_row) = (0, 0);
+        // An utterance, by its fold and its place there.
+        let mut differences: BTreeMap<(usize, usize), i64> = BTreeMap::new();
+        for (row, against) in pairs {
+            let fold = row.fold;
+            for (place, (row, against)) in right(row).into_iter().zip(right(against)).enumerate() {
+                only_against += usize::from(against && !row);
+                only_row += usize::from(row && !against);
+                *differences.entry((fold, place)).or_default() += i64::from(row) - i64::from(against);
+            }
         }
+        Self { only_against, only_row, differences: differences.into_values().collect() }
     }
-    [only_against, only_row]
 }
 
 #[cfg(test)]
@@ -127,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_paired_by_seed_and_fold_and_predictions_are_counted_of_one_seed() {
+    fn runs_are_paired_by_seed_and_fold_and_folds_and_utterances_are_the_units() {
         let against = gathered(&[(1, 1, [0, 1, 0, 1]), (1, 2, [0, 1, 0, 0]), (2, 1, [0, 1, 0, 1]), (2, 2, [0, 0, 0, 1])]);
         let row = gathered(&[(2, 2, [1, 1, 0, 1]), (1, 2, [1, 0, 0, 1]), (1, 1, [0, 0, 0, 1]), (1, 3, [0; 4])]);
         let figures = [WA, UA];
@@ -135,12 +173,13 @@ mod tests {
         let cells = cells(&row, &against, &figures);
         assert_eq!(cells.len(), columns.len());
         let of = |key: &str| &cells[columns.iter().position(|column| column.key == key).unwrap()];
-        // Differences in WA: 0, -0.25, -0.25, of three pairs; t = mean / (deviation / √3).
-        assert!(matches!(of("t_wa"), Cell::Number(t) if (t + 2.0).abs() < 1e-12), "{:?}", of("t_wa"));
-        assert_eq!(of("degrees_of_freedom"), &Cell::Count(2));
-        // Of the first seed, fold 1: only the other has the second right; fold 2: the other the first two, the row the last.
-        assert_eq!((of("only_other_right"), of("only_row_right")), (&Cell::Count(3), &Cell::Count(1)));
-        assert_eq!(of("p_mcnemar"), &Cell::Probability(mcnemar(3, 1)));
+        // Differences in WA: -0.25 of fold 1; of fold 2 the mean of -0.25 and 0; t = mean / (deviation / √2).
+        assert!(matches!(of("t_wa"), Cell::Number(t) if (t + 3.0).abs() < 1e-12), "{:?}", of("t_wa"));
+        assert_eq!(of("degrees_of_freedom"), &Cell::Count(1));
+        // Fold 1: only the other has the second right. Fold 2: the other has the first right twice alone, the second once as the row has,
+        // the row the fourth once.
+        assert_eq!((of("only_other_right"), of("only_row_right")), (&Cell::Count(4), &Cell::Count(2)));
+        assert_eq!(of("p_mcnemar"), &Cell::Probability(sign_flips(&[-1, -2, 0, 1])));
         assert!(matches!((of("p_wa"), of("p_wa_corrected")), (Cell::Probability(p), Cell::Probability(corrected)) if p < corrected));
     }
 

@@ -1,8 +1,7 @@
 //! Rows of a table, each with settings of its own, trained over the same folds in `DIR/ROW`, or with several seeds in
 //! `DIR/ROW/seed-K`; what the ablations and the comparison of systems have in common.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::ExperimentError;
 use super::crossval::CrossValidation;
@@ -10,7 +9,8 @@ use super::figure::FIGURES;
 use super::folds::Folds;
 use super::gather::Gathered;
 use super::page;
-use super::spec::{self, Identity};
+use super::seeds::Seeded;
+use super::spec::Identity;
 use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, Results};
 use crate::base::contents::first_foreign;
@@ -101,25 +101,14 @@ impl<'c> Rows<'c> {
     /// The cross-validations of a row, one a seed, which counts from 1.
     ///
     /// # Errors
-    /// Those of [`CrossValidation::open`]; a folder that was begun with one seed where there are several, or the other way round.
+    /// Those of [`Seeded::open`].
     pub(crate) fn open(&self, row: &Row) -> Result<Vec<(usize, CrossValidation<'c>)>, ExperimentError> {
-        (1..=self.seeds).map(|seed| Ok((seed, self.open_seed(row, seed)?))).collect()
+        self.seeded(row).open()
     }
 
-    fn open_seed(&self, row: &Row, seed: usize) -> Result<CrossValidation<'c>, ExperimentError> {
-        let folder = self.folder.join(row.name);
-        let has_one = folder.join(spec::FILE).exists();
-        let has_several = !seeds_in(&folder).is_empty();
-        if has_one && self.seeds > 1 || has_several && self.seeds == 1 {
-            let (there, now) = if has_one { ("one seed", "several") } else { ("several seeds", "one") };
-            let problem = format!("was begun with {there}, and now there {} {now}", if has_one { "are" } else { "is" });
-            return Err(ExperimentError::Folder { path: folder, problem, remedy: Remedy::SameSeeds });
-        }
-        let mut config = row.config.clone();
-        // The folds are the same for all seeds.
-        config.settings.train.seed = config.settings.train.seed.wrapping_add(seed as u64 - 1);
-        let folder = if self.seeds > 1 { seed_folder(&folder, seed) } else { folder };
-        CrossValidation::open(self.data, self.identity, config, self.folds, &folder)
+    fn seeded(&self, row: &Row) -> Seeded<'c> {
+        let Self { data, identity, folds, seeds, .. } = *self;
+        Seeded { data, identity, folds, config: row.config.clone(), folder: self.folder.join(row.name), seeds }
     }
 
     /// Sums up every row that was begun, by this call or by another, with all its seeds, and writes what is said of them; `None`
@@ -131,14 +120,7 @@ impl<'c> Rows<'c> {
         let _turn = Claim::wait(self.folder).map_err(|source| ExperimentError::Write { path: self.folder.into(), source })?;
         let mut begun = Vec::new();
         for row in &self.rows {
-            let folder = self.folder.join(row.name);
-            let mut seeds = seeds_in(&folder);
-            if folder.join(spec::FILE).exists() {
-                seeds.insert(0, 1);
-            }
-            let opened =
-                seeds.into_iter().map(|seed| Ok((seed, self.open_seed(row, seed)?))).collect::<Result<Vec<_>, ExperimentError>>()?;
-            if let Some(of) = Gathered::read_seeds(&opened)?.filter(|of| !of.results.is_empty()) {
+            if let Some(of) = self.seeded(row).done()? {
                 begun.push(Begun { row, of });
             }
         }
@@ -161,19 +143,6 @@ impl<'c> Rows<'c> {
         page::write(self.folder, &results, &plots, &runs, &confusions, None, &self.base)?;
         Ok(Some((results, begun)))
     }
-}
-
-/// The folder of a row's seed.
-fn seed_folder(row: &Path, seed: usize) -> PathBuf {
-    row.join(format!("seed-{seed}"))
-}
-
-/// The seeds that a row was begun with, rising; none where it was begun with one alone.
-fn seeds_in(row: &Path) -> Vec<usize> {
-    let names = std::fs::read_dir(row).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let number = |name: String| name.strip_prefix("seed-")?.parse().ok();
-    let begun = |seed: &usize| *seed > 0 && seed_folder(row, *seed).join(spec::FILE).exists();
-    names.filter_map(number).filter(begun).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// What the runs of a row differ in.

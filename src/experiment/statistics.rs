@@ -1,4 +1,4 @@
-//! Statistics over folds: mean ± standard deviation, a paired t-test, McNemar's test.
+//! Statistics over runs: mean ± standard deviation, a paired t-test, McNemar's test and its like for several runs.
 
 use serde::Serialize;
 use statrs::function::beta::checked_beta_reg;
@@ -69,6 +69,30 @@ pub fn mcnemar(only_a: usize, only_b: usize) -> f64 {
     if fewer == more { 1.0 } else { (2.0 * incomplete_beta(more, fewer + 1.0, 0.5)).min(1.0) }
 }
 
+/// An exact test of paired counts, two-sided: how likely is a sum of the differences as far from zero as theirs, or farther, if each
+/// had either sign with the same probability, whatever the others have (Fisher's randomisation test; Pitman 1937). Differences of one
+/// make it McNemar's exact test. Of utterances that several runs have tested, a difference is that of how many of the runs of either
+/// model have the utterance right: their answers are no independent evidence, so the utterance is the unit, as in the asymptotic tests
+/// of clustered pairs (Durkalski et al., "Analysis of clustered matched-pair data", 2003).
+pub fn sign_flips(differences: &[i64]) -> f64 {
+    let sizes: Vec<usize> = differences.iter().map(|difference| difference.unsigned_abs() as usize).filter(|&size| size > 0).collect();
+    let all: usize = sizes.iter().sum();
+    let observed = differences.iter().sum::<i64>().unsigned_abs() as usize;
+    // The distribution of the sum of those that are positive.
+    let mut likely = vec![0.0; all + 1];
+    likely[0] = 1.0;
+    let mut reached = 0;
+    for size in sizes {
+        reached += size;
+        for sum in (0..=reached).rev() {
+            let with = if sum >= size { likely[sum - size] } else { 0.0 };
+            likely[sum] = 0.5 * (likely[sum] + with);
+        }
+    }
+    let tail = likely.iter().enumerate().filter(|&(positive, _)| (2 * positive).abs_diff(all) >= observed);
+    tail.map(|(_, likely)| likely).sum::<f64>().min(1.0)
+}
+
 /// I_x(a, b) for a, b > 0 and 0 ≤ x ≤ 1, which is all that is asked here.
 fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     checked_beta_reg(a, b, x).unwrap_or(f64::NAN)
@@ -128,5 +152,16 @@ mod tests {
         {
             assert_near(mcnemar(only_a, only_b), expected);
         }
+    }
+
+    #[test]
+    fn signs_are_flipped_exactly_and_differences_of_one_make_it_mcnemars() {
+        for (only_a, only_b) in [(3, 12), (12, 3), (40, 40), (0, 0), (0, 5), (120, 161)] {
+            let differences: Vec<i64> = [1].repeat(only_a).into_iter().chain([-1].repeat(only_b)).chain([0; 9]).collect();
+            assert_near(sign_flips(&differences), mcnemar(only_a, only_b));
+        }
+        // Of the eight sums ±1 ±2 ±3, six are as far from zero as 2 or farther.
+        assert_near(sign_flips(&[1, -2, 3]), 0.75);
+        assert_near(sign_flips(&[3, 3, 2]), 0.25);
     }
 }

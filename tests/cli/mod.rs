@@ -27,6 +27,7 @@ mod preparing;
 mod presenting;
 mod profiling;
 mod resuming;
+mod seeds;
 mod stopping;
 mod tiles;
 mod tokens;
