@@ -139,7 +139,7 @@ fn means(of: &Gathered, group: fn(&RunResult) -> usize, whole: usize, figure: Fi
 }
 
 /// What the deviation of a row is over, and the values that it is of.
-fn spreads(of: &Gathered) -> Vec<(&'static str, [Vec<f64>; 3])> {
+fn spreads(of: &Gathered) -> Vec<(&'static str, [Vec<f64>; FIGURES.len()])> {
     let each = |figures: &dyn Fn(Figure) -> Vec<f64>| FIGURES.map(figures);
     if of.folds == 1 {
         return vec![("seeds", each(&|figure| of.figures(figure)))];
@@ -214,7 +214,7 @@ fn tables(of: &Gathered) -> Results {
 }
 
 /// As that of one seed, with the deviations over the seeds and over the folds besides.
-fn document(of: &Gathered, spreads: &[(&str, [Vec<f64>; 3])], runs: Value, pooled: Value) -> Value {
+fn document(of: &Gathered, spreads: &[(&str, [Vec<f64>; FIGURES.len()])], runs: Value, pooled: Value) -> Value {
     let mut document = json!({
         "corpus": of.corpus, "by": of.by, "seed": of.seed, "folds": of.folds, "seeds": of.seeds.len(), "done": of.results.len(),
         "results": runs, "pooled": pooled,
