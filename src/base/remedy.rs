@@ -89,6 +89,8 @@ pub enum Remedy {
     GoOnLonger,
     /// Prepare the data anew.
     Prepare,
+    /// Say which classes of the data are which of the model's.
+    MapClasses,
     /// Prepare data from a manifest, and give those.
     PrepareManifest,
     /// Prepare or choose data that have what these lack.
@@ -272,6 +274,7 @@ impl Display for Remedy {
             Self::PutBack => "move it back and resume",
             Self::GoOnLonger => "let it go on for longer",
             Self::Prepare => "prepare the data anew",
+            Self::MapClasses => "say which of them is which",
             Self::PrepareManifest => "prepare it and give what that makes",
             Self::PrepareWith(preparation) => return preparation.fmt(formatter),
             Self::OtherSplit => "choose another",

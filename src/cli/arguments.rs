@@ -10,6 +10,8 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::gpu::Feature;
 use crate::base::streams::{FUNCTIONALS, PROSODY};
 use crate::corpus::iemocap::{IemocapClasses, OtherEmotions};
+use crate::corpus::label_map::MapSource;
+use crate::corpus::msp_podcast::MspClasses;
 use crate::corpus::{CorpusLayout, Split};
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
@@ -124,17 +126,17 @@ pub(crate) struct Prepare {
     /// id, split, speaker, session, dialogue, audio_features (files of features to take in place of recordings),
     /// visual, prosody, functionals (files of features besides)
     pub path: PathBuf,
-    /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), names between commas for a manifest
+    /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), 8 or 4 of MSP-Podcast, names between commas for a manifest
     #[arg(long, value_name = "CLASSES")]
     pub classes: Option<String>,
     /// Keep IEMOCAP's utterances of other emotions, or of none that raters agreed on, as utterances without label, which some systems
     /// learn from
     #[arg(long)]
     pub unlabelled: bool,
-    /// Where the splits come from [default: own; of a manifest that names none, speakers, or else chance, decide, 8 : 1 : 1]
+    /// Where the splits come from [default: own; of a manifest or folders that name none, speakers, or else chance, decide, 8 : 1 : 1]
     #[arg(long, value_name = "SOURCE")]
     pub split: Option<SplitSource>,
-    /// Which speakers go into which split, with --split speaker [default: 0]
+    /// Which speakers or utterances go into which split, with --split speaker or random [default: 0]
     #[arg(long, value_name = "N")]
     pub split_seed: Option<u64>,
     /// The prepared file to write
@@ -185,8 +187,8 @@ impl Prepare {
     /// # Errors
     /// Wrong usage: what nothing would use.
     pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
-        if self.split_seed.is_some() && self.split != Some(SplitSource::Speaker) {
-            return Err(no_effect("--split-seed divides by speaker alone; add --split speaker, or leave it out"));
+        if self.split_seed.is_some() && !matches!(self.split, Some(SplitSource::Speaker | SplitSource::Random)) {
+            return Err(no_effect("--split-seed draws what --split speaker or random divides; add one of them, or leave it out"));
         }
         if self.oov == OutOfVocabulary::Random && vectors(&self.vectors).is_none() {
             return Err(no_effect("--oov random draws vectors beside those of a file; name one with --vectors, or leave it out"));
@@ -220,6 +222,11 @@ impl Prepare {
             (CorpusKind::Iemocap, Some(other)) => {
                 return Err(wrong(ErrorKind::InvalidValue, format!("--classes '{other}': IEMOCAP has 7 or 4")));
             }
+            (CorpusKind::MspPodcast, None | Some("8")) => CorpusLayout::MspPodcast(MspClasses::Eight),
+            (CorpusKind::MspPodcast, Some("4")) => CorpusLayout::MspPodcast(MspClasses::Four),
+            (CorpusKind::MspPodcast, Some(other)) => {
+                return Err(wrong(ErrorKind::InvalidValue, format!("--classes '{other}': MSP-Podcast has 8 or 4")));
+            }
             (CorpusKind::Manifest, None) => CorpusLayout::Manifest { classes: None },
             (CorpusKind::Manifest, Some(names)) => {
                 let names: Vec<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
@@ -229,13 +236,21 @@ impl Prepare {
                 CorpusLayout::Manifest { classes: Some(names) }
             }
             (_, Some(_)) => {
-                let message = "--classes can be chosen for iemocap (7 or 4) and manifest (names); other corpora have their own";
+                let message =
+                    "--classes can be chosen for iemocap (7 or 4), msp-podcast (8 or 4) and manifest (names); other corpora have their own";
                 return Err(wrong(ErrorKind::ArgumentConflict, message.into()));
             }
             (CorpusKind::Meld, None) => CorpusLayout::Meld,
             (CorpusKind::Emodb, None) => CorpusLayout::Emodb,
             (CorpusKind::Ravdess, None) => CorpusLayout::Ravdess,
             (CorpusKind::Cremad, None) => CorpusLayout::Cremad,
+            (CorpusKind::Tess, None) => CorpusLayout::Tess,
+            (CorpusKind::Savee, None) => CorpusLayout::Savee,
+            (CorpusKind::Esd, None) => CorpusLayout::Esd,
+            (CorpusKind::Emovo, None) => CorpusLayout::Emovo,
+            (CorpusKind::Nemo, None) => CorpusLayout::Nemo,
+            (CorpusKind::Ased, None) => CorpusLayout::Ased,
+            (CorpusKind::Folders, None) => CorpusLayout::Folders,
         };
         Ok(layout)
     }
@@ -248,6 +263,8 @@ pub(crate) enum SplitSource {
     Own,
     /// Whole speakers, about 8 : 1 : 1, by --split-seed
     Speaker,
+    /// Utterances at random, each class evenly, 8 : 1 : 1, by --split-seed
+    Random,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -262,6 +279,22 @@ pub(crate) enum CorpusKind {
     Ravdess,
     /// CREMA-D, the folder that holds AudioWAV
     Cremad,
+    /// TESS, the folder that holds OAF_angry and the others
+    Tess,
+    /// SAVEE, the folder that holds AudioData, or ALL
+    Savee,
+    /// ESD, the folder that holds 0001 to 0020
+    Esd,
+    /// EMOVO, the folder that holds f1 to m3
+    Emovo,
+    /// nEMO, the folder that holds data.tsv and samples
+    Nemo,
+    /// ASED, the folder that holds 01Neutral to 05Angry
+    Ased,
+    /// MSP-Podcast, the folder that holds Labels and Audios
+    MspPodcast,
+    /// A folder for each class, or for each split with such in it; NAME.txt beside NAME.wav is its transcript
+    Folders,
     /// A CSV that lists recordings
     Manifest,
 }
@@ -296,7 +329,7 @@ pub(crate) struct Train {
 }
 
 #[derive(Args)]
-#[command(after_help = "Example: mcsan evaluate --run runs/first --data corpus.safetensors --split test --json")]
+#[command(after_help = "Example: mcsan evaluate --run runs/first --data corpus.safetensors --split test --map auto --json")]
 pub(crate) struct Evaluate {
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
@@ -304,6 +337,10 @@ pub(crate) struct Evaluate {
     pub data: PathBuf,
     #[arg(long, default_value = "test")]
     pub split: Split,
+    /// Test data of other classes: 'auto' takes classes for one that are named after one emotion, 'merged' excitement for happiness and calm
+    /// for neutral besides, a file says it, as happy = "happiness" (a file of that name is ./auto)
+    #[arg(long, value_name = "auto|merged|FILE.toml")]
+    pub map: Option<MapSource>,
 }
 
 #[derive(Args)]

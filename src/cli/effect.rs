@@ -284,7 +284,7 @@ mod tests {
             ("prepare", [preparing.to_vec(), front_end(Said, prepared_cepstra)].concat()),
             ("inspect", vec![]),
             ("train", [learning.to_vec(), settings()].concat()),
-            ("evaluate", always(&["run", "data", "split"])),
+            ("evaluate", always(&["run", "data", "split", "map"])),
             ("crossval", experiment()),
             ("ablate", [experiment(), always(&["rows"])].concat()),
             ("compare", [comparing.to_vec(), settings()].concat()),

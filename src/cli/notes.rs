@@ -17,6 +17,7 @@ use crate::config::{Settings, System};
 use crate::corpus::{Doubt, Split};
 use crate::dataset::{Conflict, Dataset, Doubles};
 use crate::model::{self, Dimensions};
+use crate::train::mapped::Mapped;
 use crate::train::metrics::json_text;
 use crate::train::some_of;
 
@@ -113,7 +114,7 @@ pub(crate) enum Note {
     FewVectors { path: PathBuf, missing: usize, tokens: usize, missing_words: usize, words: usize },
     /// A corpus has nothing that a model could read of one kind.
     Without(Lacking),
-    /// A manifest names no splits, and these were made.
+    /// A corpus names no splits, and these were made.
     SplitsMade {
         /// What stays together: speakers, or only the utterances of one recording.
         by: &'static str,
@@ -128,6 +129,17 @@ pub(crate) enum Note {
     TrainedElsewhere(FoldName),
     /// How long a step of a row's runs took, the median of what their logs say.
     StepTime { row: &'static str, ms: f64, steps: usize },
+    /// Words of the data were read by the vocabulary of the run.
+    WordsOfRun {
+        /// Tokens that it has no word for.
+        unknown: usize,
+        /// Of how many.
+        tokens: usize,
+        /// Whether it is because the data's vectors are others.
+        other_vectors: bool,
+    },
+    /// Data of other classes were tested by those that the model has too.
+    ClassesMapped(Mapped),
     /// The device has no room for a batch.
     Split { step: u64, parts: usize, error: String },
     /// The device has no room for the features of all utterances.
@@ -241,12 +253,28 @@ impl Display for Note {
             Self::Without(lacking) => lacking.fmt(formatter),
             Self::SplitsMade { by, train, validation, test } => write!(
                 formatter,
-                "the manifest names no splits, so some were made {by}: {train} utterances to train on, {validation} to validate, {test} to \
+                "no splits are named, so some were made {by}: {train} utterances to train on, {validation} to validate, {test} to \
                  test (--split own makes none)"
             ),
             Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
             Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
             Self::StepTime { row, ms, steps } => write!(formatter, "{row}: {ms:.1} ms a step, the median of {steps}"),
+            Self::WordsOfRun { unknown, tokens, other_vectors } => {
+                let why = if *other_vectors { "vectors of words are others in the data" } else { "the run trained its words itself" };
+                write!(formatter, "{why}: those of the data are read by the run's vocabulary, which lacks {unknown} of {tokens} tokens")
+            }
+            Self::ClassesMapped(Mapped { map, left_out, absent }) => {
+                let renamed: Vec<String> =
+                    map.iter().filter(|(data, model)| data != model).map(|(data, model)| format!("{data} is {model}")).collect();
+                let counted: Vec<String> = left_out.iter().map(|(class, count)| format!("{count} {class}")).collect();
+                let parts = [
+                    (!renamed.is_empty()).then(|| renamed.join(", ")),
+                    (!counted.is_empty()).then(|| format!("left out without a counterpart: {}", counted.join(", "))),
+                    (!absent.is_empty()).then(|| format!("of the model's classes the data have no {}", absent.join(", "))),
+                ];
+                let told = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+                write!(formatter, "classes: {}", if told.is_empty() { "the same in data and model" } else { &told })
+            }
             Self::Split { step, parts, error } => {
                 write!(formatter, "step {step}: {error}: from here on each batch is computed in {parts} parts")
             }

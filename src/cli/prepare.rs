@@ -21,15 +21,16 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Section};
 use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
-use crate::corpus::{Corpus, CorpusLayout, FeatureSource, LeftOut, Split, split};
+use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, split};
 use crate::dataset::{DataStream, Dataset, Doubles, Frames, Spool};
+use crate::experiment::ExperimentError;
 use crate::experiment::folds::{By, Folds};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
 use crate::text::{Missing, TextTable};
 
 /// The figure of the front-end that features from files have as well: when words are said is told by it.
 const HOP: &str = "hop";
-/// Parts that an undivided manifest is divided into: one to validate, one to test.
+/// Parts that an undivided corpus is divided into: one to validate, one to test.
 const PARTS: usize = 10;
 /// Commonest missing words that are shown.
 const SHOWN_WORDS: usize = 10;
@@ -59,6 +60,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     }
     // The words are those of the whole corpus, as long as it is not divided by who made it.
     let divided = division == Division::Made && split::by_speaker(&mut corpus, 0).is_ok();
+    let root = corpus.root.clone();
     let lines = std::mem::take(&mut corpus.lines);
     let from_files = !corpus.features.is_empty();
     if from_files && common.typed.iter().any(|typed| typed == HOP) {
@@ -123,12 +125,22 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         let unused: Vec<String> = front_end.into_iter().filter(|option| option != HOP).collect();
         common.note_unused(&unused, "features come from files");
     }
-    if division == Division::Made {
-        let by = if divided { "by speaker" } else { "at random, each class evenly" };
-        if divided || divide(&mut data, &doubles) {
-            let [train, validation, test] = Split::ALL.map(|split| data.split(split).len());
-            common.note(Note::SplitsMade { by, train, validation, test });
+    match division {
+        Division::Given => {}
+        Division::Made => {
+            let by = if divided { "by speaker" } else { "at random, each class evenly" };
+            if divided || divide(&mut data, &doubles, 0).is_ok() {
+                let [train, validation, test] = Split::ALL.map(|split| data.split(split).len());
+                common.note(Note::SplitsMade { by, train, validation, test });
+            }
         }
+        Division::Random { seed } => divide(&mut data, &doubles, seed).map_err(|_| {
+            let utterances = data.len();
+            Failure(format!(
+                "{}: its {utterances} utterances are of too few recordings to be divided 8 : 1 : 1, which needs {PARTS}; leave --split out",
+                root.display()
+            ))
+        })?,
     }
     common.note_conflicts(&data, &doubles, &lines);
     data.save_spooled(&arguments.out, spools)?;
@@ -187,8 +199,10 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
 enum Division {
     /// They are there, or are not to be.
     Given,
-    /// They are to be made, the manifest naming none.
+    /// They are to be made, the corpus naming none.
     Made,
+    /// They are to be made at random.
+    Random { seed: u64 },
 }
 
 /// The corpus as the arguments want it.
@@ -241,9 +255,14 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
         corpus.left_out.clear();
     }
     let labelled = || corpus.utterances.iter().filter(|each| each.split != Some(Split::Unlabelled));
-    let is_undivided = matches!(layout, CorpusLayout::Manifest { .. }) && labelled().all(|each| each.split.is_none());
+    let is_undivided = layout.is_own() && labelled().all(|each| each.split.is_none());
     let is_large = labelled().count() >= PARTS;
-    Ok((corpus, if arguments.split.is_none() && is_undivided && is_large { Division::Made } else { Division::Given }))
+    let division = match arguments.split {
+        Some(SplitSource::Random) => Division::Random { seed: arguments.split_seed.unwrap_or(0) },
+        None if is_undivided && is_large => Division::Made,
+        _ => Division::Given,
+    };
+    Ok((corpus, division))
 }
 
 /// Says what kind of stream the data are without, or as good as.
@@ -261,10 +280,14 @@ fn note_lacking(common: &Common, data: &Dataset, silent: Vec<String>) {
     }
 }
 
-/// Gives the utterances the splits of the first of ten folds at random: 8 : 1 : 1. Whether there are recordings enough.
-fn divide(data: &mut Dataset, doubles: &Doubles) -> bool {
-    let folds = Folds::divide(data, doubles.clone(), By::Random, PARTS, 0);
-    folds.map(|folds| *data = folds.dataset(data, 1)).is_ok()
+/// Gives the utterances the splits of the first of ten folds at random: 8 : 1 : 1.
+///
+/// # Errors
+/// Fewer recordings than ten.
+fn divide(data: &mut Dataset, doubles: &Doubles, seed: u64) -> Result<(), ExperimentError> {
+    let folds = Folds::divide(data, doubles.clone(), By::Random, PARTS, seed)?;
+    *data = folds.dataset(data, 1);
+    Ok(())
 }
 
 fn progress_bar(clips: usize) -> ProgressBar {

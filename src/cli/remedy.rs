@@ -31,6 +31,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::PutBack => "move it back and go on with --resume",
         Remedy::GoOnLonger => "raise --epochs or --steps, or leave them out",
         Remedy::Prepare => "make it with 'mcsan prepare'",
+        Remedy::MapClasses => "say which is which with --map",
         Remedy::PrepareManifest => "run 'mcsan prepare manifest' on it and give what that writes",
         Remedy::AllowMissing => "allow more with --allow-missing",
         Remedy::PrepareWith(Preparation::Features(VISUAL)) => "prepare it with --visual-features, or a manifest's column visual",

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
 use super::{Corpus, CorpusError};
 
@@ -32,7 +33,7 @@ const LEVELS: [(&str, ()); 5] = [("LO", ()), ("MD", ()), ("HI", ()), ("XX", ()),
 pub const CLASSES: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
 
 const SCHEME: Scheme =
-    Scheme { corpus: "cremad", title: "CREMA-D", pattern: "1001_DFA_ANG_XX", place: Place::In("AudioWAV"), classes: &CLASSES };
+    Scheme { corpus: "cremad", title: "CREMA-D", pattern: "1001_DFA_ANG_XX", place: Place::In("AudioWAV"), name: stem, classes: &CLASSES };
 
 /// Reads the corpus at `path`, which is the folder that holds `AudioWAV`, or that of the recordings itself (`AudioMP3`
 /// has the same ones, so give it where you want those): utterances by id, speakers by their four digits.
@@ -54,5 +55,5 @@ fn meaning(name: &str) -> Result<Meaning, String> {
     let text = code("sentence", sentence, &SENTENCES)?;
     let label = code("emotion", emotion, &EMOTIONS)?;
     code("level", level, &LEVELS)?;
-    Ok(Meaning::Utterance { label, text, speaker: actor.into() })
+    Ok(Meaning::utterance(label, text, actor))
 }

@@ -46,6 +46,17 @@ pub enum Doubt {
         /// The last one.
         last: u64,
     },
+    /// Some recordings have a transcript, others none.
+    WithoutTranscript {
+        /// The corpus' folder.
+        path: PathBuf,
+        /// How many have none.
+        utterances: usize,
+        /// Of how many.
+        of: usize,
+        /// The first of those without.
+        first: String,
+    },
     /// So many labels that they are hardly emotions.
     ManyClasses {
         /// The table.
@@ -78,6 +89,11 @@ impl Display for Doubt {
                 formatter,
                 "{}, lines {line} to {last}: are one utterance, since a quote is opened in the one and closed in the other, though each \
                  could be one; if so, remove the quotes or double them",
+                path.display()
+            ),
+            Self::WithoutTranscript { path, utterances, of, first } => write!(
+                formatter,
+                "{}: {utterances} of {of} recordings have no transcript and are read without words, as {first}",
                 path.display()
             ),
             Self::ManyClasses { path, classes, utterances } => write!(

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
 use super::{Corpus, CorpusError};
 
@@ -29,7 +30,8 @@ const SENTENCES: [(&str, &str); 10] = [
 /// Names of the classes, sorted.
 pub const CLASSES: [&str; 7] = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness"];
 
-const SCHEME: Scheme = Scheme { corpus: "emodb", title: "EmoDB", pattern: "03a01Fa", place: Place::In("wav"), classes: &CLASSES };
+const SCHEME: Scheme =
+    Scheme { corpus: "emodb", title: "EmoDB", pattern: "03a01Fa", place: Place::In("wav"), name: stem, classes: &CLASSES };
 
 /// Reads the corpus at `path`, which is the folder that holds `wav`, or `wav` itself: utterances by id, speakers by their
 /// two digits.
@@ -51,7 +53,7 @@ fn meaning(name: &str) -> Result<Meaning, String> {
     let text = code("sentence", sentence, &SENTENCES)?;
     let label = code("emotion", emotion, &EMOTIONS)?;
     match version.as_bytes() {
-        [] | [b'a'..=b'z'] => Ok(Meaning::Utterance { label, text, speaker: speaker.into() }),
+        [] | [b'a'..=b'z'] => Ok(Meaning::utterance(label, text, speaker)),
         _ => Err(format!("version '{version}' is not one letter")),
     }
 }

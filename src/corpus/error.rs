@@ -242,6 +242,22 @@ pub enum CorpusError {
         /// The folder that was given.
         path: PathBuf,
     },
+    /// The folder has no table that lists the corpus' utterances.
+    #[error("no {table} under {}", path.display())]
+    NoTable {
+        /// The folder that was given.
+        path: PathBuf,
+        /// The table, from there.
+        table: &'static str,
+        /// The name of the corpus.
+        corpus: &'static str,
+    },
+    /// No folder in the folder holds a recording.
+    #[error("no folder with recordings under {}", path.display())]
+    NoClassFolders {
+        /// The folder that was given.
+        path: PathBuf,
+    },
     /// No name of a recording is one of the corpus'.
     #[error("no recording named {pattern} under {}{passed_over}", path.display())]
     NoRecordings {
@@ -326,11 +342,14 @@ impl Remedied for CorpusError {
             Self::Alignment { .. } => vec![Remedy::advice("correct it, or leave the file out: its words are then spread evenly")],
             Self::NotALabelLine { .. } | Self::NoSpeakerInId { .. } => vec![Remedy::advice("restore the line from the archive")],
             Self::LabelledTwice { .. } => vec![Remedy::advice("remove one of the two lines")],
-            Self::RecordedTwice { .. } => vec![Remedy::advice("remove one of the two files")],
+            Self::RecordedTwice { .. } => vec![Remedy::advice("remove one of the two files, or give a folder that holds one of them")],
             Self::NoSessions { .. } => vec![Remedy::CorpusFolder("IEMOCAP_full_release".into())],
             Self::NoLabels { .. } => vec![Remedy::advice("unpack the corpus again")],
             Self::NoSplitTables { .. } => vec![Remedy::CorpusFolder("MELD.Raw".into())],
-            Self::NoRecordings { corpus, .. } => vec![Remedy::CorpusFolder(format!("the folder of {corpus}"))],
+            Self::NoClassFolders { .. } => vec![Remedy::advice("give the folder that holds one for each class")],
+            Self::NoTable { corpus, .. } | Self::NoRecordings { corpus, .. } => {
+                vec![Remedy::CorpusFolder(format!("the folder of {corpus}"))]
+            }
             Self::OtherLabelsOnly { .. } => vec![Remedy::OtherClasses],
             Self::NoSpeaker { .. } => vec![Remedy::advice("name one for each utterance or keep the corpus' own split")],
             Self::FewSpeakers { .. } => vec![Remedy::advice("add some or keep the corpus' own split")],

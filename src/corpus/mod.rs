@@ -4,33 +4,46 @@
 //! | --- | --- |
 //! | [`iemocap`] | `Session{1..5}` of IEMOCAP_full_release: label files, transcripts, sentence WAVs |
 //! | [`meld`] | MELD.Raw: a CSV and a folder of clips for each split |
-//! | [`ravdess`], [`emodb`], [`cremad`] | recordings whose names say speaker, sentence and emotion |
+//! | [`ravdess`], [`emodb`], [`cremad`], [`tess`], [`savee`], [`emovo`], [`ased`] | recordings whose names say speaker, sentence and emotion |
+//! | [`esd`] | such, and a file of transcripts for each speaker |
+//! | [`nemo`], [`msp_podcast`] | a table of labels and a folder of recordings |
+//! | [`folders`] | a folder of recordings for each class |
 //! | [`manifest`] | a CSV with a line for each utterance |
 //! | `list` | a CSV of utterances without labels, to be predicted |
 //!
-//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew; [`published`] knows how many utterances there should be.
+//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew; [`label_map`] knows which class of one corpus is which of another; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 mod alignment;
+pub mod ased;
 pub mod cremad;
 mod doubt;
 pub mod emodb;
+pub mod emovo;
 mod error;
+pub mod esd;
 mod folder;
+pub mod folders;
 pub mod iemocap;
+pub mod label_map;
 mod layout;
 pub mod list;
 pub mod manifest;
 pub mod meld;
+pub mod msp_podcast;
 mod named;
 mod names;
+pub mod nemo;
 pub mod published;
 mod quotes;
 pub mod ravdess;
+pub mod savee;
 pub mod split;
 mod table;
+pub mod tess;
+pub mod transcript;
 
 pub use alignment::Alignment;
 pub use doubt::Doubt;

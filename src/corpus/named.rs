@@ -1,11 +1,12 @@
 //! Corpora whose file names say everything: speaker, sentence and emotion are codes in each recording's name, and the
-//! sentences are few and published. RAVDESS, EmoDB and CREMA-D differ in the codes alone.
+//! sentences are few and published, where they are known. They differ in the codes alone.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, Listing};
-use super::{Corpus, CorpusError, LeftOut, Utterance, counted};
+use super::{Corpus, CorpusError, LeftOut, Split, Utterance, counted};
 
 /// How a corpus names its recordings and where they lie.
 pub(super) struct Scheme {
@@ -15,6 +16,8 @@ pub(super) struct Scheme {
     /// How recordings are named, in words.
     pub pattern: &'static str,
     pub place: Place,
+    /// The name that an utterance has, by its recording: [`folder::stem`] where that says all.
+    pub name: fn(&Path) -> String,
     pub classes: &'static [&'static str],
 }
 
@@ -30,11 +33,19 @@ pub(super) enum Place {
 pub(super) enum Meaning {
     Utterance {
         label: &'static str,
-        text: &'static str,
+        text: Cow<'static, str>,
         speaker: String,
+        split: Option<Split>,
     },
     /// Part of the corpus but not speech for this task; counted under this word.
     PassedOver(&'static str),
+}
+
+impl Meaning {
+    /// An utterance of which no split is known.
+    pub(super) fn utterance(label: &'static str, text: impl Into<Cow<'static, str>>, speaker: impl Into<String>) -> Self {
+        Self::Utterance { label, text: text.into(), speaker: speaker.into(), split: None }
+    }
 }
 
 /// Reads the recordings of a corpus; utterances come by id, which is the recording's name.
@@ -42,6 +53,15 @@ pub(super) enum Meaning {
 /// `meaning` says what a name without extension stands for, or what is wrong with it. Recordings with such names are left
 /// out, files that are no recordings are passed over.
 pub(super) fn read(path: &Path, scheme: &Scheme, meaning: impl Fn(&str) -> Result<Meaning, String>) -> Result<Corpus, CorpusError> {
+    read_by_path(path, scheme, |_, name| meaning(name))
+}
+
+/// As [`read`], where the folders that a recording lies in say something as well.
+pub(super) fn read_by_path(
+    path: &Path,
+    scheme: &Scheme,
+    meaning: impl Fn(&Path, &str) -> Result<Meaning, String>,
+) -> Result<Corpus, CorpusError> {
     let files = match scheme.place {
         Place::Below => folder::files_below(path)?,
         Place::In(name) => {
@@ -52,9 +72,9 @@ pub(super) fn read(path: &Path, scheme: &Scheme, meaning: impl Fn(&str) -> Resul
     let mut corpus = Corpus::with_classes(scheme.corpus, path, scheme.classes, Vec::new());
     let mut recorded: HashMap<String, PathBuf> = HashMap::new();
     for file in files.into_iter().filter(|file| folder::is_recording(file)) {
-        let id = folder::stem(&file);
-        match meaning(&id) {
-            Ok(Meaning::Utterance { label, text, speaker }) => {
+        let id = (scheme.name)(&file);
+        match meaning(&file, &id) {
+            Ok(Meaning::Utterance { label, text, speaker, split }) => {
                 if let Some(first) = recorded.insert(id.clone(), file.clone()) {
                     return Err(CorpusError::RecordedTwice { path: file, id, first });
                 }
@@ -63,7 +83,7 @@ pub(super) fn read(path: &Path, scheme: &Scheme, meaning: impl Fn(&str) -> Resul
                     audio: file,
                     text: text.into(),
                     label: label.into(),
-                    split: None,
+                    split,
                     speaker: Some(speaker),
                     session: None,
                     dialogue: None,

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{Split, cremad, emodb, meld, ravdess};
+use super::{Split, ased, cremad, emodb, emovo, esd, meld, nemo, ravdess, savee, tess};
 use crate::corpus::iemocap::IemocapClasses;
 
 /// Published counts of a corpus with certain classes.
@@ -32,7 +32,7 @@ pub enum Group {
     Session(u8),
 }
 
-const PUBLISHED: [Published; 6] = [
+const PUBLISHED: [Published; 12] = [
     // Label files of the release, as the paper and most others count them.
     Published {
         corpus: "iemocap",
@@ -71,6 +71,38 @@ const PUBLISHED: [Published; 6] = [
         corpus: "cremad",
         classes: &cremad::CLASSES,
         groups: &[PublishedGroup { group: Group::Corpus, counts: &[1271, 1271, 1271, 1271, 1087, 1271] }],
+    },
+    // Pichora-Fuller and Dupuis 2010: 200 words by two actresses.
+    Published { corpus: "tess", classes: &tess::CLASSES, groups: &[PublishedGroup { group: Group::Corpus, counts: &[400; 7] }] },
+    // Haq and Jackson 2010: 15 sentences of each emotion by four speakers, and neutral twice as many.
+    Published {
+        corpus: "savee",
+        classes: &savee::CLASSES,
+        groups: &[PublishedGroup { group: Group::Corpus, counts: &[60, 60, 60, 60, 120, 60, 60] }],
+    },
+    // Costantini et al. 2014: 14 sentences by six actors.
+    Published { corpus: "emovo", classes: &emovo::CLASSES, groups: &[PublishedGroup { group: Group::Corpus, counts: &[84; 7] }] },
+    // Zhou et al. 2022: 350 sentences of each emotion by twenty speakers, of which 300, 20 and 30 are in the splits.
+    Published {
+        corpus: "esd",
+        classes: &esd::CLASSES,
+        groups: &[
+            PublishedGroup { group: Group::Split(Split::Train), counts: &[6000; 5] },
+            PublishedGroup { group: Group::Split(Split::Validation), counts: &[400; 5] },
+            PublishedGroup { group: Group::Split(Split::Test), counts: &[600; 5] },
+        ],
+    },
+    // Counted in its table.
+    Published {
+        corpus: "nemo",
+        classes: &nemo::CLASSES,
+        groups: &[PublishedGroup { group: Group::Corpus, counts: &[749, 736, 749, 809, 769, 669] }],
+    },
+    // Retta et al. 2023 state the sum; the classes are counted in a list of its recordings.
+    Published {
+        corpus: "ased",
+        classes: &ased::CLASSES,
+        groups: &[PublishedGroup { group: Group::Corpus, counts: &[486, 510, 486, 522, 470] }],
     },
 ];
 

@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
 use super::{Corpus, CorpusError};
 
@@ -30,7 +31,7 @@ const ACTORS: std::ops::RangeInclusive<u8> = 1..=24;
 pub const CLASSES: [&str; 8] = ["angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised"];
 
 const SCHEME: Scheme =
-    Scheme { corpus: "ravdess", title: "RAVDESS", pattern: "03-01-EE-II-SS-RR-AA", place: Place::Below, classes: &CLASSES };
+    Scheme { corpus: "ravdess", title: "RAVDESS", pattern: "03-01-EE-II-SS-RR-AA", place: Place::Below, name: stem, classes: &CLASSES };
 
 /// Reads the corpus at `path`: utterances by id, speakers `actor01` to `actor24`.
 ///
@@ -57,6 +58,6 @@ fn meaning(name: &str) -> Result<Meaning, String> {
     }
     Ok(match video.or(song) {
         Some(what) => Meaning::PassedOver(what),
-        None => Meaning::Utterance { label, text, speaker: format!("actor{actor}") },
+        None => Meaning::utterance(label, text, format!("actor{actor}")),
     })
 }

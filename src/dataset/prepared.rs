@@ -177,6 +177,16 @@ impl Dataset {
         self.split(Split::Train)
     }
 
+    /// Gives the utterances the classes of another data set, by the index that each of theirs has there; those of a class without one
+    /// have no label any more.
+    #[cfg(feature = "files")]
+    pub(crate) fn map_labels(&mut self, to: &[Option<usize>], classes: &[String]) {
+        for label in &mut self.labels {
+            *label = to.get(*label as usize).copied().flatten().map_or(NO_LABEL, |class| class as u32);
+        }
+        self.classes = classes.to_vec();
+    }
+
     /// Whether an utterance has a label.
     pub fn is_labelled(&self, utterance: usize) -> bool {
         self.labels[utterance] != NO_LABEL

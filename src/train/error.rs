@@ -300,7 +300,7 @@ impl Misfit {
     fn remedies(&self) -> Vec<Remedy> {
         let with = |preparations: &[Preparation]| preparations.iter().copied().map(Remedy::PrepareWith).collect();
         match self {
-            Self::Classes { .. } => with(&[Preparation::Labels]),
+            Self::Classes { .. } => vec![Remedy::PrepareWith(Preparation::Labels), Remedy::MapClasses],
             Self::Coefficients { .. } | Self::Columns { .. } | Self::Features { .. } => with(&[Preparation::FrontEnd]),
             Self::Words => with(&[Preparation::Vectors]),
             Self::Vocabulary => with(&[Preparation::OneManifest, Preparation::WordVectors]),

@@ -15,6 +15,8 @@ mod fit;
 mod inference;
 #[cfg(feature = "files")]
 mod machine_file;
+#[cfg(feature = "cli")]
+pub(crate) mod mapped;
 pub mod metrics;
 #[cfg(feature = "files")]
 mod observe;
@@ -39,6 +41,8 @@ mod trainer;
 mod validate;
 #[cfg(feature = "files")]
 pub(crate) mod vocabulary;
+#[cfg(feature = "cli")]
+pub(crate) mod words;
 
 #[cfg(feature = "files")]
 pub use checkpoint::Checkpoint;

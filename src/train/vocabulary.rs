@@ -96,20 +96,6 @@ pub(crate) fn save(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), St
     store::write(path, &metadata, &vectors.collect::<Vec<_>>())
 }
 
-/// Compares the words of a data set with those of a run that trained its own word table, or tuned given vectors: rows of another
-/// vocabulary would be read as other words. Frozen vectors travel with the data, so there every vocabulary fits.
-///
-/// # Errors
-/// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
-pub(crate) fn check_fit(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), TrainError> {
-    let store = Store::open(path)?;
-    let Some(text) = data.text() else { return Ok(()) };
-    if store.contains("text.vectors") || text.vectors.is_some() && !is_tuned || words(&store, path)? == text.vocabulary {
-        return Ok(());
-    }
-    Err(Misfit::Vocabulary.into())
-}
-
 /// Compares how the acoustic features of a data set that a model reads were made with how those of its run were: of the same width they
 /// may be anything. Frames as far as both say it; vectors are from files where nothing is said.
 ///
@@ -148,9 +134,35 @@ pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -
     Err(Misfit::Features { difference }.into())
 }
 
-fn words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
+/// The words of a run, by row.
+///
+/// # Errors
+/// [`TrainError`], naming the file at `path`.
+pub(super) fn read_words(store: &Store, path: &Path) -> Result<Vec<String>, TrainError> {
     let text = store.metadata("vocabulary").unwrap_or_default();
     serde_json::from_str(text).map_err(|error| unreadable(path, format!("metadata 'vocabulary' is not a list of words ({error})")))
+}
+
+/// The vectors of a run's words where they are frozen.
+///
+/// # Errors
+/// [`TrainError`], naming the file at `path`.
+pub(super) fn read_vectors(store: &Store, path: &Path, words: usize) -> Result<Option<WordTable>, TrainError> {
+    if !store.contains("text.vectors") {
+        return Ok(None);
+    }
+    let table = store.tensor("text.vectors")?;
+    let [rows, width] = table.dimensions()?;
+    // Without words there is nothing that the rows could be of: that is the data's, and said by who needs words.
+    if width == 0 || rows != words && words > 0 {
+        return Err(unreadable(path, format!("has {rows} vectors of {width} numbers for {words} words")));
+    }
+    Ok(Some(WordTable { width, values: table.finite_floats()? }))
+}
+
+/// Row of a token: cased, then in lower case, else -1.
+pub(super) fn row(rows: &HashMap<String, i32>, token: &str) -> i32 {
+    rows.get(token).or_else(|| rows.get(&token.to_lowercase())).copied().unwrap_or(-1)
 }
 
 /// How a run's vectors that we made ourselves were made, by stream.
@@ -170,25 +182,14 @@ impl Vocabulary {
     /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
     pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
         let store = Store::open(path)?;
-        let words = words(&store, path)?;
+        let words = read_words(&store, path)?;
         let unknown = |_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd };
         let feature_settings: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).map_err(unknown)?;
         let front_end: FrontEnd = serde_json::from_value(feature_settings.clone()).map_err(unknown)?;
         if let FrontEnd::Mfcc(settings) = &front_end {
             settings.validate().map_err(|error| unreadable(path, format!("metadata 'features': {error}")))?;
         }
-        let vectors = match store.contains("text.vectors") {
-            false => None,
-            true => {
-                let table = store.tensor("text.vectors")?;
-                let [rows, width] = table.dimensions()?;
-                // Without words there is nothing that the rows could be of: that is the data's, and said by who needs words.
-                if width == 0 || rows != words.len() && !words.is_empty() {
-                    return Err(unreadable(path, format!("has {rows} vectors of {width} numbers for {} words", words.len())));
-                }
-                Some(WordTable { width, values: table.finite_floats()? })
-            }
-        };
+        let vectors = read_vectors(&store, path, words.len())?;
         let mut rows = HashMap::new();
         for (row, word) in words.iter().enumerate() {
             if rows.insert(word.clone(), row as i32).is_some() {
@@ -213,6 +214,6 @@ impl Vocabulary {
 
     /// Row of a token: cased, then in lower case, else -1.
     pub(crate) fn row(&self, token: &str) -> i32 {
-        self.rows.get(token).or_else(|| self.rows.get(&token.to_lowercase())).copied().unwrap_or(-1)
+        row(&self.rows, token)
     }
 }

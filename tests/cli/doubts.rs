@@ -97,8 +97,7 @@ fn a_cross_validation_keeps_what_is_one_recording_in_one_fold() {
 fn a_manifest_without_splits_gets_some_the_same_each_time() {
     let folder =
         corpus_of(&every("id,audio,text,label", |label, take, text| format!("{label}{take},audio/{label}{take}.wav,\"{text}\",{label}")));
-    let made =
-        "the manifest names no splits, so some were made at random, each class evenly: 11 utterances to train on, 2 to validate, 2 to test";
+    let made = "no splits are named, so some were made at random, each class evenly: 11 utterances to train on, 2 to validate, 2 to test";
     says(mcsan(folder.path(), PREPARE), made);
     let bytes = fs::read(folder.path().join("data.safetensors")).unwrap();
     let made = Dataset::load(&folder.path().join("data.safetensors")).unwrap();

@@ -19,6 +19,7 @@ mod fuzzed;
 #[cfg(target_os = "linux")]
 mod injected;
 mod inputs;
+mod mapping;
 mod other_systems;
 mod overwriting;
 mod own_features;

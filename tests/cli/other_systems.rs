@@ -276,7 +276,7 @@ fn a_recipe_is_what_a_systems_authors_train_it_with_under_what_else_is_set() {
     assert!(line.contains("train.clip_values = 1.0: expected 0 with train.precision = mixed"), "{line}");
 }
 
-/// Given vectors that are trained further begin as the file has them, are parameters, and fit no other vocabulary.
+/// Given vectors that are trained further begin as the file has them, are parameters, and are those by which other data are read.
 #[test]
 fn vectors_of_words_can_be_trained_further() {
     let folder = prepared();
@@ -302,7 +302,8 @@ fn vectors_of_words_can_be_trained_further() {
     let manifest = fs::read_to_string(here.join("manifest.csv")).unwrap().replace("The sea is quiet", "What is a lovely");
     fs::write(here.join("other.csv"), manifest).unwrap();
     mcsan(here, "prepare manifest other.csv --vectors vectors.txt --out other.safetensors --device cpu").succeeds();
-    refused(&folder, "evaluate --run run --data other.safetensors", &["its vocabulary is not the one"]);
+    let other = mcsan(here, "evaluate --run run --data other.safetensors --device cpu --json").json();
+    assert!(other["notes"].as_array().unwrap().iter().any(|note| note["kind"] == "words_of_run"), "{other}");
 }
 
 /// A model that reads what the data lack is refused with the stream's name.

@@ -59,7 +59,7 @@ fn one_recording_in_two_formats_is_refused() {
     tree.empty("wav/03a01Fa.wav wav/03a01Fa.flac");
     assert_eq!(
         refusal(&tree, read(tree.path())),
-        "wav/03a01Fa.wav: has the same id, '03a01Fa', as wav/03a01Fa.flac; remove one of the two files"
+        "wav/03a01Fa.wav: has the same id, '03a01Fa', as wav/03a01Fa.flac; remove one of the two files, or give a folder that holds one of them"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use mcsan::corpus::iemocap::IemocapClasses;
 use mcsan::corpus::published::{Comparison, Counted, Group, compare};
-use mcsan::corpus::{Corpus, Split, cremad, emodb, meld, ravdess};
+use mcsan::corpus::{Corpus, Split, ased, cremad, emodb, emovo, esd, meld, nemo, ravdess, savee, tess};
 
 use super::shared;
 
@@ -42,6 +42,12 @@ fn published_totals_are_the_ones_that_papers_state() {
     assert_eq!(total("ravdess", &ravdess::CLASSES), 1440);
     assert_eq!(total("emodb", &emodb::CLASSES), 535);
     assert_eq!(total("cremad", &cremad::CLASSES), 7442);
+    assert_eq!(total("tess", &tess::CLASSES), 2800);
+    assert_eq!(total("savee", &savee::CLASSES), 480);
+    assert_eq!(total("emovo", &emovo::CLASSES), 588);
+    assert_eq!(total("esd", &esd::CLASSES), 35_000);
+    assert_eq!(total("nemo", &nemo::CLASSES), 4481);
+    assert_eq!(total("ased", &ased::CLASSES), 2474);
     let found = Counted { id: "Ses01F_impro01_F000", split: None, session: Some("1"), label: 0 };
     let sessions = compare("iemocap", &owned(IemocapClasses::Four.names()), [found]).unwrap().rows;
     let sessions: usize = sessions.iter().filter(|row| matches!(row.group, Group::Session(_))).map(|row| row.published).sum();

@@ -73,7 +73,7 @@ fn an_archive_unpacked_twice_is_refused_with_both_files() {
     assert_eq!(
         refusal(&tree, read(tree.path())),
         "audio_speech_actors_01-24/Actor_01/03-01-01-01-01-01-01.wav: has the same id, '03-01-01-01-01-01-01', as \
-         Actor_01/03-01-01-01-01-01-01.wav; remove one of the two files"
+         Actor_01/03-01-01-01-01-01-01.wav; remove one of the two files, or give a folder that holds one of them"
     );
 }
 

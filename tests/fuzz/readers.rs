@@ -13,7 +13,12 @@ use mcsan::base::remedy::{Remedied, line};
 use mcsan::base::tiles::TileChoice;
 use mcsan::config::{Config, Settings, TileFile};
 use mcsan::corpus::iemocap::IemocapClasses;
-use mcsan::corpus::{Alignment, Corpus, CorpusError, Split, cremad, emodb, iemocap, list, manifest, meld, ravdess};
+use mcsan::corpus::label_map::{Labels, MapSource};
+use mcsan::corpus::msp_podcast::MspClasses;
+use mcsan::corpus::{
+    Alignment, Corpus, CorpusError, Split, ased, cremad, emodb, emovo, esd, folders, iemocap, list, manifest, meld, msp_podcast, nemo,
+    ravdess, savee, tess,
+};
 use mcsan::dataset::{Dataset, DatasetError, FeatureMatrix, VectorTable};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
@@ -51,6 +56,7 @@ const AUDIO: &[&str] =
     &["RIFF", "WAVE", "fmt ", "data", "LIST", "fact", "FORM", "AIFF", "COMM", "SSND", "fLaC", "OggS", "ID3", "Xing", "ftyp", "moov"];
 const TABLE: &[&str] =
     &[",", ";", "\t", "\"", "\"\"", "\r\n", "\u{feff}", "audio", "text", "label", "split", "train", "NaN", "-1", "sep=;", "\u{85}"];
+const TRANSCRIPT: &[&str] = &["\n", "\r", "\t", "\0", "\u{feff}", "0001_000001", "Sad", "\u{4e2d}\u{7acb}"];
 const JSON: &[&str] =
     &["null", "[]", "{}", "1e999", "-1", "18446744073709551615", "\"\"", "\\u0000", "[[[[[[[[", "true", "\n", "<script>", "<img src=x>"];
 const TOML: &[&str] = &[
@@ -103,6 +109,11 @@ readers! {
     "matroska": "a.mka", recording, RECORDING, AUDIO;
     "manifest": "manifest.csv", |at| corpus(manifest::read(&at.file)), SMALL, TABLE;
     "meld": "train_sent_emo.csv", |at| corpus(meld::read(&at.folder)), SMALL, TABLE;
+    "nemo": "data.tsv", |at| corpus(nemo::read(&at.folder)), SMALL, TABLE;
+    "msp-podcast": "labels_consensus.csv", |at| corpus(msp_podcast::read(&at.folder, MspClasses::Eight)), SMALL, TABLE;
+    "esd-transcripts": "0001/0001.txt", |at| corpus(esd::read(&at.folder)), SMALL, TRANSCRIPT;
+    "transcript": "calm/a.txt", |at| corpus(folders::read(&at.folder)), SMALL, TRANSCRIPT;
+    "label-map": "labels.toml", label_map, SMALL, &["happy = ", "\"\"", "= [", "\n", "[table]", "angry"];
     "iemocap-labels": "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "iemocap-transcripts": "Session1/dialog/transcriptions/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "file-names": "names", file_names, SMALL, TABLE;
@@ -219,7 +230,7 @@ fn iemocap(at: At) -> Result<(), String> {
 fn file_names(at: At) -> Result<(), String> {
     let names = fs::read(&at.file).expect("it was written");
     let names = String::from_utf8_lossy(&names);
-    let names: Vec<String> = names.lines().take(12).map(|name| name.replace(['/', '\\', '\0'], "_")).collect();
+    let names: Vec<String> = names.lines().take(20).map(|name| name.replace(['/', '\\', '\0'], "_")).collect();
     let read = |recordings: &str, read: fn(&Path) -> Result<Corpus, CorpusError>| {
         let folder = at.folder.join("corpus");
         let _ = fs::remove_dir_all(&folder);
@@ -231,7 +242,17 @@ fn file_names(at: At) -> Result<(), String> {
         corpus(read(&folder))
     };
     // The folder of each is in its own layout.
-    let results = [read("wav", emodb::read), read("Actor_01", ravdess::read), read("AudioWAV", cremad::read)];
+    let results = [
+        read("wav", emodb::read),
+        read("Actor_01", ravdess::read),
+        read("AudioWAV", cremad::read),
+        read("OAF_angry", tess::read),
+        read("DC", savee::read),
+        read("f1", emovo::read),
+        read("01Neutral", ased::read),
+        read("Sad", esd::read),
+        read("Sad", folders::read),
+    ];
     results.into_iter().collect()
 }
 
@@ -241,6 +262,16 @@ fn listed(at: At) -> Result<(), String> {
         let listed = said(line)?;
         assert!(listed.line > 0 && listed.path.is_some(), "every line has its recording");
     }
+    Ok(())
+}
+
+/// Which class is which, of a corpus and a model.
+fn label_map(at: At) -> Result<(), String> {
+    let labels = said(Labels::read(&MapSource::File(at.file)))?;
+    let [data, model] = [["happy", "sad", "angry"], ["joy", "sadness", "anger"]].map(|names| names.map(String::from));
+    said(labels.check(&[&data, &model]))?;
+    let map = said(labels.map(&data, &model))?;
+    assert!(map.to.len() == 3 && map.to.iter().flatten().all(|&class| class < 3));
     Ok(())
 }
 

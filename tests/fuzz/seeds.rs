@@ -64,8 +64,34 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
         }
         "meld" => meld(folder),
         "iemocap-labels" | "iemocap-transcripts" => iemocap(reader, folder),
+        "label-map" => texts(&["happy = \"joy\"\nsad = \"sadness\"\n\"angry\" = \"\"\n"]),
+        "nemo" => {
+            recordings(folder, &["samples/WR0_surprised_64.wav", "samples/EB0_neutral_13.wav"]);
+            let head = "file_id\temotion\traw_text\tnormalized_text\tspeaker_id\tgender\tage\n";
+            let rows =
+                "WR0_surprised_64.wav\tsurprised\tUcho.\tucho\t        WR0\tmale\t23\nEB0_neutral_13.wav\tneutral\tX\tx\tEB0\tfemale\t27\n";
+            texts(&[&format!("{head}{rows}")])
+        }
+        "msp-podcast" => {
+            recordings(folder, &["Audios/MSP-PODCAST_0001_0001.wav", "Audios/MSP-PODCAST_0001_0002.wav"]);
+            let head = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set\n";
+            let rows = "MSP-PODCAST_0001_0001.wav,N,3,4,5,127,Male,Test1\nMSP-PODCAST_0001_0002.wav,C,3,4,5,Unknown,Male,Train\n";
+            texts(&[&format!("{head}{rows}")])
+        }
+        "esd-transcripts" => {
+            recordings(folder, &["0001/Neutral/0001_000001.wav", "0001/Sad/0001_001051.wav"]);
+            texts(&[
+                "0001_000001\tHow far?\tNeutral\r\n0001_001051 No. Sad\r\n",
+                "\u{feff}0001_000001\t\u{6253}\u{8fdc}\t\u{4e2d}\u{7acb}\n",
+            ])
+        }
+        "transcript" => {
+            recordings(folder, &["calm/a.wav", "angry/b.wav"]);
+            texts(&["\u{feff}Well,\r\nyou know.\n"])
+        }
         "file-names" => texts(&[
-            "03a01Fa.wav\n03a01Nc.wav\n03-01-05-01-01-01-01.wav\n03-01-01-01-01-01-02.wav\n1001_DFA_ANG_XX.wav\n1002_IEO_SAD_HI.wav\n",
+            "03a01Fa.wav\n03a01Nc.wav\n03-01-05-01-01-01-01.wav\n03-01-01-01-01-01-02.wav\n1001_DFA_ANG_XX.wav\n1002_IEO_SAD_HI.wav\n\
+             OAF_back_ps.wav\nYAF_dog_sad.wav\na01.wav\nKL_su15.wav\ndis-f1-b1.wav\nn1-01-02-01-33.wav\n0011_001051.wav\n",
         ]),
         "list" => texts(&["id,audio,text,speaker\na,a.wav,\"Go, you \"\"liar\"\"!\",s1\nb,b.wav,,s2\n", "audio;text\r\na.wav;Go away\r\n"]),
         "texts" => texts(&["\u{feff}Dr. Geller can\u{2019}t. Stop!\r\n\nOh no (\"never\")...\n", "Go\rNo\r"]),
@@ -99,6 +125,14 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
             }
             vec![fs::read(&path).expect("the run made it")]
         }
+    }
+}
+
+/// Puts empty recordings into the folder.
+fn recordings(folder: &Path, files: &[&str]) {
+    for file in files.iter().map(|file| folder.join(file)) {
+        fs::create_dir_all(file.parent().unwrap_or(folder)).expect("the folder can be written to");
+        fs::write(file, "").expect("the folder can be written to");
     }
 }
 
