@@ -82,6 +82,7 @@ fn run() -> TempDir {
         settings,
         machine: None,
         moments: None,
+        average: None,
         step: 4,
         epoch: 2,
         best: None,

@@ -6,6 +6,7 @@ mod common;
 mod browser;
 mod program;
 
+mod augmenting;
 mod checkpoints;
 mod cli;
 mod comparator;

@@ -13,6 +13,7 @@ macro_rules! kernels {
             deltas                Deltas<B, T>              Run
             functionals           Functionals<B, T>         Run
             z_score               ZScore<B, T>              Run
+            spec_augment          SpecAugment<B, T>         Run
             embedding             Embedding<B, T>           Differentiate
             position_embedding    PositionEmbedding<B, T>   Run
             accumulate            Accumulate<T>             Run
@@ -43,6 +44,7 @@ macro_rules! kernels {
             loss_scale            LossScale<T>              Run
             adam                  Adam<T>                   Run
             sgd                   Sgd<T>                    Run
+            average               Average<T>                Run
         }
     };
 }

@@ -104,6 +104,9 @@ impl<'c> Progress<'c> {
             Event::WarmupUnfinished { warmup_steps, steps } => {
                 self.note(Note::WarmupUnfinished { warmup_steps: *warmup_steps, steps: *steps });
             }
+            Event::Plateau { epochs, factor } => {
+                self.say(&format!("{epochs} epochs without a better validation figure: learning rate times {factor}"));
+            }
             Event::Stopped { epochs } => {
                 self.note(Note::Stopped { epochs: *epochs });
             }

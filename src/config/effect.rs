@@ -1,6 +1,6 @@
 //! Settings that decide nothing: because of another setting, of what the data lack, or of what is done with them.
 
-use super::{Optimizer, Order, ScoreScale, Settings, System, XuForm};
+use super::{Optimizer, Order, Schedule, ScoreScale, Settings, System, XuForm};
 use crate::base::setting::Key;
 
 /// What settings are used for.
@@ -56,15 +56,32 @@ impl Settings {
         let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
         let is_paper = matches!(model.system, System::Mcsan | System::Mcsan3);
         // Features of words from files are normalised and cut as recordings are.
+        let is_functionals = matches!(model.system, System::Cmkl | System::Liang);
+        let reads_frames = !is_functionals && (!is_paper || model.variant.has_audio());
+        let no_frames =
+            || if is_paper { variant("recordings") } else { Some(format!("model.system = {} reads no recordings", model.system)) };
         let reads_rows = !is_paper || model.variant.has_audio() || !of.words;
         match key {
             _ if !model.system.has(key) => Some(format!("model.system = {} has no such setting", model.system)),
-            "data.max_frames" if matches!(model.system, System::Cmkl | System::Liang) && train.order != Order::Grouped => {
-                Some(format!("model.system = {} reads no recordings", model.system))
-            }
+            "data.max_frames" if is_functionals && train.order != Order::Grouped => no_frames(),
             "model.conv_activation" | "data.normalise" if !reads_rows => variant("recordings"),
             // Utterances are grouped by the length of every stream.
             "data.max_frames" if !reads_rows && train.order != Order::Grouped => variant("recordings"),
+            "train.time_masks"
+            | "train.time_mask_frames"
+            | "train.time_mask_share"
+            | "train.frequency_masks"
+            | "train.frequency_mask_columns"
+                if !reads_frames =>
+            {
+                no_frames()
+            }
+            "train.time_mask_frames" | "train.time_mask_share" if train.time_masks == 0 => {
+                Some("train.time_masks = 0 covers nothing".into())
+            }
+            "train.frequency_mask_columns" if train.frequency_masks == 0 => Some("train.frequency_masks = 0 covers nothing".into()),
+            "train.word_dropout" if is_paper && !model.variant.has_text() => variant("words"),
+            "train.word_dropout" if !of.words => Some("the data have features of words, and no words".into()),
             "liang.unpaired" if liang.mmd == 0.0 => Some("liang.mmd = 0 compares nothing".into()),
             "liang.output_relu" if liang.mse == 0.0 => Some("liang.mse = 0 decodes nothing".into()),
             "liang.unlabelled" | "liang.from_epoch" if !of.unlabelled => Some("the data have no utterance without label".into()),
@@ -81,16 +98,26 @@ impl Settings {
             "train.beta1" | "train.beta2" | "train.epsilon" if train.optimizer == Optimizer::Sgd => {
                 Some("train.optimizer = sgd has no moments".into())
             }
-            "train.validate_every" if train.order != Order::Replacement => {
+            "train.validate_every" if !train.order.draws() => {
                 Some(format!("train.order = {} has an epoch in every pass over the training split", train.order))
             }
             "train.seed" if !of.purpose.draws(self) => Some(match of.purpose {
                 Purpose::Training { .. } => format!("nothing is drawn with run.weights = '{}' in the given order", start.weights),
                 _ => "nothing is drawn without dropout".into(),
             }),
-            "train.selection" | "train.patience" if matches!(of.purpose, Purpose::Training { validation: false, .. }) => {
+            "train.plateau_factor" | "train.plateau_patience" if train.schedule != Schedule::Plateau => {
+                Some(format!("train.schedule = {} has no plateaus", train.schedule))
+            }
+            "train.schedule" if train.schedule == Schedule::Plateau && !of.purpose.validates() => {
+                Some("the data have no validation split, whose figure a plateau is of".into())
+            }
+            "train.plateau_factor" | "train.plateau_patience" if !of.purpose.validates() => {
                 Some("the data have no validation split".into())
             }
+            "train.plateau_patience" if train.patience > 0 && train.plateau_patience >= train.patience => {
+                Some(format!("train.patience = {} ends the run before", train.patience))
+            }
+            "train.selection" | "train.patience" if !of.purpose.validates() => Some("the data have no validation split".into()),
             "train.steps" | "train.checkpoint_every" => {
                 let Purpose::Training { steps_an_epoch: Some(an_epoch), .. } = of.purpose else { return None };
                 let all = an_epoch.saturating_mul(train.epochs as u64);
@@ -107,12 +134,14 @@ impl Settings {
 }
 
 /// Settings of how a training goes on from step to step.
-const COURSE: [&str; 16] = [
+const COURSE: [&str; 18] = [
     "train.epochs",
     "train.steps",
     "train.lr",
     "train.schedule",
     "train.warmup_steps",
+    "train.plateau_factor",
+    "train.plateau_patience",
     "train.beta1",
     "train.beta2",
     "train.epsilon",
@@ -126,19 +155,31 @@ const COURSE: [&str; 16] = [
     "liang.from_epoch",
 ];
 
+/// Settings of what training changes of its batches by chance.
+const AUGMENTATION: [&str; 6] = [
+    "train.time_masks",
+    "train.time_mask_frames",
+    "train.time_mask_share",
+    "train.frequency_masks",
+    "train.frequency_mask_columns",
+    "train.word_dropout",
+];
+
 impl Purpose {
     /// Why a setting has no effect on what it is used for.
     fn has_no(self, key: &str, drawn: bool) -> Option<String> {
         let is_course = COURSE.contains(&key) || ["train.accumulate", "run.weights"].contains(&key);
-        let is_optimiser = ["train.optimizer", "train.clip_norm", "train.clip_tensors", "train.clip_values"].contains(&key);
+        let is_optimiser =
+            ["train.optimizer", "train.clip_norm", "train.clip_tensors", "train.clip_values", "train.average"].contains(&key);
         let is_loss = ["train.class_weights", "train.label_smoothing"].contains(&key);
-        let is_dropout = key.ends_with("dropout");
+        let is_augmentation = AUGMENTATION.contains(&key);
+        let is_dropout = key.ends_with("dropout") && !is_augmentation;
         let is_choice = ["train.batch_size", "train.order", "train.validate_every"].contains(&key);
         let says = |has_no: bool, reason: &str| has_no.then(|| reason.into());
         match self {
             Self::Training { .. } => None,
             Self::OneBatch => match key {
-                _ if is_dropout || ["train.label_smoothing", "train.weight_decay", "train.schedule"].contains(&key) => {
+                _ if is_dropout || is_augmentation || ["train.label_smoothing", "train.weight_decay", "train.schedule"].contains(&key) => {
                     Some("--overfit-one-batch turns off what keeps a loss from zero".into())
                 }
                 "liang.mmd" | "liang.mse" | "liang.unpaired" | "liang.output_relu" => {
@@ -149,28 +190,43 @@ impl Purpose {
                 | "train.selection"
                 | "train.patience"
                 | "train.checkpoint_every"
+                | "train.plateau_factor"
+                | "train.plateau_patience"
+                | "train.average"
                 | "run.weights"
                 | "cmkl.c"
                 | "cmkl.subset" => Some("--overfit-one-batch has neither epochs nor checkpoints".into()),
                 _ => None,
             },
-            Self::Gradients => says(is_course || is_optimiser || is_choice, "gradients are of the batch and the weights that are given"),
+            Self::Gradients => {
+                says(is_course || is_optimiser || is_choice || is_augmentation, "gradients are of the batch and the weights that are given")
+            }
             Self::TimedAlone => Some("what is profiled is no network".into()),
             Self::TimedStep | Self::TimedInference if drawn && is_choice => Some("--shape is the batch".into()),
             Self::TimedStep => says(is_course || is_loss, "a profile is of times alone"),
-            Self::TimedInference => says(is_course || is_optimiser || is_loss || is_dropout, "a profile of inference is of times alone"),
+            Self::TimedInference => {
+                let is_training = is_course || is_optimiser || is_loss || is_dropout || is_augmentation;
+                says(is_training, "a profile of inference is of times alone")
+            }
             Self::CheckedPass => {
                 let is_data = key.starts_with("data.") || key == "train.class_weights";
-                says(is_course || is_optimiser || is_choice || is_data, "--model checks one pass of a drawn batch")
+                says(is_course || is_optimiser || is_choice || is_augmentation || is_data, "--model checks one pass of a drawn batch")
             }
         }
+    }
+
+    /// Whether there are utterances to validate on, for all that is known.
+    fn validates(self) -> bool {
+        !matches!(self, Self::Training { validation: false, .. })
     }
 
     /// Whether the seed draws something.
     fn draws(self, settings: &Settings) -> bool {
         let drops = settings.drops();
         match self {
-            Self::Training { folds, .. } => folds || drops || settings.start.weights.is_empty() || settings.train.order != Order::Given,
+            Self::Training { folds, .. } => {
+                folds || drops || settings.augments() || settings.start.weights.is_empty() || settings.train.order != Order::Given
+            }
             Self::Gradients => drops,
             _ => true,
         }

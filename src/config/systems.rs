@@ -2,7 +2,7 @@
 //!
 //! Sizes and rates are the published ones where there are any; what nobody published is a default of ours, and says so.
 
-use super::Settings;
+use super::{Settings, TrainSettings};
 use crate::base::choice::{Choice, choices};
 use crate::base::numbers::{Loss, MAX_GRU_HIDDEN, MAX_LSTM_HIDDEN};
 use crate::base::setting::settings;
@@ -292,6 +292,12 @@ impl Settings {
         self
     }
 
+    /// The same without anything that changes what is learned from by chance.
+    pub(crate) fn without_augmentation(mut self) -> Self {
+        (self.train.time_masks, self.train.frequency_masks, self.train.word_dropout) = (0, 0, 0.0);
+        self
+    }
+
     /// The same without the terms of the loss that no training brings to zero.
     pub(crate) fn without_terms(mut self) -> Self {
         (self.liang.mmd, self.liang.mse) = (0.0, 0.0);
@@ -312,5 +318,11 @@ impl Settings {
     /// Whether elements are dropped in training.
     pub(crate) fn drops(&self) -> bool {
         self.clone().dropout_rates().into_iter().any(|rate| *rate > 0.0)
+    }
+
+    /// Whether what is learned from is changed by chance.
+    pub(crate) fn augments(&self) -> bool {
+        let TrainSettings { time_masks, frequency_masks, word_dropout, .. } = self.train;
+        time_masks > 0 || frequency_masks > 0 || word_dropout > 0.0
     }
 }

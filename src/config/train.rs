@@ -10,6 +10,9 @@ use crate::base::setting::{Kind, Range, SettingType, settings};
 /// Largest class weight: sums of a batch's weights stay far below what float32 holds.
 const MAX_CLASS_WEIGHT: f64 = 1e30;
 
+/// Most masks of a recording, of frames or of columns.
+const MAX_MASKS: usize = 100;
+
 choices! {
     /// The group whose statistics an utterance is normalised by.
     pub enum Normalise {
@@ -47,6 +50,16 @@ choices! {
         /// Each utterance of a batch drawn from all, so that one may come twice and another never; an epoch is as long as
         /// train.validate_every says.
         Replacement = "replacement",
+        /// Drawn as with replacement, a class first, each alike, and then one of its utterances: all classes come as often, so that class
+        /// weights would count twice.
+        Balanced = "balanced",
+    }
+}
+
+impl Order {
+    /// Whether each utterance of a batch is drawn from all.
+    pub(crate) fn draws(self) -> bool {
+        matches!(self, Self::Replacement | Self::Balanced)
     }
 }
 
@@ -67,6 +80,8 @@ choices! {
         Constant = "constant",
         /// Down to zero along half a cosine, at the run's last step.
         Cosine = "cosine",
+        /// As it is, and times train.plateau_factor whenever train.plateau_patience epochs in a row had no better validation figure.
+        Plateau = "plateau",
     }
 }
 
@@ -120,11 +135,11 @@ settings! {
         /// utterances of a step
         batch_size: usize = 256; at_least(1);
         /// order of the utterances in an epoch; grouped: shuffled, but batches are of like length, which is faster and makes who
-        /// shares a batch depend on length
+        /// shares a batch depend on length; balanced: drawn so that each class comes as often
         order: Order = Order::Shuffled; flag("ORDER");
-        /// how long an epoch, which a validation ends, is with train.order = replacement: in passes over the training split
+        /// how long an epoch, which a validation ends, is with train.order = replacement or balanced: in passes over the training split
         validate_every: f64 = 1.0; positive_to(1);
-        /// decides starting values, order and dropout
+        /// decides starting values, order, dropout and what is masked
         seed: u64 = 0; flag("N");
         /// how parameters follow their gradients
         optimizer: Optimizer = Optimizer::Adam;
@@ -134,6 +149,10 @@ settings! {
         schedule: Schedule = Schedule::Constant;
         /// steps over which the learning rate rises
         warmup_steps: u64 = 0;
+        /// what the learning rate is multiplied with on a plateau of the validation figure (train.schedule = plateau)
+        plateau_factor: f64 = 0.5; positive_to(1);
+        /// epochs without a better validation figure that are a plateau
+        plateau_patience: u64 = 2; at_least(1);
         /// Adam's decay of the first moment
         beta1: f64 = 0.9; below(1);
         /// Adam's decay of the second moment
@@ -153,6 +172,9 @@ settings! {
             words("none, balanced or a list with a number for each class");
         /// share of the target spread over all classes
         label_smoothing: f64 = 0.0; below(1);
+        /// how much of their average a step keeps, of the weights: the average is what is validated and kept (0: no average); at first it
+        /// is less, (1 + n) / (10 + n) in step n
+        average: f64 = 0.0; below(1);
         /// validation figure that makes an epoch the best
         selection: Selection = Selection::Ua;
         /// stop after this many epochs without a better validation figure; 0: never
@@ -162,6 +184,18 @@ settings! {
         /// number format of the factors of matrix products; mixed: f16, with f32 sums and weights and a dynamic loss scale
         /// (recurrence, attention and convolution stay f32)
         precision: Precision = Precision::F32; flag("PRECISION");
+        /// masks of frames in each recording, drawn anew in every step (SpecAugment); they set normalised features to zero
+        time_masks: usize = 0; within(0, MAX_MASKS);
+        /// most frames that such a mask covers
+        time_mask_frames: usize = 70; at_least(1);
+        /// most of a recording that such a mask covers
+        time_mask_share: f64 = 0.2; positive_to(1);
+        /// masks of columns of the acoustic features in each recording (SpecAugment's frequency masks)
+        frequency_masks: usize = 0; within(0, MAX_MASKS);
+        /// most columns that such a mask covers
+        frequency_mask_columns: usize = 7; at_least(1);
+        /// share of the words that are taken for unknown ones, drawn anew in every step
+        word_dropout: f64 = 0.0; below(1);
         /// steps between checkpoints within an epoch; 0: after each epoch only
         checkpoint_every: u64 = 0; flag("STEPS"), resumable;
     }
@@ -178,25 +212,25 @@ settings! {
 impl TrainSettings {
     /// Utterances of the largest batch of an epoch over so many.
     pub(crate) fn largest_batch(&self, utterances: usize) -> usize {
-        if self.order == Order::Replacement { self.batch_size } else { self.batch_size.min(utterances) }
+        if self.order.draws() { self.batch_size } else { self.batch_size.min(utterances) }
     }
 
     /// Steps of an epoch over so many utterances.
     pub(crate) fn steps_an_epoch(&self, utterances: usize) -> u64 {
         match self.order {
             // Every batch is whole.
-            Order::Replacement => (self.validate_every * utterances as f64 / self.batch_size as f64).ceil() as u64,
+            Order::Replacement | Order::Balanced => (self.validate_every * utterances as f64 / self.batch_size as f64).ceil() as u64,
             Order::Shuffled | Order::Grouped | Order::Given => utterances.div_ceil(self.batch_size) as u64,
         }
     }
 
-    /// Learning rate of step `step` (from 0) of `planned` steps.
+    /// Learning rate of step `step` (from 0) of `planned` steps, before a plateau has made it less.
     pub fn learning_rate(&self, step: u64, planned: u64) -> f64 {
         if step < self.warmup_steps {
             return self.lr * (step + 1) as f64 / self.warmup_steps as f64;
         }
         match self.schedule {
-            Schedule::Constant => self.lr,
+            Schedule::Constant | Schedule::Plateau => self.lr,
             Schedule::Cosine => {
                 let length = planned.saturating_sub(self.warmup_steps).max(1);
                 let part = (step - self.warmup_steps) as f64 / length as f64;

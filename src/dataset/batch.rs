@@ -51,6 +51,18 @@ pub struct HostFrames {
     pub statistics: BatchStatistics,
     /// How often the model pools the rows.
     pub pools: u32,
+    /// What is covered of them, where something is.
+    pub masks: Option<HostMasks>,
+}
+
+/// Masks of a batch's frames.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HostMasks {
+    /// `[batch, frames + columns]`: the first that a mask covers and the one after the last, of the utterance's frames and then of the
+    /// columns.
+    pub bounds: Vec<[u32; 2]>,
+    /// Masks of frames and of columns that each utterance has.
+    pub counts: [usize; 2],
 }
 
 /// Rows of a batch's frames, cut. An utterance of fewer rows than the model needs is padded with its group's mean, which the z-score
@@ -229,6 +241,7 @@ impl<'a> Batcher<'a> {
                 lengths: utterances.iter().map(|&utterance| self.length(reading.stream, utterance) as u32).collect(),
                 statistics,
                 pools: reading.pools(),
+                masks: None,
             }),
         }))
     }

@@ -5,6 +5,7 @@
 //! the device.
 
 mod alignment;
+mod augment;
 mod batch;
 pub(crate) mod doubles;
 mod error;
@@ -33,8 +34,9 @@ mod vector_table;
 
 pub use crate::base::utterances::NO_LABEL;
 pub(crate) use alignment::{Aligned, covered};
+pub use augment::Augmentation;
 pub(crate) use batch::SHORTEST_UTTERANCE;
-pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostRows, HostStream, HostTokens, HostVectors};
+pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostMasks, HostRows, HostStream, HostTokens, HostVectors};
 pub use doubles::{About, Conflict, Doubles, Twin};
 pub use error::DatasetError;
 pub use features::FeatureRows;

@@ -1,5 +1,7 @@
 //! In which order, and with which others, an epoch visits its utterances.
 
+use std::collections::BTreeMap;
+
 use crate::base::philox::Stream;
 use crate::config::Order;
 
@@ -12,7 +14,8 @@ const WINDOWS: usize = 4;
 /// The utterances of each of the `count` batches of one epoch: every one of `utterances` once, `size` in a batch and the rest in one
 /// that is smaller. The `streams` must differ from epoch to epoch and from each other.
 ///
-/// [`Order::Replacement`] draws each utterance of every batch from all.
+/// [`Order::Replacement`] draws each utterance of every batch from all, [`Order::Balanced`] from those of a `class`, which it draws
+/// from the classes that there are.
 ///
 /// [`Order::Grouped`] shuffles the utterances, cuts them into windows of some batches, sorts each window by `length`, cuts it
 /// into batches, and shuffles all batches.
@@ -22,6 +25,7 @@ pub(crate) fn epoch_batches<L: Ord>(
     [count, size]: [usize; 2],
     streams: [Stream; 2],
     length: impl Fn(usize) -> L,
+    class: impl Fn(usize) -> u32,
 ) -> Vec<Vec<usize>> {
     let size = size.max(1);
     let cut = |utterances: &[usize]| utterances.chunks(size).map(<[usize]>::to_vec).collect::<Vec<_>>();
@@ -31,6 +35,16 @@ pub(crate) fn epoch_batches<L: Ord>(
     let [of_utterances, of_batches] = streams;
     if order == Order::Replacement {
         let drawn = |place: usize| utterances[of_utterances.below(place as u64, utterances.len())];
+        return (0..count).map(|batch| (batch * size..(batch + 1) * size).map(drawn).collect()).collect();
+    }
+    if order == Order::Balanced {
+        let mut classes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        utterances.iter().for_each(|&utterance| classes.entry(class(utterance)).or_default().push(utterance));
+        let classes: Vec<Vec<usize>> = classes.into_values().collect();
+        let drawn = |place: usize| {
+            let of = &classes[of_utterances.below(2 * place as u64, classes.len())];
+            of[of_utterances.below(2 * place as u64 + 1, of.len())]
+        };
         return (0..count).map(|batch| (batch * size..(batch + 1) * size).map(drawn).collect()).collect();
     }
     let mut shuffled: Vec<usize> = of_utterances.permutation(utterances.len()).into_iter().map(|place| utterances[place]).collect();
@@ -62,7 +76,7 @@ mod tests {
             let utterances: Vec<usize> = (0..lengths.len()).map(|index| 2 * index + 7).collect();
             let streams = [1, 2].map(|stream| Stream { seed, stream });
             for order in [Order::Shuffled, Order::Grouped, Order::Given] {
-                let batches = epoch_batches(&utterances, order, [0, size], streams, |utterance| lengths[(utterance - 7) / 2]);
+                let batches = epoch_batches(&utterances, order, [0, size], streams, |utterance| lengths[(utterance - 7) / 2], |_| 0);
                 let mut sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
                 sizes.sort_unstable_by(|a, b| b.cmp(a));
                 let (whole, rest) = (utterances.len() / size, utterances.len() % size);
@@ -78,7 +92,7 @@ mod tests {
     #[test]
     fn a_shuffled_epoch_is_another_every_time_and_a_given_one_is_not() {
         let utterances: Vec<usize> = (0..100).map(|number| 3 * number).collect();
-        let epoch = |order, stream| epoch_batches(&utterances, order, [0, 9], [Stream { seed: 1, stream }; 2], |_| 0).concat();
+        let epoch = |order, stream| epoch_batches(&utterances, order, [0, 9], [Stream { seed: 1, stream }; 2], |_| 0, |_| 0).concat();
         assert_eq!(epoch(Order::Shuffled, 5), epoch(Order::Shuffled, 5));
         assert_ne!(epoch(Order::Shuffled, 5), epoch(Order::Shuffled, 6));
         assert_eq!(epoch(Order::Given, 5), utterances);
@@ -87,13 +101,40 @@ mod tests {
     #[test]
     fn with_replacement_batches_are_whole_and_of_all_utterances() {
         let utterances: Vec<usize> = (0..10).map(|number| 3 * number).collect();
-        let batches = |stream| epoch_batches(&utterances, Order::Replacement, [50, 4], [Stream { seed: 1, stream }; 2], |_| 0);
+        let batches = |stream| epoch_batches(&utterances, Order::Replacement, [50, 4], [Stream { seed: 1, stream }; 2], |_| 0, |_| 0);
         let drawn = batches(5);
         assert!(drawn.len() == 50 && drawn.iter().all(|batch| batch.len() == 4));
         let times = utterances.iter().map(|of| drawn.iter().flatten().filter(|&utterance| utterance == of).count());
         let times: Vec<usize> = times.collect();
         assert!(times.iter().sum::<usize>() == 200 && times.iter().all(|&times| (5..40).contains(&times)), "{times:?}");
         assert!(drawn.iter().any(|batch| batch.iter().any(|one| batch.iter().filter(|other| one == *other).count() > 1)));
+        assert_eq!(drawn, batches(5));
+        assert_ne!(drawn, batches(6));
+    }
+
+    #[test]
+    fn balanced_batches_have_each_class_that_there_is_as_often() {
+        // Of 100 utterances 90 are of class 0, 9 of class 1, one of class 4.
+        let utterances: Vec<usize> = (0..100).map(|number| 3 * number).collect();
+        let class = |utterance| {
+            if utterance < 270 {
+                0
+            } else if utterance < 297 {
+                1
+            } else {
+                4
+            }
+        };
+        let batches = |stream| epoch_batches(&utterances, Order::Balanced, [50, 6], [Stream { seed: 1, stream }; 2], |_| 0, class);
+        let drawn = batches(5);
+        assert!(drawn.len() == 50 && drawn.iter().all(|batch| batch.len() == 6));
+        let drawn_of = |of| drawn.iter().flatten().filter(|&&utterance| class(utterance) == of).count();
+        let counts = [0, 1, 4].map(drawn_of);
+        assert!(counts.iter().sum::<usize>() == 300 && counts.iter().all(|count| (75..125).contains(count)), "{counts:?}");
+        let mut seen: Vec<usize> = drawn.concat();
+        seen.sort_unstable();
+        seen.dedup();
+        assert!(seen.len() > 60, "{} utterances", seen.len());
         assert_eq!(drawn, batches(5));
         assert_ne!(drawn, batches(6));
     }
@@ -110,7 +151,7 @@ mod tests {
         let utterances: Vec<usize> = (0..lengths.len()).collect();
         let batches = |order, epoch| {
             let streams = [epoch, 100 + epoch].map(|stream| Stream { seed: 3, stream });
-            epoch_batches(&utterances, order, [0, 16], streams, |utterance| lengths[utterance])
+            epoch_batches(&utterances, order, [0, 16], streams, |utterance| lengths[utterance], |_| 0)
         };
         let total: u32 = lengths.iter().sum();
         let [shuffled, grouped] = [Order::Shuffled, Order::Grouped].map(|order| walked(&batches(order, 0), &lengths));
@@ -128,7 +169,7 @@ mod tests {
     #[test]
     fn a_small_epoch_is_still_left_to_chance() {
         // Two batches: one window of both would be the same two every epoch.
-        let batches = epoch_batches(&[0, 1, 2, 3, 4, 5, 6, 7], Order::Grouped, [2, 4], STREAMS, |utterance| utterance);
+        let batches = epoch_batches(&[0, 1, 2, 3, 4, 5, 6, 7], Order::Grouped, [2, 4], STREAMS, |utterance| utterance, |_| 0);
         let mut first = batches[0].clone();
         first.sort_unstable();
         assert!(first != [0, 1, 2, 3] && first != [4, 5, 6, 7], "{batches:?}");

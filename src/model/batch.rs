@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::ops::{GroupStatistics, Segments, Tokens, ZScore};
+use crate::backend::ops::{GroupStatistics, Masks, Segments, SpecAugment, Tokens, ZScore};
 use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
 use crate::base::utterances::NO_LABEL;
@@ -39,6 +39,8 @@ pub struct FrameInput<B: Backend> {
     pub rows: Vec<Ragged<B>>,
     /// The z-score of each utterance's group.
     pub normalisation: GroupStatistics<B>,
+    /// What is covered of them, where something is.
+    pub masks: Option<Masks<B>>,
 }
 
 /// Ragged tokens.
@@ -149,28 +151,35 @@ impl<B: Backend> Batch<B> {
 impl<B: Backend> FrameInput<B> {
     /// Of frames `[frames, columns]` that are those of the batch alone.
     pub(crate) fn new(values: B::Tensor, rows: Vec<Ragged<B>>, normalisation: GroupStatistics<B>) -> Self {
-        Self { values, first_rows: rows[0].device_offsets.clone(), rows, normalisation }
+        Self { values, first_rows: rows[0].device_offsets.clone(), rows, normalisation, masks: None }
     }
 
     /// `kept`: the rows of the whole data set, where the batch says which it takes of them.
     fn upload(backend: &B, host: &HostFrames, kept: Option<&B::Tensor>) -> Self {
-        let HostFrames { columns, rows: host_rows, lengths, statistics, pools } = host;
+        let HostFrames { columns, rows: host_rows, lengths, statistics, pools, masks } = host;
         let rows = pooled_rows(backend, lengths, *pools);
         let normalisation = z_score(backend, statistics, *columns);
+        let masks = masks.as_ref().map(|masks| Masks::new(backend, &masks.bounds, masks.counts, lengths, *columns));
         match (host_rows, kept) {
-            (HostRows::Values(values), _) => Self::new(backend.upload(values, [values.len() / columns, *columns]), rows, normalisation),
+            (HostRows::Values(values), _) => {
+                Self { masks, ..Self::new(backend.upload(values, [values.len() / columns, *columns]), rows, normalisation) }
+            }
             (HostRows::Kept(first_rows), Some(kept)) => {
-                Self { values: kept.clone(), first_rows: backend.upload_words(first_rows), rows, normalisation }
+                Self { values: kept.clone(), first_rows: backend.upload_words(first_rows), rows, normalisation, masks }
             }
             (HostRows::Kept(_), None) => panic!("a batch takes rows that the device does not keep"),
         }
     }
 
-    /// The frames, normalised.
+    /// The frames, normalised, with zeros for what is covered.
     pub fn normalised(&self, tape: &mut Tape<'_, B>) -> Var<B> {
-        let Self { values, first_rows, rows, normalisation } = self;
+        let Self { values, first_rows, rows, normalisation, masks } = self;
         let (x, first_rows, rows) = (values.clone(), first_rows.clone(), rows[0].clone());
-        tape.z_score(&ZScore { x, first_rows, rows, statistics: normalisation.clone() })
+        let y = tape.z_score(&ZScore { x, first_rows, rows: rows.clone(), statistics: normalisation.clone() });
+        if let Some(masks) = masks {
+            tape.backend().run(&SpecAugment { x: y.value.clone(), rows, masks: masks.clone() });
+        }
+        y
     }
 }
 

@@ -1,8 +1,11 @@
 //! A model with its weights on a device: all that inference needs.
 
+use std::rc::Rc;
+
 use super::layers::{Attended, Pass};
 use super::{Batch, Model};
-use crate::backend::{Backend, Result, Storage, as_f32};
+use crate::backend::ops::Accumulate;
+use crate::backend::{Backend, Matrix, Result, Storage, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::tape::{Mode, Tape, Var};
 
@@ -15,7 +18,7 @@ type Watched<B> = Option<Vec<Attended<<B as Storage>::Tensor>>>;
 /// A model and its weights, in one buffer; it has neither gradients nor an optimiser's state.
 pub struct Network<'b, B: Backend> {
     backend: &'b B,
-    model: Box<dyn Model<B>>,
+    model: Rc<dyn Model<B>>,
     /// `[1, elements]`, in the order of [`Model::parameters`].
     pub(crate) weights: B::Tensor,
     precision: Precision,
@@ -25,7 +28,14 @@ impl<'b, B: Backend> Network<'b, B> {
     /// Puts the weights, a buffer in the order of [`Model::parameters`], on a device; products are in `precision`.
     pub fn new(backend: &'b B, model: Box<dyn Model<B>>, weights: &[f32], precision: Precision) -> Self {
         let weights = backend.upload(weights, [1, model.parameters().len()]);
-        Self { backend, model, weights, precision }
+        Self { backend, model: model.into(), weights, precision }
+    }
+
+    /// The same with a copy of the weights.
+    pub(crate) fn copied(&self) -> Self {
+        let weights = self.backend.zeros(self.weights.shape());
+        self.backend.run(&Accumulate { x: self.weights.clone(), sum: weights.clone(), write: Write::Set });
+        Self { backend: self.backend, model: self.model.clone(), weights, precision: self.precision }
     }
 
     /// Where it computes.

@@ -261,6 +261,7 @@ mod tests {
             parameters: Vec::new(),
             machine: None,
             moments: None,
+            average: None,
             step: 0,
             epoch: 0,
             best: None,

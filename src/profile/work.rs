@@ -131,7 +131,8 @@ pub(crate) async fn steps<B: Profiled>(
         Mode::Infer => Step::Infer(session.network()),
     };
     measure(backend, plan, async |watch: &Stopwatch| {
-        let batch = watch.time("batch", || session.batches.batch(&utterances)).map_err(TrainError::from)?;
+        let augmentation = if let Step::Train(trainer) = &step { trainer.augmentation() } else { None };
+        let batch = watch.time("batch", || session.batches.augmented(&utterances, augmentation.as_ref())).map_err(TrainError::from)?;
         match &mut step {
             Step::Train(trainer) => {
                 let pending = watch.wait("record", trainer.train_step(&batch)).await?;

@@ -8,7 +8,7 @@ use crate::base::philox::Stream;
 use crate::base::streams::Readings;
 use crate::base::utterances::Split;
 use crate::config::{Order, Settings, TrainSettings};
-use crate::dataset::{self, Batcher, Dataset, DatasetError, Normalisation};
+use crate::dataset::{self, Augmentation, Batcher, Dataset, DatasetError, Normalisation};
 use crate::model::Batch;
 
 /// Random streams of the epochs' orders of utterances and of batches start here.
@@ -22,7 +22,7 @@ pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Set
     let streams = ORDER_STREAMS.map(|streams| Stream { seed, stream: streams | epoch });
     let length = |utterance| data.lengths(utterance, settings.data.max_frames);
     let count = settings.train.steps_an_epoch(utterances.len()) as usize;
-    dataset::epoch_batches(utterances, order, [count, batch_size], streams, length)
+    dataset::epoch_batches(utterances, order, [count, batch_size], streams, length, |utterance| data.labels[utterance])
 }
 
 /// The utterances without label that a training of these settings learns from.
@@ -130,12 +130,17 @@ impl<'a, B: Backend> Batches<'a, B> {
         self.batcher.give_up_kept()
     }
 
-    /// Uploads the utterances `part` of a batch; they draw the random numbers that they would in the whole batch.
+    /// Uploads the utterances `part` of a batch, augmented; they draw the random numbers that they would in the whole batch.
     ///
     /// # Errors
     /// Those of [`Batcher::batch`].
-    pub(crate) fn part(&self, utterances: &[usize], part: Range<usize>) -> Result<Batch<B>, DatasetError> {
-        let mut batch = self.batch(&utterances[part.clone()])?;
+    pub(crate) fn part(
+        &self,
+        utterances: &[usize],
+        part: Range<usize>,
+        augmentation: Option<&Augmentation>,
+    ) -> Result<Batch<B>, DatasetError> {
+        let mut batch = self.augmented(&utterances[part.clone()], augmentation)?;
         let before = &utterances[..part.start];
         batch.follow(before.len(), |stream| before.iter().map(|&utterance| self.batcher.length(stream, utterance)).collect());
         Ok(batch)
@@ -146,7 +151,19 @@ impl<'a, B: Backend> Batches<'a, B> {
     /// # Errors
     /// Those of [`Batcher::batch`].
     pub fn batch(&self, utterances: &[usize]) -> Result<Batch<B>, DatasetError> {
-        Ok(Batch::upload(self.backend, &self.batcher.batch(utterances)?, &self.vectors, &self.kept))
+        self.augmented(utterances, None)
+    }
+
+    /// Uploads some utterances, changed by chance where that is wished.
+    ///
+    /// # Errors
+    /// Those of [`Batcher::batch`].
+    pub fn augmented(&self, utterances: &[usize], augmentation: Option<&Augmentation>) -> Result<Batch<B>, DatasetError> {
+        let mut batch = self.batcher.batch(utterances)?;
+        if let Some(augmentation) = augmentation {
+            augmentation.change(&mut batch);
+        }
+        Ok(Batch::upload(self.backend, &batch, &self.vectors, &self.kept))
     }
 
     /// Mean rows of some utterances of a stream, rounded; 0 where there is none.

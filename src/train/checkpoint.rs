@@ -1,9 +1,10 @@
 //! A model on disk: weights under PyTorch's names and all that is needed to use it or to train on.
 //!
-//! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept; `machine.…` of
+//! Tensors: every parameter by its name; `moment1.NAME` and `moment2.NAME` where the optimiser's state is kept, and `average.NAME` where
+//! the weights are averaged; `machine.…` of
 //! a machine that stands on the network. Settings,
 //! sizes, classes, normalisation and where the training stands are metadata, as JSON or TOML. What only `last.safetensors`
-//! holds are the moments and `progress`, so that `best.safetensors` is the same however often a run was interrupted.
+//! holds are the moments, the average and `progress`, so that `best.safetensors` is the same however often a run was interrupted.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,6 +49,8 @@ pub struct Checkpoint {
     pub machine: Option<Arc<Machine>>,
     /// Adam's moments in the same layout; only where training may go on.
     pub moments: Option<[Vec<f32>; 2]>,
+    /// The running average of the weights in the same layout; only where training may go on, `parameters` of the best model being it.
+    pub average: Option<Vec<f32>>,
     /// Optimiser steps taken; with the seed it is the whole random state, since all random numbers are counted.
     pub step: u64,
     /// Epochs finished.
@@ -63,6 +66,9 @@ pub struct Checkpoint {
 pub struct Progress {
     /// Epochs that were finished when the best model was; 0 before there is one.
     pub best_epoch: u64,
+    /// By now.
+    #[serde(default, skip_serializing_if = "Plateaus::is_none")]
+    pub plateaus: Plateaus,
     /// Parts that batches are computed in.
     pub parts: usize,
     /// The training predictions of the epoch that is under way.
@@ -72,6 +78,21 @@ pub struct Progress {
     pub scaling: Option<[f32; 3]>,
     /// Which data the run learns from, see `Dataset::fingerprint_with_splits`.
     pub data: String,
+}
+
+/// Plateaus of the validation figure, each of which made the learning rate less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Plateaus {
+    /// How many there were.
+    pub count: u64,
+    /// Epochs that were finished when the last one was found, or when the warm-up was over.
+    pub epoch: u64,
+}
+
+impl Plateaus {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whether a run that wrote `recorded` learned from `data`.
@@ -102,6 +123,8 @@ fn first_fingerprint(data: &Dataset) -> Result<String, DatasetError> {
 
 /// Both moments' names before the parameter's.
 pub(super) const MOMENTS: [&str; 2] = ["moment1.", "moment2."];
+/// The average's.
+const AVERAGE: &str = "average.";
 
 impl Checkpoint {
     /// Writes the checkpoint; the old one stays whole until the new one is.
@@ -114,6 +137,7 @@ impl Checkpoint {
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
             entries.extend(named(&parameters, prefix, values));
         }
+        entries.extend(self.average.iter().flat_map(|values| named(&parameters, AVERAGE, values)));
         let machine = self.machine.as_deref();
         let places = machine.map(machine_file::places).unwrap_or_default();
         entries.extend(machine.iter().flat_map(|machine| machine_file::tensors(machine, &places)));
@@ -203,13 +227,14 @@ impl Checkpoint {
         let Config { settings, execution } = Config::from_toml(&text("settings")?).map_err(unset)?;
         let dimensions: Dimensions = parse("dimensions", &text("dimensions")?).map_err(broken)?;
         let layout = model::parameters(&settings, &dimensions);
-        let has_moments = layout.iter().next().is_some_and(|first| store.contains(&format!("{}{}", MOMENTS[0], first.name)));
-        let moments = if has_moments {
+        let has = |prefix: &str| layout.iter().next().is_some_and(|first| store.contains(&format!("{prefix}{}", first.name)));
+        let moments = if has(MOMENTS[0]) {
             let [first, second] = MOMENTS.map(|prefix| read_named(&store, &layout, prefix));
             Some([first?, second?])
         } else {
             None
         };
+        let average = if has(AVERAGE) { Some(read_named(&store, &layout, AVERAGE)?) } else { None };
         let machine = match store.metadata(machine_file::KEY).filter(|_| settings.model.system.has_machine()) {
             Some(numbers) => {
                 let columns = [settings.cmkl.features, dimensions.columns(FUNCTIONALS)];
@@ -228,6 +253,7 @@ impl Checkpoint {
             normalisation: parse("normalisation", &text("normalisation")?).map_err(broken)?,
             parameters: read_named(&store, &layout, "")?,
             moments,
+            average,
             step: parse("step", &text("step")?).map_err(broken)?,
             epoch: parse("epoch", &text("epoch")?).map_err(broken)?,
             best: parse("best", &text("best")?).map_err(broken)?,

@@ -128,6 +128,13 @@ pub enum Event<'e> {
         /// As the best model has it.
         machine: &'e Machine,
     },
+    /// `epochs` epochs have brought nothing better; from here on the learning rate is `factor` of what it was (`train.schedule = plateau`).
+    Plateau {
+        /// How many since the best, or since the plateau before.
+        epochs: u64,
+        /// `train.plateau_factor`
+        factor: f64,
+    },
     /// `epochs` epochs have brought nothing better (`train.patience`).
     Stopped {
         /// How many since the best.

@@ -23,7 +23,7 @@ pub(crate) struct Learned {
 }
 
 /// Trains on the first batch alone until its loss is below [`LEARNED`]. What keeps a loss from zero on purpose is off:
-/// dropout, terms of the loss besides that of the logits, label smoothing, weight decay, and a learning rate that falls. `observe` gets
+/// dropout, masks, terms of the loss besides that of the logits, label smoothing, weight decay, and a learning rate that falls. `observe` gets
 /// each step and its loss.
 ///
 /// # Errors
@@ -34,7 +34,7 @@ pub(crate) async fn one_batch<B: Backend>(
     data: &Dataset,
     observe: &mut dyn FnMut(u64, f32),
 ) -> Result<Learned, TrainError> {
-    let mut settings = settings.clone().without_dropout().without_terms();
+    let mut settings = settings.clone().without_dropout().without_terms().without_augmentation();
     let train = &mut settings.train;
     (train.label_smoothing, train.weight_decay, train.schedule) = (0.0, 0.0, Schedule::Constant);
     let limit = if train.steps > 0 { train.steps } else { STEPS };

@@ -259,6 +259,7 @@ impl Observer for RunFolder<'_> {
             | Event::Split { .. }
             | Event::NotKept { .. }
             | Event::Skipped { .. }
+            | Event::Plateau { .. }
             | Event::Fitting { .. }
             | Event::Fitted { .. }
             | Event::Stopped { .. } => Ok(()),

@@ -45,8 +45,10 @@ impl<'w> Weights<'w> {
     }
 }
 
-/// Buffers of the weights' size that a training has at least: weights, gradients and both moments.
-const TRAINING_COPIES: u64 = 4;
+/// Buffers of the weights' size that a training has at least: weights, gradients, both moments and, where one is wanted, the average.
+fn training_copies(settings: &Settings) -> u64 {
+    4 + u64::from(settings.train.average > 0.0)
+}
 
 /// Refuses a network that the host or the device cannot hold, before either tries.
 ///
@@ -108,7 +110,7 @@ impl<'s, B: Backend> Session<'s, B> {
         let dimensions = Dimensions::of(data, &settings.model);
         let parameters = model::parameters(settings, &dimensions);
         check_words(&dimensions, &model::readings(settings, &dimensions))?;
-        check_room(backend, &parameters, TRAINING_COPIES)?;
+        check_room(backend, &parameters, training_copies(settings))?;
         let weights = match weights {
             Weights::Drawn => {
                 let given = data.text().and_then(|text| text.vectors.as_ref()).filter(|_| settings.model.tune_words);
@@ -171,7 +173,7 @@ impl<'s, B: Backend> Session<'s, B> {
     #[cfg(feature = "files")]
     pub(super) fn no_room(&self, error: &BackendError) -> TrainError {
         let parameters = model::parameters(&self.settings, &self.dimensions).count();
-        let needed = Bytes(TRAINING_COPIES * size_of_val(self.weights.as_slice()) as u64);
+        let needed = Bytes(training_copies(&self.settings) * size_of_val(self.weights.as_slice()) as u64);
         TrainError::NoRoom { parameters, needed, room: Room::Device { reason: error.to_string() } }
     }
 

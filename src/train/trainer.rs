@@ -3,11 +3,12 @@
 use super::TrainError;
 use super::batches::Batches;
 use crate::backend::ops::{
-    Accumulate, Adam, AdamStep, ClipTensors, ClipValues, GradientNorm, LossScale, Sgd, StepSize, TensorTable, loss_scaling,
+    Accumulate, Adam, AdamStep, Average, ClipTensors, ClipValues, GradientNorm, LossScale, Sgd, StepSize, TensorTable, loss_scaling,
 };
 use crate::backend::{Backend, Matrix, Result, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
+use crate::dataset::Augmentation;
 use crate::model::layers::{Dropout, Pass};
 use crate::model::loss::{LossOf, Whole};
 use crate::model::{Batch, Network};
@@ -19,6 +20,8 @@ use crate::tape::Mode;
 pub struct Trainer<'b, B: Backend> {
     backend: &'b B,
     network: Network<'b, B>,
+    /// It with the average of its weights, where one is wanted.
+    averaged: Option<Network<'b, B>>,
     settings: Settings,
     gradients: B::Tensor,
     moments: [B::Tensor; 2],
@@ -39,6 +42,8 @@ pub struct Trainer<'b, B: Backend> {
     skipped: u64,
     /// Steps of the whole run, for the learning rate's schedule.
     planned_steps: u64,
+    /// How often a plateau has made the learning rate less.
+    reductions: u64,
 }
 
 /// What the way forward and back of a batch, or of a part of one, gives besides gradients.
@@ -93,6 +98,13 @@ fn adam_step(updates: u64) -> u32 {
     u32::try_from(updates).map_or(u32::MAX, |updates| updates.saturating_add(1))
 }
 
+/// What the weights of update `update` (from 1) count in their average: the first ones, which are far from where they will be, are
+/// forgotten sooner.
+fn average_share(decay: f64, update: u64) -> f32 {
+    let update = update as f64;
+    (1.0 - decay.min((1.0 + update) / (10.0 + update))) as f32
+}
+
 impl<'b, B: Backend> Trainer<'b, B> {
     /// Sets the optimiser of the settings up for a network.
     pub fn new(network: Network<'b, B>, settings: &Settings, class_weights: &[f32]) -> Self {
@@ -111,10 +123,12 @@ impl<'b, B: Backend> Trainer<'b, B> {
             no_norm: backend.upload(&[0.0, 1.0], [1, 2]),
             scaling: backend.upload(&loss_scaling(settings.train.precision), [1, 3]),
             last_scaling: None,
+            averaged: (settings.train.average > 0.0).then(|| network.copied()),
             network,
             steps: 0,
             skipped: 0,
             planned_steps: u64::MAX,
+            reductions: 0,
         };
         // The zeros stand before any step that may fail and be forgotten.
         backend.submit();
@@ -126,9 +140,29 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.planned_steps = steps;
     }
 
+    /// Says how often a plateau has made the learning rate less: it is `train.plateau_factor` to that power of what the schedule says.
+    pub fn reduce(&mut self, times: u64) {
+        self.reductions = times;
+    }
+
     /// The network as it is by now.
     pub fn network(&self) -> &Network<'b, B> {
         &self.network
+    }
+
+    /// What is to be validated and kept: the network with the average of its weights where `train.average` asks for one.
+    pub fn result(&self) -> &Network<'b, B> {
+        self.averaged.as_ref().unwrap_or(&self.network)
+    }
+
+    /// The average of the weights, where there is one.
+    pub fn averaged(&self) -> Option<&Network<'b, B>> {
+        self.averaged.as_ref()
+    }
+
+    /// What the next step changes of its batch by chance, if anything.
+    pub fn augmentation(&self) -> Option<Augmentation> {
+        Augmentation::of(&self.settings, self.steps)
     }
 
     /// Steps done, those that were left out included.
@@ -163,7 +197,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     ) -> std::result::Result<Pending<B>, TrainError> {
         let (places, labelled) = batches.labelled_first(utterances);
         let utterances: Vec<usize> = places.into_iter().map(|place| utterances[place]).collect();
-        let results = self.differentiate_all(batches, &utterances, labelled, parts)?;
+        let results = self.differentiate_all(batches, &utterances, labelled, parts, self.augmentation().as_ref())?;
         Ok(self.update(&results).await?)
     }
 
@@ -175,6 +209,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
         utterances: &[usize],
         labelled: usize,
         parts: usize,
+        augmentation: Option<&Augmentation>,
     ) -> std::result::Result<Vec<Differentiated<B>>, TrainError> {
         if labelled == 0 {
             // What labels alone reach gets nothing.
@@ -192,7 +227,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
             for start in batch.clone().step_by(size) {
                 let part = start..(start + size).min(batch.end);
                 let is_all = part == (0..utterances.len());
-                let part = batches.part(utterances, part)?;
+                let part = batches.part(utterances, part, augmentation)?;
                 results.push(self.differentiate(&part, if results.is_empty() { Write::Set } else { Write::Add }, whole));
                 if !is_all {
                     // What one part took in memory serves the next.
@@ -215,6 +250,13 @@ impl<'b, B: Backend> Trainer<'b, B> {
             self.scaling = self.backend.upload(&scaling, [1, 3]);
         }
         self.moments = moments.each_ref().map(|moment| self.backend.upload(moment, self.network.weights.shape()));
+    }
+
+    /// Goes on from an average of the weights that was kept, where one is wanted.
+    pub fn resume_average(&mut self, average: &[f32]) {
+        if let Some(averaged) = &mut self.averaged {
+            averaged.weights = self.backend.upload(average, self.network.weights.shape());
+        }
     }
 
     /// Waits for a step's results.
@@ -243,7 +285,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub async fn gradients(&mut self, batches: &Batches<'_, B>, utterances: &[usize]) -> std::result::Result<GradientReport, TrainError> {
         let (places, labelled) = batches.labelled_first(utterances);
         let ordered: Vec<usize> = places.iter().map(|&place| utterances[place]).collect();
-        let results = self.differentiate_all(batches, &ordered, labelled, 1)?;
+        let results = self.differentiate_all(batches, &ordered, labelled, 1, None)?;
         let [scale, ..] = self.read_scaling().await?;
         let classes = self.weights_of_classes.len();
         let (mut loss, mut logits, mut places) = (0.0, vec![0.0; classes * utterances.len()], places.into_iter());
@@ -291,7 +333,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let updates = self.steps.saturating_sub(self.skipped);
         let train = &self.settings.train;
         let clips = train.clip_norm > 0.0;
-        let learning_rate = train.learning_rate(updates, self.planned_steps);
+        // One factor after the other: how a power is rounded is the platform's.
+        let scheduled = train.learning_rate(updates, self.planned_steps);
+        let learning_rate = (0..self.reductions).fold(scheduled, |rate, _| rate * train.plateau_factor);
         let size =
             StepSize { learning_rate, weight_decay: train.weight_decay, clip_norm: if clips { train.clip_norm } else { f64::INFINITY } };
         self.clip();
@@ -317,6 +361,10 @@ impl<'b, B: Backend> Trainer<'b, B> {
                 let [first_moment, second_moment] = self.moments.clone();
                 self.backend.run(&Adam { parameters, gradients, first_moment, second_moment, norm, step });
             }
+        }
+        if let Some(averaged) = &self.averaged {
+            let [x, average] = [&self.network.weights, &averaged.weights].map(Clone::clone);
+            self.backend.run(&Average { x, average, share: average_share(train.average, updates + 1) });
         }
         let [scaling, last_scaling] = [(); 2].map(|()| is_mixed.then(|| self.backend.start_read(&self.scaling)));
         self.last_scaling = last_scaling;

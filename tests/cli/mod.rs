@@ -3,6 +3,7 @@
 //! Most run on `--device cpu`, which is fast at these sizes; [`chain`] goes through all of them on an adapter too.
 
 mod aligning;
+mod augmenting;
 mod chain;
 mod checking;
 mod commands;

@@ -16,8 +16,9 @@ use crate::program::{Outcome, default_adapter, mcsan};
 
 const TRAIN: &str = "train --data data.safetensors --device cpu";
 
-/// Dropout, shuffling, a warm-up and clipping: all that has a state of its own.
-const EVENTFUL: &str = "--set model.dropout=0.2 --set train.warmup_steps=7 --set train.clip_norm=0.5";
+/// Dropout, masks, shuffling, a warm-up, plateaus, clipping and an average: all that has a state of its own.
+const EVENTFUL: &str = "--set model.dropout=0.2 --set train.warmup_steps=7 --set train.clip_norm=0.5 --set train.time_masks=1 \
+                        --set train.frequency_masks=2 --set train.word_dropout=0.2 --set train.average=0.9 --set train.schedule=plateau";
 
 /// The log without what depends on the clock, and without what a test wrote into it.
 fn timeless_log(run: &Path) -> Vec<Value> {

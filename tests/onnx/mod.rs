@@ -126,6 +126,7 @@ fn checkpoint(case: &[&str], data: &mut Dataset) -> Checkpoint {
         parameters,
         machine: None,
         moments: None,
+        average: None,
         step: 0,
         epoch: 0,
         best: None,

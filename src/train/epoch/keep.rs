@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::base::numbers::Precision;
 use crate::base::utterances::Split;
 use crate::config::Selection;
+use crate::model::Network;
 use crate::model::parameters::Parameter;
 use crate::train::checkpoint::{Checkpoint, MOMENTS, Progress};
 use crate::train::metrics::Metrics;
@@ -30,14 +31,14 @@ impl<B: Backend> Run<'_, B> {
         };
         if better {
             (self.best_figure, self.best_epoch) = (figure, self.epochs);
-            self.best = Some(self.checkpoint().await?);
+            self.best = Some(self.checkpoint(self.trainer.result()).await?);
         }
         Ok(better)
     }
 
-    /// The model as it is now.
-    pub(super) async fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        let parameters = self.trainer.network().read_weights().await?;
+    /// The model as it is now, with the weights of a network.
+    async fn checkpoint(&self, network: &Network<'_, B>) -> Result<Checkpoint, TrainError> {
+        let parameters = network.read_weights().await?;
         self.check_finite(&parameters, "")?;
         Ok(Checkpoint {
             settings: self.settings.clone(),
@@ -48,6 +49,7 @@ impl<B: Backend> Run<'_, B> {
             parameters,
             machine: None,
             moments: None,
+            average: None,
             step: self.trainer.steps(),
             epoch: self.epochs,
             best: self.best_figure,
@@ -79,13 +81,17 @@ impl<B: Backend> Run<'_, B> {
 
     /// The model with all that is needed to go on.
     async fn snapshot(&self) -> Result<Checkpoint, TrainError> {
-        let mut last = self.checkpoint().await?;
+        let mut last = self.checkpoint(self.trainer.network()).await?;
+        if let Some(averaged) = self.trainer.averaged() {
+            last.average = Some(averaged.read_weights().await?);
+        }
         let moments = self.trainer.read_moments().await?;
         moments.iter().zip(MOMENTS).try_for_each(|(values, prefix)| self.check_finite(values, prefix))?;
         last.moments = Some(moments);
         let is_mixed = self.settings.train.precision == Precision::Mixed;
         last.progress = Some(Progress {
             best_epoch: self.best_epoch,
+            plateaus: self.plateaus,
             parts: self.parts,
             tally: self.tally.clone(),
             scaling: if is_mixed { Some(self.trainer.read_scaling().await?) } else { None },
@@ -116,7 +122,7 @@ impl<B: Backend> Run<'_, B> {
     pub(crate) async fn finish(mut self) -> Result<Finished, TrainError> {
         let best = match self.best.take() {
             Some(best) => best,
-            None => self.checkpoint().await?,
+            None => self.checkpoint(self.trainer.result()).await?,
         };
         let best = self.fit(best).await?;
         let utterances = self.data.split(Split::Test);

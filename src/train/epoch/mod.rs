@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::batches::{epoch_batches, unlabelled, unlabelled_batch};
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Plateaus};
 use super::evaluate::{metrics, not_finite};
 use super::fit;
 use super::metrics::{Metrics, Tally};
@@ -20,7 +20,7 @@ use super::{Origin, Outcome, Pending, TrainError, Trainer};
 use crate::backend::{Backend, BackendError};
 use crate::base::streams::{AUDIO, TEXT};
 use crate::base::utterances::Split;
-use crate::config::{Config, Settings};
+use crate::config::{Config, Schedule, Settings};
 use crate::dataset::Dataset;
 use crate::model::cost;
 
@@ -50,6 +50,7 @@ pub(super) struct Run<'r, B: Backend> {
     /// Epochs finished, by now and at the best model.
     epochs: u64,
     best_epoch: u64,
+    plateaus: Plateaus,
     /// Parts that batches are computed in.
     parts: usize,
     /// The training predictions of the epoch under way.
@@ -99,6 +100,7 @@ impl<'r, B: Backend> Run<'r, B> {
             best_figure: None,
             epochs: 0,
             best_epoch: 0,
+            plateaus: Plateaus::default(),
             parts: settings.train.accumulate,
             tally: Tally::new(data.classes.len()),
             skipped: 0,
@@ -128,12 +130,15 @@ impl<'r, B: Backend> Run<'r, B> {
             let scaling = last.progress.as_ref().and_then(|progress| progress.scaling);
             self.skipped = scaling.map_or(0, |[_, _, skipped]| skipped as u64);
             self.trainer.resume(last.step, moments, scaling);
+            last.average.iter().for_each(|average| self.trainer.resume_average(average));
         }
         self.best = best.clone().map(|best| Checkpoint { settings: self.settings.clone(), device: self.device.into(), ..best });
         self.best_figure = last.best;
         self.epochs = last.epoch;
         if let Some(progress) = &last.progress {
             self.best_epoch = progress.best_epoch;
+            self.plateaus = progress.plateaus;
+            self.trainer.reduce(self.plateaus.count);
             self.tally = progress.tally.clone();
             if self.settings.train.accumulate == last.settings.train.accumulate {
                 self.parts = progress.parts;
@@ -193,7 +198,28 @@ impl<'r, B: Backend> Run<'r, B> {
         let best = self.select_best(validation.as_ref()).await?;
         let steps = self.trainer.steps();
         self.observers.tell(Event::Epoch { epoch, steps, train: &train, validation: validation.as_ref(), best })?;
+        self.follow_plateau()?;
         self.keep(best).await
+    }
+
+    /// Takes a smaller learning rate where whole epochs have brought nothing better for as long as `train.plateau_patience` says; those of
+    /// the warm-up do not count.
+    fn follow_plateau(&mut self) -> Result<(), TrainError> {
+        let train = &self.settings.train;
+        let steps = self.trainer.steps();
+        if train.schedule != Schedule::Plateau || !steps.is_multiple_of(self.steps_an_epoch) {
+            return Ok(());
+        }
+        if steps <= train.warmup_steps {
+            self.plateaus.epoch = self.epochs;
+        }
+        let waited = self.epochs - self.best_epoch.max(self.plateaus.epoch);
+        if waited < train.plateau_patience {
+            return Ok(());
+        }
+        self.plateaus = Plateaus { count: self.plateaus.count + 1, epoch: self.epochs };
+        self.trainer.reduce(self.plateaus.count);
+        self.observers.tell(Event::Plateau { epochs: waited, factor: train.plateau_factor })
     }
 
     /// The steps of an epoch that are left; their predictions are counted in the tally.
@@ -323,7 +349,7 @@ impl<'r, B: Backend> Run<'r, B> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        let found = metrics(self.trainer.network(), &self.session.batches, self.data, &self.validation).await;
+        let found = metrics(self.trainer.result(), &self.session.batches, self.data, &self.validation).await;
         found.map(Some).map_err(|error| match error {
             TrainError::ResultNotFinite { places, ids, .. } => TrainError::ResultNotFinite { places, ids, kept: self.observers.kept() },
             error => error,
