@@ -22,6 +22,8 @@ pub enum Remedy {
     SmallerNetwork,
     /// Fewer or shorter frames of the acoustic front-end, or a shorter recording.
     FewerFrames,
+    /// Fit the temperature that the model's probabilities are to be taken at.
+    Calibrate,
     /// Export the weights, which every model has.
     ExportWeights,
     /// Lower a setting.
@@ -247,6 +249,7 @@ impl Display for Remedy {
             Self::SmallerBatch => "take fewer or shorter utterances at a time",
             Self::SmallerSizes => "choose smaller sizes",
             Self::SmallerNetwork => "lower model.layers, model.feed_forward, model.hidden or model.word_width",
+            Self::Calibrate => "fit its temperature",
             Self::ExportWeights => "export its weights",
             Self::FewerFrames => "choose a longer hop or fewer mel bands, or cut the recording",
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),

@@ -13,8 +13,11 @@ use crate::corpus::iemocap::{IemocapClasses, OtherEmotions};
 use crate::corpus::label_map::MapSource;
 use crate::corpus::msp_podcast::MspClasses;
 use crate::corpus::{CorpusLayout, Split};
+use crate::picture;
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
+use crate::train::bootstrap::Bootstrap;
+use crate::train::groups::Grouping;
 
 use super::effect::no_effect;
 use super::notes::Notes;
@@ -86,6 +89,8 @@ pub(crate) enum Command {
     Predict(super::predict::Predict),
     /// Write a trained model's weights as safetensors, or the model as ONNX
     Export(super::export::Export),
+    /// Write a model card: what is known of a run, in Markdown
+    Card(super::card::Card),
     /// Write a run's report.html anew
     Report(super::report::Report),
     /// Write the MFCC matrix of a recording
@@ -329,18 +334,64 @@ pub(crate) struct Train {
 }
 
 #[derive(Args)]
-#[command(after_help = "Example: mcsan evaluate --run runs/first --data corpus.safetensors --split test --map auto --json")]
+#[command(after_help = "Examples: mcsan evaluate --run runs/first --data corpus.safetensors --split test --map auto --json\n          \
+                  mcsan evaluate --run runs/first --data corpus.safetensors --by speaker,gender --predictions predictions.csv")]
 pub(crate) struct Evaluate {
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
+    /// Which utterances; a fold's are those of its own division
     #[arg(long, default_value = "test")]
     pub split: Split,
     /// Test data of other classes: 'auto' takes classes for one that are named after one emotion, 'merged' excitement for happiness and calm
     /// for neutral besides, a file says it, as happy = "happiness" (a file of that name is ./auto)
     #[arg(long, value_name = "auto|merged|FILE.toml")]
     pub map: Option<MapSource>,
+    /// Figures of groups besides
+    #[arg(long, value_name = "GROUPING", value_delimiter = ',')]
+    pub by: Vec<Grouping>,
+    /// Draws of speakers (of utterances where speakers are not named) that confidence intervals are made of; 0 makes none
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().draws)]
+    pub bootstrap: usize,
+    /// Which draws [default: 0]
+    #[arg(long, value_name = "N")]
+    pub bootstrap_seed: Option<u64>,
+    /// Fit a temperature for the probabilities on the validation split, keep it in the run's folder, and use it
+    #[arg(long, conflicts_with = "map")]
+    pub calibrate: bool,
+    /// Use the temperature that was fitted
+    #[arg(long, conflicts_with = "calibrate")]
+    pub calibrated: bool,
+    /// Write every prediction: id, speaker, label, predicted, and the probability of each class
+    #[arg(long, value_name = "FILE.csv")]
+    pub predictions: Option<PathBuf>,
+    /// Write the confusion matrix as a table, or as a picture
+    #[arg(long, value_name = "FILE.csv|.svg|.png", value_parser = parse_confusion)]
+    pub confusion: Option<PathBuf>,
+}
+
+impl Evaluate {
+    /// # Errors
+    /// Wrong usage: draws that are not made.
+    pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
+        match self.bootstrap {
+            0 if self.bootstrap_seed.is_some() => {
+                Err(no_effect("--bootstrap-seed chooses draws, and --bootstrap 0 makes none; leave one of them out"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parse_confusion(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_table = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    if is_table || picture::Format::of(&path).is_some() {
+        Ok(path)
+    } else {
+        Err(format!("'{text}' ends neither in .csv nor in .svg nor in .png"))
+    }
 }
 
 #[derive(Args)]

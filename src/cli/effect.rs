@@ -55,6 +55,7 @@ impl Command {
         match self {
             Self::Prepare(arguments) => arguments.check_usage(),
             Self::Predict(arguments) => arguments.check_usage(),
+            Self::Evaluate(arguments) => arguments.check_usage(),
             Self::Profile(arguments) => arguments.check_usage(),
             Self::Compare(arguments) => arguments.check_usage(),
             _ => Ok(()),
@@ -72,7 +73,7 @@ impl Command {
                 options.push(JSON);
                 (options, reason)
             }
-            Self::Inspect(_) | Self::Export(_) | Self::Report(_) | Self::Tokens(_) | Self::Shaders(_) | Self::Config => {
+            Self::Inspect(_) | Self::Export(_) | Self::Card(_) | Self::Report(_) | Self::Tokens(_) | Self::Shaders(_) | Self::Config => {
                 none("the command computes nothing on a device")
             }
             Self::Check(arguments) if arguments.list => none("--list runs no case"),
@@ -262,8 +263,14 @@ mod tests {
             ("seeds", Refused(&["--data d --overfit-one-batch --seeds 2"])),
             ("overfit-one-batch", Always),
         ];
+        let evaluating = vec![
+            ("bootstrap-seed", Refused(&["--run r --data d --bootstrap 0 --bootstrap-seed 3"])),
+            ("calibrate", Refused(&["--run r --data d --map auto --calibrate"])),
+            ("calibrated", Refused(&["--run r --data d --calibrate --calibrated"])),
+        ];
         let predicting = [
             ("run", Always),
+            ("calibrated", Always),
             ("audio", Refused(&["--run r --list l --audio a"])),
             ("audio-features", Refused(&["--run r --list l --audio-features a.npy", "--run r --audio a --audio-features a.npy"])),
             ("visual-features", Refused(&["--run r --list l --visual-features a.npy"])),
@@ -284,12 +291,13 @@ mod tests {
             ("prepare", [preparing.to_vec(), front_end(Said, prepared_cepstra)].concat()),
             ("inspect", vec![]),
             ("train", [learning.to_vec(), settings()].concat()),
-            ("evaluate", always(&["run", "data", "split", "map"])),
+            ("evaluate", [always(&["run", "data", "split", "map", "by", "bootstrap", "predictions", "confusion"]), evaluating].concat()),
             ("crossval", experiment()),
             ("ablate", [experiment(), always(&["rows"])].concat()),
             ("compare", [comparing.to_vec(), settings()].concat()),
             ("predict", predicting.to_vec()),
             ("export", always(&["run", "out", "onnx"])),
+            ("card", always(&["run", "data", "out"])),
             ("report", always(&["run", "data", "out"])),
             ("features", [always(&["audio", "out"]), front_end(Always, cepstra)].concat()),
             ("tokens", [always(&["list", "vectors"]), vec![("text", Refused(&["--list l --text a"]))]].concat()),

@@ -11,6 +11,7 @@ macro_rules! eprintln {
 
 mod ablate;
 mod arguments;
+mod card;
 mod check;
 mod compare;
 mod config;
@@ -108,6 +109,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Compare(arguments) => compare::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
         Command::Export(arguments) => export::run(common, arguments),
+        Command::Card(arguments) => card::run(common, arguments),
         Command::Report(arguments) => report::run(common, arguments),
         Command::Features(arguments) => features::run(common, arguments),
         Command::Tokens(arguments) => tokens::run(arguments),

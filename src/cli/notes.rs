@@ -125,6 +125,12 @@ pub(crate) enum Note {
     },
     /// A fold was not trained, because it is there.
     DoneBefore(FoldName),
+    /// A fold's run is evaluated on the fold's own division of the data.
+    OwnSplit { fold: usize, folds: usize, path: PathBuf },
+    /// A fold's run is evaluated on data that are not its experiment's.
+    OtherData { path: PathBuf },
+    /// No temperature is the best: the predictions it was to be fitted on are all right, or little better than chance.
+    NoBestTemperature { temperature: f64, utterances: usize },
     /// A fold is not trained here.
     TrainedElsewhere(FoldName),
     /// How long a step of a row's runs took, the median of what their logs say.
@@ -257,6 +263,16 @@ impl Display for Note {
                  test (--split own makes none)"
             ),
             Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
+            Self::OwnSplit { fold, folds, path } => {
+                write!(formatter, "the splits are those of fold {fold} of {folds}, as {} has them", path.display())
+            }
+            Self::OtherData { path } => {
+                write!(formatter, "the data are not those of {}, so their own splits are taken, and not the fold's", path.display())
+            }
+            Self::NoBestTemperature { temperature, utterances } => write!(
+                formatter,
+                "temperature {temperature} is an end of what is looked among: {utterances} validation utterances know of no best one"
+            ),
             Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
             Self::StepTime { row, ms, steps } => write!(formatter, "{row}: {ms:.1} ms a step, the median of {steps}"),
             Self::WordsOfRun { unknown, tokens, other_vectors } => {

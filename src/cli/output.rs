@@ -6,9 +6,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::evaluate::PREDICTIONS;
 use crate::base::contents::first_foreign;
 use crate::base::input::NoFile;
 use crate::dataset::store::Store;
+use crate::report::card;
 use crate::train::checkpoint;
 
 /// What a command writes.
@@ -26,6 +28,9 @@ pub(crate) enum Kind {
     Trace,
     Manual,
     Tiles,
+    Predictions,
+    Confusion,
+    Card,
 }
 
 /// Bytes of a file that tell what it is.
@@ -46,6 +51,9 @@ impl Kind {
             Self::Trace => "a trace of mcsan",
             Self::Manual => "a manual page of mcsan",
             Self::Tiles => "a file of tiles",
+            Self::Predictions => "a table of predictions of mcsan",
+            Self::Confusion => "a confusion matrix of mcsan",
+            Self::Card => "a model card of mcsan",
         }
     }
 
@@ -77,6 +85,9 @@ impl Kind {
             Self::Trace => head.starts_with(b"{\"displayTimeUnit\":\"ms\",\"traceEvents\":["),
             Self::Manual => holds(".TH mcsan"),
             Self::Tiles => head.starts_with(b"# The tiles that this device computes"),
+            Self::Predictions => head.starts_with(PREDICTIONS.join(",").as_bytes()),
+            Self::Confusion => head.starts_with(b"true,"),
+            Self::Card => head.starts_with(card::OPENING.as_bytes()),
         })
     }
 }

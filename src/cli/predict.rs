@@ -31,6 +31,9 @@ use crate::train::{Further, Predictor, Spoken, TrainError, run as train_run};
 pub(crate) struct Predict {
     #[arg(long, value_name = "RUN")]
     run: PathBuf,
+    /// Give probabilities at the temperature that 'mcsan evaluate --calibrate' has fitted
+    #[arg(long)]
+    calibrated: bool,
     /// The recording; - reads raw mono samples from standard input
     #[arg(long, value_name = "CLIP")]
     audio: Option<PathBuf>,
@@ -95,7 +98,7 @@ pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
     if let Some(path) = &arguments.attention {
         output::check(path, if picture::Format::of(path) == Some(picture::Format::Png) { Kind::Png } else { Kind::Svg })?;
     }
-    let predictor = Predictor::load(&arguments.run)?;
+    let predictor = if arguments.calibrated { Predictor::load_calibrated(&arguments.run)? } else { Predictor::load(&arguments.run)? };
     let device = || device::open(common, &predictor.checkpoint.device);
     match &arguments.list {
         Some(path) => {

@@ -8,7 +8,10 @@ use crate::model::cost::ModuleCost;
 use crate::profile::{BoundBy, Change, Prediction, ProfileReport};
 use crate::svm::Machine;
 use crate::train::Metrics;
-use crate::train::metrics::{ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
+use crate::train::bootstrap::{Bootstrap, Clusters, Interval};
+use crate::train::calibration::Calibration;
+use crate::train::groups::{Group, Grouping};
+use crate::train::metrics::{Accuracies, ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
 pub(crate) fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
@@ -47,6 +50,58 @@ pub(crate) fn accuracies(metrics: &Metrics) -> String {
 pub(crate) fn headline(metrics: &Metrics) -> String {
     let Metrics { macro_f1, loss, utterances, .. } = metrics;
     format!("{}  macro F1 {}\nloss {loss:.3}  ({utterances} utterances)", accuracies(metrics), percent(*macro_f1))
+}
+
+/// How far probabilities can be believed; `before` a temperature, which is told with it.
+pub(crate) fn calibration(calibration: &Calibration, before: Option<(f64, &Calibration)>) -> String {
+    let Calibration { ece, brier, .. } = calibration;
+    match before {
+        None => format!("ECE {}  Brier {brier:.3}\n", percent(*ece)),
+        Some((temperature, before)) => format!(
+            "ECE {}  Brier {brier:.3}  at temperature {temperature:.3} (ECE {}, Brier {:.3}, loss {:.3} without)\n",
+            percent(*ece),
+            percent(before.ece),
+            before.brier,
+            before.loss
+        ),
+    }
+}
+
+/// Confidence intervals of the figures of a headline.
+pub(crate) fn intervals(bootstrap: &Bootstrap, clusters: &Clusters, of: &[Interval; 4]) -> String {
+    let [wa, ua, weighted_f1, macro_f1] = of.map(|Interval { low, high }| format!("{:.1}–{}", 100.0 * low, percent(high)));
+    let (draws, count, level) = (bootstrap.draws, clusters.count(), 100.0 * bootstrap.level);
+    let unit = clusters.unit.words(count);
+    format!(
+        "{level:.0} % intervals, of {draws} draws of {count} {unit}:\n  WA {wa}  UA {ua}\n  weighted F1 {weighted_f1}  macro F1 {macro_f1}\n"
+    )
+}
+
+/// Groups of a table: the rest are told of.
+const GROUPS: usize = 40;
+
+/// A line a group; of many those of the most utterances.
+pub(crate) fn groups(by: Grouping, groups: &[Group]) -> String {
+    let title = by.name();
+    let mut shown: Vec<&Group> = groups.iter().collect();
+    if shown.len() > GROUPS {
+        shown.sort_by_key(|group| std::cmp::Reverse(group.utterances));
+        shown.truncate(GROUPS);
+    }
+    let name = |group: &&Group| shorten(group.name.as_deref().unwrap_or("not known"), NAME);
+    let names: Vec<String> = shown.iter().map(name).collect();
+    let width = names.iter().map(|name| columns::width(name)).fold(title.len(), usize::max);
+    let mut text = format!("{}  utterances       WA       UA  weighted F1  macro F1\n", left(title, width));
+    for (name, Group { utterances, accuracies, .. }) in names.iter().zip(&shown) {
+        let Accuracies { wa, ua, weighted_f1, macro_f1 } = accuracies;
+        let [wa, ua, weighted_f1, macro_f1] = [wa, ua, weighted_f1, macro_f1].map(|&share| percent(share));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}  {utterances:10}  {wa:>7}  {ua:>7}  {weighted_f1:>11}  {macro_f1:>8}", left(name, width));
+    }
+    if shown.len() < groups.len() {
+        let _ = writeln!(text, "and {} more, none of more utterances (--json has all)", groups.len() - shown.len());
+    }
+    text
 }
 
 /// Widest name of a class in a table.

@@ -1,13 +1,16 @@
 //! CREMA-D (Cao et al. 2014): recordings `AudioWAV/1001_DFA_ANG_XX.wav`.
 //!
 //! A name is the actor in four digits, the sentence, the emotion that the actor was asked for, and its level (LO, MD, HI,
-//! or XX where none was asked; one published file says X). The label is the intended emotion, not the raters' vote.
+//! or XX where none was asked; one published file says X). The label is the intended emotion, not the raters' vote. The actors' genders
+//! are in the table `VideoDemographics.csv`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
-use super::{Corpus, CorpusError};
+use super::table::Table;
+use super::{Corpus, CorpusError, gender};
 
 const EMOTIONS: [(&str, &str); 6] =
     [("ANG", "anger"), ("DIS", "disgust"), ("FEA", "fear"), ("HAP", "happiness"), ("NEU", "neutral"), ("SAD", "sadness")];
@@ -29,6 +32,9 @@ const SENTENCES: [(&str, &str); 12] = [
 
 const LEVELS: [(&str, ()); 5] = [("LO", ()), ("MD", ()), ("HI", ()), ("XX", ()), ("X", ())];
 
+/// A line an actor, with the columns ActorID and Sex besides others.
+const DEMOGRAPHICS: &str = "VideoDemographics.csv";
+
 /// Names of the classes, sorted.
 pub const CLASSES: [&str; 6] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness"];
 
@@ -41,7 +47,19 @@ const SCHEME: Scheme =
 /// # Errors
 /// [`CorpusError`]: a folder that cannot be read, no recording that fits, or two of one name.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    named::read(path, &SCHEME, meaning)
+    let corpus = named::read(path, &SCHEME, meaning)?;
+    let genders = genders(path)?;
+    Ok(corpus.with_genders(|utterance| genders.get(utterance.speaker.as_deref()?).cloned()))
+}
+
+/// The gender of each actor, by the corpus' own table, in the folder or in the one that holds it; none where the table is not there.
+fn genders(path: &Path) -> Result<BTreeMap<String, String>, CorpusError> {
+    let folders = [Some(path), path.parent()];
+    let Some(file) = folders.into_iter().flatten().map(|folder| folder.join(DEMOGRAPHICS)).find(|file| file.is_file()) else {
+        return Ok(BTreeMap::new());
+    };
+    let table = Table::read(&file, &["ActorID", "Sex"], &[])?;
+    table.rows().map(|row| Ok((row.required_name("ActorID")?, gender(&row.required_name("Sex")?)))).collect()
 }
 
 fn meaning(name: &str) -> Result<Meaning, String> {

@@ -7,11 +7,15 @@ use std::path::Path;
 
 use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
-use super::{Corpus, CorpusError};
+use super::{Corpus, CorpusError, gender};
 
 /// Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
 const EMOTIONS: [(&str, &str); 7] =
     [("W", "anger"), ("L", "boredom"), ("E", "disgust"), ("A", "fear"), ("F", "happiness"), ("T", "sadness"), ("N", "neutral")];
+
+/// The ten speakers, of the table that was published with the recordings.
+const MEN: [&str; 5] = ["03", "10", "11", "12", "15"];
+const WOMEN: [&str; 5] = ["08", "09", "13", "14", "16"];
 
 /// The sentences, in the spelling in which they were published.
 const SENTENCES: [(&str, &str); 10] = [
@@ -39,7 +43,9 @@ const SCHEME: Scheme =
 /// # Errors
 /// [`CorpusError`]: a folder that cannot be read, no recording that fits, or two of one name.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    named::read(path, &SCHEME, meaning)
+    let corpus = named::read(path, &SCHEME, meaning)?;
+    let of = |speaker: &str| if MEN.contains(&speaker) { Some("male") } else { WOMEN.contains(&speaker).then_some("female") };
+    Ok(corpus.with_genders(|utterance| of(utterance.speaker.as_deref()?).map(gender)))
 }
 
 fn meaning(name: &str) -> Result<Meaning, String> {

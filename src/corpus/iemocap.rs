@@ -17,7 +17,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::folder::{Listing, Recordings, stem};
-use super::{Corpus, CorpusError, LeftOut, Split, Utterance, inner};
+use super::{Corpus, CorpusError, LeftOut, Split, Utterance, gender, inner};
 use crate::base::foreign::Foreign;
 use crate::base::input;
 
@@ -116,7 +116,9 @@ pub fn read_with(path: &Path, classes: IemocapClasses, others: OtherEmotions) ->
     if labelled.is_empty() {
         return Err(CorpusError::NoLabels { path: root.join("Session1..5/dialog/EmoEvaluation") });
     }
-    corpus.unless_empty()
+    // The side that speaks is a man's or a woman's.
+    let of = |speaker: &str| speaker.chars().last().map(|side| gender(&side.to_string()));
+    Ok(corpus.unless_empty()?.with_genders(|utterance| of(utterance.speaker.as_deref()?)))
 }
 
 fn add_dialog(corpus: &mut Corpus, classes: IemocapClasses, others: OtherEmotions, dialog: Dialog, labels: Vec<Label>) {

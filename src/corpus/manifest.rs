@@ -1,7 +1,7 @@
 //! A corpus listed in a CSV: UTF-8, with a first line that names the columns.
 //!
 //! `label` and one of `audio`, `audio_features`, `text` and `text_features` are required, or several; `id`, `split` (train, validation,
-//! test, unlabelled or empty), `speaker`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files
+//! test, unlabelled or empty), `speaker`, `gender`, `session` and `dialogue` are optional; other columns are passed over. `audio_features` names files
 //! of features that are taken in place of the recordings, `text_features` such in place of the words, `visual`, `prosody` and `functionals`
 //! files of features beside recording and words, `align` files of when the words are said; an utterance may lack these. Paths are relative
 //! to the CSV. All but texts and paths are names: they are composed (NFC), without white space or invisible characters at their ends. An
@@ -14,11 +14,11 @@ use super::doubt::{self, Doubt};
 use super::list::{ALIGNMENT, FEATURES, FURTHER, TEXT_FEATURES};
 use super::names::name;
 use super::table::{Row, Table};
-use super::{Corpus, CorpusError, FeatureSource, Split, Utterance, folder};
+use super::{Corpus, CorpusError, FeatureSource, Split, Utterance, folder, gender};
 use crate::base::streams::TEXT;
 
 /// Columns that need not be there.
-const OPTIONAL: [&str; 5] = ["id", "split", "speaker", "session", "dialogue"];
+const OPTIONAL: [&str; 6] = ["id", "split", "speaker", "gender", "session", "dialogue"];
 
 /// Reads the manifest at `path`; the corpus is named after the file. Recordings are not looked at.
 ///
@@ -60,6 +60,7 @@ struct Listed {
     further: BTreeMap<&'static str, Vec<Option<PathBuf>>>,
     /// Those of when the words are said.
     alignments: Vec<Option<PathBuf>>,
+    genders: Vec<Option<String>>,
     lines: Vec<u64>,
     doubts: Vec<Doubt>,
 }
@@ -97,6 +98,7 @@ impl Listed {
         }
         let alignments = files(ALIGNMENT)?.unwrap_or_default();
         name_utterances(&rows, &mut utterances, &features)?;
+        let genders = rows.iter().map(|row| Ok(row.name("gender")?.map(|name| gender(&name)))).collect::<Result<_, CorpusError>>()?;
         let lines: Vec<u64> = rows.iter().map(|row| row.line()).collect();
         Ok(Self {
             doubts: table.doubts.iter().cloned().chain(doubt::of_utterances(path, &utterances, &lines)).collect(),
@@ -104,6 +106,7 @@ impl Listed {
             features,
             further,
             alignments,
+            genders,
             lines,
         })
     }
@@ -115,7 +118,8 @@ impl Listed {
         let files = |files: Vec<Option<PathBuf>>| ids().zip(files).filter_map(|(id, file)| Some((id, file?))).collect();
         let further = self.further.into_iter().map(|(stream, own)| (stream, FeatureSource::Files(files(own)))).collect();
         let alignments = files(self.alignments);
-        Corpus { features, further, alignments, lines, doubts: self.doubts, ..make(self.utterances) }
+        let genders = ids().zip(self.genders).filter_map(|(id, gender)| Some((id, gender?))).collect();
+        Corpus { features, further, alignments, genders, lines, doubts: self.doubts, ..make(self.utterances) }
     }
 }
 

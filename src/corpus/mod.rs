@@ -100,6 +100,8 @@ pub struct Corpus {
     pub further: BTreeMap<&'static str, FeatureSource>,
     /// Files that say when the words of an utterance are said, by id.
     pub alignments: BTreeMap<String, PathBuf>,
+    /// Genders of those who speak, by the id of the utterance, where they are known: `female`, `male`, or as the corpus has them.
+    pub genders: BTreeMap<String, String>,
     /// Of a manifest, the line in which each utterance starts, by id.
     pub lines: BTreeMap<String, u64>,
     /// What it can be read with and is hardly meant.
@@ -181,6 +183,13 @@ impl Corpus {
         self.alignments = self.utterances.iter().filter_map(file).collect();
     }
 
+    /// The corpus with genders of those who speak, where `of` knows them.
+    pub(crate) fn with_genders(mut self, of: impl Fn(&Utterance) -> Option<String>) -> Self {
+        let known = |utterance: &Utterance| Some((utterance.id.clone(), of(utterance)?));
+        self.genders = self.utterances.iter().filter_map(known).collect();
+        self
+    }
+
     /// `[utterances]`: each one's index into `classes`, -1 of those without label.
     pub fn labels(&self) -> Vec<i32> {
         let index = |label| self.classes.binary_search(label).map_or(-1, |index| index as i32);
@@ -197,6 +206,15 @@ impl Corpus {
             }
             None => Err(CorpusError::OtherLabelsOnly { path, labels: counted(&self.other_labels) }),
         }
+    }
+}
+
+/// The name of a gender: a letter alone stands for a word.
+fn gender(name: &str) -> String {
+    match name.to_lowercase().as_str() {
+        "f" | "female" => "female".into(),
+        "m" | "male" => "male".into(),
+        _ => name.into(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
-use super::{Corpus, CorpusError};
+use super::{Corpus, CorpusError, gender};
 
 const EMOTIONS: [(&str, &str); 8] = [
     ("01", "neutral"),
@@ -39,7 +39,12 @@ const SCHEME: Scheme =
 /// [`CorpusError`]: a folder that cannot be read, no recording that fits, or two of one name, as where the archive was
 /// unpacked twice.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    named::read(path, &SCHEME, meaning)
+    let corpus = named::read(path, &SCHEME, meaning)?;
+    let number = |speaker: &str| speaker.strip_prefix("actor")?.parse::<u8>().ok();
+    Ok(corpus.with_genders(|utterance| {
+        let number = number(utterance.speaker.as_deref()?)?;
+        Some(gender(if number % 2 == 1 { "male" } else { "female" }))
+    }))
 }
 
 fn meaning(name: &str) -> Result<Meaning, String> {

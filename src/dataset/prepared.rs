@@ -12,7 +12,7 @@ use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::streams::{AUDIO, Reading, Readings, StreamShape, TEXT};
 use crate::base::utterances::{LeftOut, NO_LABEL, Split};
 #[cfg(feature = "files")]
-use crate::corpus::Utterance;
+use crate::corpus::{Corpus, Utterance};
 
 /// A table of words to be learned, and none in it.
 const WORDLESS: StreamShape = StreamShape::Tokens { width: 0, learned: Some(0) };
@@ -54,6 +54,9 @@ pub struct UtteranceInfo {
     /// Who speaks; `None` where the corpus does not say.
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub speaker: Option<String>,
+    /// The speaker's gender; `None` where the corpus does not say.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_name")]
+    pub gender: Option<String>,
     /// The recording session; `None` where the corpus does not say.
     #[serde(serialize_with = "write_name", deserialize_with = "read_name")]
     pub session: Option<String>,
@@ -68,16 +71,17 @@ pub struct UtteranceInfo {
 
 #[cfg(feature = "files")]
 impl UtteranceInfo {
-    /// What is known of an utterance of the corpus below `root`; its recording is named from there.
-    pub(crate) fn of(utterance: &Utterance, root: &Path) -> Self {
+    /// What a corpus knows of an utterance; its recording is named from the corpus' root.
+    pub(crate) fn of(utterance: &Utterance, corpus: &Corpus) -> Self {
         Self {
             id: utterance.id.clone(),
             split: utterance.split,
             speaker: utterance.speaker.clone(),
+            gender: corpus.genders.get(&utterance.id).cloned(),
             session: utterance.session.clone(),
             dialogue: utterance.dialogue.clone(),
             text: utterance.text.clone(),
-            audio: utterance.audio.strip_prefix(root).unwrap_or(&utterance.audio).display().to_string(),
+            audio: utterance.audio.strip_prefix(&corpus.root).unwrap_or(&utterance.audio).display().to_string(),
         }
     }
 }

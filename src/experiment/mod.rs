@@ -11,6 +11,7 @@ pub mod crossval;
 mod figure;
 pub mod folds;
 pub mod gather;
+pub(crate) mod own_split;
 mod page;
 mod paired;
 pub(crate) mod rows;

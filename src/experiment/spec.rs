@@ -115,11 +115,34 @@ impl Spec {
         write_text(&path, &(text + "\n"))
     }
 
-    fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Folder`]
+    pub(super) fn read(path: &Path) -> Result<Self, ExperimentError> {
         let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::SameExperiment };
         let text = input::text(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
-        let there: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
-        self.difference(&there).map_or(Ok(()), |difference| Err(refused(difference)))
+        serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))
+    }
+
+    /// How the data are divided.
+    pub(super) fn by(&self) -> By {
+        self.by
+    }
+
+    /// Which data.
+    pub(super) fn data(&self) -> &Identity {
+        &self.data
+    }
+
+    /// What each fold tests, by ids.
+    pub(super) fn tests(&self) -> Vec<&[String]> {
+        self.folds.iter().map(|part| part.test.as_slice()).collect()
+    }
+
+    fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
+        let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::SameExperiment };
+        self.difference(&Self::read(path)?).map_or(Ok(()), |difference| Err(refused(difference)))
     }
 
     fn difference(&self, there: &Self) -> Option<String> {

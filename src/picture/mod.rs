@@ -7,6 +7,7 @@
 //! `(n r - ½)·hop .. (n r + n - ½)·hop`.
 
 mod map;
+pub(crate) mod matrix;
 #[cfg(feature = "picture")]
 mod raster;
 pub(crate) mod svg;

@@ -284,7 +284,7 @@ pub async fn prepare<B: Backend>(
     alignment::read(&corpus, &mut streams, &feature_settings, observe)?;
     Ok(Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
-        utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus.root)).collect(),
+        utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus)).collect(),
         corpus: corpus.name,
         classes: corpus.classes,
         feature_settings,

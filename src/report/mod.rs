@@ -5,6 +5,7 @@
 //! (`Plot`, [`Intervals`], `confusion`) are inline SVG whose colours follow the reader's light or dark through the
 //! style sheet.
 
+pub mod card;
 pub(crate) mod confusion;
 pub mod curves;
 mod drawing;

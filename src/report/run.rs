@@ -43,6 +43,8 @@ pub(crate) fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportEr
         let max_frames = setting(run, "data.max_frames").and_then(|value| value.parse().ok()).unwrap_or(usize::MAX);
         tested.classes(&mut page);
         tested.confusions(&mut page);
+        tested.calibration(&mut page);
+        tested.groups(&mut page);
         tested.lengths(&mut page, max_frames);
         tested.mistakes(&mut page);
     }
@@ -52,7 +54,7 @@ pub(crate) fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportEr
 }
 
 /// A setting as TOML writes it.
-fn setting(run: &Run, key: &str) -> Option<String> {
+pub(super) fn setting(run: &Run, key: &str) -> Option<String> {
     let (section, name) = key.split_once('.')?;
     match run.settings.get(section)?.get(name)? {
         toml::Value::Array(choices) if key == "run.tiles" => Some(format!("{} choices, listed in {}", choices.len(), files::CONFIG)),

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::ReportError;
+use super::curves::{Axis, Plot, Series, Weight};
 use super::drawing::Drawing;
 use super::intervals::{Interval, Intervals};
 use super::length::{Bin, bins, wilson};
@@ -13,8 +14,13 @@ use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::shown::percent;
 use crate::base::streams::AUDIO;
 use crate::dataset::{DataStream, Dataset};
-use crate::train::metrics::{ClassMetrics, shown_classes};
+use crate::train::bootstrap::{self, Bootstrap, Clusters};
+use crate::train::calibration::{self, Calibration};
+use crate::train::groups::{self, Grouping, confusion};
+use crate::train::metrics::{Accuracies, ClassMetrics, shown_classes};
 
+/// Speakers that are shown.
+const SPEAKERS: usize = 40;
 /// Mistakes that are shown.
 const MISTAKES: usize = 20;
 
@@ -58,6 +64,79 @@ impl<'t> Tested<'t> {
         let names: Vec<String> = test.classes.iter().map(|class| class.name.clone()).collect();
         page.section("Confusions");
         page.confusions(&[("Confusion matrix".into(), names, test.confusion.clone())], "Counts; the colour is the share of the row.");
+    }
+
+    /// Of each prediction its true class and the predicted one.
+    fn pairs(&self) -> Vec<[usize; 2]> {
+        let class = |name: &str| self.test.classes.iter().position(|class| class.name == name).unwrap_or_default();
+        self.test.predictions.iter().map(|prediction| [class(&prediction.label), class(&prediction.predicted)]).collect()
+    }
+
+    /// How far probabilities can be believed.
+    pub(crate) fn calibration(&self, page: &mut Page) {
+        let predictions = self.test.predictions.iter().zip(self.pairs());
+        let judged: Vec<_> = predictions.map(|(prediction, [truth, _])| (prediction.probabilities.as_slice(), truth)).collect();
+        if judged.is_empty() || judged.iter().any(|(probabilities, _)| probabilities.iter().any(|p| !p.is_finite())) {
+            return;
+        }
+        let Calibration { ece, brier, bins, .. } = Calibration::of(&judged);
+        page.section("Calibration");
+        page.figures(&[(
+            reliability(&bins).draw(),
+            format!(
+                "Expected calibration error {} over {} bins (Guo et al. 2017), Brier score {brier:.3}. A dot is a bin that has predictions; \
+                 below the line the model is surer than it is right.",
+                percent(ece),
+                bins.len()
+            ),
+        )]);
+    }
+
+    /// Confidence intervals, and figures of speakers and genders.
+    pub(crate) fn groups(&self, page: &mut Page) {
+        let (test, Some((data, places))) = (self.test, &self.known) else { return };
+        let pairs = self.pairs();
+        let clusters = Clusters::by_speaker(places.iter().map(|&place| data.utterances[place].speaker.as_deref()));
+        let bootstrap = Bootstrap::default();
+        let figures = |drawn: &[usize]| {
+            let Accuracies { wa, ua, weighted_f1, macro_f1 } =
+                Accuracies::of(&confusion(drawn.iter().map(|&place| pairs[place]), test.classes.len()));
+            [wa, ua, weighted_f1, macro_f1]
+        };
+        let mut tables = Vec::new();
+        if let Some(intervals) = bootstrap.intervals(&clusters, figures) {
+            let values = [("WA", test.wa), ("UA", test.ua), ("weighted F1", test.weighted_f1), ("macro F1", test.macro_f1)];
+            let row = |((name, value), of): (&(&str, f64), &bootstrap::Interval)| {
+                vec![(*name).to_owned(), percent(*value), format!("{:.1} to {}", 100.0 * of.low, percent(of.high))]
+            };
+            let count = clusters.count();
+            let unit = clusters.unit.words(count);
+            let caption = format!("95 % intervals, of {} draws of {} {unit}.", bootstrap.draws, grouped(count));
+            tables.push(Table::new(&caption, &["figure", "value", "interval"], values.iter().zip(&intervals).map(row).collect()));
+        }
+        let tested: Vec<groups::Tested> = places.iter().copied().zip(pairs.iter().copied()).collect();
+        for by in [Grouping::Gender, Grouping::Speaker] {
+            let mut found = groups::groups(by, data, &tested);
+            if found.len() < 2 {
+                continue;
+            }
+            let count = found.len();
+            if count > SPEAKERS {
+                found.sort_by_key(|group| std::cmp::Reverse(group.utterances));
+                found.truncate(SPEAKERS);
+            }
+            let row = |group: &groups::Group| {
+                let name = group.name.clone().unwrap_or_else(|| "not known".into());
+                vec![name, grouped(group.utterances), percent(group.accuracies.wa), percent(group.accuracies.ua)]
+            };
+            let which =
+                if count > SPEAKERS { format!("The {SPEAKERS} of {} with the most utterances.", grouped(count)) } else { String::new() };
+            tables.push(Table::new(&which, &[by.name(), "utterances", "WA", "UA"], found.iter().map(row).collect()));
+        }
+        if !tables.is_empty() {
+            page.section("Intervals, genders, speakers");
+            page.tables(&tables);
+        }
     }
 
     /// Accuracy by the length of every stream of frames; the model hears `max_frames` at most.
@@ -127,7 +206,7 @@ impl<'t> Tested<'t> {
 }
 
 /// Index in the data of every tested utterance, by its id; where several share one, in their order.
-fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
+pub(super) fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
     let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (place, utterance) in data.utterances.iter().enumerate() {
         places.entry(&utterance.id).or_default().push_back(place);
@@ -139,6 +218,23 @@ fn find(test: &Test, data: &Dataset) -> Result<Vec<usize>, ReportError> {
             .ok_or_else(|| ReportError::Misfit { id: prediction.id.clone(), label: prediction.label.clone() })
     };
     test.predictions.iter().map(place).collect()
+}
+
+/// The share of right predictions over how sure they were.
+fn reliability(bins: &[calibration::Bin]) -> Plot {
+    let axis = |label: &str| Axis { label: label.into(), unit: Unit::Percent, ends: Some((0.0, 1.0)) };
+    let filled = bins.iter().filter(|bin| bin.utterances > 0);
+    let series = |name: &str, colour, weight, points| Series { name: name.into(), colour, weight, points };
+    Plot {
+        title: "Reliability".into(),
+        x: axis("mean probability of the predicted class"),
+        y: axis("share of right predictions"),
+        series: vec![
+            series("as sure as right", 2, Weight::Light, vec![(0.0, 0.0), (1.0, 1.0)]),
+            series("the model", 0, Weight::Bold, filled.map(|bin| (bin.confidence, bin.accuracy)).collect()),
+        ],
+        mark: None,
+    }
 }
 
 fn length_plot(bins: &[Bin]) -> Drawing {

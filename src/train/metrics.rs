@@ -163,14 +163,6 @@ pub(crate) fn is_confusion(counts: &[Vec<usize>], classes: usize) -> bool {
 }
 
 impl Metrics {
-    /// Mean F1 of the classes that occur or are predicted, as scikit-learn has it.
-    #[cfg(feature = "files")]
-    pub(crate) fn macro_f1(&self) -> f64 {
-        let is_there = |class: &usize| self.classes[*class].support > 0 || self.confusion.iter().any(|row| row[*class] > 0);
-        let there: Vec<usize> = (0..self.classes.len()).filter(is_there).collect();
-        there.iter().map(|&class| self.classes[class].f1).sum::<f64>() / there.len().max(1) as f64
-    }
-
     /// Results of logits `[utterances, classes]` against labels.
     pub fn of(logits: &[f32], labels: &[u32], class_names: &[String]) -> Self {
         let mut tally = Tally::new(class_names.len());
@@ -260,7 +252,6 @@ mod tests {
         assert!((metrics.macro_f1 - (0.8 + 0.5) / 3.0).abs() < 1e-12);
         assert!((metrics.weighted_f1 - (0.8 * 0.6 + 0.5 * 0.4)).abs() < 1e-12);
         assert_eq!(metrics.classes[2].support, 0);
-        assert!((metrics.macro_f1() - (0.8 + 0.5 + 0.0) / 3.0).abs() < 1e-12, "a class that is only predicted counts");
     }
 
     #[test]

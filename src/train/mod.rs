@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod bootstrap;
+pub mod calibration;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]
@@ -12,6 +13,7 @@ mod error;
 pub mod evaluate;
 #[cfg(feature = "files")]
 mod fit;
+pub mod groups;
 mod inference;
 #[cfg(feature = "files")]
 mod machine_file;

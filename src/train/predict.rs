@@ -7,7 +7,7 @@ use super::inference::{Inference, all};
 use super::session::check_room;
 use super::spoken::{Further, Spoken, parts};
 use super::vocabulary::{self, FrontEnd, Vocabulary};
-use super::{Checkpoint, RunFault, TrainError, run};
+use super::{Checkpoint, RunFault, TrainError, calibration, run};
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
@@ -29,6 +29,8 @@ pub struct Predictor {
     vocabulary: Vocabulary,
     /// What computes vectors that the model reads from the recording.
     own: Vec<VectorFrontEnd>,
+    /// What probabilities are taken at: 1, as the model gives them.
+    temperature: f64,
 }
 
 /// What attends to what in one utterance, and what the rows are: of MCSAN the last cross layer, of others what their pages have.
@@ -62,7 +64,7 @@ impl Predictor {
             return Err(TrainError::Run { path, fault: RunFault::NoWords });
         }
         let own = vocabulary.own(&readings, &path)?;
-        let predictor = Self { checkpoint, readings, vocabulary, own };
+        let predictor = Self { checkpoint, readings, vocabulary, own, temperature: 1.0 };
         match predictor.checkpoint.check_fit(&predictor.data()) {
             Err(TrainError::Misfit(misfit)) => {
                 let reason = format!("is of another run than {}: {misfit}", run::files::BEST);
@@ -71,6 +73,22 @@ impl Predictor {
             // A model may read other streams, which come from elsewhere.
             _ => Ok(predictor),
         }
+    }
+
+    /// The same with the temperature that was fitted for it, see [`calibration`].
+    ///
+    /// # Errors
+    /// Those of [`Predictor::load`]; [`RunFault::NotCalibrated`].
+    pub fn load_calibrated(folder: &Path) -> Result<Self, TrainError> {
+        let predictor = Self::load(folder)?;
+        let temperature = calibration::Fitted::load(folder, &predictor.checkpoint)?.temperature;
+        Ok(Self { temperature, ..predictor })
+    }
+
+    /// Probabilities as they are told.
+    fn tempered(&self, probabilities: Vec<f64>) -> Vec<f64> {
+        // As they are they keep their bits.
+        if self.temperature == 1.0 { probabilities } else { calibration::at_temperature(&probabilities, self.temperature) }
     }
 
     /// Whether the model reads the stream of that name.
@@ -276,6 +294,7 @@ impl<B: Backend> SpeechInference<'_, B> {
         let hop = self.tables.as_ref().ok_or(TrainError::NoTimes)?.settings.hop;
         self.take(std::slice::from_ref(utterance)).await?;
         let (probabilities, layers) = self.inference.attend(&self.data, &self.vectors).await?;
+        let probabilities = self.predictor.tempered(probabilities);
         let attention = Attention {
             words: tokenise(utterance.text.as_deref().unwrap_or_default()),
             known: self.data.text().map_or_else(Vec::new, |text| text.tokens.iter().map(|&token| token >= 0).collect()),
@@ -383,7 +402,8 @@ impl<B: Backend> SpeechInference<'_, B> {
     /// # Errors
     /// Whatever went wrong on the device.
     pub(super) async fn probabilities(&self) -> Result<Vec<Option<Vec<f64>>>, TrainError> {
-        self.inference.probabilities(&self.data, &self.vectors).await
+        let found = self.inference.probabilities(&self.data, &self.vectors).await?;
+        Ok(found.into_iter().map(|own| own.map(|own| self.predictor.tempered(own))).collect())
     }
 }
 

@@ -86,6 +86,12 @@ pub enum RunFault {
     /// Words are numbers, and of which words is not known.
     #[error("the data that the run was trained on do not name their words")]
     NoWords,
+    /// A temperature that is to be used and that the run does not have.
+    #[error("{reason}")]
+    NotCalibrated {
+        /// Whether there is none, or one of another model.
+        reason: &'static str,
+    },
     /// How the features were made is not known.
     #[error("the data that the run was trained on do not say how their features were made")]
     NoFrontEnd,
@@ -105,6 +111,7 @@ impl RunFault {
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
             Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
+            Self::NotCalibrated { .. } => vec![Remedy::Calibrate],
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
         }
     }

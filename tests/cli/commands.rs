@@ -120,7 +120,10 @@ fn inspect_shows_classes_splits_and_lengths() {
 fn evaluation_reports_what_the_interface_promises() {
     let folder = trained();
     let report = mcsan(folder.path(), "evaluate --run run --data data.safetensors --split train --device cpu --json").json();
-    assert_eq!(keys(&report), ["classes", "confusion", "loss", "macro_f1", "split", "ua", "utterances", "wa", "weighted_f1"]);
+    assert_eq!(
+        keys(&report),
+        ["calibration", "classes", "confusion", "intervals", "loss", "macro_f1", "split", "ua", "utterances", "wa", "weighted_f1"]
+    );
     assert_eq!((&report["split"], &report["utterances"]), (&json!("train"), &json!(9)));
     for (class, (name, ..)) in report["classes"].as_array().unwrap().iter().zip(CLASSES) {
         assert_eq!(keys(class), ["f1", "name", "precision", "recall", "support"]);

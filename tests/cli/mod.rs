@@ -15,6 +15,7 @@ mod effects;
 mod experiments;
 mod exporting;
 mod failures;
+mod figures;
 mod front_ends;
 mod fuzzed;
 #[cfg(target_os = "linux")]

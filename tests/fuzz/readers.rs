@@ -116,6 +116,7 @@ readers! {
     "label-map": "labels.toml", label_map, SMALL, &["happy = ", "\"\"", "= [", "\n", "[table]", "angry"];
     "iemocap-labels": "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "iemocap-transcripts": "Session1/dialog/transcriptions/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
+    "cremad-actors": "VideoDemographics.csv", |at| corpus(cremad::read(&at.folder)), SMALL, TABLE;
     "file-names": "names", file_names, SMALL, TABLE;
     "list": "list.csv", listed, SMALL, TABLE;
     "texts": "texts.txt", texts, SMALL, &["\n", "\r", "\0", "\u{feff}", "Dr. ", "can't", "...", "\u{2019}", "-", "\u{301}", "😀"];
@@ -138,6 +139,7 @@ readers! {
     "last-checkpoint-header": "run/last.header", |at| resumed(with_header(at)), SMALL, TENSORS;
     "svm": "svm/best.safetensors", machine, SMALL, TENSORS;
     "svm-header": "svm/best.header", |at| machine(with_header(at)), SMALL, TENSORS;
+    "calibration": "run/calibration.json", calibrated, SMALL, JSON;
     "weights": "weights.safetensors", weights, SMALL, TENSORS;
     "settings": "config.toml", settings, SMALL, TOML;
     "run-settings": "run/config.toml", report, SMALL, TOML;
@@ -358,6 +360,15 @@ fn prediction(at: At) -> Result<(), String> {
     let predicted = pollster::block_on(predictor.predict(&Device::Cpu(Cpu::default()), &samples, "The sea is quiet."));
     let probabilities = said(predicted)?;
     assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-6, "probabilities sum to one: {probabilities:?}");
+    Ok(())
+}
+
+fn calibrated(at: At) -> Result<(), String> {
+    let predictor = said(Predictor::load_calibrated(&at.folder.join("run")))?;
+    let samples: Vec<f32> = (0..1600).map(|place| (place as f32 * 0.1).sin()).collect();
+    let predicted = pollster::block_on(predictor.predict(&Device::Cpu(Cpu::default()), &samples, "The sea is quiet."));
+    let sum: f64 = said(predicted)?.iter().sum();
+    assert!((sum - 1.0).abs() < 1e-6, "probabilities sum to one at every temperature: {sum}");
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::prepare::prepare_held;
 use mcsan::text::{OutOfVocabulary, TextTable};
+use mcsan::train::calibration::Fitted;
 use mcsan::train::{Checkpoint, Training};
 
 use crate::readers::{Reader, identity, tiny};
@@ -88,6 +89,10 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
         "transcript" => {
             recordings(folder, &["calm/a.wav", "angry/b.wav"]);
             texts(&["\u{feff}Well,\r\nyou know.\n"])
+        }
+        "cremad-actors" => {
+            fs::write(folder.join("1001_DFA_ANG_XX.wav"), "").expect("the folder can be written to");
+            texts(&["ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n1002,21,Female,Caucasian,Not Hispanic\n"])
         }
         "file-names" => texts(&[
             "03a01Fa.wav\n03a01Nc.wav\n03-01-05-01-01-01-01.wav\n03-01-01-01-01-01-02.wav\n1001_DFA_ANG_XX.wav\n1002_IEO_SAD_HI.wav\n\
@@ -242,6 +247,8 @@ fn run(folder: &Path) {
     let config = Config::from(tiny());
     fs::write(folder.join("config.toml"), config.to_toml()).expect("the folder can be written to");
     let best = Checkpoint::load(&folder.join("run/best.safetensors")).expect("the run is right");
+    let judged: [(&[f64], usize); 2] = [(&[0.6, 0.4], 0), (&[0.7, 0.3], 1)];
+    Fitted::of(&best, &judged).save(&folder.join("run")).expect("the folder can be written to");
     best.export(&folder.join("weights.safetensors")).expect("the folder can be written to");
 
     let folds = Folds::assign_count(&data, By::Random, 3, 0).expect("nine can be divided by three");
