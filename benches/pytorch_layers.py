@@ -86,6 +86,16 @@ def layers(batch: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
     one, other = wanted(batch, 128), wanted(batch, 128)
     yield f"mmd rows={batch}", lambda: discrepancy(one, other), [one, other]
 
+    word_scores, frame_scores, spoken = wanted(batch, 50, 1), wanted(batch, 1, 700), wanted(batch, 700, 200)
+    heard = inside(ragged_lengths(batch, 700, 1))[:, None]
+    yield (
+        f"additive_alignment batch={batch},words=50,frames=700,ragged",
+        lambda: torch.tanh(word_scores + frame_scores).masked_fill(~heard, -torch.inf).softmax(dim=2) @ spoken,
+        [word_scores, frame_scores, spoken],
+    )
+    contours = random(batch, 1000, 120)
+    yield f"functionals batch={batch},frames=1000", lambda: functionals(contours), []
+
     table, tokens = wanted(3000, 300), torch.randint(3000, (words,), device=DEVICE)
     yield f"embedding rows={words}", lambda: F.embedding(tokens, table), [table]
 
@@ -100,6 +110,23 @@ def discrepancy(first: Tensor, second: Tensor) -> Tensor:
     half = count // 2
     within = kernels[:half, :half] + kernels[half:, half:]
     return (within - kernels[:half, half:] - kernels[half:, :half]).mean()
+
+
+def functionals(x: Tensor) -> Tensor:
+    """Of each column of `[batch, rows, columns]`: moments, extremes, quartiles, slope."""
+    rows = x.shape[1]
+    mean = x.mean(dim=1, keepdim=True)
+    centred = x - mean
+    variance = centred.square().mean(dim=1)
+    skewness = centred.pow(3).mean(dim=1) / variance.pow(1.5)
+    kurtosis = centred.pow(4).mean(dim=1) / variance.square()
+    ordered = x.sort(dim=1).values
+    quartiles = [ordered[:, (rows - 1) * quarter // 4] for quarter in (1, 2, 3)]
+    along = torch.arange(rows, device=DEVICE) - (rows - 1) / 2
+    slope = along @ centred / along.square().sum()
+    spread = quartiles[2] - quartiles[0]
+    least, greatest = ordered[:, 0], ordered[:, -1]
+    return torch.cat([mean[:, 0], variance.sqrt(), skewness, kurtosis, least, greatest, quartiles[1], spread, slope], dim=1)
 
 
 def clips(elements: int) -> Iterator[tuple[str, Work, list[Tensor]]]:

@@ -1,5 +1,6 @@
 //! Euclidean norm of all gradients, and the factor by which clipping scales them.
 
+use super::wide::{sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{GradientNorm, Run};
 use crate::base::parallel::*;
@@ -15,8 +16,14 @@ const CHUNK: usize = 4096;
 
 /// `√(Σ g²)`.
 pub(crate) fn forward<T: Real>(gradients: &[T]) -> T {
-    let squares = gradients.par_chunks(CHUNK).map(|chunk| chunk.iter().map(|&g| g * g).sum::<T>());
-    squares.collect::<Vec<_>>().into_iter().sum::<T>().sqrt()
+    gradients.par_chunks(CHUNK).map(sum_of_squares).collect::<Vec<T>>().into_iter().sum::<T>().sqrt()
+}
+
+wide! {
+    /// `Σ g²`.
+    fn sum_of_squares<T: Real>(gradients: &[T]) -> T {
+        sum_of(gradients, |g| g * g)
+    }
 }
 
 /// What every gradient is multiplied with: `norm[1]` and the clipping's `min(1, clip_norm / (norm[0] + 1e-6))`, as PyTorch's

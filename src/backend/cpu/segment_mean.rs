@@ -45,9 +45,12 @@ fn backward<T: Real>(dy: &[T], segments: &Segments<Cpu<T>>, width: usize) -> Vec
     let (offsets, covering) = (&*segments.covering_offsets, &*segments.covering);
     let mut dx = vec![T::zero(); (offsets.len() - 1) * width];
     dx.par_chunks_exact_mut(width).zip(offsets.par_windows(2)).for_each(|(dx, places)| {
-        for &segment in &covering[places[0] as usize..places[1] as usize] {
-            add(&shares[segment as usize * width..][..width], dx);
+        let mut shares =
+            covering[places[0] as usize..places[1] as usize].iter().map(|&segment| &shares[segment as usize * width..][..width]);
+        if let Some(first) = shares.next() {
+            dx.copy_from_slice(first);
         }
+        shares.for_each(|share| add(share, dx));
     });
     dx
 }
