@@ -10,7 +10,7 @@ use crate::cli::corpus::{CLASSES, SPLITS, TINY, corpus};
 use crate::program::call;
 
 /// Commands that train, and so are given the settings of a small model.
-const TRAINING: [&str; 4] = ["train", "crossval", "ablate", "compare"];
+const TRAINING: [&str; 5] = ["train", "crossval", "ablate", "compare", "matrix"];
 
 /// A task: its heading and its commands, as they stand in the guide.
 struct Task {
@@ -92,7 +92,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What every task begins with: `corpus/`, word vectors, `corpus.safetensors`, `runs/first`, a recording `new.wav`, features of one's
+/// What every task begins with: `corpus/`, folders of classes in `talk/`, word vectors, `corpus.safetensors`, `runs/first`, a recording `new.wav`, features of one's
 /// own in `features/`.
 fn begun() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -102,6 +102,14 @@ fn begun() -> TempDir {
     fs::copy(here.join("corpus/audio/calm4.wav"), here.join("new.wav")).unwrap();
     run(here, "mcsan prepare manifest corpus/manifest.csv --out corpus.safetensors --vectors glove.txt --device cpu");
     run(here, "mcsan train --data corpus.safetensors --out runs/first --device cpu");
+    for (class, (label, _, text)) in ["anger", "calm", "happy"].into_iter().zip(CLASSES) {
+        fs::create_dir_all(here.join("talk").join(class)).unwrap();
+        for take in 0..SPLITS.len() {
+            let recording = here.join(format!("talk/{class}/{take}.wav"));
+            fs::copy(here.join(format!("corpus/audio/{label}{take}.wav")), &recording).unwrap();
+            fs::write(recording.with_extension("txt"), text).unwrap();
+        }
+    }
     fs::create_dir(here.join("features")).unwrap();
     for (label, ..) in CLASSES {
         for take in 0..SPLITS.len() {

@@ -201,6 +201,8 @@ pub enum Preparation {
     Speakers,
     /// Utterances in the split that was asked for.
     Split,
+    /// Splits, where the corpus has none of its own.
+    Splits,
     /// Utterances to train on.
     TrainingSplit,
     /// The stream that the model reads.
@@ -229,6 +231,7 @@ impl Display for Preparation {
             Self::Groups => "prepare the data with one for each utterance",
             Self::Speakers => "prepare the data set with a speaker column",
             Self::Split => "prepare data that have it",
+            Self::Splits => "prepare them divided into splits",
             Self::TrainingSplit => "use a data set that has a training split",
             Self::Stream => "prepare one that has it",
             Self::Features(stream) => return write!(formatter, "prepare it with files of {stream} features"),

@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Ablate(super::ablate::Ablate),
     /// Train systems over the same folds, or the data's own splits, and compare them as the paper's Tables 1 and 2 do
     Compare(super::compare::Compare),
+    /// Train on each of some corpora and test on all of them: a matrix of train × test
+    Matrix(super::matrix::MatrixArguments),
     /// Predict the emotion of an utterance, or of a list of them
     Predict(super::predict::Predict),
     /// Write a trained model's weights as safetensors, or the model as ONNX

@@ -94,18 +94,9 @@ impl Experiment {
     pub(crate) fn prepare(&self, common: &Common, settings: &[&Settings], by: By) -> Result<Prepared, Failure> {
         let data = Dataset::load(&self.data)?;
         let seed = settings.first().map_or(0, |settings| settings.train.seed);
-        settings.iter().try_for_each(|settings| settings.train.check_class_weights(data.classes.len()))?;
         let validation = by != By::Given || !data.split(Split::Validation).is_empty();
         let purpose = Purpose::Training { steps_an_epoch: None, folds: by != By::Given, validation };
-        let usual = settings.iter().map(|settings| Ok((*settings, self.settings.usual(settings.model.system)?)));
-        common.note_settings_of_all(&usual.collect::<Result<Vec<_>, ConfigError>>()?, purpose, Some(&data));
-        for settings in settings {
-            common.note_own_vectors_read(&data, settings);
-            common.note_unlabelled(&data, settings);
-            if !common.notes.any(|note| matches!(note, Note::Cut { .. })) {
-                common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), settings);
-            }
-        }
+        check_data(common, &data, settings, &self.settings, purpose)?;
         let folds = match self.folds {
             Some(count) => Folds::assign_count(&data, by, count, seed),
             None => Folds::assign(&data, by, seed),
@@ -124,6 +115,27 @@ impl Experiment {
     pub(crate) fn by(&self) -> By {
         self.by.unwrap_or(By::Random)
     }
+}
+
+/// Checks data for trainings with some settings, and says what is to be known of them.
+pub(crate) fn check_data(
+    common: &Common,
+    data: &Dataset,
+    settings: &[&Settings],
+    given: &Training,
+    purpose: Purpose,
+) -> Result<(), ConfigError> {
+    settings.iter().try_for_each(|settings| settings.train.check_class_weights(data.classes.len()))?;
+    let usual = settings.iter().map(|settings| Ok((*settings, given.usual(settings.model.system)?)));
+    common.note_settings_of_all(&usual.collect::<Result<Vec<_>, ConfigError>>()?, purpose, Some(data));
+    for settings in settings {
+        common.note_own_vectors_read(data, settings);
+        common.note_unlabelled(data, settings);
+        if !common.notes.any(|note| matches!(note, Note::Cut { .. })) {
+            common.note_cut(data, &(0..data.len()).collect::<Vec<_>>(), settings);
+        }
+    }
+    Ok(())
 }
 
 /// Trains the folds of some cross-validations, or of each fold `only`, one after the other, and sums each up.

@@ -58,6 +58,7 @@ impl Command {
             Self::Evaluate(arguments) => arguments.check_usage(),
             Self::Profile(arguments) => arguments.check_usage(),
             Self::Compare(arguments) => arguments.check_usage(),
+            Self::Matrix(arguments) => arguments.check_usage(),
             _ => Ok(()),
         }
     }
@@ -83,7 +84,9 @@ impl Command {
             }
             Self::Profile(arguments) if arguments.sweep.is_some() => no_tiles("--sweep chooses none"),
             Self::Train(arguments) if arguments.overfit_one_batch => no_tiles("--overfit-one-batch chooses none"),
-            Self::Train(_) | Self::Crossval(_) | Self::Ablate(_) | Self::Compare(_) | Self::Profile(_) => (Vec::new(), ""),
+            Self::Train(_) | Self::Crossval(_) | Self::Ablate(_) | Self::Compare(_) | Self::Matrix(_) | Self::Profile(_) => {
+                (Vec::new(), "")
+            }
             Self::Demo(_)
             | Self::Prepare(_)
             | Self::Evaluate(_)
@@ -182,6 +185,11 @@ mod tests {
             ("systems", Refused(&["--data d --out o --systems mcsan,mcsan"])),
             ("seeds", Always),
             ("split", Always),
+        ];
+        let matrix = [
+            ("data", Refused(&["--data a.safetensors --out o", "--data a/x.safetensors,b/x.safetensors --out o"])),
+            ("out", Always),
+            ("map", Always),
         ];
         let measuring = [
             ("data", Refused(&["--from a --data d", "--what prepare --data d", "--shape batch=2 --data d", "--kernel linear --data d"])),
@@ -295,6 +303,7 @@ mod tests {
             ("crossval", experiment()),
             ("ablate", [experiment(), always(&["rows"])].concat()),
             ("compare", [comparing.to_vec(), settings()].concat()),
+            ("matrix", [matrix.to_vec(), settings()].concat()),
             ("predict", predicting.to_vec()),
             ("export", always(&["run", "out", "onnx"])),
             ("card", always(&["run", "data", "out"])),

@@ -56,14 +56,19 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
         utterances => Ok(utterances),
     };
     let mut utterances = of(arguments.split)?;
-    let validation = if arguments.calibrate { of(Split::Validation)? } else { Vec::new() };
+    let mut validation = if arguments.calibrate { of(Split::Validation)? } else { Vec::new() };
     let mut mapped = None;
     if let Some(labels) = labels {
         labels.check(&[&data.classes, &checkpoint.classes])?;
+        labels.check_names(&data.classes, &checkpoint.classes)?;
         let of_data = map_classes(&mut data, &labels, &checkpoint.classes, &mut utterances);
         let of_data = of_data.map_err(|error| Failure::of(arguments.data.display(), error))?;
         common.note(Note::ClassesMapped(of_data.clone()));
         mapped = Some(of_data);
+        validation.retain(|&utterance| data.is_labelled(utterance));
+        if arguments.calibrate && validation.is_empty() {
+            return Err(named(TrainError::EmptySplit { split: Split::Validation }));
+        }
     }
     check_picture(arguments.confusion.as_deref(), &data)?;
     common.note_cut(&data, &utterances, &checkpoint.settings);

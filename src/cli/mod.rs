@@ -28,6 +28,7 @@ mod inspect;
 mod interrupt;
 mod listed;
 mod manual;
+mod matrix;
 mod notes;
 mod output;
 mod predict;
@@ -107,6 +108,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Crossval(arguments) => crossval::run(common, arguments),
         Command::Ablate(arguments) => ablate::run(common, arguments),
         Command::Compare(arguments) => compare::run(common, arguments),
+        Command::Matrix(arguments) => matrix::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
         Command::Export(arguments) => export::run(common, arguments),
         Command::Card(arguments) => card::run(common, arguments),

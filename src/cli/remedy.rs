@@ -38,6 +38,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::PrepareWith(Preparation::Features(VISUAL)) => "prepare it with --visual-features, or a manifest's column visual",
         Remedy::PrepareWith(Preparation::Features(PROSODY)) => "prepare it with --prosody, or a manifest's column prosody",
         Remedy::PrepareWith(Preparation::Features(FUNCTIONALS)) => "prepare it with --functionals, or a manifest's column functionals",
+        Remedy::PrepareWith(Preparation::Splits) => "prepare them with --split speaker or random",
         Remedy::Folds { least, most } => return format!("give --folds a number from {least} to {most}"),
         Remedy::OtherFold { folds } => return format!("give --fold a number from 1 to {folds}"),
         Remedy::OtherGrouping => "use another --by",

@@ -105,6 +105,18 @@ pub enum LabelMapError {
         /// The class with the most similar name.
         nearest: String,
     },
+    /// A class is given a name that no class of the model has.
+    #[error("{}: '{class}' is to be '{name}', which is no class of the model, the nearest is '{nearest}'", path.display())]
+    NoSuchName {
+        /// The table.
+        path: PathBuf,
+        /// The class of the data.
+        class: String,
+        /// Its name there.
+        name: String,
+        /// The model's class with the most similar name.
+        nearest: String,
+    },
     /// A class of the data may be either of two of the model.
     #[error("{}: '{class}' may be '{first}' or '{second}' of the model", path.display())]
     Ambiguous {
@@ -135,7 +147,7 @@ impl Remedied for LabelMapError {
             Self::Malformed { .. } | Self::NoName { .. } => {
                 vec![Remedy::advice("write a line for each class, as happy = \"happiness\"")]
             }
-            Self::NoSuchClass { .. } => vec![Remedy::advice("correct it")],
+            Self::NoSuchClass { .. } | Self::NoSuchName { .. } => vec![Remedy::advice("correct it")],
             Self::Ambiguous { .. } => vec![Remedy::advice("give one of the two another name, or \"\"")],
             Self::NoCounterpart { .. } => vec![Remedy::advice("write a table of which is which")],
         }
@@ -202,9 +214,24 @@ impl Labels {
         let Self::Table { path, names } = self else { return Ok(()) };
         let all = || sets.iter().flat_map(|classes| classes.iter());
         let Some(class) = names.keys().find(|class| !all().any(|known| known == *class)) else { return Ok(()) };
-        let similarity = |known: &&String| strsim::jaro_winkler(&known.to_lowercase(), &class.to_lowercase());
-        let nearest = all().max_by(|a, b| similarity(a).total_cmp(&similarity(b))).cloned().unwrap_or_default();
-        Err(LabelMapError::NoSuchClass { path: path.clone(), class: class.clone(), nearest })
+        Err(LabelMapError::NoSuchClass { path: path.clone(), class: class.clone(), nearest: nearest(class, all()) })
+    }
+
+    /// Refuses a table that gives a class of the data a name by which the model has none.
+    ///
+    /// # Errors
+    /// [`LabelMapError::NoSuchName`]
+    pub fn check_names(&self, data: &[String], model: &[String]) -> Result<(), LabelMapError> {
+        let Self::Table { path, names } = self else { return Ok(()) };
+        let of_model: Vec<String> = model.iter().filter_map(|class| self.common(class)).collect();
+        let of_data = data.iter().filter_map(|class| Some((class, names.get(class)?)));
+        match of_data.into_iter().find(|(_, name)| !name.is_empty() && !of_model.contains(name)) {
+            None => Ok(()),
+            Some((class, name)) => {
+                let nearest = nearest(name, model.iter());
+                Err(LabelMapError::NoSuchName { path: path.clone(), class: class.clone(), name: name.clone(), nearest })
+            }
+        }
     }
 
     /// What a class has in common with others of the same meaning; none of one that is left out.
@@ -250,6 +277,12 @@ impl Labels {
             (of, _) => Ok(of.first().copied()),
         }
     }
+}
+
+/// The name that is most similar.
+fn nearest<'n>(to: &str, names: impl Iterator<Item = &'n String>) -> String {
+    let similarity = |known: &&String| strsim::jaro_winkler(&known.to_lowercase(), &to.to_lowercase());
+    names.max_by(|a, b| similarity(a).total_cmp(&similarity(b))).cloned().unwrap_or_default()
 }
 
 /// The common name of the emotion that a class is named after; its own name in lower case where that is none of those known.
@@ -301,6 +334,7 @@ mod tests {
         let refused = |text: &str, part: &str| {
             let labels = read(text).and_then(|labels| {
                 labels.check(&[&owned(&data), &owned(&model)])?;
+                labels.check_names(&owned(&data), &owned(&model))?;
                 labels.map(&owned(&data), &owned(&model))
             });
             let line = line(&labels.unwrap_err());
@@ -308,6 +342,10 @@ mod tests {
         };
         refused("hapy = \"happiness\"", "'hapy' is no class of the data, the nearest is 'happy'; correct it");
         refused("happy = 3", "'happy' has no text behind it; write a line for each class");
+        refused(
+            "happy = \"happyness\"",
+            "'happy' is to be 'happyness', which is no class of the model, the nearest is 'happiness'; correct it",
+        );
         refused("happy", "is no TOML (");
         refused("own = \"x\"\nhappiness = \"x\"\nsadness = \"x\"\nhappy = \"x\"", "'happy' may be 'happiness' or 'own' of the model");
         refused("<html>", "is a web page in place of the file");

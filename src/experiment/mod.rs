@@ -3,7 +3,8 @@
 //!
 //! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
 //! there, `seeds` with several seeds into `DIR/seed-K/fold-K`; `rows` does so for every row of a table into `DIR/ROW`: the rows of
-//! `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1.
+//! `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1. `matrix` trains on each of some
+//! data sets and tests on all of them.
 
 pub(crate) mod ablate;
 pub(crate) mod compare;
@@ -11,6 +12,10 @@ pub mod crossval;
 mod figure;
 pub mod folds;
 pub mod gather;
+#[cfg(feature = "cli")]
+pub(crate) mod matrix;
+#[cfg(feature = "cli")]
+mod matrix_table;
 pub(crate) mod own_split;
 mod page;
 mod paired;
@@ -127,6 +132,24 @@ pub enum ExperimentError {
         /// Which split.
         split: Split,
     },
+    /// A data set of several without utterances in a split that is to be trained on or tested.
+    #[error("{}: the data have no utterance in the {split} split", path.display())]
+    NoSuchSplit {
+        /// The data set.
+        path: PathBuf,
+        /// Which split.
+        split: Split,
+    },
+    /// A data set that the model of another one cannot be tested on.
+    #[error("{} on the model of {}: {source}", test.display(), train.display())]
+    Pair {
+        /// What the model is trained on.
+        train: PathBuf,
+        /// What it is to be tested on.
+        test: PathBuf,
+        /// Why not.
+        source: TrainError,
+    },
     /// A stream that a system of a comparison reads and the data lack.
     #[error("{system}: the data set has no stream '{stream}' of {kind}, which it reads")]
     NoStream {
@@ -156,6 +179,8 @@ impl Remedied for ExperimentError {
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::RowSetting { remedy, .. } => vec![remedy.clone()],
             Self::EmptySplit { .. } => vec![Remedy::PrepareWith(Preparation::Split), Remedy::DivideAnew],
+            Self::NoSuchSplit { .. } => vec![Remedy::PrepareWith(Preparation::Splits)],
+            Self::Pair { source, .. } => source.remedies(),
             Self::NoStream { stream, .. } => vec![Remedy::PrepareWith(Preparation::of_stream(stream)), Remedy::LeaveSystem],
         }
     }

@@ -13,6 +13,8 @@ use crate::base::memory::Bytes;
 use crate::base::remedy::{Preparation, Remedied, Remedy};
 use crate::base::utterances::Split;
 use crate::config::ConfigError;
+#[cfg(feature = "files")]
+use crate::corpus::label_map::LabelMapError;
 use crate::dataset::DatasetError;
 #[cfg(feature = "files")]
 use crate::dataset::store::StoreError;
@@ -49,6 +51,10 @@ pub enum TrainError {
     #[cfg(feature = "files")]
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Classes that are none of the model's.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Labels(#[from] LabelMapError),
     /// A fault of the settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -330,6 +336,8 @@ impl Remedied for TrainError {
             Self::Dataset(error) => error.remedies(),
             #[cfg(feature = "files")]
             Self::Store(error) => error.remedies(),
+            #[cfg(feature = "files")]
+            Self::Labels(error) => error.remedies(),
             Self::Config(error) => error.remedies(),
             Self::NotFinite { origin, kept, .. } => {
                 let first = match origin {

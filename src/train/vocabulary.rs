@@ -104,6 +104,15 @@ pub(crate) fn save(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), St
 pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -> Result<(), TrainError> {
     let store = Store::open(path)?;
     let own = front_ends(&store, path)?;
+    let settings: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).unwrap_or_default();
+    Ok(compare_features(&own, &settings, data, readings)?)
+}
+
+/// As [`check_features`], of features made by `own`, vectors by stream, and with these settings.
+///
+/// # Errors
+/// [`Misfit::Features`]
+pub(crate) fn compare_features(own: &BTreeMap<String, Value>, settings: &Value, data: &Dataset, readings: &Readings) -> Result<(), Misfit> {
     for stream in readings.iter().map(|reading| reading.stream) {
         let difference = match [own.get(stream), data.front_ends.get(stream)] {
             [own, other] if own == other => continue,
@@ -111,14 +120,13 @@ pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -
             [None, _] => format!("the model's {stream} comes from files"),
             [Some(_), Some(_)] => format!("its {stream} is computed by another program or version"),
         };
-        return Err(Misfit::Features { difference }.into());
+        return Err(Misfit::Features { difference });
     }
     if !readings.has(AUDIO) {
         return Ok(());
     }
     let known = |settings: &Value| serde_json::from_value::<FrontEnd>(settings.clone()).ok();
-    let ours: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).unwrap_or_default();
-    let [Some(own), Some(other)] = [known(&ours), known(&data.feature_settings)] else { return Ok(()) };
+    let [Some(own), Some(other)] = [known(settings), known(&data.feature_settings)] else { return Ok(()) };
     if own.agrees_with(&other) {
         return Ok(());
     }
@@ -131,7 +139,7 @@ pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -
             differing.map_or_else(String::new, |((key, own), (_, other))| format!("{key} is {other}, not {own}"))
         }
     };
-    Err(Misfit::Features { difference }.into())
+    Err(Misfit::Features { difference })
 }
 
 /// The words of a run, by row.

@@ -22,6 +22,7 @@ mod fuzzed;
 mod injected;
 mod inputs;
 mod mapping;
+mod matrix;
 mod other_systems;
 mod overwriting;
 mod own_features;
