@@ -46,7 +46,7 @@ fn curvature_taps(width: usize) -> Vec<f64> {
 
 impl<T> DeltaFilter<T> {
     /// The filter of the differences over time; `None` where none are wanted.
-    fn of(settings: &MfccSettings, upload: impl Fn(Vec<f64>, usize) -> T) -> Option<Self> {
+    pub(crate) fn of(settings: &MfccSettings, upload: impl Fn(Vec<f64>, usize) -> T) -> Option<Self> {
         let orders = (settings.deltas > 0).then_some(settings.deltas)?;
         Some(match settings.convention {
             Convention::Librosa | Convention::Htk | Convention::Spectrum => {

@@ -24,6 +24,8 @@ pub enum Remedy {
     FewerFrames,
     /// Fit the temperature that the model's probabilities are to be taken at.
     Calibrate,
+    /// Export a model that takes features in place of samples.
+    ExportFeatures,
     /// Export the weights, which every model has.
     ExportWeights,
     /// Lower a setting.
@@ -253,6 +255,7 @@ impl Display for Remedy {
             Self::SmallerSizes => "choose smaller sizes",
             Self::SmallerNetwork => "lower model.layers, model.feed_forward, model.hidden or model.word_width",
             Self::Calibrate => "fit its temperature",
+            Self::ExportFeatures => "export it from features",
             Self::ExportWeights => "export its weights",
             Self::FewerFrames => "choose a longer hop or fewer mel bands, or cut the recording",
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),

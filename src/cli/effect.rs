@@ -305,7 +305,17 @@ mod tests {
             ("compare", [comparing.to_vec(), settings()].concat()),
             ("matrix", [matrix.to_vec(), settings()].concat()),
             ("predict", predicting.to_vec()),
-            ("export", always(&["run", "out", "onnx"])),
+            (
+                "export",
+                [
+                    always(&["run", "out", "onnx"]),
+                    vec![
+                        ("from", Refused(&["--run r --out w.safetensors --from samples"])),
+                        ("batch", Refused(&["--run r --out w.safetensors --batch"])),
+                    ],
+                ]
+                .concat(),
+            ),
             ("card", always(&["run", "data", "out"])),
             ("report", always(&["run", "data", "out"])),
             ("features", [always(&["audio", "out"]), front_end(Always, cepstra)].concat()),

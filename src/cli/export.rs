@@ -3,19 +3,22 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::json;
 
 use super::arguments::Common;
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write};
+use crate::base::streams::AUDIO;
 use crate::dataset::replace_file;
-use crate::onnx;
-use crate::train::{Checkpoint, run};
+use crate::onnx::{self, Form, NoForm};
+use crate::train::vocabulary::{self, FrontEnd, Vocabulary};
+use crate::train::{Checkpoint, RunFault, TrainError, run};
 
 #[derive(Args)]
 #[command(
-    after_help = "Example: mcsan export --run runs/first --out weights.safetensors --onnx model.onnx",
+    after_help = "Examples: mcsan export --run runs/first --out weights.safetensors --onnx model.onnx\n          \
+                  mcsan export --run runs/first --onnx model.onnx --from samples --batch",
     group = ArgGroup::new("formats").args(["out", "onnx"]).multiple(true).required(true)
 )]
 pub(crate) struct Export {
@@ -27,13 +30,54 @@ pub(crate) struct Export {
     /// The model for onnxruntime: features and words of one utterance in, logits out
     #[arg(long, value_name = "M.onnx")]
     onnx: Option<PathBuf>,
+    /// What the ONNX file takes of sound [default: features]
+    #[arg(long, value_name = "INPUT", requires = "onnx")]
+    from: Option<Source>,
+    /// The ONNX file takes a batch: padded utterances, and the lengths of each
+    #[arg(long, requires = "onnx")]
+    batch: bool,
+}
+
+/// What an ONNX file takes of sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Source {
+    /// Acoustic features, as 'mcsan features' writes them
+    Features,
+    /// The recording, mono, 16 kHz: the front-end is part of the file
+    Samples,
+}
+
+/// The model as ONNX, with what the run knows of its inputs.
+fn as_onnx(arguments: &Export, checkpoint: &Checkpoint) -> Result<Vec<u8>, Failure> {
+    let path = arguments.run.join(vocabulary::FILE);
+    let failed = |error: NoForm| Failure::of(arguments.run.display(), error);
+    let vocabulary = match Vocabulary::load(&path) {
+        // What is not known is not said.
+        Err(TrainError::Run { fault: RunFault::NoFrontEnd, .. }) if arguments.from != Some(Source::Samples) => {
+            return onnx::model_in(checkpoint, &Form { batch: arguments.batch, ..Form::default() }).map_err(failed);
+        }
+        vocabulary => vocabulary?,
+    };
+    let samples = match (arguments.from, &vocabulary.front_end) {
+        (Some(Source::Samples), FrontEnd::Mfcc(settings)) => Some(settings),
+        (Some(Source::Samples), FrontEnd::Files { .. }) if checkpoint.readings().has(AUDIO) => {
+            let line = "its acoustic features come from files, so that samples say nothing; leave --from samples out";
+            return Err(Failure(format!("{}: {line}", path.display())));
+        }
+        _ => None,
+    };
+    let metadata = [
+        ("front_end", vocabulary.feature_settings.to_string()),
+        ("front_ends", json!(vocabulary.front_ends).to_string()),
+        ("words", json!(vocabulary.words).to_string()),
+    ];
+    onnx::model_in(checkpoint, &Form { batch: arguments.batch, samples, metadata: &metadata }).map_err(failed)
 }
 
 pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
     output::check_all([(arguments.out.as_ref(), Kind::Weights), (arguments.onnx.as_ref(), Kind::Onnx)])?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
-    let as_onnx = arguments.onnx.as_ref().map(|_| onnx::model(&checkpoint)).transpose();
-    let as_onnx = as_onnx.map_err(|error| Failure::of(arguments.run.display(), error))?;
+    let as_onnx = arguments.onnx.as_ref().map(|_| as_onnx(arguments, &checkpoint)).transpose()?;
     let mut written = Vec::new();
     if let Some(path) = &arguments.out {
         checkpoint.export(path)?;

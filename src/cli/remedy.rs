@@ -17,6 +17,7 @@ fn words(remedy: &Remedy) -> String {
     let words = match remedy {
         Remedy::SmallerBatch => "lower train.batch_size or data.max_frames",
         Remedy::Calibrate => "fit it with 'mcsan evaluate --calibrate'",
+        Remedy::ExportFeatures => "leave --from samples out",
         Remedy::ExportWeights => "--out writes its weights",
         Remedy::FewerFrames => "choose a longer --hop or fewer --mel-bands, or cut the recording",
         Remedy::ListSettings => "see 'mcsan config' for all settings and a file to start from",

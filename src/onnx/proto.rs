@@ -4,7 +4,7 @@
 //! or a length and as many bytes (2: strings, messages, packed lists). Numbers are those of `onnx.proto`.
 
 /// A message that grows field by field.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
@@ -72,6 +72,7 @@ pub(super) enum Attribute {
     Integers(&'static str, Vec<i64>),
     Float(&'static str, f32),
     Text(&'static str, &'static str),
+    Graph(&'static str, Message),
 }
 
 impl Attribute {
@@ -79,6 +80,7 @@ impl Attribute {
         match self {
             Self::Float(name, value) => Message::default().text(1, name).float(2, *value).integer(20, 1),
             Self::Integer(name, value) => Message::default().text(1, name).integer(3, *value).integer(20, 2),
+            Self::Graph(name, value) => Message::default().text(1, name).message(6, value.clone()).integer(20, 5),
             Self::Text(name, value) => Message::default().text(1, name).text(4, value).integer(20, 3),
             Self::Integers(name, values) => {
                 values.iter().fold(Message::default().text(1, name), |message, &value| message.integer(8, value)).integer(20, 7)

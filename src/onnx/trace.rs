@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::graph::{Graph, Value};
-use super::nodes;
 use super::proto::Size;
+use super::{Form, front_end, nodes};
 use crate::backend::ops::{Accumulate, Differentiable, Differentiate, GroupStatistics, Operation, Run, Tokens, shapes};
 use crate::backend::{Backend, Matrix, Ragged, Result, Sink, Storage, Write};
-use crate::base::streams::{StreamKind, StreamShape};
+use crate::base::streams::{AUDIO, StreamKind, StreamShape};
 use crate::model::batch::{BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 use crate::model::layers::Pass;
 use crate::model::parameters::Parameters;
@@ -78,8 +78,15 @@ impl Traced {
 
 impl Trace {
     /// The graph of a trained model; the kernel that has no form where there is one.
-    pub(super) fn graph(checkpoint: &Checkpoint) -> std::result::Result<Graph, &'static str> {
+    pub(super) fn graph(checkpoint: &Checkpoint, form: &Form<'_>) -> std::result::Result<Graph, &'static str> {
         let trace = Self::of(checkpoint);
+        if form.batch {
+            trace.graph.replace(Graph::of_batch());
+        }
+        if let Some(settings) = form.samples {
+            let features = front_end::features(&mut trace.graph.borrow_mut(), settings);
+            trace.inputs.borrow_mut().insert(AUDIO, features);
+        }
         let model = model::build::<Self>(&checkpoint.settings, &checkpoint.dimensions);
         let batch = trace.utterance();
         let mut tape = Tape::new(&trace, Mode::Infer);

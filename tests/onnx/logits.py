@@ -1,6 +1,6 @@
-"""Logits of an ONNX model, by onnxruntime: `logits.py MODEL.onnx UTTERANCES.safetensors`.
+"""Outputs of an ONNX model, its logits or its features, by onnxruntime: `logits.py MODEL.onnx UTTERANCES.safetensors`.
 
-The tensors `NAME.N` are the inputs NAME of utterance N; standard output gets a JSON array of logits for each utterance.
+The tensors `NAME.N` are the inputs NAME of utterance N; standard output gets a JSON array for each utterance.
 """
 
 import json
@@ -20,5 +20,5 @@ session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProv
 tensors = load_file(sys.argv[2])
 names = [value.name for value in session.get_inputs()]
 count = len({name.rsplit(".", 1)[1] for name in tensors})
-logits = [session.run(["logits"], {name: tensors[f"{name}.{place}"] for name in names})[0].tolist() for place in range(count)]
+logits = [session.run(None, {name: tensors[f"{name}.{place}"] for name in names})[0].tolist() for place in range(count)]
 print(json.dumps(logits))

@@ -1,6 +1,7 @@
 //! Exported ONNX models: their form, which needs nothing installed, and their logits in onnxruntime, which needs a Python
 //! with `onnxruntime` and `safetensors` (`MCSAN_PYTHON`, else `python3`).
 
+mod samples;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -263,6 +264,41 @@ fn write_utterances(path: &Path, data: &Dataset) {
     store::write(path, &BTreeMap::new(), &tensors).unwrap();
 }
 
+/// What a script makes of a model and its inputs.
+fn run(python: &Path, script: &str, model: &[u8], write: impl Fn(&Path)) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, inputs] = ["model.onnx", "inputs.safetensors"].map(|name| folder.path().join(name));
+    std::fs::write(&path, model).unwrap();
+    write(&inputs);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx").join(script);
+    let output = Command::new(python).arg(script).args([&path, &inputs]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_padded_batch_gives_the_logits_of_each_utterance_alone() {
+    let test = "a_padded_batch_gives_the_logits_of_each_utterance_alone";
+    let Some(python) = python(test) else { return };
+    let cases: [&[&str]; 6] = [
+        &[],
+        &["learned", "data.normalise=utterance"],
+        &["model.variant=no_audio"],
+        &["model.system=mha", "mha.hidden=8", "mha.cell=lstm", "mha.prosody=true"],
+        &["model.system=can", "can.hidden=6"],
+        &["model.system=mcsan3"],
+    ];
+    for case in cases {
+        let mut data = data();
+        let checkpoint = checkpoint(case, &mut data);
+        let [alone, batch] = [false, true].map(|batch| onnx::model_in(&checkpoint, &onnx::Form { batch, ..Default::default() }).unwrap());
+        let inputs = |path: &Path| write_utterances(path, &data);
+        let [alone, together] = [run(&python, "logits.py", &alone, inputs), run(&python, "batch.py", &batch, inputs)];
+        assert_eq!(alone.as_array().unwrap().len(), UTTERANCES);
+        assert_eq!(alone, together, "{case:?}: what is behind an utterance's rows is not read");
+    }
+}
+
 #[test]
 fn a_model_normalised_by_speaker_says_that_the_caller_normalises() {
     let mut data = data();
@@ -272,4 +308,8 @@ fn a_model_normalised_by_speaker_says_that_the_caller_normalises() {
     let model = wire::Model::read(&onnx::model(&checkpoint).unwrap());
     assert!(model.description.contains("by the caller"), "{}", model.description);
     assert!(model.constants.iter().all(|constant| !constant.name.starts_with("normalisation.")));
+    let settings = Default::default();
+    let from_samples = onnx::Form { samples: Some(&settings), ..Default::default() };
+    let refused = onnx::model_in(&checkpoint, &from_samples).unwrap_err().to_string();
+    assert!(refused.contains("it is normalised by speaker"), "{refused}");
 }
