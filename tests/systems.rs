@@ -246,3 +246,37 @@ fn three_modalities_without_visual_values_pool_what_two_do() {
         assert_eq!([&three[..32], &three[48..80]].concat(), two);
     }
 }
+
+#[test]
+fn of_every_system_a_part_can_stay_as_it_is_and_the_rest_learns_as_it_did() {
+    let data = data();
+    on_every_device!("frozen parameters", |backend, name| {
+        for assignments in SMALL {
+            let step = |freeze: &str| {
+                let freeze = format!("train.freeze={freeze}");
+                let settings = small(&[assignments, &["model.tune_words=true", freeze.as_str()]].concat());
+                let session = Session::new(backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
+                let mut trainer = session.trainer();
+                let before = pollster::block_on(trainer.network().read_weights()).unwrap();
+                let batch = session.batches.batch(&data.training()).unwrap();
+                let pending = pollster::block_on(trainer.train_step(&batch)).unwrap();
+                pollster::block_on(trainer.outcome(pending)).unwrap();
+                let after = pollster::block_on(trainer.network().read_weights()).unwrap();
+                (model::parameters(&settings, &Dimensions::of(&data, &settings.model)), before, after)
+            };
+            let (parameters, before, learned) = step("");
+            let mut modules: Vec<&str> = parameters.iter().filter_map(|parameter| parameter.name.split('.').next()).collect();
+            modules.dedup();
+            let every_second: Vec<&str> = modules.iter().copied().step_by(2).collect();
+            for frozen in [&modules[..1], &modules[modules.len() - 1..], &every_second, &modules[..modules.len() - 1]] {
+                let (_, _, after) = step(&frozen.join(","));
+                for parameter in &parameters {
+                    let range = parameter.offset..parameter.offset + parameter.len();
+                    let is_frozen = frozen.iter().any(|name| parameter.name.starts_with(name));
+                    let expected = if is_frozen { &before } else { &learned };
+                    assert!(after[range.clone()] == expected[range], "{name}, {assignments:?} without {frozen:?}: {}", parameter.name);
+                }
+            }
+        }
+    });
+}

@@ -51,6 +51,8 @@ pub enum Remedy {
     OtherDevice,
     /// Compute with the CPU reference.
     UseCpu,
+    /// Leave out what gives a network other sizes than the run has that it starts from.
+    SourceNetwork,
     /// Do the same again.
     StartAgain,
     /// Tell those who make the program.
@@ -267,6 +269,9 @@ impl Display for Remedy {
             Self::ListDevices => "see which devices there are",
             Self::OtherDevice => "choose another device",
             Self::UseCpu => "use the CPU reference",
+            Self::SourceNetwork => {
+                "leave out what sets other sizes, which are taken from the run, or prepare data with streams of its widths"
+            }
             Self::StartAgain => "start again",
             Self::Report => "please report this",
             Self::CheckPath => "check the path and its permissions",

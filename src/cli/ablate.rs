@@ -7,7 +7,7 @@ use super::arguments::Common;
 use super::crossval::{Experiment, Prepared, report};
 use super::rows;
 use crate::experiment::ablate::{self, ABLATION, Row};
-use crate::experiment::rows::Rows;
+use crate::experiment::rows::{Rows, check_settings};
 
 #[derive(Args)]
 #[command(after_help = "Example: mcsan ablate --data corpus.safetensors --out runs/ablation --rows full,no_audio,no_text --folds 5")]
@@ -22,6 +22,7 @@ pub(crate) struct Ablate {
 pub(crate) fn run(common: &Common, arguments: &Ablate) -> Done {
     let experiment = &arguments.experiment;
     let base = experiment.load(common)?;
+    check_settings(&base.settings)?;
     let Prepared { data, identity, folds } = experiment.prepare(common, &[&base.settings], experiment.by())?;
     let rows = Rows {
         kind: &ABLATION,

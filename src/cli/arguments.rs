@@ -329,7 +329,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=1000))]
     pub seeds: Option<u16>,
     /// Only see whether one batch is learned by heart, as it must be, in at most --steps steps (1000)
-    #[arg(long, conflicts_with_all = ["out", "resume", "seeds", "checkpoint_every", "weights"])]
+    #[arg(long, conflicts_with_all = ["out", "resume", "seeds", "checkpoint_every", "weights", "from", "normalisation"])]
     pub overfit_one_batch: bool,
     #[command(flatten)]
     pub settings: Training,

@@ -13,7 +13,7 @@ use super::{Done, Failure, rows};
 use crate::config::{Config, Settings};
 use crate::experiment::compare::{self, COMPARISON};
 use crate::experiment::folds::By;
-use crate::experiment::rows::{Begun, Rows};
+use crate::experiment::rows::{Begun, Rows, check_settings};
 use crate::experiment::systems::{self, System};
 use crate::report::speeds;
 
@@ -82,6 +82,7 @@ impl Compare {
 pub(crate) fn run(common: &Common, arguments: &Compare) -> Done {
     let (experiment, by) = (&arguments.experiment, arguments.by());
     let base = experiment.load(common)?;
+    check_settings(&base.settings)?;
     systems::check_unchosen(&base.settings)?;
     let of = |system: &'static System| Ok(compare::row(system, arguments.config(common, system)?, by));
     let all = arguments.all().map(of).collect::<Result<Vec<_>, Failure>>()?;

@@ -24,6 +24,7 @@ use crate::experiment::gather::Gathered;
 use crate::experiment::seeds::Seeded;
 use crate::experiment::spec::Identity;
 use crate::experiment::table::Results;
+use crate::train::TrainError;
 
 /// Data, folds and settings of an experiment.
 #[derive(Args)]
@@ -86,7 +87,7 @@ impl Part {
 
 impl Experiment {
     /// The settings that were asked for.
-    pub(crate) fn load(&self, common: &Common) -> Result<Config, ConfigError> {
+    pub(crate) fn load(&self, common: &Common) -> Result<Config, TrainError> {
         self.settings.load(common, Config::default())
     }
 

@@ -166,8 +166,21 @@ mod tests {
     use Why::{Always, Refused, Said};
 
     const FRONT_END: [&str; 7] = ["features", "deltas", "window-length", "window", "transform", "hop", "pre-emphasis"];
-    const SETTINGS: [&str; 10] =
-        ["config", "set", "recipe", "epochs", "steps", "order", "seed", "weights", "precision", "checkpoint-every"];
+    const SETTINGS: [&str; 13] = [
+        "config",
+        "set",
+        "recipe",
+        "epochs",
+        "steps",
+        "order",
+        "seed",
+        "freeze",
+        "weights",
+        "from",
+        "normalisation",
+        "precision",
+        "checkpoint-every",
+    ];
 
     /// Every command with its own options.
     fn table() -> Vec<(&'static str, Vec<(&'static str, Why)>)> {
@@ -410,6 +423,8 @@ mod tests {
             "train.seed" => "5",
             "train.optimizer" => "sgd",
             "train.lr" => "0.01",
+            "train.rates" => "classifier=0.5",
+            "train.freeze" => "classifier",
             "train.schedule" => "cosine",
             "train.plateau_factor" | "train.average" => "0.75",
             "train.plateau_patience" => "1",

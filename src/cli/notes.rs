@@ -19,7 +19,7 @@ use crate::dataset::{Conflict, Dataset, Doubles};
 use crate::model::{self, Dimensions};
 use crate::train::mapped::Mapped;
 use crate::train::metrics::json_text;
-use crate::train::some_of;
+use crate::train::{Taken, some_of};
 
 /// Utterances that a note names.
 const SHOWN: usize = 3;
@@ -54,6 +54,8 @@ pub(crate) enum Note {
         /// Which they are.
         ids: Vec<String>,
     },
+    /// A run starts from another.
+    StartsFrom(Taken),
     /// Utterances have no label.
     Unlabelled {
         utterances: usize,
@@ -185,6 +187,7 @@ impl Display for Note {
                 let most = if rows.is_empty() { format!("data.max_frames = {max_frames}") } else { format!("the model reads ({own})") };
                 write!(formatter, "{utterances} of {of} utterances are longer than {most} and are cut there: {}", some_of(ids))
             }
+            Self::StartsFrom(taken) => taken.fmt(formatter),
             Self::Unlabelled { utterances, system, from_epoch: None } => {
                 // Of what can learn from them, the settings keep it.
                 let reason =

@@ -71,6 +71,7 @@ impl<'c> Progress<'c> {
                     self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 }
             }
+            Event::Taken { taken } => self.note(Note::StartsFrom((*taken).clone())),
             Event::OtherDevice { before, now } => {
                 self.note(Note::OtherDevice { before: (*before).to_owned(), now: (*now).to_owned() });
             }

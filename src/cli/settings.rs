@@ -1,5 +1,6 @@
 //! Settings on the command line: a file, assignments, and a flag for each setting that declares one.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
@@ -15,6 +16,11 @@ use crate::audio::mfcc::{MfccError, MfccSettings, OF_CEPSTRA};
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Kind, Section};
 use crate::config::{Config, ConfigError, Execution, Settings, System, TileRule};
+use crate::train::TrainError;
+use crate::train::source::Source;
+
+/// The setting that names the run that is started from.
+const FROM: &str = "run.from";
 
 /// Settings from a file and from the command line.
 #[derive(Args)]
@@ -37,6 +43,9 @@ pub(crate) struct Training {
     recipe: Option<Recipe>,
     #[command(flatten)]
     flags: Flags,
+    /// The settings of the run that another starts from, once they were read.
+    #[arg(skip)]
+    source: OnceCell<Settings>,
 }
 
 /// Defaults other than ours.
@@ -62,13 +71,30 @@ impl Training {
         self.configuration.config.as_deref()
     }
 
-    /// The settings over some defaults, `--device` included.
-    pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, ConfigError> {
-        let system = self.take(defaults.clone())?.settings.model.system;
-        self.load_for(common, defaults, system)
+    /// The settings over some defaults, `--device` included; those of the network, and of the data, over those of the run that is started
+    /// from, where there is one.
+    ///
+    /// # Errors
+    /// What cannot be set, or a run that cannot be read.
+    pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, TrainError> {
+        if let Some(folder) = self.from() {
+            let settings = Source::load(&folder)?.settings();
+            self.source.get_or_init(|| settings);
+        }
+        let defaults = self.over_source(defaults);
+        Ok(self.load_own(common, defaults)?)
     }
 
-    /// As [`Training::load`], for this system whatever the settings choose.
+    /// The settings over those of a run that goes on, `--device` included.
+    pub(crate) fn load_own(&self, common: &Common, own: Config) -> Result<Config, ConfigError> {
+        if !own.settings.start.from.is_empty() {
+            self.source.get_or_init(|| own.settings.clone());
+        }
+        let system = self.take(own.clone())?.settings.model.system;
+        self.load_for(common, own, system)
+    }
+
+    /// As [`Training::load`], for this system whatever the settings choose; no run is started from.
     pub(crate) fn load_for(&self, common: &Common, defaults: Config, system: System) -> Result<Config, ConfigError> {
         let mut config = self.take(if self.recipe.is_some() { defaults.with_recipe(system)? } else { defaults })?;
         config.settings.model.system = system;
@@ -81,8 +107,22 @@ impl Training {
 
     /// What the settings of a system are where none is given.
     pub(crate) fn usual(&self, system: System) -> Result<Settings, ConfigError> {
-        let defaults = Config::default();
+        let defaults = self.over_source(Config::default());
         Ok(if self.recipe.is_some() { defaults.with_recipe(system)? } else { defaults }.settings)
+    }
+
+    /// The folder of the run that is started from, as it was said.
+    fn from(&self) -> Option<PathBuf> {
+        let flag = self.flags.0.iter().find(|(key, _)| key.name == FROM).map(|(_, value)| value.clone());
+        let said = flag.or_else(|| Config::said(FROM, self.file(), &self.configuration.set));
+        said.and_then(|value| value.as_str().map(PathBuf::from)).filter(|folder| !folder.as_os_str().is_empty())
+    }
+
+    fn over_source(&self, defaults: Config) -> Config {
+        match self.source.get() {
+            Some(source) => defaults.with_network_of(source),
+            None => defaults,
+        }
     }
 
     fn take(&self, defaults: Config) -> Result<Config, ConfigError> {

@@ -127,9 +127,11 @@ fn note_settings(common: &Common, arguments: &Train, settings: &Settings, data: 
     Ok(())
 }
 
-fn config(common: &Common, arguments: &Train) -> Result<Config, ConfigError> {
+fn config(common: &Common, arguments: &Train) -> Result<Config, TrainError> {
     // A run that goes on has its own settings; what is given besides is compared with them.
     let own = arguments.out.as_ref().map(|out| out.join(files::CONFIG)).filter(|path| arguments.resume && path.exists());
-    let defaults = own.map_or(Ok(Config::default()), |path| Config::default().load(&path, &[]))?;
-    arguments.settings.load(common, defaults)
+    match own {
+        Some(own) => Ok(arguments.settings.load_own(common, Config::default().load(&own, &[])?)?),
+        None => arguments.settings.load(common, Config::default()),
+    }
 }

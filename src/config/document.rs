@@ -109,6 +109,13 @@ impl Config {
         Ok(())
     }
 
+    /// With the network, and the settings of the data, of a run.
+    #[cfg(feature = "files")]
+    pub(crate) fn with_network_of(self, run: &Settings) -> Self {
+        let Settings { train, start, .. } = self.settings;
+        Self { settings: Settings { train, start, ..run.clone() }, execution: self.execution }
+    }
+
     /// The value of a key as TOML writes it.
     pub(crate) fn value(&self, key: &Key) -> String {
         lookup(&self.to_table(), key).map(ToString::to_string).unwrap_or_default()

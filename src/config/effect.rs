@@ -1,6 +1,6 @@
 //! Settings that decide nothing: because of another setting, of what the data lack, or of what is done with them.
 
-use super::{Optimizer, Order, Schedule, ScoreScale, Settings, System, XuForm};
+use super::{Normalise, Optimizer, Order, Schedule, ScoreScale, Settings, System, XuForm};
 use crate::base::setting::Key;
 
 /// What settings are used for.
@@ -52,7 +52,7 @@ impl Settings {
 
     /// Why the other settings or the data leave a setting without effect.
     fn has_no(&self, key: &str, of: Use) -> Option<String> {
-        let Self { model, xu, liang, train, start, .. } = self;
+        let Self { model, xu, liang, data, train, start, .. } = self;
         let variant = |part: &str| Some(format!("model.variant = {} reads no {part}", model.variant));
         let is_paper = matches!(model.system, System::Mcsan | System::Mcsan3);
         // Features of words from files are normalised and cut as recordings are.
@@ -98,6 +98,10 @@ impl Settings {
             "train.beta1" | "train.beta2" | "train.epsilon" if train.optimizer == Optimizer::Sgd => {
                 Some("train.optimizer = sgd has no moments".into())
             }
+            "run.normalisation" | "run.head" if start.from.is_empty() => Some("run.from names no run".into()),
+            "run.normalisation" if matches!(data.normalise, Normalise::Speaker | Normalise::None) => {
+                Some(format!("data.normalise = {} keeps no statistics", data.normalise))
+            }
             "train.validate_every" if !train.order.draws() => {
                 Some(format!("train.order = {} has an epoch in every pass over the training split", train.order))
             }
@@ -134,10 +138,11 @@ impl Settings {
 }
 
 /// Settings of how a training goes on from step to step.
-const COURSE: [&str; 18] = [
+const COURSE: [&str; 19] = [
     "train.epochs",
     "train.steps",
     "train.lr",
+    "train.rates",
     "train.schedule",
     "train.warmup_steps",
     "train.plateau_factor",
@@ -168,9 +173,10 @@ const AUGMENTATION: [&str; 6] = [
 impl Purpose {
     /// Why a setting has no effect on what it is used for.
     fn has_no(self, key: &str, drawn: bool) -> Option<String> {
-        let is_course = COURSE.contains(&key) || ["train.accumulate", "run.weights"].contains(&key);
+        let is_source = ["run.from", "run.normalisation", "run.head"].contains(&key);
+        let is_course = COURSE.contains(&key) || ["train.accumulate", "run.weights"].contains(&key) || is_source;
         let is_optimiser =
-            ["train.optimizer", "train.clip_norm", "train.clip_tensors", "train.clip_values", "train.average"].contains(&key);
+            ["train.optimizer", "train.freeze", "train.clip_norm", "train.clip_tensors", "train.clip_values", "train.average"].contains(&key);
         let is_loss = ["train.class_weights", "train.label_smoothing"].contains(&key);
         let is_augmentation = AUGMENTATION.contains(&key);
         let is_dropout = key.ends_with("dropout") && !is_augmentation;
@@ -194,6 +200,9 @@ impl Purpose {
                 | "train.plateau_patience"
                 | "train.average"
                 | "run.weights"
+                | "run.from"
+                | "run.normalisation"
+                | "run.head"
                 | "cmkl.c"
                 | "cmkl.subset" => Some("--overfit-one-batch has neither epochs nor checkpoints".into()),
                 _ => None,

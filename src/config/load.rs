@@ -38,6 +38,16 @@ impl Config {
         Ok(self)
     }
 
+    /// What a file, and assignments over it, say of a key, before anything of them is checked.
+    pub(crate) fn said(key: &str, path: Option<&Path>, assignments: &[String]) -> Option<Value> {
+        let assigned = assignments.iter().rev().filter_map(|assignment| assignment.split_once('='));
+        let assigned = assigned.into_iter().find(|(own, _)| own.trim() == key).map(|(_, value)| parse_value(value.trim()));
+        assigned.or_else(|| {
+            let table: Table = input::text(path?).ok()?.parse().ok()?;
+            leaves(&table, "").into_iter().find(|(own, _)| own == key).map(|(_, value)| value)
+        })
+    }
+
     /// With the settings that the authors of a system train it with.
     ///
     /// # Errors

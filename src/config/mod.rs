@@ -33,7 +33,8 @@ pub use systems::{
 };
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;
-pub use train::{ClassWeights, DataSettings, NamedWeights, Normalise, Optimizer, Order, Schedule, Selection, StartSettings, TrainSettings};
+pub use train::{ClassWeights, DataSettings, Head, NamedWeights, Normalise, Optimizer, Order};
+pub use train::{Schedule, Selection, SourceStatistics, StartSettings, TrainSettings};
 
 use crate::base::numbers::MAX_HEAD_SIZE;
 use crate::base::setting::{Key, OutOfRange, Section};
@@ -102,6 +103,8 @@ impl Settings {
         within(train.out_of_range())?;
         train.validate_clipping()?;
         within(start.out_of_range())?;
+        start.validate()?;
+        train.factors()?;
         if train.accumulate > 1 && self.compares_utterances() {
             let (key, value) = ("train.accumulate".into(), train.accumulate.to_string());
             let allowed =

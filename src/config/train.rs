@@ -159,6 +159,10 @@ settings! {
         beta2: f64 = 0.999; below(1);
         /// added to the root of Adam's second moment
         epsilon: f64 = 1e-8; above(0);
+        /// factors of the learning rate, by how the names of parameters begin; the longest name counts
+        rates: String = String::new(); words("names with factors above 0, as text_encoder=0.1,classifier=10");
+        /// parameters that stay as they are, by how their names begin; none of them counts for train.clip_norm
+        freeze: String = String::new(); words("names between commas, as audio_encoder,text_encoder.lstm"), flag("NAME,…");
         /// decoupled weight decay
         weight_decay: f64 = 0.0;
         /// largest norm of all gradients together; 0: no clipping
@@ -206,6 +210,51 @@ settings! {
     pub struct StartSettings in "run" {
         /// file of starting values in PyTorch's layout; empty: from the seed
         weights: String = String::new(); words("a path in quotes"), flag("W.safetensors");
+        /// folder of the run whose best model is trained further, for the classes and words of the data; network and data settings are
+        /// that run's where nothing else is said
+        from: String = String::new(); words("a path in quotes"), flag("RUN");
+        /// statistics of the z-score in a run that starts from another: that run's, or those of the data
+        normalisation: SourceStatistics = SourceStatistics::Source; flag("WHOSE");
+        /// the layer that gives the classes in a run that starts from another: classes of the same name keep their rows, or all are drawn
+        head: Head = Head::Shared;
+    }
+}
+
+choices! {
+    /// Whose statistics a run takes that starts from another.
+    pub enum SourceStatistics {
+        /// Those that the other run was trained with.
+        Source = "source",
+        /// Those of the data's training split.
+        Data = "data",
+    }
+}
+
+choices! {
+    /// What becomes of the last layer of a run that another starts from.
+    pub enum Head {
+        /// Rows of classes of the same name are kept, others drawn.
+        Shared = "shared",
+        /// All rows are drawn.
+        New = "new",
+    }
+}
+
+/// The parts of a list between commas, without the spaces around them.
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+impl StartSettings {
+    /// Refuses two beginnings.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if self.from.is_empty() || self.weights.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError::Value { key: "run.from".into(), value: self.from.clone(), allowed: "none beside run.weights".into() })
     }
 }
 
@@ -237,6 +286,40 @@ impl TrainSettings {
                 self.lr * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos())
             }
         }
+    }
+
+    /// How the names of parameters begin that stay as they are.
+    pub(crate) fn frozen(&self) -> Vec<&str> {
+        parts(&self.freeze).collect()
+    }
+
+    /// How the names of parameters begin that have a factor on their learning rate, and the factors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for what is no name with a factor above 0, or a name twice.
+    pub(crate) fn factors(&self) -> Result<Vec<(&str, f64)>, ConfigError> {
+        let refused = |value: &str, allowed: &str| {
+            Err(ConfigError::Value { key: "train.rates".into(), value: value.into(), allowed: allowed.into() })
+        };
+        let mut factors: Vec<(&str, f64)> = Vec::new();
+        for part in parts(&self.rates) {
+            let pair = part.split_once('=').map(|(name, factor)| (name.trim(), factor.trim().parse::<f64>()));
+            match pair {
+                Some((name, Ok(factor))) if !name.is_empty() && Range::Above(0).contains_single(factor) => {
+                    if factors.iter().any(|(other, _)| *other == name) {
+                        return refused(part, "each name once");
+                    }
+                    factors.push((name, factor));
+                }
+                _ => {
+                    return refused(
+                        part,
+                        "names with factors above 0, as text_encoder=0.1,classifier=10 (train.freeze keeps some as they are)",
+                    );
+                }
+            }
+        }
+        Ok(factors)
     }
 
     /// Refuses a list of class weights with one that no class can have: a batch of classes without weight has no mean.

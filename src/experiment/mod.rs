@@ -126,6 +126,12 @@ pub enum ExperimentError {
         /// How rows are chosen instead.
         remedy: Remedy,
     },
+    /// A setting that says something of one network, given to an experiment with several.
+    #[error("{key} is of one network, and the rows are several")]
+    OneNetwork {
+        /// The setting.
+        key: &'static str,
+    },
     /// A split of the data's own that is to be trained on or tested, without utterances.
     #[error("the data have no utterance in the {split} split")]
     EmptySplit {
@@ -177,6 +183,7 @@ impl Remedied for ExperimentError {
             Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],
             Self::NoSuchFold { folds, .. } => vec![Remedy::OtherFold { folds: *folds }],
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
+            Self::OneNetwork { key } => vec![Remedy::LeaveOut(key)],
             Self::RowSetting { remedy, .. } => vec![remedy.clone()],
             Self::EmptySplit { .. } => vec![Remedy::PrepareWith(Preparation::Split), Remedy::DivideAnew],
             Self::NoSuchSplit { .. } => vec![Remedy::PrepareWith(Preparation::Splits)],

@@ -15,7 +15,7 @@ use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, Results};
 use crate::base::contents::first_foreign;
 use crate::base::remedy::Remedy;
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::dataset::Dataset;
 use crate::report::{self, Confusion};
 use crate::train::claim::Claim;
@@ -41,6 +41,16 @@ impl Row {
             Some(spread) => Cell::Spread(spread),
         }
     }
+}
+
+/// Refuses settings that say something of one network alone: which run it starts from, what of it is trained how fast.
+///
+/// # Errors
+/// [`ExperimentError::OneNetwork`]
+pub(crate) fn check_settings(settings: &Settings) -> Result<(), ExperimentError> {
+    let differing = settings.differences(&Settings::default());
+    let of_one = ["run.from", "train.freeze", "train.rates"].into_iter().find(|name| differing.iter().any(|(key, ..)| key.name == *name));
+    of_one.map_or(Ok(()), |key| Err(ExperimentError::OneNetwork { key }))
 }
 
 /// A row of which something is there.

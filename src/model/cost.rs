@@ -1,13 +1,14 @@
 //! What a model costs: parameters and arithmetic of each module, counted by running the model on a backend without numbers.
 //!
 //! Counted are matrix products, a multiplication with its addition as two FLOP, as the operations state them
-//! (`crate::backend::Work::products`): a gradient that nobody wants (of acoustic features, of frozen word vectors) costs nothing.
+//! (`crate::backend::Work::products`): a gradient that nobody wants (of acoustic features, of frozen word vectors and parameters) costs
+//! nothing.
 
 use std::collections::BTreeMap;
 
 use super::batch::{BatchStream, FrameInput, TokenInput, VectorInput, pooled_rows};
 use super::layers::Pass;
-use super::{Batch, Dimensions};
+use super::{Batch, Dimensions, Trained};
 use crate::backend::ops::{GroupStatistics, Shape, Tokens};
 use crate::backend::{Counting, Ragged, Work, Write};
 use crate::base::memory::Bytes;
@@ -46,10 +47,11 @@ pub fn modules(settings: &Settings, dimensions: &Dimensions, frames: usize, toke
     let backend = Counting::default();
     let parameters = Shape([1, model.parameters().len()]);
     let batch = batch(&backend, dimensions, &model.reads(), &[frames as u32], &[tokens as u32]);
+    let trained = Trained::of(&settings.train, model.parameters());
     // What inference does, then what a step does, whose terms of the loss may need more.
     for trains in [false, true] {
         let mut tape = Tape::watched(&backend);
-        let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
+        let bound = model.parameters().bind_trained(&mut tape, [&parameters; 2], Write::Set, &trained);
         let terms = trains.then(Vec::new);
         let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms };
         let mut before = backend.work();
@@ -92,7 +94,8 @@ pub(crate) fn activations(settings: &Settings, dimensions: &Dimensions, frames: 
     let parameters = Shape([1, model.parameters().len()]);
     let batch = batch(&backend, dimensions, &model.reads(), frames, tokens);
     let mut tape = Tape::new(&backend, Mode::Train);
-    let bound = model.parameters().bind(&mut tape, &parameters, &parameters, Write::Set);
+    let trained = Trained::of(&settings.train, model.parameters());
+    let bound = model.parameters().bind_trained(&mut tape, [&parameters; 2], Write::Set, &trained);
     let terms = Some(Vec::new());
     model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms }, &batch);
     Bytes(backend.elements().saturating_mul(size_of::<f32>() as u64))

@@ -18,12 +18,14 @@ mod mdre;
 mod mha;
 mod network;
 pub mod parameters;
+pub(crate) mod trained;
 mod xu;
 mod xu_paper;
 
 pub use batch::Batch;
 pub use dimensions::Dimensions;
 pub use network::Network;
+pub use trained::Trained;
 
 use crate::backend::Backend;
 use crate::backend::cpu::Cpu;

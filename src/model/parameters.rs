@@ -3,7 +3,10 @@
 //! A *block* is what a kernel reads as one matrix; it holds one PyTorch parameter or, for the LSTM, the same one of both
 //! directions. Blocks start at multiples of `SLICE_ALIGNMENT`; the gaps stay zero under every optimiser.
 
+use std::ops::Range;
+
 pub use super::initial::{GruPart, Initial};
+use super::trained::Trained;
 use crate::backend::{Backend, Matrix, SLICE_ALIGNMENT, Sink, Write};
 use crate::tape::{Tape, Var};
 
@@ -55,6 +58,8 @@ pub struct Parameters {
     all: Vec<Parameter>,
     /// First element and `[rows, columns]` of each block.
     blocks: Vec<(usize, [usize; 2])>,
+    /// Of each block, how many parameters there are up to its end.
+    ends: Vec<usize>,
     len: usize,
 }
 
@@ -74,6 +79,7 @@ impl Parameters {
         }
         let matrix = if shape.len() == 1 { [1, N * count] } else { [N * shape[0], elements(&shape[1..])] };
         self.blocks.push((start, matrix));
+        self.ends.push(self.all.len());
         Block(self.blocks.len() - 1)
     }
 
@@ -116,12 +122,50 @@ impl Parameters {
         buffer
     }
 
+    /// The parameters of each block, in the order of the buffer.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &[Parameter]> {
+        let firsts = std::iter::once(0).chain(self.ends.iter().copied());
+        firsts.zip(&self.ends).map(|(first, &end)| &self.all[first..end])
+    }
+
+    /// Elements of each block, with the gap behind it.
+    pub(super) fn block_ranges(&self) -> Vec<Range<usize>> {
+        let ends = self.blocks.iter().skip(1).map(|(start, _)| *start).chain([self.len()]);
+        self.blocks.iter().map(|(start, _)| *start).zip(ends).map(|(start, end)| start..end).collect()
+    }
+
     /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
     pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> BoundParameters<B> {
-        let bind = |&(start, shape): &(usize, [usize; 2])| {
-            tape.parameter(values.slice(start, shape), Sink { tensor: gradients.slice(start, shape), write })
+        self.bind_where(tape, values, gradients, write, |_| true)
+    }
+
+    /// The same; of blocks that are not trained no gradient is wanted, and nothing is written.
+    pub fn bind_trained<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        [values, gradients]: [&B::Tensor; 2],
+        write: Write,
+        trained: &Trained,
+    ) -> BoundParameters<B> {
+        self.bind_where(tape, values, gradients, write, |block| trained.is_trained(block))
+    }
+
+    fn bind_where<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        values: &B::Tensor,
+        gradients: &B::Tensor,
+        write: Write,
+        is_wanted: impl Fn(usize) -> bool,
+    ) -> BoundParameters<B> {
+        let bind = |(block, &(start, shape)): (usize, &(usize, [usize; 2]))| {
+            let value = values.slice(start, shape);
+            match is_wanted(block) {
+                true => tape.parameter(value, Sink { tensor: gradients.slice(start, shape), write }),
+                false => tape.constant(value),
+            }
         };
-        BoundParameters(self.blocks.iter().map(bind).collect())
+        BoundParameters(self.blocks.iter().enumerate().map(bind).collect())
     }
 
     /// Puts all blocks on a tape that wants no gradients.

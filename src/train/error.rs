@@ -288,6 +288,9 @@ pub enum Misfit {
     /// A trained word table whose rows are other words.
     #[error("its vocabulary is not the one that the model was trained with")]
     Vocabulary,
+    /// Words without names, which are to be found in a run's table.
+    #[error("it does not name its words, by which rows of the run's table are taken")]
+    NoVocabulary,
     /// Acoustic features of the same width that another front-end made, or other settings of it.
     #[error("its acoustic features are made otherwise than the model's: {difference}")]
     Features {
@@ -308,6 +311,7 @@ impl Misfit {
         match self {
             Self::Classes { .. } => vec![Remedy::PrepareWith(Preparation::Labels), Remedy::MapClasses],
             Self::Coefficients { .. } | Self::Columns { .. } | Self::Features { .. } => with(&[Preparation::FrontEnd]),
+            Self::NoVocabulary => vec![Remedy::Prepare],
             Self::Words => with(&[Preparation::Vectors]),
             Self::Vocabulary => with(&[Preparation::OneManifest, Preparation::WordVectors]),
             Self::OtherData { .. } => vec![Remedy::Data("those"), Remedy::TrainAnew],

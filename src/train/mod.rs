@@ -33,6 +33,8 @@ mod run_fault;
 pub(crate) mod run_folder;
 pub(crate) mod session;
 #[cfg(feature = "files")]
+pub(crate) mod source;
+#[cfg(feature = "files")]
 pub(crate) mod speakers;
 #[cfg(feature = "files")]
 pub(crate) mod spoken;
@@ -48,7 +50,7 @@ pub(crate) mod words;
 
 #[cfg(feature = "files")]
 pub use checkpoint::Checkpoint;
-#[cfg(feature = "cli")]
+#[cfg(feature = "files")]
 pub(crate) use error::some_of;
 pub use error::{Misfit, Origin, Room, TrainError};
 pub use evaluate::Evaluation;
@@ -63,6 +65,8 @@ pub(crate) use rehearsal::rehearse;
 pub use run::Training;
 pub use run_fault::RunFault;
 pub use session::{Session, Weights};
+#[cfg(feature = "files")]
+pub use source::Taken;
 #[cfg(feature = "files")]
 pub use spoken::{Further, Spoken};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};

@@ -3,6 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::evaluate::Evaluation;
 use super::metrics::Metrics;
+use super::source::Taken;
 use super::{Scaling, TrainError};
 use crate::backend::BackendError;
 use crate::base::memory::Bytes;
@@ -13,6 +14,11 @@ use crate::svm::Machine;
 /// What a run tells while it goes on.
 #[derive(Clone, Copy)]
 pub enum Event<'e> {
+    /// The run starts from another, of which it has taken this.
+    Taken {
+        /// Parameters, classes and words.
+        taken: &'e Taken,
+    },
     /// The run begins, or goes on after `done` of its `steps` steps.
     Start {
         /// The model's parameters and work, counted for an utterance of the training split's mean length.

@@ -63,6 +63,16 @@ pub enum RunFault {
     /// A best model whose system has a machine on its network, in a run that ended before it was fitted.
     #[error("is of a run that was stopped before its SVM was fitted")]
     Unfitted,
+    /// A model that another run is to start from, and whose network is another.
+    #[error("{}", other_network(parameter, found.as_deref(), expected))]
+    OtherNetwork {
+        /// The first parameter that differs.
+        parameter: String,
+        /// Its shape there; none where there is no such parameter.
+        found: Option<Vec<usize>>,
+        /// Its shape in the network that is to be trained.
+        expected: Vec<usize>,
+    },
     /// A file that is no checkpoint.
     #[error("is no checkpoint of {} (no '{missing}')", env!("CARGO_PKG_NAME"))]
     NoCheckpoint {
@@ -109,10 +119,18 @@ impl RunFault {
             Self::NoProgress => vec![Remedy::TrainAnew],
             Self::Unfitted => vec![Remedy::Resume],
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
+            Self::OtherNetwork { .. } => vec![Remedy::SourceNetwork],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
             Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::NotCalibrated { .. } => vec![Remedy::Calibrate],
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
         }
+    }
+}
+
+fn other_network(parameter: &str, found: Option<&[usize]>, expected: &[usize]) -> String {
+    match found {
+        Some(found) => format!("'{parameter}' has the shape {found:?}, in the network to be trained {expected:?}"),
+        None => format!("has no '{parameter}', which the network to be trained has in the shape {expected:?}"),
     }
 }

@@ -253,7 +253,8 @@ impl Observer for RunFolder<'_> {
             Event::Epoch { epoch, steps, train, validation, .. } => self.epoch(epoch, steps, train, validation),
             Event::Checkpoint { best, last } => self.checkpoints(best, last),
             Event::Test { steps, test } => self.test(steps, test),
-            Event::Start { .. }
+            Event::Taken { .. }
+            | Event::Start { .. }
             | Event::OtherDevice { .. }
             | Event::WarmupUnfinished { .. }
             | Event::Split { .. }

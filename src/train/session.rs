@@ -8,6 +8,8 @@ use super::batches::Batches;
 #[cfg(feature = "files")]
 use super::checkpoint::{Checkpoint, read_named};
 use super::error::Room;
+#[cfg(feature = "files")]
+use super::source::{Source, Taken};
 use super::{TrainError, Trainer};
 use crate::backend::Backend;
 #[cfg(feature = "files")]
@@ -17,10 +19,12 @@ use crate::base::streams::{AUDIO, Reading, Readings, TEXT};
 use crate::base::utterances::Split;
 use crate::config::Settings;
 #[cfg(feature = "files")]
+use crate::config::SourceStatistics;
+#[cfg(feature = "files")]
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
-use crate::model::parameters::{Initial, Parameters};
-use crate::model::{self, Dimensions, Network, cost};
+use crate::model::parameters::{Initial, Parameter, Parameters};
+use crate::model::{self, Dimensions, Network, cost, trained};
 
 /// The weights that a session begins with.
 #[derive(Debug, Clone, Copy)]
@@ -32,15 +36,22 @@ pub enum Weights<'w> {
     File(&'w Path),
     /// A buffer in the order of the model's parameters.
     Given(&'w [f32]),
+    /// Those of the run in a folder, for the classes and words of the data.
+    #[cfg(feature = "files")]
+    Run(&'w Path),
+    /// Those of a run that goes on.
+    #[cfg(feature = "files")]
+    Saved(&'w Checkpoint),
 }
 
 #[cfg(feature = "files")]
 impl<'w> Weights<'w> {
-    /// What `run.weights` says.
+    /// What `run.weights` and `run.from` say.
     pub(crate) fn of(settings: &'w Settings) -> Self {
-        match settings.start.weights.as_str() {
-            "" => Self::Drawn,
-            path => Self::File(Path::new(path)),
+        match (settings.start.weights.as_str(), settings.start.from.as_str()) {
+            ("", "") => Self::Drawn,
+            ("", folder) => Self::Run(Path::new(folder)),
+            (path, _) => Self::File(Path::new(path)),
         }
     }
 }
@@ -88,6 +99,9 @@ pub struct Session<'s, B: Backend> {
     /// In the order of the model's parameters.
     weights: Vec<f32>,
     class_weights: Vec<f32>,
+    /// What the weights have of another run, where they started from one.
+    #[cfg(feature = "files")]
+    pub(super) taken: Option<Taken>,
 }
 
 impl<'s, B: Backend> Session<'s, B> {
@@ -109,22 +123,43 @@ impl<'s, B: Backend> Session<'s, B> {
         settings.train.check_class_weights(data.classes.len())?;
         let dimensions = Dimensions::of(data, &settings.model);
         let parameters = model::parameters(settings, &dimensions);
-        check_words(&dimensions, &model::readings(settings, &dimensions))?;
+        let readings = model::readings(settings, &dimensions);
+        check_words(&dimensions, &readings)?;
         check_room(backend, &parameters, training_copies(settings))?;
+        trained::check(&settings.train, &parameters)?;
+        let given = data.text().and_then(|text| text.vectors.as_ref()).filter(|_| settings.model.tune_words);
+        let usual = |parameter: &Parameter| match (parameter.initial, given) {
+            (Initial::WordTable, Some(table)) => table.values.clone(),
+            _ => parameter.initial_values(settings.train.seed),
+        };
+        #[cfg(feature = "files")]
+        let mut taken = None;
+        let mut normalisation = None;
         let weights = match weights {
-            Weights::Drawn => {
-                let given = data.text().and_then(|text| text.vectors.as_ref()).filter(|_| settings.model.tune_words);
-                parameters.assemble(|parameter| match (parameter.initial, given) {
-                    (Initial::WordTable, Some(table)) => table.values.clone(),
-                    _ => parameter.initial_values(settings.train.seed),
-                })
-            }
+            Weights::Drawn => parameters.assemble(usual),
             #[cfg(feature = "files")]
             Weights::File(path) => read_named(&Store::open(path)?, &parameters, "")?,
             Weights::Given(weights) => weights.to_vec(),
+            #[cfg(feature = "files")]
+            Weights::Run(folder) => {
+                let source = Source::load(folder)?;
+                source.check(settings, data, &dimensions, &readings)?;
+                let (weights, of) = source.weights(settings, data, (&dimensions, &parameters), &usual)?;
+                (taken, normalisation) = (Some(of), source.normalisation(settings));
+                weights
+            }
+            #[cfg(feature = "files")]
+            Weights::Saved(last) => {
+                let started = &settings.start;
+                let is_kept = !started.from.is_empty() && started.normalisation == SourceStatistics::Source;
+                normalisation = is_kept.then(|| last.normalisation.clone());
+                last.parameters.clone()
+            }
         };
-        let readings = model::readings(settings, &dimensions);
-        let normalisation = Normalisation::fit(settings.data.normalise, data, &data.training(), &readings)?;
+        let normalisation = match normalisation {
+            Some(normalisation) => normalisation,
+            None => Normalisation::fit(settings.data.normalise, data, &data.training(), &readings)?,
+        };
         Ok(Self {
             batches: Batches::new(backend, data, &normalisation, readings)?,
             class_weights: settings.train.class_weights(&data.class_counts(utterances)),
@@ -133,6 +168,8 @@ impl<'s, B: Backend> Session<'s, B> {
             dimensions,
             normalisation,
             weights,
+            #[cfg(feature = "files")]
+            taken,
         })
     }
 
@@ -166,6 +203,7 @@ impl<'s, B: Backend> Session<'s, B> {
             dimensions: checkpoint.dimensions.clone(),
             normalisation: checkpoint.normalisation.clone(),
             weights: checkpoint.parameters.clone(),
+            taken: None,
         })
     }
 

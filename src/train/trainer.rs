@@ -11,12 +11,13 @@ use crate::config::{Optimizer, Settings};
 use crate::dataset::Augmentation;
 use crate::model::layers::{Dropout, Pass};
 use crate::model::loss::{LossOf, Whole};
-use crate::model::{Batch, Network};
+use crate::model::{Batch, Network, Trained};
 use crate::tape::Mode;
 
 /// A network with its gradients and the optimiser's state.
 ///
-/// All weights lie in one buffer; gradients and both moments in three more of the same layout.
+/// All weights lie in one buffer; gradients and both moments in three more of the same layout. Of parameters that are frozen
+/// (`train.freeze`) gradients and moments stay zero, so that they have no part in a norm.
 pub struct Trainer<'b, B: Backend> {
     backend: &'b B,
     network: Network<'b, B>,
@@ -25,6 +26,8 @@ pub struct Trainer<'b, B: Backend> {
     settings: Settings,
     gradients: B::Tensor,
     moments: [B::Tensor; 2],
+    /// Which parameters change, and how fast.
+    trained: Trained,
     class_weights: B::Tensor,
     /// The same on the host.
     weights_of_classes: Vec<f32>,
@@ -110,13 +113,16 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub fn new(network: Network<'b, B>, settings: &Settings, class_weights: &[f32]) -> Self {
         let backend = network.backend();
         let shape = network.weights.shape();
-        let tensors: Vec<_> =
-            network.model().parameters().iter().map(|parameter| parameter.offset..parameter.offset + parameter.len()).collect();
+        let parameters = network.model().parameters();
+        let trained = Trained::of(&settings.train, parameters);
+        let tensors = trained.parameters(parameters).map(|parameter| parameter.offset..parameter.offset + parameter.len());
+        let tensors: Vec<_> = tensors.collect();
         let trainer = Self {
             backend,
             settings: settings.clone(),
             gradients: backend.zeros(shape),
             moments: [backend.zeros(shape), backend.zeros(shape)],
+            trained,
             class_weights: backend.upload(class_weights, [1, class_weights.len()]),
             weights_of_classes: class_weights.to_vec(),
             tensors: TensorTable::new(backend, &tensors),
@@ -176,7 +182,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// What went wrong on the device, where it was waited for.
     pub async fn train_step(&mut self, batch: &Batch<B>) -> Result<Pending<B>> {
-        let results = vec![self.differentiate(batch, Write::Set, None)];
+        let results = vec![self.differentiate(batch, Write::Set, None, true)];
         self.update(&results).await
     }
 
@@ -197,7 +203,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     ) -> std::result::Result<Pending<B>, TrainError> {
         let (places, labelled) = batches.labelled_first(utterances);
         let utterances: Vec<usize> = places.into_iter().map(|place| utterances[place]).collect();
-        let results = self.differentiate_all(batches, &utterances, labelled, parts, self.augmentation().as_ref())?;
+        let results = self.differentiate_all(batches, &utterances, labelled, parts, self.augmentation().as_ref(), true)?;
         Ok(self.update(&results).await?)
     }
 
@@ -210,11 +216,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
         labelled: usize,
         parts: usize,
         augmentation: Option<&Augmentation>,
+        as_trained: bool,
     ) -> std::result::Result<Vec<Differentiated<B>>, TrainError> {
         if labelled == 0 {
             // What labels alone reach gets nothing.
-            let (x, sum) = (self.backend.zeros(self.gradients.shape()), self.gradients.clone());
-            self.backend.run(&Accumulate { x, sum, write: Write::Set });
+            self.clear_gradients();
         }
         let mut results = Vec::new();
         for batch in [0..labelled, labelled..utterances.len()] {
@@ -228,7 +234,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
                 let part = start..(start + size).min(batch.end);
                 let is_all = part == (0..utterances.len());
                 let part = batches.part(utterances, part, augmentation)?;
-                results.push(self.differentiate(&part, if results.is_empty() { Write::Set } else { Write::Add }, whole));
+                results.push(self.differentiate(&part, if results.is_empty() { Write::Set } else { Write::Add }, whole, as_trained));
                 if !is_all {
                     // What one part took in memory serves the next.
                     self.backend.submit();
@@ -240,6 +246,11 @@ impl<'b, B: Backend> Trainer<'b, B> {
             }
         }
         Ok(results)
+    }
+
+    fn clear_gradients(&self) {
+        let (x, sum) = (self.backend.zeros(self.gradients.shape()), self.gradients.clone());
+        self.backend.run(&Accumulate { x, sum, write: Write::Set });
     }
 
     /// Goes on from a state that was kept, with the weights given to [`Trainer::new`].
@@ -285,7 +296,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     pub async fn gradients(&mut self, batches: &Batches<'_, B>, utterances: &[usize]) -> std::result::Result<GradientReport, TrainError> {
         let (places, labelled) = batches.labelled_first(utterances);
         let ordered: Vec<usize> = places.iter().map(|&place| utterances[place]).collect();
-        let results = self.differentiate_all(batches, &ordered, labelled, 1, None)?;
+        let results = self.differentiate_all(batches, &ordered, labelled, 1, None, false)?;
         let [scale, ..] = self.read_scaling().await?;
         let classes = self.weights_of_classes.len();
         let (mut loss, mut logits, mut places) = (0.0, vec![0.0; classes * utterances.len()], places.into_iter());
@@ -296,16 +307,22 @@ impl<'b, B: Backend> Trainer<'b, B> {
             }
         }
         let gradients = as_f32(self.backend.read(&self.gradients).await?);
+        // A step leaves those of frozen parameters as they are.
+        self.clear_gradients();
         Ok(GradientReport { loss, logits, gradients: gradients.into_iter().map(|gradient| gradient / scale).collect() })
     }
 
     /// Forward and backward; the gradients are in their buffer, in place of those before or added to them. `whole` is
-    /// the batch that this is a part of.
-    fn differentiate(&self, batch: &Batch<B>, write: Write, whole: Option<Whole>) -> Differentiated<B> {
+    /// the batch that this is a part of; `as_trained` leaves out those of parameters that are not trained.
+    fn differentiate(&self, batch: &Batch<B>, write: Write, whole: Option<Whole>, as_trained: bool) -> Differentiated<B> {
         let train = &self.settings.train;
         let model = self.network.model();
         let mut tape = self.network.tape(Mode::Train);
-        let parameters = model.parameters().bind(&mut tape, &self.network.weights, &self.gradients, write);
+        let (weights, gradients) = (&self.network.weights, &self.gradients);
+        let parameters = match as_trained {
+            true => model.parameters().bind_trained(&mut tape, [weights, gradients], write, &self.trained),
+            false => model.parameters().bind(&mut tape, weights, gradients, write),
+        };
         let dropout = Some(Dropout::new(train.seed, self.steps));
         let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None, terms: Some(Vec::new()) };
         let logits = model.forward(&mut pass, batch);
@@ -353,13 +370,17 @@ impl<'b, B: Backend> Trainer<'b, B> {
         if is_mixed {
             self.backend.run(&LossScale { norm: norm.clone(), scaling: self.scaling.clone() });
         }
-        let [parameters, gradients] = [&self.network.weights, &self.gradients].map(Clone::clone);
-        match train.optimizer {
-            Optimizer::Sgd => self.backend.run(&Sgd { parameters, gradients, norm, size }),
-            Optimizer::Adam => {
-                let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: adam_step(updates) };
-                let [first_moment, second_moment] = self.moments.clone();
-                self.backend.run(&Adam { parameters, gradients, first_moment, second_moment, norm, step });
+        let [first, second] = &self.moments;
+        for (range, factor) in self.trained.stretches(self.network.model().parameters()) {
+            let [parameters, gradients, first_moment, second_moment] =
+                [&self.network.weights, &self.gradients, first, second].map(|whole| whole.slice(range.start, [1, range.len()]));
+            let (norm, size) = (norm.clone(), StepSize { learning_rate: learning_rate * factor, ..size });
+            match train.optimizer {
+                Optimizer::Sgd => self.backend.run(&Sgd { parameters, gradients, norm, size }),
+                Optimizer::Adam => {
+                    let step = AdamStep { size, beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, step: adam_step(updates) };
+                    self.backend.run(&Adam { parameters, gradients, first_moment, second_moment, norm, step });
+                }
             }
         }
         if let Some(averaged) = &self.averaged {

@@ -197,14 +197,9 @@ impl Vocabulary {
         if let FrontEnd::Mfcc(settings) = &front_end {
             settings.validate().map_err(|error| unreadable(path, format!("metadata 'features': {error}")))?;
         }
+        let front_ends = front_ends(&store, path)?;
         let vectors = read_vectors(&store, path, words.len())?;
-        let mut rows = HashMap::new();
-        for (row, word) in words.iter().enumerate() {
-            if rows.insert(word.clone(), row as i32).is_some() {
-                return Err(unreadable(path, format!("names '{word}' twice")));
-            }
-        }
-        Ok(Self { words, vectors, front_end, feature_settings, front_ends: front_ends(&store, path)?, rows })
+        Ok(Self { rows: rows_of(&words, path)?, words, vectors, front_end, feature_settings, front_ends })
     }
 
     /// What computes the vectors that a model reads and that were computed for it.
@@ -224,4 +219,43 @@ impl Vocabulary {
     pub(crate) fn row(&self, token: &str) -> i32 {
         row(&self.rows, token)
     }
+}
+
+/// The words of a run alone, with their vectors where they are frozen.
+pub(crate) struct Words {
+    pub vectors: Option<WordTable>,
+    rows: HashMap<String, i32>,
+}
+
+impl Words {
+    /// Reads the words of a run.
+    ///
+    /// # Errors
+    /// [`TrainError`], naming the file.
+    pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
+        let store = Store::open(path)?;
+        let words = read_words(&store, path)?;
+        Ok(Self { vectors: read_vectors(&store, path, words.len())?, rows: rows_of(&words, path)? })
+    }
+
+    /// Whether none has a name.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// As [`Vocabulary::row`].
+    pub(crate) fn row(&self, token: &str) -> i32 {
+        row(&self.rows, token)
+    }
+}
+
+/// The row of each of a run's words.
+fn rows_of(words: &[String], path: &Path) -> Result<HashMap<String, i32>, TrainError> {
+    let mut rows = HashMap::new();
+    for (row, word) in words.iter().enumerate() {
+        if rows.insert(word.clone(), row as i32).is_some() {
+            return Err(unreadable(path, format!("names '{word}' twice")));
+        }
+    }
+    Ok(rows)
 }

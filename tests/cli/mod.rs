@@ -36,5 +36,6 @@ mod stopping;
 mod tiles;
 mod tokens;
 mod training;
+mod tuning;
 mod unlabelled;
 mod values;

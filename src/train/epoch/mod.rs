@@ -67,7 +67,7 @@ impl<'r, B: Backend> Run<'r, B> {
     pub(crate) async fn start(backend: &'r B, config: &'r Config, data: &'r Dataset, saved: Option<&SavedRun>) -> Result<Self, TrainError> {
         let Config { settings, execution } = config;
         let train = data.training();
-        let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Given(&saved.last.parameters));
+        let weights = saved.map_or_else(|| Weights::of(settings), |saved| Weights::Saved(&saved.last));
         let session = Session::new(backend, settings, data, &train, weights)?;
         let unlabelled = unlabelled(data, settings);
         for utterances in [&train, &unlabelled].into_iter().filter(|utterances| !utterances.is_empty()) {
@@ -154,6 +154,9 @@ impl<'r, B: Backend> Run<'r, B> {
 
     /// Tells what the run will be.
     pub(crate) fn begin(&mut self) -> Result<(), TrainError> {
+        if let Some(taken) = &self.session.taken {
+            self.observers.tell(Event::Taken { taken })?;
+        }
         let [frames, tokens] = [AUDIO, TEXT].map(|stream| self.session.batches.mean_length(stream, &self.train));
         self.observers.tell(Event::Start {
             modules: &cost::modules(self.settings, &self.session.dimensions, frames, tokens),
@@ -322,7 +325,8 @@ impl<'r, B: Backend> Run<'r, B> {
     async fn settle(&mut self, pending: Pending<B>, info: StepInfo, clock: &mut Clock) -> Result<(), TrainError> {
         let outcome = self.trainer.outcome(pending).await?;
         if !outcome.loss.is_finite() {
-            let drawn = self.settings.start.weights.is_empty();
+            let start = &self.settings.start;
+            let drawn = start.weights.is_empty() && start.from.is_empty();
             return Err(info.not_finite(&outcome, drawn, self.data, &self.observers));
         }
         clock.utterances += info.utterances.len() + info.unlabelled.len();
