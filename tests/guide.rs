@@ -92,13 +92,15 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What every task begins with: `corpus/`, folders of classes in `talk/`, word vectors, `corpus.safetensors`, `runs/first`, a recording `new.wav`, features of one's
-/// own in `features/`.
+/// What every task begins with: `corpus/`, in it `mine.csv` with a class of one's own, folders of classes in `talk/`, word vectors,
+/// `corpus.safetensors`, `runs/first`, a recording `new.wav`, features of one's own in `features/`.
 fn begun() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     copy(corpus().path(), &here.join("corpus"));
     fs::rename(here.join("corpus/vectors.txt"), here.join("glove.txt")).unwrap();
+    let manifest = fs::read_to_string(here.join("corpus/manifest.csv")).unwrap();
+    fs::write(here.join("corpus/mine.csv"), manifest.replace(",glad,", ",bored,")).unwrap();
     fs::copy(here.join("corpus/audio/calm4.wav"), here.join("new.wav")).unwrap();
     run(here, "mcsan prepare manifest corpus/manifest.csv --out corpus.safetensors --vectors glove.txt --device cpu");
     run(here, "mcsan train --data corpus.safetensors --out runs/first --device cpu");

@@ -265,7 +265,10 @@ fn step_without<B: Backend>(backend: &B, data: &Dataset, assignments: &[&str], f
 fn of_every_system_a_part_can_stay_as_it_is_and_the_rest_learns_as_it_did() {
     let data = data();
     on_every_device!("frozen parameters", |backend, name| {
-        for assignments in SMALL {
+        // An adapter computes three of them: GRUs, LSTMs side by side, everything of MCSAN's.
+        for assignments in
+            SMALL.into_iter().enumerate().filter(|(place, _)| name == "cpu" || [1, 7, 11].contains(place)).map(|(_, one)| one)
+        {
             let (parameters, before, learned) = step_without(backend, &data, assignments, &[]);
             let mut modules: Vec<&str> = parameters.iter().filter_map(|parameter| parameter.name.split('.').next()).collect();
             modules.dedup();
