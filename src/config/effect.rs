@@ -176,7 +176,8 @@ impl Purpose {
         let is_source = ["run.from", "run.normalisation", "run.head"].contains(&key);
         let is_course = COURSE.contains(&key) || ["train.accumulate", "run.weights"].contains(&key) || is_source;
         let is_optimiser =
-            ["train.optimizer", "train.freeze", "train.clip_norm", "train.clip_tensors", "train.clip_values", "train.average"].contains(&key);
+            ["train.optimizer", "train.freeze", "train.clip_norm", "train.clip_tensors", "train.clip_values", "train.average"]
+                .contains(&key);
         let is_loss = ["train.class_weights", "train.label_smoothing"].contains(&key);
         let is_augmentation = AUGMENTATION.contains(&key);
         let is_dropout = key.ends_with("dropout") && !is_augmentation;
