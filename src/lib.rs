@@ -13,7 +13,7 @@
 //! ```text
 //! main.rs        arguments in, exit code out
 //! cli/           one file per command; the only place that prints
-//! experiment/    folds, cross-validation, ablation, comparison of systems, their statistics and tables
+//! experiment/    folds, seeds, cross-validation, ablation, comparison of systems and of two runs, sweeps, their statistics and tables
 //! profile/ report/ picture/ onnx/ check/   what is made of a run, a model, a device: every kernel of a step timed, under the
 //!                device's roofs; report.html; attention weights as SVG and PNG; a trained model for onnxruntime; every kernel's
 //!                cases, and the comparison with the float64 reference

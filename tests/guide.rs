@@ -10,7 +10,7 @@ use crate::cli::corpus::{CLASSES, SPLITS, TINY, corpus};
 use crate::program::call;
 
 /// Commands that train, and so are given the settings of a small model.
-const TRAINING: [&str; 5] = ["train", "crossval", "ablate", "compare", "matrix"];
+const TRAINING: [&str; 6] = ["train", "crossval", "ablate", "compare", "matrix", "sweep"];
 
 /// A task: its heading and its commands, as they stand in the guide.
 struct Task {

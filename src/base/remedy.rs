@@ -168,6 +168,25 @@ pub enum Remedy {
     LeaveSystem,
     /// Train as many seeds, one or several, as an experiment was begun with.
     SameSeeds,
+    /// Give the folder of a run that was tested.
+    TestedRun,
+    /// Give two runs that were tested on the same utterances.
+    SameTest,
+    /// Train with several seeds instead.
+    SeveralSeeds,
+    /// Give all values of a setting at once.
+    JoinValues,
+    /// List values in place of a range.
+    ListValues,
+    /// Draw some of the values, in place of trying all.
+    DrawValues,
+    /// Draw no more than so many.
+    FewerDraws {
+        /// How many there are.
+        most: usize,
+    },
+    /// Train all trials to their end.
+    TrainToTheEnd,
     /// Divide the data into folds, in place of the splits that they have.
     DivideAnew,
     /// See which cases there are.
@@ -320,6 +339,14 @@ impl Display for Remedy {
             Self::ChooseSystems => "choose systems instead",
             Self::LeaveSystem => "leave the system out",
             Self::SameSeeds => "train one seed, or several, as then",
+            Self::TestedRun => "give the folder of a run that was tested",
+            Self::SameTest => "give two runs that were tested on the same utterances",
+            Self::SeveralSeeds => "train several seeds",
+            Self::JoinValues => "give all its values at once",
+            Self::ListValues => "list values",
+            Self::DrawValues => "draw some of them",
+            Self::FewerDraws { most } => return write!(formatter, "draw at most {most}"),
+            Self::TrainToTheEnd => "train all to their end",
             Self::DivideAnew => "divide them into folds",
             Self::ListCases => "see which cases there are",
             Self::AddClass => "add it to the classes",

@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Compare(super::compare::Compare),
     /// Train on each of some corpora and test on all of them: a matrix of train × test
     Matrix(super::matrix::MatrixArguments),
+    /// Try settings over the same folds and seeds, and choose the best by validation
+    Sweep(super::sweep::Sweeping),
     /// Predict the emotion of an utterance, or of a list of them
     Predict(super::predict::Predict),
     /// Write a trained model's weights as safetensors, or the model as ONNX

@@ -23,6 +23,7 @@ use crate::experiment::folds::{By, Folds};
 use crate::experiment::gather::Gathered;
 use crate::experiment::seeds::Seeded;
 use crate::experiment::spec::Identity;
+use crate::experiment::sweep::counted;
 use crate::experiment::table::Results;
 use crate::train::TrainError;
 
@@ -74,12 +75,12 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn fold(&self, fold: usize, folds: usize) -> FoldName {
+    pub(crate) fn fold(&self, fold: usize, folds: usize) -> FoldName {
         FoldName { row: self.row.clone(), seed: self.seed, fold, folds }
     }
 
     /// What a line of a failure begins with.
-    fn prefix(&self) -> String {
+    pub(crate) fn prefix(&self) -> String {
         let name = self.fold(1, 1).to_string();
         if name.is_empty() { name } else { name + ": " }
     }
@@ -229,6 +230,10 @@ impl Show<'_> {
             FoldEvent::End { fold, test } => {
                 self.progress.finish();
                 eprintln!("{}: {}", name(fold), super::tables::accuracies(test));
+            }
+            FoldEvent::Waits { fold, epochs } => {
+                self.progress.finish();
+                eprintln!("{}: waits after {}", name(fold), counted(epochs, "epoch"));
             }
             FoldEvent::Kept { fold } => self.common.note(Note::DoneBefore(name(fold))),
             FoldEvent::Elsewhere { fold } => self.common.note(Note::TrainedElsewhere(name(fold))),

@@ -59,6 +59,7 @@ impl Command {
             Self::Profile(arguments) => arguments.check_usage(),
             Self::Compare(arguments) => arguments.check_usage(),
             Self::Matrix(arguments) => arguments.check_usage(),
+            Self::Sweep(arguments) => arguments.check_usage(),
             _ => Ok(()),
         }
     }
@@ -84,16 +85,20 @@ impl Command {
             }
             Self::Profile(arguments) if arguments.sweep.is_some() => no_tiles("--sweep chooses none"),
             Self::Train(arguments) if arguments.overfit_one_batch => no_tiles("--overfit-one-batch chooses none"),
-            Self::Train(_) | Self::Crossval(_) | Self::Ablate(_) | Self::Compare(_) | Self::Matrix(_) | Self::Profile(_) => {
-                (Vec::new(), "")
-            }
+            Self::Train(_)
+            | Self::Crossval(_)
+            | Self::Ablate(_)
+            | Self::Compare(_)
+            | Self::Matrix(_)
+            | Self::Sweep(_)
+            | Self::Profile(_) => (Vec::new(), ""),
             Self::Demo(_)
             | Self::Prepare(_)
             | Self::Evaluate(_)
             | Self::Predict(_)
             | Self::Features(_)
             | Self::Gradients(_)
-            | Self::Check(_) => no_tiles("'train', 'crossval', 'ablate', 'compare' and 'profile' choose tiles"),
+            | Self::Check(_) => no_tiles("'train', 'crossval', 'ablate', 'compare', 'sweep' and 'profile' choose tiles"),
         }
     }
 }
@@ -203,6 +208,18 @@ mod tests {
             ("data", Refused(&["--data a.safetensors --out o", "--data a/x.safetensors,b/x.safetensors --out o"])),
             ("out", Always),
             ("map", Always),
+        ];
+        let sweeping = [
+            ("data", Always),
+            ("out", Always),
+            ("folds", Refused(&["--data d --out o --grid train.lr=1 --split given --folds 3"])),
+            ("by", Refused(&["--data d --out o --grid train.lr=1 --split given --by speaker"])),
+            ("fold", Refused(&["--data d --out o --grid train.lr=1 --fold 1"])),
+            ("seeds", Always),
+            ("grid", Always),
+            ("random", Always),
+            ("halving", Always),
+            ("split", Always),
         ];
         let measuring = [
             ("data", Refused(&["--from a --data d", "--what prepare --data d", "--shape batch=2 --data d", "--kernel linear --data d"])),
@@ -317,6 +334,7 @@ mod tests {
             ("ablate", [experiment(), always(&["rows"])].concat()),
             ("compare", [comparing.to_vec(), settings()].concat()),
             ("matrix", [matrix.to_vec(), settings()].concat()),
+            ("sweep", [sweeping.to_vec(), settings()].concat()),
             ("predict", predicting.to_vec()),
             (
                 "export",
@@ -330,7 +348,7 @@ mod tests {
                 .concat(),
             ),
             ("card", always(&["run", "data", "out"])),
-            ("report", always(&["run", "data", "out"])),
+            ("report", [always(&["data", "out", "compare"]), vec![("run", Refused(&["--compare a b --run r"]))]].concat()),
             ("features", [always(&["audio", "out"]), front_end(Always, cepstra)].concat()),
             ("tokens", [always(&["list", "vectors"]), vec![("text", Refused(&["--list l --text a"]))]].concat()),
             ("gradients", [always(&["data", "weights", "out", "utterances"]), settings()[..2].to_vec()].concat()),

@@ -42,6 +42,7 @@ mod rows;
 mod settings;
 mod shaders;
 mod streams;
+mod sweep;
 mod tables;
 mod tiles;
 mod tokens;
@@ -109,6 +110,7 @@ fn dispatch(options: &Options) -> Done {
         Command::Ablate(arguments) => ablate::run(common, arguments),
         Command::Compare(arguments) => compare::run(common, arguments),
         Command::Matrix(arguments) => matrix::run(common, arguments),
+        Command::Sweep(arguments) => sweep::run(common, arguments),
         Command::Predict(arguments) => predict::run(common, arguments),
         Command::Export(arguments) => export::run(common, arguments),
         Command::Card(arguments) => card::run(common, arguments),

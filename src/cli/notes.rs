@@ -135,6 +135,10 @@ pub(crate) enum Note {
     NoBestTemperature { temperature: f64, utterances: usize },
     /// A fold is not trained here.
     TrainedElsewhere(FoldName),
+    /// The interval of two runs' difference comes of single utterances, as of not all of them it is known who speaks.
+    UtterancesDrawn { has_data: bool },
+    /// Settings of a sweep cannot be trained with.
+    TrialFailed { trial: String, settings: Vec<String>, error: String },
     /// How long a step of a row's runs took, the median of what their logs say.
     StepTime { row: &'static str, ms: f64, steps: usize },
     /// Words of the data were read by the vocabulary of the run.
@@ -277,6 +281,15 @@ impl Display for Note {
                 "temperature {temperature} is an end of what is looked among: {utterances} validation utterances know of no best one"
             ),
             Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
+            Self::UtterancesDrawn { has_data: false } => {
+                formatter.write_str("intervals come of single utterances; with --data, which says who speaks, of whole speakers")
+            }
+            Self::UtterancesDrawn { has_data: true } => {
+                formatter.write_str("intervals come of single utterances: the data do not name two speakers or more for all of them")
+            }
+            Self::TrialFailed { trial, settings, error } => {
+                write!(formatter, "{trial} ({}) failed and is left out: {error}", settings.join(", "))
+            }
             Self::StepTime { row, ms, steps } => write!(formatter, "{row}: {ms:.1} ms a step, the median of {steps}"),
             Self::WordsOfRun { unknown, tokens, other_vectors } => {
                 let why = if *other_vectors { "vectors of words are others in the data" } else { "the run trained its words itself" };

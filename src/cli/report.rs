@@ -7,21 +7,28 @@ use clap::Args;
 use serde_json::json;
 
 use super::arguments::Common;
+use super::notes::Note;
 use super::output::{self, Kind};
-use super::{Done, Failure};
+use super::{Done, Failure, crossval};
 use crate::dataset::Dataset;
+use crate::experiment::{ExperimentError, against};
 use crate::report::{self, ReportError};
 
 /// What can be typed after `mcsan report`.
 #[derive(Args)]
-#[command(after_help = "Example: mcsan report --run runs/first --data corpus.safetensors")]
+#[command(after_help = "Example: mcsan report --run runs/first --data corpus.safetensors\n\
+                        Example: mcsan report --compare runs/first runs/second --data corpus.safetensors")]
 pub(crate) struct Report {
-    #[arg(long, value_name = "RUN")]
-    pub run: PathBuf,
-    /// The data that the run was trained on, for texts, speakers and lengths
+    #[arg(long, value_name = "RUN", required_unless_present = "compare")]
+    pub run: Option<PathBuf>,
+    /// Compare two runs, the second with the first, by what they predict of the same test utterances; either may be a folder of
+    /// folds or seeds
+    #[arg(long, value_name = "RUN", num_args = 2, conflicts_with = "run")]
+    pub compare: Vec<PathBuf>,
+    /// The data that the runs were trained on, for texts, speakers and lengths
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
-    /// The page to write, report.html in the run's folder where not given
+    /// The page to write, report.html in the run's folder where not given; of a comparison none
     #[arg(long, value_name = "FILE.html")]
     pub out: Option<PathBuf>,
 }
@@ -29,11 +36,28 @@ pub(crate) struct Report {
 pub(crate) fn run(common: &Common, arguments: &Report) -> Done {
     output::check_all([(arguments.out.as_ref(), Kind::Page)])?;
     let data = arguments.data.as_deref().map(Dataset::load).transpose()?;
-    let html = report::run_html(&arguments.run, data.as_ref()).map_err(|error| match (&error, &arguments.data) {
+    let named = |error: ReportError| match (&error, &arguments.data) {
         (ReportError::Misfit { .. }, Some(path)) => Failure::of(path.display(), error),
         _ => error.into(),
-    })?;
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join(report::FILE));
+    };
+    let run = match (&arguments.run, arguments.compare.as_slice()) {
+        (None, [first, second]) => {
+            let compared = against::compare(first, second, data.as_ref()).map_err(|error| match error {
+                ExperimentError::Report(error) => named(error),
+                error => error.into(),
+            })?;
+            if !compared.by_speaker {
+                common.note(Note::UtterancesDrawn { has_data: data.is_some() });
+            }
+            if let Some(out) = &arguments.out {
+                report::write(out, &compared.page)?;
+            }
+            return crossval::report(common, Some(&compared.results));
+        }
+        (run, _) => run.clone().unwrap_or_default(),
+    };
+    let html = report::run_html(&run, data.as_ref()).map_err(named)?;
+    let out = arguments.out.clone().unwrap_or_else(|| run.join(report::FILE));
     report::write(&out, &html)?;
     if common.json {
         common.print_json(json!({ "report": out }));

@@ -223,7 +223,7 @@ fn execution_flag(key: &'static Key) -> Arg {
     }
     let rules: Vec<&str> = TileRule::WORDS.iter().map(|(word, _)| *word).collect();
     let help = format!(
-        "{}. A FILE keeps them instead of the cache folder; for 'train', 'crossval', 'ablate', 'compare' and 'profile' ({}) \
+        "{}. A FILE keeps them instead of the cache folder; for 'train', 'crossval', 'ablate', 'compare', 'sweep' and 'profile' ({}) \
          [values: {}, FILE.toml]",
         help(key),
         key.name,

@@ -33,7 +33,9 @@ pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
         Some(before) => device::open_again(common, &config.execution.device, &before)?,
         None => device::open(common, &config.execution.device)?,
     };
-    eprintln!("training on {}", device.name());
+    if arguments.seeds.is_none() {
+        eprintln!("training on {}", device.name());
+    }
     device.explain(common, config.settings.train.precision);
     note_settings(common, arguments, &config.settings, &data)?;
     common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);

@@ -97,7 +97,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::UnknownKey`] with the nearest keys, [`ConfigError::Value`] with what is allowed.
     pub fn set(&mut self, key: &str, value: Value) -> Result<(), ConfigError> {
-        let key = find(key)?;
+        let key = key_named(key)?;
         let refused = |value| ConfigError::Value { key: key.name.into(), value, allowed: key.allowed() };
         let shown = value.to_string();
         let (section, name) = key.parts();
@@ -150,7 +150,10 @@ impl Config {
 }
 
 /// The key of that name.
-fn find(name: &str) -> Result<&'static Key, ConfigError> {
+///
+/// # Errors
+/// [`ConfigError::UnknownKey`] with the nearest keys.
+pub(crate) fn key_named(name: &str) -> Result<&'static Key, ConfigError> {
     keys().find(|key| key.name == name).ok_or_else(|| {
         let mut near: Vec<&str> = keys().map(|key| key.name).collect();
         near.sort_by(|a, b| strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)));

@@ -128,7 +128,7 @@ impl Display for Fault {
 }
 
 /// A value as written on the command line: TOML where it parses, else a word.
-fn parse_value(text: &str) -> Value {
+pub(crate) fn parse_value(text: &str) -> Value {
     format!("value = {text}")
         .parse::<Table>()
         .ok()

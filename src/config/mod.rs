@@ -22,10 +22,13 @@ mod train;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+pub(crate) use document::key_named;
 pub use document::{Config, ConfigError};
 pub use execution::{Execution, TileRule, Tiles};
 #[cfg(feature = "files")]
 pub(crate) use load::Fault;
+#[cfg(feature = "report")]
+pub(crate) use load::parse_value;
 pub use model::{ModelSettings, ModelVariant, ScoreScale};
 pub use systems::{
     AmhSettings, CanSettings, CmklSettings, CrossedModalities, LiangSettings, MdreSettings, MhaCell, MhaSettings, System, TrimodalSettings,
@@ -112,6 +115,19 @@ impl Settings {
             return Err(ConfigError::Value { key, value, allowed });
         }
         train.validate_class_weights()
+    }
+
+    /// Compares one number with its range, whatever other settings allow of it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`]
+    #[cfg(feature = "report")]
+    pub(crate) fn validate_alone(&self, key: &Key) -> Result<(), ConfigError> {
+        let Self { model, mdre, mha, xu, amh, can, liang, cmkl, data, train, start, .. } = self;
+        let systems = [mdre.out_of_range(), mha.out_of_range(), xu.out_of_range(), amh.out_of_range(), can.out_of_range()];
+        let others = [model.out_of_range(), liang.out_of_range(), cmkl.out_of_range(), data.out_of_range()];
+        let all = others.into_iter().chain(systems).chain([train.out_of_range(), start.out_of_range()]);
+        within(all.flatten().find(|outside| outside.key == key))
     }
 
     /// As [`Settings::validate`], but for what decides a training alone: what has been trained needs no more.

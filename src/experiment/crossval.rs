@@ -5,7 +5,7 @@
 //! the folder, divide the folds among themselves.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ExperimentError;
 use super::folds::{By, Folds};
@@ -44,6 +44,13 @@ pub enum FoldEvent<'e> {
         /// Over the utterances that it tests.
         test: &'e Metrics,
     },
+    /// A fold waits, see [`CrossValidation::until`].
+    Waits {
+        /// Which, from 1.
+        fold: usize,
+        /// Epochs that it has done.
+        epochs: u64,
+    },
     /// A fold was done before.
     Kept {
         /// Which, from 1.
@@ -68,6 +75,8 @@ pub struct CrossValidation<'c> {
     pub folder: PathBuf,
     /// As [`Training::stop`]: the fold that is under way goes on at the next call.
     pub stop: Option<&'c AtomicBool>,
+    /// As [`Training::until`]: epochs after which a fold waits until a later call.
+    pub until: Option<u64>,
 }
 
 impl<'c> CrossValidation<'c> {
@@ -77,7 +86,7 @@ impl<'c> CrossValidation<'c> {
     /// [`ExperimentError::Folder`], naming what differs, there or in one of its folds.
     pub fn open(data: &'c Dataset, identity: &Identity, config: Config, folds: &'c Folds, folder: &Path) -> Result<Self, ExperimentError> {
         Spec::of(data, identity, &config.settings, folds).agree(folder)?;
-        let opened = Self { data, config, folds, folder: folder.into(), stop: None };
+        let opened = Self { data, config, folds, folder: folder.into(), stop: None, until: None };
         // A fold of something else is found before the others are trained.
         (1..=folds.count()).try_for_each(|fold| opened.result(fold).map(drop))?;
         Ok(opened)
@@ -113,10 +122,17 @@ impl<'c> CrossValidation<'c> {
             // It may have been finished between the look and the claim.
             match self.result(fold)? {
                 Some(_) => observe(FoldEvent::Kept { fold }),
+                None if self.waits(&folder)? => observe(FoldEvent::Kept { fold }),
                 None => self.train_fold(backend, fold, &folder, &claim, observe).await?,
             }
         }
         Ok(())
+    }
+
+    /// Whether the run in a folder has come to where it waits.
+    fn waits(&self, folder: &Path) -> Result<bool, ExperimentError> {
+        let Some(until) = self.until.filter(|_| folder.join(files::METRICS).exists()) else { return Ok(false) };
+        Ok(report::validations(folder)?.len() as u64 >= until)
     }
 
     /// Rehearses the training of a fold (see [`rehearse`]); the others' batches are of about the same sizes.
@@ -148,10 +164,16 @@ impl<'c> CrossValidation<'c> {
         let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
         observe(FoldEvent::Begin { fold, train, validation, test });
         let Config { settings, execution } = self.config.clone();
-        let (start, stop) = (Start::Resume, self.stop);
-        let training = Training { settings, execution, out: Some(folder.to_owned()), start, stop, ..Training::of(&data) };
+        let (start, stop, until) = (Start::Resume, self.stop, self.until);
+        let training = Training { settings, execution, out: Some(folder.to_owned()), start, stop, until, ..Training::of(&data) };
         let finished = training.run_in(backend, Some(claim), &mut |event| observe(FoldEvent::Run(event))).await;
-        let finished = finished.map_err(failed)?;
+        let finished = match (finished, until) {
+            (Err(TrainError::Stopped { .. }), Some(epochs)) if !stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) => {
+                observe(FoldEvent::Waits { fold, epochs });
+                return Ok(());
+            }
+            (finished, _) => finished.map_err(failed)?,
+        };
         report::write_run(folder, Some(&data))?;
         if let Some(test) = &finished.test {
             observe(FoldEvent::End { fold, test: &test.metrics });

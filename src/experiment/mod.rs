@@ -4,9 +4,10 @@
 //! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
 //! there, `seeds` with several seeds into `DIR/seed-K/fold-K`; `rows` does so for every row of a table into `DIR/ROW`: the rows of
 //! `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1. `matrix` trains on each of some
-//! data sets and tests on all of them.
+//! data sets and tests on all of them, [`sweep`] tries settings in `DIR/trial-NNN`, [`against`] compares two runs.
 
 pub(crate) mod ablate;
+pub mod against;
 pub(crate) mod compare;
 pub mod crossval;
 mod figure;
@@ -23,6 +24,7 @@ pub(crate) mod rows;
 pub(crate) mod seeds;
 pub mod spec;
 pub mod statistics;
+pub mod sweep;
 pub(crate) mod systems;
 pub(crate) mod table;
 
@@ -156,6 +158,19 @@ pub enum ExperimentError {
         /// Why not.
         source: TrainError,
     },
+    /// Runs whose predictions cannot be compared.
+    #[error("{}: {problem}", path.display())]
+    Predictions {
+        /// The run's folder, or its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to give instead.
+        remedy: Remedy,
+    },
+    /// What is wrong with the settings of a sweep.
+    #[error(transparent)]
+    Sweep(#[from] sweep::SweepError),
     /// A stream that a system of a comparison reads and the data lack.
     #[error("{system}: the data set has no stream '{stream}' of {kind}, which it reads")]
     NoStream {
@@ -184,7 +199,8 @@ impl Remedied for ExperimentError {
             Self::NoSuchFold { folds, .. } => vec![Remedy::OtherFold { folds: *folds }],
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::OneNetwork { key } => vec![Remedy::LeaveOut(key)],
-            Self::RowSetting { remedy, .. } => vec![remedy.clone()],
+            Self::Sweep(error) => error.remedies(),
+            Self::Predictions { remedy, .. } | Self::RowSetting { remedy, .. } => vec![remedy.clone()],
             Self::EmptySplit { .. } => vec![Remedy::PrepareWith(Preparation::Split), Remedy::DivideAnew],
             Self::NoSuchSplit { .. } => vec![Remedy::PrepareWith(Preparation::Splits)],
             Self::Pair { source, .. } => source.remedies(),

@@ -48,6 +48,22 @@ pub(super) fn write(
     report::write(&folder.join(report::FILE), &html)
 }
 
+/// The page of two runs that are compared.
+///
+/// # Errors
+/// [`report::ReportError`]
+pub(super) fn of_comparison(results: &Results, plots: &[Intervals], confusions: &[Confusion]) -> Result<String, report::ReportError> {
+    let tables: Vec<report::Table> = results.tables.iter().map(|(_, table)| html_table(table)).collect();
+    report::experiment(&report::Experiment {
+        title: results.tables.first().map_or("", |(_, table)| table.title.as_str()),
+        line: concat!("By mcsan ", env!("CARGO_PKG_VERSION"), "."),
+        plots,
+        tables: &tables,
+        confusions,
+        ..report::Experiment::default()
+    })
+}
+
 /// A model's name, its runs' results, and what was published.
 pub(super) type PlotRow = (String, Vec<f64>, Option<f64>);
 

@@ -43,6 +43,15 @@ impl<'c> Seeded<'c> {
         (1..=self.seeds).map(|seed| Ok((seed, self.open_seed(seed)?))).collect()
     }
 
+    /// The folder of a run, by seed and fold from 1.
+    pub(crate) fn run(&self, seed: usize, fold: usize) -> PathBuf {
+        self.folds.by.folder(&self.of_seed(seed), fold)
+    }
+
+    fn of_seed(&self, seed: usize) -> PathBuf {
+        if self.seeds > 1 { seed_folder(&self.folder, seed) } else { self.folder.clone() }
+    }
+
     fn open_seed(&self, seed: usize) -> Result<CrossValidation<'c>, ExperimentError> {
         let has_one = self.folder.join(spec::FILE).exists();
         let has_several = !seeds_in(&self.folder).is_empty();
@@ -54,8 +63,7 @@ impl<'c> Seeded<'c> {
         let mut config = self.config.clone();
         // The folds are the same for all seeds.
         config.settings.train.seed = config.settings.train.seed.wrapping_add(seed as u64 - 1);
-        let folder = if self.seeds > 1 { seed_folder(&self.folder, seed) } else { self.folder.clone() };
-        CrossValidation::open(self.data, self.identity, config, self.folds, &folder)
+        CrossValidation::open(self.data, self.identity, config, self.folds, &self.of_seed(seed))
     }
 
     /// The runs that are done, by this call or by another, of all seeds that were begun; `None` where there is none.

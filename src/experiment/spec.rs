@@ -145,7 +145,8 @@ impl Spec {
         self.difference(&Self::read(path)?).map_or(Ok(()), |difference| Err(refused(difference)))
     }
 
-    fn difference(&self, there: &Self) -> Option<String> {
+    /// The first thing that differs from what is there, in words.
+    pub(super) fn difference(&self, there: &Self) -> Option<String> {
         let named = |what: &str, there: &dyn std::fmt::Display, here: &dyn std::fmt::Display| {
             Some(format!("belongs to another experiment: {what} is {there} there and {here} now"))
         };

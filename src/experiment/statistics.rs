@@ -60,6 +60,21 @@ fn two_sided(t: f64, degrees_of_freedom: f64) -> f64 {
     incomplete_beta(degrees_of_freedom / 2.0, 0.5, degrees_of_freedom / (degrees_of_freedom + t * t))
 }
 
+/// The 95 % interval of a mean by Student's t; as for [`paired_t`], the variance of results that share what they were trained on is
+/// s² (1/n + `test_to_train`). `None` for fewer than two.
+pub fn confidence(values: &[f64], test_to_train: f64) -> Option<[f64; 2]> {
+    let MeanDeviation { mean, deviation } = MeanDeviation::of(values);
+    let freedom = values.len() as f64 - 1.0;
+    let error = (deviation?.powi(2) * (1.0 / values.len() as f64 + test_to_train)).sqrt();
+    // The t that is passed with a probability of 5 %: between two that are halved until nothing lies between.
+    let (mut low, mut high) = (0.0, 1e3);
+    for _ in 0..64 {
+        let t = 0.5 * (low + high);
+        if two_sided(t, freedom) > 0.05 { low = t } else { high = t }
+    }
+    Some([mean - high * error, mean + high * error])
+}
+
 /// McNemar's exact test, two-sided: of the utterances that only one of two models has right, how likely is a division as
 /// uneven as `only_a` to `only_b`, or more so, if each side were equally likely. P(X ≤ k) of B(n, 1/2) is
 /// I_{1/2}(n - k, k + 1).
@@ -134,6 +149,17 @@ mod tests {
         let test = paired_t(&ours, &theirs, 0.125).unwrap();
         assert_near(test.t, 22.00055431674169);
         assert!((test.p / 3.910497247719808e-9 - 1.0).abs() < 1e-6, "{}", test.p);
+    }
+
+    /// `scipy.stats.t.interval(0.95, 4, mean, sem)`, and with the corrected variance.
+    #[test]
+    fn intervals_agree_with_scipy() {
+        let [low, high] = confidence(&A, 0.0).unwrap();
+        assert_near(low, 0.5962922549468225);
+        assert_near(high, 0.6309077450531776);
+        let [wide, _] = confidence(&A, 1.0 / 3.0).unwrap();
+        assert_near((0.6136 - wide) / (0.6136 - low), ((0.2 + 1.0 / 3.0) / 0.2f64).sqrt());
+        assert_eq!(confidence(&A[..1], 0.0), None);
     }
 
     #[test]

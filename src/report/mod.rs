@@ -24,8 +24,8 @@ pub use experiment::{Confusion, Experiment, experiment};
 pub use folds::curves;
 pub use intervals::{Interval, Intervals, intervals};
 pub use page::Table;
-pub(crate) use read::speeds;
 pub use read::{Prediction, Test};
+pub(crate) use read::{Scores, speeds, tested, validations};
 pub use scale::Unit;
 
 use std::io::Write;

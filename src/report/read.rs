@@ -162,6 +162,22 @@ pub(crate) fn speeds(folder: &Path) -> Result<Vec<f64>, ReportError> {
     Ok(log(&folder.join(files::METRICS))?.0.values().map(|step| step.speed).collect())
 }
 
+/// The result of a run on its test split, where it has one.
+///
+/// # Errors
+/// [`ReportError`], naming the file.
+pub(crate) fn tested(folder: &Path) -> Result<Option<Test>, ReportError> {
+    test(&folder.join(files::TEST))
+}
+
+/// What a run reached on the validation split, epoch by epoch; of a run without one, nothing.
+///
+/// # Errors
+/// [`ReportError`], naming the log.
+pub(crate) fn validations(folder: &Path) -> Result<Vec<Scores>, ReportError> {
+    Ok(log(&folder.join(files::METRICS))?.1.into_values().filter_map(|epoch| epoch.validation).collect())
+}
+
 /// Numbers in a checkpoint without moments.
 fn parameters(best: &Store) -> Result<usize, ReportError> {
     let mut count = 0;

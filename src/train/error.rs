@@ -320,6 +320,19 @@ impl Misfit {
 }
 
 impl TrainError {
+    /// Whether other settings might do: numbers that are none any more, and what there is no room for. The rest, of files and devices,
+    /// is the same with all of them.
+    pub(crate) fn is_of_settings(&self) -> bool {
+        match self {
+            Self::NotFinite { .. } | Self::ResultNotFinite { .. } | Self::DerivativeNotFinite { .. } => true,
+            Self::GradientNotFinite { .. } | Self::WeightNotFinite { .. } => true,
+            Self::NoRoom { .. } | Self::BatchTooLarge { .. } | Self::KernelsTooLarge { .. } => true,
+            Self::Backend(error) => error.smaller_batch_helps(),
+            Self::Interrupted { error, .. } => error.is_of_settings(),
+            _ => false,
+        }
+    }
+
     /// With what there is to go on from, where the device or the data's file failed a run that has something.
     pub(super) fn with_kept(self, kept: Option<Remedy>) -> Self {
         match (self, kept) {

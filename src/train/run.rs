@@ -66,12 +66,15 @@ pub struct Training<'t> {
     pub execution: Execution,
     /// Looked at between steps: once it is true, the run ends with [`TrainError::Stopped`], and goes on from there when it is resumed.
     pub stop: Option<&'t AtomicBool>,
+    /// Epochs after which the run ends with [`TrainError::Stopped`] though it has more, and goes on from there when it is resumed: its
+    /// schedule is laid out for all of them, so that nothing tells it from a run that was never stopped.
+    pub until: Option<u64>,
 }
 
 impl<'t> Training<'t> {
     /// A training on `data` by the default settings, in memory.
     pub fn of(data: &'t Dataset) -> Self {
-        Self { data, settings: Settings::default(), out: None, start: Start::New, execution: Execution::default(), stop: None }
+        Self { data, settings: Settings::default(), out: None, start: Start::New, execution: Execution::default(), stop: None, until: None }
     }
 
     /// Trains on a device.
@@ -118,6 +121,7 @@ impl<'t> Training<'t> {
         let own;
         let mut run = Run::start(backend, &config, data, saved.as_ref()).await?;
         run.stop = self.stop;
+        run.until = self.until;
         run.observers.add(Listener(observe));
         if let Some(folder) = &self.out {
             let claim = match claimed {
@@ -144,6 +148,7 @@ impl<'t> Training<'t> {
         }
         run.begin()?;
         while !run.is_over()? {
+            run.check_wait()?;
             let outcome = run.epoch().await;
             outcome.map_err(|error| error.with_kept(run.observers.kept()))?;
         }

@@ -18,7 +18,7 @@ fn options_of_every_command_are_said_where_they_have_no_effect() {
     let folder = trained();
     let here = folder.path();
     let nothing = "the command computes nothing on a device";
-    let tiles = "'train', 'crossval', 'ablate', 'compare' and 'profile' choose tiles";
+    let tiles = "'train', 'crossval', 'ablate', 'compare', 'sweep' and 'profile' choose tiles";
     for (command, expected) in [
         ("inspect data.safetensors --device cpu --tiles fixed", vec![("--device", nothing), ("--tiles", nothing)]),
         ("export --run run --out w.safetensors --backend gl --without f16", vec![("--backend", nothing), ("--without", nothing)]),

@@ -2,6 +2,7 @@
 //!
 //! Most run on `--device cpu`, which is fast at these sizes; [`chain`] goes through all of them on an adapter too.
 
+mod against;
 mod aligning;
 mod augmenting;
 mod chain;
@@ -33,6 +34,7 @@ mod profiling;
 mod resuming;
 mod seeds;
 mod stopping;
+mod sweeping;
 mod tiles;
 mod tokens;
 mod training;

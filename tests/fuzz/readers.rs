@@ -20,10 +20,12 @@ use mcsan::corpus::{
     ravdess, savee, tess,
 };
 use mcsan::dataset::{Dataset, DatasetError, FeatureMatrix, VectorTable};
+use mcsan::experiment::against;
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
 use mcsan::experiment::gather::Gathered;
 use mcsan::experiment::spec::Identity;
+use mcsan::experiment::sweep::{Sweep, Trial};
 use mcsan::profile::{Change, ProfileReport, compare, roofline};
 use mcsan::report::run_html;
 use mcsan::text::{OutOfVocabulary, TextTable, read_lines, tokenise};
@@ -147,6 +149,9 @@ readers! {
     "run-result": "run/test.json", report, SMALL, JSON;
     "folds": "cv/folds.json", experiment, SMALL, JSON;
     "fold-result": "cv/fold-1/test.json", experiment, SMALL, JSON;
+    "sweep": "sw/space.json", swept, SMALL, JSON;
+    "failed-trial": "sw/trial-001/failed.json", swept, SMALL, JSON;
+    "compared-result": "run/test.json", compared, SMALL, JSON;
     "resumed-log": "run/metrics.jsonl", resumed, SMALL, JSON;
     "report-data": "data.safetensors", report, SMALL, TENSORS;
     "profile": "profile.json", profile, SMALL, JSON;
@@ -431,6 +436,33 @@ fn experiment(at: At) -> Result<(), String> {
     let folds = said(Folds::assign_count(&data, By::Random, 3, 0))?;
     let opened = said(CrossValidation::open(&data, &identity, Config::from(tiny()), &folds, &at.folder.join("cv")))?;
     said(Gathered::read(&opened)).map(drop)
+}
+
+/// A sweep of two trials over those folds, of which `of` is told.
+pub fn with_sweep<T>(folder: &Path, data: &Dataset, of: impl FnOnce(&Sweep<'_>) -> T) -> T {
+    let (identity, base) = (identity(data).expect("the data are read"), Config::from(tiny()));
+    let folds = Folds::assign_count(data, By::Random, 3, 0).expect("nine can be divided by three");
+    let key = mcsan::config::keys().find(|key| key.name == "train.lr").expect("there is one");
+    let trial = |number: usize| Trial::of(number, vec![(key, (0.5 + number as f64).into())], base.clone());
+    let trials = vec![trial(0).expect("a rate can be that"), trial(1).expect("a rate can be that")];
+    let folder = folder.join("sw");
+    of(&Sweep { data, identity: &identity, folds: &folds, folder: &folder, seeds: 1, trials, keys: vec![key], eta: None, base })
+}
+
+fn swept(at: At) -> Result<(), String> {
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    with_sweep(&at.folder, &data, |sweep| {
+        said(sweep.agree())?;
+        said(sweep.gather()).map(drop)
+    })
+}
+
+/// A run against itself: nothing differs.
+fn compared(at: At) -> Result<(), String> {
+    let run = at.folder.join("run");
+    let comparison = said(against::compare(&run, &run, None))?;
+    is_drawn(&comparison.page);
+    Ok(())
 }
 
 /// A profile that is shown, drawn, and compared with itself.

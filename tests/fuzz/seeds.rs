@@ -15,12 +15,13 @@ use mcsan::corpus::{Split, manifest};
 use mcsan::dataset::{BatchShape, DataStream, Dataset, Vectors};
 use mcsan::experiment::crossval::CrossValidation;
 use mcsan::experiment::folds::{By, Folds};
+use mcsan::experiment::sweep::Failed;
 use mcsan::prepare::prepare_held;
 use mcsan::text::{OutOfVocabulary, TextTable};
 use mcsan::train::calibration::Fitted;
 use mcsan::train::{Checkpoint, Training};
 
-use crate::readers::{Reader, identity, tiny};
+use crate::readers::{Reader, identity, tiny, with_sweep};
 
 const VECTORS: &str = "the 0.5 -0.25\nsea 1 2\nis 3 4e-2\nquiet 0 0\n. 1 1\nyou -1 -1\n";
 
@@ -256,6 +257,12 @@ fn run(folder: &Path) {
     let identity = identity(&data).expect("the data are read");
     CrossValidation::open(&data, &identity, config, &folds, &experiment).expect("the folder is new");
     train(&folds.dataset(&data, 1), &experiment.join("fold-1"));
+    with_sweep(folder, &data, |sweep| {
+        sweep.agree().expect("the folder is new");
+        let trial = &sweep.trials[0];
+        fs::create_dir_all(sweep.folder.join(&trial.name)).expect("the folder can be written to");
+        sweep.fail(trial, &Failed { seed: 1, fold: 2, error: "the loss is NaN".into() }).expect("the folder can be written to");
+    });
 }
 
 /// A run of cMKL.

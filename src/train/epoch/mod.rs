@@ -29,6 +29,8 @@ pub(super) struct Run<'r, B: Backend> {
     pub observers: Observers<'r>,
     /// See [`Training::stop`](super::Training::stop).
     pub stop: Option<&'r AtomicBool>,
+    /// See [`Training::until`](super::Training::until).
+    pub until: Option<u64>,
     backend: &'r B,
     settings: &'r Settings,
     /// The setting `run.device`, which checkpoints name.
@@ -84,6 +86,7 @@ impl<'r, B: Backend> Run<'r, B> {
         let mut run = Self {
             observers: Observers::default(),
             stop: None,
+            until: None,
             backend,
             settings,
             device: &execution.device,
@@ -183,6 +186,18 @@ impl<'r, B: Backend> Run<'r, B> {
             self.observers.tell(Event::Stopped { epochs: waited })?;
         }
         Ok(in_vain || self.trainer.steps() >= self.planned_steps)
+    }
+
+    /// Whether the run is to go on: not where it waits after so many epochs, whose last checkpoint is there.
+    ///
+    /// # Errors
+    /// [`TrainError::Stopped`]
+    pub(crate) fn check_wait(&self) -> Result<(), TrainError> {
+        let step = self.trainer.steps();
+        match self.until {
+            Some(until) if step / self.steps_an_epoch >= until => Err(TrainError::Stopped { step, kept: self.observers.kept() }),
+            _ => Ok(()),
+        }
     }
 
     /// An epoch, or what is left of it: steps, validation, checkpoints.
