@@ -132,7 +132,7 @@ pub(crate) struct Prepare {
     /// Layout of the corpus
     pub corpus: CorpusKind,
     /// Folder of the corpus; of a manifest the CSV, with the columns audio, text (one of them may be absent), label and optionally
-    /// id, split, speaker, session, dialogue, audio_features (files of features to take in place of recordings),
+    /// id, split, speaker, gender, session, dialogue, audio_features (files of features to take in place of recordings),
     /// visual, prosody, functionals (files of features besides)
     pub path: PathBuf,
     /// Classes: 7 or 4 of IEMOCAP (4: happiness with excitement), 8 or 4 of MSP-Podcast, names between commas for a manifest

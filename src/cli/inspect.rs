@@ -86,6 +86,7 @@ impl Summary {
             "utterances": data.len(),
             "classes": data.classes,
             "unlabelled": data.split(Split::Unlabelled).len(),
+            "genders": genders(data),
             "splits": self.splits.iter().map(of_split).collect::<Map<_, _>>(),
             "frames": self.lengths.get(AUDIO).unwrap_or(&none).to_json(),
             "tokens": self.lengths.get(TEXT).unwrap_or(&none).to_json(),
@@ -141,6 +142,10 @@ impl Summary {
             println!("drawn           {} words have a vector drawn at random", data.drawn.len());
         }
         self.print_classes(data);
+        if data.utterances.iter().any(|info| info.gender.is_some()) {
+            let counts: Vec<String> = genders(data).iter().map(|(name, count)| format!("{count} {name}")).collect();
+            println!("of genders: {}", tables::listed(&counts));
+        }
         let unlabelled = data.split(Split::Unlabelled).len();
         if unlabelled > 0 {
             println!("and {unlabelled} without label, of the split unlabelled");
@@ -178,6 +183,15 @@ impl Summary {
         }
         line("all", &|counts| counts.iter().sum());
     }
+}
+
+/// Utterances by the gender of who speaks.
+fn genders(data: &Dataset) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for info in &data.utterances {
+        *counts.entry(info.gender.as_deref().unwrap_or("not known")).or_insert(0) += 1;
+    }
+    counts
 }
 
 /// A stream that a file brings besides ours, in a line.

@@ -67,13 +67,17 @@ pub(crate) fn calibration(calibration: &Calibration, before: Option<(f64, &Calib
     }
 }
 
+/// Fewer than so many are few to draw from.
+const FEW: usize = 10;
+
 /// Confidence intervals of the figures of a headline.
 pub(crate) fn intervals(bootstrap: &Bootstrap, clusters: &Clusters, of: &[Interval; 4]) -> String {
     let [wa, ua, weighted_f1, macro_f1] = of.map(|Interval { low, high }| format!("{:.1}–{}", 100.0 * low, percent(high)));
     let (draws, count, level) = (bootstrap.draws, clusters.count(), 100.0 * bootstrap.level);
+    let few = if count < FEW { ", few, and so rather too narrow" } else { "" };
     let unit = clusters.unit.words(count);
     format!(
-        "{level:.0} % intervals, of {draws} draws of {count} {unit}:\n  WA {wa}  UA {ua}\n  weighted F1 {weighted_f1}  macro F1 {macro_f1}\n"
+        "{level:.0} % intervals, of {draws} draws of {count} {unit}{few}:\n  WA {wa}  UA {ua}\n  weighted F1 {weighted_f1}  macro F1 {macro_f1}\n"
     )
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code};
-use super::{Corpus, CorpusError};
+use super::{Corpus, CorpusError, gender};
 
 /// Disgusto, gioia, neutrale, paura, rabbia, sorpresa, tristezza.
 const EMOTIONS: [(&str, &str); 7] = [
@@ -49,7 +49,8 @@ const SCHEME: Scheme = Scheme { corpus: "emovo", title: "EMOVO", pattern: "dis-f
 /// # Errors
 /// [`CorpusError`]: a folder that cannot be read, no recording that fits, or two of one name.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    named::read(path, &SCHEME, meaning)
+    let corpus = named::read(path, &SCHEME, meaning)?;
+    Ok(corpus.with_genders(|utterance| utterance.speaker.as_ref().map(|speaker| gender(&speaker[..1]))))
 }
 
 fn meaning(name: &str) -> Result<Meaning, String> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::folder::{Listing, Recordings, stem};
 use super::table::Table;
-use super::{Corpus, CorpusError, LeftOut, Split, Utterance, transcript};
+use super::{Corpus, CorpusError, LeftOut, Split, Utterance, gender, transcript};
 
 /// Which emotions are the classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +106,7 @@ pub fn read(path: &Path, classes: MspClasses) -> Result<Corpus, CorpusError> {
         for folder in &texts {
             text = text.or(transcript::read_if_there(&folder.join(format!("{id}.txt")))?);
         }
+        corpus.genders.extend(row.name("Gender")?.filter(|name| name != "Unknown").map(|name| (id.clone(), gender(&name))));
         corpus.utterances.push(Utterance {
             id,
             audio,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::table::{Row, Table};
-use super::{Corpus, CorpusError, LeftOut, Utterance, folder, inner};
+use super::{Corpus, CorpusError, LeftOut, Utterance, folder, gender, inner};
 
 const EMOTIONS: [(&str, &str); 6] = [
     ("anger", "anger"),
@@ -51,6 +51,7 @@ pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
             corpus.left_out.push(LeftOut { id, reason });
             continue;
         }
+        corpus.genders.extend(row.name("gender")?.map(|name| (id.clone(), gender(&name))));
         corpus.utterances.push(Utterance {
             id,
             audio,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code, is_number};
-use super::{Corpus, CorpusError};
+use super::{Corpus, CorpusError, gender};
 
 const EMOTIONS: [(&str, &str); 7] =
     [("a", "anger"), ("d", "disgust"), ("f", "fear"), ("h", "happiness"), ("n", "neutral"), ("sa", "sadness"), ("su", "surprise")];
@@ -29,7 +29,8 @@ const SCHEME: Scheme =
 /// # Errors
 /// [`CorpusError`]: a folder that cannot be read, no recording that fits, or two of one name, as in a folder that holds both layouts.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    named::read(path, &SCHEME, meaning)
+    // Four men.
+    Ok(named::read(path, &SCHEME, meaning)?.with_genders(|_| Some(gender("male"))))
 }
 
 /// The recording's name, behind that of the speaker's folder where it lies in one.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::folder::stem;
 use super::named::{self, Meaning, Place, Scheme, code};
-use super::{Corpus, CorpusError};
+use super::{Corpus, CorpusError, gender};
 
 const EMOTIONS: [(&str, &str); 7] = [
     ("angry", "anger"),
@@ -33,7 +33,8 @@ const SCHEME: Scheme =
 /// # Errors
 /// [`CorpusError`]: a folder that cannot be read, no recording that fits, or two of one name, as where the archive holds all of it twice.
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
-    named::read(path, &SCHEME, meaning)
+    // Two actresses.
+    Ok(named::read(path, &SCHEME, meaning)?.with_genders(|_| Some(gender("female"))))
 }
 
 fn meaning(name: &str) -> Result<Meaning, String> {

@@ -263,7 +263,7 @@ impl Card {
     fn limits(&mut self, run: &Run, data: Option<&Dataset>) {
         let mut limits = Vec::new();
         if let Some(test) = &run.test {
-            limits.push(format!("One of {} classes is always predicted; there is none of others.", test.classes.len()));
+            limits.push(format!("One of {} classes is always predicted, whatever is heard.", test.classes.len()));
             let present = test.classes.iter().filter(|class| class.support > 0);
             if let Some(weakest) = present.min_by(|a, b| a.recall.total_cmp(&b.recall)) {
                 limits.push(format!(

@@ -205,26 +205,22 @@ mod file {
         /// What a run's folder has of its model.
         ///
         /// # Errors
-        /// [`RunFault::NotCalibrated`] where there is none, or one of another model than the folder's; a file that cannot be read.
+        /// [`RunFault::NotCalibrated`] where there is none, one of another model than the folder's, or none that can be read.
         pub fn load(run: &Path, checkpoint: &Checkpoint) -> Result<Self, TrainError> {
             let path = run.join(FILE);
-            let refused = |fault| TrainError::Run { path: path.clone(), fault };
+            let refused = |reason: String| TrainError::Run { path: path.clone(), fault: RunFault::NotCalibrated { reason } };
             let text = match input::text(&path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Err(refused(RunFault::NotCalibrated { reason: "is not there" }));
-                }
-                Err(error) => return Err(refused(RunFault::Unreadable { reason: format!("cannot be read ({error})") })),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Err(refused("is not there".into())),
+                Err(error) => return Err(refused(format!("cannot be read ({error})"))),
                 Ok(text) => text,
             };
-            let fitted: Self = serde_json::from_str(&text)
-                .map_err(|error| refused(RunFault::Unreadable { reason: format!("is no {FORMAT} ({error})") }))?;
+            let fitted: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
             let [coldest, hottest] = TEMPERATURES;
             if fitted.format != FORMAT || !(coldest..=hottest).contains(&fitted.temperature) {
-                let reason = format!("is no {FORMAT} with a temperature from {coldest} to {hottest}");
-                return Err(refused(RunFault::Unreadable { reason }));
+                return Err(refused(format!("is no {FORMAT} with a temperature from {coldest} to {hottest}")));
             }
             if fitted.model != identity(checkpoint) {
-                return Err(refused(RunFault::NotCalibrated { reason: "is of another model than the run's" }));
+                return Err(refused("is of another model than the run's".into()));
             }
             Ok(fitted)
         }

@@ -99,8 +99,8 @@ pub enum RunFault {
     /// A temperature that is to be used and that the run does not have.
     #[error("{reason}")]
     NotCalibrated {
-        /// Whether there is none, or one of another model.
-        reason: &'static str,
+        /// Whether there is none, or what is wrong with it.
+        reason: String,
     },
     /// How the features were made is not known.
     #[error("the data that the run was trained on do not say how their features were made")]

@@ -31,7 +31,7 @@ fn intervals_hold_their_figures_and_follow_from_the_seed() {
     assert_eq!(report("--bootstrap 0")["intervals"], Value::Null);
     assert_eq!(mcsan(folder.path(), &format!("{EVALUATE} --bootstrap 0 --bootstrap-seed 1")).code, Some(2));
     let shown = mcsan(folder.path(), &format!("{EVALUATE} --split train")).succeeds().stdout;
-    assert!(shown.contains("95 % intervals, of 2000 draws of 3 speakers:\n  WA "), "{shown}");
+    assert!(shown.contains("95 % intervals, of 2000 draws of 3 speakers, few, and so rather too narrow:\n  WA "), "{shown}");
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
 }
 

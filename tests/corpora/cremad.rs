@@ -24,6 +24,23 @@ fn names_say_speaker_sentence_and_emotion() {
 }
 
 #[test]
+fn genders_are_those_of_the_table_of_actors() {
+    let tree = Tree::new();
+    tree.empty("AudioWAV/1001_DFA_DIS_XX.wav AudioWAV/1002_TAI_NEU_XX.wav AudioWAV/1003_TAI_NEU_XX.wav");
+    assert!(read(tree.path()).unwrap().genders.is_empty());
+    let table = tree.path().join("VideoDemographics.csv");
+    std::fs::write(&table, "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n1002,21,Female,Asian,Not Hispanic\n")
+        .unwrap();
+    for folder in [tree.path().to_owned(), tree.path().join("AudioWAV")] {
+        let genders = read(&folder).unwrap().genders;
+        let of = |id: &str| genders.get(id).map(String::as_str);
+        assert_eq!([of("1001_DFA_DIS_XX"), of("1002_TAI_NEU_XX"), of("1003_TAI_NEU_XX")], [Some("male"), Some("female"), None]);
+    }
+    std::fs::write(&table, "ActorID,Age,Sex\n1001,51,\n").unwrap();
+    assert!(refusal(&tree, read(tree.path())).starts_with("VideoDemographics.csv, line 2: "));
+}
+
+#[test]
 fn every_sentence_has_its_text() {
     let tree = Tree::new();
     for sentence in ["IEO", "TIE", "IOM", "IWW", "TAI", "MTI", "IWL", "ITH", "DFA", "ITS", "TSI", "WSI"] {

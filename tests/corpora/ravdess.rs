@@ -19,6 +19,8 @@ fn names_say_speaker_sentence_and_emotion() {
     assert_eq!(recordings(&corpus)[6], "Actor_02/03-01-06-02-02-01-02.flac", "by id, not by folder");
     let [first, ..] = &corpus.utterances[..] else { panic!("some") };
     assert_eq!((first.speaker.as_deref(), first.text.as_str()), (Some("actor24"), "Kids are talking by the door"));
+    let genders = [&corpus.utterances[0], &corpus.utterances[6]].map(|utterance| corpus.genders[&utterance.id].as_str());
+    assert_eq!(genders, ["female"; 2], "actors of even numbers are women");
     let dogs = &corpus.utterances[6];
     assert_eq!((dogs.speaker.as_deref(), dogs.text.as_str()), (Some("actor02"), "Dogs are sitting by the door"));
     assert_eq!((&dogs.split, &dogs.session, &dogs.dialogue), (&None, &None, &None));
