@@ -10,6 +10,7 @@ use super::chunks::{Chunks, Flaw, Order, Samples};
 use super::compressed;
 #[cfg(not(feature = "codecs"))]
 use super::decode::compressed;
+use super::mono::Sink;
 use super::part::Part;
 
 /// Most bytes of a common chunk that are read: the name of a coding has 255 at most.
@@ -21,14 +22,14 @@ const SOUND: u32 = 8;
 ///
 /// # Errors
 /// [`AudioError`], naming the file.
-pub(super) fn read(path: &Path, mut file: File, start: u64) -> Result<Vec<f32>, AudioError> {
+pub(super) fn read(path: &Path, mut file: File, start: u64, sink: Sink<'_>) -> Result<(), AudioError> {
     let (part, frames) = {
         let found = find(&mut file, start).map_err(|flaw| flaw.of(path))?;
         let length = found.samples.length / found.block * found.block;
         let header = found.header(length).map_err(|flaw| flaw.of(path))?;
         (Part::new(header, file, found.samples.start, found.samples.start + length), found.samples.promised / found.block)
     };
-    compressed::read_part(path, part, frames)
+    compressed::read_part(path, part, frames, sink)
 }
 
 /// What counts of an AIFF.

@@ -19,7 +19,7 @@ use super::AudioError;
 use super::aac::MultichannelAac;
 use super::compressed::{Decoder, refusal};
 use super::content::id3_length;
-use super::mono::{Mono, most_frames};
+use super::mono::{Mono, Sink};
 use super::window::{BLOCK, Window};
 
 /// Which frames.
@@ -97,7 +97,7 @@ impl Frames {
 ///
 /// # Errors
 /// [`AudioError`], naming the file.
-pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames) -> Result<Vec<f32>, AudioError> {
+pub(super) fn read(path: &Path, file: File, [start, end]: [u64; 2], coding: Frames, sink: Sink<'_>) -> Result<(), AudioError> {
     let open = |source| AudioError::Open { path: path.to_path_buf(), source };
     let mut stream = Stream { window: Window::new(file, end), coding };
     let none = || AudioError::Damaged { path: path.to_path_buf(), reason: "it has no whole frames".into() };
@@ -108,9 +108,7 @@ pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames
     let count = stream.walk(path, first, &header, |_| Ok(()))?;
     let table = stream.table(first, &header).map_err(open)?.unwrap_or_default();
     let total = count * header.samples;
-    if total > most_frames(header.rate) {
-        return Err(AudioError::TooLong { path: path.to_path_buf() });
-    }
+    sink.check_length(path, total, header.rate)?;
     let missing = |promised: &u64| table.frames > Some(count) && table.bytes > Some(end - first) && *promised > total;
     if let Some(promised) = table.frames.map(|frames| frames * header.samples).filter(missing) {
         return Err(AudioError::CutShort { path: path.to_path_buf(), frames: total, promised });
@@ -118,7 +116,7 @@ pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames
     let end = if table.frames == Some(count) { total.saturating_sub(table.padding) } else { u64::MAX };
 
     let mut decoder = stream.decoder(first, &header).map_err(|error| refusal(path, error))?;
-    let (mut mono, mut samples, mut done) = (None::<Mono>, Vec::new(), 0);
+    let (mut mono, mut samples, mut done) = (None::<Mono<'_>>, Vec::new(), 0);
     stream.walk(path, first, &header, |frame| {
         let packet = Packet::new(0, Timestamp::ZERO, Duration::from(header.samples), frame);
         let (rate, channels) = decoder.decode(&packet, &mut samples).map_err(|error| refusal(path, error))?;
@@ -127,7 +125,7 @@ pub(super) fn read(path: &Path, file: File, start: u64, end: u64, coding: Frames
         }
         let mono = match &mut mono {
             Some(mono) => mono,
-            None => mono.insert(Mono::new(path, rate, channels)?),
+            None => mono.insert(Mono::new(path, rate, channels, sink)?),
         };
         let decoded = (samples.len() / channels) as u64;
         let place = |frame: u64| frame.saturating_sub(done).min(decoded) as usize * channels;

@@ -24,7 +24,7 @@ use super::aac::MultichannelAac;
 use super::bare::{self, Frames};
 use super::content::Content;
 use super::extent::{Extent, extent};
-use super::mono::Mono;
+use super::mono::{Mono, Sink};
 use super::part::Part;
 use super::{AudioError, Format};
 use crate::base::input;
@@ -33,7 +33,7 @@ use crate::base::input;
 ///
 /// # Errors
 /// [`AudioError`], naming the file.
-pub(super) fn read(path: &Path, file: File, content: Content, start: u64) -> Result<Vec<f32>, AudioError> {
+pub(super) fn read(path: &Path, file: File, content: Content, start: u64, sink: Sink<'_>) -> Result<(), AudioError> {
     let open = |source| AudioError::Open { path: path.to_path_buf(), source };
     let end = file.metadata().map_err(open)?.len();
     let frames = match content {
@@ -44,11 +44,11 @@ pub(super) fn read(path: &Path, file: File, content: Content, start: u64) -> Res
         _ => None,
     };
     match (content, frames) {
-        (_, Some(frames)) => whole(path, || bare::read(path, file, start, end, frames)),
+        (_, Some(frames)) => whole(path, || bare::read(path, file, [start, end], frames, sink)),
         (Content::Unknown, None) => Err(AudioError::Unsupported { path: path.to_path_buf(), format: Format::Unknown }),
         _ => {
             let extent = extent(path, &file, content, start)?;
-            whole(path, || read_track(path, Part::new(Vec::new(), file, start, extent.end), &extent, None))
+            whole(path, || read_track(path, Part::new(Vec::new(), file, start, extent.end), &extent, None, sink))
         }
     }
 }
@@ -57,32 +57,32 @@ pub(super) fn read(path: &Path, file: File, content: Content, start: u64) -> Res
 ///
 /// # Errors
 /// [`AudioError`], naming the file.
-pub(super) fn read_mp3(path: &Path, file: File, start: u64, end: u64) -> Result<Vec<f32>, AudioError> {
-    whole(path, || bare::read(path, file, start, end, Frames::Mp3))
+pub(super) fn read_mp3(path: &Path, file: File, start: u64, end: u64, sink: Sink<'_>) -> Result<(), AudioError> {
+    whole(path, || bare::read(path, file, [start, end], Frames::Mp3, sink))
 }
 
 /// Reads the first audio track of a part of a file that should hold `promised` frames.
 ///
 /// # Errors
 /// [`AudioError`], naming the file.
-pub(super) fn read_part(path: &Path, part: Part, promised: u64) -> Result<Vec<f32>, AudioError> {
+pub(super) fn read_part(path: &Path, part: Part, promised: u64, sink: Sink<'_>) -> Result<(), AudioError> {
     let extent = Extent { end: part.length(), is_open: false, packets: None };
-    whole(path, || read_track(path, part, &extent, Some(promised)))
+    whole(path, || read_track(path, part, &extent, Some(promised), sink))
 }
 
 /// What a decoder makes of a file; one that breaks down over a damaged file must not end a program that reads thousands.
-fn whole(path: &Path, read: impl FnOnce() -> Result<Vec<f32>, AudioError>) -> Result<Vec<f32>, AudioError> {
+fn whole(path: &Path, read: impl FnOnce() -> Result<(), AudioError>) -> Result<(), AudioError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         let reason = "its decoder broke down".into();
         Err(AudioError::Damaged { path: path.to_path_buf(), reason })
     })
 }
 
-fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -> Result<Vec<f32>, AudioError> {
+fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>, sink: Sink<'_>) -> Result<(), AudioError> {
     let refuse = |error| refusal(path, error);
     let damaged = |reason: &str| AudioError::Damaged { path: path.to_path_buf(), reason: reason.into() };
     let differing = || damaged("the samples differ from the file's checksum");
-    let broken_off = |mono: &Option<Mono>| {
+    let broken_off = |mono: &Option<Mono<'_>>| {
         let frames = mono.as_ref().map_or(0, Mono::frames);
         AudioError::BrokenOff { path: path.to_path_buf(), frames }
     };
@@ -94,7 +94,7 @@ fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -
     let container = format.format_info().format;
     let promised = promised.or(counted.filter(|_| container == FORMAT_ID_FLAC));
 
-    let mut mono: Option<Mono> = None;
+    let mut mono: Option<Mono<'_>> = None;
     let (mut samples, mut bytes, mut is_trimmed) = (Vec::new(), 0, false);
     loop {
         let packet = match format.next_packet() {
@@ -134,7 +134,7 @@ fn read_track(path: &Path, part: Part, extent: &Extent, promised: Option<u64>) -
         }
         let mono = match &mut mono {
             Some(mono) => mono,
-            None => mono.insert(Mono::new(path, rate, channels)?),
+            None => mono.insert(Mono::new(path, rate, channels, sink)?),
         };
         mono.push_as(rate, channels, &samples)?;
     }

@@ -102,11 +102,13 @@ pub enum AudioError {
         /// The sample as it was decoded.
         value: f32,
     },
-    /// It lasts longer than any utterance, and memory must not follow a stray file.
-    #[error("{}: lasts longer than {LONGEST_MINUTES} minutes", path.display())]
+    /// It lasts longer than is read: than any utterance where it is read whole, or than a day.
+    #[error("{}: lasts longer than {minutes} minutes", path.display())]
     TooLong {
         /// The recording, or what the stream is called.
         path: PathBuf,
+        /// The longest that is read.
+        minutes: u64,
     },
 }
 
@@ -153,7 +155,8 @@ impl Remedied for AudioError {
             Self::Damaged { .. } => vec![Remedy::advice("convert it to WAV or FLAC anew, or fetch it again")],
             Self::RawDamaged { .. } => vec![Remedy::OtherSamples],
             Self::NoSample { .. } => vec![Remedy::advice("repair the recording or leave it out")],
-            Self::TooLong { .. } => vec![Remedy::advice("cut it into utterances")],
+            Self::TooLong { minutes: LONGEST_MINUTES, .. } => vec![Remedy::CutRecording],
+            Self::TooLong { .. } => vec![Remedy::advice("cut it into parts")],
         }
     }
 }

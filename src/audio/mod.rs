@@ -29,6 +29,10 @@ mod pcm;
 pub mod prosody;
 #[cfg(feature = "files")]
 pub(crate) mod resample;
+#[cfg(feature = "files")]
+pub mod segment;
+#[cfg(feature = "files")]
+mod stream;
 pub mod vectors;
 #[cfg(feature = "files")]
 mod wav;
@@ -41,3 +45,5 @@ pub use decode::decode;
 pub use error::{AudioError, Format};
 #[cfg(feature = "files")]
 pub use pcm::{PcmFormat, read_pcm};
+#[cfg(feature = "files")]
+pub use stream::Stream;

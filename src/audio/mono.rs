@@ -1,26 +1,56 @@
-//! The way of every recording, whatever it was coded in: channels averaged, resampled, checked, as it is decoded. What is
-//! held is the result alone, 64 kB a second.
+//! The way of every recording, whatever it was coded in: channels averaged, resampled, checked, and handed on as it is decoded.
 
 use std::path::{Path, PathBuf};
 
 use super::AudioError;
 use super::resample::Resampler;
 
-/// Longest recording that is read: utterances last seconds, and memory must not follow a stray file.
-pub(crate) const LONGEST_MINUTES: u64 = 20;
+/// Longest recording that is read whole, 64 kB a second: utterances last seconds, and memory must not follow a stray file.
+pub(super) const LONGEST_MINUTES: u64 = 20;
+/// Longest recording that is read piece by piece, a day: few bytes of some formats last for longer than anyone waits.
+pub(super) const LONGEST_STREAM_MINUTES: u64 = 24 * 60;
 
 /// Largest sample that is sound, in whatever scale it was written: 32-bit integers without a divisor reach half of it, and the
 /// powers of 512 such samples are far from overflowing.
 const LOUDEST: f32 = (1u64 << 32) as f32;
 
-/// Most frames of a recording at `rate` hertz.
-pub(super) fn most_frames(rate: u32) -> u64 {
-    LONGEST_MINUTES * 60 * u64::from(rate)
+/// Where the samples go that come out of a recording.
+#[derive(Clone, Copy)]
+pub(super) struct Sink<'s> {
+    /// Longest recording that is taken, in minutes.
+    pub(super) minutes: u64,
+    /// Takes the next samples at [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE); `false` where no more are wanted.
+    pub(super) take: &'s dyn Fn(Vec<f32>) -> bool,
+}
+
+impl Sink<'_> {
+    /// Refuses a recording of so many frames at `rate` hertz that is longer than is taken.
+    ///
+    /// # Errors
+    /// [`AudioError::TooLong`]
+    pub(super) fn check_length(&self, path: &Path, frames: u64, rate: u32) -> Result<(), AudioError> {
+        match self.minutes * 60 * u64::from(rate) {
+            most if frames > most => Err(AudioError::TooLong { path: path.to_path_buf(), minutes: self.minutes }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands samples on.
+    ///
+    /// # Errors
+    /// One that ends the decoding where no more are wanted; nobody is left whom it could be told.
+    fn give(&self, path: &Path, samples: Vec<f32>) -> Result<(), AudioError> {
+        match samples.is_empty() || (self.take)(samples) {
+            true => Ok(()),
+            false => Err(AudioError::Damaged { path: path.to_path_buf(), reason: "no more of it is wanted".into() }),
+        }
+    }
 }
 
 /// Takes interleaved frames and gives mono samples at [`SAMPLE_RATE`](super::mfcc::SAMPLE_RATE).
-pub(super) struct Mono {
+pub(super) struct Mono<'s> {
     path: PathBuf,
+    sink: Sink<'s>,
     rate: u32,
     channels: usize,
     /// Frames taken.
@@ -28,17 +58,17 @@ pub(super) struct Mono {
     resampler: Resampler,
 }
 
-impl Mono {
-    /// For a recording at `path` of `channels` channels at `rate` hertz.
+impl<'s> Mono<'s> {
+    /// For a recording at `path` of `channels` channels at `rate` hertz, whose samples go to `sink`.
     ///
     /// # Errors
     /// [`AudioError::Damaged`]: no channels, or a rate that is not one.
-    pub(crate) fn new(path: &Path, rate: u32, channels: usize) -> Result<Self, AudioError> {
+    pub(crate) fn new(path: &Path, rate: u32, channels: usize, sink: Sink<'s>) -> Result<Self, AudioError> {
         let damaged = |reason: String| AudioError::Damaged { path: path.to_path_buf(), reason };
         if channels == 0 {
             return Err(damaged("it has no channels".into()));
         }
-        Ok(Self { path: path.to_path_buf(), rate, channels, frames: 0, resampler: Resampler::new(rate).map_err(damaged)? })
+        Ok(Self { path: path.to_path_buf(), sink, rate, channels, frames: 0, resampler: Resampler::new(rate).map_err(damaged)? })
     }
 
     /// Takes more frames, `[frames, channels]`.
@@ -52,14 +82,13 @@ impl Mono {
             return Err(AudioError::NoSample { path: self.path.clone(), frame, channel, value: interleaved[place] });
         }
         self.frames += (interleaved.len() / channels) as u64;
-        if self.frames > most_frames(self.rate) {
-            return Err(AudioError::TooLong { path: self.path.clone() });
-        }
+        self.sink.check_length(&self.path, self.frames, self.rate)?;
         let mono = interleaved.chunks_exact(channels).map(|frame| match frame {
             [sample] => *sample,
             frame => frame.iter().sum::<f32>() / channels as f32,
         });
-        self.resampler.push(mono).map_err(|reason| AudioError::Damaged { path: self.path.clone(), reason })
+        self.resampler.push(mono).map_err(|reason| AudioError::Damaged { path: self.path.clone(), reason })?;
+        self.sink.give(&self.path, self.resampler.take())
     }
 
     /// As [`Mono::push`], of frames whose rate and channels may differ from the first ones'.
@@ -79,16 +108,19 @@ impl Mono {
         self.frames
     }
 
-    /// All samples; `promised` is the number of frames that the header speaks of.
+    /// Hands the last samples on; `promised` is the number of frames that the header speaks of.
     ///
     /// # Errors
     /// [`AudioError::CutShort`] where there were fewer, [`AudioError::NoSamples`] where there were none.
-    pub(crate) fn finish(self, promised: Option<u64>) -> Result<Vec<f32>, AudioError> {
-        let (path, frames) = (self.path, self.frames);
+    pub(crate) fn finish(self, promised: Option<u64>) -> Result<(), AudioError> {
+        let (path, frames, sink) = (self.path, self.frames, self.sink);
         match promised {
             Some(promised) if frames < promised => Err(AudioError::CutShort { path, frames, promised }),
             _ if frames == 0 => Err(AudioError::NoSamples { path }),
-            _ => self.resampler.finish().map_err(|reason| AudioError::Damaged { path, reason }),
+            _ => {
+                let rest = self.resampler.finish().map_err(|reason| AudioError::Damaged { path: path.clone(), reason })?;
+                sink.give(&path, rest)
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::AudioError;
-use super::mono::Mono;
+use super::decode::held;
+use super::mono::{Mono, Sink};
 
 /// How a sample is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,10 +45,18 @@ const CHUNK: usize = 1 << 16;
 /// # Errors
 /// [`AudioError`]: nothing comes, it ends within a sample or starts as a file with a header does, a sample is not finite,
 /// the rate is none, or it goes on for too long.
-pub fn read_pcm(mut source: impl Read, name: &str, format: PcmFormat, rate: u32) -> Result<Vec<f32>, AudioError> {
+pub fn read_pcm(source: impl Read, name: &str, format: PcmFormat, rate: u32) -> Result<Vec<f32>, AudioError> {
+    held(|sink| read(source, name, format, rate, sink))
+}
+
+/// As [`read_pcm`], piece by piece.
+///
+/// # Errors
+/// Those of [`read_pcm`], which may come after samples.
+pub(super) fn read(mut source: impl Read, name: &str, format: PcmFormat, rate: u32, sink: Sink<'_>) -> Result<(), AudioError> {
     let path = Path::new(name);
     let damaged = |reason: &str| AudioError::RawDamaged { path: path.into(), reason: reason.into() };
-    let mut mono = Mono::new(path, rate, 1)?;
+    let mut mono = Mono::new(path, rate, 1, sink)?;
     let mut first = true;
     loop {
         let mut bytes = Vec::with_capacity(CHUNK);

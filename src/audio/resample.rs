@@ -32,7 +32,10 @@ pub(crate) struct Resampler {
     taken: usize,
     /// Samples of the filter's delay that are still to be dropped.
     delay: usize,
+    /// What is ready and was not handed out.
     resampled: Vec<f32>,
+    /// Samples that were handed out.
+    given: usize,
 }
 
 impl Resampler {
@@ -51,7 +54,7 @@ impl Resampler {
             _ => Some(Fft::new_custom(from, to, block(from, to), 1, 1, window, blocks).map_err(|error| error.to_string())?),
         };
         let delay = filter.as_ref().map_or(0, |filter| filter.output_delay());
-        Ok(Self { rate, filter, waiting: Vec::new(), taken: 0, delay, resampled: Vec::new() })
+        Ok(Self { rate, filter, waiting: Vec::new(), taken: 0, delay, resampled: Vec::new(), given: 0 })
     }
 
     /// Takes more samples.
@@ -79,13 +82,20 @@ impl Resampler {
         Ok(())
     }
 
-    /// All samples, [`resampled_length`] of them; at 16 kHz those that were given, bit for bit.
+    /// Hands out what is ready.
+    pub(crate) fn take(&mut self) -> Vec<f32> {
+        self.given += self.resampled.len();
+        std::mem::take(&mut self.resampled)
+    }
+
+    /// What was not handed out yet; all samples together are [`resampled_length`], at 16 kHz those that were given, bit for bit.
     ///
     /// # Errors
     /// What the resampler says, in words.
     pub(crate) fn finish(mut self) -> Result<Vec<f32>, String> {
         let Some(size) = self.filter.as_ref().map(|filter| filter.input_frames_next()) else { return Ok(self.resampled) };
-        let length = resampled_length(self.taken, self.rate);
+        // Whole blocks less the delay are never more than this.
+        let length = resampled_length(self.taken, self.rate) - self.given;
         while self.resampled.len() < length {
             self.push(std::iter::repeat_n(0.0, size))?;
         }

@@ -16,7 +16,7 @@ use super::chunks::{Chunk, Chunks, Flaw, Order, Samples};
 use super::compressed;
 #[cfg(not(feature = "codecs"))]
 use super::decode::compressed;
-use super::mono::{Mono, most_frames};
+use super::mono::{Mono, Sink};
 use super::part::Part;
 
 /// Most bytes of a format chunk that are read; the longest known, of Microsoft's ADPCM, has 50.
@@ -26,27 +26,25 @@ const LONGEST_FORMAT: u64 = 64;
 ///
 /// # Errors
 /// [`AudioError`], naming the file.
-pub(super) fn read(path: &Path, mut file: File, start: u64) -> Result<Vec<f32>, AudioError> {
+pub(super) fn read(path: &Path, mut file: File, start: u64, sink: Sink<'_>) -> Result<(), AudioError> {
     let (layout, samples) = find(&mut file, start).map_err(|flaw| flaw.of(path))?;
     let coding = layout.coding().map_err(|flaw| flaw.of(path))?;
     if coding == Coding::Mpeg {
-        return compressed::read_mp3(path, file, samples.start, samples.start + samples.length);
+        return compressed::read_mp3(path, file, samples.start, samples.start + samples.length, sink);
     }
     let (block, frames) = layout.block(coding).map_err(|flaw| flaw.of(path))?;
     let there = samples.length / block;
     // A rate that is none is told before a length that it makes of the samples.
-    Mono::new(path, layout.rate, layout.channels.into())?;
+    Mono::new(path, layout.rate, layout.channels.into(), sink)?;
     // A frame that is not whole was never one; a packed block that is not whole held frames.
     let promised = if frames > 1 { samples.promised.div_ceil(block) * frames } else { samples.promised / block };
-    if there * frames > most_frames(layout.rate) {
-        return Err(AudioError::TooLong { path: path.to_path_buf() });
-    }
+    sink.check_length(path, there * frames, layout.rate)?;
     let length = there * block;
     let header = layout.header(coding, length).map_err(|flaw| flaw.of(path))?;
     let part = Part::new(header, file, samples.start, samples.start + length);
     match coding {
-        Coding::Integer(_) | Coding::Float => read_plain(path, part, promised),
-        _ => compressed::read_part(path, part, promised),
+        Coding::Integer(_) | Coding::Float => read_plain(path, part, promised, sink),
+        _ => compressed::read_part(path, part, promised, sink),
     }
 }
 
@@ -54,11 +52,11 @@ pub(super) fn read(path: &Path, mut file: File, start: u64) -> Result<Vec<f32>, 
 const CHUNK: usize = 1 << 15;
 
 /// Reads integers and 32-bit floats.
-fn read_plain(path: &Path, part: Part, promised: u64) -> Result<Vec<f32>, AudioError> {
+fn read_plain(path: &Path, part: Part, promised: u64, sink: Sink<'_>) -> Result<(), AudioError> {
     let flaw = |error: hound::Error| Flaw::from(error).of(path);
     let mut reader = WavReader::new(BufReader::new(part)).map_err(flaw)?;
     let spec = reader.spec();
-    let mut mono = Mono::new(path, spec.sample_rate, spec.channels.into())?;
+    let mut mono = Mono::new(path, spec.sample_rate, spec.channels.into(), sink)?;
     // Whole frames, so that a chunk's first sample is the first channel's.
     let size = CHUNK.next_multiple_of(usize::from(spec.channels));
     let mut push = |samples: &mut dyn Iterator<Item = Result<f32, hound::Error>>| -> Result<(), AudioError> {

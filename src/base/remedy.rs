@@ -195,6 +195,8 @@ pub enum Remedy {
     AddClass,
     /// Say otherwise how raw samples are coded, or give a file.
     OtherSamples,
+    /// Cut a recording into utterances.
+    CutRecording,
     /// Draw as SVG.
     DrawSvg,
     /// What is to be done with a file that this program did not make, in words: a table, a recording, word vectors, tensors of
@@ -351,6 +353,7 @@ impl Display for Remedy {
             Self::ListCases => "see which cases there are",
             Self::AddClass => "add it to the classes",
             Self::OtherSamples => "say how the samples are coded, or give a file",
+            Self::CutRecording => "cut it into utterances",
             Self::DrawSvg => "draw it as SVG",
             Self::Advice(words) => return formatter.write_str(words),
         };

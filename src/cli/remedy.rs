@@ -58,6 +58,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::ListCases => "see 'mcsan check --list' for all",
         Remedy::AddClass => "add it to --classes",
         Remedy::OtherSamples => "see --pcm-format, or give a file to --audio",
+        Remedy::CutRecording => "cut it into utterances ('mcsan predict --segments' takes it as it is)",
         Remedy::DrawSvg => "write it as .svg",
         Remedy::Set("train.precision=f32") => "train with --precision f32",
         Remedy::Raise("train.steps") => "allow more --steps",

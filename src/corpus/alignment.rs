@@ -62,6 +62,15 @@ impl Alignment {
         Ok(Self { path: path.into(), words })
     }
 
+    /// Words of a transcript that was read already: line, word, start and end in seconds.
+    pub(crate) fn of_words<'w>(path: &Path, words: impl Iterator<Item = (u64, &'w str, [f64; 2])>) -> Self {
+        let word = |(line, word, times): (u64, &str, [f64; 2])| {
+            let letters = letters(word);
+            (!letters.is_empty()).then(|| Word { line, letters, times: times.map(|seconds| seconds as f32) })
+        };
+        Self { path: path.into(), words: words.filter_map(word).collect() }
+    }
+
     /// Refuses a word that begins after the end of a recording of so many seconds.
     ///
     /// # Errors

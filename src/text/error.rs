@@ -1,4 +1,4 @@
-//! Why a file of word vectors, or of texts, cannot be used.
+//! Why a file of word vectors, of texts, or a transcript cannot be used.
 
 use std::io;
 use std::path::PathBuf;
@@ -157,6 +157,50 @@ pub enum TextError {
         /// How many that is.
         expected: usize,
     },
+    /// A transcript of no format that is read, by its name.
+    #[error("{}: is neither .srt, .vtt nor .ctm", path.display())]
+    NoTranscript {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of a transcript that cannot be understood.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Cue {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A transcript in which nothing is said.
+    #[error("{}: holds no words", path.display())]
+    NoWords {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A transcript of other recordings, which it names.
+    #[error("{}: has no words of '{recording}', but of {}", path.display(), some_of(names))]
+    OtherRecordings {
+        /// The file.
+        path: PathBuf,
+        /// What the recording is called.
+        recording: String,
+        /// Those that it names.
+        names: Vec<String>,
+    },
+    /// A transcript all of whose words are said after the recording's end.
+    #[error("{}: its first word is said at {first:.2} s, and {recording} ends at {seconds:.2} s", path.display())]
+    OtherTimes {
+        /// The file.
+        path: PathBuf,
+        /// What the recording is called.
+        recording: String,
+        /// When its first word is said.
+        first: f64,
+        /// How long the recording is.
+        seconds: f64,
+    },
     /// What should be a number is none, or is NaN or infinite.
     #[error("{}, line {line}: '{value}' is not a finite number", path.display())]
     NotANumber {
@@ -167,6 +211,13 @@ pub enum TextError {
         /// As it is written there.
         value: String,
     },
+}
+
+/// Names, of which a few are enough.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown}, …") } else { shown }
 }
 
 impl Remedied for TextError {
@@ -190,6 +241,11 @@ impl Remedied for TextError {
                 members.first().map(|member| Remedy::NameMember { archive: path.clone(), member: member.clone() }).into_iter().collect()
             }
             Self::NoMember { members, .. } => vec![Remedy::OneOf(members.clone())],
+            Self::NoTranscript { .. } => vec![Remedy::advice("give a transcript as SubRip, WebVTT or CTM")],
+            Self::Cue { .. } => vec![Remedy::advice("mend the line")],
+            Self::NoWords { .. } => vec![Remedy::advice("give a transcript in which something is said")],
+            Self::OtherRecordings { .. } => vec![Remedy::advice("name the recording as it is there")],
+            Self::OtherTimes { .. } => vec![Remedy::advice("give the transcript of this recording")],
             Self::NoArchive { .. } => vec![Remedy::advice("name the file alone")],
             Self::NoVectors { .. } => vec![Remedy::advice("name a text file of lines 'word number number …'")],
             Self::NotText { .. } => vec![Remedy::advice("name word vectors as text (word2vec's binary files must be converted)")],

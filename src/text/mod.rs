@@ -7,6 +7,7 @@ mod rewrite;
 mod sentences;
 mod table;
 mod tokens;
+pub mod transcript;
 mod unpack;
 pub mod vectors;
 

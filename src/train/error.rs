@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use super::overfit;
 use super::run_fault::RunFault;
+#[cfg(feature = "files")]
+use crate::audio::AudioError;
 use crate::audio::mfcc::MfccError;
 use crate::backend::BackendError;
 use crate::base::memory::Bytes;
@@ -18,6 +20,8 @@ use crate::corpus::label_map::LabelMapError;
 use crate::dataset::DatasetError;
 #[cfg(feature = "files")]
 use crate::dataset::store::StoreError;
+#[cfg(feature = "files")]
+use crate::text::TextError;
 
 /// What can stop a training or an evaluation.
 #[derive(Debug, Error)]
@@ -55,6 +59,14 @@ pub enum TrainError {
     #[cfg(feature = "files")]
     #[error(transparent)]
     Labels(#[from] LabelMapError),
+    /// A fault of a recording that is predicted piece by piece.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// A fault of its transcript.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// A fault of the settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -355,6 +367,10 @@ impl Remedied for TrainError {
             Self::Store(error) => error.remedies(),
             #[cfg(feature = "files")]
             Self::Labels(error) => error.remedies(),
+            #[cfg(feature = "files")]
+            Self::Audio(error) => error.remedies(),
+            #[cfg(feature = "files")]
+            Self::Text(error) => error.remedies(),
             Self::Config(error) => error.remedies(),
             Self::NotFinite { origin, kept, .. } => {
                 let first = match origin {

@@ -40,6 +40,8 @@ pub(crate) mod speakers;
 pub(crate) mod spoken;
 #[cfg(feature = "files")]
 mod tensorboard;
+#[cfg(feature = "files")]
+mod timeline;
 mod trainer;
 #[cfg(feature = "files")]
 mod validate;
@@ -69,4 +71,6 @@ pub use session::{Session, Weights};
 pub use source::Taken;
 #[cfg(feature = "files")]
 pub use spoken::{Further, Spoken};
+#[cfg(feature = "files")]
+pub use timeline::{TimedPrediction, Timeline};
 pub use trainer::{GradientReport, Outcome, Pending, Scaling, Trainer};

@@ -8,6 +8,7 @@ use super::session::check_room;
 use super::spoken::{Further, Spoken, parts};
 use super::vocabulary::{self, FrontEnd, Vocabulary};
 use super::{Checkpoint, RunFault, TrainError, calibration, run};
+use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
@@ -145,6 +146,18 @@ impl Predictor {
         self.further().into_iter().filter(|(stream, _)| !is_own(stream)).collect()
     }
 
+    /// The longest recording in seconds, a whole number of hundredths, of which the model reads all frames of our front-end; none where
+    /// it reads no such frames.
+    pub fn longest(&self) -> Option<f64> {
+        match &self.vocabulary.front_end {
+            FrontEnd::Mfcc(settings) if self.reads(AUDIO) => {
+                let samples = self.readings.most(AUDIO).saturating_mul(settings.hop).saturating_sub(1) as u64;
+                Some((samples / u64::from(SAMPLE_RATE / 100)) as f64 / 100.0)
+            }
+            _ => None,
+        }
+    }
+
     /// Acoustic frames of an utterance, where it has some.
     fn frames(&self, utterance: &Spoken) -> Option<usize> {
         match &self.vocabulary.front_end {
@@ -228,7 +241,7 @@ impl Predictor {
 
 /// A model on a device, for utterances as they are spoken.
 pub struct SpeechInference<'p, B: Backend> {
-    predictor: &'p Predictor,
+    pub(super) predictor: &'p Predictor,
     backend: &'p B,
     inference: Inference<'p, B>,
     /// Of the front-end; none where features come from elsewhere.
