@@ -322,6 +322,13 @@ mod tests {
             ("heads", Refused(&["--run r --text a --heads all"])),
             ("pcm-rate", Refused(&["--run r --audio a --pcm-rate 8000", "--run r --list l --pcm-rate 8000"])),
             ("pcm-format", Refused(&["--run r --audio a --pcm-format f32"])),
+            ("segments", Refused(&["--run r --text t --segments voice", "--run r --audio a --attention a.svg --segments voice"])),
+            ("window", Refused(&["--run r --audio a --window 3"])),
+            ("overlap", Refused(&["--run r --audio a --overlap 1"])),
+            ("voice-db", Refused(&["--run r --audio a --voice-db 6", "--run r --audio a --segments windows --voice-db 6"])),
+            ("transcript", Refused(&["--run r --audio a --transcript t.srt"])),
+            ("out", Refused(&["--run r --audio a --out o.csv"])),
+            ("timeline", Refused(&["--run r --audio a --timeline t.svg"])),
         ];
         vec![
             ("devices", vec![]),

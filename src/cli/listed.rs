@@ -243,7 +243,7 @@ impl Columns {
 }
 
 /// A record without its line end.
-fn csv_line(fields: impl Iterator<Item = String>) -> Result<String, Failure> {
+pub(super) fn csv_line(fields: impl Iterator<Item = String>) -> Result<String, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(fields.collect::<Vec<_>>())?;
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;

@@ -39,6 +39,8 @@ mod progress;
 mod remedy;
 mod report;
 mod rows;
+mod segment_lines;
+mod segments;
 mod settings;
 mod shaders;
 mod streams;

@@ -77,6 +77,16 @@ pub(crate) enum Note {
         /// Those whose file has other words.
         differing: Vec<String>,
     },
+    /// Files of a folder are no recordings, by their names.
+    PassedOver { files: Vec<String> },
+    /// A recording has no stretch with voice.
+    NoVoice { audio: String, seconds: f64 },
+    /// Segments of a recording in which nothing is said.
+    WithoutWords { audio: String, segments: usize, of: usize },
+    /// Words of a transcript that are said in no segment.
+    Unread { transcript: String, of: usize, words: Vec<String> },
+    /// A transcript tells channels apart.
+    SeveralChannels { transcript: String, channels: Vec<String> },
     /// Mel bands so narrow that no frequency of the transform lies in them.
     EmptyBands { bands: usize, of: usize },
     /// The learning rate rises for longer than the run goes on.
@@ -219,6 +229,25 @@ impl Display for Note {
                 let utterances = without.len() + differing.len();
                 write!(formatter, "the words of {utterances} of {of} utterances are spread evenly over their recordings: {all}")
             }
+            Self::PassedOver { files } => {
+                write!(formatter, "{} files are passed over, no recordings by their names: {}", files.len(), some_of(files))
+            }
+            Self::NoVoice { audio, seconds } => write!(
+                formatter,
+                "{audio}: no voice was found in {seconds:.1} s, and nothing is predicted (--segments windows takes all of it, a lower \
+                 --voice-db more)"
+            ),
+            Self::WithoutWords { audio, segments, of } => {
+                write!(formatter, "{audio}: {segments} of {of} segments have no words: each is predicted as an utterance without words")
+            }
+            Self::Unread { transcript, of, words } => {
+                write!(formatter, "{transcript}: {} of {of} words are said in no segment and not read: {}", words.len(), some_of(words))
+            }
+            Self::SeveralChannels { transcript, channels } => write!(
+                formatter,
+                "{transcript}: has words of channels {}: all are read, for the recording's channels are averaged",
+                channels.join(", ")
+            ),
             Self::EmptyBands { bands, of } => write!(
                 formatter,
                 "{bands} of {of} mel bands hold no frequency of the transform and say nothing (fewer --mel-bands or a longer --transform)"

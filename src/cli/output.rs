@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use super::evaluate::PREDICTIONS;
+use super::segment_lines::{COLUMNS, Format};
 use crate::base::contents::first_foreign;
 use crate::base::input::NoFile;
 use crate::dataset::store::Store;
@@ -22,6 +23,7 @@ pub(crate) enum Kind {
     Evidence,
     Onnx,
     Features,
+    Segments,
     Svg,
     Png,
     Page,
@@ -45,6 +47,7 @@ impl Kind {
             Self::Evidence => "a dump of 'mcsan check'",
             Self::Onnx => "an ONNX file of mcsan",
             Self::Features => "a NumPy file of mcsan",
+            Self::Segments => "a file of segments",
             Self::Svg => "an SVG of mcsan",
             Self::Png => "a PNG of mcsan",
             Self::Page => "a report of mcsan",
@@ -78,6 +81,17 @@ impl Kind {
             Self::Onnx => head.get(2..9) == Some(b"\x12\x05mcsan"),
             // NumPy's own writer ends the shape otherwise.
             Self::Features => head.starts_with(b"\x93NUMPY\x01\x00") && holds("'descr': '<f4'") && holds(", ), }"),
+            Self::Segments => match Format::of(path) {
+                Some(Format::Csv) => head.starts_with(format!("{},", COLUMNS.join(",")).as_bytes()),
+                Some(Format::JsonLines) => head.starts_with(b"{\"audio\":\"") && holds("\"end\":") && holds("\"label\":"),
+                // Others leave the confidence out.
+                Some(Format::Rttm) => {
+                    let line = String::from_utf8_lossy(head.split(|&byte| byte == b'\n').next().unwrap_or_default()).into_owned();
+                    let fields: Vec<&str> = line.split(' ').collect();
+                    matches!(fields[..], ["SPEAKER", _, "1", _, _, "<NA>", "<NA>", _, share, "<NA>"] if share.parse::<f64>().is_ok())
+                }
+                None => false,
+            },
             Self::Svg => head.starts_with(b"<svg xmlns=") && holds("font-family=\"Hack, 'DejaVu Sans Mono'"),
             // Eight bits of each of four colours, and no word about them.
             Self::Png => head.starts_with(b"\x89PNG") && head.get(24..26) == Some(&[8, 6]) && head.get(37..41) == Some(b"IDAT"),

@@ -12,6 +12,7 @@ use super::device::{self, Device, on_device};
 use super::effect::no_effect;
 use super::notes::Note;
 use super::output::{self, Kind};
+use super::segments::{self, Segmentation};
 use super::{Done, Failure, cannot_write, listed, tables};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::{PcmFormat, decode, read_pcm};
@@ -25,16 +26,17 @@ use crate::train::{Further, Predictor, Spoken, TrainError, run as train_run};
 #[derive(Args)]
 #[command(
     after_help = "Examples: mcsan predict --run runs/first --audio clip.wav --text \"I cannot believe it\" --attention clip.svg\n          \
-                  mcsan predict --run runs/first --list clips.csv > predictions.csv",
+                  mcsan predict --run runs/first --list clips.csv > predictions.csv\n          \
+                  mcsan predict --run runs/first --audio talk.mp3 --transcript talk.srt --segments voice --out talk.csv",
     group = ArgGroup::new("utterances").args(["audio", "audio_features", "text", "text_features", "list"]).multiple(true).required(true)
 )]
 pub(crate) struct Predict {
     #[arg(long, value_name = "RUN")]
-    run: PathBuf,
+    pub(super) run: PathBuf,
     /// Give probabilities at the temperature that 'mcsan evaluate --calibrate' has fitted
     #[arg(long)]
     calibrated: bool,
-    /// The recording; - reads raw mono samples from standard input
+    /// The recording; - reads raw mono samples from standard input. With --segments a folder, too
     #[arg(long, value_name = "CLIP")]
     audio: Option<PathBuf>,
     /// Features of the clip, .npy or .safetensors, for a model that was trained on features from files
@@ -70,35 +72,43 @@ pub(crate) struct Predict {
     heads: Heads,
     /// Sampling rate of raw samples, in hertz [default: 16000]
     #[arg(long, value_name = "HZ")]
-    pcm_rate: Option<u32>,
+    pub(super) pcm_rate: Option<u32>,
     /// Coding of raw samples, little-endian [default: s16]
     #[arg(long, value_name = "FORMAT")]
-    pcm_format: Option<PcmFormat>,
+    pub(super) pcm_format: Option<PcmFormat>,
+    #[command(flatten)]
+    pub(super) segmentation: Segmentation,
 }
 
-fn parse_picture(text: &str) -> Result<PathBuf, String> {
+pub(super) fn parse_picture(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     picture::Format::of(&path).map(|_| path.clone()).ok_or_else(|| format!("'{text}' ends neither in .svg nor in .png"))
 }
 
 impl Predict {
+    /// The model.
+    pub(super) fn predictor(&self) -> Result<Predictor, TrainError> {
+        if self.calibrated { Predictor::load_calibrated(&self.run) } else { Predictor::load(&self.run) }
+    }
+
     /// # Errors
-    /// Wrong usage: what is said of raw samples where there are none.
+    /// Wrong usage: what is said of raw samples where there are none, or of segments that cannot be.
     pub(super) fn check_usage(&self) -> Result<(), clap::Error> {
         let is_raw = self.audio.as_deref() == Some(Path::new("-"));
         let given = [("--pcm-rate", self.pcm_rate.is_some()), ("--pcm-format", self.pcm_format.is_some())];
         match given.into_iter().find(|&(_, given)| given && !is_raw) {
-            None => Ok(()),
+            None => self.segmentation.check_usage(),
             Some((option, _)) => Err(no_effect(format!("{option} is of raw samples alone; give them with --audio -, or leave it out"))),
         }
     }
 }
 
 pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
-    if let Some(path) = &arguments.attention {
-        output::check(path, if picture::Format::of(path) == Some(picture::Format::Png) { Kind::Png } else { Kind::Svg })?;
+    if let (Some(_), Some(audio)) = (arguments.segmentation.segments, &arguments.audio) {
+        return segments::run(common, arguments, audio);
     }
-    let predictor = if arguments.calibrated { Predictor::load_calibrated(&arguments.run)? } else { Predictor::load(&arguments.run)? };
+    output::check_all([(arguments.attention.as_ref(), picture_kind(arguments.attention.as_deref()))])?;
+    let predictor = arguments.predictor()?;
     let device = || device::open(common, &predictor.checkpoint.device);
     match &arguments.list {
         Some(path) => {
@@ -222,7 +232,7 @@ fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, devi
             let title = format!("{} ({})", classes[best], percent(probabilities[best]));
             let samples = utterance.samples.as_deref().unwrap_or_default();
             let picture = Picture { attention: &attention, samples, title: &title, heads: arguments.heads };
-            draw(&picture, path)?;
+            draw(picture.svg(), path)?;
             probabilities
         }
     };
@@ -234,10 +244,16 @@ fn predict_one(common: &Common, arguments: &Predict, predictor: &Predictor, devi
     Ok(ExitCode::SUCCESS)
 }
 
-fn draw(picture: &Picture<'_>, path: &Path) -> Result<(), Failure> {
+/// What a picture of that name is.
+pub(super) fn picture_kind(path: Option<&Path>) -> Kind {
+    if path.and_then(picture::Format::of) == Some(picture::Format::Png) { Kind::Png } else { Kind::Svg }
+}
+
+/// Writes a picture as what its name says.
+pub(super) fn draw(svg: String, path: &Path) -> Result<(), Failure> {
     let bytes = match picture::Format::of(path) {
-        Some(picture::Format::Png) => picture::png(&picture.svg()).map_err(|error: PictureError| Failure::of(path.display(), error))?,
-        _ => picture.svg().into_bytes(),
+        Some(picture::Format::Png) => picture::png(&svg).map_err(|error: PictureError| Failure::of(path.display(), error))?,
+        _ => svg.into_bytes(),
     };
     replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))
 }

@@ -43,7 +43,7 @@ impl Listing {
 }
 
 /// The files in a folder and in every folder below it. A folder that links lead to twice is entered once.
-pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
     let mut files = Vec::new();
     let mut entered = HashSet::new();
     let mut ahead = vec![folder.to_path_buf()];
@@ -59,7 +59,7 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
 }
 
 /// Whether a file's extension is that of a recording.
-pub(super) fn is_recording(path: &Path) -> bool {
+pub(crate) fn is_recording(path: &Path) -> bool {
     rank(path).is_some()
 }
 

@@ -48,6 +48,8 @@ pub mod transcript;
 pub use alignment::Alignment;
 pub use doubt::Doubt;
 pub use error::CorpusError;
+#[cfg(feature = "cli")]
+pub(crate) use folder::{files_below, is_recording};
 pub use layout::CorpusLayout;
 pub use names::Named;
 

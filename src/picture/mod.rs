@@ -1,5 +1,5 @@
 //! Pictures of attention: of MCSAN's cross-attention (8) words against time under the waveform, both ways, for each head or their mean;
-//! of other systems what their queries find among words, sound or pictures.
+//! of other systems what their queries find among words, sound or pictures. And pictures of what is predicted over a long recording.
 //!
 //! Every map has the time on its horizontal axis and the words on its vertical one. In *words to sound* a word's row sums
 //! to 1 over time; in *sound to words* a moment's column sums to 1 over the words. An acoustic row of MCSAN's stands for n = 9 frames
@@ -11,11 +11,13 @@ pub(crate) mod matrix;
 #[cfg(feature = "picture")]
 mod raster;
 pub(crate) mod svg;
+mod timeline;
 
 use std::path::Path;
 
 #[cfg(feature = "picture")]
 pub use raster::{PictureError, png};
+pub use timeline::TimelinePicture;
 
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::columns::{shorten, width};
@@ -176,7 +178,7 @@ impl Picture<'_> {
             let left = left + column as f64 * (left + panel);
             self.waveform(&mut svg, [left, top], panel);
             if last_in_time.is_none() {
-                self.time_axis(&mut svg, [left, top + WAVEFORM], panel);
+                time_axis(&mut svg, [left, top + WAVEFORM], panel, self.duration());
             }
         }
         for (place, (map, labels)) in maps.iter().zip(&labels).enumerate() {
@@ -192,7 +194,7 @@ impl Picture<'_> {
             }
             let is_last_of_column = maps[place..].iter().step_by(columns).skip(1).all(|below| below.horizontal != Side::Sound);
             if map.horizontal == Side::Sound && is_last_of_column {
-                self.time_axis(&mut svg, [corner[0], corner[1] + height], panel);
+                time_axis(&mut svg, [corner[0], corner[1] + height], panel, self.duration());
             }
         }
         svg.finish()
@@ -236,46 +238,46 @@ impl Picture<'_> {
     }
 
     /// The envelope of the samples: the lowest and the highest of each pixel column.
-    fn waveform(&self, svg: &mut Svg, [left, top]: [f64; 2], width: f64) {
-        let middle = top + WAVEFORM / 2.0;
-        svg.line([left, middle, left + width, middle], "#d5dae1");
-        let loudest = self.samples.iter().fold(0f32, |loudest, sample| loudest.max(sample.abs()));
-        if loudest == 0.0 {
-            return;
-        }
+    fn waveform(&self, svg: &mut Svg, corner: [f64; 2], width: f64) {
         let columns = width as usize;
         let per_column = self.duration() * f64::from(SAMPLE_RATE) / columns as f64;
-        let mut upper = Vec::new();
-        let mut lower = Vec::new();
-        for column in 0..columns {
+        let parts = (0..columns).map_while(|column| {
             let from = (column as f64 * per_column) as usize;
             let to = (((column + 1) as f64 * per_column).ceil() as usize).min(self.samples.len());
-            if from >= to {
-                break;
-            }
-            let part = &self.samples[from..to];
-            let [low, high] = [f32::min, f32::max].map(|choose| part.iter().copied().fold(part[0], choose));
-            let y = |sample: f32| middle - f64::from(sample / loudest) * (WAVEFORM / 2.0 - 2.0);
-            upper.push([left + column as f64, y(high) - 0.4]);
-            lower.push([left + column as f64, y(low) + 0.4]);
-        }
-        upper.extend(lower.into_iter().rev());
-        svg.polygon(&upper, WAVE);
+            let part = self.samples.get(from..to).filter(|part| !part.is_empty())?;
+            Some([f32::min, f32::max].map(|choose| part.iter().copied().fold(part[0], choose)))
+        });
+        envelope(svg, corner, [width, 1.0], &parts.collect::<Vec<_>>());
     }
+}
 
-    fn time_axis(&self, svg: &mut Svg, [left, top]: [f64; 2], width: f64) {
-        let duration = self.duration();
-        let steps = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0];
-        let step = steps.into_iter().find(|step| duration / step <= 10.0).unwrap_or(300.0);
-        let digits = if step < 0.1 { 2 } else { usize::from(step < 1.0) };
-        for tick in 0..=(duration / step + 1e-9) as usize {
-            let seconds = tick as f64 * step;
-            let x = left + width * seconds / duration;
-            svg.line([x, top, x, top + 5.0], FAINT);
-            svg.text([x, top + 17.0], 10.0, INK, Anchor::Middle, &format!("{seconds:.digits$}"));
-        }
-        svg.text([left + width, top + 32.0], 10.0, FAINT, Anchor::End, "seconds");
+/// A waveform: the lowest and the highest sample of each part, `each` pixels wide.
+fn envelope(svg: &mut Svg, [left, top]: [f64; 2], [width, each]: [f64; 2], parts: &[[f32; 2]]) {
+    let middle = top + WAVEFORM / 2.0;
+    svg.line([left, middle, left + width, middle], "#d5dae1");
+    let loudest = parts.iter().flatten().fold(0f32, |loudest, sample| loudest.max(sample.abs()));
+    if loudest == 0.0 {
+        return;
     }
+    let x = |part: usize| left + part as f64 * each;
+    let y = |sample: f32| middle - f64::from(sample / loudest) * (WAVEFORM / 2.0 - 2.0);
+    let upper = parts.iter().enumerate().map(|(part, [_, high])| [x(part), y(*high) - 0.4]);
+    let lower = parts.iter().enumerate().map(|(part, [low, _])| [x(part), y(*low) + 0.4]);
+    svg.polygon(&upper.chain(lower.rev()).collect::<Vec<_>>(), WAVE);
+}
+
+/// The seconds under a panel.
+fn time_axis(svg: &mut Svg, [left, top]: [f64; 2], width: f64, duration: f64) {
+    let steps = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
+    let step = steps.into_iter().find(|step| duration / step <= 10.0).unwrap_or(7200.0);
+    let digits = if step < 0.1 { 2 } else { usize::from(step < 1.0) };
+    for tick in 0..=(duration / step + 1e-9) as usize {
+        let seconds = tick as f64 * step;
+        let x = left + width * seconds / duration;
+        svg.line([x, top, x, top + 5.0], FAINT);
+        svg.text([x, top + 17.0], 10.0, INK, Anchor::Middle, &format!("{seconds:.digits$}"));
+    }
+    svg.text([left + width, top + 32.0], 10.0, FAINT, Anchor::End, "seconds");
 }
 
 #[cfg(test)]

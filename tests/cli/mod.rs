@@ -33,6 +33,7 @@ mod presenting;
 mod profiling;
 mod resuming;
 mod seeds;
+mod segmenting;
 mod stopping;
 mod sweeping;
 mod tiles;

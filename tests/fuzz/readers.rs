@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcsan::audio::{PcmFormat, decode, read_pcm};
+use mcsan::audio::segment::{Segment, Segmenter, Stretches};
+use mcsan::audio::{PcmFormat, Stream, decode, read_pcm};
 use mcsan::backend::Device;
 use mcsan::backend::cpu::Cpu;
 use mcsan::base::remedy::{Remedied, line};
@@ -28,6 +29,7 @@ use mcsan::experiment::spec::Identity;
 use mcsan::experiment::sweep::{Sweep, Trial};
 use mcsan::profile::{Change, ProfileReport, compare, roofline};
 use mcsan::report::run_html;
+use mcsan::text::transcript::Transcript;
 use mcsan::text::{OutOfVocabulary, TextTable, read_lines, tokenise};
 use mcsan::train::run::Start;
 use mcsan::train::{Checkpoint, Predictor, Session, Training, Weights};
@@ -59,6 +61,22 @@ const AUDIO: &[&str] =
 const TABLE: &[&str] =
     &[",", ";", "\t", "\"", "\"\"", "\r\n", "\u{feff}", "audio", "text", "label", "split", "train", "NaN", "-1", "sep=;", "\u{85}"];
 const TRANSCRIPT: &[&str] = &["\n", "\r", "\t", "\0", "\u{feff}", "0001_000001", "Sad", "\u{4e2d}\u{7acb}"];
+const CAPTIONS: &[&str] = &[
+    "00:00:01,000 --> 00:00:02.000",
+    "WEBVTT",
+    "NOTE",
+    "-->",
+    "\n\n",
+    "\r",
+    "\u{feff}",
+    "<i>",
+    "<v Ann>",
+    "{\\an8}",
+    "&amp;",
+    "99999:59:59,999999999",
+    "-1",
+    "NaN",
+];
 const JSON: &[&str] =
     &["null", "[]", "{}", "1e999", "-1", "18446744073709551615", "\"\"", "\\u0000", "[[[[[[[[", "true", "\n", "<script>", "<img src=x>"];
 const TOML: &[&str] = &[
@@ -109,6 +127,10 @@ readers! {
     "alac": "a.m4a", recording, RECORDING, AUDIO;
     "aac": "a.aac", recording, RECORDING, AUDIO;
     "matroska": "a.mka", recording, RECORDING, AUDIO;
+    "segments": "a.wav", segments, RECORDING, AUDIO;
+    "transcript-srt": "a.srt", transcript, SMALL, CAPTIONS;
+    "transcript-vtt": "a.vtt", transcript, SMALL, CAPTIONS;
+    "transcript-ctm": "a.ctm", transcript, SMALL, &["a A 0.5 0.25 go", ";; ", "<eps>", "NaN", "-1", "1e99", "inf", "\u{85}", "\r"];
     "manifest": "manifest.csv", |at| corpus(manifest::read(&at.file)), SMALL, TABLE;
     "meld": "train_sent_emo.csv", |at| corpus(meld::read(&at.folder)), SMALL, TABLE;
     "nemo": "data.tsv", |at| corpus(nemo::read(&at.folder)), SMALL, TABLE;
@@ -186,6 +208,34 @@ fn said<T, E: Remedied>(result: Result<T, E>) -> Result<T, String> {
 fn recording(at: At) -> Result<(), String> {
     let samples = said(decode(&at.file))?;
     assert!(!samples.is_empty() && samples.iter().all(|sample| sample.is_finite()), "samples are finite, and there are some");
+    Ok(())
+}
+
+/// What comes piece by piece is what is decoded whole, and every segment is a part of it.
+fn segments(at: At) -> Result<(), String> {
+    let samples = said(decode(&at.file))?;
+    for stretches in [Stretches::Whole, Stretches::Voice { above: 3.0 }] {
+        let mut segmenter = Segmenter::new(stretches, 0.05, 0.02).expect("these windows can be");
+        let mut segments = Vec::new();
+        for piece in Stream::of_file(&at.file) {
+            segments.extend(segmenter.push(&said(piece)?));
+        }
+        segments.extend(segmenter.finish());
+        let is_part = |segment: &Segment| samples[segment.start as usize..].starts_with(&segment.samples) && !segment.samples.is_empty();
+        assert!(segments.iter().all(is_part), "a segment is a part of the recording");
+        assert!(stretches != Stretches::Whole || !segments.is_empty(), "all of it lies in windows");
+    }
+    Ok(())
+}
+
+fn transcript(at: At) -> Result<(), String> {
+    let transcript = said(Transcript::read(&at.file))?;
+    let words = transcript.words();
+    assert!(
+        !words.is_empty() && words.iter().all(|word| word.times[0] >= 0.0 && word.times[1] >= word.times[0] && word.times[1].is_finite())
+    );
+    assert_eq!(transcript.text(transcript.between(0.0, f64::MAX)).split_whitespace().count(), words.len());
+    assert!(transcript.of_recording("a").is_ok() || transcript.names_recordings());
     Ok(())
 }
 

@@ -45,7 +45,14 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
     let path = folder.join(reader.file);
     fs::create_dir_all(folder).expect("the folder can be written to");
     match reader.name {
-        "wav" => wavs(),
+        "wav" | "segments" => wavs(),
+        "transcript-srt" => texts(&[
+            "\u{feff}1\r\n00:00:01,000 --> 00:00:02,500\r\n{\\an8}<i>Go</i> away\r\n\r\n2\r\n00:01:00,000 --> 00:01:01,000\r\nno &amp; no\r\n",
+        ]),
+        "transcript-vtt" => texts(&[
+            "WEBVTT\n\nNOTE by hand\n\nintro\n00:01.000 --> 00:02.500 align:start\n<v Ann>Go <00:01.500>away\n\n01:00:00.000 --> 01:00:01.000\nno\n",
+        ]),
+        "transcript-ctm" => texts(&[";; by hand\na A 0.50 0.25 go 0.9\na B 0.40 0.10 no 0.5 lex spk1\nb 1 0 1 <eps>\n"]),
         "aiff" => recorded(&["tests/fixtures/audio/tone.aiff"]),
         "flac" => recorded(&["assets/demo/clips/ann_bad17_intense.flac"]),
         "mp3" => recorded(&["tests/fixtures/audio/tone.mp3"]),

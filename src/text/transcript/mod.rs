@@ -112,6 +112,11 @@ impl Transcript {
         Ok(Self::of(&self.path, own))
     }
 
+    /// Whether the format says of which recording words are.
+    pub fn names_recordings(&self) -> bool {
+        self.cues.iter().any(|cue| cue.recording.is_some())
+    }
+
     /// The channels whose words it has, where the format names some.
     pub fn channels(&self) -> Vec<&str> {
         let mut channels: Vec<&str> = self.cues.iter().filter_map(|cue| cue.channel.as_deref()).collect();
