@@ -129,12 +129,15 @@ pub(super) fn run(common: &Common, arguments: &Predict, audio: &Path) -> Done {
     let predictor = arguments.predictor()?;
     check_model(arguments, &predictor)?;
     options.segmenter(&arguments.run, &predictor)?;
-    let recordings = recordings(common, audio)?;
+    let (recordings, others) = recordings(audio)?;
     if options.timeline.is_some() && recordings.len() > 1 {
         let (folder, count) = (audio.display(), recordings.len());
         return Err(Failure(format!("--timeline draws one recording, and {folder} holds {count}; give one of them to --audio")));
     }
     let transcripts = Transcripts::of(options.transcript.as_deref(), recordings.len())?;
+    if !others.is_empty() {
+        common.note(Note::PassedOver { files: others });
+    }
     let device = device::open(common, &predictor.checkpoint.device)?;
     on_device!(device, |backend| {
         let inference = predictor.on(backend)?;
@@ -188,14 +191,14 @@ impl Recording {
     }
 }
 
-/// The one that is named, or those of a folder; says which files of it are none, by their names.
-fn recordings(common: &Common, audio: &Path) -> Result<Vec<Recording>, Failure> {
+/// The one that is named, or those of a folder, and which files of it are none, by their names.
+fn recordings(audio: &Path) -> Result<(Vec<Recording>, Vec<String>), Failure> {
     if audio == Path::new("-") {
-        return Ok(vec![Recording { name: "standard input".into(), path: None }]);
+        return Ok((vec![Recording { name: "standard input".into(), path: None }], Vec::new()));
     }
     let of_file = |path: PathBuf| Recording { name: path.display().to_string(), path: Some(path) };
     if !audio.is_dir() {
-        return Ok(vec![of_file(audio.into())]);
+        return Ok((vec![of_file(audio.into())], Vec::new()));
     }
     let (found, others): (Vec<PathBuf>, Vec<PathBuf>) = files_below(audio)?.into_iter().partition(|path| is_recording(path));
     if found.is_empty() {
@@ -205,11 +208,7 @@ fn recordings(common: &Common, audio: &Path) -> Result<Vec<Recording>, Failure> 
             audio.display()
         )));
     }
-    if !others.is_empty() {
-        let files = others.iter().map(|path| path.display().to_string()).collect();
-        common.note(Note::PassedOver { files });
-    }
-    Ok(found.into_iter().map(of_file).collect())
+    Ok((found.into_iter().map(of_file).collect(), others.iter().map(|path| path.display().to_string()).collect()))
 }
 
 /// Where the words come from.
