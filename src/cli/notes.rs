@@ -230,7 +230,8 @@ impl Display for Note {
                 write!(formatter, "the words of {utterances} of {of} utterances are spread evenly over their recordings: {all}")
             }
             Self::PassedOver { files } => {
-                write!(formatter, "{} files are passed over, no recordings by their names: {}", files.len(), some_of(files))
+                let plural = if files.len() == 1 { "file is" } else { "files are" };
+                write!(formatter, "{} {plural} passed over, no recording by the name: {}", files.len(), some_of(files))
             }
             Self::NoVoice { audio, seconds } => write!(
                 formatter,
