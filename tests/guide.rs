@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
+use hound::WavWriter;
 use tempfile::TempDir;
 
-use crate::cli::corpus::{CLASSES, SPLITS, TINY, corpus};
+use crate::cli::corpus::{CLASSES, MONO_16_KHZ, SPLITS, TINY, corpus};
 use crate::program::call;
 
 /// Commands that train, and so are given the settings of a small model.
@@ -111,6 +112,17 @@ fn begun() -> TempDir {
             fs::copy(here.join(format!("corpus/audio/{label}{take}.wav")), &recording).unwrap();
             fs::write(recording.with_extension("txt"), text).unwrap();
         }
+    }
+    fs::create_dir(here.join("talks")).unwrap();
+    // A loud second, a pause, and a loud second.
+    let pause = vec![0.0; 16_000];
+    let loud: Vec<f32> = (0..16_000).map(|n| 0.3 * (n as f32 * 0.1).sin()).collect();
+    for recording in ["long.wav", "talks/one.wav"] {
+        let mut writer = WavWriter::create(here.join(recording), MONO_16_KHZ).unwrap();
+        [&loud, &pause, &loud].into_iter().flatten().for_each(|sample| writer.write_sample((sample * 32_767.0) as i16).unwrap());
+        writer.finalize().unwrap();
+        let words = "1\n00:00:00,000 --> 00:00:00,900\nGo away!\n\n2\n00:00:02,100 --> 00:00:03,000\nThe sea is quiet.\n";
+        fs::write(here.join(recording).with_extension("srt"), words).unwrap();
     }
     fs::create_dir(here.join("features")).unwrap();
     for (label, ..) in CLASSES {
