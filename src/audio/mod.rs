@@ -7,6 +7,8 @@ mod aiff;
 #[cfg(feature = "codecs")]
 mod bare;
 #[cfg(feature = "files")]
+pub mod change;
+#[cfg(feature = "files")]
 mod chunks;
 #[cfg(feature = "codecs")]
 mod compressed;

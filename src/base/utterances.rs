@@ -16,6 +16,9 @@ pub enum Split {
     /// To be learned from without a label, by what can
     #[cfg_attr(feature = "cli", value(skip))]
     Unlabelled,
+    /// Copies with a changed recording, to be trained on wherever what they are copies of is
+    #[cfg_attr(feature = "cli", value(skip))]
+    Augmented,
 }
 
 /// In place of the label of an utterance that has none; in files it is -1.
@@ -32,12 +35,13 @@ impl Split {
             Self::Validation => "validation",
             Self::Test => "test",
             Self::Unlabelled => "unlabelled",
+            Self::Augmented => "augmented",
         }
     }
 
     /// The split of that name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().chain([Self::Unlabelled]).find(|split| split.name() == name)
+        Self::ALL.into_iter().chain([Self::Unlabelled, Self::Augmented]).find(|split| split.name() == name)
     }
 }
 

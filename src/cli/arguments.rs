@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 
+use crate::audio::change::Changes;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::gpu::Feature;
 use crate::base::streams::{FUNCTIONALS, PROSODY};
@@ -181,6 +182,10 @@ pub(crate) struct Prepare {
     /// ID.wdseg
     #[arg(long, value_name = "DIR")]
     pub align: Option<PathBuf>,
+    /// Train on copies with changed recordings besides, one for each change: speed=0.9,1.1 (pitch shifts as well), noise=20dB (white, so
+    /// far below the speech), gain=6dB; of all utterances but those of the corpus' own validation and test splits
+    #[arg(long, value_name = "CHANGES")]
+    pub augment: Option<Changes>,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -209,6 +214,9 @@ impl Prepare {
                     format!("--{option} {word} is computed of the recordings, whose place --audio-features takes; leave one of them out");
                 return Err(no_effect(message));
             }
+        }
+        if self.audio_features.is_some() && self.augment.is_some() {
+            return Err(no_effect("--augment changes recordings, whose place --audio-features takes; leave one of them out"));
         }
         if self.unlabelled && !matches!(self.corpus, CorpusKind::Iemocap) {
             return Err(no_effect(

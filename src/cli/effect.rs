@@ -277,6 +277,7 @@ mod tests {
             ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
             ("align", Always),
             ("text-features", Always),
+            ("augment", Refused(&["emodb . --out d --audio-features f --augment speed=0.9"])),
             ("limit", Always),
             ("allow-missing", Always),
         ];

@@ -14,7 +14,7 @@ use crate::base::utterances::NO_LABEL;
 use crate::config::Settings;
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
-use crate::dataset::{DataStream, Dataset, Doubles, TokenLists};
+use crate::dataset::{DataStream, Dataset, Doubles, TokenLists, UtteranceInfo};
 use crate::text::tokenise;
 use crate::train::metrics::shown_classes;
 
@@ -60,7 +60,8 @@ impl Summary {
         let unassigned: Vec<usize> = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
         splits.push(("none", data.class_counts(&unassigned)));
         splits.retain(|(_, counts)| counts.iter().sum::<usize>() > 0);
-        let labelled = data.utterances.iter().zip(&data.labels).filter(|(_, label)| **label != NO_LABEL);
+        let is_own = |(utterance, label): &(&UtteranceInfo, &u32)| **label != NO_LABEL && utterance.copy_of.is_none();
+        let labelled = data.utterances.iter().zip(&data.labels).filter(is_own);
         let counted = labelled.map(|(utterance, &label)| Counted {
             id: &utterance.id,
             split: utterance.split,
@@ -87,6 +88,7 @@ impl Summary {
             "classes": data.classes,
             "unlabelled": data.split(Split::Unlabelled).len(),
             "genders": genders(data),
+            "augmented": data.split(Split::Augmented).len(),
             "splits": self.splits.iter().map(of_split).collect::<Map<_, _>>(),
             "frames": self.lengths.get(AUDIO).unwrap_or(&none).to_json(),
             "tokens": self.lengths.get(TEXT).unwrap_or(&none).to_json(),
@@ -149,6 +151,10 @@ impl Summary {
         let unlabelled = data.split(Split::Unlabelled).len();
         if unlabelled > 0 {
             println!("and {unlabelled} without label, of the split unlabelled");
+        }
+        let augmented = data.split(Split::Augmented).len();
+        if augmented > 0 {
+            println!("and {augmented} copies with changed recordings, trained on where what they are copies of is");
         }
         for (place, (name, stream)) in data.streams.iter().filter(|(_, stream)| !matches!(stream, DataStream::Vector(_))).enumerate() {
             let lengths = &self.lengths[name];

@@ -16,12 +16,13 @@ use super::device::{self, AUTO, on_device};
 use super::notes::{Lacking, Note};
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write, interrupt, tables};
+use crate::audio::change::Changes;
 use crate::audio::mfcc::{MfccSettings, SAMPLE_RATE};
 use crate::audio::vectors::VectorFrontEnd;
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Section};
 use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
-use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, split};
+use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, Utterance, split};
 use crate::dataset::{DataStream, Dataset, Doubles, Frames, Spool};
 use crate::experiment::ExperimentError;
 use crate::experiment::folds::{By, Folds};
@@ -49,7 +50,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     if has_word_files {
         common.note_unused(&["vectors", "oov"], "features of the words come from files");
     }
-    let text = match file_of_vectors {
+    let mut text = match file_of_vectors {
         Some(path) => TextTable::with_vectors(&corpus.utterances, path, arguments.oov)?,
         None => TextTable::learned(&corpus.utterances),
     };
@@ -60,6 +61,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     }
     // The words are those of the whole corpus, as long as it is not divided by who made it.
     let divided = division == Division::Made && split::by_speaker(&mut corpus, 0).is_ok();
+    add_copies(common, arguments, &mut corpus, &mut text, division)?;
     let root = corpus.root.clone();
     let lines = std::mem::take(&mut corpus.lines);
     let from_files = !corpus.features.is_empty();
@@ -151,7 +153,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     // Of features from files it is not known how far their frames are apart.
     let speech_s = if from_files { 0.0 } else { (frames * settings.hop) as f64 / f64::from(SAMPLE_RATE) };
     let seconds = started.elapsed().as_secs_f64();
-    let unlabelled = data.split(Split::Unlabelled).len();
+    let [unlabelled, augmented] = [Split::Unlabelled, Split::Augmented].map(|split| data.split(split).len());
     let commonest: Vec<&String> = missing.commonest.iter().map(|(word, _)| word).take(SHOWN_WORDS).collect();
     if common.json {
         common.print_json(json!({
@@ -164,6 +166,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
             "out_of_vocabulary": missing.share(),
             "commonest_missing": commonest,
             "unlabelled": unlabelled,
+            "augmented": augmented,
             "left_out": data.left_out,
             "other_labels": data.other_labels,
             "speech_s": speech_s,
@@ -178,6 +181,9 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     }
     if unlabelled > 0 {
         println!("{unlabelled} utterances have no label");
+    }
+    if augmented > 0 {
+        println!("{augmented} of them are copies with changed recordings, to be trained on where what they are copies of is");
     }
     if !data.other_labels.is_empty() {
         let labels: Vec<String> = data.other_labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
@@ -265,15 +271,35 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
     Ok((corpus, division))
 }
 
+/// Adds the copies that are asked for: of what is not to be validated or tested on, as far as it is known before recordings are read.
+fn add_copies(common: &Common, arguments: &Prepare, corpus: &mut Corpus, text: &mut TextTable, division: Division) -> Result<(), Failure> {
+    let Some(Changes(changes)) = &arguments.augment else { return Ok(()) };
+    if !corpus.features.is_empty() {
+        common.note_unused(&["augment"], "features come from files");
+        return Ok(());
+    }
+    let is_given = division == Division::Given;
+    let wanted = |utterance: &Utterance| !is_given || !matches!(utterance.split, Some(Split::Validation | Split::Test));
+    let of = corpus.add_copies(changes, wanted).map_err(|id| {
+        Failure(format!("{}: an utterance is called '{id}', as the copy of another would be; rename it", arguments.path.display()))
+    })?;
+    if of.is_empty() {
+        common.note_unused(&["augment"], "no utterance that is trained on has a recording");
+    }
+    text.repeat(&of);
+    Ok(())
+}
+
 /// Says what kind of stream the data are without, or as good as.
 fn note_lacking(common: &Common, data: &Dataset, silent: Vec<String>) {
-    let all = silent.len() == data.len();
+    let recordings = data.len() - data.split(Split::Augmented).len();
+    let all = silent.len() == recordings;
     if data.audio().is_none() {
         common.note(Note::Without(Lacking::Recordings));
     } else if all {
         common.note(Note::Without(Lacking::Sound));
     } else if !silent.is_empty() {
-        common.note(Note::Silent { utterances: silent, of: data.len() });
+        common.note(Note::Silent { utterances: silent, of: recordings });
     }
     if data.streams.get(TEXT).is_none() {
         common.note(Note::Without(Lacking::Words));

@@ -130,7 +130,8 @@ fn utterance(
 ) -> Result<Utterance, CorpusError> {
     let split = row.name("split")?;
     let unknown = |name: &str| CorpusError::UnknownSplit { path: row.path().into(), line: row.line(), value: name.into() };
-    let split = split.map(|name| Split::from_name(&name).ok_or_else(|| unknown(&name))).transpose()?;
+    let split =
+        split.map(|name| Split::from_name(&name).filter(|&split| split != Split::Augmented).ok_or_else(|| unknown(&name))).transpose()?;
     let label = if split == Some(Split::Unlabelled) { String::new() } else { row.required_name("label")? };
     if !label.is_empty() {
         check_label(row, &label)?;

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 mod alignment;
 pub mod ased;
+mod copies;
 pub mod cremad;
 mod doubt;
 pub mod emodb;
@@ -46,6 +47,7 @@ pub mod tess;
 pub mod transcript;
 
 pub use alignment::Alignment;
+pub use copies::AudioCopy;
 pub use doubt::Doubt;
 pub use error::CorpusError;
 #[cfg(feature = "cli")]
@@ -104,6 +106,8 @@ pub struct Corpus {
     pub alignments: BTreeMap<String, PathBuf>,
     /// Genders of those who speak, by the id of the utterance, where they are known: `female`, `male`, or as the corpus has them.
     pub genders: BTreeMap<String, String>,
+    /// Utterances that are changed copies of others, which stand before them, by id.
+    pub copies: BTreeMap<String, AudioCopy>,
     /// Of a manifest, the line in which each utterance starts, by id.
     pub lines: BTreeMap<String, u64>,
     /// What it can be read with and is hardly meant.

@@ -37,7 +37,11 @@ impl Doubles {
         let rows = |utterance| audio.rows(audio.of(utterance, usize::MAX));
         // Frames that are all the same are of silence, which is no recording.
         let sounds = |rows: &[f32]| rows.chunks(audio.columns.max(1)).any(|frame| frame != &rows[..frame.len()]);
-        let hash = |utterance| rows(utterance).map(|rows| sounds(&rows).then(|| hash::of_words(bytemuck::cast_slice(&rows))));
+        let hash = |utterance: usize| match data.utterances[utterance].copy_of {
+            // A copy goes with what it is of.
+            Some(_) => Ok(None),
+            None => rows(utterance).map(|rows| sounds(&rows).then(|| hash::of_words(bytemuck::cast_slice(&rows)))),
+        };
         let mut doubles = Self::of_hashes(&(0..data.len()).map(hash).collect::<Result<Vec<_>, _>>()?);
         for utterance in 0..data.len() {
             // A hash says that they may be equal.

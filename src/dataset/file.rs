@@ -313,7 +313,9 @@ fn utterances(store: &Store, count: usize) -> Result<Vec<UtteranceInfo>, Dataset
         if info.id.is_empty() {
             info.id = utterance.to_string();
         }
-        Ok(info)
+        Ok::<_, DatasetError>(info)
     };
-    entries.into_iter().enumerate().map(read).collect()
+    let utterances: Vec<UtteranceInfo> = entries.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    validate::check_copies(&utterances).map_err(failed)?;
+    Ok(utterances)
 }

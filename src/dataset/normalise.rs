@@ -152,9 +152,11 @@ impl Normalisation {
     /// # Errors
     /// [`DatasetError::NoTraining`] where `corpus` has no utterance to take its statistics of, or features that cannot be read.
     pub fn fit(by: Normalise, dataset: &Dataset, training: &[usize], readings: &Readings) -> Result<Self, DatasetError> {
+        // Copies count in no statistics: what is validated and tested is the same with them and without.
+        let own: Vec<usize> = training.iter().copied().filter(|&utterance| dataset.utterances[utterance].copy_of.is_none()).collect();
         let fitted = |wanted: fn(&DataStream) -> bool| {
             let wanted = dataset.streams.iter().filter(|(_, stream)| wanted(stream));
-            let statistics = |(name, stream): (&str, _)| Ok((name.to_owned(), Statistics::of(stream, training, readings.most(name))?));
+            let statistics = |(name, stream): (&str, _)| Ok((name.to_owned(), Statistics::of(stream, &own, readings.most(name))?));
             wanted.map(statistics).collect::<Result<_, DatasetError>>().map(Fitted)
         };
         Ok(match by {
@@ -223,7 +225,9 @@ fn by_speaker(dataset: &Dataset) -> Result<(Vec<usize>, Vec<Vec<usize>>), Datase
         if number == speakers.len() {
             speakers.push(Vec::new());
         }
-        speakers[number].push(utterance);
+        if info.copy_of.is_none() || speakers[number].is_empty() {
+            speakers[number].push(utterance);
+        }
         members.push(number);
     }
     Ok((members, speakers))

@@ -1,6 +1,6 @@
 //! What a prepared data set holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -67,6 +67,9 @@ pub struct UtteranceInfo {
     pub text: String,
     /// The recording, named from the corpus' root; empty where there is none.
     pub audio: String,
+    /// Of a copy, whose split is [`Split::Augmented`], the id of the utterance that it is a copy of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
 }
 
 #[cfg(feature = "files")]
@@ -77,11 +80,12 @@ impl UtteranceInfo {
             id: utterance.id.clone(),
             split: utterance.split,
             speaker: utterance.speaker.clone(),
-            gender: corpus.genders.get(&utterance.id).cloned(),
+            gender: corpus.genders.get(corpus.own_id(utterance)).cloned(),
             session: utterance.session.clone(),
             dialogue: utterance.dialogue.clone(),
             text: utterance.text.clone(),
             audio: utterance.audio.strip_prefix(&corpus.root).unwrap_or(&utterance.audio).display().to_string(),
+            copy_of: corpus.copies.get(&utterance.id).map(|copy| copy.of.clone()),
         }
     }
 }
@@ -172,13 +176,25 @@ impl Dataset {
         (0..self.len()).filter(|&utterance| self.utterances[utterance].split == Some(split)).collect()
     }
 
-    /// The utterances to learn from: the training split, or all with a label where none of these is of any split.
+    /// The utterances to learn from: the training split, or all with a label where none of these is of any split; and the copies of those.
     pub fn training(&self) -> Vec<usize> {
-        let labelled: Vec<usize> = (0..self.len()).filter(|&utterance| self.is_labelled(utterance)).collect();
-        if labelled.iter().all(|&utterance| self.utterances[utterance].split.is_none()) {
-            return labelled;
+        let own: Vec<usize> = (0..self.len()).filter(|&utterance| self.is_divided(utterance)).collect();
+        let is_undivided = own.iter().all(|&utterance| self.utterances[utterance].split.is_none());
+        let own = if is_undivided { own } else { self.split(Split::Train) };
+        if !self.utterances.iter().any(|info| info.copy_of.is_some()) {
+            return own;
         }
-        self.split(Split::Train)
+        let ids: HashSet<&str> = own.iter().map(|&utterance| self.utterances[utterance].id.as_str()).collect();
+        let is_copy = |info: &UtteranceInfo| info.copy_of.as_deref().is_some_and(|of| ids.contains(of));
+        let copies = (0..self.len()).filter(|&utterance| is_copy(&self.utterances[utterance]));
+        let mut all: Vec<usize> = own.iter().copied().chain(copies).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Whether an utterance is one that splits and folds divide: it has a label, and is no copy.
+    pub(crate) fn is_divided(&self, utterance: usize) -> bool {
+        self.is_labelled(utterance) && self.utterances[utterance].copy_of.is_none()
     }
 
     /// Gives the utterances the classes of another data set, by the index that each of theirs has there; those of a class without one
@@ -225,6 +241,7 @@ fn write_split<S: Serializer>(split: &Option<Split>, serializer: S) -> Result<S:
 }
 
 fn read_split<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Split>, D::Error> {
-    let unknown = |name: &str| serde::de::Error::custom(format!("unknown split '{name}', known are train, validation, test, unlabelled"));
+    let unknown =
+        |name: &str| serde::de::Error::custom(format!("unknown split '{name}', known are train, validation, test, unlabelled, augmented"));
     read_name(deserializer)?.map(|name| Split::from_name(&name).ok_or_else(|| unknown(&name))).transpose()
 }

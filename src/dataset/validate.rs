@@ -1,7 +1,7 @@
 //! What must hold of a prepared data set before a kernel may index by it.
 
 #[cfg(feature = "files")]
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::error::DatasetError;
@@ -29,6 +29,33 @@ pub(crate) fn check_classes(names: &[String]) -> Result<(), String> {
         Some(name) => Err(format!("names '{name}' twice")),
         None => Ok(()),
     }
+}
+
+/// Copies of utterances that stand before them, by the same speaker, are what is of the split [`Split::Augmented`], and nothing else.
+///
+/// # Errors
+/// What is wrong, after its utterance's name.
+#[cfg(feature = "files")]
+pub(super) fn check_copies(utterances: &[UtteranceInfo]) -> Result<(), String> {
+    let mut before: HashMap<&str, &UtteranceInfo> = HashMap::new();
+    for info in utterances {
+        let problem = match (&info.copy_of, info.split) {
+            (None, Some(Split::Augmented)) => Some("is of the split augmented and no copy".to_owned()),
+            (Some(of), Some(Split::Augmented)) => match before.get(of.as_str()) {
+                None => Some(format!("is a copy of '{of}', which does not stand before it")),
+                Some(own) if own.copy_of.is_some() => Some(format!("is a copy of '{of}', which is a copy itself")),
+                Some(own) if own.speaker != info.speaker => Some(format!("is a copy of '{of}', by another speaker")),
+                Some(_) => None,
+            },
+            (Some(of), _) => Some(format!("is a copy of '{of}' and not of the split augmented")),
+            (None, _) => None,
+        };
+        if let Some(problem) = problem {
+            return Err(format!("utterance '{}' {problem}", info.id));
+        }
+        before.insert(&info.id, info);
+    }
+    Ok(())
 }
 
 /// Checks of one file; each error names the tensor and, where there is one, the utterance.

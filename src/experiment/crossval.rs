@@ -161,7 +161,8 @@ impl<'c> CrossValidation<'c> {
             run_folder::clear(folder).map_err(|source| ExperimentError::Write { path: folder.into(), source })?;
         }
         let data = self.folds.dataset(self.data, fold);
-        let [train, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
+        let [_, validation, test] = crate::corpus::Split::ALL.map(|split| data.split(split).len());
+        let train = data.training().len();
         observe(FoldEvent::Begin { fold, train, validation, test });
         let Config { settings, execution } = self.config.clone();
         let (start, stop, until) = (Start::Resume, self.stop, self.until);

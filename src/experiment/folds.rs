@@ -104,13 +104,13 @@ impl Folds {
         if by == By::Given {
             return Self::given(data, seed);
         }
-        let doubles = Doubles::of(data)?.among(|utterance| data.is_labelled(utterance));
+        let doubles = Doubles::of(data)?.among(|utterance| data.is_divided(utterance));
         let count = if by == By::Random { USUAL } else { members(data, by, &doubles)?.len() };
         Self::divide(data, doubles, by, count, seed)
     }
 
     /// Divides a data set into `count` parts; the same data, seed and count give the same folds. Utterances without label are of no part,
-    /// and there to be learned from in every fold.
+    /// and there to be learned from in every fold; copies are of none either, and learned from where what they are copies of is.
     ///
     /// By random, each class is shuffled and dealt to the parts in turn, going on where the last class ended: no two parts
     /// differ by more than one utterance, of any class or together. By speaker or session, the shuffled groups are merged, the
@@ -132,10 +132,12 @@ impl Folds {
         if by == By::Given {
             return Self::given(data, seed);
         }
-        let doubles = doubles.among(|utterance| data.is_labelled(utterance));
+        let doubles = doubles.among(|utterance| data.is_divided(utterance));
         if by == By::Random {
             let of = if doubles.count() < data.len() { "recordings" } else { "utterances" };
-            check_count(count, doubles.count() - data.split(Split::Unlabelled).len(), || format!("{of} of '{}'", data.corpus))?;
+            check_count(count, doubles.count() - (0..data.len()).filter(|&utterance| !data.is_divided(utterance)).count(), || {
+                format!("{of} of '{}'", data.corpus)
+            })?;
             return Ok(Self { by, seed, parts: deal(data, &doubles, count, seed), groups: vec![Vec::new(); count], doubles });
         }
         let members = members(data, by, &doubles)?;
@@ -179,7 +181,9 @@ impl Folds {
         if self.by == By::Given {
             return data;
         }
-        for utterance in data.utterances.iter_mut().filter(|utterance| utterance.split != Some(Split::Unlabelled)) {
+        for utterance in
+            data.utterances.iter_mut().filter(|utterance| !matches!(utterance.split, Some(Split::Unlabelled | Split::Augmented)))
+        {
             utterance.split = Some(Split::Train);
         }
         for (part, split) in [(fold - 1, Split::Test), (fold % self.count(), Split::Validation)] {
@@ -201,7 +205,7 @@ struct Group {
 /// The utterances of every speaker or session, in the order of their names.
 fn members(data: &Dataset, by: By, doubles: &Doubles) -> Result<Vec<Group>, ExperimentError> {
     let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (utterance, info) in data.utterances.iter().enumerate().filter(|(utterance, _)| data.is_labelled(*utterance)) {
+    for (utterance, info) in data.utterances.iter().enumerate().filter(|(utterance, _)| data.is_divided(*utterance)) {
         let group = by.group(info).ok_or_else(|| ExperimentError::NoGroup { utterance: info.id.clone(), by })?;
         members.entry(group).or_default().push(utterance);
     }
@@ -232,7 +236,7 @@ fn members(data: &Dataset, by: By, doubles: &Doubles) -> Result<Vec<Group>, Expe
 
 /// The utterances that are divided.
 fn labelled(data: &Dataset) -> impl Iterator<Item = usize> {
-    (0..data.len()).filter(|&utterance| data.is_labelled(utterance))
+    (0..data.len()).filter(|&utterance| data.is_divided(utterance))
 }
 
 /// Whether `found` things can be divided into so many parts.

@@ -63,7 +63,7 @@ pub(crate) fn take(run: &Path, data: &mut Dataset) -> Result<OwnSplit, Experimen
     for (part, split) in [(fold % folds, Split::Validation), (fold - 1, Split::Test)] {
         of.extend(tests[part].iter().map(|id| (id.as_str(), split)));
     }
-    for utterance in data.utterances.iter_mut().filter(|utterance| utterance.split != Some(Split::Unlabelled)) {
+    for utterance in data.utterances.iter_mut().filter(|utterance| !matches!(utterance.split, Some(Split::Unlabelled | Split::Augmented))) {
         utterance.split = Some(of.get(utterance.id.as_str()).copied().unwrap_or(Split::Train));
     }
     Ok(OwnSplit::Fold { fold, folds, path: shown })

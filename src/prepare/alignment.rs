@@ -21,25 +21,28 @@ pub(super) fn read(
     let (mut times, mut without, mut differing) = (Vec::new(), Vec::new(), Vec::new());
     for (place, utterance) in corpus.utterances.iter().enumerate() {
         let rows = text.length(place, usize::MAX);
-        let known = match corpus.alignments.get(&utterance.id) {
+        let (speed, is_copy) = (corpus.speed(utterance), corpus.copies.contains_key(&utterance.id));
+        let known = match corpus.alignments.get(corpus.own_id(utterance)) {
             Some(path) => {
                 let alignment = Alignment::read(path)?;
                 if let Some(audio) = streams.frames(AUDIO) {
-                    alignment.check_within(audio.of(place, usize::MAX).len() as f64 * hop_seconds(feature_settings))?;
+                    let seconds = audio.of(place, usize::MAX).len() as f64 * hop_seconds(feature_settings);
+                    alignment.check_within(seconds * speed)?;
                 }
                 let known = match text {
                     DataStream::Tokens(_) => alignment.times(&tokenise(&utterance.text)),
                     _ => alignment.times_of_rows(rows),
                 };
-                differing.extend(known.is_none().then(|| utterance.id.clone()));
+                differing.extend((known.is_none() && !is_copy).then(|| utterance.id.clone()));
                 known
             }
             None => {
-                without.push(utterance.id.clone());
+                without.extend((!is_copy).then(|| utterance.id.clone()));
                 None
             }
         };
-        times.extend(known.unwrap_or_else(|| vec![[f32::NAN; 2]; rows]));
+        let known = known.unwrap_or_else(|| vec![[f32::NAN; 2]; rows]);
+        times.extend(known.into_iter().map(|times| if speed == 1.0 { times } else { times.map(|time| (f64::from(time) / speed) as f32) }));
     }
     if !without.is_empty() || !differing.is_empty() {
         observe(RecordingEvent::Unaligned { without: &without, differing: &differing });

@@ -35,7 +35,7 @@ pub(super) fn read(
             FeatureSource::Table(path) if is_vector => {
                 let table = VectorTable::read(path)?;
                 vectors(&corpus.utterances, &mut lacking, |utterance| {
-                    Ok(table.of(&utterance.id, &utterance.audio).map(|vector| (path.clone(), vector.to_vec())))
+                    Ok(table.of(corpus.own_id(utterance), &utterance.audio).map(|vector| (path.clone(), vector.to_vec())))
                 })?
             }
             // They came with the frames of the recordings.

@@ -230,7 +230,8 @@ pub async fn prepare<B: Backend>(
     features: &mut dyn FnMut(&'static str, &[f32]) -> io::Result<()>,
     observe: &mut dyn FnMut(RecordingEvent<'_>),
 ) -> Result<Dataset, PrepareError> {
-    let mut missing = Missing { listed: corpus.utterances.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
+    let mut missing =
+        Missing { listed: corpus.utterances.len() - corpus.copies.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
     if let Some(FeatureSource::Files(files)) = corpus.further.get(TEXT) {
         let readable = feature_files::readable(&corpus.utterances, files, &mut missing, observe)?;
@@ -248,7 +249,7 @@ pub async fn prepare<B: Backend>(
     let acoustic = if !corpus.features.is_empty() {
         Some(feature_files::read(&corpus, &mut intake)?)
     } else if corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty()) {
-        Some(recordings::read(backend, &corpus.utterances, settings, &own, &mut intake).await?)
+        Some(recordings::read(backend, &corpus, settings, &own, &mut intake).await?)
     } else {
         None
     };

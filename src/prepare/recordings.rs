@@ -7,13 +7,14 @@ use std::thread;
 use rayon::prelude::*;
 
 use super::{Acoustic, Intake, PrepareError, RecordingEvent, VectorTables};
+use crate::audio::change::Change;
 use crate::audio::mfcc::MfccSettings;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::audio::{AudioError, decode};
 use crate::backend::ops::{Deltas, Mfcc};
 use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
 use crate::base::remedy;
-use crate::corpus::{LeftOut, Utterance};
+use crate::corpus::{Corpus, LeftOut, Utterance};
 use crate::dataset::doubles::{Doubles, of_samples};
 
 /// Samples that go to the device together, some four minutes: its matrices then are some 30 MB.
@@ -23,14 +24,15 @@ pub(crate) const DEVICE_SAMPLES: usize = 1 << 22;
 pub(crate) const GROUP_BYTES: u64 = 8 << 20;
 pub(crate) const GROUP_CLIPS: usize = 64;
 
-/// Reads the recordings of utterances and computes their features, and vectors besides.
+/// Reads the recordings of a corpus, changed where they are those of copies, and computes their features, and vectors besides.
 pub(super) async fn read<B: Backend>(
     backend: &B,
-    utterances: &[Utterance],
+    corpus: &Corpus,
     settings: &MfccSettings,
     vectors: &[VectorFrontEnd],
     Intake { missing, features, observe }: &mut Intake<'_>,
 ) -> Result<Acoustic, PrepareError> {
+    let utterances = &corpus.utterances;
     let tables = MfccTables::new(backend, settings)?;
     let vectors = vectors.iter().map(|&front_end| VectorTables::new(backend, front_end)).collect::<Result<Vec<_>, _>>()?;
     let mut acoustic = Acoustic {
@@ -42,15 +44,22 @@ pub(super) async fn read<B: Backend>(
     };
     let (mut hashes, mut silent) = (Vec::new(), Vec::new());
     let mut waiting = Waiting::default();
-    let recordings = utterances.iter().map(|utterance| utterance.audio.clone()).collect();
+    let recording = |utterance: &Utterance| Recording {
+        path: utterance.audio.clone(),
+        change: corpus.copies.get(&utterance.id).map(|copy| (copy.change, utterance.id.clone())),
+    };
+    let recordings = utterances.iter().map(recording).collect();
     for (place, (utterance, clip)) in utterances.iter().zip(decode_ahead(recordings)).enumerate() {
+        let is_copy = corpus.copies.contains_key(&utterance.id);
         match clip {
             Ok((samples, hash)) => {
                 acoustic.kept[place] = true;
                 hashes.push(hash);
-                silent.extend(hash.is_none().then(|| utterance.id.clone()));
+                silent.extend((hash.is_none() && !is_copy).then(|| utterance.id.clone()));
                 waiting.add(utterance.audio.clone(), samples);
             }
+            // What it is a copy of is left out, and said to be.
+            Err(_) if is_copy => {}
             Err(error) => missing.add(LeftOut { id: utterance.id.clone(), reason: remedy::line(&error) }, *observe)?,
         }
         if waiting.samples >= DEVICE_SAMPLES || place + 1 == utterances.len() {
@@ -126,20 +135,32 @@ impl Waiting {
     }
 }
 
+/// A recording, and what is changed of it for the copy of that name.
+struct Recording {
+    path: PathBuf,
+    change: Option<(Change, String)>,
+}
+
 /// A recording's samples, and [`of_samples`] of them.
 type Decoded = Result<(Vec<f32>, Option<u64>), AudioError>;
 
 /// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
 /// takes them any more.
-fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Decoded> {
+fn decode_ahead(recordings: Vec<Recording>) -> impl Iterator<Item = Decoded> {
     let (sender, receiver) = sync_channel::<Vec<Decoded>>(1);
     thread::spawn(move || {
-        let clip = |path: &PathBuf| {
+        let clip = |Recording { path, change }: &Recording| {
             let samples = decode(path)?;
-            let hash = of_samples(&samples);
-            Ok((samples, hash))
+            Ok(match change {
+                // Copies go with what they are of, whatever else they are like.
+                Some((change, name)) => (change.of(&samples, name), None),
+                None => {
+                    let hash = of_samples(&samples);
+                    (samples, hash)
+                }
+            })
         };
-        for group in groups(&paths) {
+        for group in groups(&recordings) {
             let clips = group.par_iter().map(clip).collect();
             if sender.send(clips).is_err() {
                 break;
@@ -150,14 +171,14 @@ fn decode_ahead(paths: Vec<PathBuf>) -> impl Iterator<Item = Decoded> {
 }
 
 /// Runs of recordings that are decoded together.
-fn groups(paths: &[PathBuf]) -> Vec<&[PathBuf]> {
-    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+fn groups(recordings: &[Recording]) -> Vec<&[Recording]> {
+    let size = |recording: &Recording| recording.path.metadata().map_or(0, |metadata| metadata.len());
     let mut groups = Vec::new();
     let (mut start, mut bytes) = (0, 0);
-    for (place, path) in paths.iter().enumerate() {
-        bytes += size(path);
-        if bytes >= GROUP_BYTES || place + 1 - start == GROUP_CLIPS || place + 1 == paths.len() {
-            groups.push(&paths[start..=place]);
+    for (place, recording) in recordings.iter().enumerate() {
+        bytes += size(recording);
+        if bytes >= GROUP_BYTES || place + 1 - start == GROUP_CLIPS || place + 1 == recordings.len() {
+            groups.push(&recordings[start..=place]);
             (start, bytes) = (place + 1, 0);
         }
     }

@@ -294,7 +294,9 @@ fn provenance(page: &mut Page, run: &Run, data: Option<&Dataset>) {
 /// Utterances of each class in each split that has any.
 fn counts(data: &Dataset) -> Table {
     let unassigned = (0..data.len()).filter(|&utterance| data.utterances[utterance].split.is_none()).collect();
-    let splits = Split::ALL.map(|split| (split.name(), data.split(split))).into_iter().chain([("no split", unassigned)]);
+    let splits = Split::ALL.map(|split| (split.name(), data.split(split)));
+    let augmented = (Split::Augmented.name(), data.split(Split::Augmented));
+    let splits = splits.into_iter().chain([augmented, ("no split", unassigned)]);
     let columns: Vec<(&str, Vec<usize>)> =
         splits.filter(|(_, utterances)| !utterances.is_empty()).map(|(name, utterances)| (name, data.class_counts(&utterances))).collect();
     let header: Vec<&str> = ["class"].into_iter().chain(columns.iter().map(|(name, _)| *name)).collect();

@@ -116,6 +116,14 @@ impl TextTable {
         Self { vocabulary, tokens: indices, offsets, vectors: None, drawn: Vec::new(), missing }
     }
 
+    /// Adds utterances with the tokens of others.
+    pub(crate) fn repeat(&mut self, of: &[usize]) {
+        for &utterance in of {
+            self.tokens.extend_from_within(self.offsets[utterance]..self.offsets[utterance + 1]);
+            self.offsets.push(self.tokens.len());
+        }
+    }
+
     /// Leaves out the utterances that are not to be kept, such as those whose recordings turn out to be unreadable.
     ///
     /// Only tokens go: the vocabulary, its vectors and [`Missing`] stay as the whole corpus made them, so that no row
