@@ -105,6 +105,11 @@ impl Training {
         Ok(config)
     }
 
+    /// As [`Training::load`] has been, for this system whatever the settings choose.
+    pub(crate) fn load_system(&self, common: &Common, system: System) -> Result<Config, ConfigError> {
+        self.load_for(common, self.over_source(Config::default()), system)
+    }
+
     /// What the settings of a system are where none is given.
     pub(crate) fn usual(&self, system: System) -> Result<Settings, ConfigError> {
         let defaults = self.over_source(Config::default());

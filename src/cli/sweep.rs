@@ -77,7 +77,7 @@ impl Sweeping {
     fn trial(&self, common: &Common, base: &Config, (number, point): (usize, Point)) -> Result<Trial, Failure> {
         // Which system decides the recipe.
         let system = Trial::of(number, point.clone(), base.clone())?.config.settings.model.system;
-        Ok(Trial::of(number, point, self.experiment.settings.load_for(common, Config::default(), system)?)?)
+        Ok(Trial::of(number, point, self.experiment.settings.load_system(common, system)?)?)
     }
 
     /// # Errors

@@ -1,9 +1,10 @@
 //! A sweep: settings that are tried one beside the other, each a trial of runs over the same folds and seeds in `DIR/trial-NNN`, and
 //! compared by what they reach on the validation utterances. Test utterances decide nothing; those of the chosen trial say how good it is.
 
+mod error;
 mod halving;
 mod record;
-pub mod space;
+mod space;
 mod standing;
 mod table;
 
@@ -12,9 +13,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
+pub use error::SweepError;
 pub(crate) use halving::Rung;
+pub use space::Point;
 pub(crate) use space::Space;
-pub use space::{Point, SweepError};
 pub(crate) use standing::State;
 
 use super::ExperimentError;

@@ -1,11 +1,10 @@
 //! The settings that a sweep tries: lists of values, whose every combination is a point of a grid, and ranges, from which points are
 //! drawn.
 
-use thiserror::Error;
 use toml::Value;
 
+use super::SweepError;
 use crate::base::philox::Stream;
-use crate::base::remedy::{Preparation, Remedied, Remedy};
 use crate::base::setting::{Key, Kind, Section};
 use crate::config::{Config, ConfigError, Execution, key_named, parse_value};
 
@@ -13,121 +12,10 @@ use crate::config::{Config, ConfigError, Execution, key_named, parse_value};
 const SWEEP_STREAMS: u64 = 1 << 55;
 
 /// Most points of a sweep: each is a folder of runs.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 
 /// Draws for a new point, beyond those that have been drawn, before it is taken that there is none.
 const TRIES: u64 = 1000;
-
-/// What is wrong with the settings of a sweep.
-#[derive(Debug, Error)]
-pub enum SweepError {
-    /// A fault of a setting.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A setting without a value.
-    #[error("'{argument}' lists an empty value")]
-    NoValue {
-        /// As it was written.
-        argument: String,
-    },
-    /// A setting that is not to be swept.
-    #[error("{key} is not swept: {reason}")]
-    Unsweepable {
-        /// The setting.
-        key: &'static str,
-        /// Why.
-        reason: &'static str,
-    },
-    /// A setting that is given twice.
-    #[error("{key} is named twice")]
-    KeyTwice {
-        /// The setting.
-        key: &'static str,
-    },
-    /// A value that is given twice.
-    #[error("{key} = {value} is listed twice")]
-    ValueTwice {
-        /// The setting.
-        key: &'static str,
-        /// As TOML writes it.
-        value: String,
-    },
-    /// A range that is none.
-    #[error("{key} = {range}: {problem}")]
-    Range {
-        /// The setting.
-        key: &'static str,
-        /// As it was written.
-        range: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A range where every value is to be tried.
-    #[error("{key} = {range} is a range, of which a grid has no values")]
-    RangeInGrid {
-        /// The setting.
-        key: &'static str,
-        /// Its ends.
-        range: String,
-    },
-    /// A setting that all runs are to have besides.
-    #[error("{key} is swept and set to {value} besides")]
-    Fixed {
-        /// The setting.
-        key: &'static str,
-        /// What it is set to.
-        value: String,
-    },
-    /// Fewer combinations than are to be drawn.
-    #[error("{asked} different combinations cannot be drawn of {found}")]
-    TooFew {
-        /// How many were asked for.
-        asked: usize,
-        /// How many there are, or were found.
-        found: usize,
-    },
-    /// More combinations than anybody can train.
-    #[error("the grid has more than {MOST} combinations")]
-    TooMany,
-    /// Nothing that successive halving could leave out.
-    #[error("{trials} trials of {epochs} epochs cannot be reduced to one in {eta}")]
-    NothingToHalve {
-        /// How many there are.
-        trials: usize,
-        /// Epochs of each.
-        epochs: usize,
-        /// One of so many goes on.
-        eta: usize,
-    },
-    /// A stream that a system reads and the data lack.
-    #[error("{system}: the data set has no stream '{stream}' of {kind}, which it reads")]
-    NoStream {
-        /// The system's name.
-        system: &'static str,
-        /// The stream's.
-        stream: &'static str,
-        /// What it must be: frames, tokens or a vector.
-        kind: &'static str,
-    },
-}
-
-impl Remedied for SweepError {
-    fn remedies(&self) -> Vec<Remedy> {
-        match self {
-            Self::Config(error) => error.remedies(),
-            Self::NoValue { .. } | Self::Range { .. } => Vec::new(),
-            Self::Unsweepable { key: "train.seed", .. } => vec![Remedy::SeveralSeeds],
-            Self::Unsweepable { key, .. } | Self::Fixed { key, .. } => vec![Remedy::LeaveOut(key)],
-            Self::KeyTwice { .. } => vec![Remedy::JoinValues],
-            Self::ValueTwice { .. } => vec![Remedy::LeaveOut("one of them")],
-            Self::RangeInGrid { .. } => vec![Remedy::DrawValues, Remedy::ListValues],
-            Self::TooFew { found, .. } => vec![Remedy::FewerDraws { most: *found }],
-            Self::TooMany => vec![Remedy::DrawValues],
-            Self::NothingToHalve { .. } => vec![Remedy::TrainToTheEnd, Remedy::Raise("train.epochs")],
-            Self::NoStream { stream, .. } => vec![Remedy::PrepareWith(Preparation::of_stream(stream))],
-        }
-    }
-}
 
 /// What a setting may be.
 #[derive(Debug, Clone, PartialEq)]
@@ -257,6 +145,7 @@ fn unsweepable(key: &Key, is_halved: bool) -> Option<&'static str> {
         "train.selection" => Some("it says what the settings are chosen by"),
         "cmkl.c" | "cmkl.subset" => Some("it decides the SVM on the trained network, of which the epochs' validation figures say nothing"),
         "train.epochs" | "train.steps" if is_halved => Some("epochs are the budget that is divided"),
+        "run.from" => Some("the settings of the network follow from it"),
         "train.accumulate" | "train.checkpoint_every" => Some("it decides no result"),
         name if Execution::KEYS.iter().any(|key| key.name == name) => Some("it decides no result"),
         _ => None,
