@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::{GoingOn, Interrupted, go_on};
 
 /// How far from the optimum's conditions the worst pair may be.
-const GAP: f64 = 1e-3;
+const GAP: f64 = 1e-4;
 /// Curvature of a pair that has none.
 const LEAST_CURVATURE: f64 = 1e-12;
 /// Steps between two looks whether to go on.
