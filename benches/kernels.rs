@@ -43,8 +43,11 @@ fn kernels() -> Vec<Typed> {
     let rows: u32 = shape.frame_lengths().iter().map(|frames| frames / POOL / POOL).sum();
     let of = |kernel: Kernel| -> Vec<String> {
         match kernel {
-            Kernel::Mfcc => vec![format!("batch={},samples={}", scaled(60).div_ceil(CLIP_SECONDS), CLIP_SECONDS * SAMPLE_RATE as usize)],
+            Kernel::Mfcc | Kernel::PitchCandidates | Kernel::Loudness => {
+                vec![format!("batch={},samples={}", scaled(60).div_ceil(CLIP_SECONDS), CLIP_SECONDS * SAMPLE_RATE as usize)]
+            }
             Kernel::Deltas | Kernel::ZScore | Kernel::Functionals => vec![format!("batch={batch},frames=1000,ragged")],
+            Kernel::PitchTrack | Kernel::ContourFunctionals => vec![format!("batch={batch},frames=500,ragged")],
             Kernel::Embedding => vec![format!("rows={words}")],
             Kernel::PositionEmbedding => vec![format!("batch={batch},rows=111,ragged")],
             Kernel::Accumulate => vec![format!("count={}", rows * 128)],

@@ -7,6 +7,7 @@
 // samples: [total], decibels: [frames, mel_bands], result: [frames, coefficients], of spectra [frames, transform / 2 + 1]
 
 import package::shared::grid::{flat_group, in_grid};
+import package::shared::transform::{MAX_TRANSFORM, bins_of, butterfly, place_of_pair, spectrum, turn_of};
 
 struct Args {
     frames: u32,
@@ -56,7 +57,6 @@ struct Args {
 /// Invocations of a workgroup: on software adapters one vector of them, whose barriers are cheap.
 @if(software) const WORKGROUP: u32 = 8;
 @if(!software) const WORKGROUP: u32 = 128;
-const MAX_TRANSFORM: u32 = 1024;
 const MAX_MEL_BANDS: u32 = 256;
 const SMALLEST_POWER: f32 = 1e-10;
 /// 10 log10(x) = DECIBELS_PER_OCTAVE · log2(x)
@@ -70,8 +70,6 @@ const PEAKS: u32 = 256;
 /// Frames of a workgroup of `energy`, one an invocation.
 const ENERGIES: u32 = 64;
 
-/// Real and imaginary parts of the transform of half the length.
-var<workgroup> spectrum: array<vec2<f32>, MAX_TRANSFORM / 2>;
 var<workgroup> power: array<f32, MAX_TRANSFORM / 2 + 1>;
 /// Bands of the frames of a workgroup.
 var<workgroup> floored: array<vec4<f32>, MAX_MEL_BANDS>;
@@ -117,48 +115,27 @@ fn begin_of(frame: u32, first: u32) -> i32 {
     return i32((frame - first) * args.hop) - i32(args.transform / 2u);
 }
 
-/// Product of complex numbers.
-fn multiply(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
-
 /// Puts a frame's power spectrum into `power`. All invocations of the workgroup call it.
 fn transform_frame(frame: u32, lane: u32) {
     let range = ranges[frame_owners[frame]];
     let begin = begin_of(frame, range.z);
-    // Even samples are taken for real parts and odd ones for imaginary parts of a transform of half the length.
     let length = args.transform / 2u;
     for (var i = lane; i < length; i += WORKGROUP) {
         let at = begin + 2 * i32(i);
         let pair = vec2<f32>(padded(at, range.xy), padded(at + 1, range.xy));
-        let reversed = (reverseBits(i) >> 1u) >> (32u - args.log2_transform);
-        spectrum[reversed] = pair * vec2<f32>(window[2u * i], window[2u * i + 1u]);
+        spectrum[place_of_pair(i, args.log2_transform)] = pair * vec2<f32>(window[2u * i], window[2u * i + 1u]);
     }
     workgroupBarrier();
     for (var stage = 0u; stage + 1u < args.log2_transform; stage++) {
-        let half = 1u << stage;
-        for (var butterfly = lane; butterfly < length / 2u; butterfly += WORKGROUP) {
-            let k = butterfly & (half - 1u);
-            let upper = 2u * butterfly - k;
-            let a = spectrum[upper];
-            let turned = multiply(spectrum[upper + half], twiddles[k << (args.log2_transform - 1u - stage)]);
-            spectrum[upper] = a + turned;
-            spectrum[upper + half] = a - turned;
+        for (var number = lane; number < length / 2u; number += WORKGROUP) {
+            butterfly(number, stage, twiddles[turn_of(number, stage, args.log2_transform)]);
         }
         workgroupBarrier();
     }
-    // E and O, the transforms of the even and the odd samples, from Z = E + iO and the symmetry of each. Bin k of the whole is
-    // E + wO, and bin length - k the conjugate of E - wO.
     for (var k = lane; k <= length / 2u; k += WORKGROUP) {
-        let z = spectrum[k];
-        let mirrored = spectrum[(length - k) & (length - 1u)];
-        let even = 0.5 * vec2<f32>(z.x + mirrored.x, z.y - mirrored.y);
-        let odd = 0.5 * vec2<f32>(z.y + mirrored.y, mirrored.x - z.x);
-        let turned = multiply(odd, twiddles[k]);
-        let sum = even + turned;
-        let difference = even - turned;
-        power[k] = dot(sum, sum);
-        power[length - k] = dot(difference, difference);
+        let bins = bins_of(k, length, twiddles[k]);
+        power[k] = dot(bins.xy, bins.xy);
+        power[length - k] = dot(bins.zw, bins.zw);
     }
     workgroupBarrier();
 }

@@ -233,12 +233,6 @@ impl MfccSettings {
         filters.chunks_exact(self.bins()).filter(|filter| is_silent || filter.iter().all(|&weight| weight <= 0.0)).count()
     }
 
-    /// cos and sin of -2πk / transform.
-    pub(crate) fn twiddles(&self) -> Vec<f64> {
-        let angles = (0..self.transform / 2).map(|k| -TAU * k as f64 / self.transform as f64);
-        angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect()
-    }
-
     /// `√(2/M) cos(πk (2m + 1) / 2M)`, the first row divided by √2, each by its lifter.
     pub(crate) fn dct(&self) -> Vec<f64> {
         let bands = self.mel_bands as f64;
@@ -255,6 +249,12 @@ impl MfccSettings {
         let length = self.lifter as f64;
         if self.lifter == 0 { 1.0 } else { 1.0 + length / 2.0 * (PI * n as f64 / length).sin() }
     }
+}
+
+/// `[transform / 2, 2]`: cos and sin of -2πk / transform.
+pub(crate) fn twiddles(transform: usize) -> Vec<f64> {
+    let angles = (0..transform / 2).map(|k| -TAU * k as f64 / transform as f64);
+    angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect()
 }
 
 #[cfg(test)]

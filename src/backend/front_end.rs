@@ -2,7 +2,7 @@
 
 use super::Storage;
 use super::ops::{DeltaFilter, Edges};
-use crate::audio::mfcc::{Convention, MfccError, MfccSettings};
+use crate::audio::mfcc::{Convention, MfccError, MfccSettings, twiddles};
 
 /// The front-end's constants on a backend.
 pub struct MfccTables<B: Storage> {
@@ -93,7 +93,7 @@ impl<B: Storage> MfccTables<B> {
         let ranges: Vec<u32> = mel.chunks_exact(settings.bins()).flat_map(support).collect();
         Ok(Self {
             window: upload(settings.window(), settings.transform),
-            twiddles: upload(settings.twiddles(), 2),
+            twiddles: upload(twiddles(settings.transform), 2),
             mel: upload(mel, settings.bins()),
             mel_ranges: backend.upload_words(&ranges),
             dct: upload(settings.dct(), settings.mel_bands),
@@ -104,7 +104,7 @@ impl<B: Storage> MfccTables<B> {
 }
 
 /// First and end bin of a filter; both 0 for a band so narrow that it holds no bin.
-fn support(filter: &[f64]) -> [u32; 2] {
+pub(super) fn support(filter: &[f64]) -> [u32; 2] {
     let first = filter.iter().position(|&weight| weight > 0.0);
     let last = filter.iter().rposition(|&weight| weight > 0.0);
     first.zip(last).map_or([0, 0], |(first, last)| [first as u32, last as u32 + 1])

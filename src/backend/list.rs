@@ -12,6 +12,10 @@ macro_rules! kernels {
             mfcc                  Mfcc<B, T>                Run
             deltas                Deltas<B, T>              Run
             functionals           Functionals<B, T>         Run
+            pitch_candidates      PitchCandidates<B, T>     Run
+            pitch_track           PitchTrack<B, T>          Run
+            loudness              Loudness<B, T>            Run
+            contour_functionals   ContourFunctionals<B, T>  Run
             z_score               ZScore<B, T>              Run
             spec_augment          SpecAugment<B, T>         Run
             embedding             Embedding<B, T>           Differentiate

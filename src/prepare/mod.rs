@@ -4,6 +4,7 @@
 mod alignment;
 mod feature_files;
 mod further;
+mod prosody;
 mod recordings;
 mod vectors;
 
@@ -25,6 +26,7 @@ use crate::dataset::{
     DataStream, Dataset, Doubles, FeatureRows, Frames, MatrixFileError, Streams, TokenLists, UtteranceInfo, VectorTableError, Vectors,
 };
 use crate::text::TextTable;
+pub use prosody::{Contours, ProsodyTables};
 pub use recordings::extract;
 pub(crate) use recordings::{DEVICE_SAMPLES, GROUP_BYTES, GROUP_CLIPS};
 pub(crate) use vectors::VectorTables;

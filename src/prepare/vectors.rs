@@ -1,10 +1,8 @@
 //! Vectors of recordings that we compute ourselves, see [`VectorFrontEnd`].
 
-use rayon::prelude::*;
-
+use super::prosody::{Contours, ProsodyTables};
 use super::recordings::frames_of;
 use crate::audio::mfcc::MfccError;
-use crate::audio::prosody::Prosody;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::ops::Functionals;
 use crate::backend::{Backend, BackendError, MfccTables, as_f32};
@@ -17,17 +15,15 @@ pub(crate) struct VectorTables<B: Backend> {
 }
 
 enum Tables<B: Backend> {
-    /// On a backend.
     Mfcc(MfccTables<B>),
-    /// On all cores.
-    Shs(Box<Prosody>),
+    Shs(ProsodyTables<B>),
 }
 
 impl<B: Backend> VectorTables<B> {
     pub(crate) fn new(backend: &B, front_end: VectorFrontEnd) -> Result<Self, MfccError> {
         let tables = match front_end {
             VectorFrontEnd::Mfcc => Tables::Mfcc(MfccTables::new(backend, &VectorFrontEnd::mfcc())?),
-            VectorFrontEnd::Shs => Tables::Shs(Box::default()),
+            VectorFrontEnd::Shs => Tables::Shs(ProsodyTables::new(backend)),
         };
         Ok(Self { front_end, tables })
     }
@@ -37,13 +33,13 @@ impl<B: Backend> VectorTables<B> {
     /// # Errors
     /// Whatever went wrong on the device.
     pub(crate) async fn extract(&self, backend: &B, clips: &[Vec<f32>]) -> Result<Vec<f32>, BackendError> {
-        match &self.tables {
+        let vectors = match &self.tables {
             Tables::Mfcc(tables) => {
                 let (x, rows, _) = frames_of(backend, tables, clips);
-                let vectors = backend.run(&Functionals { x, rows });
-                Ok(as_f32(backend.read(&vectors).await?))
+                backend.run(&Functionals { x, rows })
             }
-            Tables::Shs(prosody) => Ok(clips.par_iter().map(|clip| prosody.functionals(clip)).collect::<Vec<_>>().concat()),
-        }
+            Tables::Shs(tables) => Contours::of(backend, tables, clips).functionals(backend),
+        };
+        Ok(as_f32(backend.read(&vectors).await?))
     }
 }

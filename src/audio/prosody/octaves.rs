@@ -1,76 +1,60 @@
-//! Spectra over octaves, as they are prepared for sub-harmonic summation (Hermes: "Measurement of pitch by subharmonic summation", JASA
-//! 83, 1988): what lies between the peaks is taken away, the rest smoothed, laid out evenly in octaves by a cubic spline and weighted as
-//! the ear weights low frequencies.
+//! Spectra over octaves, as sub-harmonic summation takes them (Hermes: "Measurement of pitch by subharmonic summation", JASA 83, 1988):
+//! smoothed, laid out evenly in octaves by a cubic spline and weighted as the ear weights low frequencies. All of this is linear, and
+//! what a bin adds to a point falls by a factor of 3.7 with each bin between them: a point is a sum over a few bins beside it.
 
 use std::f64::consts::PI;
 
-use super::frames::Shape;
+use super::PITCH;
 use crate::audio::mfcc::SAMPLE_RATE;
 
-/// First frequency of the octaves, in hertz; the last is half the sampling rate.
-pub(super) const LOWEST: f64 = 25.0;
-/// Bins on both sides of a peak that belong to it.
-const BESIDE_PEAK: usize = 2;
+/// First frequency of the octaves, in hertz; the last is half the sampling rate. There are as many points as bins.
+pub(crate) const LOWEST: f64 = 25.0;
 /// Octaves above [`LOWEST`] at which the ear's weight is ½, and how steeply it rises there: figures measured of openSMILE, which follows
 /// Hermes' arc tangent.
 const HALF_WEIGHT: f64 = 0.346_067_45;
 const STEEPNESS: f64 = 3.0;
-
-/// Lays spectra out in octaves.
-pub(super) struct Octaves {
-    spline: Spline,
-    /// `[points]`
-    weights: Vec<f64>,
-}
+/// Bins that a point is a sum over; those beyond would add less than a hundred-millionth of theirs.
+pub(crate) const BAND: usize = 32;
+/// Harmonics that are summed, the fundamental among them.
+pub(crate) const HARMONICS: usize = 15;
 
 /// How many octaves there are.
-fn span() -> f64 {
+pub(crate) fn span() -> f64 {
     (f64::from(SAMPLE_RATE) / 2.0 / LOWEST).log2()
 }
 
-/// Frequency of a place among `points`, which may lie between two.
-pub(super) fn hertz(place: f64, points: usize) -> f64 {
-    LOWEST * (place * span() / (points - 1) as f64).exp2()
-}
-
 /// Points an octave, as harmonics and the ear's weight count them: the last point counts as one step more.
-pub(super) fn points_an_octave(points: usize) -> f64 {
-    points as f64 / span()
+fn points_an_octave() -> f64 {
+    PITCH.bins() as f64 / span()
 }
 
-impl Octaves {
-    /// Of the spectra of frames of a shape; there are as many points as bins.
-    pub(super) fn new(shape: Shape) -> Self {
-        let points = shape.bins();
-        // The lowest bin, whose frequency has no logarithm, lies an octave below the next.
-        let knots = (0..points).map(|bin| (shape.resolution() * (bin as f64).max(0.5)).log2());
-        let places = (0..points).map(|point| hertz(point as f64, points).log2());
-        let weight = |point: usize| 0.5 + (STEEPNESS * (point as f64 / points_an_octave(points) - HALF_WEIGHT)).atan() / PI;
-        Self { spline: Spline::new(knots.collect(), places.collect()), weights: (0..points).map(weight).collect() }
-    }
-
-    /// `[points]` of magnitudes `[bins]`.
-    pub(super) fn of(&self, magnitudes: &[f64]) -> Vec<f64> {
-        let mut peaks = magnitudes.to_vec();
-        keep_peaks(&mut peaks);
-        let peaks = smoothed(&peaks);
-        self.spline.at_places(&peaks).zip(&self.weights).map(|(value, weight)| value.max(0.0) * weight).collect()
-    }
+/// `[HARMONICS]`: points from the fundamental.
+pub(crate) fn harmonics() -> Vec<u32> {
+    (1..=HARMONICS).map(|number| ((number as f64).log2() * points_an_octave()) as u32).collect()
 }
 
-/// Takes away what lies between two maxima, but for [`BESIDE_PEAK`] bins beside each.
-fn keep_peaks(spectrum: &mut [f64]) {
-    let mut previous = None;
-    for bin in 0..spectrum.len() - 1 {
-        if (bin == 0 || spectrum[bin - 1] < spectrum[bin]) && spectrum[bin] > spectrum[bin + 1] {
-            let from = previous.map_or(bin, |previous: usize| previous + BESIDE_PEAK + 1);
-            let to = bin.saturating_sub(BESIDE_PEAK);
-            if from < to {
-                spectrum[from..to].fill(0.0);
+/// `[points]`, the first bin of which each point is made, and `[BAND, points]`, what it and those behind it are weighted by.
+pub(crate) fn octaves() -> (Vec<u32>, Vec<f64>) {
+    let points = PITCH.bins();
+    // The lowest bin, whose frequency has no logarithm, lies an octave below the next.
+    let knots = (0..points).map(|bin| (PITCH.resolution() * (bin as f64).max(0.5)).log2());
+    let places = (0..points).map(|point| LOWEST.log2() + point as f64 * span() / (points - 1) as f64);
+    let spline = Spline::new(knots.collect(), places.collect());
+    let weight = |point: usize| 0.5 + (STEEPNESS * (point as f64 / points_an_octave() - HALF_WEIGHT)).atan() / PI;
+    let ear: Vec<f64> = (0..points).map(weight).collect();
+    let first = |place: &Place| (place.knot + 1).saturating_sub(BAND / 2).min(points - BAND);
+    let firsts: Vec<usize> = spline.places.iter().map(first).collect();
+    let mut weights = vec![0.0; BAND * points];
+    for bin in 0..points {
+        let mut alone = vec![0.0; points];
+        alone[bin] = 1.0;
+        for (point, value) in spline.at_places(&smoothed(&alone)).enumerate() {
+            if (firsts[point]..firsts[point] + BAND).contains(&bin) {
+                weights[(bin - firsts[point]) * points + point] = value * ear[point];
             }
-            previous = Some(bin);
         }
     }
+    (firsts.into_iter().map(|first| first as u32).collect(), weights)
 }
 
 /// ¼, ½, ¼; the last bin stays, and a zero stands before the first.

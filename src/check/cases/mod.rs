@@ -9,6 +9,7 @@ mod lengths;
 mod losses;
 mod products;
 mod recurrences;
+mod settled;
 mod spread;
 mod steps;
 
