@@ -89,7 +89,7 @@ impl<B: Backend> Record<B> for ContourFunctionals {
                 1 => 3.0 + (2.0 * *value).round() / 2.0,
                 _ => *value - 5.0 - (row % 100) as f32 / 50.0,
             };
-            *value = if row % 11 < 4 { 0.0 } else { of_kind };
+            *value = if row % 11 > 6 { 0.0 } else { of_kind };
         }
         let x = inputs.matrix("x", [rows, columns], &values);
         let functionals = ops::ContourFunctionals { x, rows: inputs.rows("lengths", &self.lengths), skips_zeros: self.skips_zeros };

@@ -20,9 +20,10 @@ pub(super) fn settled(
         let expected = outcome(&drawn);
         let largest = drawn.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
         let stays = (0..TRIALS).all(|_| {
-            let moved = source.uniform(drawn.len(), amplitude as f32 * largest);
+            let moved = source.uniform(drawn.len(), 1.0);
             // Zeros stay: they say that nothing is there.
-            let moved = drawn.iter().zip(moved).map(|(&value, by)| if value == 0.0 { value } else { value + by });
+            let moved =
+                drawn.iter().zip(moved).map(|(&value, by)| if value == 0.0 { value } else { value + amplitude as f32 * largest * by });
             let got = outcome(&moved.collect::<Vec<_>>());
             got.iter().zip(&expected).all(|(got, want)| (got - want).abs() <= apart * want.abs().max(1.0))
         });
