@@ -128,7 +128,7 @@ fn prepared_prosody_is_that_of_open_smile() {
     }
 }
 
-/// What is chosen among candidates may fall otherwise where rounding decides it: in no frame of these, nor of 24,670 of RAVDESS and MELD
+/// What is chosen among candidates may fall otherwise where rounding decides it: in no frame of these, nor of 24,670 of RAVDESS
 /// (`benches/RESULTS.md`).
 #[test]
 fn the_same_frames_are_voiced_on_every_device() {
