@@ -15,11 +15,11 @@
 //! cli/           one file per command; the only place that prints
 //! experiment/    folds, seeds, cross-validation, ablation, comparison of systems and of two runs, sweeps, their statistics and tables
 //! profile/ report/ picture/ onnx/ check/   what is made of a run, a model, a device: every kernel of a step timed, under the
-//!                device's roofs; report.html; attention weights as SVG and PNG; a trained model for onnxruntime; every kernel's
-//!                cases, and the comparison with the float64 reference
+//!                device's roofs; report.html, model cards; attention weights and confusions as SVG and PNG; a trained model for
+//!                onnxruntime; every kernel's cases, and the comparison with the float64 reference
 //! train/         what is set up (session), options (run), epochs (epoch), who observes them (observe): files and resuming
-//!                (run_folder, claim); one step (trainer), batches, checkpoints, metrics, TensorBoard; predictions from streams
-//!                (inference) and from speech (predict); the overfit check
+//!                (run_folder, claim); one step (trainer), batches, checkpoints, TensorBoard; metrics, their intervals
+//!                (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit check
 //! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can, cmkl, liang: a
 //!                system is one page; loss: what is made small; network: a model with its weights; cost: parameters and FLOP
 //! svm/           on the host, over a trained network's features: SMO, a learned sum of kernels, the columns that count

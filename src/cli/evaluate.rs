@@ -19,9 +19,9 @@ use crate::experiment::own_split::{self, OwnSplit};
 use crate::picture::{self, PictureError, matrix};
 use crate::train::bootstrap::{Bootstrap, Clusters, Interval};
 use crate::train::calibration::{Calibration, Fitted, at_temperature, judged};
-use crate::train::groups::{Group, Grouping, Tested, confusion, groups};
+use crate::train::groups::{Group, Grouping, Tested, groups};
 use crate::train::mapped::map_classes;
-use crate::train::metrics::{Accuracies, SHOWN_CLASSES};
+use crate::train::metrics::SHOWN_CLASSES;
 use crate::train::{Checkpoint, Evaluation, TrainError, run, vocabulary, words};
 
 /// The columns of a table of predictions before the classes' probabilities.
@@ -167,12 +167,7 @@ impl Results {
         let bootstrap =
             Bootstrap { draws: arguments.bootstrap, seed: arguments.bootstrap_seed.unwrap_or_default(), ..Bootstrap::default() };
         let clusters = Clusters::by_speaker(utterances.iter().map(|&place| data.utterances[place].speaker.as_deref()));
-        let figures = |drawn: &[usize]| {
-            let Accuracies { wa, ua, weighted_f1, macro_f1 } =
-                Accuracies::of(&confusion(drawn.iter().map(|&place| pairs[place]), data.classes.len()));
-            [wa, ua, weighted_f1, macro_f1]
-        };
-        let of = bootstrap.intervals(&clusters, figures);
+        let of = bootstrap.of_accuracies(&clusters, &pairs, data.classes.len());
         Self {
             split: arguments.split,
             intervals: of.map(|of| Intervals { bootstrap, clusters, of }),

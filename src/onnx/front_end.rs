@@ -30,7 +30,7 @@ pub(super) fn features(graph: &mut Graph, settings: &MfccSettings) -> Value {
     graph.cast(&all, Element::Float)
 }
 
-/// Where frames lie: `[frames, transform]`, places in what [`FrontEnd::around`] makes of a recording.
+/// Where frames lie: `[frames, transform]`, places in a recording, or where zeros stand before it in what these begin.
 struct Framing {
     places: Value,
 }

@@ -16,8 +16,8 @@ use crate::corpus::Split;
 use crate::dataset::Dataset;
 use crate::train::bootstrap::{Bootstrap, Clusters, Interval};
 use crate::train::calibration::{Calibration, Fitted};
-use crate::train::groups::{Grouping, Tested, confusion, groups};
-use crate::train::metrics::{Accuracies, confusions, shown_classes};
+use crate::train::groups::{Grouping, Tested, groups};
+use crate::train::metrics::{confusions, shown_classes};
 
 /// The file's name in a run's folder.
 pub(crate) const FILE: &str = "card.md";
@@ -190,12 +190,7 @@ impl Card {
         let speakers = |place: usize| places.and_then(|(data, places)| data.utterances[places[place]].speaker.as_deref());
         let clusters = Clusters::by_speaker((0..pairs.len()).map(speakers));
         let bootstrap = Bootstrap::default();
-        let figures = |drawn: &[usize]| {
-            let Accuracies { wa, ua, weighted_f1, macro_f1 } =
-                Accuracies::of(&confusion(drawn.iter().map(|&place| pairs[place]), names.len()));
-            [wa, ua, weighted_f1, macro_f1]
-        };
-        let intervals = bootstrap.intervals(&clusters, figures);
+        let intervals = bootstrap.of_accuracies(&clusters, &pairs, names.len());
         let interval = |figure: usize| {
             intervals.map_or_else(String::new, |of| {
                 let Interval { low, high } = of[figure];

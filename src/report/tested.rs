@@ -16,8 +16,8 @@ use crate::base::streams::AUDIO;
 use crate::dataset::{DataStream, Dataset};
 use crate::train::bootstrap::{self, Bootstrap, Clusters};
 use crate::train::calibration::{self, Calibration};
-use crate::train::groups::{self, Grouping, confusion};
-use crate::train::metrics::{Accuracies, ClassMetrics, shown_classes};
+use crate::train::groups::{self, Grouping};
+use crate::train::metrics::{ClassMetrics, shown_classes};
 
 /// Speakers that are shown.
 const SPEAKERS: usize = 40;
@@ -98,13 +98,8 @@ impl<'t> Tested<'t> {
         let pairs = self.pairs();
         let clusters = Clusters::by_speaker(places.iter().map(|&place| data.utterances[place].speaker.as_deref()));
         let bootstrap = Bootstrap::default();
-        let figures = |drawn: &[usize]| {
-            let Accuracies { wa, ua, weighted_f1, macro_f1 } =
-                Accuracies::of(&confusion(drawn.iter().map(|&place| pairs[place]), test.classes.len()));
-            [wa, ua, weighted_f1, macro_f1]
-        };
         let mut tables = Vec::new();
-        if let Some(intervals) = bootstrap.intervals(&clusters, figures) {
+        if let Some(intervals) = bootstrap.of_accuracies(&clusters, &pairs, test.classes.len()) {
             let values = [("WA", test.wa), ("UA", test.ua), ("weighted F1", test.weighted_f1), ("macro F1", test.macro_f1)];
             let row = |((name, value), of): (&(&str, f64), &bootstrap::Interval)| {
                 vec![(*name).to_owned(), percent(*value), format!("{:.1} to {}", 100.0 * of.low, percent(of.high))]

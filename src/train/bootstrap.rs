@@ -8,6 +8,8 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
+use super::groups::confusion;
+use super::metrics::Accuracies;
 use crate::base::philox::Stream;
 
 /// Random streams of the draws start here, apart from those of runs and folds; one more for each draw.
@@ -110,6 +112,16 @@ impl Bootstrap {
         (0..members.len()).flat_map(|place| members[stream.below(place as u64, members.len())].iter().copied()).collect()
     }
 
+    /// The intervals of WA, UA, weighted F1 and macro-F1, in this order, of tested utterances, each `[true class, predicted class]` of so
+    /// many classes.
+    pub fn of_accuracies(&self, clusters: &Clusters, tested: &[[usize; 2]], classes: usize) -> Option<[Interval; 4]> {
+        self.intervals(clusters, |drawn| {
+            let Accuracies { wa, ua, weighted_f1, macro_f1 } =
+                Accuracies::of(&confusion(drawn.iter().map(|&place| tested[place]), classes));
+            [wa, ua, weighted_f1, macro_f1]
+        })
+    }
+
     /// The percentile interval of each figure of the drawn places; two runs' difference over the same utterances is a figure, too.
     /// `None` without draws, or where there are fewer than two clusters to draw from.
     pub fn intervals<const N: usize>(&self, clusters: &Clusters, figures: impl Fn(&[usize]) -> [f64; N]) -> Option<[Interval; N]> {
@@ -179,7 +191,7 @@ mod tests {
     /// alike there are but as many as speakers.
     #[test]
     fn intervals_are_as_wide_as_theory_has_them_and_wider_by_speaker() {
-        let right = |place: usize| f64::from(place / 10 % 2 == 0);
+        let right = |place: usize| f64::from((place / 10).is_multiple_of(2));
         let mean = |drawn: &[usize]| [drawn.iter().map(|&place| right(place)).sum::<f64>() / drawn.len() as f64];
         let width = |clusters: &Clusters| {
             let [Interval { low, high }] = Bootstrap::default().intervals(clusters, mean).unwrap();
