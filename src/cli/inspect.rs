@@ -194,7 +194,7 @@ impl Summary {
 /// Utterances by the gender of who speaks.
 fn genders(data: &Dataset) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
-    for info in &data.utterances {
+    for info in data.utterances.iter().filter(|info| info.copy_of.is_none()) {
         *counts.entry(info.gender.as_deref().unwrap_or("not known")).or_insert(0) += 1;
     }
     counts

@@ -80,17 +80,17 @@ impl Augmentation {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::base::streams::{Reading, Readings, TEXT};
-    use crate::dataset::{BatchShape, Batcher, Normalisation};
+    use crate::dataset::{BatchShape, Batcher, Dataset, Normalisation};
 
     /// A batch of the given utterances, changed as in a step.
     fn changed(utterances: &[usize], change: impl Fn(&mut TrainSettings), step: u64) -> HostBatch {
-        let data = BatchShape { batch: 12, frames: 200, words: 30, ragged: true }.dataset();
+        static DATA: LazyLock<Dataset> = LazyLock::new(|| BatchShape { batch: 12, frames: 200, words: 30, ragged: true }.dataset());
         let readings = Readings::new(&[Reading::frames(AUDIO, 2), Reading::tokens(TEXT)], 1000);
-        let all: Vec<usize> = (0..data.len()).collect();
-        let normalisation = Normalisation::fit(crate::config::Normalise::Corpus, &data, &all, &readings).unwrap();
-        let mut batch = Batcher::new(&data, &normalisation, readings).unwrap().batch(utterances).unwrap();
+        let mut batch = Batcher::new(&DATA, &Normalisation::None, readings).unwrap().batch(utterances).unwrap();
         let mut settings = Settings::default();
         change(&mut settings.train);
         if let Some(augmentation) = Augmentation::of(&settings, step) {

@@ -34,7 +34,7 @@ pub(crate) fn check_classes(names: &[String]) -> Result<(), String> {
 /// Copies of utterances that stand before them, by the same speaker, are what is of the split [`Split::Augmented`], and nothing else.
 ///
 /// # Errors
-/// What is wrong, after its utterance's name.
+/// What is wrong with them, and of which.
 #[cfg(feature = "files")]
 pub(super) fn check_copies(utterances: &[UtteranceInfo]) -> Result<(), String> {
     let mut before: HashMap<&str, &UtteranceInfo> = HashMap::new();
@@ -51,7 +51,7 @@ pub(super) fn check_copies(utterances: &[UtteranceInfo]) -> Result<(), String> {
             (None, _) => None,
         };
         if let Some(problem) = problem {
-            return Err(format!("utterance '{}' {problem}", info.id));
+            return Err(format!("is wrong for utterance '{}' (it {problem})", info.id));
         }
         before.insert(&info.id, info);
     }
@@ -253,4 +253,37 @@ impl Checks<'_> {
 /// The utterance that a row belongs to.
 fn owner(offsets: &[usize], row: usize) -> usize {
     offsets.partition_point(|&start| start <= row) - 1
+}
+
+#[cfg(all(test, feature = "files"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_of_utterances_before_them_by_the_same_speaker() {
+        let info = |id: &str, split, copy_of: Option<&str>, speaker: &str| UtteranceInfo {
+            id: id.into(),
+            split: Some(split),
+            speaker: Some(speaker.into()),
+            copy_of: copy_of.map(str::to_owned),
+            ..Default::default()
+        };
+        let own = info("a", Split::Train, None, "anna");
+        let with = |second: UtteranceInfo| check_copies(&[own.clone(), second]);
+        assert_eq!(with(info("b", Split::Augmented, Some("a"), "anna")), Ok(()));
+        for (second, problem) in [
+            (info("b", Split::Augmented, None, "anna"), "is wrong for utterance 'b' (it is of the split augmented and no copy)"),
+            (
+                info("b", Split::Augmented, Some("c"), "anna"),
+                "is wrong for utterance 'b' (it is a copy of 'c', which does not stand before it)",
+            ),
+            (info("b", Split::Augmented, Some("a"), "ben"), "is wrong for utterance 'b' (it is a copy of 'a', by another speaker)"),
+            (info("b", Split::Test, Some("a"), "anna"), "is wrong for utterance 'b' (it is a copy of 'a' and not of the split augmented)"),
+        ] {
+            assert_eq!(with(second), Err(problem.into()));
+        }
+        let copy = info("b", Split::Augmented, Some("a"), "anna");
+        let of_copy = check_copies(&[own.clone(), copy.clone(), info("c", Split::Augmented, Some("b"), "anna")]);
+        assert_eq!(of_copy, Err("is wrong for utterance 'c' (it is a copy of 'b', which is a copy itself)".into()));
+    }
 }
