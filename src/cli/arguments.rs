@@ -20,6 +20,7 @@ use crate::text::OutOfVocabulary;
 use crate::train::bootstrap::Bootstrap;
 use crate::train::groups::Grouping;
 
+use super::data::Data;
 use super::effect::no_effect;
 use super::notes::Notes;
 use super::settings::{Configuration, ExecutionFlags, FrontEnd, Training};
@@ -326,8 +327,8 @@ pub(crate) struct Inspect {
 #[derive(Args)]
 #[command(after_help = "Example: mcsan train --data corpus.safetensors --out runs/first --epochs 15 --set train.batch_size=64")]
 pub(crate) struct Train {
-    #[arg(long, value_name = "DATA")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
     /// The run's folder, which must not hold a run yet
     #[arg(long, value_name = "RUN", required_unless_present = "overfit_one_batch")]
     pub out: Option<PathBuf>,
@@ -351,8 +352,8 @@ pub(crate) struct Train {
 pub(crate) struct Evaluate {
     #[arg(long, value_name = "RUN")]
     pub run: PathBuf,
-    #[arg(long, value_name = "DATA")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
     /// Which utterances; a fold's are those of its own division
     #[arg(long, default_value = "test")]
     pub split: Split,

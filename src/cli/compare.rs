@@ -89,7 +89,7 @@ pub(crate) fn run(common: &Common, arguments: &Compare) -> Done {
     let settings: Vec<&Settings> = all.iter().map(|row| &row.config.settings).collect();
     let Prepared { data, identity, folds } = experiment.prepare(common, &settings, by)?;
     for row in &all {
-        compare::check_streams(row, &data).map_err(|error| Failure::of(experiment.data.display(), error))?;
+        compare::check_streams(row, &data).map_err(|error| Failure::of(experiment.data.name().display(), error))?;
     }
     let rows = Rows {
         kind: &COMPARISON,

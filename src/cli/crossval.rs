@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, value_parser};
 
 use super::arguments::Common;
+use super::data::Data;
 use super::device::{self, Device, on_device};
 use super::notes::{FoldName, Note};
 use super::progress::Progress;
@@ -30,8 +31,8 @@ use crate::train::TrainError;
 /// Data, folds and settings of an experiment.
 #[derive(Args)]
 pub(crate) struct Experiment {
-    #[arg(long, value_name = "DATA")]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub data: Data,
     /// The experiment's folder; one that was begun with the same goes on
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -94,7 +95,7 @@ impl Experiment {
 
     /// Reads the data and divides them for trainings with some settings, which have the seed in common; writes nothing.
     pub(crate) fn prepare(&self, common: &Common, settings: &[&Settings], by: By) -> Result<Prepared, Failure> {
-        let data = Dataset::load(&self.data)?;
+        let data = self.data.load(common)?;
         let seed = settings.first().map_or(0, |settings| settings.train.seed);
         let validation = by != By::Given || !data.split(Split::Validation).is_empty();
         let purpose = Purpose::Training { steps_an_epoch: None, folds: by != By::Given, validation };
@@ -105,7 +106,7 @@ impl Experiment {
         };
         let folds = folds
             .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
-            .map_err(|error| Failure::of(self.data.display(), error))?;
+            .map_err(|error| Failure::of(self.data.name().display(), error))?;
         match by {
             By::Given => common.note_conflicts(&data, folds.doubles(), &BTreeMap::new()),
             By::Random | By::Speaker | By::Session => note_doubles(common, &data, folds.doubles()),

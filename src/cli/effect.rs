@@ -136,7 +136,8 @@ impl Common {
         // A drawn batch has some, but for the pass that is checked.
         let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
         let unlabelled = data.is_some_and(|data| !data.split(Split::Unlabelled).is_empty());
-        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files, unlabelled };
+        let corpora = data.is_some_and(|data| data.parts.len() > 1);
+        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files, unlabelled, corpora };
         let unused = |(settings, usual): &(&Settings, Settings)| settings.without_effect(usual, of);
         let all: Vec<_> = all.iter().map(unused).collect();
         let Some((first, others)) = all.split_first() else { return };
@@ -171,13 +172,14 @@ mod tests {
     use Why::{Always, Refused, Said};
 
     const FRONT_END: [&str; 7] = ["features", "deltas", "window-length", "window", "transform", "hop", "pre-emphasis"];
-    const SETTINGS: [&str; 13] = [
+    const SETTINGS: [&str; 14] = [
         "config",
         "set",
         "recipe",
         "epochs",
         "steps",
         "order",
+        "balance",
         "seed",
         "freeze",
         "weights",
@@ -446,6 +448,7 @@ mod tests {
             "mha.prosody" | "amh.prosody" => "true",
             "train.order" => "grouped",
             "train.validate_every" => "0.5",
+            "train.balance" => "corpus",
             "train.seed" => "5",
             "train.optimizer" => "sgd",
             "train.lr" => "0.01",
@@ -520,7 +523,7 @@ mod tests {
                     continue;
                 }
                 let purpose = Purpose::Training { steps_an_epoch: Some(2), folds: false, validation: false };
-                let of = Use { purpose, drawn: false, vectors, words: true, unlabelled: false };
+                let of = Use { purpose, drawn: false, vectors, words: true, unlabelled: false, corpora: false };
                 let said = changed.without_effect(&usual, of);
                 let changes = weights(&changed, &data) != before;
                 assert_eq!(said.is_empty(), changes, "{key} = {} over {base:?}: {said:?}", other(key));

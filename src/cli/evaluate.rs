@@ -40,8 +40,9 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let labels = arguments.map.as_ref().map(Labels::read).transpose()?;
     let fitted = if arguments.calibrated { Some(Fitted::load(&arguments.run, &checkpoint)?) } else { None };
-    let mut data = Dataset::load(&arguments.data)?;
-    let named = in_data(&arguments.data);
+    let data_name = arguments.data.name();
+    let mut data = arguments.data.load(common)?;
+    let named = in_data(&data_name);
     let of_run = arguments.run.join(vocabulary::FILE);
     vocabulary::check_features(&of_run, &data, &checkpoint.readings()).map_err(&named)?;
     // Which data they are is told by what was prepared.
@@ -62,7 +63,7 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
         labels.check(&[&data.classes, &checkpoint.classes])?;
         labels.check_names(&data.classes, &checkpoint.classes)?;
         let of_data = map_classes(&mut data, &labels, &checkpoint.classes, &mut utterances);
-        let of_data = of_data.map_err(|error| Failure::of(arguments.data.display(), error))?;
+        let of_data = of_data.map_err(|error| Failure::of(data_name.display(), error))?;
         common.note(Note::ClassesMapped(of_data.clone()));
         mapped = Some(of_data);
         validation.retain(|&utterance| data.is_labelled(utterance));
@@ -79,6 +80,7 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     };
     let fitted = if arguments.calibrate { Some(calibrate(common, &checkpoint, &evaluate(&validation)?, &arguments.run)?) } else { fitted };
     let evaluation = evaluate(&utterances)?;
+    let corpora = evaluation.corpora.clone();
     let results = Results::of(arguments, &data, &utterances, evaluation, fitted);
     if let Some(path) = &arguments.predictions {
         replace_file(path, |file| results.write_predictions(&data, &utterances, file)).map_err(cannot_write(path))?;
@@ -88,12 +90,18 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     }
     if common.json {
         let mut document = results.json();
+        if !corpora.is_empty() {
+            document["corpora"] = json!(corpora);
+        }
         if let Some(mapped) = mapped {
             (document["map"], document["left_out"], document["absent"]) = (json!(mapped.map), json!(mapped.left_out), json!(mapped.absent));
         }
         common.print_json(document);
     } else {
         println!("{}", results.shown());
+        if !corpora.is_empty() {
+            println!("{}", tables::corpora(&corpora).trim_end());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,7 @@ mod check;
 mod compare;
 mod config;
 mod crossval;
+mod data;
 mod demo;
 mod device;
 mod devices;

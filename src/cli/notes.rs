@@ -54,6 +54,12 @@ pub(crate) enum Note {
         /// Which they are.
         ids: Vec<String>,
     },
+    /// Not all prepared files have a stream, so that none is read.
+    LackedStream {
+        stream: String,
+        /// The first file without it.
+        path: PathBuf,
+    },
     /// A run starts from another.
     StartsFrom(Taken),
     /// Utterances have no label.
@@ -201,6 +207,7 @@ impl Display for Note {
                 let most = if rows.is_empty() { format!("data.max_frames = {max_frames}") } else { format!("the model reads ({own})") };
                 write!(formatter, "{utterances} of {of} utterances are longer than {most} and are cut there: {}", some_of(ids))
             }
+            Self::LackedStream { stream, path } => write!(formatter, "'{stream}' is not read of any file: {} has none", path.display()),
             Self::StartsFrom(taken) => taken.fmt(formatter),
             Self::Unlabelled { utterances, system, from_epoch: None } => {
                 // Of what can learn from them, the settings keep it.

@@ -7,10 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::arguments::Common;
+use super::data::Data;
 use super::notes::Note;
 use super::output::{self, Kind};
 use super::{Done, Failure, crossval};
-use crate::dataset::Dataset;
 use crate::experiment::{ExperimentError, against};
 use crate::report::{self, ReportError};
 
@@ -25,9 +25,9 @@ pub(crate) struct Report {
     /// folds or seeds
     #[arg(long, value_name = "RUN", num_args = 2, conflicts_with = "run")]
     pub compare: Vec<PathBuf>,
-    /// The data that the runs were trained on, for texts, speakers and lengths
+    /// The data that the runs were trained on, for texts, speakers and lengths; of several files as they were given there
     #[arg(long, value_name = "DATA")]
-    pub data: Option<PathBuf>,
+    pub data: Vec<PathBuf>,
     /// The page to write, report.html in the run's folder where not given; of a comparison none
     #[arg(long, value_name = "FILE.html")]
     pub out: Option<PathBuf>,
@@ -35,9 +35,10 @@ pub(crate) struct Report {
 
 pub(crate) fn run(common: &Common, arguments: &Report) -> Done {
     output::check_all([(arguments.out.as_ref(), Kind::Page)])?;
-    let data = arguments.data.as_deref().map(Dataset::load).transpose()?;
-    let named = |error: ReportError| match (&error, &arguments.data) {
-        (ReportError::Misfit { .. }, Some(path)) => Failure::of(path.display(), error),
+    let files = (!arguments.data.is_empty()).then(|| Data::of(&arguments.data));
+    let data = files.as_ref().map(|files| files.load(common)).transpose()?;
+    let named = |error: ReportError| match (&error, &files) {
+        (ReportError::Misfit { .. }, Some(files)) => Failure::of(files.name().display(), error),
         _ => error.into(),
     };
     let run = match (&arguments.run, arguments.compare.as_slice()) {

@@ -7,11 +7,11 @@ use crate::base::shown::percent;
 use crate::model::cost::ModuleCost;
 use crate::profile::{BoundBy, Change, Prediction, ProfileReport};
 use crate::svm::Machine;
-use crate::train::Metrics;
 use crate::train::bootstrap::{Bootstrap, Clusters, Interval};
 use crate::train::calibration::Calibration;
 use crate::train::groups::{Group, Grouping};
 use crate::train::metrics::{Accuracies, ClassMetrics, SHOWN_CLASSES, confusions, shown_classes};
+use crate::train::{CorpusEvaluation, Metrics};
 
 /// The network: parameters and work of each module for an utterance of so many frames and tokens.
 pub(crate) fn modules(modules: &[ModuleCost], frames: usize, tokens: usize) -> String {
@@ -104,6 +104,21 @@ pub(crate) fn groups(by: Grouping, groups: &[Group]) -> String {
     }
     if shown.len() < groups.len() {
         let _ = writeln!(text, "and {} more, none of more utterances (--json has all)", groups.len() - shown.len());
+    }
+    text
+}
+
+/// The figures of each corpus, a line each, behind an empty one; nothing where there is but one.
+pub(crate) fn corpora(corpora: &[CorpusEvaluation]) -> String {
+    if corpora.is_empty() {
+        return String::new();
+    }
+    let names = columns::told_apart(&corpora.iter().map(|of| of.corpus.as_str()).collect::<Vec<_>>(), NAME);
+    let width = names.iter().map(|name| columns::width(name)).fold(6, usize::max);
+    let mut text = format!("\n{}       WA       UA  weighted F1  utterances\n", left("corpus", width));
+    for (CorpusEvaluation { metrics, .. }, name) in corpora.iter().zip(&names) {
+        let [wa, ua, f1] = [metrics.wa, metrics.ua, metrics.weighted_f1].map(percent);
+        let _ = writeln!(text, "{}  {wa:>7}  {ua:>7}  {f1:>11}  {:10}", left(&shorten(name, NAME), width), metrics.utterances);
     }
     text
 }

@@ -20,13 +20,14 @@ use crate::experiment::seeds::Seeded;
 use crate::experiment::spec::Identity;
 use crate::report;
 use crate::svm::Machine;
+use crate::train::batches::epoch_length;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder::device_of;
 use crate::train::{TrainError, overfit, rehearse};
 
 pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
     let config = config(common, arguments)?;
-    let data = Dataset::load(&arguments.data)?;
+    let data = arguments.data.load(common)?;
     common.note_conflicts(&data, &Doubles::of(&data)?, &BTreeMap::new());
     let before = arguments.out.as_deref().filter(|_| arguments.resume).and_then(device_of);
     let device = match before {
@@ -66,14 +67,15 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     progress.finish();
     let finished = finished.map_err(|error| match error {
         TrainError::Stopped { .. } => Failure::of(out.display(), error),
-        error => in_data(&arguments.data)(error),
+        error => in_data(&arguments.data.name())(error),
     })?;
     report::write_run(out, Some(data))?;
     if common.json {
-        let mut document = json!({
-            "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len(),
-            "test": finished.test.map(|test| test.metrics),
-        });
+        let mut document = json!({ "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len() });
+        if let Some(corpora) = finished.test.as_ref().map(|test| &test.corpora).filter(|corpora| !corpora.is_empty()) {
+            document["corpora"] = json!(corpora);
+        }
+        document["test"] = json!(finished.test.map(|test| test.metrics));
         if let Some(machine) = &finished.best.machine {
             let Machine { c, weights, chosen, .. } = &**machine;
             document["svm"] = json!({ "c": c, "weights": weights, "columns": chosen, "support_vectors": machine.support_vectors() });
@@ -82,7 +84,8 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     } else {
         println!("best epoch: {}; run folder: {}", finished.best.epoch, out.display());
         if let Some(test) = finished.test {
-            println!("test split\n{}\n\n{}", tables::headline(&test.metrics), tables::details(&test.metrics));
+            let of_corpora = tables::corpora(&test.corpora);
+            println!("test split\n{}\n{of_corpora}\n{}", tables::headline(&test.metrics), tables::details(&test.metrics));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -92,7 +95,7 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
 fn train_seeds(common: &Common, arguments: &Train, config: Config, data: &Dataset, device: &Device, (out, seeds): (&Path, usize)) -> Done {
     common.note_unlabelled(data, &config.settings);
     config.settings.train.check_class_weights(data.classes.len())?;
-    let refused = |error| Failure(format!("{}: {error}; {}, or use 'mcsan crossval'", arguments.data.display(), Preparation::Split));
+    let refused = |error| Failure(format!("{}: {error}; {}, or use 'mcsan crossval'", arguments.data.name().display(), Preparation::Split));
     let folds = Folds::given(data, config.settings.train.seed).map_err(refused)?;
     let identity = Identity::of(data, folds.by)?;
     let seeded = Seeded { data, identity: &identity, folds: &folds, config, folder: out.to_owned(), seeds };
@@ -110,7 +113,7 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
         }
     };
     let learned = on_device!(*device, |backend| pollster::block_on(overfit::one_batch(backend, settings, data, &mut tell)));
-    let learned = learned.map_err(in_data(&arguments.data))?;
+    let learned = learned.map_err(in_data(&arguments.data.name()))?;
     if common.json {
         common.print_json(json!({ "utterances": learned.utterances, "steps": learned.steps, "loss": learned.loss }));
     } else {
@@ -120,7 +123,8 @@ fn overfit_one_batch(common: &Common, arguments: &Train, settings: &Settings, da
 }
 
 fn note_settings(common: &Common, arguments: &Train, settings: &Settings, data: &Dataset) -> Result<(), ConfigError> {
-    let steps_an_epoch = Some(settings.train.steps_an_epoch(data.training().len())).filter(|&steps| steps > 0);
+    let length = epoch_length(data, &data.training(), &settings.train);
+    let steps_an_epoch = Some(settings.train.steps_an_epoch(length)).filter(|&steps| steps > 0);
     let validation = !data.split(Split::Validation).is_empty();
     let run = Purpose::Training { steps_an_epoch, folds: false, validation };
     let purpose = if arguments.overfit_one_batch { Purpose::OneBatch } else { run };

@@ -41,6 +41,8 @@ pub(crate) struct Use {
     pub words: bool,
     /// Whether the data have utterances without label.
     pub unlabelled: bool,
+    /// Whether the data are of several corpora.
+    pub corpora: bool,
 }
 
 impl Settings {
@@ -102,6 +104,7 @@ impl Settings {
             "run.normalisation" if matches!(data.normalise, Normalise::Speaker | Normalise::None) => {
                 Some(format!("data.normalise = {} keeps no statistics", data.normalise))
             }
+            "train.balance" if !of.corpora => Some("the data are of one corpus".into()),
             "train.validate_every" if !train.order.draws() => {
                 Some(format!("train.order = {} has an epoch in every pass over the training split", train.order))
             }
@@ -181,7 +184,7 @@ impl Purpose {
         let is_loss = ["train.class_weights", "train.label_smoothing"].contains(&key);
         let is_augmentation = AUGMENTATION.contains(&key);
         let is_dropout = key.ends_with("dropout") && !is_augmentation;
-        let is_choice = ["train.batch_size", "train.order", "train.validate_every"].contains(&key);
+        let is_choice = ["train.batch_size", "train.order", "train.balance", "train.validate_every"].contains(&key);
         let says = |has_no: bool, reason: &str| has_no.then(|| reason.into());
         match self {
             Self::Training { .. } => None,

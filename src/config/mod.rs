@@ -36,7 +36,7 @@ pub use systems::{
 };
 #[cfg(feature = "files")]
 pub use tile_file::TileFile;
-pub use train::{ClassWeights, DataSettings, Head, NamedWeights, Normalise, Optimizer, Order};
+pub use train::{Balance, ClassWeights, DataSettings, Head, NamedWeights, Normalise, Optimizer, Order};
 pub use train::{Schedule, Selection, SourceStatistics, StartSettings, TrainSettings};
 
 use crate::base::numbers::MAX_HEAD_SIZE;

@@ -64,6 +64,16 @@ impl Order {
 }
 
 choices! {
+    /// What comes as often as what in an epoch.
+    pub enum Balance {
+        /// Every utterance once.
+        None = "none",
+        /// As many utterances of each corpus as the largest has; of the others they come again, each about as often.
+        Corpus = "corpus",
+    }
+}
+
+choices! {
     /// How parameters follow their gradients.
     pub enum Optimizer {
         /// Adam, with decoupled weight decay.
@@ -137,6 +147,9 @@ settings! {
         /// order of the utterances in an epoch; grouped: shuffled, but batches are of like length, which is faster and makes who
         /// shares a batch depend on length; balanced: drawn so that each class comes as often
         order: Order = Order::Shuffled; flag("ORDER");
+        /// how often an epoch goes through the corpora of several prepared files; corpus: each as often as the largest, whose utterances come
+        /// once, by which an epoch is longer
+        balance: Balance = Balance::None; flag("WHAT");
         /// how long an epoch, which a validation ends, is with train.order = replacement or balanced: in passes over the training split
         validate_every: f64 = 1.0; positive_to(1);
         /// decides starting values, order, dropout and what is masked

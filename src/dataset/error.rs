@@ -67,6 +67,18 @@ pub enum DatasetError {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// Data that cannot be joined with others.
+    #[error("{}: does not go with {}: {difference}", path.display(), first.display())]
+    NotAlike {
+        /// The file.
+        path: PathBuf,
+        /// The first of those that it is joined with.
+        first: PathBuf,
+        /// What is otherwise in it.
+        difference: String,
+        /// What to do about it.
+        remedy: Preparation,
+    },
     /// A normalisation by speaker of an utterance that names none.
     #[error("utterance {utterance} names no speaker")]
     NoSpeaker {
@@ -110,6 +122,7 @@ impl Remedied for DatasetError {
             Self::Format { .. } => vec![Remedy::Prepare],
             Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],
+            Self::NotAlike { remedy, .. } => vec![Remedy::PrepareWith(*remedy)],
             Self::NoSpeaker { .. } => {
                 vec![Remedy::Set("data.normalise=corpus"), Remedy::PrepareWith(Preparation::Speakers)]
             }

@@ -20,6 +20,8 @@ enum Source {
     Held(Arc<Vec<f32>>),
     #[cfg(feature = "files")]
     InFile(FileValues),
+    /// Others, one after the other, each with the place of its first value.
+    Joined(Arc<[(usize, FeatureRows)]>),
 }
 
 impl FeatureRows {
@@ -29,6 +31,7 @@ impl FeatureRows {
             Source::Held(values) => values.len(),
             #[cfg(feature = "files")]
             Source::InFile(values) => values.len(),
+            Source::Joined(parts) => parts.last().map_or(0, |(start, part)| start + part.len()),
         }
     }
 
@@ -46,6 +49,18 @@ impl FeatureRows {
             Source::Held(values) => Ok(Cow::Borrowed(&values[range])),
             #[cfg(feature = "files")]
             Source::InFile(values) => Ok(Cow::Owned(values.read(range)?)),
+            Source::Joined(parts) => {
+                let mut values: Cow<'_, [f32]> = Cow::default();
+                for (start, part) in parts.iter() {
+                    let [from, to] = [range.start, range.end].map(|place| place.clamp(*start, start + part.len()) - start);
+                    match part.read(from..to)? {
+                        own if own.is_empty() => {}
+                        own if values.is_empty() => values = own,
+                        own => values.to_mut().extend_from_slice(&own),
+                    }
+                }
+                Ok(values)
+            }
         }
     }
 
@@ -86,6 +101,18 @@ impl From<Vec<f32>> for FeatureRows {
     }
 }
 
+impl FromIterator<FeatureRows> for FeatureRows {
+    fn from_iter<I: IntoIterator<Item = FeatureRows>>(parts: I) -> Self {
+        let mut first = 0;
+        let place = |part: FeatureRows| {
+            let start = first;
+            first += part.len();
+            (start, part)
+        };
+        Self(Source::Joined(parts.into_iter().map(place).collect()))
+    }
+}
+
 impl Default for FeatureRows {
     fn default() -> Self {
         Vec::new().into()
@@ -97,5 +124,21 @@ impl PartialEq for FeatureRows {
     fn eq(&self, other: &Self) -> bool {
         let mut pairs = self.pieces().zip(other.pieces());
         self.len() == other.len() && pairs.all(|pair| matches!(pair, (Ok((_, a)), Ok((_, b))) if a == b))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_values_are_read_across_their_parts() {
+        let parts = [vec![0.0, 1.0, 2.0], vec![], vec![3.0], vec![4.0, 5.0]].map(FeatureRows::from);
+        let joined: FeatureRows = parts.into_iter().collect();
+        let all: FeatureRows = vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0].into();
+        assert_eq!((joined.len(), &joined), (6, &all));
+        for (start, end) in [(0, 6), (1, 3), (2, 5), (3, 3), (3, 4), (5, 6)] {
+            assert_eq!(joined.read(start..end).unwrap(), all.read(start..end).unwrap(), "{start}..{end}");
+        }
     }
 }

@@ -68,6 +68,7 @@ impl Dataset {
             labels,
             streams: streams(&store, &check)?,
             corpus: store.metadata("corpus").unwrap_or_default().into(),
+            parts: Vec::new(),
             feature_settings: metadata(&store, "features")?.unwrap_or_default(),
             front_ends: metadata(&store, "front_ends")?.unwrap_or_default(),
             left_out: metadata(&store, "left_out")?.unwrap_or_default(),

@@ -13,6 +13,8 @@ mod features;
 #[cfg(feature = "files")]
 mod file;
 mod fingerprint;
+#[cfg(feature = "cli")]
+mod joined;
 #[cfg(feature = "files")]
 mod matrix_file;
 mod normalise;
@@ -40,6 +42,8 @@ pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostMasks, Host
 pub use doubles::{About, Conflict, Doubles, Twin};
 pub use error::DatasetError;
 pub use features::FeatureRows;
+#[cfg(feature = "cli")]
+pub(crate) use joined::LackedStream;
 #[cfg(feature = "files")]
 pub use matrix_file::{FeatureMatrix, MatrixFileError};
 #[cfg(feature = "onnx")]
@@ -47,7 +51,7 @@ pub(crate) use normalise::SMALLEST_DEVIATION;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};
 pub(crate) use order::epoch_batches;
 pub(crate) use prepared::hop_seconds;
-pub use prepared::{Dataset, UtteranceInfo};
+pub use prepared::{Dataset, Part, UtteranceInfo};
 #[cfg(feature = "files")]
 pub(crate) use replace::replace_file;
 pub use shape::BatchShape;

@@ -1,6 +1,7 @@
 //! What a prepared data set holds.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -30,6 +31,8 @@ pub struct Dataset {
     pub utterances: Vec<UtteranceInfo>,
     /// Name of the corpus; empty where unknown.
     pub corpus: String,
+    /// The data sets that this was joined of; empty of one.
+    pub parts: Vec<Part>,
     /// Settings of the front-end that made [`AUDIO`]; null where unknown.
     pub feature_settings: serde_json::Value,
     /// How we made vectors ourselves, by stream; those of other streams are from files.
@@ -40,6 +43,16 @@ pub struct Dataset {
     pub other_labels: BTreeMap<String, usize>,
     /// Words of [`TEXT`] that no file has a vector for and whose vector was drawn at random.
     pub drawn: Vec<String>,
+}
+
+/// A data set that others were joined with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What ids, speakers, sessions and dialogues of its utterances begin with: the corpus' name where that tells the parts apart, else the
+    /// file's.
+    pub name: String,
+    /// Its utterances among all.
+    pub utterances: Range<usize>,
 }
 
 /// What is known of an utterance beside its numbers.
@@ -169,6 +182,12 @@ impl Dataset {
         let (least, most) = (readings.least(stream), readings.most(stream));
         let sum: usize = utterances.iter().map(|&utterance| data.length(utterance, most).max(least)).sum();
         (sum as f64 / utterances.len().max(1) as f64).round() as usize
+    }
+
+    /// Of some utterances, those of each part that has any, with the part; nothing of a data set that is one.
+    pub(crate) fn by_part(&self, utterances: &[usize]) -> Vec<(&Part, Vec<usize>)> {
+        let of = |part: &Part| utterances.iter().copied().filter(|utterance| part.utterances.contains(utterance)).collect::<Vec<_>>();
+        self.parts.iter().map(|part| (part, of(part))).filter(|(_, own)| !own.is_empty()).collect()
     }
 
     /// The utterances of a split, in the file's order.

@@ -160,6 +160,16 @@ impl DataStream {
         }
     }
 
+    /// What is normalised: of frames and vectors.
+    #[cfg(feature = "cli")]
+    pub(super) fn values(&self) -> Option<&FeatureRows> {
+        match self {
+            Self::Frames(frames) => Some(&frames.values),
+            Self::Vector(vectors) => Some(&vectors.values),
+            Self::Tokens(_) => None,
+        }
+    }
+
     /// Columns of what is normalised: of frames and vectors.
     pub fn columns(&self) -> Option<usize> {
         match self {

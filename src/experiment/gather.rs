@@ -120,7 +120,7 @@ impl Gathered {
         let row = |figure: Figure| (figure.title.to_owned(), gathered.figures(figure), None);
         let plot = page::plot("Folds", page::PAPER, FIGURES.map(row).to_vec());
         let confusion = gathered.confusion("All test predictions");
-        let test = report::Test::from(Evaluation { metrics: gathered.pooled(), predictions: gathered.predictions() });
+        let test = report::Test::from(Evaluation { metrics: gathered.pooled(), corpora: Vec::new(), predictions: gathered.predictions() });
         let runs = [("mean of the folds".to_owned(), gathered.folders())];
         page::write(&of.folder, &results, &[plot], &runs, &[confusion], Some((&test, of.data)), &of.config)?;
         Ok(Some(gathered))

@@ -150,7 +150,12 @@ mod tests {
             });
             let logits: Vec<f32> = predicted.iter().flat_map(|&class| [1.0 - class as f32, class as f32]).collect();
             let metrics = Metrics::of(&logits, &[0, 1, 0, 1], &names);
-            RunResult { seed, fold, folder: "run".into(), test: Evaluation { metrics, predictions: predictions.collect() } }
+            RunResult {
+                seed,
+                fold,
+                folder: "run".into(),
+                test: Evaluation { metrics, corpora: Vec::new(), predictions: predictions.collect() },
+            }
         };
         Gathered {
             model: "",

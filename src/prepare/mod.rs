@@ -288,6 +288,7 @@ pub async fn prepare<B: Backend>(
     Ok(Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus)).collect(),
+        parts: Vec::new(),
         corpus: corpus.name,
         classes: corpus.classes,
         feature_settings,

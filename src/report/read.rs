@@ -14,7 +14,7 @@ use crate::dataset::store::Store;
 use crate::train::metrics::{ClassMetrics, is_confusion, macro_f1};
 use crate::train::run::files;
 use crate::train::run_folder::computed_by;
-use crate::train::{Evaluation, Metrics, vocabulary};
+use crate::train::{CorpusEvaluation, Evaluation, Metrics, vocabulary};
 
 /// A step of the training.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,6 +68,9 @@ pub struct Test {
     pub classes: Vec<ClassMetrics>,
     /// `[true class][predicted class]`
     pub confusion: Vec<Vec<usize>>,
+    /// The same over those of each corpus, where they are of several.
+    #[serde(default)]
+    pub corpora: Vec<CorpusEvaluation>,
     /// One an utterance.
     pub predictions: Vec<Prediction>,
 }
@@ -88,7 +91,7 @@ pub struct Prediction {
 
 impl From<Evaluation> for Test {
     fn from(evaluation: Evaluation) -> Self {
-        let Evaluation { metrics, predictions } = evaluation;
+        let Evaluation { metrics, predictions, corpora } = evaluation;
         let Metrics { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion } = metrics;
         let predictions = predictions.into_iter().map(|prediction| Prediction {
             id: prediction.id,
@@ -96,7 +99,7 @@ impl From<Evaluation> for Test {
             predicted: prediction.predicted,
             probabilities: prediction.probabilities,
         });
-        Self { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion, predictions: predictions.collect() }
+        Self { utterances, wa, ua, macro_f1, weighted_f1, loss, classes, confusion, corpora, predictions: predictions.collect() }
     }
 }
 

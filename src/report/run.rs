@@ -41,6 +41,7 @@ pub(crate) fn html(run: &Run, data: Option<&Dataset>) -> Result<String, ReportEr
     training(&mut page, run);
     if let Some(tested) = &tested {
         let max_frames = setting(run, "data.max_frames").and_then(|value| value.parse().ok()).unwrap_or(usize::MAX);
+        tested.corpora(&mut page);
         tested.classes(&mut page);
         tested.confusions(&mut page);
         tested.calibration(&mut page);

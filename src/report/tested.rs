@@ -7,13 +7,14 @@ use super::curves::{Axis, Plot, Series, Weight};
 use super::drawing::Drawing;
 use super::intervals::{Interval, Intervals};
 use super::length::{Bin, bins, wilson};
-use super::page::{Page, Table, grouped};
+use super::page::{Page, Table, grouped, plain};
 use super::read::{Prediction, Test};
 use super::scale::Unit;
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::base::shown::percent;
 use crate::base::streams::AUDIO;
 use crate::dataset::{DataStream, Dataset};
+use crate::train::CorpusEvaluation;
 use crate::train::bootstrap::{self, Bootstrap, Clusters};
 use crate::train::calibration::{self, Calibration};
 use crate::train::groups::{self, Grouping};
@@ -36,6 +37,23 @@ impl<'t> Tested<'t> {
     pub(crate) fn new(test: &'t Test, data: Option<&'t Dataset>) -> Result<Self, ReportError> {
         let known = data.map(|data| Ok::<_, ReportError>((data, find(test, data)?))).transpose()?;
         Ok(Self { test, known })
+    }
+
+    /// The figures of each corpus, where there are several.
+    pub(crate) fn corpora(&self, page: &mut Page) {
+        if self.test.corpora.is_empty() {
+            return;
+        }
+        page.section("Corpora");
+        let row = |CorpusEvaluation { corpus, metrics }: &CorpusEvaluation| {
+            let shares = [metrics.wa, metrics.ua, metrics.weighted_f1, metrics.macro_f1].map(percent);
+            std::iter::once(corpus.clone()).chain(shares).chain([plain(metrics.loss), grouped(metrics.utterances)]).collect()
+        };
+        page.table(&Table::new(
+            "The test utterances of each corpus by themselves.",
+            &["corpus", "WA", "UA", "weighted F1", "macro F1", "loss", "utterances"],
+            self.test.corpora.iter().map(row).collect(),
+        ));
     }
 
     /// Precision, recall and F1 of each class.

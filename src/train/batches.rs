@@ -1,5 +1,6 @@
 //! Batches of a prepared data set on a backend.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -7,12 +8,14 @@ use crate::backend::{Backend, BackendError, Storage};
 use crate::base::philox::Stream;
 use crate::base::streams::Readings;
 use crate::base::utterances::Split;
-use crate::config::{Order, Settings, TrainSettings};
+use crate::config::{Balance, Order, Settings, TrainSettings};
 use crate::dataset::{self, Augmentation, Batcher, Dataset, DatasetError, Normalisation};
 use crate::model::Batch;
 
 /// Random streams of the epochs' orders of utterances and of batches start here.
 const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
+/// Those of the orders in which the utterances of a corpus are gone through that is smaller than another.
+const BALANCE_STREAMS: u64 = 1 << 56;
 /// Those of the orders in which utterances without label are gone through.
 const UNLABELLED_STREAMS: u64 = 1 << 57;
 
@@ -21,8 +24,37 @@ pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Set
     let TrainSettings { seed, order, batch_size, .. } = settings.train;
     let streams = ORDER_STREAMS.map(|streams| Stream { seed, stream: streams | epoch });
     let length = |utterance| data.lengths(utterance, settings.data.max_frames);
+    let utterances = balanced(data, utterances, &settings.train, epoch);
     let count = settings.train.steps_an_epoch(utterances.len()) as usize;
-    dataset::epoch_batches(utterances, order, [count, batch_size], streams, length, |utterance| data.labels[utterance])
+    dataset::epoch_batches(&utterances, order, [count, batch_size], streams, length, |utterance| data.labels[utterance])
+}
+
+/// How many utterances an epoch over some has.
+pub(crate) fn epoch_length(data: &Dataset, utterances: &[usize], settings: &TrainSettings) -> usize {
+    let parts = if settings.balance == Balance::Corpus { data.by_part(utterances) } else { Vec::new() };
+    parts.iter().map(|(_, own)| own.len()).max().map_or(utterances.len(), |largest| largest * parts.len())
+}
+
+/// Those that an epoch takes: all of them, or of each corpus as many as the largest has. One pass over a smaller corpus follows on the other,
+/// from epoch to epoch, each in an order of its own, so that all its utterances come equally often and the number of the epoch says which.
+fn balanced<'u>(data: &Dataset, utterances: &'u [usize], settings: &TrainSettings, epoch: u64) -> Cow<'u, [usize]> {
+    let parts = if settings.balance == Balance::Corpus { data.by_part(utterances) } else { Vec::new() };
+    let Some(largest) = parts.iter().map(|(_, own)| own.len()).max() else { return utterances.into() };
+    let mut all = Vec::with_capacity(largest * parts.len());
+    for (number, (_, own)) in parts.iter().enumerate() {
+        let first = epoch * largest as u64;
+        let mut order: Option<(u64, Vec<usize>)> = None;
+        for place in first..first + largest as u64 {
+            let (pass, place) = (place / own.len() as u64, (place % own.len() as u64) as usize);
+            if order.as_ref().is_none_or(|(of, _)| *of != pass) {
+                let stream = Stream { seed: settings.seed, stream: BALANCE_STREAMS | (number as u64) << 40 | pass };
+                let given = settings.order == Order::Given;
+                order = Some((pass, if given { (0..own.len()).collect() } else { stream.permutation(own.len()) }));
+            }
+            all.extend(order.as_ref().map(|(_, order)| own[order[place]]));
+        }
+    }
+    all.into()
 }
 
 /// The utterances without label that a training of these settings learns from.
@@ -194,7 +226,7 @@ impl<'a, B: Backend> Batches<'a, B> {
 mod tests {
     use super::*;
     use crate::config::Order;
-    use crate::dataset::BatchShape;
+    use crate::dataset::{BatchShape, Part};
 
     #[test]
     fn an_epoch_visits_every_utterance_once_in_an_order_of_its_own() {
@@ -215,6 +247,37 @@ mod tests {
         settings.train.order = Order::Grouped;
         assert_ne!(batches(&settings, 0), batches(&settings, 1));
         assert!(batches(&settings, 0).iter().all(|batch| batch.is_sorted_by_key(|&utterance| data.lengths(utterance, 1000)[0])));
+    }
+
+    #[test]
+    fn a_balanced_epoch_has_as_many_of_each_corpus_and_all_come_equally_often() {
+        let mut data = BatchShape { batch: 30, frames: 20, words: 3, ragged: true }.dataset();
+        let part = |name: &str, utterances| Part { name: name.into(), utterances };
+        data.parts = vec![part("small", 0..5), part("large", 5..22), part("middle", 22..30)];
+        let utterances: Vec<usize> = (0..30).collect();
+        let mut settings = Settings::default();
+        (settings.train.batch_size, settings.train.balance) = (8, Balance::Corpus);
+        let epoch = |settings: &Settings, epoch| epoch_batches(&data, &utterances, settings, epoch);
+        let mut times = [0; 30];
+        for number in 0..10 {
+            let taken = epoch(&settings, number).concat();
+            assert_eq!(taken.len(), epoch_length(&data, &utterances, &settings.train));
+            for (part, own) in data.by_part(&taken) {
+                assert_eq!(own.len(), 17, "{}", part.name);
+            }
+            taken.iter().for_each(|&utterance| times[utterance] += 1);
+        }
+        for part in &data.parts {
+            let of = &times[part.utterances.clone()];
+            assert!(of.iter().max().unwrap() - of.iter().min().unwrap() <= 1, "{}: {of:?}", part.name);
+        }
+        assert_eq!(epoch(&settings, 3), epoch(&settings, 3));
+        assert_ne!(epoch(&settings, 3), epoch(&settings, 4));
+        settings.train.order = Order::Replacement;
+        assert_eq!(epoch(&settings, 0).len(), 51usize.div_ceil(8));
+        settings.train.balance = Balance::None;
+        settings.train.order = Order::Shuffled;
+        assert_eq!(epoch(&settings, 0).concat().len(), 30);
     }
 
     #[test]

@@ -300,6 +300,12 @@ pub enum Misfit {
     /// A trained word table whose rows are other words.
     #[error("its vocabulary is not the one that the model was trained with")]
     Vocabulary,
+    /// A file that is given twice.
+    #[error("{} is given twice", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+    },
     /// Words without names, which are to be found in a run's table.
     #[error("it does not name its words, by which rows of the run's table are taken")]
     NoVocabulary,
@@ -324,6 +330,7 @@ impl Misfit {
             Self::Classes { .. } => vec![Remedy::PrepareWith(Preparation::Labels), Remedy::MapClasses],
             Self::Coefficients { .. } | Self::Columns { .. } | Self::Features { .. } => with(&[Preparation::FrontEnd]),
             Self::NoVocabulary => vec![Remedy::Prepare],
+            Self::Twice { .. } => vec![Remedy::Data("it once")],
             Self::Words => with(&[Preparation::Vectors]),
             Self::Vocabulary => with(&[Preparation::OneManifest, Preparation::WordVectors]),
             Self::OtherData { .. } => vec![Remedy::Data("those"), Remedy::TrainAnew],

@@ -18,6 +18,8 @@ use super::session::Session;
 use crate::backend::{Backend, as_f32};
 use crate::dataset::Dataset;
 #[cfg(feature = "files")]
+use crate::dataset::Part;
+#[cfg(feature = "files")]
 use crate::model;
 use crate::model::{Batch, Network};
 use crate::svm::Machine;
@@ -44,8 +46,21 @@ pub struct Evaluation {
     /// Over all its utterances.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// Over those of each corpus, where they are of several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corpora: Vec<CorpusEvaluation>,
     /// One an utterance, in the order that they were asked for in.
     pub predictions: Vec<Prediction>,
+}
+
+/// Metrics of a split over the utterances of one corpus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorpusEvaluation {
+    /// What ids of its utterances begin with.
+    pub corpus: String,
+    /// Over all its utterances.
+    #[serde(flatten)]
+    pub metrics: Metrics,
 }
 
 /// Logits `[utterances, classes]`, all of them finite.
@@ -178,10 +193,15 @@ impl Checkpoint {
             predicted: self.classes[largest(row)].clone(),
             probabilities: softmax(row),
         });
-        Ok(Evaluation {
-            predictions: predictions.collect(),
-            metrics: Metrics::of(&logits, &session.batches.labels(utterances), &self.classes),
-        })
+        let labels = batches.labels(utterances);
+        let of_part = |part: &Part| {
+            let places = (0..utterances.len()).filter(|&place| part.utterances.contains(&utterances[place]));
+            let (own, labels): (Vec<&[f32]>, Vec<u32>) =
+                places.map(|place| (&logits[place * self.classes.len()..][..self.classes.len()], labels[place])).unzip();
+            CorpusEvaluation { corpus: part.name.clone(), metrics: Metrics::of(&own.concat(), &labels, &self.classes) }
+        };
+        let corpora = data.by_part(utterances).into_iter().map(|(part, _)| of_part(part)).collect();
+        Ok(Evaluation { metrics: Metrics::of(&logits, &labels, &self.classes), corpora, predictions: predictions.collect() })
     }
 
     /// Compares a data set's classes, and the streams that the model reads, with the model's.

@@ -7,6 +7,8 @@ pub mod calibration;
 pub mod checkpoint;
 #[cfg(feature = "files")]
 pub(crate) mod claim;
+#[cfg(feature = "cli")]
+pub(crate) mod corpora;
 #[cfg(feature = "files")]
 mod epoch;
 mod error;
@@ -55,7 +57,7 @@ pub use checkpoint::Checkpoint;
 #[cfg(feature = "files")]
 pub(crate) use error::some_of;
 pub use error::{Misfit, Origin, Room, TrainError};
-pub use evaluate::Evaluation;
+pub use evaluate::{CorpusEvaluation, Evaluation};
 pub use inference::Inference;
 pub use metrics::Metrics;
 #[cfg(feature = "files")]

@@ -113,33 +113,55 @@ pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -
 /// # Errors
 /// [`Misfit::Features`]
 pub(crate) fn compare_features(own: &BTreeMap<String, Value>, settings: &Value, data: &Dataset, readings: &Readings) -> Result<(), Misfit> {
-    for stream in readings.iter().map(|reading| reading.stream) {
-        let difference = match [own.get(stream), data.front_ends.get(stream)] {
-            [own, other] if own == other => continue,
-            [Some(_), None] => format!("its {stream} comes from files"),
-            [None, _] => format!("the model's {stream} comes from files"),
-            [Some(_), Some(_)] => format!("its {stream} is computed by another program or version"),
-        };
-        return Err(Misfit::Features { difference });
+    let streams: Vec<&str> = readings.iter().map(|reading| reading.stream).collect();
+    let difference = difference(Origins { front_ends: own, features: settings }, Origins::of(data), &streams, "the model's");
+    difference.map_or(Ok(()), |difference| Err(Misfit::Features { difference }))
+}
+
+/// What differs in how the streams were made that two data sets have, as far as both say it; in words of the second.
+pub(crate) fn difference_of(first: &Dataset, second: &Dataset) -> Option<String> {
+    let streams: Vec<&str> = first.streams.iter().map(|(name, _)| name).filter(|name| second.streams.get(name).is_some()).collect();
+    let difference = difference(Origins::of(first), Origins::of(second), &streams, "the other's")?;
+    Some(format!("its acoustic features are made otherwise: {difference}"))
+}
+
+/// What is said of how streams were made: vectors of our own, and the acoustic features.
+#[derive(Clone, Copy)]
+struct Origins<'o> {
+    front_ends: &'o BTreeMap<String, Value>,
+    features: &'o Value,
+}
+
+impl<'o> Origins<'o> {
+    fn of(data: &'o Dataset) -> Self {
+        Self { front_ends: &data.front_ends, features: &data.feature_settings }
     }
-    if !readings.has(AUDIO) {
-        return Ok(());
+}
+
+/// The first difference in how some streams were made; `whose` are the first ones.
+fn difference(first: Origins<'_>, second: Origins<'_>, streams: &[&str], whose: &str) -> Option<String> {
+    for stream in streams {
+        match [first.front_ends.get(*stream), second.front_ends.get(*stream)] {
+            [own, other] if own == other => {}
+            [Some(_), None] => return Some(format!("its {stream} comes from files")),
+            [None, _] => return Some(format!("{whose} {stream} comes from files")),
+            [Some(_), Some(_)] => return Some(format!("its {stream} is computed by another program or version")),
+        }
     }
     let known = |settings: &Value| serde_json::from_value::<FrontEnd>(settings.clone()).ok();
-    let [Some(own), Some(other)] = [known(settings), known(&data.feature_settings)] else { return Ok(()) };
+    let (true, Some(own), Some(other)) = (streams.contains(&AUDIO), known(first.features), known(second.features)) else { return None };
     if own.agrees_with(&other) {
-        return Ok(());
+        return None;
     }
-    let difference = match (&own, &other) {
+    Some(match (&own, &other) {
         (FrontEnd::Mfcc(_), FrontEnd::Files { .. }) => "they come from files".to_owned(),
-        (FrontEnd::Files { .. }, FrontEnd::Mfcc(_)) => "the model's come from files".to_owned(),
+        (FrontEnd::Files { .. }, FrontEnd::Mfcc(_)) => format!("{whose} come from files"),
         _ => {
             let [own, other] = [own, other].map(|front_end| front_end.described());
             let differing = own.into_iter().zip(other).find(|(own, other)| own != other);
             differing.map_or_else(String::new, |((key, own), (_, other))| format!("{key} is {other}, not {own}"))
         }
-    };
-    Err(Misfit::Features { difference })
+    })
 }
 
 /// The words of a run, by row.

@@ -34,6 +34,7 @@ mod profiling;
 mod resuming;
 mod seeds;
 mod segmenting;
+mod several;
 mod stopping;
 mod sweeping;
 mod tiles;

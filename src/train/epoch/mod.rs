@@ -8,7 +8,7 @@ mod keep;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::batches::{epoch_batches, unlabelled, unlabelled_batch};
+use super::batches::{epoch_batches, epoch_length, unlabelled, unlabelled_batch};
 use super::checkpoint::{Checkpoint, Plateaus};
 use super::evaluate::{metrics, not_finite};
 use super::fit;
@@ -73,13 +73,14 @@ impl<'r, B: Backend> Run<'r, B> {
         let session = Session::new(backend, settings, data, &train, weights)?;
         let unlabelled = unlabelled(data, settings);
         for utterances in [&train, &unlabelled].into_iter().filter(|utterances| !utterances.is_empty()) {
-            session.check_batch(utterances, settings.train.largest_batch(utterances.len()).div_ceil(settings.train.accumulate))?;
+            let length = epoch_length(data, utterances, &settings.train);
+            session.check_batch(utterances, settings.train.largest_batch(length).div_ceil(settings.train.accumulate))?;
         }
         if settings.model.system.has_machine() {
             fit::check_room(settings, &session.dimensions, train.len())?;
         }
         let mut trainer = session.trainer();
-        let steps_an_epoch = settings.train.steps_an_epoch(train.len());
+        let steps_an_epoch = settings.train.steps_an_epoch(epoch_length(data, &train, &settings.train));
         let all_steps = steps_an_epoch.saturating_mul(settings.train.epochs as u64);
         let planned_steps = if settings.train.steps > 0 { all_steps.min(settings.train.steps) } else { all_steps };
         trainer.plan(planned_steps);
