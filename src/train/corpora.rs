@@ -14,7 +14,9 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(Dataset, Vec<LackedStream>), Tr
     if let [path] = paths {
         return Ok((Dataset::load(path)?, Vec::new()));
     }
-    if let Some(place) = (1..paths.len()).find(|&place| paths[..place].contains(&paths[place])) {
+    // However it is written; what is not there is said by who reads it.
+    let files: Vec<PathBuf> = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
+    if let Some(place) = (1..files.len()).find(|&place| files[..place].contains(&files[place])) {
         return Err(Misfit::Twice { path: paths[place].clone() }.into());
     }
     let parts = paths.iter().map(|path| Ok((path.clone(), Dataset::load(path)?))).collect::<Result<Vec<_>, DatasetError>>()?;
