@@ -103,11 +103,11 @@ pub(crate) fn run(common: &Common, arguments: &Sweeping) -> Done {
     let trials = points.into_iter().enumerate().map(|point| arguments.trial(common, &base, point)).collect::<Result<Vec<_>, _>>()?;
     let settings: Vec<&Settings> = trials.iter().map(|trial| &trial.config.settings).collect();
     let Prepared { data, identity, folds } = experiment.prepare(common, &settings, by)?;
-    let in_data = |error| Failure::of(experiment.data.display(), error);
+    let in_data = |error| Failure::of(experiment.data.name().display(), error);
     if by == By::Given && data.split(Split::Validation).is_empty() {
         return Err(in_data(ExperimentError::EmptySplit { split: Split::Validation }));
     }
-    trials.iter().try_for_each(|trial| trial.check_streams(&data)).map_err(|error| Failure::of(experiment.data.display(), error))?;
+    trials.iter().try_for_each(|trial| trial.check_streams(&data)).map_err(|error| Failure::of(experiment.data.name().display(), error))?;
     let (keys, eta) = (space.keys().collect(), arguments.halving.map(usize::from));
     let (folder, seeds) = (experiment.out.as_path(), experiment.seeds.into());
     let sweep = Sweep { data: &data, identity: &identity, folds: &folds, folder, seeds, trials, keys, eta, base };

@@ -84,6 +84,7 @@ fn named(info: &UtteranceInfo, part: &str) -> UtteranceInfo {
         speaker: info.speaker.as_ref().map(of_part),
         session: info.session.as_ref().map(of_part),
         dialogue: info.dialogue.as_ref().map(of_part),
+        copy_of: info.copy_of.as_ref().map(of_part),
         ..info.clone()
     }
 }
