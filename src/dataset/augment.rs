@@ -49,7 +49,7 @@ impl Augmentation {
             let own;
             (own, rest) = rest.split_at_mut(length as usize);
             for (place, token) in own.iter_mut().enumerate() {
-                if f64::from(self.streams[1].uniform((utterance as u64) << 32 | place as u64)) < rate {
+                if f64::from(self.streams[1].uniform(((utterance as u64) << 32) | place as u64)) < rate {
                     *token = OUT_OF_VOCABULARY;
                 }
             }
@@ -68,7 +68,7 @@ impl Augmentation {
             let of_frames = std::iter::repeat_n((length as usize, most_frames), time_masks);
             let of_columns = std::iter::repeat_n((frames.columns, frequency_mask_columns.min(frames.columns)), frequency_masks);
             for (mask, (size, most)) in of_frames.chain(of_columns).enumerate() {
-                let [width, first] = [0, 1].map(|number| (utterance as u64) << 32 | 2 * mask as u64 | number);
+                let [width, first] = [0, 1].map(|number| ((utterance as u64) << 32) | (2 * mask as u64) | number);
                 let width = self.streams[0].below(width, most + 1);
                 let first = self.streams[0].below(first, size - width + 1);
                 bounds.push([first as u32, (first + width) as u32]);

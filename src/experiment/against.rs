@@ -20,13 +20,17 @@ use crate::train::bootstrap::{Bootstrap, Clusters};
 use crate::train::metrics::Tally;
 use crate::train::run::files;
 
+/// The true class of an utterance, and the predicted one of each run that tests it.
+type Answers = (usize, Vec<usize>);
+/// By id, and by its place among those of that id in a run.
+type Utterances = BTreeMap<(String, usize), Answers>;
+
 /// What a run, or runs over folds and seeds, predicted of the test utterances.
 struct Predicted {
     folder: PathBuf,
     runs: usize,
     classes: Vec<String>,
-    /// By id, and by its place among those of that id in a run: the true class, and the predicted one of each run that tests it.
-    utterances: BTreeMap<(String, usize), (usize, Vec<usize>)>,
+    utterances: Utterances,
 }
 
 /// The runs with a result in a folder: itself, or its folds, its seeds, and their folds.
@@ -45,7 +49,7 @@ fn runs_in(folder: &Path) -> Vec<PathBuf> {
 impl Predicted {
     fn read(folder: &Path) -> Result<Self, ExperimentError> {
         let broken = |path: &Path, problem: String| ExperimentError::Predictions { path: path.into(), problem, remedy: Remedy::TestedRun };
-        let (mut classes, mut utterances): (Option<Vec<String>>, BTreeMap<_, (usize, Vec<usize>)>) = (None, BTreeMap::new());
+        let (mut classes, mut utterances): (Option<Vec<String>>, Utterances) = (None, Utterances::new());
         let runs = runs_in(folder);
         for run in &runs {
             let path = run.join(files::TEST);
@@ -106,7 +110,7 @@ impl Predicted {
     }
 
     /// Figures of the utterances at some places, in their order.
-    fn figures(&self, all: &[&(usize, Vec<usize>)], places: &[usize]) -> [f64; FIGURES.len()] {
+    fn figures(&self, all: &[&Answers], places: &[usize]) -> [f64; FIGURES.len()] {
         let mut tally = Tally::new(self.classes.len());
         for &place in places {
             let (label, predicted) = all[place];
@@ -251,7 +255,7 @@ fn speakers(of: &Predicted, data: Option<&Dataset>) -> Result<Vec<Option<String>
     let Some(data) = data else { return Ok(vec![None; of.utterances.len()]) };
     let places = data.utterances.iter().enumerate().map(|(place, utterance)| (utterance.id.as_str(), place));
     let places: BTreeMap<&str, usize> = places.collect();
-    let speaker = |((id, _), (label, _)): (&(String, usize), &(usize, Vec<usize>))| match places.get(id.as_str()) {
+    let speaker = |((id, _), (label, _)): (&(String, usize), &Answers)| match places.get(id.as_str()) {
         Some(&place) if data.class_of(place) == Some(of.classes[*label].as_str()) => Ok(data.utterances[place].speaker.clone()),
         _ => Err(ReportError::Misfit { id: id.clone(), label: of.classes[*label].clone() }),
     };

@@ -114,7 +114,8 @@ impl<'m> Matrix<'m> {
     /// [`ExperimentError::Pair`], naming the first two that do not go together.
     pub(crate) fn check_pairs(&self) -> Result<(), ExperimentError> {
         for (train, test) in self.pairs() {
-            let pair = |source: TrainError| ExperimentError::Pair { train: train.path.clone(), test: test.path.clone(), source };
+            let pair =
+                |source: TrainError| ExperimentError::Pair { train: train.path.clone(), test: test.path.clone(), source: source.into() };
             self.check_streams(train, test).map_err(|misfit| pair(misfit.into()))?;
             let (mut data, mut utterances) = (test.data.clone(), test.data.split(Split::Test));
             let mapped = map_classes(&mut data, self.labels, &train.data.classes, &mut utterances);
@@ -190,7 +191,8 @@ impl<'m> Matrix<'m> {
                     continue;
                 }
                 observe(&set.name, &test.name);
-                let pair = |source: TrainError| ExperimentError::Pair { train: set.path.clone(), test: test.path.clone(), source };
+                let pair =
+                    |source: TrainError| ExperimentError::Pair { train: set.path.clone(), test: test.path.clone(), source: source.into() };
                 let cell = self.evaluate(backend, &checkpoint, set, test).await.map_err(pair)?;
                 let path = self.cell_file(set, test);
                 let text = serde_json::to_string_pretty(&cell)

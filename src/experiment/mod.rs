@@ -156,7 +156,7 @@ pub enum ExperimentError {
         /// What it is to be tested on.
         test: PathBuf,
         /// Why not.
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// Runs whose predictions cannot be compared.
     #[error("{}: {problem}", path.display())]
