@@ -86,7 +86,7 @@ impl Lines<'_> {
                 }
             }
             Format::Rttm => {
-                for (place, name) in short_names(&names).into_iter().enumerate() {
+                for (place, name) in short_names(self.recordings.iter().map(|(recording, _)| *recording)).into_iter().enumerate() {
                     lines.extend(segments(place).map(|segment| {
                         let best = likeliest(&segment.probabilities);
                         let (name, label) = (one_word(&name), one_word(&self.classes[best]));

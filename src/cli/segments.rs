@@ -18,7 +18,7 @@ use super::segment_lines::{Format, Lines};
 use super::{Done, Failure, cannot_write, remedy, tables};
 use crate::audio::Stream;
 use crate::audio::mfcc::SAMPLE_RATE;
-use crate::audio::segment::{self, Segmenter, Stretches, USUAL_ABOVE};
+use crate::audio::segment::{self, MOST_ABOVE, SegmentError, Segmenter, Stretches, USUAL_ABOVE};
 use crate::backend::Backend;
 use crate::base::shown::{in_line, percent};
 use crate::base::streams::TEXT;
@@ -85,8 +85,8 @@ impl Segmentation {
         if self.voice_db.is_some() && self.segments == Some(By::Windows) {
             return Err(no_effect("--voice-db finds voice, which --segments windows does not look for; leave it out"));
         }
-        if self.voice_db.is_some_and(|above| !(above.is_finite() && above >= 0.0)) {
-            return Err(no_effect("--voice-db: voice stands out by 0 dB or more"));
+        if let Some(above) = self.voice_db.filter(|above| !(0.0..=MOST_ABOVE).contains(above)) {
+            return Err(no_effect(format!("--voice-db: {}", SegmentError::Above(above))));
         }
         let window = self.window.unwrap_or(WINDOW);
         let overlap = self.overlap.unwrap_or(OVERLAP * window);
@@ -135,6 +135,13 @@ pub(super) fn run(common: &Common, arguments: &Predict, audio: &Path) -> Done {
         return Err(Failure(format!("--timeline draws one recording, and {folder} holds {count}; give one of them to --audio")));
     }
     let transcripts = Transcripts::of(options.transcript.as_deref(), recordings.len())?;
+    // Transcripts beside their recordings are no strangers.
+    let is_known = |name: &str| {
+        let extension = Path::new(name).extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        options.transcript.as_deref().is_some_and(Path::is_dir)
+            && extension.is_some_and(|own| transcript::EXTENSIONS.contains(&own.as_str()))
+    };
+    let others: Vec<String> = others.into_iter().filter(|name| !is_known(name)).collect();
     if !others.is_empty() {
         common.note(Note::PassedOver { files: others });
     }
@@ -169,6 +176,8 @@ fn check_model(arguments: &Predict, predictor: &Predictor) -> Result<(), Failure
 pub(super) struct Recording {
     /// As tables name it.
     pub name: String,
+    /// Its name without folders, or within the folder that was given: as RTTM has it, without its extension.
+    pub within: PathBuf,
     /// None of standard input.
     pub path: Option<PathBuf>,
 }
@@ -194,9 +203,13 @@ impl Recording {
 /// The one that is named, or those of a folder, and which files of it are none, by their names.
 fn recordings(audio: &Path) -> Result<(Vec<Recording>, Vec<String>), Failure> {
     if audio == Path::new("-") {
-        return Ok((vec![Recording { name: "standard input".into(), path: None }], Vec::new()));
+        return Ok((vec![Recording { name: "standard input".into(), within: "standard input".into(), path: None }], Vec::new()));
     }
-    let of_file = |path: PathBuf| Recording { name: path.display().to_string(), path: Some(path) };
+    let folder = if audio.is_dir() { Some(audio) } else { audio.parent() };
+    let of_file = |path: PathBuf| {
+        let within = folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(&path).to_owned();
+        Recording { name: path.display().to_string(), within, path: Some(path) }
+    };
     if !audio.is_dir() {
         return Ok((vec![of_file(audio.into())], Vec::new()));
     }
@@ -386,9 +399,8 @@ fn document(classes: &[String], all: &[(&Recording, &Timeline)]) -> Value {
 }
 
 /// What RTTM calls recordings: their names without extension, and with it where that would be one name for several.
-pub(super) fn short_names(names: &[&str]) -> Vec<String> {
-    let short = |name: &&str| Path::new(name).with_extension("").display().to_string();
-    let all: Vec<String> = names.iter().map(short).collect();
+pub(super) fn short_names<'r>(recordings: impl Iterator<Item = &'r Recording> + Clone) -> Vec<String> {
+    let all: Vec<String> = recordings.clone().map(|own| own.within.with_extension("").display().to_string()).collect();
     let is_told_apart = all.iter().collect::<BTreeSet<_>>().len() == all.len();
-    if is_told_apart { all } else { names.iter().map(|name| (*name).to_owned()).collect() }
+    if is_told_apart { all } else { recordings.map(|own| own.within.display().to_string()).collect() }
 }

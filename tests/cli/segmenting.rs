@@ -227,7 +227,7 @@ fn a_folder_is_predicted_recording_by_recording_and_what_is_wrong_is_named() {
     assert_eq!(document["notes"][0]["files"], json!(["many/readme.txt"]), "{document}");
     predict(here, &format!("{line} --out all.rttm")).succeeds();
     let rttm = fs::read_to_string(here.join("all.rttm")).unwrap();
-    assert!(rttm.lines().count() == 4 && rttm.contains("SPEAKER many/deep/a 1 "), "{rttm}");
+    assert!(rttm.lines().count() == 4 && rttm.contains("SPEAKER deep/a 1 "), "{rttm}");
     let refused = predict(here, &format!("{line} --timeline t.svg")).fails();
     assert!(refused.contains("--timeline draws one recording, and many holds 2; give one of them to --audio"), "{refused}");
     fs::write(here.join("t.srt"), "1\n00:00:01,000 --> 00:00:01,800\ngo\n").unwrap();
@@ -249,6 +249,16 @@ fn a_folder_is_predicted_recording_by_recording_and_what_is_wrong_is_named() {
     );
     let records: Vec<&str> = outcome.stdout.lines().skip(1).collect();
     assert!(records.len() == 2 && records.iter().all(|line| line.starts_with("many/deep/a.wav,")), "{}", outcome.stdout);
+    // Transcripts beside their recordings are none that are passed over; of one name twice, both have their extensions.
+    fs::copy(here.join("t.srt"), here.join("many/deep/a.srt")).unwrap();
+    fs::copy(here.join("many/b.wav"), here.join("many/b.flac")).unwrap();
+    fs::remove_file(here.join("many/c.wav")).unwrap();
+    let outcome = predict(here, &format!("{line} --out all.rttm")).succeeds();
+    assert!(outcome.stderr.contains("2 files are passed over, no recording by the name: "), "{}", outcome.stderr);
+    let rttm = fs::read_to_string(here.join("all.rttm")).unwrap();
+    assert!(["b.wav", "b.flac", "deep/a.wav"].iter().all(|name| rttm.contains(&format!("SPEAKER {name} 1 "))), "{rttm}");
+    let beside = predict(here, &format!("{line} --transcript many")).stderr;
+    assert!(beside.contains("1 file is passed over, no recording by the name: many/readme.txt"), "{beside}");
     for (name, why) in [("none", "is empty"), ("run", "none of its ")] {
         let refused = predict(here, &format!("--audio {name} --segments voice")).fails();
         assert!(refused.contains(&format!("{name}: holds no recording ({why}")), "{refused}");
@@ -267,7 +277,7 @@ fn windows_that_a_model_cannot_read_and_recordings_without_voice_are_said() {
         ("--segments windows --window inf", "inf s is no length of a window"),
         ("--segments windows --overlap -1", "overlap by -1 s"),
         ("--segments windows --overlap nan", "overlap by NaN s"),
-        ("--segments voice --voice-db -3", "voice stands out by 0 dB or more"),
+        ("--segments voice --voice-db -3", "voice stands out by 0 to 60 dB, not -3"),
         ("--segments voice --out a.txt", "ends neither in .csv, .jsonl nor in .rttm"),
     ] {
         let outcome = predict(here, &format!("--audio talk.wav {options}"));

@@ -30,6 +30,8 @@ use voice::{Runs, VoiceActivity};
 
 /// Shortest window, in seconds: a frame of the usual front-end.
 pub const SHORTEST_WINDOW: f64 = 0.025;
+/// Most decibels that voice can have to stand out by: it is heard above -30 dB of full scale whatever the background is.
+pub const MOST_ABOVE: f64 = 60.0;
 /// Shortest step from window to window, in seconds.
 pub const SHORTEST_STEP: f64 = 0.01;
 
@@ -87,7 +89,7 @@ pub enum SegmentError {
         /// In seconds.
         window: f64,
     },
-    /// It is negative or no number.
+    /// It is not from 0 to [`MOST_ABOVE`].
     Above(f64),
 }
 
@@ -98,7 +100,7 @@ impl Display for SegmentError {
             Self::Overlap { overlap, window } => {
                 write!(formatter, "windows of {window} s that overlap by {overlap} s do not go on by {SHORTEST_STEP} s at least")
             }
-            Self::Above(above) => write!(formatter, "voice cannot stand out by {above} dB"),
+            Self::Above(above) => write!(formatter, "voice stands out by 0 to {MOST_ABOVE} dB, not {above}"),
         }
     }
 }
@@ -129,7 +131,7 @@ impl Segmenter {
         check(window, overlap)?;
         let voice = match stretches {
             Stretches::Whole => None,
-            Stretches::Voice { above } if above.is_finite() && above >= 0.0 => Some((VoiceActivity::new(above), Runs::default())),
+            Stretches::Voice { above } if (0.0..=MOST_ABOVE).contains(&above) => Some((VoiceActivity::new(above), Runs::default())),
             Stretches::Voice { above } => return Err(SegmentError::Above(above)),
         };
         let [window, overlap] = [window, overlap].map(|seconds| (seconds * f64::from(SAMPLE_RATE)).round() as u64);
@@ -336,7 +338,7 @@ mod tests {
         assert_eq!(check(1.0, 0.99), Ok(()));
         assert_eq!(
             Segmenter::new(Stretches::Voice { above: f64::NAN }, 1.0, 0.0).err().unwrap().to_string(),
-            "voice cannot stand out by NaN dB"
+            "voice stands out by 0 to 60 dB, not NaN"
         );
     }
 }
