@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
-use super::groups::confusion;
 use super::metrics::Accuracies;
 use crate::base::philox::Stream;
 
@@ -116,8 +115,7 @@ impl Bootstrap {
     /// many classes.
     pub fn of_accuracies(&self, clusters: &Clusters, tested: &[[usize; 2]], classes: usize) -> Option<[Interval; 4]> {
         self.intervals(clusters, |drawn| {
-            let Accuracies { wa, ua, weighted_f1, macro_f1 } =
-                Accuracies::of(&confusion(drawn.iter().map(|&place| tested[place]), classes));
+            let Accuracies { wa, ua, weighted_f1, macro_f1 } = Accuracies::of_pairs(drawn.iter().map(|&place| tested[place]), classes);
             [wa, ua, weighted_f1, macro_f1]
         })
     }

@@ -50,20 +50,13 @@ pub struct Group {
 /// An utterance that was tested: its place in the data, its class and the predicted one.
 pub type Tested = (usize, [usize; 2]);
 
-/// The confusion matrix of what was tested.
-pub fn confusion(tested: impl IntoIterator<Item = [usize; 2]>, classes: usize) -> Vec<Vec<usize>> {
-    let mut counts = vec![vec![0; classes]; classes];
-    tested.into_iter().for_each(|[truth, predicted]| counts[truth][predicted] += 1);
-    counts
-}
-
 /// The groups, speakers and genders by name, lengths rising; what is not known stands last.
 pub fn groups(by: Grouping, data: &Dataset, tested: &[Tested]) -> Vec<Group> {
     let classes = data.classes.len();
     let group = |name: Option<String>, own: &[Tested]| Group {
         name,
         utterances: own.len(),
-        accuracies: Accuracies::of(&confusion(own.iter().map(|&(_, pair)| pair), classes)),
+        accuracies: Accuracies::of_pairs(own.iter().map(|&(_, pair)| pair), classes),
     };
     if by == Grouping::Length {
         return lengths(data, tested).into_iter().map(|(name, own)| group(Some(name), &own)).collect();

@@ -60,11 +60,26 @@ pub struct Accuracies {
 impl Accuracies {
     /// Those of `confusion[true class][predicted class]`.
     pub fn of(confusion: &[Vec<usize>]) -> Self {
-        let utterances = confusion.iter().flatten().sum();
+        Self::of_counts((0..confusion.len()).map(|class| counts(confusion, class)))
+    }
+
+    /// Those of utterances, `[true class, predicted class]` each, of so many classes; without a matrix, which of many classes is large.
+    pub fn of_pairs(pairs: impl IntoIterator<Item = [usize; 2]>, classes: usize) -> Self {
+        let mut all = vec![(0, 0, 0); classes];
+        for [truth, predicted] in pairs {
+            all[truth].0 += usize::from(truth == predicted);
+            all[truth].1 += 1;
+            all[predicted].2 += 1;
+        }
+        Self::of_counts(all.into_iter())
+    }
+
+    /// Those of each class' right predictions, utterances and predictions.
+    fn of_counts(classes: impl Iterator<Item = (usize, usize, usize)> + Clone) -> Self {
+        let utterances = classes.clone().map(|(_, support, _)| support).sum();
         let (mut right, mut present, mut met) = (0, 0usize, 0usize);
         let (mut recalls, mut f1s, mut weighted) = (0.0, 0.0, 0.0);
-        for class in 0..confusion.len() {
-            let (own, support, predicted) = counts(confusion, class);
+        for (own, support, predicted) in classes {
             let f1 = share(2 * own, support + predicted);
             right += own;
             met += usize::from(support + predicted > 0);
@@ -252,6 +267,8 @@ mod tests {
         assert!((metrics.macro_f1 - (0.8 + 0.5) / 3.0).abs() < 1e-12);
         assert!((metrics.weighted_f1 - (0.8 * 0.6 + 0.5 * 0.4)).abs() < 1e-12);
         assert_eq!(metrics.classes[2].support, 0);
+        let pairs = [[0, 0], [0, 0], [0, 1], [1, 1], [1, 2]];
+        assert_eq!(Accuracies::of_pairs(pairs, 3), Accuracies::of(&metrics.confusion), "to the last bit");
     }
 
     #[test]
