@@ -150,6 +150,10 @@ pub(crate) struct Prepare {
     /// Which speakers or utterances go into which split, with --split speaker or random [default: 0]
     #[arg(long, value_name = "N")]
     pub split_seed: Option<u64>,
+    /// Take the splits of a fold of EmoBox: its folder, as data/ravdess/fold_1 of that repository; where the fold does not say what
+    /// validates, a fifth of what it trains on does, each class evenly
+    #[arg(long, value_name = "FOLDER", conflicts_with = "split")]
+    pub emobox_split: Option<PathBuf>,
     /// The prepared file to write
     #[arg(long, value_name = "DATA.safetensors")]
     pub out: PathBuf,

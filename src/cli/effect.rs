@@ -270,6 +270,7 @@ mod tests {
             ("unlabelled", Refused(&["emodb . --out d --unlabelled"])),
             ("split", Always),
             ("split-seed", Refused(&["emodb . --out d --split-seed 3", "emodb . --out d --split own --split-seed 3"])),
+            ("emobox-split", Refused(&["emodb . --out d --split own --emobox-split f"])),
             ("out", Always),
             ("vectors", Always),
             ("oov", Refused(&["emodb . --out d --oov random", "emodb . --out d --vectors none --oov random"])),

@@ -14,6 +14,7 @@ use crate::audio::mfcc::MfccSettings;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::base::shown::in_line;
 use crate::config::{Settings, System};
+use crate::corpus::emobox::Divided;
 use crate::corpus::{Doubt, Split};
 use crate::dataset::{Conflict, Dataset, Doubles};
 use crate::model::{self, Dimensions};
@@ -141,6 +142,8 @@ pub(crate) enum Note {
         validation: usize,
         test: usize,
     },
+    /// The splits are those of a fold of EmoBox.
+    DividedByEmoBox(Divided),
     /// A fold was not trained, because it is there.
     DoneBefore(FoldName),
     /// A fold's run is evaluated on the fold's own division of the data.
@@ -306,6 +309,16 @@ impl Display for Note {
                 "no splits are named, so some were made {by}: {train} utterances to train on, {validation} to validate, {test} to \
                  test (--split own makes none)"
             ),
+            Self::DividedByEmoBox(Divided { splits: [train, validation, test], is_drawn, unlisted, missing }) => {
+                let drawn = if *is_drawn { ", drawn of those to train on" } else { "" };
+                let few = |count: usize, what: &str| if count == 0 { String::new() } else { format!("; {count} {what}") };
+                let others = few(*unlisted, "utterances are not in the fold and of no split")
+                    + &few(*missing, "recordings of the fold are not here");
+                write!(
+                    formatter,
+                    "the fold of EmoBox: {train} utterances to train on, {validation} to validate{drawn}, {test} to test{others}"
+                )
+            }
             Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
             Self::OwnSplit { fold, folds, path } => {
                 write!(formatter, "the splits are those of fold {fold} of {folds}, as {} has them", path.display())

@@ -22,7 +22,7 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Section};
 use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
-use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, Utterance, split};
+use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, Utterance, emobox, split};
 use crate::dataset::{DataStream, Dataset, Doubles, Frames, Spool};
 use crate::experiment::ExperimentError;
 use crate::experiment::folds::{By, Folds};
@@ -43,7 +43,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     let settings = arguments.front_end.settings()?;
     output::check(&arguments.out, Kind::Data)?;
     common.note_empty_bands(settings);
-    let (mut corpus, division) = read_corpus(arguments)?;
+    let (mut corpus, division) = read_corpus(common, arguments)?;
     corpus.doubts.drain(..).for_each(|doubt| common.note(Note::Doubtful(doubt)));
     let has_word_files = corpus.further.contains_key(TEXT);
     let file_of_vectors = vectors(&arguments.vectors).filter(|_| !has_word_files);
@@ -212,9 +212,13 @@ enum Division {
 }
 
 /// The corpus as the arguments want it.
-fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
+fn read_corpus(common: &Common, arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
     let layout = arguments.layout().unwrap_or_else(|usage| usage.exit());
     let mut corpus = layout.read(&arguments.path)?;
+    if let Some(folder) = &arguments.emobox_split {
+        let divided = emobox::divide(&mut corpus, folder)?;
+        common.note(Note::DividedByEmoBox(divided));
+    }
     if arguments.split == Some(SplitSource::Speaker) {
         split::by_speaker(&mut corpus, arguments.split_seed.unwrap_or(0))?;
     }
@@ -265,7 +269,7 @@ fn read_corpus(arguments: &Prepare) -> Result<(Corpus, Division), Failure> {
     let is_large = labelled().count() >= PARTS;
     let division = match arguments.split {
         Some(SplitSource::Random) => Division::Random { seed: arguments.split_seed.unwrap_or(0) },
-        None if is_undivided && is_large => Division::Made,
+        None if is_undivided && is_large && arguments.emobox_split.is_none() => Division::Made,
         _ => Division::Given,
     };
     Ok((corpus, division))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::Split;
 use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
@@ -278,6 +279,46 @@ pub enum CorpusError {
         /// The labels that there are, each with how often it occurs.
         labels: String,
     },
+    /// A folder that should hold the files of a fold of EmoBox.
+    #[error("{}: has no files of a fold, NAME_train_fold_1.jsonl and NAME_test_fold_1.jsonl", path.display())]
+    NoFold {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A line that is no recording as JSON.
+    #[error("{}, line {line}: is no recording as JSON ({reason})", path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A recording that two files of a fold list.
+    #[error("{}, line {line}: '{id}' is to be {second}, and is listed as {first} too", path.display())]
+    InTwoSplits {
+        /// The second file.
+        path: PathBuf,
+        /// Which line of it, from 1.
+        line: u64,
+        /// The utterance.
+        id: String,
+        /// What the first file says.
+        first: Split,
+        /// What the second says.
+        second: Split,
+    },
+    /// Files of a fold whose recordings the corpus does not have.
+    #[error("{}: none of its {listed} recordings is one of '{corpus}'", path.display())]
+    OtherCorpus {
+        /// The folder.
+        path: PathBuf,
+        /// How many it lists.
+        listed: usize,
+        /// The corpus' name.
+        corpus: String,
+    },
     /// Every utterance that the corpus lists is left out.
     #[error("{}: none of its {listed} utterances can be used; the first, {id}: {reason}", path.display())]
     NothingUsable {
@@ -353,6 +394,10 @@ impl Remedied for CorpusError {
             Self::OtherLabelsOnly { .. } => vec![Remedy::OtherClasses],
             Self::NoSpeaker { .. } => vec![Remedy::advice("name one for each utterance or keep the corpus' own split")],
             Self::FewSpeakers { .. } => vec![Remedy::advice("add some or keep the corpus' own split")],
+            Self::NoFold { .. } => vec![Remedy::advice("give a folder fold_1, fold_2 and so on of EmoBox' data")],
+            Self::NotJson { .. } => vec![Remedy::advice("fetch the file again")],
+            Self::InTwoSplits { .. } => vec![Remedy::advice("remove one of the two lines")],
+            Self::OtherCorpus { .. } => vec![Remedy::advice("give the fold of that corpus")],
             Self::NothingUsable { .. } => Vec::new(),
             Self::Malformed { .. } => vec![Remedy::advice("check its quotes")],
         }

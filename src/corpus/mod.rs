@@ -11,7 +11,7 @@
 //! | [`manifest`] | a CSV with a line for each utterance |
 //! | `list` | a CSV of utterances without labels, to be predicted |
 //!
-//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew; [`label_map`] knows which class of one corpus is which of another; [`published`] knows how many utterances there should be.
+//! [`CorpusLayout`] chooses one; [`split`] divides a corpus anew, [`emobox`] as EmoBox does; [`label_map`] knows which class of one corpus is which of another; [`published`] knows how many utterances there should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ pub mod ased;
 mod copies;
 pub mod cremad;
 mod doubt;
+pub mod emobox;
 pub mod emodb;
 pub mod emovo;
 mod error;

@@ -68,7 +68,7 @@ pub fn read(path: &Path, classes: MspClasses) -> Result<Corpus, CorpusError> {
     Listing::of(path)?;
     let table = TABLES.iter().map(|table| path.join(table)).find(|table| table.is_file());
     let table = table.ok_or_else(|| CorpusError::NoTable { path: path.into(), table: TABLES[0], corpus: "MSP-Podcast" })?;
-    let table = Table::read(&table, &["FileName", "EmoClass", "Split_Set"], &["SpkrID"])?;
+    let table = Table::read(&table, &["FileName", "EmoClass", "Split_Set"], &["SpkrID", "Gender"])?;
     let there = |names: &[&str]| -> Vec<PathBuf> { names.iter().map(|name| path.join(name)).filter(|folder| folder.is_dir()).collect() };
     let (recordings, texts) = (Recordings::in_folders(&there(&RECORDINGS))?, there(&TRANSCRIPTS));
     let mut corpus = Corpus::with_classes("msp-podcast", path, classes.names(), Vec::new());

@@ -34,7 +34,7 @@ pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
     if !table.exists() {
         return Err(CorpusError::NoTable { path: path.into(), table: TABLE, corpus: "nEMO" });
     }
-    let table = Table::read(&table, &["file_id", "emotion", "raw_text", "speaker_id"], &[])?;
+    let table = Table::read(&table, &["file_id", "emotion", "raw_text", "speaker_id"], &["gender"])?;
     let mut corpus = Corpus::with_classes("nemo", &root, &CLASSES, Vec::new());
     corpus.doubts.extend(table.doubts.iter().cloned());
     let mut listed: HashMap<String, u64> = HashMap::new();

@@ -104,11 +104,12 @@ impl<'b> Text<'b> {
             return Ok(Self { bytes: rest, first: 2, delimiter });
         }
         let with = |delimiter| Self { bytes, first: 1, delimiter };
-        let suits = |text: &Self| {
+        let found = |text: &Self| {
             let names = text.reader().byte_headers().map(names).ok().flatten().unwrap_or_default();
-            required.iter().all(|column| names.iter().any(|name| name == column))
+            required.iter().filter(|&column| names.iter().any(|name| name == column)).count()
         };
-        Ok(DELIMITERS.map(with).into_iter().find(suits).unwrap_or(with(DELIMITERS[0])))
+        // The first of those that give the most, so that a column that is missing is named.
+        Ok(DELIMITERS.map(with).into_iter().rev().max_by_key(found).unwrap_or(with(DELIMITERS[0])))
     }
 
     fn reader(&self) -> csv::Reader<&'b [u8]> {

@@ -2,11 +2,11 @@
 //! `OAF_angry/OAF_back_angry.wav`.
 //!
 //! A name is the actress (OAF, the older, or YAF, the younger), the word and the emotion; each says "Say the word back". `ps` is a
-//! pleasant surprise. One published file is named `OA_bite_neutral`.
+//! pleasant surprise. One published file is named `OA_bite_neutral`: its id is `OAF_bite_neutral`.
 
 use std::path::Path;
 
-use super::folder::stem;
+use super::folder;
 use super::named::{self, Meaning, Place, Scheme, code};
 use super::{Corpus, CorpusError, gender};
 
@@ -20,13 +20,12 @@ const EMOTIONS: [(&str, &str); 7] = [
     ("sad", "sadness"),
 ];
 
-const ACTRESSES: [(&str, &str); 3] = [("OAF", "OAF"), ("YAF", "YAF"), ("OA", "OAF")];
+const ACTRESSES: [(&str, &str); 2] = [("OAF", "OAF"), ("YAF", "YAF")];
 
 /// Names of the classes, sorted.
 pub const CLASSES: [&str; 7] = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"];
 
-const SCHEME: Scheme =
-    Scheme { corpus: "tess", title: "TESS", pattern: "OAF_back_angry", place: Place::Below, name: stem, classes: &CLASSES };
+const SCHEME: Scheme = Scheme { corpus: "tess", title: "TESS", pattern: "OAF_back_angry", place: Place::Below, name, classes: &CLASSES };
 
 /// Reads the corpus at `path`: utterances by id, speakers `OAF` and `YAF`.
 ///
@@ -35,6 +34,12 @@ const SCHEME: Scheme =
 pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
     // Two actresses.
     Ok(named::read(path, &SCHEME, meaning)?.with_genders(|_| Some(gender("female"))))
+}
+
+/// The recording's name as it should be.
+fn name(path: &Path) -> String {
+    let name = folder::stem(path);
+    name.strip_prefix("OA_").map(|rest| format!("OAF_{rest}")).unwrap_or(name)
 }
 
 fn meaning(name: &str) -> Result<Meaning, String> {

@@ -29,7 +29,7 @@ fn a_corpus_divided_by_speaker_becomes_a_data_set() {
 }
 
 /// A quarter of a second of a sound, another for each path.
-fn sound(tree: &Tree, path: &str) {
+pub fn sound(tree: &Tree, path: &str) {
     let format = hound::WavSpec { channels: 1, sample_rate: 16_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     tree.empty(path);
     let mut writer = hound::WavWriter::create(tree.path().join(path), format).unwrap();

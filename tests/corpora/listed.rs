@@ -85,6 +85,7 @@ fn nemo_is_its_table_and_its_samples() {
     assert_eq!((corpus.name.as_str(), ids(&corpus)), ("nemo", vec!["WR0_surprised_64", "EB0_neutral_13"]));
     assert_eq!((labels(&corpus), texts(&corpus)), (vec!["surprise", "neutral"], vec!["Ucho, „ucho”.", "Polska."]));
     assert_eq!(corpus.utterances[0].speaker.as_deref(), Some("WR0"), "blanks before it are none of the name");
+    assert_eq!(corpus.genders["EB0_neutral_13"], "female");
     assert_eq!(recordings(&corpus)[1], "samples/EB0_neutral_13.wav");
 
     tree.remove("samples/EB0_neutral_13.wav");
@@ -93,6 +94,10 @@ fn nemo_is_its_table_and_its_samples() {
     tree.file("data.tsv", format!("{HEAD}a_b_1.wav\tcalm\tA.\ta\tA\tmale\t1\n"));
     let known = "anger, fear, happiness, neutral, sadness, surprised";
     assert_eq!(refusal(&tree, nemo::read(tree.path())), format!("data.tsv, line 2: unknown emotion 'calm'; correct it to one of {known}"));
+    tree.file("data.tsv", "file_id\temotion\traw_text\n");
+    assert!(
+        refusal(&tree, nemo::read(tree.path())).starts_with("data.tsv: has no column 'speaker_id' (found: file_id, emotion, raw_text); ")
+    );
     tree.remove("data.tsv");
     assert_eq!(refusal(&tree, nemo::read(tree.path())), "no data.tsv under PATH; is it the folder of nEMO?");
 }
@@ -121,7 +126,7 @@ fn msp_podcast_is_read_with_eight_classes_or_four() {
     assert_eq!(splits(&corpus), [Some(Split::Test), Some(Split::Train), Some(Split::Validation)]);
     assert_eq!(texts(&corpus), ["Well, you know.", "", ""]);
     let speakers: Vec<_> = corpus.utterances.iter().map(|each| each.speaker.as_deref()).collect();
-    assert_eq!(speakers, [Some("127"), None, Some("3")]);
+    assert_eq!((speakers, corpus.genders["MSP-PODCAST_0001_0001"].as_str()), (vec![Some("127"), None, Some("3")], "male"));
     let counted: Vec<_> = corpus.other_labels.iter().map(|(label, count)| (label.as_str(), *count)).collect();
     assert_eq!(counted, [("Test2", 1), ("no agreement", 1)]);
     let missing = ("MSP-PODCAST_0001_0006", "Audios/MSP-PODCAST_0001_0006.wav: no such file; unpack it there".to_owned());

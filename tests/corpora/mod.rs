@@ -4,6 +4,7 @@
 mod alignment;
 mod command;
 mod cremad;
+mod emobox;
 mod emodb;
 mod iemocap;
 mod listed;

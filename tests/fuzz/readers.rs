@@ -138,6 +138,7 @@ readers! {
     "esd-transcripts": "0001/0001.txt", |at| corpus(esd::read(&at.folder)), SMALL, TRANSCRIPT;
     "transcript": "calm/a.txt", |at| corpus(folders::read(&at.folder)), SMALL, TRANSCRIPT;
     "label-map": "labels.toml", label_map, SMALL, &["happy = ", "\"\"", "= [", "\n", "[table]", "angry"];
+    "emobox": "ravdess_test_fold_1.jsonl", emobox, SMALL, JSON;
     "iemocap-labels": "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "iemocap-transcripts": "Session1/dialog/transcriptions/Ses01F_impro01.txt", iemocap, SMALL, TABLE;
     "cremad-actors": "VideoDemographics.csv", |at| corpus(cremad::read(&at.folder)), SMALL, TABLE;
@@ -319,6 +320,24 @@ fn listed(at: At) -> Result<(), String> {
         let listed = said(line)?;
         assert!(listed.line > 0 && listed.path.is_some(), "every line has its recording");
     }
+    Ok(())
+}
+
+/// A fold of EmoBox, beside the file that it trains by.
+fn emobox(at: At) -> Result<(), String> {
+    let spoken = |name: &str| mcsan::corpus::Utterance {
+        id: name.into(),
+        audio: format!("{name}.wav").into(),
+        text: String::new(),
+        label: "calm".into(),
+        split: None,
+        speaker: None,
+        session: None,
+        dialogue: None,
+    };
+    let mut corpus = Corpus::new("ravdess", &at.folder, ["a", "b", "c"].map(spoken).to_vec());
+    let divided = said(mcsan::corpus::emobox::divide(&mut corpus, &at.folder))?;
+    assert!(divided.splits.iter().sum::<usize>() + divided.unlisted == 3);
     Ok(())
 }
 

@@ -73,6 +73,12 @@ pub fn stage(reader: &Reader, folder: &Path) -> Vec<Vec<u8>> {
         }
         "meld" => meld(folder),
         "iemocap-labels" | "iemocap-transcripts" => iemocap(reader, folder),
+        "emobox" => {
+            let line =
+                |name: &str| format!("{{\"key\": \"ravdess-{name}\", \"wav\": \"downloads/ravdess/{name}.wav\", \"length\": 3.5}}\n");
+            fs::write(folder.join("ravdess_train_fold_1.jsonl"), line("a") + &line("b")).expect("the folder can be written to");
+            texts(&[&(line("c") + "\n" + &line("d"))])
+        }
         "label-map" => texts(&["happy = \"joy\"\nsad = \"sadness\"\n\"angry\" = \"\"\n"]),
         "nemo" => {
             recordings(folder, &["samples/WR0_surprised_64.wav", "samples/EB0_neutral_13.wav"]);
