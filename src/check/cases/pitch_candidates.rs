@@ -101,7 +101,7 @@ impl Suite for PitchCandidates {
         Sabotage::new(&shader::pitch_candidates::SHADER, "0.5 * (left - right)", "0.51 * (left - right)"),
         Sabotage::new(&shader::pitch_candidates::SHADER, "is_before(last, peak) && ", ""),
         Sabotage::new(&shader::pitch_candidates::SHADER, "floor(RATE / ", "1.5 * floor(RATE / "),
-        Sabotage::new(&shader::pitch_candidates::SHADER, "size.x / FRAME", "size.x / 881.0"),
+        Sabotage::new(&shader::pitch_candidates::SHADER, "size.x / FRAME", "size.x / 1000.0"),
     ];
 }
 
