@@ -47,6 +47,7 @@ fn kernels() -> Vec<Typed> {
                 vec![format!("batch={},samples={}", scaled(60).div_ceil(CLIP_SECONDS), CLIP_SECONDS * SAMPLE_RATE as usize)]
             }
             Kernel::Deltas | Kernel::ZScore | Kernel::Functionals => vec![format!("batch={batch},frames=1000,ragged")],
+            Kernel::SpecAugment => vec![format!("batch={batch},frames=1000,ragged,columns=40,frame_masks=2,column_masks=2")],
             Kernel::PitchTrack | Kernel::ContourFunctionals => vec![format!("batch={batch},frames=500,ragged")],
             Kernel::Embedding => vec![format!("rows={words}")],
             Kernel::PositionEmbedding => vec![format!("batch={batch},rows=111,ragged")],
@@ -80,7 +81,13 @@ fn kernels() -> Vec<Typed> {
             Kernel::CrossEntropy | Kernel::SigmoidCrossEntropy => vec![format!("batch={batch}")],
             Kernel::Mse => vec![format!("rows={batch},width=1582")],
             Kernel::Mmd => vec![format!("rows={batch}")],
-            Kernel::GradientNorm | Kernel::ClipValues | Kernel::ClipTensors | Kernel::LossScale | Kernel::Adam | Kernel::Sgd => {
+            Kernel::GradientNorm
+            | Kernel::ClipValues
+            | Kernel::ClipTensors
+            | Kernel::LossScale
+            | Kernel::Adam
+            | Kernel::Sgd
+            | Kernel::Average => {
                 vec![String::new()]
             }
         }

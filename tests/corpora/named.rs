@@ -101,7 +101,8 @@ fn ased_with_its_one_capital_letter() {
 #[test]
 fn recordings_of_other_names_are_left_out_with_the_reason() {
     type Read = fn(&std::path::Path) -> Result<Corpus, mcsan::corpus::CorpusError>;
-    let cases: [(Read, &str, &[(&str, &str)]); 4] = [
+    type Case<'a> = (Read, &'a str, &'a [(&'a str, &'a str)]);
+    let cases: [Case<'_>; 4] = [
         (
             tess::read,
             "OAF_back_angry",
