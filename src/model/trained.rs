@@ -13,7 +13,7 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// As the settings say; names that are of no parameter say nothing, see [`check`].
+    /// As the settings say; names that are of no parameter change nothing.
     pub fn of(settings: &TrainSettings, parameters: &Parameters) -> Self {
         let (frozen, rates) = (settings.frozen(), settings.factors().unwrap_or_default());
         let factor = |parameter: &Parameter| {
