@@ -80,6 +80,14 @@ pub enum ExperimentError {
         /// What to do about it, besides taking another folder.
         remedy: Remedy,
     },
+    /// What a run's folder lies beside does not say which utterances it was trained on.
+    #[error("{}: {problem}", path.display())]
+    FoldOfRun {
+        /// The experiment's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Folds by speaker or session of an utterance that does not say its own.
     #[error("utterance '{utterance}' names no {by}")]
     NoGroup {
@@ -193,6 +201,9 @@ impl Remedied for ExperimentError {
             Self::Report(error) => error.remedies(),
             Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],
             Self::Folder { remedy, .. } => vec![remedy.clone(), Remedy::OtherFolder],
+            Self::FoldOfRun { .. } => {
+                vec![Remedy::advice("put that file back, or copy the run out of the experiment to test it on the data's own splits")]
+            }
             Self::NoGroup { .. } => vec![Remedy::PrepareWith(Preparation::Groups), Remedy::RandomGroups],
             Self::FoldCount { found, .. } => vec![Remedy::Folds { least: folds::FEWEST, most: *found }, Remedy::OtherGrouping],
             Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use super::ExperimentError;
 use super::folds::By;
 use super::spec::{self, Identity, Spec};
-use crate::base::remedy::Remedy;
 use crate::corpus::Split;
 use crate::dataset::Dataset;
 
@@ -33,7 +32,7 @@ pub(crate) enum OwnSplit {
 /// Gives data the splits of the fold whose run lies in a folder, where it is one of a fold.
 ///
 /// # Errors
-/// [`ExperimentError::Folder`] where what lies beside the fold's folder cannot be read or has no such fold.
+/// [`ExperimentError::FoldOfRun`] where what lies beside the fold's folder cannot be read or has no such fold.
 pub(crate) fn take(run: &Path, data: &mut Dataset) -> Result<OwnSplit, ExperimentError> {
     // A run that is named '.' has a name and a parent, too.
     let whole = std::fs::canonicalize(run).unwrap_or_else(|_| run.into());
@@ -46,11 +45,11 @@ pub(crate) fn take(run: &Path, data: &mut Dataset) -> Result<OwnSplit, Experimen
         Some(parent) if run.file_name().is_some() => parent.join(spec::FILE),
         _ => experiment.join(spec::FILE),
     };
-    let spec = Spec::read(&shown)?;
+    let spec = Spec::read(&shown).map_err(of_run)?;
     let tests = spec.tests();
     if !(1..=tests.len()).contains(&fold) {
-        let problem = format!("has no fold {fold}");
-        return Err(ExperimentError::Folder { path: shown, problem, remedy: Remedy::OtherFold { folds: tests.len() } });
+        let problem = format!("has no fold {fold}, but those from 1 to {}", tests.len());
+        return Err(ExperimentError::FoldOfRun { path: shown, problem });
     }
     if spec.by() == By::Given {
         return Ok(OwnSplit::Data);
@@ -67,4 +66,12 @@ pub(crate) fn take(run: &Path, data: &mut Dataset) -> Result<OwnSplit, Experimen
         utterance.split = Some(of.get(utterance.id.as_str()).copied().unwrap_or(Split::Train));
     }
     Ok(OwnSplit::Fold { fold, folds, path: shown })
+}
+
+/// Who evaluates a run has chosen nothing of the experiment that it is of.
+fn of_run(error: ExperimentError) -> ExperimentError {
+    match error {
+        ExperimentError::Folder { path, problem, .. } => ExperimentError::FoldOfRun { path, problem },
+        error => error,
+    }
 }

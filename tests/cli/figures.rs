@@ -159,7 +159,7 @@ fn a_fold_is_evaluated_on_its_own_split() {
     assert!(other["notes"][0]["text"].as_str().unwrap().starts_with("the data are not those of cv/folds.json"), "{other}");
     fs::rename(here.join("cv/fold-2"), here.join("cv/fold-9")).unwrap();
     let line = mcsan(here, "evaluate --run cv/fold-9 --data data.safetensors --device cpu").fails();
-    assert!(line.contains("cv/folds.json: has no fold 9; "), "{line}");
+    assert!(line.contains("cv/folds.json: has no fold 9, but those from 1 to 3; put that file back, or copy the run out"), "{line}");
     fs::rename(here.join("cv/fold-9"), here.join("alone")).unwrap();
     assert_eq!(evaluate("alone", "test")["utterances"], CLASSES.len());
 }
