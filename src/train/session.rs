@@ -134,26 +134,24 @@ impl<'s, B: Backend> Session<'s, B> {
         };
         #[cfg(feature = "files")]
         let mut taken = None;
-        let mut normalisation = None;
-        let weights = match weights {
-            Weights::Drawn => parameters.assemble(usual),
+        let (weights, normalisation) = match weights {
+            Weights::Drawn => (parameters.assemble(usual), None),
             #[cfg(feature = "files")]
-            Weights::File(path) => read_named(&Store::open(path)?, &parameters, "")?,
-            Weights::Given(weights) => weights.to_vec(),
+            Weights::File(path) => (read_named(&Store::open(path)?, &parameters, "")?, None),
+            Weights::Given(weights) => (weights.to_vec(), None),
             #[cfg(feature = "files")]
             Weights::Run(folder) => {
                 let source = Source::load(folder)?;
                 source.check(settings, data, &dimensions, &readings)?;
                 let (weights, of) = source.weights(settings, data, (&dimensions, &parameters), &usual)?;
-                (taken, normalisation) = (Some(of), source.normalisation(settings));
-                weights
+                taken = Some(of);
+                (weights, source.normalisation(settings))
             }
             #[cfg(feature = "files")]
             Weights::Saved(last) => {
                 let started = &settings.start;
                 let is_kept = !started.from.is_empty() && started.normalisation == SourceStatistics::Source;
-                normalisation = is_kept.then(|| last.normalisation.clone());
-                last.parameters.clone()
+                (last.parameters.clone(), is_kept.then(|| last.normalisation.clone()))
             }
         };
         let normalisation = match normalisation {

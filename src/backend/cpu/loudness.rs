@@ -33,7 +33,7 @@ pub(crate) fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32]
         };
         each.map(energy).map(|energy| energy.powf(T::of(LOUDNESS_COMPRESSION))).sum::<T>()
     };
-    frames_of(samples, utterances, frames).into_par_iter().map(loudness).collect()
+    frames_of(samples, utterances, frames).par_iter().map(|frame| loudness(frame)).collect()
 }
 
 /// What of its recording is left from each frame's first sample on.

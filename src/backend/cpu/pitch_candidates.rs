@@ -44,7 +44,7 @@ pub(crate) fn forward<T: Real>(samples: &[T], utterances: &[u32], frames: &[u32]
         firsts,
         shifts,
     };
-    frames_of(samples, utterances, frames).into_par_iter().flat_map_iter(|frame| analysis.row(frame)).collect()
+    frames_of(samples, utterances, frames).par_iter().flat_map_iter(|frame| analysis.row(frame)).collect()
 }
 
 struct Analysis<'a, T: Real> {

@@ -60,7 +60,7 @@ fn contours(candidates: &[f32]) -> Vec<f64> {
     let frames = candidates.len() / CANDIDATE_COLUMNS;
     let track =
         ops::PitchTrack { candidates: cpu.upload(candidates, [frames, CANDIDATE_COLUMNS]), frames: Ragged::new(&cpu, &[frames as u32]) };
-    pollster::block_on(cpu.read(&cpu.run(&track))).unwrap_or_default()
+    cpu.run(&track).values().to_vec()
 }
 
 impl fmt::Display for PitchTrack {
