@@ -148,6 +148,8 @@ pub enum Remedy {
         /// How many folds there are; they are counted from 1.
         folds: usize,
     },
+    /// Put an experiment's file back, or take a run of it for one by itself.
+    CopyRun,
     /// Divide the folds by something else, by utterances at random where nothing is known.
     OtherGrouping,
     /// Divide by utterances at random.
@@ -331,6 +333,7 @@ impl Display for Remedy {
             Self::AllowMissing => "allow more to be left out",
             Self::Folds { least, most } => return write!(formatter, "take {least} to {most} folds"),
             Self::OtherFold { folds } => return write!(formatter, "choose a fold from 1 to {folds}"),
+            Self::CopyRun => "put that file back, or copy the run out of the experiment to test it on the data's own splits",
             Self::OtherGrouping => "divide by something else",
             Self::RandomGroups => "divide at random",
             Self::AnotherFold => "train another fold",

@@ -201,9 +201,7 @@ impl Remedied for ExperimentError {
             Self::Report(error) => error.remedies(),
             Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],
             Self::Folder { remedy, .. } => vec![remedy.clone(), Remedy::OtherFolder],
-            Self::FoldOfRun { .. } => {
-                vec![Remedy::advice("put that file back, or copy the run out of the experiment to test it on the data's own splits")]
-            }
+            Self::FoldOfRun { .. } => vec![Remedy::CopyRun],
             Self::NoGroup { .. } => vec![Remedy::PrepareWith(Preparation::Groups), Remedy::RandomGroups],
             Self::FoldCount { found, .. } => vec![Remedy::Folds { least: folds::FEWEST, most: *found }, Remedy::OtherGrouping],
             Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],
