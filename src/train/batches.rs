@@ -15,7 +15,7 @@ use crate::model::Batch;
 /// Random streams of the epochs' orders of utterances and of batches start here.
 const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
 /// Those of the orders in which the utterances of a corpus are gone through that is smaller than another.
-const BALANCE_STREAMS: u64 = 1 << 56;
+const BALANCE_STREAMS: u64 = 1 << 54;
 /// Those of the orders in which utterances without label are gone through.
 const UNLABELLED_STREAMS: u64 = 1 << 57;
 
