@@ -205,6 +205,32 @@ fn a_run_whose_device_has_no_memory_for_a_batch_of_its_own_features_goes_on_in_p
     assert!(fates.went_on_in_parts > 0, "{fates:?}");
 }
 
+/// Parts of a batch would be mixed otherwise than the whole: a run without room for it ends in a line, and says what may help.
+#[test]
+fn a_run_with_mixup_is_never_computed_in_parts() {
+    let Some(mut gpu) = gpu("injected faults of a run with mixup") else { return };
+    let (batch, frames) = (9, 90);
+    let mut course = Course { data: BatchShape { batch, frames, words: 5, ragged: false }.dataset(), settings: settings("no_text") };
+    (course.settings.train.mixup, course.settings.train.epochs) = (0.4, 1);
+    gpu.restrict_buffers((4 * 40 * batch * frames - 4) as u64);
+    let folder = tempfile::tempdir().unwrap();
+    let count = occasions(&course, &gpu, InjectedFault::OutOfMemory, &folder.path().join("counted"));
+    let mut ended = 0;
+    for after in (0..count).step_by(16) {
+        let run = folder.path().join(after.to_string());
+        gpu.inject(InjectedFault::OutOfMemory, after);
+        let (outcome, told) = train(&course, &gpu, &run, Start::New);
+        pollster::block_on(gpu.recover());
+        assert!(!told.split);
+        if let Err(error) = outcome {
+            let remedies = error.remedies();
+            assert!(!remedies.contains(&Remedy::Raise("train.accumulate")), "{remedies:?}");
+            ended += 1;
+        }
+    }
+    assert!(ended > 0, "none of {count} struck");
+}
+
 #[test]
 fn a_preparation_and_predictions_on_a_device_that_fails_end_in_a_line_or_are_what_they_are_without() {
     let Some(gpu) = gpu("injected faults outside of training") else { return };

@@ -26,6 +26,7 @@ mod kernels;
 #[cfg(unix)]
 mod measure;
 mod mixed;
+mod mixup;
 mod offline;
 mod onnx;
 mod own_kernel;

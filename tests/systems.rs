@@ -58,7 +58,7 @@ fn systems_have_as_many_parameters_as_was_published() {
 }
 
 /// Small enough to be quick, of odd sizes.
-const SMALL: [&[&str]; 12] = [
+pub const SMALL: [&[&str]; 12] = [
     &["model.system=mdre", "mdre.hidden=18"],
     &["model.system=mdrea", "mdre.hidden=7"],
     &["model.system=mha", "mha.hidden=10", "mha.hops=4"],
@@ -73,7 +73,7 @@ const SMALL: [&[&str]; 12] = [
     &["model.system=mcsan3", "trimodal.cross=separate", "model.hidden=16", "model.heads=2", "model.feed_forward=20", "model.layers=2"],
 ];
 
-fn small(assignments: &[&str]) -> Settings {
+pub fn small(assignments: &[&str]) -> Settings {
     settings(&[assignments, &["model.word_width=21"]].concat())
 }
 
@@ -109,7 +109,7 @@ const WITHOUT: [&str; 14] = [
 ];
 
 /// A data set with pictures, of which two utterances have none, and functionals.
-fn data() -> Dataset {
+pub fn data() -> Dataset {
     let mut data = BatchShape { batch: 6, frames: 40, words: 5, ragged: true }.dataset();
     let values: Vec<f32> = (0..12 * 10).map(|place| ((place * 37 % 101) as f32 - 50.0) / 25.0).collect();
     let visual = Frames { columns: 10, values: values.into(), offsets: vec![0, 4, 4, 7, 8, 12, 12] };
@@ -232,7 +232,8 @@ fn three_modalities_without_visual_values_pool_what_two_do() {
         let gradients = cpu.zeros([1, model.parameters().len()]);
         let mut tape = Tape::watched(&cpu);
         let bound = model.parameters().bind(&mut tape, &weights, &gradients, Write::Set);
-        let logits = model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms: None }, &batch);
+        let logits = model
+            .forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms: None, mixing: None }, &batch);
         let seed = cpu.zeros(logits.value.shape());
         let seen = tape.backward(vec![(&logits, seed)]).into_seen();
         let pooled = seen.into_iter().find(|seen| seen.name == "classifier.pooled").unwrap();

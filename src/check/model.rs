@@ -122,11 +122,12 @@ async fn pass<B: Backend>(backend: &B, settings: &Settings, shape: BatchShape, s
     let mut tape = Tape::watched(backend);
     let bound = layout.bind(&mut tape, &parameters, &gradients, Write::Set);
     let dropout = Some(Dropout::new(seed, 0));
-    let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout, watched: None, terms: Some(Vec::new()) };
+    let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout, watched: None, terms: Some(Vec::new()), mixing: None };
     let logits = model.forward(&mut pass, &batch);
     let terms = pass.terms.take().unwrap_or_default();
     let smoothing = settings.train.label_smoothing as f32;
-    let of = LossOf { labels: batch.labels.as_ref(), class_weights: &class_weights, smoothing, whole: None, scaling: &scaling };
+    let of =
+        LossOf { labels: batch.labels.as_ref(), class_weights: &class_weights, smoothing, whole: None, scaling: &scaling, mixing: None };
     let (loss, starts) = of.sum(&tape, model.loss(), &logits, &terms);
     let loss = Seen { name: "loss".into(), way: Way::Forward, shape: [1, 1], readback: backend.start_read(&loss) };
     let mut seen = tape.backward(starts).into_seen();
@@ -189,7 +190,7 @@ fn draw_batch<B: Backend>(
     };
     let inputs = streams.iter().map(input).collect();
     let labels = source.below(shape.batch, CLASSES as u32);
-    Batch { streams: inputs, labels: Some(backend.upload_words(&labels)), covered: BTreeMap::new() }
+    Batch { streams: inputs, labels: Some(backend.upload_words(&labels)), covered: BTreeMap::new(), mixing: None }
 }
 
 /// A stream of a batch; without a table that is learned every token is out of vocabulary.

@@ -164,13 +164,14 @@ const COURSE: [&str; 19] = [
 ];
 
 /// Settings of what training changes of its batches by chance.
-const AUGMENTATION: [&str; 6] = [
+const AUGMENTATION: [&str; 7] = [
     "train.time_masks",
     "train.time_mask_frames",
     "train.time_mask_share",
     "train.frequency_masks",
     "train.frequency_mask_columns",
     "train.word_dropout",
+    "train.mixup",
 ];
 
 impl Purpose {

@@ -108,10 +108,22 @@ impl Settings {
         within(start.out_of_range())?;
         start.validate()?;
         train.factors()?;
+        if train.mixup > 0.0 && model.system.has_machine() {
+            let (key, value) = ("train.mixup".into(), format!("{:?}", train.mixup));
+            let allowed = format!("0 with model.system = {}, whose SVM learns from utterances of one class each", model.system);
+            return Err(ConfigError::Value { key, value, allowed });
+        }
         if train.accumulate > 1 && self.compares_utterances() {
             let (key, value) = ("train.accumulate".into(), train.accumulate.to_string());
-            let allowed =
-                format!("1 with model.system = {}, whose loss compares the utterances of a batch (liang.mmd = 0 does not)", model.system);
+            let allowed = match train.mixup {
+                0.0 => {
+                    format!(
+                        "1 with model.system = {}, whose loss compares the utterances of a batch (liang.mmd = 0 does not)",
+                        model.system
+                    )
+                }
+                alpha => format!("1 with train.mixup = {alpha:?}, which mixes the utterances of a batch"),
+            };
             return Err(ConfigError::Value { key, value, allowed });
         }
         train.validate_class_weights()

@@ -294,7 +294,8 @@ impl Settings {
 
     /// The same without anything that changes what is learned from by chance.
     pub(crate) fn without_augmentation(mut self) -> Self {
-        (self.train.time_masks, self.train.frequency_masks, self.train.word_dropout) = (0, 0, 0.0);
+        (self.train.time_masks, self.train.frequency_masks) = (0, 0);
+        (self.train.word_dropout, self.train.mixup) = (0.0, 0.0);
         self
     }
 
@@ -310,9 +311,10 @@ impl Settings {
         (model.system == System::Liang && liang.unlabelled).then_some(liang.from_epoch)
     }
 
-    /// Whether the loss compares the utterances of a batch with each other, so that it is not the sum of its parts'.
+    /// Whether the loss of a batch is of its utterances together, compared or mixed with each other, so that it is not the sum of its
+    /// parts'.
     pub(crate) fn compares_utterances(&self) -> bool {
-        self.model.system == System::Liang && self.liang.mmd > 0.0
+        self.model.system == System::Liang && self.liang.mmd > 0.0 || self.train.mixup > 0.0
     }
 
     /// Whether elements are dropped in training.
@@ -322,7 +324,7 @@ impl Settings {
 
     /// Whether what is learned from is changed by chance.
     pub(crate) fn augments(&self) -> bool {
-        let TrainSettings { time_masks, frequency_masks, word_dropout, .. } = self.train;
-        time_masks > 0 || frequency_masks > 0 || word_dropout > 0.0
+        let TrainSettings { time_masks, frequency_masks, word_dropout, mixup, .. } = self.train;
+        time_masks > 0 || frequency_masks > 0 || word_dropout > 0.0 || mixup > 0.0
     }
 }

@@ -213,6 +213,9 @@ settings! {
         frequency_mask_columns: usize = 7; at_least(1);
         /// share of the words that are taken for unknown ones, drawn anew in every step
         word_dropout: f64 = 0.0; below(1);
+        /// alpha of mixup: what the classifier is given of an utterance is mixed with another one's of its batch, the share of each step
+        /// drawn from Beta(alpha, alpha); 0: nothing is mixed
+        mixup: f64 = 0.0;
         /// steps between checkpoints within an epoch; 0: after each epoch only
         checkpoint_every: u64 = 0; flag("STEPS"), resumable;
     }

@@ -1,10 +1,14 @@
-//! What training changes of its batches by chance: frames and columns that are covered, words that are taken for unknown.
+//! What training changes of its batches by chance: frames and columns that are covered, words that are taken for unknown, utterances that
+//! are mixed.
 //!
-//! All is drawn by step and utterance, wherever in a batch, or in which of its parts, an utterance stands.
+//! Masks and words are drawn by step and utterance, wherever in a batch, or in which of its parts, an utterance stands; who is mixed with
+//! whom, and how much, by the step.
 
 use super::batch::{HostBatch, HostFrames, HostMasks, HostStream, HostTokens};
+use super::mixup::HostMixup;
 use crate::base::philox::Stream;
 use crate::base::streams::AUDIO;
+use crate::base::utterances::NO_LABEL;
 use crate::base::words::OUT_OF_VOCABULARY;
 use crate::config::{Settings, TrainSettings};
 
@@ -15,21 +19,27 @@ const STREAMS: u64 = 1 << 56;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Augmentation {
     settings: TrainSettings,
+    step: u64,
     /// Of the masks and of the words.
     streams: [Stream; 2],
 }
 
 impl Augmentation {
-    /// That of step `step` (from 0) by `train.time_masks`, `train.frequency_masks` and `train.word_dropout`; none where all are off.
+    /// That of step `step` (from 0) by `train.time_masks`, `train.frequency_masks`, `train.word_dropout` and `train.mixup`; none where
+    /// all are off.
     pub fn of(settings: &Settings, step: u64) -> Option<Self> {
         let seed = settings.train.seed;
         let streams = [0, 1].map(|of| Stream { seed, stream: STREAMS | (step << 1) | of });
-        settings.augments().then(|| Self { settings: settings.train.clone(), streams })
+        settings.augments().then(|| Self { settings: settings.train.clone(), step, streams })
     }
 
-    /// Changes a batch; of frames those of recordings alone.
+    /// Changes a batch; of frames those of recordings alone, and mixed are utterances with a label.
     pub(crate) fn change(&self, batch: &mut HostBatch) {
-        let HostBatch { utterances, streams, .. } = batch;
+        let HostBatch { utterances, labels, streams, mixup, .. } = batch;
+        let TrainSettings { seed, mixup: alpha, .. } = self.settings;
+        if alpha > 0.0 && !labels.contains(&NO_LABEL) {
+            *mixup = Some(HostMixup::draw(alpha, seed, self.step, utterances.len()));
+        }
         for (&name, stream) in streams {
             match stream {
                 HostStream::Tokens(tokens) => self.drop_words(utterances, tokens),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::alignment::{Aligned, covered};
 use super::error::DatasetError;
+use super::mixup::HostMixup;
 use super::normalise::{Groups, Normalisation};
 use super::prepared::{Dataset, hop_seconds};
 use super::streams::DataStream;
@@ -25,6 +26,8 @@ pub struct HostBatch {
     pub streams: BTreeMap<&'static str, HostStream>,
     /// Of those that are aligned with another, `[rows]`: which rows of that each of theirs covers, first and end.
     pub covered: BTreeMap<&'static str, Vec<[u32; 2]>>,
+    /// How they are mixed, where they are.
+    pub mixup: Option<HostMixup>,
 }
 
 /// A stream of a batch.
@@ -194,6 +197,7 @@ impl<'a> Batcher<'a> {
             labels: utterances.iter().map(|&utterance| self.dataset.labels[utterance]).collect(),
             streams: self.readings.iter().filter_map(|reading| lay_out(reading).transpose()).collect::<Result<_, DatasetError>>()?,
             covered: self.readings.iter().filter_map(|reading| Some((reading.stream, self.covered(reading, utterances)?))).collect(),
+            mixup: None,
         })
     }
 

@@ -17,6 +17,7 @@ mod fingerprint;
 mod joined;
 #[cfg(feature = "files")]
 mod matrix_file;
+mod mixup;
 mod normalise;
 mod order;
 mod prepared;
@@ -46,6 +47,7 @@ pub use features::FeatureRows;
 pub(crate) use joined::LackedStream;
 #[cfg(feature = "files")]
 pub use matrix_file::{FeatureMatrix, MatrixFileError};
+pub use mixup::HostMixup;
 #[cfg(feature = "onnx")]
 pub(crate) use normalise::SMALLEST_DEVIATION;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::mixing::Mixing;
 use crate::backend::ops::{GroupStatistics, Masks, Segments, SpecAugment, Tokens, ZScore};
 use crate::backend::{Backend, Preceding, Ragged};
 use crate::base::numbers::POOL;
@@ -17,6 +18,8 @@ pub struct Batch<B: Backend> {
     pub labels: Option<B::Words>,
     /// Of streams that are aligned with another, `[rows]`: which rows of that each of theirs covers, first and end.
     pub covered: BTreeMap<&'static str, Vec<[u32; 2]>>,
+    /// How they are mixed, where they are.
+    pub mixing: Option<Mixing<B>>,
 }
 
 /// A stream of a batch.
@@ -84,7 +87,8 @@ impl<B: Backend> Batch<B> {
         };
         let streams = host.streams.iter().map(input).collect();
         let labels = (!host.labels.contains(&NO_LABEL)).then(|| backend.upload_words(&host.labels));
-        Self { streams, labels, covered: host.covered.clone() }
+        let mixing = host.mixup.as_ref().map(|mixup| Mixing::upload(backend, mixup, &host.labels));
+        Self { streams, labels, covered: host.covered.clone(), mixing }
     }
 
     /// The rows of `frames` that each of a stream covers: as the data say it, else evenly.

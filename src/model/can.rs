@@ -85,6 +85,7 @@ impl<B: Backend> Model<B> for Can {
             }
         }
         let fused = pass.tape.concat(&sums.each_ref());
+        let fused = pass.mix(fused, batch);
         self.classifier.forward(pass, &fused)
     }
 }

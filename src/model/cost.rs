@@ -53,7 +53,7 @@ pub fn modules(settings: &Settings, dimensions: &Dimensions, frames: usize, toke
         let mut tape = Tape::watched(&backend);
         let bound = model.parameters().bind_trained(&mut tape, [&parameters; 2], Write::Set, &trained);
         let terms = trains.then(Vec::new);
-        let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms };
+        let mut pass = Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms, mixing: None };
         let mut before = backend.work();
         let logits = model.forward(&mut pass, &batch);
         let terms = pass.terms.take().unwrap_or_default();
@@ -97,7 +97,7 @@ pub(crate) fn activations(settings: &Settings, dimensions: &Dimensions, frames: 
     let trained = Trained::of(&settings.train, model.parameters());
     let bound = model.parameters().bind_trained(&mut tape, [&parameters; 2], Write::Set, &trained);
     let terms = Some(Vec::new());
-    model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms }, &batch);
+    model.forward(&mut Pass { tape: &mut tape, parameters: &bound, dropout: None, watched: None, terms, mixing: None }, &batch);
     Bytes(backend.elements().saturating_mul(size_of::<f32>() as u64))
 }
 
@@ -130,7 +130,7 @@ fn batch(backend: &Counting, dimensions: &Dimensions, reads: &[Reading], frames:
         };
         (reading.stream, input)
     };
-    Batch { streams: reads.iter().map(input).collect(), labels: Some(()), covered: BTreeMap::new() }
+    Batch { streams: reads.iter().map(input).collect(), labels: Some(()), covered: BTreeMap::new(), mixing: None }
 }
 
 #[cfg(test)]

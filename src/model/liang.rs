@@ -97,6 +97,7 @@ impl<B: Backend> Model<B> for Liang {
             self.add_terms(pass, [&audio, &text], [functionals, mean]);
         }
         let codes = pass.tape.concat(&[&audio, &text]);
+        let codes = pass.mix(codes, batch);
         through(pass, &self.classifier, &codes)
     }
 }

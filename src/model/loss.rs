@@ -1,5 +1,6 @@
 //! What a training step makes small: the loss of the logits, and the terms that a model adds to it.
 
+use super::mixing::Mixing;
 use crate::backend::ops::{Accumulate, CrossEntropy, Mmd, Mse, SigmoidCrossEntropy};
 use crate::backend::{Backend, Matrix, Write};
 use crate::base::numbers::Loss;
@@ -55,6 +56,8 @@ pub struct LossOf<'l, B: Backend> {
     pub whole: Option<Whole>,
     /// As in [`crate::backend::ops::LossScale`].
     pub scaling: &'l B::Tensor,
+    /// How the utterances were mixed that the logits are of: the loss is that of their own labels and of their partners', by their shares.
+    pub mixing: Option<&'l Mixing<B>>,
 }
 
 /// A loss `[1, 1]`, and the gradients that start the way back, each at what it is of.
@@ -64,7 +67,13 @@ impl<B: Backend> LossOf<'_, B> {
     /// The loss of the logits and every term, each times its weight, in one sum.
     pub fn sum<'v>(&self, tape: &Tape<'_, B>, kind: Loss, logits: &'v Var<B>, terms: &'v Terms<B>) -> Started<'v, B, B::Tensor> {
         let backend = tape.backend();
-        let mut losses: Vec<_> = self.of_logits(backend, kind, logits, 1.0).into_iter().collect();
+        let of_logits = |labels: Option<&B::Words>, weight| self.of_logits(backend, kind, logits, labels, weight);
+        let mut losses: Vec<_> = match self.mixing {
+            None => of_logits(self.labels, 1.0).into_iter().collect(),
+            Some(Mixing { share, labels, .. }) => {
+                [of_logits(self.labels, *share), of_logits(Some(labels), 1.0 - share)].into_iter().flatten().collect()
+            }
+        };
         losses.extend(terms.iter().filter_map(|(weight, term)| self.of_term(backend, kind, *weight, term)));
         let mut losses = losses.into_iter();
         let (sum, mut starts) = losses.next().unwrap_or_else(|| (backend.zeros([1, 1]), Vec::new()));
@@ -78,7 +87,7 @@ impl<B: Backend> LossOf<'_, B> {
     fn of_term<'v>(&self, backend: &B, kind: Loss, weight: f32, term: &'v Term<B>) -> Option<Started<'v, B, B::Tensor>> {
         let scaling = self.scaling.clone();
         match term {
-            Term::Logits(logits) => self.of_logits(backend, kind, logits, weight),
+            Term::Logits(logits) => self.of_logits(backend, kind, logits, self.labels, weight),
             Term::SquaredError { x, target } => {
                 let total = self.whole.map(|whole| whole.utterances * x.value.columns());
                 let (loss, gradient) = backend.run(&Mse { x: x.value.clone(), target: target.value.clone(), scaling, weight, total });
@@ -93,10 +102,17 @@ impl<B: Backend> LossOf<'_, B> {
     }
 
     /// Nothing without labels.
-    fn of_logits<'v>(&self, backend: &B, kind: Loss, logits: &'v Var<B>, weight: f32) -> Option<Started<'v, B, B::Tensor>> {
+    fn of_logits<'v>(
+        &self,
+        backend: &B,
+        kind: Loss,
+        logits: &'v Var<B>,
+        labels: Option<&B::Words>,
+        weight: f32,
+    ) -> Option<Started<'v, B, B::Tensor>> {
         let &Self { smoothing, whole, .. } = self;
         let total_weight = whole.map(|whole| whole.weight);
-        let labels = self.labels?.clone();
+        let labels = labels?.clone();
         let [z, class_weights, scaling] = [&logits.value, self.class_weights, self.scaling].map(Clone::clone);
         let (loss, gradient) = match kind {
             Loss::Softmax => backend.run(&CrossEntropy { logits: z, class_weights, scaling, labels, smoothing, weight, total_weight }),

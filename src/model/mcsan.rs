@@ -169,7 +169,7 @@ impl<B: Backend> Model<B> for Mcsan {
         let entering: Vec<_> = audio.into_iter().chain(text).chain(visual).collect();
         let encoded = BiLstm::forward_together(pass, &entering);
         let pooled = self.fuse(pass, encoded);
-        self.classifier.forward(pass, &pooled)
+        self.classifier.forward(pass, &pooled, batch)
     }
 }
 

@@ -98,6 +98,7 @@ impl<B: Backend> Model<B> for Mdre {
             }
         };
         let fused = pass.tape.concat(&[&fused[0], &fused[1]]);
+        let fused = pass.mix(fused, batch);
         self.classifier.forward(pass, &fused)
     }
 }

@@ -113,6 +113,7 @@ impl<B: Backend> Model<B> for Mha {
         }
         let prosody = self.settings.prosody.then(|| prosody(pass, batch));
         let fused = pass.tape.concat(&newest.iter().chain(&prosody).collect::<Vec<_>>());
+        let fused = pass.mix(fused, batch);
         self.classifier.forward(pass, &fused)
     }
 }

@@ -16,6 +16,7 @@ pub mod loss;
 mod mcsan;
 mod mdre;
 mod mha;
+pub mod mixing;
 mod network;
 pub mod parameters;
 pub(crate) mod trained;
@@ -49,7 +50,8 @@ pub trait Model<B: Backend> {
         Loss::Softmax
     }
 
-    /// Logits `[batch, classes]` of a batch. What is made small besides their loss goes to [`Pass::add_term`].
+    /// Logits `[batch, classes]` of a batch. What is made small besides their loss goes to [`Pass::add_term`], and what the classifier
+    /// takes of an utterance through [`Pass::mix`], without which `train.mixup` mixes nothing.
     fn forward<'a>(&self, pass: &mut Pass<'_, 'a, B>, batch: &'a Batch<B>) -> Var<B>;
 
     /// What a [`Machine`](crate::svm::Machine) on the trained network takes of a batch, `[batch, columns]`; the logits where none stands on

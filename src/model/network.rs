@@ -79,7 +79,7 @@ impl<'b, B: Backend> Network<'b, B> {
     fn run(&self, batch: &Batch<B>, watched: Watched<B>, compute: Compute<B>) -> (B::Readback, Watched<B>) {
         let mut tape = self.tape(Mode::Infer);
         let parameters = self.model.parameters().bind_constant(&tape, &self.weights);
-        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched, terms: None };
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched, terms: None, mixing: None };
         let result = compute(&*self.model, &mut pass, batch);
         let watched = pass.watched.take();
         (self.backend.start_read(&result.value), watched)

@@ -103,6 +103,7 @@ impl<B: Backend> Model<B> for Xu {
         let scored = Sequence { x: self.scores.forward(pass, &fused.x), rows: fused.rows };
         let query = pass.parameters[self.query].clone();
         let pooled = pool_by(pass, ("pooling", TEXT), &query, &scored, &fused);
+        let pooled = pass.mix(pooled, batch);
         let pooled = pass.dropped_vectors(pooled, rate, fused.rows);
         let pooled = pass.dropped_vectors(pooled, rate, fused.rows);
         self.classifier.forward(pass, &pooled)

@@ -88,6 +88,7 @@ impl<B: Backend> Model<B> for XuPaper {
         let both = Sequence { x: pass.tape.concat(&[&aligned, &words.x]), rows: words.rows };
         let fused = BiLstm::forward_together(pass, &[(&self.fusion, both)]);
         let pooled = pass.tape.global_max(&[(fused[0].x.clone(), fused[0].rows)]);
+        let pooled = pass.mix(pooled, batch);
         let pooled = pass.dropped_vectors(pooled, rate, words.rows);
         self.classifier.forward(pass, &pooled)
     }

@@ -92,7 +92,7 @@ impl Trace {
         let mut tape = Tape::new(&trace, Mode::Infer);
         let weights = Traced::new([1, trace.layout.len()], Content::Parameters(0));
         let parameters = model.parameters().bind_constant(&tape, &weights);
-        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched: None, terms: None };
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout: None, watched: None, terms: None, mixing: None };
         let logits = model.forward(&mut pass, &batch).value;
         drop(tape);
         if let Some(kernel) = trace.unknown.take() {
@@ -144,7 +144,7 @@ impl Trace {
             };
             streams.insert(stream, input);
         }
-        Batch { streams, labels: None, covered: BTreeMap::new() }
+        Batch { streams, labels: None, covered: BTreeMap::new(), mixing: None }
     }
 
     /// What a matrix is in the graph; parameters are constants of their matrix's shape.

@@ -157,6 +157,8 @@ pub enum TrainError {
         needed: Bytes,
         /// What there is.
         free: Bytes,
+        /// Whether it can be computed in parts.
+        divisible: bool,
     },
     /// An SVM whose kernels the host has no room for.
     #[error("the kernels of {utterances} utterances to train on take {needed}, {free} are free")]
@@ -401,7 +403,9 @@ impl Remedied for TrainError {
                 let other = (!matches!(room, Room::Host { .. })).then_some(Remedy::UseCpu);
                 std::iter::once(Remedy::SmallerNetwork).chain(other).collect()
             }
-            Self::BatchTooLarge { .. } => vec![Remedy::SmallerBatch, Remedy::Raise("train.accumulate")],
+            Self::BatchTooLarge { divisible, .. } => {
+                std::iter::once(Remedy::SmallerBatch).chain(divisible.then_some(Remedy::Raise("train.accumulate"))).collect()
+            }
             Self::KernelsTooLarge { .. } => vec![Remedy::Data("data of fewer utterances to train on")],
             Self::NoWords { avoided_by, .. } => {
                 avoided_by.map(Remedy::Set).into_iter().chain([Remedy::Data("data with transcripts")]).collect()

@@ -182,7 +182,8 @@ impl<'s, B: Backend> Session<'s, B> {
         }
         let [frames, tokens] = [AUDIO, TEXT].map(|stream| vec![self.batches.mean_length(stream, of) as u32; utterances]);
         let needed = cost::activations(&self.settings, &self.dimensions, &frames, &tokens);
-        memory::room_for(needed).map_err(|free| TrainError::BatchTooLarge { utterances, needed, free })
+        let divisible = !self.settings.compares_utterances();
+        memory::room_for(needed).map_err(|free| TrainError::BatchTooLarge { utterances, needed, free, divisible })
     }
 
     /// A trained model on a data set.

@@ -324,12 +324,12 @@ impl<'b, B: Backend> Trainer<'b, B> {
             false => model.parameters().bind(&mut tape, weights, gradients, write),
         };
         let dropout = Some(Dropout::new(train.seed, self.steps));
-        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None, terms: Some(Vec::new()) };
+        let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None, terms: Some(Vec::new()), mixing: None };
         let logits = model.forward(&mut pass, batch);
-        let terms = pass.terms.take().unwrap_or_default();
+        let (mixing, terms) = (pass.mixing, pass.terms.take().unwrap_or_default());
         let smoothing = train.label_smoothing as f32;
         let (class_weights, scaling) = (&self.class_weights, &self.scaling);
-        let of = LossOf { labels: batch.labels.as_ref(), class_weights, smoothing, whole, scaling };
+        let of = LossOf { labels: batch.labels.as_ref(), class_weights, smoothing, whole, scaling, mixing };
         let (loss, starts) = of.sum(&tape, model.loss(), &logits, &terms);
         tape.backward(starts);
         Differentiated { loss, logits: logits.value, is_labelled: batch.labels.is_some() }

@@ -11,7 +11,7 @@ use super::training::{losses, metrics};
 use crate::program::mcsan;
 
 const TRAIN: &str = "train --data data.safetensors --device cpu";
-const MASKS: &str = "--set train.time_masks=2 --set train.frequency_masks=2 --set train.word_dropout=0.3";
+const MASKS: &str = "--set train.time_masks=2 --set train.frequency_masks=2 --set train.word_dropout=0.3 --set train.mixup=0.3";
 
 #[test]
 fn masks_change_what_is_learned_from_and_nothing_that_is_measured() {
@@ -32,7 +32,7 @@ fn masks_change_what_is_learned_from_and_nothing_that_is_measured() {
     // A batch that is to be learned by heart is not changed, nor is one whose gradients are asked for.
     let learned = |more: &str| mcsan(here, &format!("{TRAIN} --overfit-one-batch {TINY} --set train.lr=0.01 {more} --json")).json();
     let masked = learned(&format!("{MASKS} --set train.average=0.9"));
-    assert_eq!((&learned("")["steps"], masked["notes"].as_array().unwrap().len()), (&masked["steps"], 4), "{masked}");
+    assert_eq!((&learned("")["steps"], masked["notes"].as_array().unwrap().len()), (&masked["steps"], 5), "{masked}");
     let gradients = |out: &str, more: &str| {
         let options = format!("--weights plain/best.safetensors --out {out} {TINY} {more} --device cpu");
         mcsan(here, &format!("gradients --data data.safetensors {options}")).succeeds();
@@ -102,6 +102,9 @@ fn values_that_cannot_be_are_refused() {
         ("train.time_mask_share=0", "more than 0"),
         ("train.frequency_mask_columns=0", "at least 1"),
         ("train.average=1", "below 1"),
+        ("train.mixup=-0.1", "train.mixup = -0.1: expected a number, at least 0"),
+        ("train.mixup=0.2 --set train.accumulate=2", "train.accumulate = 2: expected 1 with train.mixup = 0.2, which mixes"),
+        ("train.mixup=0.2 --set model.system=cmkl", "train.mixup = 0.2: expected 0 with model.system = cmkl, whose SVM"),
         ("train.plateau_factor=2", "at most 1"),
         ("train.plateau_patience=0", "at least 1"),
         ("train.order=even", "balanced"),

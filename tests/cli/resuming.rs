@@ -16,9 +16,9 @@ use crate::program::{Outcome, default_adapter, mcsan};
 
 const TRAIN: &str = "train --data data.safetensors --device cpu";
 
-/// Dropout, masks, shuffling, a warm-up, plateaus, clipping and an average: all that has a state of its own.
+/// Dropout, masks, mixup, shuffling, a warm-up, plateaus, clipping and an average: all that has a state of its own.
 const EVENTFUL: &str = "--set model.dropout=0.2 --set train.warmup_steps=7 --set train.clip_norm=0.5 --set train.time_masks=1 \
-                        --set train.frequency_masks=2 --set train.word_dropout=0.2 --set train.average=0.9 --set train.schedule=plateau";
+                        --set train.frequency_masks=2 --set train.word_dropout=0.2 --set train.mixup=0.4 --set train.average=0.9 --set train.schedule=plateau";
 
 /// The log without what depends on the clock, and without what a test wrote into it.
 fn timeless_log(run: &Path) -> Vec<Value> {
@@ -230,7 +230,7 @@ fn assert_same_losses(ours: &[f64], expected: &[f64]) {
 fn a_batch_in_parts_makes_the_step_of_the_whole_batch_with_dropout_and_class_weights() {
     let folder = prepared();
     let here = folder.path();
-    let more = "--set train.class_weights=[1,5,0.2] --set train.label_smoothing=0.1 --set train.batch_size=9 \
+    let more = "--set train.mixup=0 --set train.class_weights=[1,5,0.2] --set train.label_smoothing=0.1 --set train.batch_size=9 \
                 --set train.optimizer=sgd --set train.lr=0.1";
     let settings = format!("{TINY} {EVENTFUL} {more} --epochs 6");
     mcsan(here, &format!("{TRAIN} --out whole {settings}")).succeeds();

@@ -12,6 +12,7 @@ pub(super) use inputs::{Words, frames, prosody};
 pub use pass::{Asking, Attended, Dropout, Pass};
 pub(super) use pooling::{pool, pool_by, weights_of};
 
+use super::Batch;
 use super::parameters::{Block, Initial, Parameters};
 use crate::backend::ops::{self, Directions, LstmWeights, Tokens};
 use crate::backend::{Backend, Matrix, Ragged};
@@ -234,11 +235,12 @@ impl Classifier {
         }
     }
 
-    /// Logits `[batch, classes]` from the global maxima over time of `sequences`.
-    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequences: &[Sequence<'a, B>]) -> Var<B> {
+    /// Logits `[batch, classes]` from the global maxima over time of `sequences`, mixed as the batch is.
+    pub fn forward<'a, B: Backend>(&self, pass: &mut Pass<'_, 'a, B>, sequences: &[Sequence<'a, B>], batch: &'a Batch<B>) -> Var<B> {
         let streams: Vec<_> = sequences.iter().map(|sequence| (sequence.x.clone(), sequence.rows)).collect();
         let pooled = pass.tape.global_max(&streams);
         let pooled = pass.tape.named(pooled, format_args!("classifier.pooled"));
+        let pooled = pass.mix(pooled, batch);
         let hidden = self.hidden.forward(pass, &pooled);
         let place = pass.take_places(1);
         let hidden = pass.drop_out(hidden, self.dropout, place, streams[0].1.preceding.sequences);

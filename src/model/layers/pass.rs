@@ -2,7 +2,9 @@
 
 use crate::backend::{Backend, Matrix, Ragged};
 use crate::base::philox::Stream;
+use crate::model::Batch;
 use crate::model::loss::{Term, Terms};
+use crate::model::mixing::Mixing;
 use crate::model::parameters::BoundParameters;
 use crate::tape::{Tape, Var};
 
@@ -18,6 +20,8 @@ pub struct Pass<'t, 'a, B: Backend> {
     pub watched: Option<Vec<Attended<B::Tensor>>>,
     /// Where the further terms of the loss go, for who trains; without it what they alone need is not computed.
     pub terms: Option<Terms<B>>,
+    /// How the vectors were mixed that the classifier was given, once they were ([`Pass::mix`]): so is the loss of the logits.
+    pub mixing: Option<&'a Mixing<B>>,
 }
 
 /// How much of each row of a stream was taken, by what asked. `W` holds the weights: on a device, or on the host.
@@ -64,6 +68,15 @@ impl Dropout {
 
 /// Random streams of dropout start here; those of the starting values are hashes, those of the shuffle are small.
 const DROPOUT_STREAMS: u64 = 1 << 62;
+
+impl<'a, B: Backend> Pass<'_, 'a, B> {
+    /// The vectors `[batch, any]` that the classifier is given, mixed where the batch is (`train.mixup`).
+    pub fn mix(&mut self, x: Var<B>, batch: &'a Batch<B>) -> Var<B> {
+        let Some(mixing) = &batch.mixing else { return x };
+        self.mixing = Some(mixing);
+        mixing.apply(self.tape, &x)
+    }
+}
 
 impl<B: Backend> Pass<'_, '_, B> {
     /// Keeps the weights of attention where someone wants to see them; `of` computes those that nothing else needs.
