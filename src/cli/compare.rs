@@ -51,8 +51,8 @@ impl Compare {
         if let Some((_, name)) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
             return Err(no_effect(format!("--systems names {name} twice; name it once")));
         }
-        let Experiment { folds, by, fold, .. } = &self.experiment;
-        let typed = [("--folds", folds.is_some()), ("--by", by.is_some()), ("--fold", fold.is_some())];
+        let Experiment { folds, by, emobox, fold, .. } = &self.experiment;
+        let typed = [("--folds", folds.is_some()), ("--by", by.is_some()), ("--emobox", emobox.is_some()), ("--fold", fold.is_some())];
         match typed.iter().find(|(_, is_typed)| *is_typed && self.split == Division::Given) {
             Some((option, _)) => Err(no_effect(format!("{option} divides into folds, and --split given has none; leave one of them out"))),
             None => Ok(()),

@@ -42,6 +42,9 @@ pub(crate) struct Experiment {
     /// What stays together in a fold; train.seed decides which [default: random]
     #[arg(long, value_name = "GROUP")]
     pub by: Option<By>,
+    /// Take the folds of EmoBox in this folder, of fold_1, fold_2 and so on, with its splits
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folds", "by"])]
+    pub emobox: Option<PathBuf>,
     /// Train only this fold, from 1, and sum up what is there: folds can be spread over processes and machines
     #[arg(long, value_name = "K")]
     pub fold: Option<usize>,
@@ -100,15 +103,21 @@ impl Experiment {
         let validation = by != By::Given || !data.split(Split::Validation).is_empty();
         let purpose = Purpose::Training { steps_an_epoch: None, folds: by != By::Given, validation };
         check_data(common, &data, settings, &self.settings, purpose)?;
-        let folds = match self.folds {
-            Some(count) => Folds::assign_count(&data, by, count, seed),
-            None => Folds::assign(&data, by, seed),
+        let folds = match (&self.emobox, self.folds) {
+            (Some(folder), _) => Folds::of_emobox(&data, folder, seed).map(|(folds, found)| (folds, Some(found))),
+            (None, Some(count)) => Folds::assign_count(&data, by, count, seed).map(|folds| (folds, None)),
+            (None, None) => Folds::assign(&data, by, seed).map(|folds| (folds, None)),
         };
-        let folds = folds
-            .and_then(|folds| check_fold(self.fold, &folds).map(|()| folds))
-            .map_err(|error| Failure::of(self.data.name().display(), error))?;
+        let folds = folds.and_then(|(folds, found)| check_fold(self.fold, &folds).map(|()| (folds, found)));
+        let (folds, found) = folds.map_err(|error| match self.emobox {
+            // Its files are named.
+            Some(_) => Failure::from(error),
+            None => Failure::of(self.data.name().display(), error),
+        })?;
+        found.into_iter().for_each(|found| common.note(Note::FoldsOfEmoBox(found)));
         match by {
             By::Given => common.note_conflicts(&data, folds.doubles(), &BTreeMap::new()),
+            By::EmoBox => note_conflicts_of_folds(common, &data, &folds),
             By::Random | By::Speaker | By::Session => note_doubles(common, &data, folds.doubles()),
         }
         Ok(Prepared { identity: Identity::of(&data, by)?, data, folds })
@@ -116,7 +125,7 @@ impl Experiment {
 
     /// What stays together where nobody says it.
     pub(crate) fn by(&self) -> By {
-        self.by.unwrap_or(By::Random)
+        if self.emobox.is_some() { By::EmoBox } else { self.by.unwrap_or(By::Random) }
     }
 }
 
@@ -209,6 +218,17 @@ fn note_doubles(common: &Common, data: &Dataset, doubles: &Doubles) {
     }
     let conflicts = doubles.conflicts(data, &BTreeMap::new());
     conflicts.into_iter().filter(|conflict| conflict.about == About::Labels).for_each(|conflict| common.note(Note::Conflict(conflict)));
+}
+
+/// Says where utterances of one recording have several labels, or several splits in the first fold in which some have.
+fn note_conflicts_of_folds(common: &Common, data: &Dataset, folds: &Folds) {
+    let conflicts = |fold| folds.doubles().conflicts(&folds.dataset(data, fold), &BTreeMap::new());
+    let mut all: Vec<_> = (1..=folds.count()).flat_map(conflicts).collect();
+    for about in [About::Splits, About::Labels] {
+        if let Some(place) = all.iter().position(|conflict| conflict.about == about) {
+            common.note(Note::Conflict(all.swap_remove(place)));
+        }
+    }
 }
 
 /// Shows the events of a cross-validation.

@@ -195,12 +195,13 @@ mod tests {
             |why, of_cepstra: [(&'static str, Why); 5]| [FRONT_END.map(|option| (option, why)).to_vec(), of_cepstra.to_vec()].concat();
         let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
         let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
-        let experiment = || [always(&["data", "out", "folds", "by", "fold", "seeds"]), settings()].concat();
+        let experiment = || [always(&["data", "out", "folds", "by", "emobox", "fold", "seeds"]), settings()].concat();
         let comparing = [
             ("data", Always),
             ("out", Always),
             ("folds", Refused(&["--data d --out o --systems mcsan --split given --folds 3"])),
             ("by", Refused(&["--data d --out o --systems mcsan --split given --by speaker"])),
+            ("emobox", Refused(&["--data d --out o --systems mcsan --split given --emobox f"])),
             ("fold", Refused(&["--data d --out o --systems mcsan --split given --fold 1"])),
             ("systems", Refused(&["--data d --out o --systems mcsan,mcsan"])),
             ("seeds", Always),
@@ -216,6 +217,7 @@ mod tests {
             ("out", Always),
             ("folds", Refused(&["--data d --out o --grid train.lr=1 --split given --folds 3"])),
             ("by", Refused(&["--data d --out o --grid train.lr=1 --split given --by speaker"])),
+            ("emobox", Refused(&["--data d --out o --grid train.lr=1 --split given --emobox f"])),
             ("fold", Refused(&["--data d --out o --grid train.lr=1 --fold 1"])),
             ("seeds", Always),
             ("grid", Always),
@@ -465,7 +467,7 @@ mod tests {
             "train.class_weights" => "[1,2,3,4,5,6,7]",
             "train.precision" => "mixed",
             "train.time_masks" | "train.frequency_masks" | "train.time_mask_frames" => "2",
-            "train.time_mask_share" | "train.word_dropout" => "0.4",
+            "train.time_mask_share" | "train.word_dropout" | "train.mixup" => "0.4",
             "train.frequency_mask_columns" => "20",
             key => panic!("{key} has no other value here: a setting is to be tried, and what it depends on to be said"),
         }

@@ -17,6 +17,7 @@ use crate::config::{Settings, System};
 use crate::corpus::emobox::Divided;
 use crate::corpus::{Doubt, Split};
 use crate::dataset::{Conflict, Dataset, Doubles};
+use crate::experiment::emobox_folds::Found;
 use crate::model::{self, Dimensions};
 use crate::train::mapped::Mapped;
 use crate::train::metrics::json_text;
@@ -144,6 +145,8 @@ pub(crate) enum Note {
     },
     /// The splits are those of a fold of EmoBox.
     DividedByEmoBox(Divided),
+    /// The folds are those of EmoBox.
+    FoldsOfEmoBox(Found),
     /// A fold was not trained, because it is there.
     DoneBefore(FoldName),
     /// A fold's run is evaluated on the fold's own division of the data.
@@ -318,6 +321,12 @@ impl Display for Note {
                     formatter,
                     "the fold of EmoBox: {train} utterances to train on, {validation} to validate{drawn}, {test} to test{others}"
                 )
+            }
+            Self::FoldsOfEmoBox(Found { folds, is_drawn, unlisted, missing }) => {
+                let drawn = if *is_drawn { "; a fifth of those to train on validates, drawn of each class" } else { "" };
+                let few = |count: usize, what: &str| if count == 0 { String::new() } else { format!("; {count} {what}") };
+                let others = few(*unlisted, "utterances are in no fold") + &few(*missing, "recordings of a fold are not among the data");
+                write!(formatter, "the folds are those of EmoBox, {folds}{drawn}{others}")
             }
             Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
             Self::OwnSplit { fold, folds, path } => {

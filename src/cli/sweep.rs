@@ -44,7 +44,7 @@ pub(crate) struct Sweeping {
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "3",
           value_parser = clap::value_parser!(u16).range(2..=100))]
     pub halving: Option<u16>,
-    /// What to train on and to validate on [default: given; folds with --folds or --by]
+    /// What to train on and to validate on [default: given; folds with --folds, --by or --emobox]
     #[arg(long, value_name = "SOURCE")]
     pub split: Option<Division>,
 }
@@ -53,11 +53,11 @@ impl Sweeping {
     /// # Errors
     /// Wrong usage: folds where there are none, or one of them.
     pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
-        let Experiment { folds, by, fold, .. } = &self.experiment;
+        let Experiment { folds, by, emobox, fold, .. } = &self.experiment;
         if fold.is_some() {
             return Err(no_effect("--fold is not needed: calls in one folder divide the runs among themselves; leave it out"));
         }
-        let typed = [("--folds", folds.is_some()), ("--by", by.is_some())];
+        let typed = [("--folds", folds.is_some()), ("--by", by.is_some()), ("--emobox", emobox.is_some())];
         match typed.iter().find(|(_, is_typed)| *is_typed && self.split == Some(Division::Given)) {
             Some((option, _)) => Err(no_effect(format!("{option} divides into folds, and --split given has none; leave one of them out"))),
             None => Ok(()),
@@ -65,10 +65,10 @@ impl Sweeping {
     }
 
     fn by(&self) -> By {
-        let Experiment { folds, by, .. } = &self.experiment;
+        let Experiment { folds, by, emobox, .. } = &self.experiment;
         match self.split {
             Some(Division::Given) => By::Given,
-            None if folds.is_none() && by.is_none() => By::Given,
+            None if folds.is_none() && by.is_none() && emobox.is_none() => By::Given,
             Some(Division::Folds) | None => self.experiment.by(),
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::folder::{Listing, stem};
-use super::{Corpus, CorpusError, Split};
+use super::{Corpus, CorpusError, Split, Utterance};
 use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::base::philox::Stream;
@@ -45,24 +45,70 @@ pub struct Divided {
     pub missing: usize,
 }
 
+/// What a fold knows an utterance by, and draws it by.
+pub(crate) struct Listed<'u> {
+    pub id: &'u str,
+    /// Its recording.
+    pub audio: &'u Path,
+    pub label: &'u str,
+    /// Whether it has a label at all; without one it is of no split of a fold.
+    pub is_labelled: bool,
+}
+
 /// Gives the utterances of a corpus the splits of the fold in `folder`; where it has no utterances to validate on, a fifth of those to train
 /// on are drawn, each class evenly, the same every time.
 ///
 /// # Errors
 /// [`CorpusError`]: no files of a fold, a line that cannot be understood, a recording in two splits, or none that the corpus has.
 pub fn divide(corpus: &mut Corpus, folder: &Path) -> Result<Divided, CorpusError> {
+    let listed = |utterance: &Utterance| utterance.split != Some(Split::Unlabelled);
+    let utterances: Vec<Listed<'_>> = corpus.utterances.iter().map(|own| of_corpus(own, listed(own))).collect();
+    let (splits, divided) = splits(&corpus.name, &utterances, folder)?;
+    for (utterance, split) in corpus.utterances.iter_mut().zip(splits).filter(|(utterance, _)| listed(utterance)) {
+        utterance.split = split;
+    }
+    Ok(divided)
+}
+
+fn of_corpus(utterance: &Utterance, is_labelled: bool) -> Listed<'_> {
+    Listed { id: &utterance.id, audio: &utterance.audio, label: &utterance.label, is_labelled }
+}
+
+/// The folds of a corpus in a folder, `fold_1`, `fold_2` and so on, in their order.
+///
+/// # Errors
+/// [`CorpusError::NoFolds`] where there are none, or one between them is not there.
+pub fn folds(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
+    let refused = |problem: String| CorpusError::NoFolds { path: folder.into(), problem };
+    let named = Listing::of(folder)?.folders.into_iter().filter_map(|path| {
+        let number = path.file_name()?.to_str()?.strip_prefix("fold_")?.parse::<usize>().ok()?;
+        Some((number, path))
+    });
+    let found: BTreeMap<usize, PathBuf> = named.collect();
+    if found.is_empty() {
+        return Err(refused("has no folders fold_1, fold_2 and so on".into()));
+    }
+    match (1..).zip(found.keys()).find(|(expected, number)| expected != *number) {
+        Some((expected, number)) => Err(refused(format!("has a fold_{number}, but no fold_{expected}"))),
+        None => Ok(found.into_values().collect()),
+    }
+}
+
+/// The split of each utterance of the corpus in the fold in `folder`, as [`divide`] gives them.
+///
+/// # Errors
+/// Those of [`divide`].
+pub(crate) fn splits(corpus: &str, utterances: &[Listed<'_>], folder: &Path) -> Result<(Vec<Option<Split>>, Divided), CorpusError> {
     let files = files(folder)?;
     let mut named: HashMap<String, Vec<usize>> = HashMap::new();
-    for (place, utterance) in corpus.utterances.iter_mut().enumerate() {
-        if utterance.split != Some(Split::Unlabelled) {
-            utterance.split = None;
-        }
-        named.entry(stem(&utterance.audio)).or_default().push(place);
+    for (place, utterance) in utterances.iter().enumerate() {
+        named.entry(stem(utterance.audio)).or_default().push(place);
     }
     // A name that several recordings have tells nothing of them.
     let single = named.into_iter().filter_map(|(name, places)| if let [place] = places[..] { Some((name, place)) } else { None });
     let mut places: HashMap<String, usize> = single.collect();
-    places.extend(corpus.utterances.iter().enumerate().map(|(place, utterance)| (utterance.id.clone(), place)));
+    places.extend(utterances.iter().enumerate().map(|(place, utterance)| (utterance.id.to_owned(), place)));
+    let mut splits = vec![None; utterances.len()];
     let (mut listed, mut missing) = (0, 0);
     for (path, split) in &files {
         for (number, line) in lines(path)? {
@@ -71,26 +117,26 @@ pub fn divide(corpus: &mut Corpus, folder: &Path) -> Result<Divided, CorpusError
                 missing += 1;
                 continue;
             };
-            let utterance = &mut corpus.utterances[place];
-            match utterance.split {
-                Some(Split::Unlabelled) => {}
+            match splits[place] {
+                _ if !utterances[place].is_labelled => {}
                 Some(other) if other != *split => {
-                    let id = utterance.id.clone();
+                    let id = utterances[place].id.to_owned();
                     return Err(CorpusError::InTwoSplits { path: path.clone(), line: number, id, first: other, second: *split });
                 }
-                _ => utterance.split = Some(*split),
+                _ => splits[place] = Some(*split),
             }
         }
     }
     if missing == listed {
-        return Err(CorpusError::OtherCorpus { path: folder.into(), listed, corpus: corpus.name.clone() });
+        return Err(CorpusError::OtherCorpus { path: folder.into(), listed, corpus: corpus.into() });
     }
     let is_drawn = !files.iter().any(|(_, split)| *split == Split::Validation);
     if is_drawn {
-        draw_validation(corpus);
+        draw_validation(utterances, &mut splits);
     }
-    let of = |split: Option<Split>| corpus.utterances.iter().filter(|utterance| utterance.split == split).count();
-    Ok(Divided { splits: Split::ALL.map(|split| of(Some(split))), is_drawn, unlisted: of(None), missing })
+    let of = |split: Option<Split>| utterances.iter().zip(&splits).filter(|(own, is)| own.is_labelled && **is == split).count();
+    let divided = Divided { splits: Split::ALL.map(|split| of(Some(split))), is_drawn, unlisted: of(None), missing };
+    Ok((splits, divided))
 }
 
 /// The files of a fold. In one folder there are those of another name besides, with the same content.
@@ -129,15 +175,13 @@ fn names(line: &Line) -> Vec<String> {
 }
 
 /// Lets every fifth of the utterances to train on validate, of each class by itself, shuffled.
-fn draw_validation(corpus: &mut Corpus) {
+fn draw_validation(utterances: &[Listed<'_>], splits: &mut [Option<Split>]) {
     let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, utterance) in corpus.utterances.iter().enumerate().filter(|(_, utterance)| utterance.split == Some(Split::Train)) {
-        classes.entry(&utterance.label).or_default().push(place);
+    for (place, utterance) in utterances.iter().enumerate().filter(|(place, _)| splits[*place] == Some(Split::Train)) {
+        classes.entry(utterance.label).or_default().push(place);
     }
-    let mut drawn = Vec::new();
     for (class, places) in classes.values().enumerate() {
         let order = Stream { seed: 0, stream: VALIDATION_STREAMS | class as u64 }.permutation(places.len());
-        drawn.extend(order.into_iter().take(places.len() / ONE_OF).map(|place| places[place]));
+        order.into_iter().take(places.len() / ONE_OF).for_each(|place| splits[places[place]] = Some(Split::Validation));
     }
-    drawn.into_iter().for_each(|place| corpus.utterances[place].split = Some(Split::Validation));
 }

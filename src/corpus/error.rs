@@ -285,6 +285,14 @@ pub enum CorpusError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder that should hold the folds of EmoBox of a corpus.
+    #[error("{}: {problem}", path.display())]
+    NoFolds {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A line that is no recording as JSON.
     #[error("{}, line {line}: is no recording as JSON ({reason})", path.display())]
     NotJson {
@@ -395,6 +403,7 @@ impl Remedied for CorpusError {
             Self::NoSpeaker { .. } => vec![Remedy::advice("name one for each utterance or keep the corpus' own split")],
             Self::FewSpeakers { .. } => vec![Remedy::advice("add some or keep the corpus' own split")],
             Self::NoFold { .. } => vec![Remedy::advice("give a folder fold_1, fold_2 and so on of EmoBox' data")],
+            Self::NoFolds { .. } => vec![Remedy::advice("give the folder of the corpus in EmoBox' data, as data/iemocap")],
             Self::NotJson { .. } => vec![Remedy::advice("fetch the file again")],
             Self::InTwoSplits { .. } => vec![Remedy::advice("remove one of the two lines")],
             Self::OtherCorpus { .. } => vec![Remedy::advice("give the fold of that corpus")],

@@ -26,7 +26,7 @@ pub(crate) fn row(system: &System, config: Config, by: By) -> Row {
     let spread = |(mean, deviation)| Some(MeanDeviation { mean, deviation: Some(deviation) });
     let published = match (by, system.iemocap, system.meld) {
         (By::Given, _, Some((mean, _))) => [None, None, Some(MeanDeviation { mean, deviation: None }), None],
-        (By::Random | By::Speaker | By::Session, Some(([wa, ua], _)), _) => [spread(wa), spread(ua), None, None],
+        (By::Random | By::Speaker | By::Session | By::EmoBox, Some(([wa, ua], _)), _) => [spread(wa), spread(ua), None, None],
         _ => [None; FIGURES.len()],
     };
     Row { name: system.name, title: system.title, config, published }
@@ -81,7 +81,7 @@ impl Form {
                 published_on: "MELD",
                 source: |system| system.meld.map(|(_, source)| source),
             },
-            By::Random | By::Speaker | By::Session => Self {
+            By::Random | By::Speaker | By::Session | By::EmoBox => Self {
                 figures: &[WA, UA],
                 corpus: "IEMOCAP",
                 published_on: "seven classes of IEMOCAP",
@@ -143,7 +143,7 @@ fn tables(rows: &Rows<'_>, begun: &[Begun<'_>]) -> Results {
         return Results { document: json!({}), tables: Vec::new() };
     };
     let (form, over) = (Form::of(first.by), Over::of(begun));
-    let corrected = first.test_to_train().is_some();
+    let corrected = first.test_to_train.is_some();
     let reference = begun.iter().find(|Begun { row, .. }| row.name == systems::REFERENCE).map(|Begun { of, .. }| of);
     let title = format!("Systems on {} ({} classes): {}", first.corpus, first.classes.len(), first.method());
     let mut table = ResultTable::new(title, form.columns(over, corrected));

@@ -154,7 +154,7 @@ impl<'c> CrossValidation<'c> {
     ) -> Result<(), ExperimentError> {
         let failed = |source| match self.folds.by {
             By::Given => ExperimentError::Run { source },
-            By::Random | By::Speaker | By::Session => ExperimentError::Train { fold, source },
+            By::Random | By::Speaker | By::Session | By::EmoBox => ExperimentError::Train { fold, source },
         };
         run_folder::admit(folder, Start::Resume).map_err(failed)?;
         if !folder.join(files::LAST).exists() {

@@ -35,6 +35,9 @@ pub enum By {
     /// The data's own splits: one fold, which tests what they test
     #[cfg_attr(feature = "cli", value(skip))]
     Given,
+    /// The folds of EmoBox, as its files have them
+    #[cfg_attr(feature = "cli", value(skip))]
+    EmoBox,
 }
 
 impl fmt::Display for By {
@@ -44,6 +47,7 @@ impl fmt::Display for By {
             Self::Speaker => "speaker",
             Self::Session => "session",
             Self::Given => "given",
+            Self::EmoBox => "EmoBox",
         })
     }
 }
@@ -57,7 +61,7 @@ impl By {
     /// The group of an utterance.
     fn group(self, utterance: &UtteranceInfo) -> Option<&str> {
         match self {
-            Self::Random | Self::Given => None,
+            Self::Random | Self::Given | Self::EmoBox => None,
             Self::Speaker => utterance.speaker.as_deref(),
             Self::Session => utterance.session.as_deref(),
         }
@@ -75,6 +79,8 @@ pub struct Folds {
     parts: Vec<Vec<usize>>,
     /// Of each part, the speakers or sessions in it, sorted; empty by random.
     groups: Vec<Vec<String>>,
+    /// Of each fold of files, the split of each utterance; else empty: a fold then trains on what it neither tests nor validates.
+    listed: Vec<Vec<Option<Split>>>,
     /// What is in one part whatever divides them.
     doubles: Doubles,
 }
@@ -92,7 +98,7 @@ impl Folds {
             }
         }
         let doubles = Doubles::of(data)?;
-        Ok(Self { by: By::Given, seed, parts: vec![test], groups: vec![Vec::new()], doubles })
+        Ok(Self { parts: vec![test], groups: vec![Vec::new()], ..Self::undivided(By::Given, seed, doubles) })
     }
 
     /// Divides a data set into ten, or so that every speaker or session is a part of its own, in the order of their names; the
@@ -138,13 +144,14 @@ impl Folds {
             check_count(count, doubles.count() - (0..data.len()).filter(|&utterance| !data.is_divided(utterance)).count(), || {
                 format!("{of} of '{}'", data.corpus)
             })?;
-            return Ok(Self { by, seed, parts: deal(data, &doubles, count, seed), groups: vec![Vec::new(); count], doubles });
+            let (parts, groups) = (deal(data, &doubles, count, seed), vec![Vec::new(); count]);
+            return Ok(Self { parts, groups, ..Self::undivided(by, seed, doubles) });
         }
         let members = members(data, by, &doubles)?;
         let names = || members.iter().map(|group| group.names.join(" with ")).collect::<Vec<_>>().join(", ");
         check_count(count, members.len(), || format!("{by}s: {}", names()))?;
         let merged = if count == members.len() { (0..count).map(|group| vec![group]).collect() } else { merge(&members, count, seed) };
-        let mut folds = Self { by, seed, parts: Vec::new(), groups: Vec::new(), doubles };
+        let mut folds = Self::undivided(by, seed, doubles);
         for mut groups in merged {
             groups.sort_unstable();
             let mut part: Vec<usize> = groups.iter().flat_map(|&group| members[group].utterances.clone()).collect();
@@ -155,7 +162,38 @@ impl Folds {
         Ok(folds)
     }
 
-    /// Which utterances are of one recording, and so in one part.
+    /// No folds yet.
+    pub(super) fn undivided(by: By, seed: u64, doubles: Doubles) -> Self {
+        Self { by, seed, parts: Vec::new(), groups: Vec::new(), listed: Vec::new(), doubles }
+    }
+
+    /// Adds a fold with a split for each utterance.
+    pub(super) fn add_listed(&mut self, splits: Vec<Option<Split>>) {
+        self.parts.push((0..splits.len()).filter(|&utterance| splits[utterance] == Some(Split::Test)).collect());
+        self.groups.push(Vec::new());
+        self.listed.push(splits);
+    }
+
+    /// Of a fold of files, the utterances of a split, rising; of others nothing.
+    pub(super) fn listed(&self, fold: usize, split: Split) -> Vec<usize> {
+        let splits = self.listed.get(fold - 1).map_or(&[][..], Vec::as_slice);
+        (0..splits.len()).filter(|&utterance| splits[utterance] == Some(split)).collect()
+    }
+
+    /// The ratio of a fold's test and training utterances where folds share what they are trained on: of K parts, K - 2 are trained on and
+    /// one is tested.
+    pub(super) fn test_to_train(&self) -> Option<f64> {
+        match self.by {
+            By::Given => None,
+            By::Random | By::Speaker | By::Session => Some(1.0 / (self.count() as f64 - 2.0)),
+            By::EmoBox => {
+                let of = |split| (1..=self.count()).map(|fold| self.listed(fold, split).len()).sum::<usize>() as f64;
+                Some(of(Split::Test) / of(Split::Train))
+            }
+        }
+    }
+
+    /// Which utterances are of one recording, and so in one part where the parts are not those of files.
     pub fn doubles(&self) -> &Doubles {
         &self.doubles
     }
@@ -179,6 +217,13 @@ impl Folds {
     pub fn dataset(&self, data: &Dataset, fold: usize) -> Dataset {
         let mut data = data.clone();
         if self.by == By::Given {
+            return data;
+        }
+        if let Some(splits) = self.listed.get(fold - 1) {
+            let divided = |info: &UtteranceInfo| !matches!(info.split, Some(Split::Unlabelled | Split::Augmented));
+            for (info, split) in data.utterances.iter_mut().zip(splits).filter(|(info, _)| divided(info)) {
+                info.split = *split;
+            }
             return data;
         }
         for utterance in

@@ -53,6 +53,8 @@ pub struct Gathered {
     pub seed: u64,
     /// The seeds that runs were begun with, from 1, rising.
     pub seeds: Vec<usize>,
+    /// See [`Folds::test_to_train`](super::folds::Folds::test_to_train).
+    pub(super) test_to_train: Option<f64>,
     /// By seed and fold, rising.
     pub results: Vec<RunResult>,
 }
@@ -80,6 +82,7 @@ impl Gathered {
             by: of.folds.by,
             seed: of.folds.seed,
             seeds: vec![seed],
+            test_to_train: of.folds.test_to_train(),
             results,
         })
     }
@@ -136,12 +139,6 @@ impl Gathered {
         FIGURES.map(|figure| MeanDeviation::of(&self.figures(figure)))
     }
 
-    /// The ratio of a run's test and training utterances where the runs share what they are trained on: of K folds, K - 2 parts are
-    /// trained on and one is tested.
-    pub(super) fn test_to_train(&self) -> Option<f64> {
-        (self.by != By::Given).then(|| 1.0 / (self.folds as f64 - 2.0))
-    }
-
     /// The results of all test predictions together.
     pub fn pooled(&self) -> Metrics {
         let mut tally = Tally::new(self.classes.len());
@@ -174,7 +171,11 @@ impl Gathered {
     /// How the folds were made, in words.
     pub(crate) fn method(&self) -> String {
         let Self { folds, by, seed, .. } = self;
-        if *by == By::Given { "the data's own splits".into() } else { format!("{folds} folds by {by}, seed {seed}") }
+        match by {
+            By::Given => "the data's own splits".into(),
+            By::EmoBox => format!("{folds} folds of EmoBox, seed {seed}"),
+            By::Random | By::Speaker | By::Session => format!("{folds} folds by {by}, seed {seed}"),
+        }
     }
 
     fn title(&self) -> String {

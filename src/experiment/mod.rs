@@ -1,7 +1,7 @@
 //! Experiments of many runs: cross-validation over folds, the ablations of the paper's Table 3, the systems of its Tables 1 and 2,
 //! their statistics and tables.
 //!
-//! [`folds`] divides a data set, [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
+//! [`folds`] divides a data set (`emobox_folds` as files say), [`crossval`] trains a run for each fold into `DIR/fold-K` and [`gather`] sums up what is
 //! there, `seeds` with several seeds into `DIR/seed-K/fold-K`; `rows` does so for every row of a table into `DIR/ROW`: the rows of
 //! `ablate` are those of Table 3, the rows of `compare` are `systems`. Folds and seeds are counted from 1. `matrix` trains on each of some
 //! data sets and tests on all of them, [`sweep`] tries settings in `DIR/trial-NNN`, [`against`] compares two runs.
@@ -10,6 +10,7 @@ pub(crate) mod ablate;
 pub mod against;
 pub(crate) mod compare;
 pub mod crossval;
+pub(crate) mod emobox_folds;
 mod figure;
 pub mod folds;
 pub mod gather;
@@ -34,6 +35,7 @@ use thiserror::Error;
 
 use crate::base::remedy::{Preparation, Remedied, Remedy};
 use crate::base::utterances::Split;
+use crate::corpus::CorpusError;
 use crate::dataset::DatasetError;
 use crate::report::ReportError;
 use crate::train::TrainError;
@@ -113,6 +115,17 @@ pub enum ExperimentError {
         found: usize,
         /// What these are: utterances of which corpus, or which speakers or sessions.
         names: String,
+    },
+    /// Files of folds that cannot be taken.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// Folds of files that do not divide the data.
+    #[error("{}: {problem}", path.display())]
+    Listed {
+        /// The folder of the fold, or that of all.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
     },
     /// A fold that is asked for and that the experiment does not have.
     #[error("there is no fold {fold}")]
@@ -205,6 +218,8 @@ impl Remedied for ExperimentError {
             Self::NoGroup { .. } => vec![Remedy::PrepareWith(Preparation::Groups), Remedy::RandomGroups],
             Self::FoldCount { found, .. } => vec![Remedy::Folds { least: folds::FEWEST, most: *found }, Remedy::OtherGrouping],
             Self::TooFew { .. } => vec![Remedy::OtherGrouping, Remedy::Data("data with 3 at least")],
+            Self::Corpus(error) => error.remedies(),
+            Self::Listed { .. } => vec![Remedy::Data("the data of one corpus with its own folds")],
             Self::NoSuchFold { folds, .. } => vec![Remedy::OtherFold { folds: *folds }],
             Self::Busy { .. } => vec![Remedy::Wait, Remedy::AnotherFold],
             Self::OneNetwork { key } => vec![Remedy::LeaveOut(key)],

@@ -1,6 +1,5 @@
 //! The splits that a fold's run was trained on, as its experiment's folder has them.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::ExperimentError;
@@ -46,9 +45,9 @@ pub(crate) fn take(run: &Path, data: &mut Dataset) -> Result<OwnSplit, Experimen
         _ => experiment.join(spec::FILE),
     };
     let spec = Spec::read(&shown).map_err(of_run)?;
-    let tests = spec.tests();
-    if !(1..=tests.len()).contains(&fold) {
-        let problem = format!("has no fold {fold}, but those from 1 to {}", tests.len());
+    let folds = spec.count();
+    if !(1..=folds).contains(&fold) {
+        let problem = format!("has no fold {fold}, but those from 1 to {folds}");
         return Err(ExperimentError::FoldOfRun { path: shown, problem });
     }
     if spec.by() == By::Given {
@@ -57,13 +56,10 @@ pub(crate) fn take(run: &Path, data: &mut Dataset) -> Result<OwnSplit, Experimen
     if Identity::of(data, spec.by())? != *spec.data() {
         return Ok(OwnSplit::OtherData { path: shown });
     }
-    let folds = tests.len();
-    let mut of: HashMap<&str, Split> = HashMap::new();
-    for (part, split) in [(fold % folds, Split::Validation), (fold - 1, Split::Test)] {
-        of.extend(tests[part].iter().map(|id| (id.as_str(), split)));
-    }
+    let of = spec.splits(fold);
+    let rest = if spec.by() == By::EmoBox { None } else { Some(Split::Train) };
     for utterance in data.utterances.iter_mut().filter(|utterance| !matches!(utterance.split, Some(Split::Unlabelled | Split::Augmented))) {
-        utterance.split = Some(of.get(utterance.id.as_str()).copied().unwrap_or(Split::Train));
+        utterance.split = of.get(utterance.id.as_str()).copied().or(rest);
     }
     Ok(OwnSplit::Fold { fold, folds, path: shown })
 }

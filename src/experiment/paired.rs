@@ -76,7 +76,7 @@ pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> V
             (mean(pairs.iter().map(|pair| of(pair.0)).collect()), mean(pairs.iter().map(|pair| of(pair.1)).collect()))
         };
         let (ours, theirs): (Vec<f64>, Vec<f64>) = units.values().map(of_unit).unzip();
-        paired_t(&ours, &theirs, row.test_to_train().unwrap_or(0.0))
+        paired_t(&ours, &theirs, row.test_to_train.unwrap_or(0.0))
     };
     let tests: Vec<Option<PairedT>> = figures.iter().map(test).collect();
     let cell = |test: &Option<PairedT>, value: fn(PairedT) -> f64, of: fn(f64) -> Cell| {
@@ -89,7 +89,7 @@ pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> V
     let has_seeds = pairs.iter().any(|(run, _)| run.seed != pairs[0].0.seed);
     let p = || if has_seeds { sign_flips(&differences) } else { mcnemar(only_against, only_row) };
     let mcnemar = if compared { Cell::Probability(p()) } else { Cell::Empty };
-    let corrections = if row.test_to_train().is_some() { of_each(|test| test.corrected_p, Cell::Probability) } else { Vec::new() };
+    let corrections = if row.test_to_train.is_some() { of_each(|test| test.corrected_p, Cell::Probability) } else { Vec::new() };
     let statistics = of_each(|test| test.t, Cell::Number);
     let right = [only_against, only_row].map(Cell::Count);
     of_each(|test| test.p, Cell::Probability)
@@ -165,6 +165,7 @@ mod tests {
             by: By::Random,
             seed: 0,
             seeds: vec![1, 2],
+            test_to_train: Some(1.0),
             results: runs.iter().map(run).collect(),
         }
     }
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn runs_of_the_same_splits_have_no_correction() {
-        let of = |runs| Gathered { by: By::Given, folds: 1, ..gathered(runs) };
+        let of = |runs| Gathered { by: By::Given, folds: 1, test_to_train: None, ..gathered(runs) };
         let cells = cells(&of(&[(1, 1, [0; 4]), (2, 1, [0, 1, 0, 1])]), &of(&[(1, 1, [1; 4]), (2, 1, [0, 1, 1, 1])]), &[WA]);
         assert_eq!(cells.len(), columns(&[WA], "other", false).len());
     }

@@ -2,9 +2,10 @@
 //!
 //! `{"format", "by", "seed", "data": {"corpus", "utterances", "fingerprint"}, "settings", "folds": [{"fold", "groups",
 //! "test": [utterance ids]}]}`; `settings` is TOML. Fold k validates on what fold k + 1 tests (the last on what the first
-//! does) and trains on the rest. Where and how fast a run computes ([`Execution`]) may differ from
+//! does) and trains on the rest; folds of EmoBox have `validation` and `train` besides `test`. Where and how fast a run computes ([`Execution`]) may differ from
 //! fold to fold.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use crate::base::contents::first_foreign;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Execution, Settings};
+use crate::corpus::Split;
 use crate::dataset::{Dataset, DatasetError};
 
 /// The file's name.
@@ -42,6 +44,11 @@ struct Part {
     fold: usize,
     groups: Vec<String>,
     test: Vec<String>,
+    /// Of folds of files, which need not be made of parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    validation: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    train: Vec<String>,
 }
 
 /// What the file says.
@@ -80,8 +87,14 @@ impl Identity {
 impl Spec {
     /// What a cross-validation is.
     pub(crate) fn of(data: &Dataset, identity: &Identity, settings: &Settings, folds: &Folds) -> Self {
-        let ids = |fold| folds.test(fold).iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
-        let part = |fold| Part { fold, groups: folds.groups(fold).to_vec(), test: ids(fold) };
+        let ids = |utterances: &[usize]| utterances.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
+        let part = |fold| Part {
+            fold,
+            groups: folds.groups(fold).to_vec(),
+            test: ids(folds.test(fold)),
+            validation: ids(&folds.listed(fold, Split::Validation)),
+            train: ids(&folds.listed(fold, Split::Train)),
+        };
         Self {
             format: FORMAT.into(),
             by: folds.by,
@@ -135,9 +148,18 @@ impl Spec {
         &self.data
     }
 
-    /// What each fold tests, by ids.
-    pub(super) fn tests(&self) -> Vec<&[String]> {
-        self.folds.iter().map(|part| part.test.as_slice()).collect()
+    /// How many folds there are.
+    pub(super) fn count(&self) -> usize {
+        self.folds.len()
+    }
+
+    /// The split of each utterance of fold `fold` (from 1), by ids; those that are not there are trained on where the folds are parts, and
+    /// of no split where files have them.
+    pub(super) fn splits(&self, fold: usize) -> HashMap<&str, Split> {
+        let own = &self.folds[fold - 1];
+        let validation = if self.by == By::EmoBox { &own.validation } else { &self.folds[fold % self.folds.len()].test };
+        let parts = [(&own.train, Split::Train), (validation, Split::Validation), (&own.test, Split::Test)];
+        parts.into_iter().flat_map(|(ids, split)| ids.iter().map(move |id| (id.as_str(), split))).collect()
     }
 
     fn compare(&self, path: &Path) -> Result<(), ExperimentError> {
@@ -173,7 +195,7 @@ impl Spec {
             return named("the seed", &there.seed, &self.seed);
         }
         let differing = self.folds.iter().zip(&there.folds).find(|(here, there)| here != there);
-        differing.map(|(part, _)| format!("belongs to another experiment: fold {} tests other utterances", part.fold))
+        differing.map(|(part, _)| format!("belongs to another experiment: fold {} has other utterances", part.fold))
     }
 }
 
@@ -237,7 +259,7 @@ mod tests {
         refused(spec(&changed, &settings, 3), "the data set is 'few' with 6 utterances");
         let mut moved = spec(&data(), &settings, 3);
         moved.folds[1].test.swap(0, 1);
-        refused(moved, "fold 2 tests other utterances");
+        refused(moved, "fold 2 has other utterances");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use mcsan::base::remedy::line;
 use mcsan::corpus::{Corpus, Split, emobox, meld, tess};
+use mcsan::dataset::Dataset;
 
 use super::Tree;
+use crate::cli::corpus::TINY;
 use crate::program::mcsan;
 
 fn listed(dataset: &str, files: &[&str]) -> String {
@@ -97,4 +99,83 @@ fn prepare_takes_the_fold_and_says_what_became_of_it() {
     assert_eq!(data["splits"]["test"]["utterances"], 2);
     let line = mcsan(tree.path(), "prepare emodb . --out other.safetensors --emobox-split wav --device cpu").fails();
     assert!(line.starts_with("mcsan: wav: has no files of a fold"), "{line}");
+}
+
+/// EmoDB of five speakers, of whom fold 1 tests one, fold 2 another, and none has the last.
+fn folds_of_emodb() -> Tree {
+    let tree = Tree::new();
+    let of = |speakers: &[&str]| {
+        let names = speakers.iter().flat_map(|speaker| ["a01", "a02", "a04"].map(|text| (speaker, text)));
+        let names = names.flat_map(|(speaker, text)| ["F", "W"].map(|emotion| format!("wav/{speaker}{text}{emotion}a.wav")));
+        names.collect::<Vec<String>>()
+    };
+    of(&["03", "08", "09", "10", "11"]).iter().for_each(|name| super::command::sound(&tree, name));
+    let lines = |speakers: &[&str]| listed("emodb", &of(speakers).iter().map(String::as_str).collect::<Vec<_>>());
+    for (fold, train, test) in [(1, ["03", "08", "09"], "10"), (2, ["03", "10", "09"], "08")] {
+        tree.file(&format!("emodb/fold_{fold}/emodb_train_fold_{fold}.jsonl"), lines(&train))
+            .file(&format!("emodb/fold_{fold}/emodb_test_fold_{fold}.jsonl"), lines(&[test]));
+    }
+    mcsan(tree.path(), "prepare emodb wav --out data.safetensors --device cpu").succeeds();
+    tree
+}
+
+#[test]
+fn a_cross_validation_over_the_folds_has_their_splits_and_goes_on() {
+    let tree = folds_of_emodb();
+    let here = tree.path();
+    let train =
+        format!("crossval --data data.safetensors --out folds --emobox emodb {TINY} --set model.variant=no_text --epochs 1 --device cpu");
+    mcsan(here, &format!("{train} --fold 2")).succeeds();
+    let results = mcsan(here, &format!("{train} --json")).json();
+    let said: Vec<&str> = results["notes"].as_array().unwrap().iter().filter_map(|note| note["text"].as_str()).collect();
+    assert!(
+        said.contains(
+            &"the folds are those of EmoBox, 2; a fifth of those to train on validates, drawn of each class; 6 utterances are in no fold"
+        ),
+        "{said:?}"
+    );
+    assert!(said.contains(&"fold 2 of 2: done before"), "{said:?}");
+    assert_eq!((&results["by"], &results["folds"], &results["done"]), (&"emo_box".into(), &2.into(), &2.into()));
+    assert_eq!(results["pooled"]["utterances"], 12);
+    // Each has the splits that a preparation of this fold has.
+    let folds: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(here.join("folds/folds.json")).unwrap()).unwrap();
+    for fold in [1, 2] {
+        let command = format!("prepare emodb wav --out fold{fold}.safetensors --emobox-split emodb/fold_{fold} --device cpu");
+        mcsan(here, &command).succeeds();
+        let data = Dataset::load(&here.join(format!("fold{fold}.safetensors"))).unwrap();
+        for (split, part) in [(Split::Train, "train"), (Split::Validation, "validation"), (Split::Test, "test")] {
+            let ids: Vec<&str> = data.split(split).iter().map(|&place| data.utterances[place].id.as_str()).collect();
+            assert_eq!(folds["folds"][fold - 1][part], serde_json::json!(ids), "fold {fold}, {part}");
+            let of = format!("evaluate --run folds/fold-{fold} --data data.safetensors --split {part} --device cpu --json");
+            assert_eq!(mcsan(here, &of).json()["utterances"], ids.len());
+        }
+    }
+    let table = mcsan(here, &train).succeeds().stdout;
+    assert!(table.contains("2 folds of EmoBox, seed 0"), "{table}");
+}
+
+#[test]
+fn folds_that_do_not_divide_the_data_are_refused() {
+    let tree = folds_of_emodb();
+    let here = tree.path();
+    let train = format!("crossval --data data.safetensors --out folds {TINY} --set model.variant=no_text --device cpu");
+    let refused = |options: &str, part: &str| {
+        let line = mcsan(here, &format!("{train} {options}")).fails();
+        assert!(line.contains(part) && !here.join("folds").exists(), "{options}: {line}");
+    };
+    refused("--emobox wav", "wav: has no folders fold_1, fold_2 and so on; give the folder of the corpus in EmoBox' data");
+    refused("--emobox none", "none: cannot be read");
+    refused("--emobox emodb --fold 3", "there is no fold 3");
+    tree.file("late/fold_2/x_train_fold_2.jsonl", "");
+    refused("--emobox late", "late: has a fold_2, but no fold_1");
+    let test = |fold: usize, of: &str| {
+        tree.file(&format!("emodb/fold_{fold}/emodb_test_fold_{fold}.jsonl"), listed("emodb", &[of]));
+    };
+    test(2, "wav/10a01Fa.wav");
+    refused("--emobox emodb", "emodb_test_fold_2.jsonl, line 1: '10a01Fa' is to be test, and is listed as train too; remove one");
+    test(2, "wav/11a01Fa.wav");
+    test(1, "wav/11a01Fa.wav");
+    refused("--emobox emodb", "emodb/fold_2: '11a01Fa' is to be tested, as in fold_1");
+    test(1, "wav/16a01Fa.wav");
+    refused("--emobox emodb", "emodb/fold_1: none of its recordings that are to be tested is one of 'emodb'");
 }
