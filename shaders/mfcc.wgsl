@@ -6,6 +6,7 @@
 // power_spectrum   as far as the power spectrum
 // samples: [total], decibels: [frames, mel_bands], result: [frames, coefficients], of spectra [frames, transform / 2 + 1]
 
+import package::shared::components::component;
 import package::shared::grid::{flat_group, in_grid};
 import package::shared::transform::{MAX_TRANSFORM, bins_of, butterfly, place_of_pair, spectrum, turn_of};
 
@@ -250,7 +251,7 @@ fn cepstrum(
         }
         for (var i = 0u; i < CEPSTRA; i++) {
             if (first + i < args.frames) {
-                result[(first + i) * args.coefficients + coefficient] = sums[i];
+                result[(first + i) * args.coefficients + coefficient] = component(sums, i);
             }
         }
     }

@@ -58,6 +58,11 @@ fn of_part(part: u32, sums: vec4<f32>) -> vec2<f32> {
     return select(sums.xy, sums.zw, part == 1u);
 }
 
+/// What of its own sequences' is the `s`-th one's (see `shared/components.wgsl`).
+fn of_sequence(s: u32, values: vec2<f32>) -> f32 {
+    return select(values.x, values.y, s == 1u);
+}
+
 /// A unit's states of all sequences.
 fn states_of(unit: u32) -> vec4<f32> {
     return vec4<f32>(shared_states[unit * PARTS], shared_states[unit * PARTS + 1u]);
@@ -147,13 +152,13 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             let running = have(own, t, unit);
             for (var s = 0u; s < OWN; s++) {
                 if (running[s]) {
-                    gates[gate_places[s]] = input[s];
-                    gates[gate_places[s] + h] = forget[s];
-                    gates[gate_places[s] + 2u * h] = update[s];
-                    gates[gate_places[s] + 3u * h] = output[s];
-                    cells[state_places[s]] = cell[s];
-                    previous[state_places[s]] = before[s];
-                    hidden[state_places[s]] = states[s];
+                    gates[gate_places[s]] = of_sequence(s, input);
+                    gates[gate_places[s] + h] = of_sequence(s, forget);
+                    gates[gate_places[s] + 2u * h] = of_sequence(s, update);
+                    gates[gate_places[s] + 3u * h] = of_sequence(s, output);
+                    cells[state_places[s]] = of_sequence(s, cell);
+                    previous[state_places[s]] = of_sequence(s, before);
+                    hidden[state_places[s]] = of_sequence(s, states);
                 }
             }
         }
@@ -295,11 +300,11 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let carry_places = carry_at(own, 0u, direction, unit);
             for (var s = 0u; s < OWN; s++) {
                 if (running[s]) {
-                    gates_gradient[gate_places[s]] = d_input[s];
-                    gates_gradient[gate_places[s] + h] = d_forget[s];
-                    gates_gradient[gate_places[s] + 2u * h] = d_update[s];
-                    gates_gradient[gate_places[s] + 3u * h] = d_output[s];
-                    carry[carry_places[s]] = dc[s];
+                    gates_gradient[gate_places[s]] = of_sequence(s, d_input);
+                    gates_gradient[gate_places[s] + h] = of_sequence(s, d_forget);
+                    gates_gradient[gate_places[s] + 2u * h] = of_sequence(s, d_update);
+                    gates_gradient[gate_places[s] + 3u * h] = of_sequence(s, d_output);
+                    carry[carry_places[s]] = of_sequence(s, dc);
                 }
             }
             if (chunk == 0u) {
@@ -356,7 +361,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let running = have(own, t, unit);
             for (var s = 0u; s < OWN; s++) {
                 if (running[s]) {
-                    carry[places[s]] = total[s];
+                    carry[places[s]] = of_sequence(s, total);
                 }
             }
             if (tile == 0u) {

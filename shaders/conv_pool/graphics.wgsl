@@ -5,6 +5,7 @@ import super::operands::{
     edges_of, four_edges, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of,
     gradients_of, weights_of, NUMBERS, put_output, put_input_gradients, put_weight_gradients,
 };
+import package::shared::components::component;
 import package::shared::grid::in_grid;
 import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};
 import package::shared::tile::{
@@ -267,7 +268,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
         for (var j = 0u; j < 4u; j++) {
             let own_output = first_output + 4u * lane + j;
             if (own_output < args.outputs) {
-                partial[slab + args.outputs * args.inputs * TAPS + own_output] = bias_gradients[j];
+                partial[slab + args.outputs * args.inputs * TAPS + own_output] = component(bias_gradients, j);
             }
         }
     }

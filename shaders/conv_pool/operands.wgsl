@@ -2,6 +2,7 @@
 // multiples of four (`vec4`), else one by one.
 
 import super::interface::{args, x, packed_weight, bias, y, gradients, edges, x_gradient, partial};
+import package::shared::components::component;
 import package::shared::pooling::TAPS;
 
 /// Which of a row's three parts a term belongs to, each `width` terms long; TAPS past the last.
@@ -153,7 +154,7 @@ fn put_output(window: u32, output: u32, best: vec4<f32>) {
     }
     @else {
         for (var j = 0u; j < min(4u, args.outputs - output); j++) {
-            y[place + j] = values[j];
+            y[place + j] = component(values, j);
         }
     }
 }
@@ -188,12 +189,11 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
         }
     }
     @else {
-        var values = sums;
         for (var j = 0u; j < min(4u, args.inputs - input); j++) {
             if (args.accumulate != 0u) {
-                x_gradient[place + j] += values[j];
+                x_gradient[place + j] += component(sums, j);
             } else {
-                x_gradient[place + j] = values[j];
+                x_gradient[place + j] = component(sums, j);
             }
         }
     }
@@ -210,11 +210,10 @@ fn put_weight_gradient(slab: u32, output: u32, column: u32, sums: vec4<f32>) {
     if (output >= args.outputs) {
         return;
     }
-    var values = sums;
     for (var j = 0u; j < 4u; j++) {
         let tap = tap_of(column + j, args.inputs);
         if (tap < TAPS) {
-            partial[slab + (output * args.inputs + column + j - tap * args.inputs) * TAPS + tap] = values[j];
+            partial[slab + (output * args.inputs + column + j - tap * args.inputs) * TAPS + tap] = component(sums, j);
         }
     }
 }

@@ -10,6 +10,7 @@
 import super::interface::{args, gates, previous, reset, y, y_gradient, saved_gates, saved_previous, gates_gradient, carry};
 import super::sequences::{UNITS, CHUNKS, SEQUENCES, WORKGROUP, slice_of, end_of, have, states_at, gates_at, carry_at};
 import super::products::{factors, second_factors, product, products_of_one, products_of_two};
+import package::shared::components::component;
 import package::shared::numbers::{sigmoid_by_exp2, hyperbolic_tangent_by_exp2};
 
 /// A gate before the step's product: what `linear` left there.
@@ -70,10 +71,10 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             let writes = have(slice.own, t, unit);
             for (var s = 0u; s < SEQUENCES; s++) {
                 if (writes[s]) {
-                    gates[gate_places[s]] = opened[s];
-                    gates[gate_places[s] + h] = update[s];
-                    previous[state_places[s]] = before[s];
-                    reset[state_places[s]] = after_reset[s];
+                    gates[gate_places[s]] = component(opened, s);
+                    gates[gate_places[s] + h] = component(update, s);
+                    previous[state_places[s]] = component(before, s);
+                    reset[state_places[s]] = component(after_reset, s);
                 }
             }
         }
@@ -96,8 +97,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             let writes = have(slice.own, t, unit);
             for (var s = 0u; s < SEQUENCES; s++) {
                 if (writes[s]) {
-                    gates[gate_places[s]] = candidate[s];
-                    y[state_places[s]] = state[s];
+                    gates[gate_places[s]] = component(candidate, s);
+                    y[state_places[s]] = component(state, s);
                 }
             }
         }
@@ -154,8 +155,8 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let writes = have(slice.own, t, unit);
             for (var s = 0u; s < SEQUENCES; s++) {
                 if (writes[s]) {
-                    gates_gradient[gate_places[s] + h] = d_update[s];
-                    gates_gradient[gate_places[s] + 2u * h] = d_candidate[s];
+                    gates_gradient[gate_places[s] + h] = component(d_update, s);
+                    gates_gradient[gate_places[s] + 2u * h] = component(d_candidate, s);
                 }
             }
             if (shares) {
@@ -177,7 +178,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let writes = have(slice.own, t, unit);
             for (var s = 0u; s < SEQUENCES; s++) {
                 if (writes[s]) {
-                    gates_gradient[gate_places[s]] = d_reset[s];
+                    gates_gradient[gate_places[s]] = component(d_reset, s);
                 }
             }
         }
@@ -202,7 +203,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
         let writes = have(slice.own, args.first_step, unit);
         for (var s = 0u; s < SEQUENCES; s++) {
             if (writes[s]) {
-                carry[places[s]] = handed_back[s];
+                carry[places[s]] = component(handed_back, s);
             }
         }
     }

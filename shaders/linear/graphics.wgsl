@@ -2,6 +2,7 @@
 // takes the buffers as vec4s. `rounded` rounds x, W and g to f16 first: mixed precision where there are no cooperative matrices.
 
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, own, take_term};
+@if(!vec4) import package::shared::components::component;
 import package::shared::grid::in_grid;
 @if(rounded) import package::shared::numbers::round_to_f16;
 import package::shared::tile::{
@@ -258,7 +259,7 @@ fn put_output(row: u32, output: u32, sums: vec4<f32>) {
     }
     @else {
         for (var j = 0u; j < min(4u, args.outputs - output); j++) {
-            y[place + j] = values[j];
+            y[place + j] = component(values, j);
         }
     }
 }
@@ -361,12 +362,11 @@ fn put_input_gradient(row: u32, input: u32, sums: vec4<f32>) {
         }
     }
     @else {
-        var values = sums;
         for (var j = 0u; j < min(4u, args.inputs - input); j++) {
             if (own.accumulate != 0u) {
-                x_gradient[place + j] += values[j];
+                x_gradient[place + j] += component(sums, j);
             } else {
-                x_gradient[place + j] = values[j];
+                x_gradient[place + j] = component(sums, j);
             }
         }
     }
@@ -473,9 +473,8 @@ fn put_partial(start: u32, first: u32, columns: u32, sums: vec4<f32>) {
         partial[(start + first) / 4u] = sums;
     }
     @else {
-        var values = sums;
         for (var j = 0u; j < min(4u, columns - first); j++) {
-            partial[start + first + j] = values[j];
+            partial[start + first + j] = component(sums, j);
         }
     }
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use naga::back::hlsl::ShaderModel;
-use naga::valid::ModuleInfo;
-use naga::{AddressSpace, Block, Expression, Function, Handle, Module, Statement, TypeInner};
+use naga::valid::{FunctionInfo, ModuleInfo};
+use naga::{AddressSpace, Block, Expression, Function, Handle, Module, Scalar, ScalarKind, Statement, TypeInner};
 
 use super::translation::{each, to_hlsl, uses_int64, uses_matrices, uses_subgroups};
 use super::{parse, variants};
@@ -95,26 +95,62 @@ fn refusal(job: &Job, answers: &[&str]) -> Option<String> {
     }
 }
 
-/// The functions of a module that write a vector's component, or a matrix' column, by a variable.
-fn writers(module: &Module, info: &ModuleInfo) -> Vec<String> {
+/// A module's functions and entry points with what naga knows of them, and what they are called.
+fn functions<'m>(module: &'m Module, info: &'m ModuleInfo) -> impl Iterator<Item = (&'m Function, &'m FunctionInfo, String)> {
     let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
     let entries = module.entry_points.iter().enumerate().map(|(index, entry)| (&entry.function, info.get_entry_point(index)));
-    let writes = |(function, types): &(&Function, &naga::valid::FunctionInfo)| {
+    let name = |function: &Function| function.name.clone().unwrap_or_else(|| "an entry point".into());
+    functions.chain(entries).map(move |(function, types)| (function, types, name(function)))
+}
+
+/// What a local vector that something points to is of, or a column of a local matrix.
+fn of_local_vector(module: &Module, inner: &TypeInner) -> Option<Scalar> {
+    match *inner {
+        TypeInner::Pointer { base, space: AddressSpace::Function | AddressSpace::Private } => match module.types[base].inner {
+            TypeInner::Vector { scalar, .. } => Some(scalar),
+            _ => None,
+        },
+        TypeInner::ValuePointer { size: Some(_), scalar, space: AddressSpace::Function | AddressSpace::Private } => Some(scalar),
+        _ => None,
+    }
+}
+
+/// Whether something points to a local matrix.
+fn is_local_matrix(module: &Module, inner: &TypeInner) -> bool {
+    let TypeInner::Pointer { base, space: AddressSpace::Function | AddressSpace::Private } = *inner else { return false };
+    matches!(module.types[base].inner, TypeInner::Matrix { .. })
+}
+
+/// The functions of a module that write a vector's component, or a matrix' column, by a variable.
+fn writers(module: &Module, info: &ModuleInfo) -> Vec<String> {
+    let writes = |(function, types, _): &(&Function, &FunctionInfo, String)| {
         let mut stores = Vec::new();
         collect_stores(&function.body, &mut stores);
         stores.into_iter().any(|pointer| match function.expressions[pointer] {
-            Expression::Access { base, .. } => match *types[base].ty.inner_with(&module.types) {
-                TypeInner::Pointer { base, space: AddressSpace::Function | AddressSpace::Private } => {
-                    matches!(module.types[base].inner, TypeInner::Vector { .. } | TypeInner::Matrix { .. })
-                }
-                TypeInner::ValuePointer { size, space: AddressSpace::Function | AddressSpace::Private, .. } => size.is_some(),
-                _ => false,
-            },
+            Expression::Access { base, .. } => {
+                let inner = types[base].ty.inner_with(&module.types);
+                of_local_vector(module, inner).is_some() || is_local_matrix(module, inner)
+            }
             _ => false,
         })
     };
-    let name = |(function, _): (&Function, _)| function.name.clone().unwrap_or_else(|| "an entry point".into());
-    functions.chain(entries).filter(writes).map(name).collect()
+    functions(module, info).filter(writes).map(|(_, _, name)| name).collect()
+}
+
+/// The functions of a module that read a component of a vector of floats by a variable, for which FXC multiplies the vector by a row of
+/// the identity: a component that is not finite makes NaN of all others. Vectors in storage and workgroup memory are read by address.
+fn readers(module: &Module, info: &ModuleInfo) -> Vec<String> {
+    let reads = |(function, types, _): &(&Function, &FunctionInfo, String)| {
+        function.expressions.iter().any(|(_, expression)| {
+            let Expression::Access { base, .. } = *expression else { return false };
+            let scalar = match *types[base].ty.inner_with(&module.types) {
+                TypeInner::Vector { scalar, .. } => Some(scalar),
+                ref inner => of_local_vector(module, inner),
+            };
+            scalar.is_some_and(|scalar| scalar.kind == ScalarKind::Float)
+        })
+    };
+    functions(module, info).filter(reads).map(|(_, _, name)| name).collect()
 }
 
 /// What a block stores through.
@@ -142,6 +178,18 @@ fn no_shader_that_fxc_gets_writes_a_vector_by_a_variable() {
 }
 
 #[test]
+fn no_shader_that_fxc_gets_reads_a_vector_by_a_variable() {
+    let mut found = Vec::new();
+    for (shader, variant) in variants() {
+        if !uses_matrices(variant) && !uses_subgroups(variant) && !uses_int64(variant) {
+            let (module, info) = parse(variant.source);
+            found.extend(readers(&module, &info).into_iter().map(|function| format!("{}.{}: {function}", shader.name, variant.name)));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
 fn a_vector_written_by_a_variable_is_found_wherever_it_lies() {
     let found = |kind: &str, place: &str| {
         let source = format!(
@@ -159,4 +207,28 @@ fn a_vector_written_by_a_variable_is_found_wherever_it_lies() {
     assert_eq!(found("mat4x4<f32>", "x[2][i] = 1.0"), ["fill"]);
     assert_eq!(found("array<vec4<f32>, 4>", "x[i] = vec4<f32>()"), [""; 0]);
     assert_eq!(found("vec4<f32>", "x.y = f32(i)"), [""; 0]);
+}
+
+#[test]
+fn a_vector_read_by_a_variable_is_found_wherever_it_lies() {
+    let found = |place: &str| {
+        let source = format!(
+            "@group(0) @binding(0) var<storage, read_write> all: array<vec4<f32>>;
+            var<workgroup> tile: array<vec4<f32>, 4>;
+            fn read(i: u32, given: vec4<f32>) -> f32 {{
+                var x = given; var rows: array<vec4<f32>, 4>; var m: mat4x4<f32>;
+                x.x = 1.0; rows[0] = x; m[0] = x;
+                return {place};
+            }}
+            @compute @workgroup_size(1) fn main() {{ all[0].x = read(1u, all[1]); tile[0] = all[0]; }}"
+        );
+        let (module, info) = parse(&source);
+        readers(&module, &info)
+    };
+    for place in ["given[i]", "x[i]", "rows[1][i]", "m[1][i]", "(given + x)[i]"] {
+        assert_eq!(found(place), ["read"], "{place}");
+    }
+    for place in ["given.y", "x[1]", "rows[i].x", "m[i].x", "all[i].x", "all[1][i]", "tile[1][i]"] {
+        assert_eq!(found(place), [""; 0], "{place}");
+    }
 }
