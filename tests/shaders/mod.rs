@@ -11,12 +11,14 @@
 //! | a wrong Vulkan command, a missing barrier between dispatches | Vulkan's validation layer (`.ci/validation`, `tests/validation.rs`) |
 //! | a name that a target keeps for itself | the names held against the lists of its words ([`names`]) |
 //! | what DX12 refuses, or compiles for minutes | its compilers, where they can be had; a known cause is searched for ([`directx`]) |
+//! | a type or a name that Metal has not | a C++ compiler that is told what Metal has ([`metal`]); Metal's own is on a Mac alone |
 //! | a feature that the device lacks | `check_requirements` before a pipeline exists ([`requirements`]) |
 
 mod barriers;
 mod build;
 mod directx;
 mod limits;
+mod metal;
 mod mistakes;
 mod names;
 mod numbers;

@@ -1,12 +1,12 @@
 //! Every entry point as Vulkan, Metal, DX12 and GL get it: translated by naga as wgpu has it translated, with run-time checks
-//! and without, and given to another compiler for that language where there is one for this machine. For Metal there is none.
+//! and without, and given to another compiler for that language. For Metal, of whose own there is none for this machine, see `metal.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use mcsan::backend::gpu::Requirement;
 use mcsan::backend::gpu::shader::{Entry, ShaderVariant};
-use naga::back::{glsl, hlsl, msl, spv};
+use naga::back::{glsl, hlsl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::ModuleInfo;
 use naga::{Module, ResourceBinding, ShaderStage};
@@ -17,7 +17,8 @@ use super::{entries, parse};
 /// Run-time checks on and off: `wgpu::ShaderRuntimeChecks::checked()` and `unchecked()`, which set each of them alike.
 const CHECKS: [bool; 2] = [true, false];
 
-fn policies(checks: bool) -> BoundsCheckPolicies {
+/// What is checked of addresses.
+pub fn policies(checks: bool) -> BoundsCheckPolicies {
     let policy = if checks { BoundsCheckPolicy::Restrict } else { BoundsCheckPolicy::Unchecked };
     BoundsCheckPolicies { index: policy, buffer: policy, image_load: policy, binding_array: BoundsCheckPolicy::Unchecked }
 }
@@ -50,7 +51,8 @@ pub fn uses_int64(variant: &ShaderVariant) -> bool {
     variant.requirements.contains(&Requirement::Int64)
 }
 
-fn bound(binding: u32) -> ResourceBinding {
+/// A binding of the one group.
+pub fn bound(binding: u32) -> ResourceBinding {
     ResourceBinding { group: 0, binding }
 }
 
@@ -264,41 +266,4 @@ fn with_array_zeros(source: &str) -> String {
     let after_structs = body.rfind("\n};\n").map_or(0, |end| end + "\n};\n".len());
     let (structs, code) = body.split_at(after_structs);
     structs.to_owned() + &kinds.iter().map(function).collect::<String>() + code
-}
-
-#[test]
-fn metal_shaders_are_written_for_metal_2_0_to_4_0() {
-    let mut count = 0;
-    each(|name, variant, entry, module, info, checks| {
-        for lang_version in [(2, 0), (2, 4), (3, 0), (4, 0)] {
-            if uses_matrices(variant) && lang_version < (2, 3) {
-                continue;
-            }
-            let buffer = |slot: usize, mutable| msl::BindTarget { buffer: Some(slot as u8), mutable, ..Default::default() };
-            let buffers =
-                entry.bindings.iter().enumerate().map(|(slot, binding)| (bound(binding.index), buffer(slot + 1, binding.writable)));
-            let resources = msl::EntryPointResources {
-                resources: buffers.chain([(bound(0), buffer(0, false))]).collect(),
-                sizes_buffer: Some(entry.bindings.len() as u8 + 1),
-                ..Default::default()
-            };
-            let options = msl::Options {
-                lang_version,
-                per_entry_point_map: [(entry.name.into(), resources)].into(),
-                fake_missing_bindings: false,
-                spirv_cross_compatibility: false,
-                bounds_check_policies: policies(checks),
-                zero_initialize_workgroup_memory: checks,
-                force_loop_bounding: checks,
-                emit_int_div_checks: checks,
-                ..Default::default()
-            };
-            let pipeline = msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry.name.into())), ..Default::default() };
-            let (source, written) = msl::write_string(module, info, &options, &pipeline).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let function = written.entry_point_names[0].as_ref().unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(source.contains(&format!("kernel void {function}(")), "{name}\n{source}");
-            count += 1;
-        }
-    });
-    println!("{count} Metal shaders");
 }
