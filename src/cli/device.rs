@@ -140,6 +140,7 @@ fn find(common: &Common, wanted: &str) -> Result<Option<wgpu::Adapter>, Failure>
 impl Device {
     /// Opens an adapter, without what `--without` says.
     pub(super) fn on(common: &Common, adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
+        common.note_fxc(adapter);
         let opening = Opening { checking, limits: None, without: common.without.clone() };
         Ok(Self::Gpu(Box::new(pollster::block_on(Gpu::open(adapter, opening))?)))
     }

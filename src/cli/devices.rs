@@ -21,6 +21,7 @@ const FEATURES: [(&str, wgpu::Features); 7] = [
 
 pub(crate) fn run(common: &Common) -> Done {
     let adapters = pollster::block_on(gpu::adapters(device::instance(common)));
+    adapters.iter().for_each(|adapter| common.note_fxc(adapter));
     let described: Vec<Value> = adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter, &common.without)).collect();
     if common.json {
         common.print_json(json!({ "devices": described, "fallback": "cpu" }));
@@ -31,7 +32,8 @@ pub(crate) fn run(common: &Common) -> Done {
     }
     println!("cpu  the CPU reference (--device cpu)");
     if adapters.is_empty() {
-        println!("No graphics adapter was found; on Debian, 'apt-get install mesa-vulkan-drivers' gives a software one.");
+        let more = if cfg!(target_os = "linux") { "; on Debian, 'apt-get install mesa-vulkan-drivers' gives a software one" } else { "" };
+        println!("No graphics adapter was found{more}.");
     }
     Ok(ExitCode::SUCCESS)
 }

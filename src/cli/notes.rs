@@ -12,6 +12,7 @@ use super::arguments::Common;
 use super::streams::print_data;
 use crate::audio::mfcc::MfccSettings;
 use crate::audio::vectors::VectorFrontEnd;
+use crate::backend::gpu;
 use crate::base::shown::in_line;
 use crate::config::{Settings, System};
 use crate::corpus::emobox::Divided;
@@ -34,6 +35,8 @@ pub(crate) enum Note {
     NoAdapter,
     /// The adapter that was found is none of hardware.
     SoftwareAdapter { adapter: String },
+    /// DX12's shaders are compiled by FXC.
+    Fxc { adapter: String },
     /// The CPU reference computes, though there is an adapter, of software.
     ReferenceIsFaster { adapter: String },
     /// A run goes on on another device than it was computed on.
@@ -189,6 +192,11 @@ impl Display for Note {
         match self {
             Self::NoAdapter => formatter.write_str("no graphics adapter found: computing with the CPU reference"),
             Self::SoftwareAdapter { adapter } => write!(formatter, "only a software adapter found: {adapter}"),
+            Self::Fxc { adapter } => write!(
+                formatter,
+                "{adapter}: FXC compiles the shaders, seconds where DXC takes tenths of one, and has no subgroups, 64-bit integers or f16; \
+                 if the adapter has shader model 6, dxcompiler.dll of Microsoft's DirectXShaderCompiler beside mcsan.exe has DXC do it"
+            ),
             Self::ReferenceIsFaster { adapter } => {
                 write!(
                     formatter,
@@ -461,6 +469,13 @@ impl Common {
             let ids = cut.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
             let (max_frames, rows) = (settings.data.max_frames, readings.own_limits());
             self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames, rows, ids });
+        }
+    }
+
+    /// Says, once, that FXC compiles the shaders of an adapter, where it does.
+    pub(crate) fn note_fxc(&self, adapter: &wgpu::Adapter) {
+        if gpu::is_of_fxc(adapter) && !self.notes.any(|note| matches!(note, Note::Fxc { .. })) {
+            self.note(Note::Fxc { adapter: gpu::describe(&adapter.get_info()) });
         }
     }
 

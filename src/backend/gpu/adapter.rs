@@ -13,10 +13,26 @@ pub fn instance() -> wgpu::InstanceDescriptor {
 /// software.
 pub async fn adapters(instance: wgpu::InstanceDescriptor) -> Vec<wgpu::Adapter> {
     let backends = instance.backends;
+    let (flags, backend_options) = (instance.flags, instance.backend_options.clone());
     let mut adapters = wgpu::Instance::new(instance).enumerate_adapters(backends).await;
+    let lacks_dx12 = !adapters.iter().any(|adapter| adapter.get_info().backend == wgpu::Backend::Dx12);
+    if cfg!(windows) && lacks_dx12 && backends.contains(wgpu::Backends::DX12) {
+        adapters.extend(of_fxc(flags, backend_options).await);
+    }
     adapters.retain(can_run);
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     adapters
+}
+
+/// Adapters of DX12 below shader model 6, of which wgpu offers none where it finds DXC and nobody chose a compiler: FXC's.
+async fn of_fxc(flags: wgpu::InstanceFlags, mut backend_options: wgpu::BackendOptions) -> Vec<wgpu::Adapter> {
+    let backends = wgpu::Backends::DX12;
+    if !matches!(backend_options.dx12.shader_compiler, wgpu::Dx12Compiler::Auto) {
+        return Vec::new();
+    }
+    backend_options.dx12.shader_compiler = wgpu::Dx12Compiler::Fxc;
+    let instance = wgpu::InstanceDescriptor { backends, flags, backend_options, ..instance() };
+    wgpu::Instance::new(instance).enumerate_adapters(backends).await
 }
 
 fn can_run(adapter: &wgpu::Adapter) -> bool {
@@ -39,14 +55,17 @@ fn rank(info: &wgpu::AdapterInfo) -> (bool, u8) {
     (info.backend == wgpu::Backend::Gl, kind)
 }
 
-/// The compiler of an adapter's shaders, where it takes minutes for run-time checks: Mesa's GL, or FXC, which wgpu takes for DX12 where
-/// it finds no DXC, whose shaders alone have subgroups.
+/// The compiler of an adapter's shaders, where it takes minutes for run-time checks: Mesa's GL, or [FXC](is_of_fxc).
 pub fn slow_at_checks(adapter: &wgpu::Adapter) -> Option<&'static str> {
     match adapter.get_info().backend {
         wgpu::Backend::Gl => Some("GL"),
-        wgpu::Backend::Dx12 if !adapter.features().contains(wgpu::Features::SUBGROUP) => Some("FXC"),
-        _ => None,
+        _ => is_of_fxc(adapter).then_some("FXC"),
     }
+}
+
+/// Whether FXC compiles an adapter's shaders, which wgpu takes for DX12 where it finds no DXC, whose shaders alone have subgroups.
+pub fn is_of_fxc(adapter: &wgpu::Adapter) -> bool {
+    adapter.get_info().backend == wgpu::Backend::Dx12 && !adapter.features().contains(wgpu::Features::SUBGROUP)
 }
 
 /// Whether an adapter is none of hardware, but a processor's cores behind a graphics interface.

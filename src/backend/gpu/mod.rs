@@ -26,7 +26,7 @@ mod tiles;
 mod timing;
 mod waiting;
 
-pub use adapter::{adapters, describe, find, instance, is_software, slow_at_checks};
+pub use adapter::{adapters, describe, find, instance, is_of_fxc, is_software, slow_at_checks};
 pub use counters::Counters;
 pub use device::{SubmissionLimits, check_limits};
 pub use engine::{Gpu, OwnShader, PlannedDispatch, Readback};
