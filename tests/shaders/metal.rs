@@ -126,9 +126,12 @@ fn a_metal_shader_with_a_wrong_type_or_name_is_refused() {
         );
         reader.refusal(&[reader.put("shader", &source)])
     };
-    for right in
-        ["a = a * 2.0 + metal::float4(b);", "a = metal::float4(a.xy, n, 1.0);", "a = metal::select(a, metal::float4 {}, a < 1.0);", "a.x = metal::min(1.0, a.y);"]
-    {
+    for right in [
+        "a = a * 2.0 + metal::float4(b);",
+        "a = metal::float4(a.xy, n, 1.0);",
+        "a = metal::select(a, metal::float4 {}, a < 1.0);",
+        "a.x = metal::min(1.0, a.y);",
+    ] {
         assert_eq!(with(right), None, "{right}");
     }
     for (wrong, said) in [
