@@ -3,9 +3,10 @@
 # make soak   trains for 3,000 steps of changing shapes, on the first adapter and on the reference, and shows the memory held
 # make fuzz   files for every reader, drawn by libFuzzer for an hour, or MCSAN_FUZZ_SECONDS
 # make directx  every shader in DX12's own compilers, which are got and run in Wine
-# All but the last two say after each part how long it took. Packages are those of the lock file, or nothing is built.
+# make mpi    training by processes of Open MPI and of MPICH
+# All but the last three say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz directx
+.PHONY: test check adapter soak fuzz directx mpi
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
@@ -44,3 +45,6 @@ fuzz:
 
 directx:
 	.ci/directx
+
+mpi:
+	.ci/mpi

@@ -19,7 +19,8 @@
 //!                onnxruntime; every kernel's cases, and the comparison with the float64 reference
 //! train/         what is set up (session), options (run), epochs (epoch), who observes them (observe): files and resuming
 //!                (run_folder, claim); one step (trainer), batches, checkpoints, TensorBoard; metrics, their intervals
-//!                (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit check
+//!                (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit
+//!                check; ranks that train together (group): threads, processes of an MPI launcher
 //! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can, cmkl, liang: a
 //!                system is one page; loss: what is made small; network: a model with its weights; cost: parameters and FLOP
 //! svm/           on the host, over a trained network's features: SMO, a learned sum of kernels, the columns that count
@@ -58,7 +59,7 @@
 //!
 //! # Features
 //!
-//! All are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or clock
+//! All but the last are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or clock
 //! and is checked for WebAssembly: [`base`], [`config`], [`backend`], [`tape`], [`svm`], [`model`], data sets in memory ([`dataset`]), the
 //! training step ([`train`]) and [`check`].
 //!
@@ -71,6 +72,7 @@
 //! | `picture` | attention as PNG |
 //! | `onnx` | trained models for onnxruntime |
 //! | `cli` | the program, with all of the above but `codecs` |
+//! | `mpi` | training by the processes of an MPI launcher; off, as it takes an MPI library and libclang to build |
 //!
 //! # Example
 //!

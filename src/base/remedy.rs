@@ -82,6 +82,10 @@ pub enum Remedy {
         /// Optimiser steps that were done when it was written.
         step: u64,
     },
+    /// Start fewer ranks.
+    FewerRanks,
+    /// Give all ranks the same of this.
+    SameOnRanks(&'static str),
     /// Do again what was done, which goes on from this checkpoint.
     Again {
         /// The checkpoint.
@@ -308,6 +312,8 @@ impl Display for Remedy {
             Self::Resume => "resume the run",
             Self::ResumeFrom { path, step } => return write!(formatter, "resume from {}, which is whole, of step {step}", path.display()),
             Self::Again { path, step } => return write!(formatter, "do the same again ({} is whole, of step {step})", path.display()),
+            Self::FewerRanks => "start fewer ranks",
+            Self::SameOnRanks(what) => return write!(formatter, "start all ranks with the same {what}"),
             Self::PutBack => "move it back and resume",
             Self::GoOnLonger => "let it go on for longer",
             Self::Prepare => "prepare the data anew",

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,9 @@ pub(crate) struct Common {
     /// What was said besides the result.
     #[arg(skip)]
     pub notes: Notes,
+    /// Whether other processes of this command have trained before it sums up.
+    #[arg(skip)]
+    pub is_spread: Cell<bool>,
     /// Which options stand on the command line.
     #[arg(skip)]
     pub typed: Vec<String>,

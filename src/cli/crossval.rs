@@ -13,7 +13,7 @@ use super::device::{self, Device, on_device};
 use super::notes::{FoldName, Note};
 use super::progress::Progress;
 use super::settings::Training;
-use super::{Done, Failure, interrupt, remedy};
+use super::{Done, Failure, interrupt, remedy, spread};
 use crate::config::effect::Purpose;
 use crate::config::{Config, ConfigError, Settings, Tiles};
 use crate::corpus::Split;
@@ -48,6 +48,10 @@ pub(crate) struct Experiment {
     /// Train only this fold, from 1, and sum up what is there: folds can be spread over processes and machines
     #[arg(long, value_name = "K")]
     pub fold: Option<usize>,
+    /// Train on these devices at once, a process on each, which take folds and seeds from each other: all (adapters of hardware), or several
+    /// like 0,1
+    #[arg(long, value_name = "DEVICES", conflicts_with_all = ["fold", "device"])]
+    pub devices: Option<String>,
     /// Train everything with so many seeds, train.seed and those that follow it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=1000))]
     pub seeds: u16,
@@ -256,6 +260,8 @@ impl Show<'_> {
                 self.progress.finish();
                 eprintln!("{}: waits after {}", name(fold), counted(epochs, "epoch"));
             }
+            // Others have told it.
+            FoldEvent::Kept { .. } if self.common.is_spread.get() => {}
             FoldEvent::Kept { fold } => self.common.note(Note::DoneBefore(name(fold))),
             FoldEvent::Elsewhere { fold } => self.common.note(Note::TrainedElsewhere(name(fold))),
         }
@@ -279,7 +285,8 @@ pub(crate) fn run(common: &Common, arguments: &Crossval) -> Done {
     let experiment = &arguments.experiment;
     let config = experiment.load(common)?;
     let Prepared { data, identity, folds } = experiment.prepare(common, &[&config.settings], experiment.by())?;
-    let device = device::open(common, &config.execution.device)?;
+    let chosen = spread::train(common, experiment.devices.as_deref())?;
+    let device = device::open(common, chosen.as_deref().unwrap_or(&config.execution.device))?;
     let (folder, seeds) = (experiment.out.clone(), experiment.seeds.into());
     let seeded = Seeded { data: &data, identity: &identity, folds: &folds, config, folder, seeds };
     let results = train_seeds(common, &device, experiment.fold, &seeded)?;

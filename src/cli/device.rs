@@ -9,6 +9,8 @@ use crate::backend::Storage;
 use crate::backend::cpu::Cpu;
 use crate::backend::gpu::{self, Checking, Feature, Gpu, Opening};
 use crate::base::numbers::Precision;
+use crate::base::tiles::TileChoice;
+use crate::config::Devices;
 
 pub(super) use crate::backend::Device;
 pub(super) use crate::on_device;
@@ -38,8 +40,12 @@ pub(super) fn quiet_drivers() {
 
 /// How adapters are looked for: as the environment says (`WGPU_VALIDATION`, for one), and where `--backend` says.
 pub(crate) fn instance(common: &Common) -> wgpu::InstanceDescriptor {
+    instance_of(common.backend)
+}
+
+fn instance_of(interface: Option<Interface>) -> wgpu::InstanceDescriptor {
     let instance = gpu::instance().with_env();
-    let backends = common.backend.map_or(instance.backends, Interface::backends);
+    let backends = interface.map_or(instance.backends, Interface::backends);
     wgpu::InstanceDescriptor { backends, ..instance }
 }
 
@@ -121,7 +127,7 @@ pub(crate) fn adapter(common: &Common, setting: &str) -> Result<Option<wgpu::Ada
     Ok(found)
 }
 
-fn wanted<'w>(common: &'w Common, setting: &'w str) -> &'w str {
+pub(super) fn wanted<'w>(common: &'w Common, setting: &'w str) -> &'w str {
     common.execution.device.as_deref().unwrap_or(setting)
 }
 
@@ -130,6 +136,12 @@ fn find(common: &Common, wanted: &str) -> Result<Option<wgpu::Adapter>, Failure>
     if wanted == CPU {
         return Ok(None);
     }
+    if !matches!(Devices::of(wanted), Devices::One(_)) {
+        return Err(Failure(format!(
+            "--device {wanted}: on several devices at once 'mcsan train' trains one model, and 'mcsan crossval' and its like train several \
+             with --devices; name one"
+        )));
+    }
     let found = pollster::block_on(gpu::find(wanted, instance(common)))?;
     if found.is_none() {
         common.note(Note::NoAdapter);
@@ -137,7 +149,48 @@ fn find(common: &Common, wanted: &str) -> Result<Option<wgpu::Adapter>, Failure>
     Ok(found)
 }
 
+/// The numbers of the adapters of hardware, as `--device` takes them; those of GL, which has the others' devices again, are left out
+/// unless it alone was asked for.
+pub(super) fn hardware(common: &Common) -> Vec<String> {
+    let instance = instance(common);
+    let backends = match instance.backends - wgpu::Backends::GL {
+        none if none.is_empty() => instance.backends,
+        others => others,
+    };
+    let adapters = pollster::block_on(gpu::adapters(wgpu::InstanceDescriptor { backends, ..instance }));
+    let hardware = adapters.iter().enumerate().filter(|(_, adapter)| !gpu::is_software(adapter));
+    hardware.map(|(place, _)| place.to_string()).collect()
+}
+
+/// Opens the device of a name that is one of several.
+pub(super) fn open_named(common: &Common, name: &str) -> Result<Device, Failure> {
+    match find(common, name)? {
+        Some(adapter) => Device::on(common, &adapter, Checking::Off),
+        None => Ok(reference(common)),
+    }
+}
+
+/// Opens a device by name for a thread of its own, which says nothing.
+pub(super) fn open_alone(name: &str, interface: Option<Interface>, without: Vec<Feature>) -> Result<Device, Failure> {
+    if name == CPU {
+        return Ok(Device::Cpu(Cpu::default()));
+    }
+    let found = pollster::block_on(gpu::find(name, instance_of(interface)))?;
+    let opening = Opening { checking: Checking::Off, limits: None, without };
+    match found {
+        Some(adapter) => Ok(Device::Gpu(Box::new(pollster::block_on(Gpu::open(&adapter, opening))?))),
+        None => Ok(Device::Cpu(Cpu::default())),
+    }
+}
+
 impl Device {
+    /// Takes tiles that another device of its kind was timed with.
+    pub(super) fn take_tiles(&self, tiles: &[TileChoice]) {
+        if let Self::Gpu(gpu) = self {
+            gpu.take_tiles(tiles.iter().copied());
+        }
+    }
+
     /// Opens an adapter, without what `--without` says.
     pub(super) fn on(common: &Common, adapter: &wgpu::Adapter, checking: Checking) -> Result<Self, Failure> {
         common.note_fxc(adapter);

@@ -21,6 +21,7 @@ use crate::dataset::Dataset;
 /// Options of every command that say where and how to compute.
 const DEVICE: [&str; 3] = ["device", "backend", "without"];
 const TILES: &str = "tiles";
+const SUM: &str = "sum";
 const JSON: &str = "json";
 
 impl Options {
@@ -122,6 +123,9 @@ impl Common {
     pub(crate) fn note_unused_by(&self, command: &Command) {
         let (options, reason) = command.unused();
         self.note_unused(&options, reason);
+        if !matches!(command, Command::Train(_)) {
+            self.note_unused(&[SUM], "only 'train' has ranks whose gradients are added");
+        }
     }
 
     /// Says which settings were changed in vain.
@@ -195,7 +199,8 @@ mod tests {
             |why, of_cepstra: [(&'static str, Why); 5]| [FRONT_END.map(|option| (option, why)).to_vec(), of_cepstra.to_vec()].concat();
         let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
         let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
-        let experiment = || [always(&["data", "out", "folds", "by", "emobox", "fold", "seeds"]), settings()].concat();
+        let devices = ("devices", Refused(&["--data d --out o --devices 0,1 --fold 1", "--data d --out o --devices 0,1 --device 0"]));
+        let experiment = || [always(&["data", "out", "folds", "by", "emobox", "fold", "seeds"]), vec![devices], settings()].concat();
         let comparing = [
             ("data", Always),
             ("out", Always),
@@ -203,6 +208,7 @@ mod tests {
             ("by", Refused(&["--data d --out o --systems mcsan --split given --by speaker"])),
             ("emobox", Refused(&["--data d --out o --systems mcsan --split given --emobox f"])),
             ("fold", Refused(&["--data d --out o --systems mcsan --split given --fold 1"])),
+            ("devices", Refused(&["--data d --out o --systems mcsan --devices 0,1 --fold 1"])),
             ("systems", Refused(&["--data d --out o --systems mcsan,mcsan"])),
             ("seeds", Always),
             ("split", Always),
@@ -211,6 +217,7 @@ mod tests {
             ("data", Refused(&["--data a.safetensors --out o", "--data a/x.safetensors,b/x.safetensors --out o"])),
             ("out", Always),
             ("map", Always),
+            ("devices", Refused(&["--data a,b --out o --devices 0,1 --device 0"])),
         ];
         let sweeping = [
             ("data", Always),
@@ -219,6 +226,7 @@ mod tests {
             ("by", Refused(&["--data d --out o --grid train.lr=1 --split given --by speaker"])),
             ("emobox", Refused(&["--data d --out o --grid train.lr=1 --split given --emobox f"])),
             ("fold", Refused(&["--data d --out o --grid train.lr=1 --fold 1"])),
+            ("devices", Refused(&["--data d --out o --grid train.lr=1 --devices 0,1 --device 0"])),
             ("seeds", Always),
             ("grid", Always),
             ("random", Always),
@@ -381,7 +389,7 @@ mod tests {
         };
         let program = Options::command();
         // Those of every command are placed by `Command::unused`.
-        assert_eq!(longs(&program), [&DEVICE[..], &[TILES, JSON]].concat().into_iter().map(str::to_owned).collect());
+        assert_eq!(longs(&program), [&DEVICE[..], &[TILES, SUM, JSON]].concat().into_iter().map(str::to_owned).collect());
         let table = table();
         let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
         assert_eq!(names, table.iter().map(|(name, _)| *name).collect::<Vec<_>>());

@@ -9,7 +9,7 @@ use super::crossval::{Part, check_data, report, train};
 use super::device::{self, on_device};
 use super::effect::no_effect;
 use super::settings::Training;
-use super::{Done, Failure, remedy};
+use super::{Done, Failure, remedy, spread};
 use crate::config::Config;
 use crate::config::effect::Purpose;
 use crate::corpus::Split;
@@ -30,6 +30,9 @@ pub(crate) struct MatrixArguments {
     /// Which classes are which, as for 'mcsan evaluate'; a file names classes of all data sets
     #[arg(long, value_name = "auto|merged|FILE.toml", default_value = "auto")]
     pub map: MapSource,
+    /// Train on these devices at once, a process on each, which take rows from each other: all (adapters of hardware), or several like 0,1
+    #[arg(long, value_name = "DEVICES", conflicts_with = "device")]
+    pub devices: Option<String>,
     #[command(flatten)]
     pub settings: Training,
 }
@@ -68,7 +71,8 @@ pub(crate) fn run(common: &Common, arguments: &MatrixArguments) -> Done {
     let matrix = Matrix { sets: &sets, labels: &labels, config: &config, folder: &arguments.out };
     matrix.check_folder()?;
     matrix.check_pairs()?;
-    let device = device::open(common, &config.execution.device)?;
+    let chosen = spread::train(common, arguments.devices.as_deref())?;
+    let device = device::open(common, chosen.as_deref().unwrap_or(&config.execution.device))?;
     let mut parts: Vec<_> = matrix.open()?.into_iter().map(|(row, validation)| (Part { row, seed: None }, validation)).collect();
     let trained = train(common, &config.execution.tiles, &device, None, &mut parts);
     let opened: Vec<_> = parts.into_iter().map(|(part, validation)| (part.row, validation)).collect();

@@ -24,6 +24,11 @@ use crate::train::mapped::Mapped;
 use crate::train::metrics::json_text;
 use crate::train::{Taken, some_of};
 
+/// What the note of a fold that was done before ends with.
+pub(super) const DONE_BEFORE: &str = ": done before";
+/// That of a fold that is trained elsewhere.
+pub(super) const ELSEWHERE: &str = ": another process trains it";
+
 /// Utterances that a note names.
 const SHOWN: usize = 3;
 
@@ -177,6 +182,8 @@ pub(crate) enum Note {
     },
     /// Data of other classes were tested by those that the model has too.
     ClassesMapped(Mapped),
+    /// A batch is divided among ranks, as nobody said otherwise.
+    Divided { ranks: usize },
     /// The device has no room for a batch.
     Split { step: u64, parts: usize, error: String },
     /// The device has no room for the features of all utterances.
@@ -336,7 +343,7 @@ impl Display for Note {
                 let others = few(*unlisted, "utterances are in no fold") + &few(*missing, "recordings of a fold are not among the data");
                 write!(formatter, "the folds are those of EmoBox, {folds}{drawn}{others}")
             }
-            Self::DoneBefore(fold) => write!(formatter, "{fold}: done before"),
+            Self::DoneBefore(fold) => write!(formatter, "{fold}{DONE_BEFORE}"),
             Self::OwnSplit { fold, folds, path } => {
                 write!(formatter, "the splits are those of fold {fold} of {folds}, as {} has them", path.display())
             }
@@ -347,7 +354,7 @@ impl Display for Note {
                 formatter,
                 "temperature {temperature} is an end of what is looked among: {utterances} validation utterances know of no best one"
             ),
-            Self::TrainedElsewhere(fold) => write!(formatter, "{fold}: another process trains it"),
+            Self::TrainedElsewhere(fold) => write!(formatter, "{fold}{ELSEWHERE}"),
             Self::UtterancesDrawn { has_data: false } => {
                 formatter.write_str("intervals come of single utterances; with --data, which says who speaks, of whole speakers")
             }
@@ -373,6 +380,12 @@ impl Display for Note {
                 ];
                 let told = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
                 write!(formatter, "classes: {}", if told.is_empty() { "the same in data and model" } else { &told })
+            }
+            Self::Divided { ranks } => {
+                write!(
+                    formatter,
+                    "a batch is divided among {ranks} ranks: train.accumulate = {ranks}, whose bits the run has on one device too"
+                )
             }
             Self::Split { step, parts, error } => {
                 write!(formatter, "step {step}: {error}: from here on each batch is computed in {parts} parts")

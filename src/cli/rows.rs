@@ -1,9 +1,8 @@
 //! What `ablate` and `compare` do with the rows of their tables.
 
-use super::Failure;
 use super::arguments::Common;
 use super::crossval::{self, Experiment, Part};
-use super::device;
+use super::{Failure, device, spread};
 use crate::experiment::rows::{Begun, Rows};
 use crate::experiment::table::Results;
 
@@ -15,7 +14,8 @@ pub(crate) fn train<'r>(
     names: &[&str],
 ) -> Result<Option<(Results, Vec<Begun<'r>>)>, Failure> {
     rows.check_folder()?;
-    let device = device::open(common, &rows.base.execution.device)?;
+    let chosen = spread::train(common, experiment.devices.as_deref())?;
+    let device = device::open(common, chosen.as_deref().unwrap_or(&rows.base.execution.device))?;
     if rows.folder.exists() {
         // Rows that are there and do not belong to this are found before anything is trained.
         rows.gather()?;

@@ -101,6 +101,9 @@ impl Training {
         if let Some(device) = &common.execution.device {
             config.execution.device.clone_from(device);
         }
+        if let Some(sum) = &common.execution.sum {
+            config.set(SUM, sum.clone())?;
+        }
         config.settings.validate()?;
         Ok(config)
     }
@@ -218,6 +221,8 @@ pub(crate) struct ExecutionFlags {
     pub device: Option<String>,
     /// `--tiles`
     pub tiles: Option<TileSource>,
+    /// `--sum`
+    pub sum: Option<Value>,
 }
 
 /// The flag of a setting of [`Execution`]; that of the tiles takes a file besides.
@@ -239,10 +244,16 @@ fn execution_flag(key: &'static Key) -> Arg {
 
 const DEVICE: &str = "device";
 const TILES: &str = "tiles";
+/// The setting that `--sum` sets.
+const SUM: &str = "run.sum";
 
 flags!(
     ExecutionFlags,
-    |matches| Ok(Self { device: matches.get_one(DEVICE).cloned(), tiles: matches.get_one(TILES).cloned() }),
+    |matches| Ok(Self {
+        device: matches.get_one(DEVICE).cloned(),
+        tiles: matches.get_one(TILES).cloned(),
+        sum: Execution::KEYS.iter().find(|key| key.name == SUM).and_then(|key| given(matches, key)),
+    }),
     Execution::KEYS.iter().map(execution_flag)
 );
 

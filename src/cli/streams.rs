@@ -7,11 +7,24 @@
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::shown::in_lines;
 
+/// Whether this process says nothing: another says the same.
+static IS_MUTE: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing from here on.
+#[cfg(feature = "mpi")]
+pub(super) fn mute() {
+    IS_MUTE.store(true, Ordering::Relaxed);
+}
+
 /// Writes a line to standard error, in one piece; what cannot be written is not missed.
 pub(super) fn say(line: Arguments<'_>) {
+    if IS_MUTE.load(Ordering::Relaxed) {
+        return;
+    }
     let _nobody_reads = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
@@ -26,6 +39,9 @@ pub(super) fn print_data(line: &str) {
 }
 
 fn write(line: &str) {
+    if IS_MUTE.load(Ordering::Relaxed) {
+        return;
+    }
     writeln!(io::stdout(), "{line}").unwrap_or_else(|error| failed(&error));
 }
 

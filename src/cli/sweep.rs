@@ -12,7 +12,7 @@ use super::crossval::{self, Experiment, Part, Prepared, report};
 use super::device::{self, Device, on_device};
 use super::effect::no_effect;
 use super::notes::Note;
-use super::{Done, Failure, interrupt, remedy};
+use super::{Done, Failure, interrupt, remedy, spread};
 use crate::backend::Storage;
 use crate::config::{Config, Settings};
 use crate::corpus::Split;
@@ -112,7 +112,8 @@ pub(crate) fn run(common: &Common, arguments: &Sweeping) -> Done {
     let (folder, seeds) = (experiment.out.as_path(), experiment.seeds.into());
     let sweep = Sweep { data: &data, identity: &identity, folds: &folds, folder, seeds, trials, keys, eta, base };
     sweep.rungs()?;
-    let device = device::open(common, &sweep.base.execution.device)?;
+    let chosen = spread::train(common, experiment.devices.as_deref())?;
+    let device = device::open(common, chosen.as_deref().unwrap_or(&sweep.base.execution.device))?;
     sweep.agree()?;
     let trained = train(common, &device, &sweep);
     let summary = sweep.gather();

@@ -9,10 +9,10 @@ use serde_json::json;
 use super::arguments::{Common, Train};
 use super::device::{self, Device, on_device};
 use super::progress::Progress;
-use super::{Done, Failure, crossval, in_data, interrupt, tables};
+use super::{Done, Failure, crossval, in_data, interrupt, ranks, tables};
 use crate::base::remedy::Preparation;
 use crate::config::effect::Purpose;
-use crate::config::{Config, ConfigError, Settings};
+use crate::config::{Config, ConfigError, Devices, Settings};
 use crate::corpus::Split;
 use crate::dataset::{Dataset, Doubles};
 use crate::experiment::folds::Folds;
@@ -21,48 +21,109 @@ use crate::experiment::spec::Identity;
 use crate::report;
 use crate::svm::Machine;
 use crate::train::batches::epoch_length;
+use crate::train::group::Group;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder::device_of;
 use crate::train::{TrainError, overfit, rehearse};
 
+/// What a training begins with, but for its device.
+pub(super) struct Ready {
+    pub config: Config,
+    pub data: Dataset,
+    /// The device that a run which goes on was computed on.
+    pub before: Option<String>,
+}
+
 pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
-    let config = config(common, arguments)?;
-    let data = arguments.data.load(common)?;
-    common.note_conflicts(&data, &Doubles::of(&data)?, &BTreeMap::new());
-    let before = arguments.out.as_deref().filter(|_| arguments.resume).and_then(device_of);
-    let device = match before {
-        Some(before) => device::open_again(common, &config.execution.device, &before)?,
-        None => device::open(common, &config.execution.device)?,
+    if let Some(processes) = ranks::launched()? {
+        return run_process(common, arguments, &processes);
+    }
+    let mut ready = prepare(common, arguments)?;
+    let several = match Devices::of(device::wanted(common, &ready.config.execution.device)) {
+        Devices::One(_) => Vec::new(),
+        Devices::All => ranks::all(common)?,
+        Devices::Several(names) => names,
     };
+    let device = match (&several[..], &ready.before) {
+        ([first, ..], _) => device::open_named(common, first)?,
+        ([], Some(before)) => device::open_again(common, &ready.config.execution.device, before)?,
+        ([], None) => device::open(common, &ready.config.execution.device)?,
+    };
+    if several.len() > 1 {
+        refuse_alone(arguments, several.len())?;
+        ranks::divide(common, &mut ready.config, several.len())?;
+        device.explain(common, ready.config.settings.train.precision);
+        return ranks::run_threads(common, arguments, &ready, &device, &several);
+    }
+    common.note_unused(&["sum"], "one device adds in order");
     if arguments.seeds.is_none() {
         eprintln!("training on {}", device.name());
     }
-    device.explain(common, config.settings.train.precision);
-    note_settings(common, arguments, &config.settings, &data)?;
-    common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
-    common.note_own_vectors_read(&data, &config.settings);
+    device.explain(common, ready.config.settings.train.precision);
     match (&arguments.out, arguments.seeds) {
-        (Some(out), Some(seeds)) => train_seeds(common, arguments, config, &data, &device, (out, seeds.into())),
-        (Some(out), None) => train(common, arguments, &config, &data, &device, out),
-        (None, _) => overfit_one_batch(common, arguments, &config.settings, &data, &device),
+        (Some(out), Some(seeds)) => {
+            let Ready { config, data, .. } = ready;
+            train_seeds(common, arguments, config, &data, &device, (out, seeds.into()))
+        }
+        (Some(out), None) => {
+            tune(common, &ready, &device)?;
+            train(common, arguments, &ready, &device, out, None)
+        }
+        (None, _) => overfit_one_batch(common, arguments, &ready.config.settings, &ready.data, &device),
     }
 }
 
-fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, device: &Device, out: &Path) -> Done {
-    common.note_unlabelled(data, &config.settings);
-    let own = out.join(files::CONFIG);
-    let is_input = |file: &Path| matches!((file.canonicalize(), own.canonicalize()), (Ok(file), Ok(own)) if file == own);
-    if !arguments.resume && arguments.settings.file().is_some_and(is_input) {
-        return Err(Failure(format!("{}: the run would write over its own input; choose another --out", own.display())));
+#[cfg(feature = "mpi")]
+fn run_process(common: &Common, arguments: &Train, processes: &crate::train::group::mpi::Processes) -> Done {
+    ranks::run_process(common, arguments, processes)
+}
+
+#[cfg(not(feature = "mpi"))]
+fn run_process(_: &Common, _: &Train, _: &&'static dyn Group) -> Done {
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses what is done on one device alone.
+pub(super) fn refuse_alone(arguments: &Train, ranks: usize) -> Result<(), Failure> {
+    let option = [("--seeds", arguments.seeds.is_some()), ("--overfit-one-batch", arguments.overfit_one_batch)];
+    match option.iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Failure(format!("{option} is for one device, and {ranks} ranks would train; name one with --device"))),
+        None => Ok(()),
     }
-    let Config { settings, execution } = config;
-    let mut progress = Progress::new(common);
+}
+
+/// Reads settings and data, and says what is to be known of them.
+pub(super) fn prepare(common: &Common, arguments: &Train) -> Result<Ready, Failure> {
+    let config = config(common, arguments)?;
+    let data = arguments.data.load(common)?;
+    common.note_conflicts(&data, &Doubles::of(&data)?, &BTreeMap::new());
+    if let (Some(own), false) = (arguments.out.as_ref().map(|out| out.join(files::CONFIG)), arguments.resume) {
+        let is_input = |file: &Path| matches!((file.canonicalize(), own.canonicalize()), (Ok(file), Ok(own)) if file == own);
+        if arguments.settings.file().is_some_and(is_input) {
+            return Err(Failure(format!("{}: the run would write over its own input; choose another --out", own.display())));
+        }
+    }
+    let before = arguments.out.as_deref().filter(|_| arguments.resume).and_then(device_of);
+    note_settings(common, arguments, &config.settings, &data)?;
+    common.note_cut(&data, &(0..data.len()).collect::<Vec<_>>(), &config.settings);
+    common.note_own_vectors_read(&data, &config.settings);
+    Ok(Ready { config, data, before })
+}
+
+/// Chooses the tiles of a run.
+pub(super) fn tune(common: &Common, ready: &Ready, device: &Device) -> Result<(), Failure> {
     // What goes wrong in a rehearsal goes wrong again in earnest.
-    device.tune(common, &execution.tiles, async |gpu| drop(rehearse(gpu, settings, data).await))?;
+    device.tune(common, &ready.config.execution.tiles, async |gpu| drop(rehearse(gpu, &ready.config.settings, &ready.data).await))
+}
+
+/// Trains, by itself or as the first rank of a group.
+pub(super) fn train(common: &Common, arguments: &Train, ready: &Ready, device: &Device, out: &Path, group: Option<&dyn Group>) -> Done {
+    let Ready { config: Config { settings, execution }, data, .. } = ready;
+    common.note_unlabelled(data, settings);
+    let mut progress = Progress::new(common);
     let start = if arguments.resume { Start::Resume } else { Start::New };
-    let execution = execution.clone();
-    let (settings, stop) = (settings.clone(), Some(interrupt::wish()));
-    let training = Training { settings, out: Some(out.to_owned()), start, execution, stop, ..Training::of(data) };
+    let (settings, execution, stop) = (settings.clone(), execution.clone(), Some(interrupt::wish()));
+    let training = Training { settings, out: Some(out.to_owned()), start, execution, stop, group, ..Training::of(data) };
     let finished = on_device!(*device, |backend| pollster::block_on(training.run_on(backend, &mut |event| { progress.show(&event) })));
     progress.finish();
     let finished = finished.map_err(|error| match error {
@@ -72,6 +133,9 @@ fn train(common: &Common, arguments: &Train, config: &Config, data: &Dataset, de
     report::write_run(out, Some(data))?;
     if common.json {
         let mut document = json!({ "run": out, "best_epoch": finished.best.epoch, "steps": finished.losses.len() });
+        if let Some(group) = group {
+            document["ranks"] = json!(group.size());
+        }
         if let Some(corpora) = finished.test.as_ref().map(|test| &test.corpora).filter(|corpora| !corpora.is_empty()) {
             document["corpora"] = json!(corpora);
         }

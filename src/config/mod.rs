@@ -24,7 +24,7 @@ use toml::Table;
 
 pub(crate) use document::key_named;
 pub use document::{Config, ConfigError};
-pub use execution::{Execution, TileRule, Tiles};
+pub use execution::{Devices, Execution, Sum, TileRule, Tiles};
 #[cfg(feature = "files")]
 pub(crate) use load::Fault;
 #[cfg(feature = "report")]

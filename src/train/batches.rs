@@ -216,6 +216,12 @@ impl<'a, B: Backend> Batches<'a, B> {
         (labelled.into_iter().chain(unlabelled).collect(), count)
     }
 
+    /// Some utterances, those with a label first, and how many these are.
+    pub(crate) fn in_order(&self, utterances: &[usize]) -> (Vec<usize>, usize) {
+        let (places, labelled) = self.labelled_first(utterances);
+        (places.into_iter().map(|place| utterances[place]).collect(), labelled)
+    }
+
     /// Labels of some utterances.
     pub(crate) fn labels(&self, utterances: &[usize]) -> Vec<u32> {
         utterances.iter().map(|&utterance| self.batcher.dataset().labels[utterance]).collect()

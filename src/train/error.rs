@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::group::GroupError;
 use super::overfit;
 use super::run_fault::RunFault;
 #[cfg(feature = "files")]
@@ -70,6 +71,9 @@ pub enum TrainError {
     /// A fault of the settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Ranks that do not go on together.
+    #[error(transparent)]
+    Group(#[from] GroupError),
     /// A loss that is no number any more.
     #[error("step {step}: the loss is {loss} ({origin} {})", some_of(utterances))]
     NotFinite {
@@ -354,10 +358,22 @@ impl TrainError {
         }
     }
 
-    /// With what there is to go on from, where the device or the data's file failed a run that has something.
+    /// Whether all ranks of a group know it.
+    pub(super) fn is_told(&self) -> bool {
+        match self {
+            Self::Group(_) => true,
+            Self::Interrupted { error, .. } => error.is_told(),
+            _ => false,
+        }
+    }
+
+    /// With what there is to go on from, where the device, another rank or the data's file failed a run that has something.
     pub(super) fn with_kept(self, kept: Option<Remedy>) -> Self {
         match (self, kept) {
-            (error @ (Self::Backend(_) | Self::Dataset(_)), Some(kept)) => Self::Interrupted { error: Box::new(error), kept },
+            (
+                error @ (Self::Backend(_) | Self::Dataset(_) | Self::Group(GroupError::Failed { .. } | GroupError::Weights { .. })),
+                Some(kept),
+            ) => Self::Interrupted { error: Box::new(error), kept },
             (error, _) => error,
         }
     }
@@ -381,6 +397,7 @@ impl Remedied for TrainError {
             #[cfg(feature = "files")]
             Self::Text(error) => error.remedies(),
             Self::Config(error) => error.remedies(),
+            Self::Group(error) => error.remedies(),
             Self::NotFinite { origin, kept, .. } => {
                 let first = match origin {
                     Origin::Utterances => vec![Remedy::CheckFeatures, Remedy::Set("data.normalise=corpus")],

@@ -8,6 +8,7 @@ use super::Checkpoint;
 use super::Misfit;
 use super::TrainError;
 use super::batches::Batches;
+use super::group::Together;
 #[cfg(feature = "files")]
 use super::inference::check_streams;
 use super::metrics::Metrics;
@@ -149,6 +150,26 @@ async fn read_all<'n, B: Backend>(
     Ok(all)
 }
 
+/// As [`unchecked_results`], by all ranks of a group where there is one: each computes its share, and all get all of them.
+///
+/// # Errors
+/// Whatever went wrong on the device, or on another rank.
+async fn results_of_all<B: Backend>(
+    network: &Network<'_, B>,
+    machine: Option<&Machine>,
+    batches: &Batches<'_, B>,
+    utterances: &[usize],
+    together: Option<&Together<'_>>,
+) -> Result<Vec<f32>, TrainError> {
+    match together {
+        None => unchecked_results(network, machine, batches, utterances).await,
+        Some(together) => {
+            let own = &utterances[together.own(utterances.len())];
+            Ok(together.gather_values(&unchecked_results(network, machine, batches, own).await?)?)
+        }
+    }
+}
+
 /// Which of so many utterances have a value that is not finite.
 pub(crate) fn not_finite(values: &[f32], utterances: usize) -> Vec<usize> {
     let each = (values.len() / utterances.max(1)).max(1);
@@ -165,8 +186,9 @@ pub(crate) async fn metrics<B: Backend>(
     batches: &Batches<'_, B>,
     data: &Dataset,
     utterances: &[usize],
+    together: Option<&Together<'_>>,
 ) -> Result<Metrics, TrainError> {
-    let logits = logits(network, batches, utterances).await?;
+    let logits = finite(results_of_all(network, None, batches, utterances, together).await?, batches, utterances)?;
     Ok(Metrics::of(&logits, &batches.labels(utterances), &data.classes))
 }
 
@@ -183,9 +205,23 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError::Misfit`] where data and model do not belong together, or whatever went wrong on the device.
     pub async fn evaluate<B: Backend>(&self, backend: &B, data: &Dataset, utterances: &[usize]) -> Result<Evaluation, TrainError> {
+        self.evaluate_together(backend, data, utterances, None).await
+    }
+
+    /// As [`Checkpoint::evaluate`], by all ranks of a group where there is one.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::evaluate`], or what another rank says.
+    pub(super) async fn evaluate_together<B: Backend>(
+        &self,
+        backend: &B,
+        data: &Dataset,
+        utterances: &[usize],
+        together: Option<&Together<'_>>,
+    ) -> Result<Evaluation, TrainError> {
         let session = Session::trained(backend, self, data)?;
         let (network, batches) = (session.network(), &session.batches);
-        let logits = unchecked_results(&network, self.machine.as_deref(), batches, utterances).await?;
+        let logits = results_of_all(&network, self.machine.as_deref(), batches, utterances, together).await?;
         let logits = finite(logits, batches, utterances)?;
         let predictions = utterances.iter().zip(logits.chunks_exact(self.classes.len())).map(|(&utterance, row)| Prediction {
             id: data.utterances[utterance].id.clone(),

@@ -15,6 +15,7 @@ mod error;
 pub mod evaluate;
 #[cfg(feature = "files")]
 mod fit;
+pub mod group;
 pub mod groups;
 mod inference;
 #[cfg(feature = "files")]

@@ -8,10 +8,12 @@ use super::checkpoint::Checkpoint;
 use super::claim::Claim;
 use super::epoch::Run;
 use super::evaluate::Evaluation;
+use super::group::{self, Group, GroupError, Together};
 use super::observe::{Event, Listener};
 use super::run_folder::{self, RunFolder, SavedRun};
 use super::{RunFault, TrainError};
 use crate::backend::{Backend, Device};
+use crate::base::remedy;
 use crate::config::{Config, Execution, Settings, Tiles};
 use crate::dataset::Dataset;
 use crate::on_device;
@@ -69,12 +71,16 @@ pub struct Training<'t> {
     /// Epochs after which the run ends with [`TrainError::Stopped`] though it has more, and goes on from there when it is resumed: its
     /// schedule is laid out for all of them, so that nothing tells it from a run that was never stopped.
     pub until: Option<u64>,
+    /// The ranks that train together, of which this is one: each makes the same call, on a device and data of its own. The first alone
+    /// writes the folder, which all read.
+    pub group: Option<&'t dyn Group>,
 }
 
 impl<'t> Training<'t> {
     /// A training on `data` by the default settings, in memory.
     pub fn of(data: &'t Dataset) -> Self {
-        Self { data, settings: Settings::default(), out: None, start: Start::New, execution: Execution::default(), stop: None, until: None }
+        let (settings, execution) = Default::default();
+        Self { data, settings, out: None, start: Start::New, execution, stop: None, until: None, group: None }
     }
 
     /// Trains on a device.
@@ -91,7 +97,23 @@ impl<'t> Training<'t> {
     /// [`TrainError`]; what the run folder held before stays whole. A folder that holds anything but a run, or in which another
     /// process trains. On [`Start::Resume`] also settings or data that would change the run.
     pub async fn run_on<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
-        let Some(folder) = &self.out else { return self.run_in(backend, None, observe).await };
+        let done = self.run_alone(backend, observe).await;
+        let Some(group) = self.group else { return done };
+        match done {
+            Ok(finished) => group::wait(group).map(|()| finished).map_err(TrainError::from),
+            Err(error) if error.is_told() => Err(error),
+            // On every rank the same has failed, or the first that did is told; who failed itself says it in its own words.
+            Err(error) => match group.exchange(Err(remedy::line(&error))) {
+                Err(first @ GroupError::Failed { rank, .. }) if rank != group.rank() && group.rank() == 0 => Err(first.into()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// As [`Training::run_on`], without telling the other ranks of a group how it ended.
+    async fn run_alone<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
+        let is_first = self.group.is_none_or(|group| group.rank() == 0);
+        let Some(folder) = self.out.as_ref().filter(|_| is_first) else { return self.run_in(backend, None, observe).await };
         run_folder::admit(folder, self.start)?;
         // A folder that is to be made is not made before it is known that there is something to train.
         let claim = if folder.exists() { Some(claim(folder)?) } else { None };
@@ -121,9 +143,14 @@ impl<'t> Training<'t> {
         let own;
         let mut run = Run::start(backend, &config, data, saved.as_ref()).await?;
         run.stop = self.stop;
+        if let Some(group) = self.group {
+            run.join(Together::new(group, config.execution.sum, self.stop))?;
+            // After this nobody reads the folder any more.
+            run.agree().await?;
+        }
         run.until = self.until;
         run.observers.add(Listener(observe));
-        if let Some(folder) = &self.out {
+        if let Some(folder) = self.out.as_ref().filter(|_| run.is_first()) {
             let claim = match claimed {
                 Some(claim) => claim,
                 None => {

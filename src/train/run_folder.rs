@@ -138,10 +138,10 @@ impl<'c> RunFolder<'c> {
         let denied = denied(path);
         let step = saved.last.step;
         write_config(path, config, device, &data.corpus)?;
-        let asked = &config.execution.device;
-        if let Some(best) = saved.best.as_ref().filter(|best| best.settings != config.settings || best.device != *asked) {
+        let asked = config.execution.first_device();
+        if let Some(best) = saved.best.as_ref().filter(|best| best.settings != config.settings || best.device != asked) {
             // A run that was made longer has the files of one that was started so.
-            Checkpoint { settings: config.settings.clone(), device: asked.clone(), ..best.clone() }.save(&path.join(files::BEST))?;
+            Checkpoint { settings: config.settings.clone(), device: asked.into(), ..best.clone() }.save(&path.join(files::BEST))?;
         }
         let (lines, losses) = lines_before(&read_log(path)?, step, epochs);
         let metrics = open_log(path, &lines)?;

@@ -56,9 +56,10 @@ impl<'w> Weights<'w> {
     }
 }
 
-/// Buffers of the weights' size that a training has at least: weights, gradients, both moments and, where one is wanted, the average.
+/// Buffers of the weights' size that a training has at least: weights, gradients, both moments, where one is wanted the average, and where
+/// batches are divided the gradients of a part.
 fn training_copies(settings: &Settings) -> u64 {
-    4 + u64::from(settings.train.average > 0.0)
+    4 + u64::from(settings.train.average > 0.0) + u64::from(settings.train.accumulate > 1)
 }
 
 /// Refuses a network that the host or the device cannot hold, before either tries.

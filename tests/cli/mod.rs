@@ -31,6 +31,7 @@ mod predicting;
 mod preparing;
 mod presenting;
 mod profiling;
+mod ranks;
 mod resuming;
 mod seeds;
 mod segmenting;

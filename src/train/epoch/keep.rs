@@ -1,6 +1,7 @@
 //! What a training keeps: the best model, checkpoints on its way, and what is left of it in the end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Run;
 use crate::backend::Backend;
@@ -108,7 +109,10 @@ impl<B: Backend> Run<'_, B> {
         let utterances = self.train.len();
         let memory = fit::check_room(self.settings, &self.session.dimensions, utterances)?;
         self.observers.tell(Event::Fitting { utterances, memory })?;
-        let fitted = fit::machine(self.backend, &best, self.data, [&self.train, &self.validation], &|| !self.is_stop_wished()).await?;
+        let fitted = fit::machine(self.backend, &best, self.data, [&self.train, &self.validation], &|| {
+            !self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+        })
+        .await?;
         let stopped = || TrainError::Stopped { step: self.trainer.steps(), kept: self.observers.kept() };
         let machine = Arc::new(fitted.ok_or_else(stopped)?);
         self.observers.tell(Event::Fitted { machine: &machine })?;
@@ -124,9 +128,18 @@ impl<B: Backend> Run<'_, B> {
             Some(best) => best,
             None => self.checkpoint(self.trainer.result()).await?,
         };
-        let best = self.fit(best).await?;
         let utterances = self.data.split(Split::Test);
-        let test = if utterances.is_empty() { None } else { Some(best.evaluate(self.backend, self.data, &utterances).await?) };
+        // A machine is the first rank's alone: what it stands on is the host's work.
+        let has_machine = self.settings.model.system.has_machine();
+        if has_machine && !self.is_first() {
+            return Ok(Finished { best, test: None, losses: self.losses });
+        }
+        let best = self.fit(best).await?;
+        let together = self.together.as_ref().filter(|_| !has_machine);
+        let test = match utterances.is_empty() {
+            true => None,
+            false => Some(best.evaluate_together(self.backend, self.data, &utterances, together).await?),
+        };
         if let Some(test) = &test {
             self.observers.tell(Event::Test { steps: self.trainer.steps(), test })?;
         }

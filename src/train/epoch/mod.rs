@@ -4,6 +4,7 @@
 //! predictions of the unfinished epoch it goes on bit for bit.
 
 mod keep;
+mod ranks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use super::batches::{epoch_batches, epoch_length, unlabelled, unlabelled_batch};
 use super::checkpoint::{Checkpoint, Plateaus};
 use super::evaluate::{metrics, not_finite};
 use super::fit;
+use super::group::Together;
 use super::metrics::{Metrics, Tally};
 use super::observe::{Event, Observers};
 use super::run_folder::SavedRun;
@@ -33,7 +35,7 @@ pub(super) struct Run<'r, B: Backend> {
     pub until: Option<u64>,
     backend: &'r B,
     settings: &'r Settings,
-    /// The setting `run.device`, which checkpoints name.
+    /// The setting `run.device`, which checkpoints name; of several the first.
     device: &'r str,
     data: &'r Dataset,
     session: Session<'r, B>,
@@ -42,6 +44,10 @@ pub(super) struct Run<'r, B: Backend> {
     validation: Vec<usize>,
     /// Without label, to be learned from.
     unlabelled: Vec<usize>,
+    /// Utterances of the largest batch.
+    largest_batch: usize,
+    /// The ranks that it is computed by, where they are several.
+    together: Option<Together<'r>>,
     steps_an_epoch: u64,
     planned_steps: u64,
     pub losses: Vec<f32>,
@@ -90,7 +96,9 @@ impl<'r, B: Backend> Run<'r, B> {
             until: None,
             backend,
             settings,
-            device: &execution.device,
+            largest_batch: settings.train.largest_batch(epoch_length(data, &train, &settings.train)),
+            together: None,
+            device: execution.first_device(),
             data,
             session,
             trainer,
@@ -208,6 +216,7 @@ impl<'r, B: Backend> Run<'r, B> {
         }
         let epoch = self.trainer.steps() / self.steps_an_epoch;
         self.train_epoch(epoch).await?;
+        self.agree().await?;
         let train = self.tally.clone().metrics(&self.data.classes);
         if self.trainer.steps().is_multiple_of(self.steps_an_epoch) {
             self.tally = Tally::new(self.data.classes.len());
@@ -273,7 +282,11 @@ impl<'r, B: Backend> Run<'r, B> {
         }
     }
 
+    /// Of several ranks, whether any of them was to stop, as of when they last told each other.
     fn is_stop_wished(&self) -> bool {
+        if let Some(together) = &self.together {
+            return together.is_stop_wished();
+        }
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
@@ -309,6 +322,9 @@ impl<'r, B: Backend> Run<'r, B> {
     async fn send(&mut self, epoch: u64, utterances: Vec<usize>) -> Result<(Pending<B>, StepInfo), TrainError> {
         let step = self.trainer.steps();
         let unlabelled = self.unlabelled_of(epoch);
+        if self.together.is_some() {
+            return self.send_together(epoch, utterances, unlabelled).await;
+        }
         let all = [utterances.as_slice(), &unlabelled].concat();
         loop {
             match self.trainer.train_in_parts(&self.session.batches, &all, self.parts).await {
@@ -369,7 +385,7 @@ impl<'r, B: Backend> Run<'r, B> {
         if self.validation.is_empty() {
             return Ok(None);
         }
-        let found = metrics(self.trainer.result(), &self.session.batches, self.data, &self.validation).await;
+        let found = metrics(self.trainer.result(), &self.session.batches, self.data, &self.validation, self.together.as_ref()).await;
         found.map(Some).map_err(|error| match error {
             TrainError::ResultNotFinite { places, ids, .. } => TrainError::ResultNotFinite { places, ids, kept: self.observers.kept() },
             error => error,

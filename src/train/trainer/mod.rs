@@ -1,11 +1,13 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
+mod parts;
+
 use super::TrainError;
 use super::batches::Batches;
 use crate::backend::ops::{
     Accumulate, Adam, AdamStep, Average, ClipTensors, ClipValues, GradientNorm, LossScale, Sgd, StepSize, TensorTable, loss_scaling,
 };
-use crate::backend::{Backend, Matrix, Result, Write, as_f32};
+use crate::backend::{Backend, Matrix, Result, Storage, Write, as_f32};
 use crate::base::numbers::Precision;
 use crate::config::{Optimizer, Settings};
 use crate::dataset::Augmentation;
@@ -13,6 +15,8 @@ use crate::model::layers::{Dropout, Pass};
 use crate::model::loss::{LossOf, Whole};
 use crate::model::{Batch, Network, Trained};
 use crate::tape::Mode;
+
+pub(crate) use parts::Own;
 
 /// A network with its gradients and the optimiser's state.
 ///
@@ -58,9 +62,22 @@ struct Differentiated<B: Backend> {
     is_labelled: bool,
 }
 
+/// Loss and logits of the parts of a step.
+enum Results<'r, B: Backend> {
+    /// On the device.
+    There(&'r [Differentiated<B>]),
+    /// Of all ranks, which read them before.
+    Known(Vec<(f32, Option<Vec<f32>>)>),
+}
+
+/// Loss and logits of a part on their way to the host.
+type Readbacks<B> = (<B as Storage>::Readback, Option<<B as Storage>::Readback>);
+
 /// Results of a step on their way to the host: the loss of each part of its batch, and the logits of those with labels.
 pub struct Pending<B: Backend> {
-    parts: Vec<(B::Readback, Option<B::Readback>)>,
+    parts: Vec<Readbacks<B>>,
+    /// Those that are there already.
+    known: Vec<(f32, Option<Vec<f32>>)>,
     /// What the step was done with.
     pub learning_rate: f64,
     /// In mixed precision, the loss scale after the step.
@@ -182,8 +199,8 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// What went wrong on the device, where it was waited for.
     pub async fn train_step(&mut self, batch: &Batch<B>) -> Result<Pending<B>> {
-        let results = vec![self.differentiate(batch, Write::Set, None, true)];
-        self.update(&results).await
+        let results = [self.differentiate(batch, &self.gradients, None, true)];
+        self.update(Results::There(&results)).await
     }
 
     /// As [`Trainer::train_step`], the batch computed in `parts` parts of about as many utterances one after the other, in
@@ -201,51 +218,9 @@ impl<'b, B: Backend> Trainer<'b, B> {
         utterances: &[usize],
         parts: usize,
     ) -> std::result::Result<Pending<B>, TrainError> {
-        let (places, labelled) = batches.labelled_first(utterances);
-        let utterances: Vec<usize> = places.into_iter().map(|place| utterances[place]).collect();
+        let (utterances, labelled) = batches.in_order(utterances);
         let results = self.differentiate_all(batches, &utterances, labelled, parts, self.augmentation().as_ref(), true)?;
-        Ok(self.update(&results).await?)
-    }
-
-    /// Forward and backward of utterances of which the first `labelled` have a label: these as one batch, the others as another, each
-    /// in `parts` parts. The gradients are in their buffer.
-    fn differentiate_all(
-        &self,
-        batches: &Batches<'_, B>,
-        utterances: &[usize],
-        labelled: usize,
-        parts: usize,
-        augmentation: Option<&Augmentation>,
-        as_trained: bool,
-    ) -> std::result::Result<Vec<Differentiated<B>>, TrainError> {
-        if labelled == 0 {
-            // What labels alone reach gets nothing.
-            self.clear_gradients();
-        }
-        let mut results = Vec::new();
-        for batch in [0..labelled, labelled..utterances.len()] {
-            let size = batch.len().div_ceil(parts.max(1)).max(1);
-            let weight_of = |label: u32| self.weights_of_classes.get(label as usize).map_or(0.0, |&weight| f64::from(weight));
-            let whole = (size < batch.len()).then(|| Whole {
-                utterances: batch.len(),
-                weight: batches.labels(&utterances[batch.clone()]).into_iter().map(weight_of).sum::<f64>() as f32,
-            });
-            for start in batch.clone().step_by(size) {
-                let part = start..(start + size).min(batch.end);
-                let is_all = part == (0..utterances.len());
-                let part = batches.part(utterances, part, augmentation)?;
-                results.push(self.differentiate(&part, if results.is_empty() { Write::Set } else { Write::Add }, whole, as_trained));
-                if !is_all {
-                    // What one part took in memory serves the next.
-                    self.backend.submit();
-                }
-                // Whatever fails has failed by now, before anything is updated.
-                if let Some(error) = self.backend.failure() {
-                    return Err(error.into());
-                }
-            }
-        }
-        Ok(results)
+        Ok(self.update(Results::There(&results)).await?)
     }
 
     fn clear_gradients(&self) {
@@ -276,6 +251,10 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// Whatever went wrong on the device since the last wait.
     pub async fn outcome(&self, pending: Pending<B>) -> Result<Outcome> {
         let mut outcome = Outcome { loss: 0.0, logits: Vec::new(), scaling: None };
+        for (loss, logits) in pending.known {
+            outcome.loss += loss;
+            outcome.logits.extend(logits.into_iter().flatten());
+        }
         for (loss, logits) in pending.parts {
             outcome.loss += as_f32(self.backend.finish_read(loss).await?)[0];
             if let Some(logits) = logits {
@@ -312,16 +291,16 @@ impl<'b, B: Backend> Trainer<'b, B> {
         Ok(GradientReport { loss, logits, gradients: gradients.into_iter().map(|gradient| gradient / scale).collect() })
     }
 
-    /// Forward and backward; the gradients are in their buffer, in place of those before or added to them. `whole` is
-    /// the batch that this is a part of; `as_trained` leaves out those of parameters that are not trained.
-    fn differentiate(&self, batch: &Batch<B>, write: Write, whole: Option<Whole>, as_trained: bool) -> Differentiated<B> {
+    /// Forward and backward; the gradients are in `gradients`, but for those that nothing reaches. `whole` is the batch that this is a
+    /// part of; `as_trained` leaves out those of parameters that are not trained.
+    fn differentiate(&self, batch: &Batch<B>, gradients: &B::Tensor, whole: Option<Whole>, as_trained: bool) -> Differentiated<B> {
         let train = &self.settings.train;
         let model = self.network.model();
         let mut tape = self.network.tape(Mode::Train);
-        let (weights, gradients) = (&self.network.weights, &self.gradients);
+        let weights = &self.network.weights;
         let parameters = match as_trained {
-            true => model.parameters().bind_trained(&mut tape, [weights, gradients], write, &self.trained),
-            false => model.parameters().bind(&mut tape, weights, gradients, write),
+            true => model.parameters().bind_trained(&mut tape, [weights, gradients], Write::Set, &self.trained),
+            false => model.parameters().bind(&mut tape, weights, gradients, Write::Set),
         };
         let dropout = Some(Dropout::new(train.seed, self.steps));
         let mut pass = Pass { tape: &mut tape, parameters: &parameters, dropout, watched: None, terms: Some(Vec::new()), mixing: None };
@@ -341,7 +320,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     ///
     /// A step that was left out counts neither for the learning rate's schedule nor for Adam's correction, and whether the last
     /// one was is known when it is done. Until then the device has this one's gradients to compute.
-    async fn update(&mut self, results: &[Differentiated<B>]) -> Result<Pending<B>> {
+    async fn update(&mut self, results: Results<'_, B>) -> Result<Pending<B>> {
         let is_mixed = self.settings.train.precision == Precision::Mixed;
         if let Some(scaling) = self.last_scaling.take() {
             self.backend.submit();
@@ -358,11 +337,10 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.clip();
         let norm =
             if clips || is_mixed { self.backend.run(&GradientNorm { gradients: self.gradients.clone() }) } else { self.no_norm.clone() };
-        let read = |part: &Differentiated<B>| {
-            let loss = self.backend.start_read(&part.loss);
-            (loss, part.is_labelled.then(|| self.backend.start_read(&part.logits)))
+        let (parts, known) = match results {
+            Results::There(results) => (results.iter().map(|part| self.read_results(part)).collect(), Vec::new()),
+            Results::Known(known) => (Vec::new(), known),
         };
-        let parts = results.iter().map(read).collect();
         if let Some(error) = self.backend.failure() {
             return Err(error);
         }
@@ -392,8 +370,14 @@ impl<'b, B: Backend> Trainer<'b, B> {
         self.backend.submit();
         match self.backend.failure() {
             Some(error) => Err(error),
-            None => Ok(Pending { parts, learning_rate, scaling }),
+            None => Ok(Pending { parts, known, learning_rate, scaling }),
         }
+    }
+
+    /// Asks for the results of a part.
+    fn read_results(&self, part: &Differentiated<B>) -> Readbacks<B> {
+        let loss = self.backend.start_read(&part.loss);
+        (loss, part.is_labelled.then(|| self.backend.start_read(&part.logits)))
     }
 
     /// Clips gradients tensor by tensor and element by element, where that is wished.

@@ -1,0 +1,363 @@
+//! Ranks that train one model together: threads of one process, a device each, or processes that an MPI launcher has started.
+//!
+//! Every rank has the whole model and the whole data, and computes its share of the parts of each batch. All that ranks tell each other
+//! goes through [`Group::exchange`], by which each also learns whether another has failed, so that all end at the same place: a rank that
+//! cannot go on says why at its next exchange, in place of its message.
+
+#[cfg(feature = "mpi")]
+pub mod mpi;
+#[cfg(feature = "files")]
+pub mod threads;
+
+use std::cell::Cell;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::base::remedy::Remedy;
+use crate::config::Sum;
+
+/// What one rank gives the others.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// The same to all.
+    ToAll(Vec<u8>),
+    /// To each its own, in the order of ranks.
+    ToEach(Vec<Vec<u8>>),
+}
+
+/// Ranks that compute together, as one of them sees them.
+pub trait Group: Debug {
+    /// Which it is, from 0.
+    fn rank(&self) -> usize;
+
+    /// How many there are.
+    fn size(&self) -> usize;
+
+    /// Gives every rank its message, or the reason why this one cannot go on, and waits for what all ranks give this one, in their order.
+    /// All ranks call it equally often, with messages of the same kind.
+    ///
+    /// # Errors
+    /// [`GroupError::Failed`] on all ranks, where one or several failed: of the first of them.
+    fn exchange(&self, own: Result<Message, String>) -> Result<Vec<Vec<u8>>, GroupError>;
+
+    /// Adds the values of all ranks in whatever order is the fastest, the same bits on each, where the group has such a way: that it has
+    /// one says [`Group::adds_fast`].
+    ///
+    /// # Errors
+    /// Those of [`Group::exchange`].
+    fn add_fast(&self, values: &[f32]) -> Result<Option<Vec<f32>>, GroupError> {
+        let _ = values;
+        Ok(None)
+    }
+
+    /// Whether [`Group::add_fast`] adds.
+    fn adds_fast(&self) -> bool {
+        false
+    }
+}
+
+/// Why ranks do not go on together.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum GroupError {
+    /// A rank cannot go on.
+    #[error("rank {rank}: {reason}")]
+    Failed {
+        /// Which, from 0.
+        rank: usize,
+        /// What it says.
+        reason: String,
+    },
+    /// A rank was given something else than the first.
+    #[error("rank {rank}: {what}: {found}, on rank 0 {expected}")]
+    Differs {
+        /// Which, from 0.
+        rank: usize,
+        /// The data, say.
+        what: &'static str,
+        /// What it is there.
+        found: String,
+        /// What it is on rank 0.
+        expected: String,
+    },
+    /// A rank's weights are others than those of the first, though it did the same.
+    #[error("rank {rank}: after step {step} its weights are no longer those of rank 0")]
+    Weights {
+        /// Which, from 0.
+        rank: usize,
+        /// Steps of the run by then.
+        step: u64,
+    },
+    /// More ranks than parts of a batch.
+    #[error("{ranks} ranks, and train.accumulate divides a batch into {parts} parts: a rank would have none")]
+    MoreThanParts {
+        /// How many ranks there are.
+        ranks: usize,
+        /// Parts of a batch.
+        parts: usize,
+    },
+    /// More ranks than utterances in the largest batch.
+    #[error("{ranks} ranks, and the largest batch has {utterances} utterances: a rank would have none")]
+    MoreThanUtterances {
+        /// How many ranks there are.
+        ranks: usize,
+        /// Utterances of the largest batch.
+        utterances: usize,
+    },
+}
+
+impl GroupError {
+    pub(super) fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            // It says what may help by itself.
+            Self::Failed { .. } => Vec::new(),
+            Self::Differs { what, .. } => vec![Remedy::SameOnRanks(what)],
+            Self::Weights { .. } => vec![Remedy::OtherDevice, Remedy::Report],
+            Self::MoreThanParts { .. } => vec![Remedy::FewerRanks, Remedy::Raise("train.accumulate")],
+            Self::MoreThanUtterances { .. } => vec![Remedy::FewerRanks, Remedy::Raise("train.batch_size")],
+        }
+    }
+}
+
+/// What must be the same on all ranks before they begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Of each thing its name and what tells it from another, in words or as a hash; the first that differs is told.
+    pub of: Vec<(String, String)>,
+}
+
+/// What ranks may differ in, as [`Standing`] names it.
+pub(crate) const COMPARED: [&str; 5] = ["program", "kernels", "settings", "data", "device"];
+
+/// A group in a training: the sums and agreements that a step and an epoch need.
+#[derive(Debug)]
+pub(crate) struct Together<'g> {
+    group: &'g dyn Group,
+    sum: Sum,
+    /// What this rank is told by its user.
+    wish: Option<&'g AtomicBool>,
+    /// Whether any rank was told to stop, as of the last exchange: all know the same.
+    is_stop_wished: Cell<bool>,
+}
+
+impl<'g> Together<'g> {
+    pub(crate) fn new(group: &'g dyn Group, sum: Sum, wish: Option<&'g AtomicBool>) -> Self {
+        Self { group, sum, wish, is_stop_wished: Cell::new(false) }
+    }
+
+    /// Whether this rank writes the run's files.
+    pub(crate) fn is_first(&self) -> bool {
+        self.group.rank() == 0
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.group.size()
+    }
+
+    pub(crate) fn is_stop_wished(&self) -> bool {
+        self.is_stop_wished.get()
+    }
+
+    /// Whether gradients are added by the group's own sum, in no order of its parts.
+    pub(crate) fn adds_fast(&self) -> bool {
+        self.sum == Sum::Fastest && self.group.adds_fast()
+    }
+
+    /// Which of `count` things in a row this rank takes.
+    pub(crate) fn own(&self, count: usize) -> Range<usize> {
+        self.share(self.group.rank(), count)
+    }
+
+    /// Which of them a rank takes: as evenly as can be, in the order of ranks.
+    pub(crate) fn share(&self, rank: usize, count: usize) -> Range<usize> {
+        let size = self.group.size();
+        rank * count / size..(rank + 1) * count / size
+    }
+
+    fn exchange(&self, mut own: Message) -> Result<Vec<Vec<u8>>, GroupError> {
+        let wish = u8::from(self.wish.is_some_and(|wish| wish.load(Ordering::Relaxed)));
+        match &mut own {
+            Message::ToAll(bytes) => bytes.push(wish),
+            Message::ToEach(all) => all.iter_mut().for_each(|bytes| bytes.push(wish)),
+        }
+        let mut all = self.group.exchange(Ok(own))?;
+        let wishes: Vec<bool> = all.iter_mut().map(|bytes| bytes.pop() == Some(1)).collect();
+        self.is_stop_wished.set(self.is_stop_wished.get() || wishes.contains(&true));
+        Ok(all)
+    }
+
+    /// What each rank gives all, in the order of ranks.
+    pub(crate) fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, GroupError> {
+        self.exchange(Message::ToAll(own))
+    }
+
+    /// The same of numbers, one after the other.
+    pub(crate) fn gather_values(&self, own: &[f32]) -> Result<Vec<f32>, GroupError> {
+        Ok(self.gather(bytemuck::cast_slice(own).to_vec())?.iter().flat_map(|bytes| values(bytes)).collect())
+    }
+
+    /// What each rank gives this one, in the order of ranks.
+    pub(crate) fn exchange_values(&self, own: impl Iterator<Item = Vec<f32>>) -> Result<Vec<Vec<f32>>, GroupError> {
+        let own = own.map(|of_rank| bytemuck::cast_slice(&of_rank).to_vec()).collect();
+        Ok(self.exchange(Message::ToEach(own))?.iter().map(|bytes| values(bytes)).collect())
+    }
+
+    /// The sum over all ranks in whatever order is the fastest, where they are to be added so.
+    pub(crate) fn add_fast(&self, own: &[f32]) -> Result<Option<Vec<f32>>, GroupError> {
+        if self.adds_fast() { self.group.add_fast(own) } else { Ok(None) }
+    }
+
+    /// Compares a hash of the weights after so many steps.
+    pub(crate) fn agree_on_weights(&self, hash: u64, step: u64) -> Result<(), GroupError> {
+        let all = self.gather(hash.to_le_bytes().to_vec())?;
+        match all.iter().position(|other| *other != all[0]) {
+            Some(rank) => Err(GroupError::Weights { rank, step }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Waits for the other ranks.
+///
+/// # Errors
+/// Those of [`Group::exchange`].
+pub(crate) fn wait(group: &dyn Group) -> Result<(), GroupError> {
+    group.exchange(Ok(Message::ToAll(Vec::new()))).map(drop)
+}
+
+/// Compares what ranks were given with the first's.
+///
+/// # Errors
+/// [`GroupError::Differs`] on all ranks, of the first that differs.
+pub(crate) fn compare(group: &dyn Group, own: &Standing) -> Result<(), GroupError> {
+    let text = serde_json::to_vec(own).unwrap_or_default();
+    let all = group.exchange(Ok(Message::ToAll(text)))?;
+    let all: Vec<Standing> = all.iter().map(|text| serde_json::from_slice(text).unwrap_or(Standing { of: Vec::new() })).collect();
+    let Some((first, others)) = all.split_first() else { return Ok(()) };
+    for what in COMPARED {
+        let of = |standing: &Standing| standing.of.iter().find(|(name, _)| name == what).map_or_else(String::new, |(_, of)| of.clone());
+        let expected = of(first);
+        if let Some((place, other)) = others.iter().enumerate().find(|(_, other)| of(other) != expected) {
+            let (found, expected) = difference(&of(other), &expected);
+            return Err(GroupError::Differs { rank: place + 1, what, found, expected });
+        }
+    }
+    Ok(())
+}
+
+/// The first lines of two texts that differ.
+fn difference(found: &str, expected: &str) -> (String, String) {
+    let pair = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    let (found, expected) = pair.unwrap_or((found, expected));
+    (found.trim().to_owned(), expected.trim().to_owned())
+}
+
+/// The numbers of a message.
+fn values(bytes: &[u8]) -> Vec<f32> {
+    bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / size_of::<f32>() * size_of::<f32>()])
+}
+
+#[cfg(all(test, feature = "files"))]
+mod tests {
+    use super::threads::Meeting;
+    use super::*;
+    use crate::backend::cpu::Cpu;
+    use crate::base::streams::{FUNCTIONALS, PROSODY, StreamShape};
+    use crate::config::{Config, Execution, Settings};
+    use crate::dataset::{BatchShape, Dataset};
+    use crate::train::{TrainError, Training};
+
+    fn data() -> Dataset {
+        let further = [(PROSODY, StreamShape::Vector { columns: 3 }), (FUNCTIONALS, StreamShape::Vector { columns: 5 })];
+        BatchShape { batch: 13, frames: 40, words: 4, ragged: true }.dataset_with(&further)
+    }
+
+    fn settings(system: &str, more: &[&str]) -> Settings {
+        let small = ["model.hidden=4", "model.heads=2", "model.feed_forward=4", "model.word_width=4", "mdre.hidden=4", "mha.hidden=4"];
+        let further = ["can.hidden=4", "amh.hidden=4", "liang.hidden=16", "liang.mmd=0", "train.epochs=1", "train.batch_size=5"];
+        let all = small.iter().chain(&further).chain(more).map(|text| text.to_string()).chain([format!("model.system={system}")]);
+        Config::default().assign(&all.collect::<Vec<_>>()).unwrap().settings
+    }
+
+    /// Weights and losses.
+    type Trained = (Vec<f32>, Vec<f32>);
+
+    /// Those of each rank.
+    fn by_ranks(settings: &Settings, data: &Dataset, ranks: usize) -> Vec<Result<Trained, TrainError>> {
+        let meeting = Meeting::new(ranks);
+        std::thread::scope(|scope| {
+            let meeting = &meeting;
+            let train = move |rank| {
+                let member = meeting.member(rank);
+                let (group, execution): (Option<&dyn Group>, _) = (Some(&member), Execution::default());
+                let run = Training { settings: settings.clone(), execution, group, ..Training::of(data) };
+                let finished = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ()))?;
+                Ok((finished.best.parameters, finished.losses))
+            };
+            let threads: Vec<_> = (0..ranks).map(|rank| scope.spawn(move || train(rank))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn ranks_end_in_the_bits_of_one_device_whatever_the_system() {
+        let data = data();
+        for (system, more) in [
+            ("mcsan", &["model.dropout=0.3", "train.class_weights=[1,2,3,1,1,2,1]", "train.precision=mixed"][..]),
+            ("mdre", &["train.clip_norm=0.1", "train.average=0.9"]),
+            ("mha", &["train.freeze=classifier"]),
+            ("can", &["train.time_masks=1", "train.word_dropout=0.2"]),
+            ("xu", &[]),
+            ("liang", &["train.label_smoothing=0.1"]),
+        ] {
+            let settings = settings(system, &[more, &["train.accumulate=3"]].concat());
+            let run = Training { settings: settings.clone(), ..Training::of(&data) };
+            let alone = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ())).unwrap();
+            assert!(alone.losses.len() == 3 && alone.losses.iter().all(|loss| loss.is_finite()));
+            for ranks in if system == "mcsan" { vec![2, 3] } else { vec![2] } {
+                for result in by_ranks(&settings, &data, ranks) {
+                    let (weights, losses) = result.unwrap();
+                    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                    assert!(bits(&weights) == bits(&alone.best.parameters), "{system}: weights of {ranks} ranks");
+                    assert_eq!(bits(&losses), bits(&alone.losses), "{system}: losses of {ranks} ranks");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_ranks_than_there_is_work_for_are_refused_by_all() {
+        let data = data();
+        for (more, said) in [
+            (&["train.accumulate=2"][..], "3 ranks, and train.accumulate divides a batch into 2 parts"),
+            (&["train.accumulate=9", "train.batch_size=2"], "3 ranks, and the largest batch has 2 utterances"),
+        ] {
+            for result in by_ranks(&settings("mcsan", more), &data, 3) {
+                let line = result.map(drop).unwrap_err().to_string();
+                assert!(line.starts_with(said), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named_with_its_rank_and_both_values() {
+        let meeting = Meeting::new(3);
+        let of = |rank: usize| {
+            let lr = if rank == 2 { "lr = 0.1" } else { "lr = 0.2" };
+            let settings = format!("[train]\n{lr}\nseed = 1\n");
+            Standing { of: vec![("data".into(), "same".into()), ("settings".into(), settings)] }
+        };
+        std::thread::scope(|scope| {
+            for rank in 0..3 {
+                let (meeting, own) = (&meeting, of(rank));
+                scope.spawn(move || {
+                    let error = compare(&meeting.member(rank), &own).unwrap_err();
+                    assert_eq!(error.to_string(), "rank 2: settings: lr = 0.1, on rank 0 lr = 0.2");
+                });
+            }
+        });
+    }
+}

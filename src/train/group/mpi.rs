@@ -1,0 +1,149 @@
+//! A group of processes that an MPI launcher has started, on one machine or several.
+
+use std::fmt::{self, Debug, Formatter};
+use std::thread::panicking;
+
+use mpi::collective::SystemOperation;
+use mpi::datatype::{Partition, PartitionMut};
+use mpi::environment::Universe;
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::{Communicator, CommunicatorCollectives, Root};
+use mpi::{Count, Threading};
+
+use super::{Group, GroupError, Message};
+
+/// The processes of an MPI launcher, of which this is one.
+pub struct Processes {
+    /// Those of the same machine.
+    host: SimpleCommunicator,
+    world: SimpleCommunicator,
+    /// Ends MPI when it is dropped, after the others.
+    _universe: Universe,
+}
+
+impl Debug for Processes {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "process {} of {}", self.rank(), self.size())
+    }
+}
+
+impl Processes {
+    /// Begins MPI; `None` where it has begun before. To be called, as all of a group, by the main thread.
+    pub fn begin() -> Option<Self> {
+        let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)?;
+        let world = universe.world();
+        let host = world.split_shared(world.rank());
+        Some(Self { host, world, _universe: universe })
+    }
+
+    /// Which of the processes of its machine it is, from 0, and how many these are.
+    pub fn on_host(&self) -> [usize; 2] {
+        [self.host.rank(), self.host.size()].map(|number| number as usize)
+    }
+
+    /// The MPI library, in one line.
+    pub fn library() -> String {
+        mpi::environment::library_version().unwrap_or_default().lines().next().unwrap_or_default().trim().to_owned()
+    }
+
+    /// What each rank gives this one, of known lengths.
+    fn send(&self, own: &Message, lengths: &[usize]) -> Vec<u8> {
+        let mut all = allocated(lengths.iter().sum());
+        all.resize(lengths.iter().sum(), 0);
+        let (counts, places) = layout(lengths);
+        let mut into = PartitionMut::new(&mut all[..], counts, places);
+        match own {
+            Message::ToAll(own) => {
+                let mut bytes = allocated(own.len());
+                bytes.extend_from_slice(own);
+                self.world.all_gather_varcount_into(&bytes[..], &mut into);
+            }
+            Message::ToEach(each) => {
+                let mut bytes = allocated(each.iter().map(Vec::len).sum());
+                each.iter().for_each(|own| bytes.extend_from_slice(own));
+                let (counts, places) = layout(&each.iter().map(Vec::len).collect::<Vec<_>>());
+                self.world.all_to_all_varcount_into(&Partition::new(&bytes[..], counts, places), &mut into);
+            }
+        }
+        all
+    }
+}
+
+/// A vector of no element with room for so many and one more: where an empty one begins that was never allocated, at 1, MPI libraries
+/// see an order to send in place.
+fn allocated(len: usize) -> Vec<u8> {
+    Vec::with_capacity(len + 1)
+}
+
+/// Lengths and places as MPI counts them; see [`MOST`].
+fn layout(lengths: &[usize]) -> (Vec<Count>, Vec<Count>) {
+    let places = lengths.iter().scan(0, |place, &length| Some(std::mem::replace(place, *place + length) as Count));
+    (lengths.iter().map(|&length| length as Count).collect(), places.collect())
+}
+
+/// Most bytes that MPI counts.
+const MOST: usize = Count::MAX as usize;
+
+impl Group for Processes {
+    fn rank(&self) -> usize {
+        self.world.rank() as usize
+    }
+
+    fn size(&self) -> usize {
+        self.world.size() as usize
+    }
+
+    fn exchange(&self, own: Result<Message, String>) -> Result<Vec<Vec<u8>>, GroupError> {
+        let (size, rank) = (self.size(), self.rank());
+        let own = own.and_then(|message| {
+            let bytes = match &message {
+                Message::ToAll(bytes) => bytes.len().saturating_mul(size),
+                Message::ToEach(all) => all.iter().map(Vec::len).sum(),
+            };
+            if bytes <= MOST / 2 { Ok(message) } else { Err(format!("{bytes} bytes are more than MPI sends at once")) }
+        });
+        // Of each rank: whether it failed, and how long its message is for every other.
+        let lengths: Vec<u64> = match &own {
+            Ok(Message::ToAll(bytes)) => vec![bytes.len() as u64; size],
+            Ok(Message::ToEach(all)) => all.iter().map(|bytes| bytes.len() as u64).collect(),
+            Err(reason) => vec![reason.len() as u64; size],
+        };
+        let head = [&[u64::from(own.is_err())], &lengths[..]].concat();
+        let mut heads = vec![0; head.len() * size];
+        self.world.all_gather_into(&head[..], &mut heads[..]);
+        let heads: Vec<&[u64]> = heads.chunks_exact(head.len()).collect();
+        if let Some(failed) = heads.iter().position(|head| head[0] != 0) {
+            let mut reason = allocated(heads[failed][1] as usize);
+            reason.extend_from_slice(own.err().filter(|_| failed == rank).unwrap_or_default().as_bytes());
+            reason.resize(heads[failed][1] as usize, 0);
+            self.world.process_at_rank(failed as mpi::Rank).broadcast_into(&mut reason[..]);
+            return Err(GroupError::Failed { rank: failed, reason: String::from_utf8_lossy(&reason).into_owned() });
+        }
+        let lengths: Vec<usize> = heads.iter().map(|head| head[1 + rank] as usize).collect();
+        let Ok(own) = own else { return Ok(Vec::new()) };
+        let mut all = self.send(&own, &lengths);
+        let mut messages: Vec<Vec<u8>> = lengths.iter().rev().map(|length| all.split_off(all.len() - length)).collect();
+        messages.reverse();
+        Ok(messages)
+    }
+
+    fn add_fast(&self, values: &[f32]) -> Result<Option<Vec<f32>>, GroupError> {
+        super::wait(self)?;
+        let mut sum = vec![0.0; values.len()];
+        self.world.all_reduce_into(values, &mut sum[..], SystemOperation::sum());
+        Ok(Some(sum))
+    }
+
+    fn adds_fast(&self) -> bool {
+        true
+    }
+}
+
+/// A process that ends by a panic ends the others, which would wait for it.
+impl Drop for Processes {
+    fn drop(&mut self) {
+        if panicking() {
+            self.world.abort(1);
+        }
+    }
+}
