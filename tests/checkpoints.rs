@@ -199,7 +199,8 @@ fn where_a_run_stands_is_somewhere() {
         ("epoch", "5", "has finished 5 epochs after 4 steps"),
         ("best", "\"good\"", "metadata 'best' is not the JSON"),
         ("progress", "[]", "metadata 'progress' is not the JSON"),
-        ("format", "mcsan-checkpoint/9", "is a checkpoint of another kind"),
+        ("format", "mcsan-dataset/1", "is a checkpoint of another kind"),
+        ("format", "mcsan-checkpoint/9", "was written by a newer mcsan (version 9 of mcsan-checkpoint; this one reads up to 1)"),
     ] {
         refused_metadata(BEST, key, text, part);
     }

@@ -7,6 +7,7 @@
 //! | `foreign` | what stands in place of a file that was asked for |
 //! | [`real`] | the number types of the reference |
 //! | `contents` | what a folder holds that is to be written to |
+//! | [`format`](mod@format) | versions of the files that are written and read again |
 //! | `input` | what can be read: files, and streams that are asked for |
 //! | [`memory`] | how much memory there is |
 //! | `parallel` | all cores, where there are threads |
@@ -28,6 +29,7 @@ pub(crate) mod contents;
 mod elementary;
 #[cfg(feature = "files")]
 pub mod foreign;
+pub mod format;
 pub(crate) mod hash;
 pub(crate) mod input;
 pub mod memory;

@@ -61,6 +61,8 @@ pub enum Remedy {
     CheckPath,
     /// Give a file, where something else was found.
     GiveFile,
+    /// Take a newer version of this program.
+    NewerProgram,
     /// Give a profile that was kept.
     KeptProfile,
     /// Look whether a folder exists and can be written to.
@@ -303,6 +305,7 @@ impl Display for Remedy {
             Self::Report => "please report this",
             Self::CheckPath => "check the path and its permissions",
             Self::GiveFile => "give a file",
+            Self::NewerProgram => "take a newer version of the program",
             Self::KeptProfile => "give a profile that was kept",
             Self::CheckFolder => "check that its folder exists, may be written to and has room",
             Self::FreeSpace => "free some space",

@@ -71,7 +71,7 @@ impl Kind {
         Ok(match self {
             _ if head.is_empty() => true,
             Self::Data => format("mcsan-dataset"),
-            Self::Weights => checkpoint::WEIGHTS_FORMAT.split('/').next().is_some_and(format),
+            Self::Weights => format(checkpoint::WEIGHTS_FORMAT.name),
             Self::Gradients => {
                 let is_result = |name: &String| name.starts_with("grad.") || ["logits", "loss"].contains(&name.as_str());
                 Store::open(path).is_ok_and(|store| store.contains("loss") && store.names().iter().all(is_result))

@@ -29,6 +29,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::Resume => "go on with --resume",
         Remedy::ResumeFrom { path, step } => return format!("go on with --resume ({} is whole, of step {step})", path.display()),
         Remedy::Again { path, step } => return format!("call the same again ({} is whole, of step {step})", path.display()),
+        Remedy::NewerProgram => "update mcsan",
         Remedy::KeptProfile => "give what 'mcsan profile --json' has written",
         Remedy::PutBack => "move it back and go on with --resume",
         Remedy::GoOnLonger => "raise --epochs or --steps, or leave them out",

@@ -6,6 +6,7 @@ use thiserror::Error;
 use toml::{Table, Value};
 
 use super::{Execution, Settings, keys};
+use crate::base::format::Newer;
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::setting::{Key, Section};
 
@@ -29,6 +30,9 @@ pub enum ConfigError {
         /// What the system or the parser says.
         reason: String,
     },
+    /// A file of a version that only a newer program reads.
+    #[error(transparent)]
+    Newer(#[from] Newer),
     /// A line of a file is at fault.
     #[error("{}, line {line}: {error}", path.display())]
     Line {
@@ -78,6 +82,7 @@ impl Remedied for ConfigError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::File { .. } | Self::Syntax { .. } | Self::UnknownKey { .. } => vec![Remedy::ListSettings],
+            Self::Newer(_) => vec![Remedy::NewerProgram],
             Self::Line { error, .. } => error.remedies(),
             Self::NoAssignment { .. } => vec![Remedy::Assign],
             Self::Value { .. } | Self::TooLarge => Vec::new(),

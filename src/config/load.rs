@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, System};
+use super::{Config, ConfigError, FORMAT, System};
 use crate::base::input;
 
 impl Config {
@@ -86,13 +86,18 @@ impl Config {
     /// Takes the values of a document; returns on which line each stands.
     fn take(&mut self, text: &str) -> Result<HashMap<String, usize>, Fault> {
         let line = |span: Range<usize>| 1 + text.bytes().take(span.start).filter(|&byte| byte == b'\n').count();
-        let parsed: Table = text.parse().map_err(|error: toml::de::Error| {
+        let mut parsed: Table = text.parse().map_err(|error: toml::de::Error| {
             let reason = error.message().lines().next().unwrap_or_default().to_owned();
             Fault { line: error.span().map(line), error: ConfigError::Syntax { reason } }
         })?;
         // Read a second time, for where each value stands.
         let spans = DeTable::parse(text).map(|table| leaf_spans(table.get_ref(), "")).unwrap_or_default();
         let lines: HashMap<String, usize> = spans.into_iter().map(|(key, span)| (key, line(span))).collect();
+        if let Some(Value::String(said)) = parsed.get("format")
+            && FORMAT.version_of(said).map_err(|newer| Fault { line: lines.get("format").copied(), error: newer.into() })?.is_some()
+        {
+            parsed.remove("format");
+        }
         for (key, value) in leaves(&parsed, "") {
             self.set(&key, value).map_err(|error| Fault { line: lines.get(&key).copied(), error })?;
         }

@@ -39,8 +39,12 @@ pub use tile_file::TileFile;
 pub use train::{Balance, ClassWeights, DataSettings, Head, NamedWeights, Normalise, Optimizer, Order};
 pub use train::{Schedule, Selection, SourceStatistics, StartSettings, TrainSettings};
 
+use crate::base::format::Format;
 use crate::base::numbers::MAX_HEAD_SIZE;
 use crate::base::setting::{Key, OutOfRange, Section};
+
+/// What a run's settings say of themselves, and so of the run's log; at first they said nothing, as a user's need not.
+pub(crate) const FORMAT: Format = Format::new("mcsan-run", 1);
 
 /// Refuses a number that is out of range.
 fn within(outside: Option<OutOfRange>) -> Result<(), ConfigError> {

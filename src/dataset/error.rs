@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::store::StoreError;
 #[cfg(feature = "files")]
 use crate::base::foreign::Foreign;
+use crate::base::format::Newer;
 use crate::base::remedy::{Preparation, Remedied, Remedy};
 
 /// Failure of a prepared data set; each names the file, the tensor and utterance.
@@ -41,7 +42,15 @@ pub enum DatasetError {
         /// The format that it names; `none` where it names none.
         found: String,
         /// The format that is read.
-        expected: &'static str,
+        expected: String,
+    },
+    /// A file of a version that only a newer program reads.
+    #[error("{}: {newer}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        newer: Newer,
     },
     /// Metadata that are missing, not what they should be, or that cannot be written.
     #[error("{}: metadata '{key}' {problem}", path.display())]
@@ -120,6 +129,7 @@ impl Remedied for DatasetError {
             #[cfg(feature = "files")]
             Self::Text { .. } => vec![Remedy::PrepareManifest],
             Self::Format { .. } => vec![Remedy::Prepare],
+            Self::Newer { .. } => vec![Remedy::NewerProgram, Remedy::Prepare],
             Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],
             Self::NotAlike { remedy, .. } => vec![Remedy::PrepareWith(*remedy)],

@@ -27,12 +27,13 @@ use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate;
 use crate::base::foreign::Foreign;
+use crate::base::format::Format;
 use crate::base::input;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::base::words::WordTable;
 
 /// What the metadata `format` must say.
-pub(crate) const FORMAT: &str = "mcsan-dataset/1";
+pub(crate) const FORMAT: Format = Format::new("mcsan-dataset", 1);
 
 /// Bytes that tell what a file is that is none.
 const HEAD: u64 = 512;
@@ -49,8 +50,9 @@ impl Dataset {
     pub fn load(path: &Path) -> Result<Self, DatasetError> {
         let store = Store::open(path).map_err(|error| other_than_prepared(path, error))?;
         let format = store.metadata("format").unwrap_or("none");
-        if format != FORMAT {
-            return Err(DatasetError::Format { path: path.to_path_buf(), found: format.into(), expected: FORMAT });
+        let version = FORMAT.version_of(format).map_err(|newer| DatasetError::Newer { path: path.to_path_buf(), newer })?;
+        if version.is_none() {
+            return Err(DatasetError::Format { path: path.to_path_buf(), found: format.into(), expected: FORMAT.to_string() });
         }
         let classes: Vec<String> = metadata(&store, "classes")?.ok_or_else(|| DatasetError::Metadata {
             path: path.to_path_buf(),
@@ -141,7 +143,7 @@ impl Dataset {
             }
         }
         let mut metadata = BTreeMap::from([
-            ("format".into(), FORMAT.into()),
+            ("format".into(), FORMAT.to_string()),
             ("corpus".into(), self.corpus.clone()),
             json(path, "classes".into(), &self.classes)?,
             json(path, vocabulary_key(TEXT), Vec::<String>::new())?,

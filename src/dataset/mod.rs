@@ -55,7 +55,7 @@ pub(crate) use order::epoch_batches;
 pub(crate) use prepared::hop_seconds;
 pub use prepared::{Dataset, Part, UtteranceInfo};
 #[cfg(feature = "files")]
-pub(crate) use replace::replace_file;
+pub(crate) use replace::{make_file, replace_file};
 pub use shape::BatchShape;
 pub(crate) use shape::lengths;
 #[cfg(feature = "files")]

@@ -1,7 +1,7 @@
 //! Files appear whole or not at all.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 /// Writes a file beside `path` and renames it to `path` once all of it is on the disk; whatever fails, a file that was
@@ -21,6 +21,30 @@ pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>
     fill(beside.as_file(), write)?;
     beside.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Makes a file of a content that no other has, where none has its name; `false` where one has. It appears whole, but on file systems
+/// that can neither rename nor link to a free name alone.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn make_file(path: &Path, content: &[u8]) -> io::Result<bool> {
+    let beside = builder().tempfile_in(folder_of(path))?;
+    beside.as_file().write_all(content)?;
+    let error = match beside.persist_noclobber(path) {
+        Ok(_) => return Ok(true),
+        Err(error) => error.error,
+    };
+    // A network that lost the answer asks a second time, and finds what the first has made.
+    let is_taken = |error: &io::Error| error.kind() == ErrorKind::AlreadyExists;
+    if is_taken(&error) {
+        return Ok(fs::read(path).is_ok_and(|there| there == content));
+    }
+    match File::options().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(content).map(|()| true),
+        Err(error) if is_taken(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
@@ -96,6 +120,17 @@ mod tests {
         assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_made_takes_no_others_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        assert!(make_file(&path, b"one").unwrap());
+        assert!(!make_file(&path, b"two").unwrap());
+        assert!(make_file(&path, b"one").unwrap(), "the second time it is its own");
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

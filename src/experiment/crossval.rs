@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ExperimentError;
 use super::folds::{By, Folds};
-use super::spec::{Identity, Spec, settings_difference};
+use super::spec::{Identity, Spec, newer_file, settings_difference};
 use crate::backend::Backend;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::report;
-use crate::train::claim::Claim;
+use crate::train::claim::{Claim, Taken};
 use crate::train::metrics::is_confusion;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder;
@@ -112,12 +112,13 @@ impl<'c> CrossValidation<'c> {
                 continue;
             }
             let claim = Claim::take(&folder).map_err(|source| ExperimentError::Write { path: folder.clone(), source })?;
-            let Some(claim) = claim else {
-                if only.is_some() {
-                    return Err(ExperimentError::Busy { path: folder });
+            let claim = match claim {
+                Taken::By(claim) => claim,
+                Taken::Elsewhere(holder) if only.is_some() => return Err(ExperimentError::Busy { path: folder, holder }),
+                Taken::Elsewhere(_) => {
+                    observe(FoldEvent::Elsewhere { fold });
+                    continue;
                 }
-                observe(FoldEvent::Elsewhere { fold });
-                continue;
             };
             // It may have been finished between the look and the claim.
             match self.result(fold)? {
@@ -201,8 +202,9 @@ impl<'c> CrossValidation<'c> {
         if let Some(difference) = settings_difference(&config.settings, &self.config.settings) {
             return Err(broken(&path_of_config, format!("is of a run with other settings: {difference}")));
         }
-        let result: Evaluation =
-            serde_json::from_str(&read(&path)?).map_err(|error| broken(&path, format!("is no result of a run ({error})")))?;
+        let text = read(&path)?;
+        run_folder::TEST_FORMAT.version_of_json(&text).map_err(|newer| newer_file(&path, &newer))?;
+        let result: Evaluation = serde_json::from_str(&text).map_err(|error| broken(&path, format!("is no result of a run ({error})")))?;
         if !is_confusion(&result.metrics.confusion, result.metrics.classes.len()) {
             return Err(broken(&path, "its confusion matrix is not of its classes".into()));
         }

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::ExperimentError;
 use super::crossval::CrossValidation;
 use super::folds::{By, Folds};
-use super::spec::{self, Identity};
+use super::spec::{self, Identity, newer_file};
 use super::table::write_text;
 use crate::backend::Backend;
 use crate::base::contents::first_foreign;
+use crate::base::format::Format;
 use crate::base::hash::of_words;
 use crate::base::input;
 use crate::base::remedy::Remedy;
@@ -71,9 +72,15 @@ pub(crate) struct Matrix<'m> {
     pub folder: &'m Path,
 }
 
+/// What a file of one says of itself.
+const CELL: Format = Format::new("mcsan-cell", 1);
+
 /// What the model of one data set makes of the test split of another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Cell {
+    /// Of which kind the file is; at first it said nothing.
+    #[serde(default)]
+    format: String,
     /// The data that are tested.
     data: Identity,
     /// Which model: a hash of its weights.
@@ -187,7 +194,7 @@ impl<'m> Matrix<'m> {
             // One process after the other: who comes later finds what the one before has tested.
             let _turn = Claim::wait(&folder).map_err(|source| ExperimentError::Write { path: folder.clone(), source })?;
             for test in self.sets.iter().filter(|test| test.name != set.name) {
-                if self.cell_with(set, test, &hash(&checkpoint)).is_some() {
+                if self.cell_with(set, test, &hash(&checkpoint))?.is_some() {
                     continue;
                 }
                 observe(&set.name, &test.name);
@@ -215,7 +222,7 @@ impl<'m> Matrix<'m> {
         let mapped = map_classes(&mut data, self.labels, &checkpoint.classes, &mut utterances)?;
         let metrics = checkpoint.evaluate(backend, &data, &utterances).await?.metrics;
         let unknown_words = reread.map(|reread| [reread.unknown, reread.tokens]);
-        Ok(Cell { data: test.identity.clone(), model: hash(checkpoint), mapped, unknown_words, metrics })
+        Ok(Cell { format: CELL.to_string(), data: test.identity.clone(), model: hash(checkpoint), mapped, unknown_words, metrics })
     }
 
     fn cell_file(&self, train: &Set, test: &Set) -> PathBuf {
@@ -230,18 +237,35 @@ impl<'m> Matrix<'m> {
         let Some(own) = of.result(1)? else { return Ok(None) };
         if train.name != test.name {
             let Ok(checkpoint) = Checkpoint::load(&self.run(train).join(files::BEST)) else { return Ok(None) };
-            return Ok(self.cell_with(train, test, &hash(&checkpoint)));
+            return self.cell_with(train, test, &hash(&checkpoint));
         }
         let counts = train.data.class_counts(&train.data.split(Split::Test));
         let absent = train.data.classes.iter().zip(counts).filter(|(_, count)| *count == 0).map(|(class, _)| class.clone()).collect();
         let map: BTreeMap<String, String> = train.data.classes.iter().map(|class| (class.clone(), class.clone())).collect();
         let mapped = Mapped { map, absent, ..Mapped::default() };
-        Ok(Some(Cell { data: test.identity.clone(), model: String::new(), mapped, unknown_words: None, metrics: own.metrics }))
+        Ok(Some(Cell {
+            format: CELL.to_string(),
+            data: test.identity.clone(),
+            model: String::new(),
+            mapped,
+            unknown_words: None,
+            metrics: own.metrics,
+        }))
     }
 
     /// A cell that is there, of these data, this model and these classes; what is of others is tested anew.
-    fn cell_with(&self, train: &Set, test: &Set, model: &str) -> Option<Cell> {
-        let cell: Cell = serde_json::from_str(&input::text(&self.cell_file(train, test)).ok()?).ok()?;
+    ///
+    /// # Errors
+    /// One that a newer program wrote.
+    fn cell_with(&self, train: &Set, test: &Set, model: &str) -> Result<Option<Cell>, ExperimentError> {
+        let path = self.cell_file(train, test);
+        let Ok(text) = input::text(&path) else { return Ok(None) };
+        CELL.version_of_json(&text).map_err(|newer| newer_file(&path, &newer))?;
+        Ok(self.cell_of(&text, train, test, model))
+    }
+
+    fn cell_of(&self, text: &str, train: &Set, test: &Set, model: &str) -> Option<Cell> {
+        let cell: Cell = serde_json::from_str(text).ok()?;
         let to = self.labels.map(&test.data.classes, &train.data.classes).ok()?.to;
         let pairs = test.data.classes.iter().zip(&to).filter_map(|(class, to)| Some((class.clone(), train.data.classes[(*to)?].clone())));
         let is_same = cell.data == test.identity && cell.model == model && cell.mapped.map == pairs.collect::<BTreeMap<_, _>>();

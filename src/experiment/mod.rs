@@ -136,10 +136,12 @@ pub enum ExperimentError {
         folds: usize,
     },
     /// A fold that is asked for while another process trains it.
-    #[error("{}: is being trained by another process", path.display())]
+    #[error("{}: is being trained by {holder}", path.display())]
     Busy {
         /// The fold's folder.
         path: PathBuf,
+        /// Another process, in words.
+        holder: String,
     },
     /// A setting that is given to an experiment and is what its rows differ in.
     #[error("{key} is what the rows differ in")]

@@ -15,6 +15,7 @@ use super::ExperimentError;
 use super::folds::{By, Folds};
 use super::table::write_text;
 use crate::base::contents::first_foreign;
+use crate::base::format::{Format, Newer};
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{Config, Execution, Settings};
@@ -25,7 +26,7 @@ use crate::dataset::{Dataset, DatasetError};
 pub(crate) const FILE: &str = "folds.json";
 
 /// What the file's `format` must say.
-const FORMAT: &str = "mcsan-folds/1";
+const FORMAT: Format = Format::new("mcsan-folds", 1);
 
 /// Which data set, wherever its file lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +74,11 @@ fn read_settings<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Settings, D
     config.map(|config| config.settings).map_err(serde::de::Error::custom)
 }
 
+/// A file of an experiment that a newer program wrote.
+pub(super) fn newer_file(path: &Path, newer: &Newer) -> ExperimentError {
+    ExperimentError::Folder { path: path.into(), problem: newer.to_string(), remedy: Remedy::NewerProgram }
+}
+
 impl Identity {
     /// Of a data set, its splits included where they are what is trained on and tested.
     ///
@@ -96,7 +102,7 @@ impl Spec {
             train: ids(&folds.listed(fold, Split::Train)),
         };
         Self {
-            format: FORMAT.into(),
+            format: FORMAT.to_string(),
             by: folds.by,
             seed: folds.seed,
             data: identity.clone(),
@@ -135,6 +141,7 @@ impl Spec {
     pub(super) fn read(path: &Path) -> Result<Self, ExperimentError> {
         let refused = |problem: String| ExperimentError::Folder { path: path.into(), problem, remedy: Remedy::SameExperiment };
         let text = input::text(path).map_err(|error| refused(format!("cannot be read ({error})")))?;
+        FORMAT.version_of_json(&text).map_err(|newer| newer_file(path, &newer))?;
         serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))
     }
 

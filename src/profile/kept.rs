@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::report::ProfileReport;
+use super::report::{FORMAT, ProfileReport};
 use super::work::ProfileError;
 use crate::base::input;
 
@@ -19,6 +19,7 @@ impl ProfileReport {
     pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let refused = |reason: String| ProfileError::Kept { path: path.into(), reason };
         let text = input::text(path).map_err(|error| refused(error.to_string()))?;
+        FORMAT.version_of_json(&text).map_err(|newer| ProfileError::Newer { path: path.into(), newer })?;
         let is_none = |error: serde_json::Error| refused(format!("is no profile ({error})"));
         let document: Value = serde_json::from_str(&text).map_err(is_none)?;
         if let Some(number) = unmeasured(&document) {

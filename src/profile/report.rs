@@ -8,6 +8,7 @@ use super::peaks::{Bound, Peaks};
 use super::work::ProfileError;
 use crate::backend::Execution;
 use crate::backend::gpu::{Counters, Timing};
+use crate::base::format::Format;
 
 /// Milliseconds of several steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -111,9 +112,15 @@ pub(crate) struct Dispatch {
     pub figures: Figures,
 }
 
+/// What a profile that is kept says of itself.
+pub(crate) const FORMAT: Format = Format::new("mcsan-profile", 1);
+
 /// A profile: its kernels, the slowest first, against the device's peaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileReport {
+    /// Of which kind the document is; at first it said nothing.
+    #[serde(default)]
+    pub(crate) format: String,
     pub(crate) device: Value,
     /// What was done: `train`, `inference`, `prepare` or a kernel's name.
     pub(crate) what: String,
@@ -204,6 +211,7 @@ impl ProfileReport {
         let step_ms = Quantiles::of(measured.walls.iter().copied());
         let gpu_ms = kernels.iter().map(|row| row.figures.ms).sum();
         Ok(Self {
+            format: FORMAT.to_string(),
             device,
             what,
             on,

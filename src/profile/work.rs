@@ -8,6 +8,7 @@ use super::measure::{Measurement, Plan, Profiled, Stopwatch, measure};
 use crate::audio::mfcc::{MfccError, MfccSettings, SAMPLE_RATE};
 use crate::audio::{AudioError, decode};
 use crate::backend::{Backend, BackendError, MfccTables};
+use crate::base::format::Newer;
 use crate::base::memory::NoRoom;
 use crate::base::philox::Stream;
 use crate::base::remedy::{Remedied, Remedy};
@@ -49,6 +50,14 @@ pub enum ProfileError {
     /// A batch that the host has no room for.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
+    /// A profile that a newer program wrote.
+    #[error("{}: {newer}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        newer: Newer,
+    },
     /// A profile that was kept cannot be read.
     #[error("{}: {reason}", path.display())]
     Kept {
@@ -68,6 +77,7 @@ impl Remedied for ProfileError {
             Self::FrontEnd(error) => error.remedies(),
             Self::Audio(error) => error.remedies(),
             Self::NoRoom(error) => error.remedies(),
+            Self::Newer { .. } => vec![Remedy::NewerProgram],
             Self::Kept { .. } => vec![Remedy::KeptProfile],
         }
     }

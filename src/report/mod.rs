@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::base::format::Newer;
 use crate::base::remedy::{Remedied, Remedy};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
@@ -58,6 +59,14 @@ pub enum ReportError {
         path: PathBuf,
         /// The first thing that is wrong with it.
         reason: String,
+    },
+    /// A file of a version that only a newer program reads.
+    #[error("{}: {newer}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        newer: Newer,
     },
     /// A fault of the checkpoint as a file of tensors.
     #[error(transparent)]
@@ -85,6 +94,7 @@ impl Remedied for ReportError {
         match self {
             Self::Unreadable { .. } => vec![Remedy::Data("a folder that a training wrote")],
             Self::Broken { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
+            Self::Newer { .. } => vec![Remedy::NewerProgram],
             Self::Store(error) => error.remedies(),
             Self::Misfit { .. } => vec![Remedy::Data("the data that the run was trained on"), Remedy::NoData],
             Self::Write { .. } => vec![Remedy::CheckFolder],

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::ReportError;
 use crate::base::input;
+use crate::config;
 use crate::dataset::store::Store;
 use crate::train::metrics::{ClassMetrics, is_confusion, macro_f1};
 use crate::train::run::files;
-use crate::train::run_folder::computed_by;
+use crate::train::run_folder::{TEST_FORMAT, computed_by};
 use crate::train::{CorpusEvaluation, Evaluation, Metrics, vocabulary};
 
 /// A step of the training.
@@ -132,10 +133,12 @@ impl Run {
     pub(crate) fn read(folder: &Path) -> Result<Self, ReportError> {
         let path = folder.join(files::CONFIG);
         let config = text(&path)?;
-        let settings = config.parse().map_err(|error: toml::de::Error| {
+        let settings: toml::Table = config.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(0, |span| config.bytes().take(span.start).filter(|&byte| byte == b'\n').count());
             broken(&path, &format!("line {}: {}", line + 1, error.message()))
         })?;
+        let format = config::FORMAT.version_or_first(settings.get("format").and_then(toml::Value::as_str));
+        format.map_err(|newer| ReportError::Newer { path: path.clone(), newer })?;
         let (version, device) = computed_by(&config).unwrap_or_default();
         let mut comments = config.lines().map_while(|line| line.strip_prefix("# "));
         let corpus = comments.find_map(|line| line.strip_prefix("corpus: ")).unwrap_or_default();
@@ -236,6 +239,7 @@ fn test(path: &Path) -> Result<Option<Test>, ReportError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| unreadable(path, error))?,
     };
+    TEST_FORMAT.version_of_json(&text).map_err(|newer| ReportError::Newer { path: path.into(), newer })?;
     let mut test: Test = serde_json::from_str(&text).map_err(|error| broken(path, &error.to_string()))?;
     let count = test.classes.len();
     if !is_confusion(&test.confusion, count) {

@@ -142,6 +142,7 @@ mod file {
     use serde::{Deserialize, Serialize};
 
     use super::{Calibration, Judged, TEMPERATURES, at_temperature, fit_temperature};
+    use crate::base::format::Format;
     use crate::base::hash::{fnv1a, mix, of_words};
     use crate::base::input;
     use crate::dataset::replace_file;
@@ -149,7 +150,7 @@ mod file {
 
     /// The file's name in a run folder.
     pub const FILE: &str = "calibration.json";
-    const FORMAT: &str = "mcsan-calibration/1";
+    const FORMAT: Format = Format::new("mcsan-calibration", 1);
 
     /// A temperature that was fitted for a model.
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -180,7 +181,7 @@ mod file {
             let tempered: Vec<Vec<f64>> = validation.iter().map(|(own, _)| at_temperature(own, temperature)).collect();
             let after: Vec<Judged<'_>> = tempered.iter().map(Vec::as_slice).zip(validation.iter().map(|(_, truth)| *truth)).collect();
             let (before, after) = (Calibration::of(validation), Calibration::of(&after));
-            Self { format: FORMAT.into(), temperature, utterances: validation.len(), before, after, model: identity(checkpoint) }
+            Self { format: FORMAT.to_string(), temperature, utterances: validation.len(), before, after, model: identity(checkpoint) }
         }
 
         /// Whether the temperature is one of the ends of those that were looked among.
@@ -214,9 +215,10 @@ mod file {
                 Err(error) => return Err(refused(format!("cannot be read ({error})"))),
                 Ok(text) => text,
             };
+            FORMAT.version_of_json(&text).map_err(|newer| TrainError::Run { path: path.clone(), fault: newer.into() })?;
             let fitted: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
             let [coldest, hottest] = TEMPERATURES;
-            if fitted.format != FORMAT || !(coldest..=hottest).contains(&fitted.temperature) {
+            if FORMAT.version_of(&fitted.format) == Ok(None) || !(coldest..=hottest).contains(&fitted.temperature) {
                 return Err(refused(format!("is no {FORMAT} with a temperature from {coldest} to {hottest}")));
             }
             if fitted.model != identity(checkpoint) {

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::metrics::Tally;
 use super::{RunFault, TrainError, machine_file};
+use crate::base::format::Format;
 use crate::base::hash::fnv1a;
 use crate::base::streams::{FUNCTIONALS, Readings};
 use crate::config::{Config, Execution, Fault, Settings};
@@ -25,10 +26,10 @@ use crate::model::{self, Dimensions};
 use crate::svm::Machine;
 
 /// The format's name, in the metadata.
-pub(crate) const FORMAT: &str = "mcsan-checkpoint/1";
+pub(crate) const FORMAT: Format = Format::new("mcsan-checkpoint", 1);
 
 /// The name of the format of weights alone.
-pub(crate) const WEIGHTS_FORMAT: &str = "mcsan-weights/1";
+pub(crate) const WEIGHTS_FORMAT: Format = Format::new("mcsan-weights", 1);
 
 /// A model and where its training stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,7 +143,7 @@ impl Checkpoint {
         let places = machine.map(machine_file::places).unwrap_or_default();
         entries.extend(machine.iter().flat_map(|machine| machine_file::tensors(machine, &places)));
         let metadata = BTreeMap::from([
-            ("format".to_owned(), FORMAT.to_owned()),
+            ("format".to_owned(), FORMAT.to_string()),
             ("settings".to_owned(), self.config().to_toml()),
             ("dimensions".to_owned(), json!(self.dimensions).to_string()),
             ("classes".to_owned(), json!(self.classes).to_string()),
@@ -164,7 +165,7 @@ impl Checkpoint {
     /// [`StoreError::Write`].
     pub fn export(&self, path: &Path) -> Result<(), StoreError> {
         let metadata = BTreeMap::from([
-            ("format".to_owned(), WEIGHTS_FORMAT.to_owned()),
+            ("format".to_owned(), WEIGHTS_FORMAT.to_string()),
             ("settings".to_owned(), self.config().to_toml()),
             ("dimensions".to_owned(), json!(self.dimensions).to_string()),
             ("classes".to_owned(), json!(self.classes).to_string()),
@@ -217,8 +218,8 @@ impl Checkpoint {
         let lacks = |key: &str| refused(RunFault::NoCheckpoint { missing: key.to_owned() });
         let text = |key: &str| store.metadata(key).map(str::to_owned).ok_or_else(|| lacks(key));
         let format = text("format")?;
-        if format != FORMAT {
-            return Err(refused(RunFault::OtherKind { found: format, expected: FORMAT }));
+        if FORMAT.version_of(&format).map_err(|newer| refused(newer.into()))?.is_none() {
+            return Err(refused(RunFault::OtherKind { found: format, expected: FORMAT.to_string() }));
         }
         fn parse<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
             serde_json::from_str(text).map_err(|error| format!("metadata '{key}' is not the JSON that it should be ({error})"))

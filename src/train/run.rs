@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::checkpoint::Checkpoint;
-use super::claim::Claim;
+use super::claim::{Claim, Taken};
 use super::epoch::Run;
 use super::evaluate::Evaluation;
 use super::group::{self, Group, GroupError, Together};
@@ -187,6 +187,8 @@ impl<'t> Training<'t> {
 /// Makes a run folder this process' own.
 fn claim(folder: &Path) -> Result<Claim, TrainError> {
     let failed = |fault| TrainError::Run { path: folder.into(), fault };
-    let claim = Claim::take(folder).map_err(|error| failed(RunFault::Denied { reason: error.to_string() }))?;
-    claim.ok_or_else(|| failed(RunFault::Busy))
+    match Claim::take(folder).map_err(|error| failed(RunFault::Denied { reason: error.to_string() }))? {
+        Taken::By(claim) => Ok(claim),
+        Taken::Elsewhere(holder) => Err(failed(RunFault::Busy { holder })),
+    }
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::base::format::Newer;
 use crate::base::remedy::Remedy;
 use crate::base::setting::Key;
 
@@ -18,8 +19,14 @@ pub enum RunFault {
         name: String,
     },
     /// A folder in which another process trains.
-    #[error("is being trained by another process")]
-    Busy,
+    #[error("is being trained by {holder}")]
+    Busy {
+        /// Another process, in words.
+        holder: String,
+    },
+    /// A folder that another process took over while this one was suspended, or cut off from it.
+    #[error("was taken over by another process, since this one gave no sign for two minutes")]
+    Lost,
     /// A folder that was removed or moved away while the run went on.
     #[error("no longer exists")]
     Gone,
@@ -85,8 +92,11 @@ pub enum RunFault {
         /// Its format.
         found: String,
         /// The format that is read.
-        expected: &'static str,
+        expected: String,
     },
+    /// A file of a version that only a newer program reads.
+    #[error(transparent)]
+    Newer(#[from] Newer),
     /// What a file says of itself cannot be read.
     #[error("{reason}")]
     Unreadable {
@@ -112,7 +122,7 @@ impl RunFault {
         match self {
             Self::Exists => vec![Remedy::OtherFolder, Remedy::Resume, Remedy::RemoveFolder],
             Self::Foreign { .. } => vec![Remedy::OtherFolder],
-            Self::Busy => vec![Remedy::Wait, Remedy::OtherFolder],
+            Self::Busy { .. } | Self::Lost => vec![Remedy::Wait, Remedy::OtherFolder],
             Self::Gone => vec![Remedy::PutBack, Remedy::TrainAnew],
             Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
@@ -121,6 +131,7 @@ impl RunFault {
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
             Self::OtherNetwork { .. } => vec![Remedy::SourceNetwork],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
+            Self::Newer(_) => vec![Remedy::NewerProgram],
             Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::NotCalibrated { .. } => vec![Remedy::Calibrate],
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::checkpoint::{self, Checkpoint};
-use super::claim::Claim;
+use super::claim::{Claim, Standing};
 use super::evaluate::Evaluation;
 use super::metrics::{Metrics, json_text};
 use super::observe::{Event, Observer};
@@ -19,12 +19,16 @@ use super::run::{Start, files};
 use super::tensorboard::EventFile;
 use super::{Misfit, RunFault, TrainError, vocabulary};
 use crate::base::contents::first_foreign;
+use crate::base::format::Format;
 use crate::base::input;
 use crate::base::remedy::Remedy;
-use crate::config::{Config, Schedule, Settings};
+use crate::config::{self, Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
 use crate::dataset::{Dataset, replace_file};
 use crate::model::{self, Dimensions};
+
+/// What `test.json` says of itself; at first it said nothing.
+pub(crate) const TEST_FORMAT: Format = Format::new("mcsan-test", 1);
 
 /// What a stopped run left.
 pub(super) struct SavedRun {
@@ -152,9 +156,14 @@ impl<'c> RunFolder<'c> {
     /// Whether the folder is there, and still the run's own.
     ///
     /// # Errors
-    /// [`RunFault::Gone`]
+    /// [`RunFault::Gone`], [`RunFault::Lost`]
     fn check(&self) -> Result<(), TrainError> {
-        if self.claim.holds() { Ok(()) } else { Err(TrainError::Run { path: self.path.clone(), fault: RunFault::Gone }) }
+        let fault = match self.claim.standing() {
+            Standing::Holds => return Ok(()),
+            Standing::Gone => RunFault::Gone,
+            Standing::Lost => RunFault::Lost,
+        };
+        Err(TrainError::Run { path: self.path.clone(), fault })
     }
 
     /// A file for which there is no room, with what there is instead; or a folder that is gone.
@@ -240,7 +249,9 @@ impl<'c> RunFolder<'c> {
     /// Writes the results on the test split.
     fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
         self.check()?;
-        let text = json_text(&json!(test)) + "\n";
+        let mut document = json!(test);
+        document["format"] = json!(TEST_FORMAT.to_string());
+        let text = json_text(&document) + "\n";
         replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(self.full(files::TEST))?;
         self.split("test", steps, &test.metrics)
     }
@@ -282,7 +293,8 @@ fn denied(path: &Path) -> impl Fn(io::Error) -> TrainError {
 
 fn write_config(path: &Path, config: &Config, device: &str, corpus: &str) -> Result<(), TrainError> {
     let version = env!("CARGO_PKG_VERSION");
-    let text = format!("# mcsan {version} on {device}\n# corpus: {corpus}\n\n{}", config.to_toml());
+    let format = config::FORMAT;
+    let text = format!("# mcsan {version} on {device}\n# corpus: {corpus}\nformat = \"{format}\"\n\n{}", config.to_toml());
     replace_file(&path.join(files::CONFIG), |file| file.write_all(text.as_bytes())).map_err(denied(path))
 }
 

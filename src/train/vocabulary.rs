@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Misfit, RunFault, TrainError};
 use crate::audio::mfcc::MfccSettings;
 use crate::audio::vectors::VectorFrontEnd;
+use crate::base::format::Format;
 use crate::base::streams::{AUDIO, Readings};
 use crate::base::words::WordTable;
 use crate::dataset::store::{self, Store, StoreError, Tensor};
@@ -16,6 +17,9 @@ use crate::dataset::{Dataset, TokenLists};
 
 /// The file's name in a run folder.
 pub(crate) const FILE: &str = "vocabulary.safetensors";
+
+/// What the file says of itself; at first it said nothing.
+const FORMAT: Format = Format::new("mcsan-vocabulary", 1);
 
 /// Where a model's acoustic features come from.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -85,6 +89,7 @@ pub(crate) fn save(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), St
     let none = TokenLists::default();
     let text = data.text().unwrap_or(&none);
     let mut metadata = BTreeMap::from([
+        ("format".to_owned(), FORMAT.to_string()),
         ("vocabulary".to_owned(), json!(text.vocabulary).to_string()),
         ("features".to_owned(), data.feature_settings.to_string()),
     ]);
@@ -102,7 +107,7 @@ pub(crate) fn save(path: &Path, data: &Dataset, is_tuned: bool) -> Result<(), St
 /// # Errors
 /// [`TrainError::Misfit`], or [`TrainError`] naming the run's file.
 pub(crate) fn check_features(path: &Path, data: &Dataset, readings: &Readings) -> Result<(), TrainError> {
-    let store = Store::open(path)?;
+    let store = open(path)?;
     let own = front_ends(&store, path)?;
     let settings: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).unwrap_or_default();
     Ok(compare_features(&own, &settings, data, readings)?)
@@ -164,6 +169,17 @@ fn difference(first: Origins<'_>, second: Origins<'_>, streams: &[&str], whose: 
     })
 }
 
+/// Opens a run's vocabulary.
+///
+/// # Errors
+/// [`TrainError`], naming the file at `path`: of a newer version too.
+pub(super) fn open(path: &Path) -> Result<Store, TrainError> {
+    let store = Store::open(path)?;
+    let version = FORMAT.version_or_first(store.metadata("format"));
+    version.map_err(|newer| TrainError::Run { path: path.into(), fault: newer.into() })?;
+    Ok(store)
+}
+
 /// The words of a run, by row.
 ///
 /// # Errors
@@ -211,7 +227,7 @@ impl Vocabulary {
     /// # Errors
     /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
     pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
-        let store = Store::open(path)?;
+        let store = open(path)?;
         let words = read_words(&store, path)?;
         let unknown = |_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd };
         let feature_settings: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).map_err(unknown)?;
@@ -255,7 +271,7 @@ impl Words {
     /// # Errors
     /// [`TrainError`], naming the file.
     pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
-        let store = Store::open(path)?;
+        let store = open(path)?;
         let words = read_words(&store, path)?;
         Ok(Self { vectors: read_vectors(&store, path, words.len())?, rows: rows_of(&words, path)? })
     }

@@ -3,10 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use super::vocabulary::{read_vectors, read_words, row};
+use super::vocabulary::{self, read_vectors, read_words, row};
 use super::{Misfit, TrainError};
 use crate::base::streams::TEXT;
-use crate::dataset::store::Store;
 use crate::dataset::{DataStream, Dataset, TokenLists};
 
 /// What became of the words of data that were read anew.
@@ -27,7 +26,7 @@ pub(crate) struct Reread {
 /// # Errors
 /// [`TrainError::Misfit`] where the data do not say which words they have, or [`TrainError`] naming the run's file.
 pub(crate) fn adopt(path: &Path, data: &mut Dataset, is_tuned: bool) -> Result<Option<Reread>, TrainError> {
-    let store = Store::open(path)?;
+    let store = vocabulary::open(path)?;
     let Some(text) = data.text() else { return Ok(None) };
     let words = read_words(&store, path)?;
     let vectors = read_vectors(&store, path, words.len())?;

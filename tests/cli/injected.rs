@@ -44,7 +44,7 @@ struct Call {
 }
 
 /// Whether programs can be watched here; that they cannot is said by the test's name.
-fn can_trace(test: &str) -> bool {
+pub fn can_trace(test: &str) -> bool {
     let works = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).output().is_ok_and(|output| output.status.success());
     if !works {
         assert!(std::env::var_os("MCSAN_REQUIRE_TOOLS").is_none(), "{test}: strace does not work, but MCSAN_REQUIRE_TOOLS is set");

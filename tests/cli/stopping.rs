@@ -217,7 +217,8 @@ fn one_folder_has_one_run_at_a_time() {
     let program = start(here, &endless);
     wait_until("the run keeps a checkpoint", || here.join("run/last.safetensors").exists());
     let line = mcsan(here, &format!("{TRAIN} --out run --resume {TINY}")).fails();
-    assert!(line.contains("run: is being trained by another process; wait for it, or choose another --out"), "{line}");
+    let holder = format!("run: is being trained by another process (process {} on ", program.id());
+    assert!(line.contains(&holder) && line.contains("); wait for it, or choose another --out"), "{line}");
     mcsan(here, &format!("{TRAIN} --out run {TINY}")).fails();
     // Who only reads is not turned away.
     mcsan(here, "report --run run").succeeds();

@@ -3,8 +3,9 @@
 //! What a reader refuses is one line; it ends nothing, holds no more than follows the file's size, and comes to an end. What it
 //! takes can be used.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use mcsan::audio::segment::{Segment, Segmenter, Stretches};
 use mcsan::audio::{PcmFormat, Stream, decode, read_pcm};
@@ -177,6 +178,7 @@ readers! {
     "compared-result": "run/test.json", compared, SMALL, JSON;
     "resumed-log": "run/metrics.jsonl", resumed, SMALL, JSON;
     "report-data": "data.safetensors", report, SMALL, TENSORS;
+    "claim": "claimed/.claim-0", claimed, SMALL, JSON;
     "profile": "profile.json", profile, SMALL, JSON;
     "tiles": "tiles.toml", tiles, SMALL, &["forward 1024x128x512 128x64", "backward_weight", "64x64-narrow", "= [", "4294967296"];
 }
@@ -465,6 +467,21 @@ fn resumed(at: At) -> Result<(), String> {
     let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
     let training = Training { settings: tiny(), out: Some(copy), start: Start::Resume, ..Training::of(&data) };
     said(pollster::block_on(training.run(&Device::Cpu(Cpu::default())))).map(drop)
+}
+
+/// A run in a folder that another process left long ago.
+fn claimed(at: At) -> Result<(), String> {
+    let folder = at.folder.join("claimed");
+    let bytes = fs::read(&at.file).expect("it was written");
+    fs::remove_dir_all(&folder).and_then(|()| fs::create_dir(&folder)).expect("the folder can be written to");
+    fs::write(&at.file, bytes).expect("the folder can be written to");
+    let left = File::options().write(true).open(&at.file).expect("it was written");
+    left.set_modified(SystemTime::now() - Duration::from_secs(3600)).expect("a file's time can be set");
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    let training = Training { settings: tiny(), out: Some(folder), ..Training::of(&data) };
+    said(pollster::block_on(training.run(&Device::Cpu(Cpu::default()))))?;
+    assert!(!at.file.exists(), "what is taken over is removed");
+    Ok(())
 }
 
 fn weights(at: At) -> Result<(), String> {

@@ -265,6 +265,10 @@ fn run(folder: &Path) {
     Fitted::of(&best, &judged).save(&folder.join("run")).expect("the folder can be written to");
     best.export(&folder.join("weights.safetensors")).expect("the folder can be written to");
 
+    fs::create_dir(folder.join("claimed")).expect("the folder can be written to");
+    let holder = r#"{"format":"mcsan-claim/1","host":"node7","process":7,"place":"1/2","numbers":"1/pid:[3]","claim":"4-0"}"#;
+    fs::write(folder.join("claimed/.claim-0"), holder).expect("the folder can be written to");
+
     let folds = Folds::assign_count(&data, By::Random, 3, 0).expect("nine can be divided by three");
     let experiment = folder.join("cv");
     let identity = identity(&data).expect("the data are read");

@@ -11,6 +11,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use toml::Value;
 
 pub use error::SweepError;
@@ -22,9 +23,10 @@ pub(crate) use standing::State;
 use super::ExperimentError;
 use super::folds::Folds;
 use super::seeds::Seeded;
-use super::spec::Identity;
+use super::spec::{Identity, newer_file};
 use super::table::{Results, write_text};
 use crate::base::choice::Choice;
+use crate::base::format::Format;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::base::setting::Key;
@@ -40,6 +42,9 @@ const STEM: &str = "sweep";
 const BEST: &str = "best.toml";
 /// What ended a trial, in its folder.
 const FAILED: &str = "failed.json";
+
+/// What that file says of itself; at first it said nothing.
+const FAILED_FORMAT: Format = Format::new("mcsan-failed", 1);
 
 /// Settings that are tried.
 pub struct Trial {
@@ -159,8 +164,10 @@ impl<'c> Sweep<'c> {
     /// A file that cannot be written.
     pub fn fail(&self, trial: &Trial, failed: &Failed) -> Result<(), ExperimentError> {
         let path = self.folder.join(&trial.name).join(FAILED);
+        let mut document = json!(failed);
+        document["format"] = json!(FAILED_FORMAT.to_string());
         let text =
-            serde_json::to_string_pretty(failed).map_err(|error| ExperimentError::Write { path: path.clone(), source: error.into() })?;
+            serde_json::to_string_pretty(&document).map_err(|error| ExperimentError::Write { path: path.clone(), source: error.into() })?;
         write_text(&path, &(text + "\n"))
     }
 
@@ -172,6 +179,7 @@ impl<'c> Sweep<'c> {
         }
         let refused = |problem: String| ExperimentError::Folder { path: path.clone(), problem, remedy: Remedy::RemoveFold };
         let text = input::text(&path).map_err(|error| refused(format!("cannot be read ({error})")))?;
+        FAILED_FORMAT.version_of_json(&text).map_err(|newer| newer_file(&path, &newer))?;
         serde_json::from_str(&text).map(Some).map_err(|error| refused(format!("does not say why a trial failed ({error})")))
     }
 

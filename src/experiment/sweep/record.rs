@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{BEST, STEM, Sweep, Trial};
 use crate::base::contents::first_foreign;
+use crate::base::format::Format;
 use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::experiment::ExperimentError;
-use crate::experiment::spec::Spec;
+use crate::experiment::spec::{Spec, newer_file};
 use crate::experiment::table::write_text;
 use crate::report;
 use crate::train::claim::Claim;
@@ -20,7 +21,7 @@ use crate::train::claim::Claim;
 /// The file's name.
 const FILE: &str = "space.json";
 /// What its `format` must say.
-const FORMAT: &str = "mcsan-sweep/1";
+const FORMAT: Format = Format::new("mcsan-sweep", 1);
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ impl Sweep<'_> {
         fs::create_dir_all(self.folder).map_err(failed)?;
         let _turn = Claim::wait(self.folder).map_err(failed)?;
         let own = Record {
-            format: FORMAT.into(),
+            format: FORMAT.to_string(),
             halving: self.eta,
             seeds: self.seeds,
             trials: self.trials.iter().map(Trial::assignments).collect(),
@@ -62,6 +63,7 @@ impl Sweep<'_> {
         if path.exists() {
             let refused = |problem: String| ExperimentError::Folder { path: path.clone(), problem, remedy: Remedy::SameExperiment };
             let text = input::text(&path).map_err(|error| refused(format!("cannot be read ({error})")))?;
+            FORMAT.version_of_json(&text).map_err(|newer| newer_file(&path, &newer))?;
             let there: Record = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
             if let Some(difference) = own.difference(&there) {
                 return Err(refused(format!("belongs to another sweep: {difference}")));
