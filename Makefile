@@ -4,18 +4,18 @@
 # make fuzz   files for every reader, drawn by libFuzzer for an hour, or MCSAN_FUZZ_SECONDS
 # make directx  every shader in DX12's own compilers, which are got and run in Wine
 # make mpi    training by processes of Open MPI and of MPICH
-# All but the last three say after each part how long it took. Packages are those of the lock file, or nothing is built.
+# make try    what adapters there are, every kernel on one of them against its reference, the demo; what fails stays in failures/
+# make release  an archive for this machine with its SHA-256, in dist/
+# make api    what of the library is public, held against api.txt; API=write writes that anew
+# The first three say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz directx mpi
+.PHONY: test check adapter soak fuzz directx mpi try release api
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
 
 test: adapter
-	@# Our own library is compiled a second time for these, so not as highly optimised; all others are those of the release.
-	$(call timed,tests of modules,MCSAN_REQUIRE_ADAPTER=1 cargo test --locked --release --lib --config profile.release.opt-level=1)
-	$(call timed,the suite,MCSAN_REQUIRE_ADAPTER=1 cargo test --locked --release --test house --test suite)
-	$(call timed,examples in the documentation,MCSAN_REQUIRE_ADAPTER=1 cargo test --locked --release --doc)
+	@.ci/suite
 
 adapter:
 	$(call timed,building,cargo test --locked --release --no-run --test fuzz --test house --test suite)
@@ -48,3 +48,12 @@ directx:
 
 mpi:
 	.ci/mpi
+
+try:
+	.ci/try
+
+release:
+	.ci/release
+
+api:
+	.ci/api $(API)

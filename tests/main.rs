@@ -22,6 +22,8 @@ mod faults;
 mod features;
 mod front_end;
 mod guide;
+#[cfg(unix)]
+mod jobs;
 mod kernels;
 #[cfg(unix)]
 mod measure;
@@ -33,6 +35,8 @@ mod own_kernel;
 mod prosody;
 mod pytorch;
 mod reference_gradients;
+#[cfg(unix)]
+mod releasing;
 mod report;
 mod reproducible;
 mod shaders;
