@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::{Config, ConfigError, FORMAT, System};
+use crate::base::format::Newer;
 use crate::base::input;
 
 impl Config {
@@ -113,6 +114,14 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
+    /// Of a document that a newer program wrote, its version.
+    pub(crate) fn newer(&self) -> Option<&Newer> {
+        match &self.error {
+            ConfigError::Newer(newer) => Some(newer),
+            _ => None,
+        }
+    }
+
     /// The fault of the file `path`.
     pub(crate) fn of(self, path: &Path) -> ConfigError {
         match self {

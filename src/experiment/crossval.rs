@@ -197,8 +197,10 @@ impl<'c> CrossValidation<'c> {
         let read = |path: &Path| input::text(path).map_err(|error| broken(path, format!("cannot be read ({error})")));
 
         let path_of_config = folder.join(files::CONFIG);
-        let config =
-            Config::from_toml(&read(&path_of_config)?).map_err(|fault| broken(&path_of_config, format!("cannot be read ({fault})")))?;
+        let config = Config::from_toml(&read(&path_of_config)?).map_err(|fault| match fault.newer() {
+            Some(newer) => newer_file(&path_of_config, newer),
+            None => broken(&path_of_config, format!("cannot be read ({fault})")),
+        })?;
         if let Some(difference) = settings_difference(&config.settings, &self.config.settings) {
             return Err(broken(&path_of_config, format!("is of a run with other settings: {difference}")));
         }

@@ -84,7 +84,10 @@ fn hold(here: &Path, files: &[File<'_>]) {
         fs::write(&path, &now).unwrap();
         set(&path, Some(&format!("{kind}/2")));
         let before = fs::read(&path).unwrap();
-        let line = mcsan(here, call).fails();
+        let outcome = mcsan(here, call);
+        let lines: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("mcsan: ")).collect();
+        assert_eq!((outcome.code, lines.len()), (Some(1), 1), "{call}: {}", outcome.stderr);
+        let line = lines[0];
         assert!(line.contains(&newer(kind)) && line.contains("update mcsan"), "{call}: {line}");
         assert!(line.contains(name.rsplit('/').next().unwrap()) || *kind == "mcsan-run", "{call}: {line}");
         assert_eq!(fs::read(&path).unwrap(), before, "it is left as it was");
