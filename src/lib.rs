@@ -22,7 +22,7 @@
 //!                (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit
 //!                check; ranks that train together (group): threads, processes of an MPI launcher
 //! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can, cmkl, liang: a
-//!                system is one page; loss: what is made small; network: a model with its weights; cost: parameters and FLOP
+//!                system is one page; loss: what is made small; mixing: mixup; network: a model with its weights; cost: parameters and FLOP
 //! svm/           on the host, over a trained network's features: SMO, a learned sum of kernels, the columns that count
 //! tape/          records kernels on the way forward, runs their gradients on the way back; what stands side by side at once
 //! demo.rs prepare.rs   the embedded corpus; a corpus → features on the device → a data set, nothing held whole

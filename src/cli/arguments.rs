@@ -12,7 +12,6 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::gpu::Feature;
 use crate::base::streams::{FUNCTIONALS, PROSODY};
 use crate::corpus::iemocap::{IemocapClasses, OtherEmotions};
-use crate::corpus::label_map::MapSource;
 use crate::corpus::msp_podcast::MspClasses;
 use crate::corpus::{CorpusLayout, Split};
 use crate::picture;
@@ -23,7 +22,7 @@ use crate::train::groups::Grouping;
 
 use super::data::Data;
 use super::effect::no_effect;
-use super::notes::Notes;
+use super::noting::Notes;
 use super::settings::{Configuration, ExecutionFlags, FrontEnd, Training};
 
 #[derive(Parser)]
@@ -365,10 +364,6 @@ pub(crate) struct Evaluate {
     /// Which utterances; a fold's are those of its own division
     #[arg(long, default_value = "test")]
     pub split: Split,
-    /// Test data of other classes: 'auto' takes classes for one that are named after one emotion, 'merged' excitement for happiness and calm
-    /// for neutral besides, a file says it, as happy = "happiness" (a file of that name is ./auto)
-    #[arg(long, value_name = "auto|merged|FILE.toml")]
-    pub map: Option<MapSource>,
     /// Figures of groups besides
     #[arg(long, value_name = "GROUPING", value_delimiter = ',')]
     pub by: Vec<Grouping>,

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::evaluate::take_own_split;
+use super::evaluate::{check_run, take_own_split};
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write};
 use crate::dataset::{Dataset, replace_file};
@@ -34,6 +34,7 @@ pub(crate) struct Card {
 pub(crate) fn run(common: &Common, arguments: &Card) -> Done {
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join(card::FILE));
     output::check(&out, Kind::Card)?;
+    check_run(&arguments.run)?;
     let mut data = arguments.data.as_deref().map(Dataset::load).transpose()?;
     if let Some(data) = &mut data {
         take_own_split(common, &arguments.run, data)?;

@@ -47,6 +47,7 @@ impl Compare {
     /// # Errors
     /// Wrong usage: a system twice, or folds where there are none.
     pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
+        self.experiment.data.check_usage()?;
         let names: Vec<&str> = self.systems.iter().map(|system| system.name).collect();
         if let Some((_, name)) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
             return Err(no_effect(format!("--systems names {name} twice; name it once")));

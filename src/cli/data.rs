@@ -6,9 +6,11 @@ use clap::Args;
 
 use super::Failure;
 use super::arguments::Common;
+use super::effect::no_effect;
 use super::notes::Note;
+use crate::corpus::label_map::{Labels, MapSource};
 use crate::dataset::Dataset;
-use crate::train::corpora;
+use crate::train::corpora::{self, Classes, Loaded};
 
 /// Prepared files.
 #[derive(Args)]
@@ -17,18 +19,39 @@ pub(crate) struct Data {
     /// sessions and dialogues are each corpus' own
     #[arg(id = "data", long = "data", value_name = "DATA", required = true)]
     paths: Vec<PathBuf>,
+    /// Which class is which where the files, or a run and its test data, call them otherwise: 'auto' takes classes for one that are named after
+    /// one emotion, 'merged' excitement for happiness and calm for neutral besides, a file says it, as happy = "happiness" (a file of that
+    /// name is ./auto); of several files the classes are the run's, or the first one's
+    #[arg(long, value_name = "auto|merged|FILE.toml")]
+    pub map: Option<MapSource>,
 }
 
 impl Data {
     /// These files.
-    pub(crate) fn of(paths: &[PathBuf]) -> Self {
-        Self { paths: paths.to_vec() }
+    pub(crate) fn of(paths: &[PathBuf], map: Option<MapSource>) -> Self {
+        Self { paths: paths.to_vec(), map }
+    }
+
+    /// # Errors
+    /// Wrong usage: classes of one file alone, which no run's stand against.
+    pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
+        match (&self.map, self.paths.as_slice()) {
+            (Some(_), [_]) => Err(no_effect("--map is of several files of --data, and there is one; leave it out")),
+            _ => Ok(()),
+        }
     }
 
     /// Reads them, and joins them where they are several.
     pub(crate) fn load(&self, common: &Common) -> Result<Dataset, Failure> {
-        let (data, lacked) = corpora::load(&self.paths)?;
+        let labels = self.map.as_ref().map(Labels::read).transpose()?;
+        self.load_for(common, labels.as_ref().map(|labels| Classes { labels, of_model: None }).as_ref())
+    }
+
+    /// The same, by these classes where they are several.
+    pub(crate) fn load_for(&self, common: &Common, classes: Option<&Classes<'_>>) -> Result<Dataset, Failure> {
+        let Loaded { data, lacked, mapped } = corpora::load(&self.paths, classes)?;
         lacked.into_iter().for_each(|lacked| common.note(Note::LackedStream { stream: lacked.stream, path: lacked.path }));
+        mapped.into_iter().for_each(|(path, mapped)| common.note(Note::ClassesJoined { path, mapped }));
         Ok(data)
     }
 

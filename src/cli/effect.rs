@@ -61,6 +61,10 @@ impl Command {
             Self::Compare(arguments) => arguments.check_usage(),
             Self::Matrix(arguments) => arguments.check_usage(),
             Self::Sweep(arguments) => arguments.check_usage(),
+            Self::Train(arguments) => arguments.data.check_usage(),
+            Self::Crossval(arguments) => arguments.experiment.data.check_usage(),
+            Self::Ablate(arguments) => arguments.experiment.data.check_usage(),
+            Self::Report(arguments) => arguments.check_usage(),
             _ => Ok(()),
         }
     }
@@ -200,7 +204,8 @@ mod tests {
         let settings = || SETTINGS.map(|option| (option, Said)).to_vec();
         let always = |options: &[&'static str]| options.iter().map(|&option| (option, Always)).collect::<Vec<_>>();
         let devices = ("devices", Refused(&["--data d --out o --devices 0,1 --fold 1", "--data d --out o --devices 0,1 --device 0"]));
-        let experiment = || [always(&["data", "out", "folds", "by", "emobox", "fold", "seeds"]), vec![devices], settings()].concat();
+        let map = ("map", Refused(&["--data d --out o --map auto"]));
+        let experiment = || [always(&["data", "out", "folds", "by", "emobox", "fold", "seeds"]), vec![devices, map], settings()].concat();
         let comparing = [
             ("data", Always),
             ("out", Always),
@@ -209,6 +214,7 @@ mod tests {
             ("emobox", Refused(&["--data d --out o --systems mcsan --split given --emobox f"])),
             ("fold", Refused(&["--data d --out o --systems mcsan --split given --fold 1"])),
             ("devices", Refused(&["--data d --out o --systems mcsan --devices 0,1 --fold 1"])),
+            ("map", Refused(&["--data d --out o --systems mcsan --map auto"])),
             ("systems", Refused(&["--data d --out o --systems mcsan,mcsan"])),
             ("seeds", Always),
             ("split", Always),
@@ -218,6 +224,7 @@ mod tests {
             ("out", Always),
             ("map", Always),
             ("devices", Refused(&["--data a,b --out o --devices 0,1 --device 0"])),
+            ("seeds", Always),
         ];
         let sweeping = [
             ("data", Always),
@@ -227,6 +234,7 @@ mod tests {
             ("emobox", Refused(&["--data d --out o --grid train.lr=1 --split given --emobox f"])),
             ("fold", Refused(&["--data d --out o --grid train.lr=1 --fold 1"])),
             ("devices", Refused(&["--data d --out o --grid train.lr=1 --devices 0,1 --device 0"])),
+            ("map", Refused(&["--data d --out o --grid train.lr=1 --map auto"])),
             ("seeds", Always),
             ("grid", Always),
             ("random", Always),
@@ -349,7 +357,7 @@ mod tests {
             ("demo", always(&["out"])),
             ("prepare", [preparing.to_vec(), front_end(Said, prepared_cepstra)].concat()),
             ("inspect", vec![]),
-            ("train", [learning.to_vec(), settings()].concat()),
+            ("train", [learning.to_vec(), vec![map], settings()].concat()),
             ("evaluate", [always(&["run", "data", "split", "map", "by", "bootstrap", "predictions", "confusion"]), evaluating].concat()),
             ("crossval", experiment()),
             ("ablate", [experiment(), always(&["rows"])].concat()),
@@ -369,7 +377,14 @@ mod tests {
                 .concat(),
             ),
             ("card", always(&["run", "data", "out"])),
-            ("report", [always(&["data", "out", "compare"]), vec![("run", Refused(&["--compare a b --run r"]))]].concat()),
+            (
+                "report",
+                [
+                    always(&["data", "out", "compare"]),
+                    vec![("run", Refused(&["--compare a b --run r"])), ("map", Refused(&["--run r --data d --map auto"]))],
+                ]
+                .concat(),
+            ),
             ("features", [always(&["audio", "out"]), front_end(Always, cepstra)].concat()),
             ("tokens", [always(&["list", "vectors"]), vec![("text", Refused(&["--list l --text a"]))]].concat()),
             ("gradients", [always(&["data", "weights", "out", "utterances"]), settings()[..2].to_vec()].concat()),

@@ -15,10 +15,12 @@ use crate::base::streams::TEXT;
 use crate::corpus::Split;
 use crate::corpus::label_map::Labels;
 use crate::dataset::{Dataset, replace_file};
+use crate::experiment::against;
 use crate::experiment::own_split::{self, OwnSplit};
 use crate::picture::{self, PictureError, matrix};
 use crate::train::bootstrap::{Bootstrap, Clusters, Interval};
 use crate::train::calibration::{Calibration, Fitted, at_temperature, judged};
+use crate::train::corpora::Classes;
 use crate::train::groups::{Group, Grouping, Tested, groups};
 use crate::train::mapped::map_classes;
 use crate::train::metrics::SHOWN_CLASSES;
@@ -27,7 +29,23 @@ use crate::train::{Checkpoint, Evaluation, TrainError, run, vocabulary, words};
 /// The columns of a table of predictions before the classes' probabilities.
 pub(super) const PREDICTIONS: [&str; 4] = ["id", "speaker", "label", "predicted"];
 
+/// Refuses a folder of folds or seeds in place of a run.
+pub(super) fn check_run(run: &Path) -> Result<(), Failure> {
+    if run.join(run::files::BEST).exists() {
+        return Ok(());
+    }
+    match against::runs_in(run).first() {
+        None => Ok(()),
+        Some(first) => Err(Failure(format!(
+            "{}: holds the runs of several folds or seeds; give --run one of them, as {}, or see the summary that is there",
+            run.display(),
+            first.display()
+        ))),
+    }
+}
+
 pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
+    check_run(&arguments.run)?;
     let confusion_kind = arguments.confusion.as_deref().map(|path| match picture::Format::of(path) {
         None => Kind::Confusion,
         Some(picture::Format::Svg) => Kind::Svg,
@@ -38,10 +56,11 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
         (arguments.confusion.as_ref(), confusion_kind.unwrap_or(Kind::Confusion)),
     ])?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
-    let labels = arguments.map.as_ref().map(Labels::read).transpose()?;
+    let labels = arguments.data.map.as_ref().map(Labels::read).transpose()?;
     let fitted = if arguments.calibrated { Some(Fitted::load(&arguments.run, &checkpoint)?) } else { None };
     let data_name = arguments.data.name();
-    let mut data = arguments.data.load(common)?;
+    let classes = labels.as_ref().map(|labels| Classes { labels, of_model: Some(&checkpoint.classes) });
+    let mut data = arguments.data.load_for(common, classes.as_ref())?;
     let named = in_data(&data_name);
     let of_run = arguments.run.join(vocabulary::FILE);
     vocabulary::check_features(&of_run, &data, &checkpoint.readings()).map_err(&named)?;
@@ -60,8 +79,11 @@ pub(crate) fn run(common: &Common, arguments: &Evaluate) -> Done {
     let mut validation = if arguments.calibrate { of(Split::Validation)? } else { Vec::new() };
     let mut mapped = None;
     if let Some(labels) = labels {
-        labels.check(&[&data.classes, &checkpoint.classes])?;
-        labels.check_names(&data.classes, &checkpoint.classes)?;
+        // Of several files with classes of their own that is done, and they have the run's.
+        if data.parts.iter().all(|part| part.map.is_empty() && part.left_out.is_empty()) {
+            labels.check(&[&data.classes, &checkpoint.classes])?;
+            labels.check_names(&data.classes, &checkpoint.classes)?;
+        }
         let of_data = map_classes(&mut data, &labels, &checkpoint.classes, &mut utterances);
         let of_data = of_data.map_err(|error| Failure::of(data_name.display(), error))?;
         common.note(Note::ClassesMapped(of_data.clone()));

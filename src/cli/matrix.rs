@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use super::arguments::Common;
 use super::crossval::{Part, check_data, report, train};
@@ -33,6 +33,9 @@ pub(crate) struct MatrixArguments {
     /// Train on these devices at once, a process on each, which take rows from each other: all (adapters of hardware), or several like 0,1
     #[arg(long, value_name = "DEVICES", conflicts_with = "device")]
     pub devices: Option<String>,
+    /// Train on each with so many seeds, train.seed and those that follow it, for means and deviations
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=1000))]
+    pub seeds: u16,
     #[command(flatten)]
     pub settings: Training,
 }
@@ -68,15 +71,24 @@ pub(crate) fn run(common: &Common, arguments: &MatrixArguments) -> Done {
         check_data(common, &set.data, &[&config.settings], &arguments.settings, purpose)
             .map_err(|error| Failure::of(set.path.display(), error))?;
     }
-    let matrix = Matrix { sets: &sets, labels: &labels, config: &config, folder: &arguments.out };
+    let matrix = Matrix { sets: &sets, labels: &labels, config: &config, folder: &arguments.out, seeds: arguments.seeds.into() };
     matrix.check_folder()?;
     matrix.check_pairs()?;
     let chosen = spread::train(common, arguments.devices.as_deref())?;
     let device = device::open(common, chosen.as_deref().unwrap_or(&config.execution.device))?;
-    let mut parts: Vec<_> = matrix.open()?.into_iter().map(|(row, validation)| (Part { row, seed: None }, validation)).collect();
+    let opened = matrix.open()?;
+    let names: Vec<String> = opened.iter().map(|(name, _)| name.clone()).collect();
+    let part = |row: &String, seed| Part { row: row.clone(), seed: Some(seed).filter(|_| matrix.seeds > 1) };
+    let parts = opened.into_iter().flat_map(|(row, seeds)| seeds.into_iter().map(move |(seed, of)| (part(&row, seed), of)));
+    let mut parts: Vec<_> = parts.collect();
     let trained = train(common, &config.execution.tiles, &device, None, &mut parts);
-    let opened: Vec<_> = parts.into_iter().map(|(part, validation)| (part.row, validation)).collect();
-    let mut observe = |train: &str, test: &str| eprintln!("testing {train} on {test}");
+    let mut validations = parts.into_iter().map(|(_, validation)| validation);
+    let of = |name| (name, (1..=matrix.seeds).zip(validations.by_ref()).collect());
+    let opened: Vec<_> = names.into_iter().map(of).collect();
+    let mut observe = |train: &str, seed: usize, test: &str| match matrix.seeds {
+        1 => eprintln!("testing {train} on {test}"),
+        _ => eprintln!("testing {train}, seed {seed}, on {test}"),
+    };
     let tested = match &trained {
         Ok(_) => on_device!(device, |backend| pollster::block_on(matrix.test(backend, &mut observe))),
         // Where a training fails or is stopped, what the others say is written all the same.

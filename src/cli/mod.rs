@@ -31,6 +31,7 @@ mod listed;
 mod manual;
 mod matrix;
 mod notes;
+mod noting;
 mod output;
 mod predict;
 mod prediction;

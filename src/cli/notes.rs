@@ -1,27 +1,16 @@
 //! What a user should know besides the result: said on standard error, and again as `notes` in the document of `--json`.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::arguments::Common;
-use super::streams::print_data;
-use crate::audio::mfcc::MfccSettings;
-use crate::audio::vectors::VectorFrontEnd;
-use crate::backend::gpu;
-use crate::base::shown::in_line;
-use crate::config::{Settings, System};
+use crate::config::System;
+use crate::corpus::Doubt;
 use crate::corpus::emobox::Divided;
-use crate::corpus::{Doubt, Split};
-use crate::dataset::{Conflict, Dataset, Doubles};
+use crate::dataset::Conflict;
 use crate::experiment::emobox_folds::Found;
-use crate::model::{self, Dimensions};
 use crate::train::mapped::Mapped;
-use crate::train::metrics::json_text;
 use crate::train::{Taken, some_of};
 
 /// What the note of a fold that was done before ends with.
@@ -167,6 +156,8 @@ pub(crate) enum Note {
     TrainedElsewhere(FoldName),
     /// The interval of two runs' difference comes of single utterances, as of not all of them it is known who speaks.
     UtterancesDrawn { has_data: bool },
+    /// Trials are compared before the learning rate has come down.
+    HalvedCosine,
     /// Settings of a sweep cannot be trained with.
     TrialFailed { trial: String, settings: Vec<String>, error: String },
     /// How long a step of a row's runs took, the median of what their logs say.
@@ -184,6 +175,8 @@ pub(crate) enum Note {
     ClassesMapped(Mapped),
     /// A batch is divided among ranks, as nobody said otherwise.
     Divided { ranks: usize },
+    /// The classes of a file among several are called otherwise in the whole.
+    ClassesJoined { path: PathBuf, mapped: Mapped },
     /// The device has no room for a batch.
     Split { step: u64, parts: usize, error: String },
     /// The device has no room for the features of all utterances.
@@ -337,6 +330,9 @@ impl Display for Note {
                     "the fold of EmoBox: {train} utterances to train on, {validation} to validate{drawn}, {test} to test{others}"
                 )
             }
+            Self::HalvedCosine => formatter.write_str(
+                "train.schedule = cosine comes down by the last epoch: trials that --halving ends before are compared at higher learning rates",
+            ),
             Self::FoldsOfEmoBox(Found { folds, is_drawn, unlisted, missing }) => {
                 let drawn = if *is_drawn { "; a fifth of those to train on validates, drawn of each class" } else { "" };
                 let few = |count: usize, what: &str| if count == 0 { String::new() } else { format!("; {count} {what}") };
@@ -369,17 +365,9 @@ impl Display for Note {
                 let why = if *other_vectors { "vectors of words are others in the data" } else { "the run trained its words itself" };
                 write!(formatter, "{why}: those of the data are read by the run's vocabulary, which lacks {unknown} of {tokens} tokens")
             }
-            Self::ClassesMapped(Mapped { map, left_out, absent }) => {
-                let renamed: Vec<String> =
-                    map.iter().filter(|(data, model)| data != model).map(|(data, model)| format!("{data} is {model}")).collect();
-                let counted: Vec<String> = left_out.iter().map(|(class, count)| format!("{count} {class}")).collect();
-                let parts = [
-                    (!renamed.is_empty()).then(|| renamed.join(", ")),
-                    (!counted.is_empty()).then(|| format!("left out without a counterpart: {}", counted.join(", "))),
-                    (!absent.is_empty()).then(|| format!("of the model's classes the data have no {}", absent.join(", "))),
-                ];
-                let told = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
-                write!(formatter, "classes: {}", if told.is_empty() { "the same in data and model" } else { &told })
+            Self::ClassesMapped(mapped) => write!(formatter, "classes: {}", classes_in_words(mapped, "the model's")),
+            Self::ClassesJoined { path, mapped } => {
+                write!(formatter, "classes of {}: {}", path.display(), classes_in_words(mapped, "the"))
             }
             Self::Divided { ranks } => {
                 write!(
@@ -423,6 +411,19 @@ impl Display for Lacking {
     }
 }
 
+/// What became of the classes of data; `whose` they are to be.
+fn classes_in_words(Mapped { map, left_out, absent }: &Mapped, whose: &str) -> String {
+    let renamed: Vec<String> = map.iter().filter(|(own, other)| own != other).map(|(own, other)| format!("{own} is {other}")).collect();
+    let counted: Vec<String> = left_out.iter().map(|(class, count)| format!("{count} {class}")).collect();
+    let parts = [
+        (!renamed.is_empty()).then(|| renamed.join(", ")),
+        (!counted.is_empty()).then(|| format!("left out without a counterpart: {}", counted.join(", "))),
+        (!absent.is_empty()).then(|| format!("of {whose} classes the data have no {}", absent.join(", "))),
+    ];
+    let told = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    if told.is_empty() { "the same in data and model".into() } else { told }
+}
+
 /// Which fold of an experiment.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct FoldName {
@@ -445,101 +446,5 @@ impl Display for FoldName {
         let fold = (self.folds > 1).then(|| format!("fold {} of {}", self.fold, self.folds));
         let row = [Some(self.row.clone()).filter(|row| !row.is_empty()), seed].into_iter().flatten().collect::<Vec<_>>().join(", ");
         formatter.write_str(&[Some(row).filter(|row| !row.is_empty()), fold].into_iter().flatten().collect::<Vec<_>>().join(": "))
-    }
-}
-
-/// The notes of a command so far.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Notes(RefCell<Vec<Note>>);
-
-impl Notes {
-    /// Whether one of them is such.
-    pub(crate) fn any(&self, is_such: impl Fn(&Note) -> bool) -> bool {
-        self.0.borrow().iter().any(is_such)
-    }
-}
-
-impl Common {
-    /// Says a note.
-    pub(crate) fn note(&self, note: Note) {
-        eprintln!("{}", in_line(&note.to_string()));
-        self.keep_note(note);
-    }
-
-    /// Says how many mel bands hear nothing, where it is more than one in ten: HTK's lowest does at the usual sizes.
-    pub(crate) fn note_empty_bands(&self, settings: &MfccSettings) {
-        let (bands, of) = (settings.empty_bands(), settings.mel_bands);
-        if 10 * bands > of {
-            self.note(Note::EmptyBands { bands, of });
-        }
-    }
-
-    /// Says which of some utterances of a data set are longer than a model of these settings reads, where there are any.
-    pub(crate) fn note_cut(&self, data: &Dataset, utterances: &[usize], settings: &Settings) {
-        let readings = model::readings(settings, &Dimensions::of(data, &settings.model));
-        let cut = data.longer(utterances, &readings);
-        if !cut.is_empty() {
-            let ids = cut.iter().map(|&utterance| data.utterances[utterance].id.clone()).collect();
-            let (max_frames, rows) = (settings.data.max_frames, readings.own_limits());
-            self.note(Note::Cut { utterances: cut.len(), of: utterances.len(), max_frames, rows, ids });
-        }
-    }
-
-    /// Says, once, that FXC compiles the shaders of an adapter, where it does.
-    pub(crate) fn note_fxc(&self, adapter: &wgpu::Adapter) {
-        if gpu::is_of_fxc(adapter) && !self.notes.any(|note| matches!(note, Note::Fxc { .. })) {
-            self.note(Note::Fxc { adapter: gpu::describe(&adapter.get_info()) });
-        }
-    }
-
-    /// Says which vectors of a data set that a model of these settings reads are our own.
-    pub(crate) fn note_own_vectors_read(&self, data: &Dataset, settings: &Settings) {
-        let readings = model::readings(settings, &Dimensions::of(data, &settings.model));
-        self.note_own_vectors(data, |stream| readings.has(stream));
-    }
-
-    /// Says, once, which vectors of a data set are our own, as far as they are read.
-    pub(crate) fn note_own_vectors(&self, data: &Dataset, is_read: impl Fn(&str) -> bool) {
-        let read = data.front_ends.iter().filter(|(stream, _)| is_read(stream));
-        for front_end in read.filter_map(|(stream, recorded)| VectorFrontEnd::of_recorded(stream, recorded)) {
-            let (own, vectors) = (front_end.stream(), front_end.meaning());
-            if !self.notes.any(|note| matches!(note, Note::OwnVectors { stream, .. } if *stream == own)) {
-                self.note(Note::OwnVectors { stream: own, vectors });
-            }
-        }
-    }
-
-    /// Says how many utterances have no label, where there are some, and whether a training learns from them.
-    pub(crate) fn note_unlabelled(&self, data: &Dataset, settings: &Settings) {
-        let (utterances, system) = (data.split(Split::Unlabelled).len(), settings.model.system);
-        let from_epoch = settings.unlabelled_from().filter(|&from| from < settings.train.epochs as u64);
-        let is_said = self.notes.any(|note| matches!(note, Note::Unlabelled { system: of, .. } if *of == system));
-        if utterances > 0 && !is_said {
-            self.note(Note::Unlabelled { utterances, system, from_epoch });
-        }
-    }
-
-    /// Says of which recordings a data set says different things; `lines` are those of a table that lists the utterances, by id.
-    pub(crate) fn note_conflicts(&self, data: &Dataset, doubles: &Doubles, lines: &BTreeMap<String, u64>) {
-        doubles.conflicts(data, lines).into_iter().for_each(|conflict| self.note(Note::Conflict(conflict)));
-    }
-
-    /// Keeps a note that was said, or is one of too many to be said.
-    pub(crate) fn keep_note(&self, note: Note) {
-        self.notes.0.borrow_mut().push(note);
-    }
-
-    /// Prints the one JSON document of a command, with the notes there were.
-    pub(crate) fn print_json(&self, mut document: Value) {
-        let notes = self.notes.0.borrow();
-        if let (Value::Object(fields), false) = (&mut document, notes.is_empty()) {
-            let told = |note: &Note| {
-                let mut value = json!(note);
-                value["text"] = json!(note.to_string());
-                value
-            };
-            fields.insert("notes".into(), notes.iter().map(told).collect());
-        }
-        print_data(&json_text(&document));
     }
 }

@@ -11,6 +11,7 @@ use super::data::Data;
 use super::notes::Note;
 use super::output::{self, Kind};
 use super::{Done, Failure, crossval};
+use crate::corpus::label_map::MapSource;
 use crate::experiment::{ExperimentError, against};
 use crate::report::{self, ReportError};
 
@@ -28,14 +29,29 @@ pub(crate) struct Report {
     /// The data that the runs were trained on, for texts, speakers and lengths; of several files as they were given there
     #[arg(long, value_name = "DATA")]
     pub data: Vec<PathBuf>,
+    /// Which class is which of several files, as 'mcsan train' was told
+    #[arg(long, value_name = "auto|merged|FILE.toml", requires = "data")]
+    pub map: Option<MapSource>,
     /// The page to write, report.html in the run's folder where not given; of a comparison none
     #[arg(long, value_name = "FILE.html")]
     pub out: Option<PathBuf>,
 }
 
+impl Report {
+    /// # Errors
+    /// Wrong usage: classes of one file.
+    pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
+        self.files().check_usage()
+    }
+
+    fn files(&self) -> Data {
+        Data::of(&self.data, self.map.clone())
+    }
+}
+
 pub(crate) fn run(common: &Common, arguments: &Report) -> Done {
     output::check_all([(arguments.out.as_ref(), Kind::Page)])?;
-    let files = (!arguments.data.is_empty()).then(|| Data::of(&arguments.data));
+    let files = (!arguments.data.is_empty()).then(|| arguments.files());
     let data = files.as_ref().map(|files| files.load(common)).transpose()?;
     let named = |error: ReportError| match (&error, &files) {
         (ReportError::Misfit { .. }, Some(files)) => Failure::of(files.name().display(), error),

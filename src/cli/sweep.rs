@@ -14,7 +14,7 @@ use super::effect::no_effect;
 use super::notes::Note;
 use super::{Done, Failure, interrupt, remedy, spread};
 use crate::backend::Storage;
-use crate::config::{Config, Settings};
+use crate::config::{Config, Schedule, Settings};
 use crate::corpus::Split;
 use crate::experiment::ExperimentError;
 use crate::experiment::crossval::CrossValidation;
@@ -53,7 +53,8 @@ impl Sweeping {
     /// # Errors
     /// Wrong usage: folds where there are none, or one of them.
     pub(crate) fn check_usage(&self) -> Result<(), clap::Error> {
-        let Experiment { folds, by, emobox, fold, .. } = &self.experiment;
+        let Experiment { data, folds, by, emobox, fold, .. } = &self.experiment;
+        data.check_usage()?;
         if fold.is_some() {
             return Err(no_effect("--fold is not needed: calls in one folder divide the runs among themselves; leave it out"));
         }
@@ -103,6 +104,7 @@ pub(crate) fn run(common: &Common, arguments: &Sweeping) -> Done {
     let trials = points.into_iter().enumerate().map(|point| arguments.trial(common, &base, point)).collect::<Result<Vec<_>, _>>()?;
     let settings: Vec<&Settings> = trials.iter().map(|trial| &trial.config.settings).collect();
     let Prepared { data, identity, folds } = experiment.prepare(common, &settings, by)?;
+    let has_cosine = settings.iter().any(|settings| settings.train.schedule == Schedule::Cosine);
     let in_data = |error| Failure::of(experiment.data.name().display(), error);
     if by == By::Given && data.split(Split::Validation).is_empty() {
         return Err(in_data(ExperimentError::EmptySplit { split: Split::Validation }));
@@ -115,6 +117,9 @@ pub(crate) fn run(common: &Common, arguments: &Sweeping) -> Done {
     let chosen = spread::train(common, experiment.devices.as_deref())?;
     let device = device::open(common, chosen.as_deref().unwrap_or(&sweep.base.execution.device))?;
     sweep.agree()?;
+    if has_cosine && sweep.eta.is_some() {
+        common.note(Note::HalvedCosine);
+    }
     let trained = train(common, &device, &sweep);
     let summary = sweep.gather();
     trained?;

@@ -106,7 +106,7 @@ pub enum LabelMapError {
         nearest: String,
     },
     /// A class is given a name that no class of the model has.
-    #[error("{}: '{class}' is to be '{name}', which is no class of the model, the nearest is '{nearest}'", path.display())]
+    #[error("{}: '{class}' is to be '{name}', which no class of the model or of the first file is, the nearest is '{nearest}'", path.display())]
     NoSuchName {
         /// The table.
         path: PathBuf,
@@ -234,6 +234,19 @@ impl Labels {
         }
     }
 
+    /// The classes of data sets that are joined, by those of the first: of a table each name once, called as the class of that name or the
+    /// first class that has it, else the classes as they are.
+    pub fn joined(&self, first: &[String]) -> Vec<String> {
+        let mut classes: Vec<String> = Vec::new();
+        let Self::Table { .. } = self else { return first.to_vec() };
+        for meaning in first.iter().filter_map(|class| self.common(class)) {
+            let of = || first.iter().filter(|class| self.common(class).as_ref() == Some(&meaning));
+            let called = of().find(|class| **class == meaning).or_else(|| of().next());
+            classes.extend(called.filter(|class| !classes.contains(class)).cloned());
+        }
+        classes
+    }
+
     /// What a class has in common with others of the same meaning; none of one that is left out.
     fn common(&self, class: &str) -> Option<String> {
         match self {
@@ -344,10 +357,14 @@ mod tests {
         refused("happy = 3", "'happy' has no text behind it; write a line for each class");
         refused(
             "happy = \"happyness\"",
-            "'happy' is to be 'happyness', which is no class of the model, the nearest is 'happiness'; correct it",
+            "'happy' is to be 'happyness', which no class of the model or of the first file is, the nearest is 'happiness'; correct it",
         );
         refused("happy", "is no TOML (");
         refused("own = \"x\"\nhappiness = \"x\"\nsadness = \"x\"\nhappy = \"x\"", "'happy' may be 'happiness' or 'own' of the model");
         refused("<html>", "is a web page in place of the file");
+        let joined = |text: &str| read(text).unwrap().joined(&owned(&["calm", "happy", "joy", "sad"]));
+        assert_eq!(joined("joy = \"happy\"\ncalm = \"\""), ["happy", "sad"]);
+        assert_eq!(joined("joy = \"joyful\"\nhappy = \"joyful\"\nsad = \"calm\""), ["calm", "happy"]);
+        assert_eq!(Labels::Merged.joined(&owned(&["b", "a"])), ["b", "a"]);
     }
 }

@@ -132,6 +132,7 @@ impl Remedied for DatasetError {
             Self::Newer { .. } => vec![Remedy::NewerProgram, Remedy::Prepare],
             Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],
+            Self::NotAlike { remedy: Preparation::Labels, .. } => vec![Remedy::MapClasses, Remedy::PrepareWith(Preparation::Labels)],
             Self::NotAlike { remedy, .. } => vec![Remedy::PrepareWith(*remedy)],
             Self::NoSpeaker { .. } => {
                 vec![Remedy::Set("data.normalise=corpus"), Remedy::PrepareWith(Preparation::Speakers)]

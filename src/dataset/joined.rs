@@ -46,7 +46,7 @@ impl Dataset {
             labels.extend(data.labels.iter().map(label));
             let first = utterances.len();
             utterances.extend(data.utterances.iter().map(|info| named(info, name)));
-            own.push(Part { name: name.clone(), utterances: first..utterances.len() });
+            own.push(Part { name: name.clone(), utterances: first..utterances.len(), ..Part::default() });
         }
         let mut whole = Self { streams, labels, utterances, parts: own, corpus: names.join(" + "), ..Self::default() };
         for (place, (_, data)) in parts.into_iter().enumerate() {

@@ -46,13 +46,17 @@ pub struct Dataset {
 }
 
 /// A data set that others were joined with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Part {
     /// What ids, speakers, sessions and dialogues of its utterances begin with: the corpus' name where that tells the parts apart, else the
     /// file's.
     pub name: String,
     /// Its utterances among all.
     pub utterances: Range<usize>,
+    /// Of each class of its own that is called otherwise in the whole, what it is there.
+    pub map: BTreeMap<String, String>,
+    /// Utterances of its classes that the whole has not, which have no label, by class.
+    pub left_out: BTreeMap<String, usize>,
 }
 
 /// What is known of an utterance beside its numbers.

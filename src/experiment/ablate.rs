@@ -11,7 +11,7 @@ use super::figure::{FIGURES, Figure, MACRO_F1, UA, WA};
 use super::rows::{self, Begun, Kind, Over, Rows};
 use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, ResultTable, Results};
-use super::{page, paired};
+use super::{certainty, page, paired};
 use crate::base::remedy::Remedy;
 use crate::config::{Config, ModelVariant, Settings};
 
@@ -166,10 +166,11 @@ fn tables(_: &Rows<'_>, begun: &[Begun<'_>]) -> Results {
         over.words()
     ));
     table.notes.push(paired::note(&TESTED, "the full model", full.is_some(), over, true));
+    let certainty = certainty::table(&begun.iter().map(|Begun { row, of }| (row.title, of)).collect::<Vec<_>>());
     let document = json!({
-        "corpus": first.corpus, "classes": first.classes, "by": first.by, "seed": first.seed, "folds": first.folds, "rows": table.json(),
+        "corpus": first.corpus, "classes": first.classes, "by": first.by, "seed": first.seed, "folds": first.folds, "rows": table.json(), "certainty": certainty.json(),
     });
-    Results { document, tables: vec![("", table)] }
+    Results { document, tables: vec![("", table), (certainty::NAME, certainty)] }
 }
 
 /// What is tested.

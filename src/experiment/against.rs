@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::ExperimentError;
+use super::discordant::Discordant;
 use super::figure::{FIGURES, Figure};
 use super::page;
-use super::statistics::{mcnemar, sign_flips};
 use super::sweep::counted;
 use super::table::{Cell, Column, ResultTable, Results};
 use crate::base::remedy::Remedy;
@@ -34,7 +34,7 @@ struct Predicted {
 }
 
 /// The runs with a result in a folder: itself, or its folds, its seeds, and their folds.
-fn runs_in(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn runs_in(folder: &Path) -> Vec<PathBuf> {
     if folder.join(files::TEST).exists() {
         return vec![folder.into()];
     }
@@ -109,23 +109,23 @@ impl Predicted {
         None
     }
 
-    /// Figures of the utterances at some places, in their order.
-    fn figures(&self, all: &[&Answers], places: &[usize]) -> [f64; FIGURES.len()] {
+    /// What is predicted of some utterances, counted together.
+    fn tally<'u>(&self, answers: impl IntoIterator<Item = &'u Answers>) -> Tally {
         let mut tally = Tally::new(self.classes.len());
-        for &place in places {
-            let (label, predicted) = all[place];
+        for (label, predicted) in answers {
             predicted.iter().for_each(|&class| tally.confusion[*label][class] += 1);
         }
-        let metrics = tally.metrics(&self.classes);
+        tally
+    }
+
+    /// Figures of the utterances at some places, in their order.
+    fn figures(&self, all: &[&Answers], places: &[usize]) -> [f64; FIGURES.len()] {
+        let metrics = self.tally(places.iter().map(|&place| all[place])).metrics(&self.classes);
         FIGURES.map(|figure| (figure.of)(&metrics))
     }
 
     fn confusion(&self, name: &str) -> Confusion {
-        let mut tally = Tally::new(self.classes.len());
-        for (label, predicted) in self.utterances.values() {
-            predicted.iter().for_each(|&class| tally.confusion[*label][class] += 1);
-        }
-        (name.into(), self.classes.clone(), tally.confusion)
+        (name.into(), self.classes.clone(), self.tally(self.utterances.values()).confusion)
     }
 }
 
@@ -162,19 +162,12 @@ pub fn compare(first: &Path, second: &Path, data: Option<&Dataset>) -> Result<Co
     let intervals = bootstrap.intervals(&clusters, differences);
     let (of_a, of_b, between) = (a.figures(&in_a, &all), b.figures(&in_b, &all), differences(&all));
 
-    let (mut only_a, mut only_b, mut flips) = (0, 0, Vec::new());
-    for ((label, in_a), (_, in_b)) in in_a.iter().zip(&in_b) {
-        let mut flip = 0;
-        for (in_a, in_b) in in_a.iter().zip(in_b) {
-            let (a, b) = (in_a == label, in_b == label);
-            only_a += usize::from(a && !b);
-            only_b += usize::from(b && !a);
-            flip += i64::from(b) - i64::from(a);
-        }
-        flips.push(flip);
-    }
+    let right = in_a.iter().zip(&in_b).enumerate().flat_map(|(utterance, ((label, in_a), (_, in_b)))| {
+        in_a.iter().zip(in_b).map(move |(in_a, in_b)| (utterance, [in_a == label, in_b == label]))
+    });
+    let discordant = Discordant::of(right);
     let is_single = in_a.iter().all(|(_, predicted)| predicted.len() == 1);
-    let p = if is_single { mcnemar(only_a, only_b) } else { sign_flips(&flips) };
+    let (only_a, only_b, p) = (discordant.only_first, discordant.only_second, discordant.p());
 
     let columns = [("figure", "figure"), ("a", "A"), ("b", "B"), ("difference", "B - A"), ("low", "95 % from"), ("high", "to")];
     let mut table = ResultTable::new(

@@ -12,7 +12,7 @@ use super::rows::{self, Begun, Kind, Over, Row, Rows};
 use super::statistics::MeanDeviation;
 use super::systems::{self, System};
 use super::table::{Cell, Column, ResultTable, Results, write_text};
-use super::{ExperimentError, paired};
+use super::{ExperimentError, certainty, paired};
 use crate::base::streams::{Reading, TEXT};
 use crate::config::{Config, Settings};
 use crate::dataset::Dataset;
@@ -175,8 +175,9 @@ fn tables(rows: &Rows<'_>, begun: &[Begun<'_>]) -> Results {
             table.notes.push(format!("{}: defaults of ours, nothing being published: {defaults}.", row.title));
         }
     }
+    let certainty = certainty::table(&begun.iter().map(|Begun { row, of }| (row.title, of)).collect::<Vec<_>>());
     let document = json!({
-        "corpus": first.corpus, "classes": first.classes, "by": first.by, "seed": first.seed, "folds": first.folds, "rows": table.json(),
+        "corpus": first.corpus, "classes": first.classes, "by": first.by, "seed": first.seed, "folds": first.folds, "rows": table.json(), "certainty": certainty.json(),
     });
-    Results { document, tables: vec![("", table)] }
+    Results { document, tables: vec![("", table), (certainty::NAME, certainty)] }
 }

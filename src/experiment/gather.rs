@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::ExperimentError;
 use super::crossval::CrossValidation;
 use super::figure::{FIGURES, Figure};
 use super::folds::By;
@@ -13,6 +12,7 @@ use super::page;
 use super::statistics::MeanDeviation;
 use super::systems;
 use super::table::{Cell, Column, ResultTable, Results};
+use super::{ExperimentError, certainty};
 use crate::base::columns::{shorten, told_apart};
 use crate::report::{self, Confusion};
 use crate::train::claim::Claim;
@@ -214,8 +214,10 @@ impl Gathered {
         let document = json!({
             "corpus": self.corpus, "by": self.by, "seed": self.seed, "folds": self.folds, "done": self.results.len(),
             "wa": wa, "ua": ua, "weighted_f1": weighted_f1, "macro_f1": macro_f1, "results": folds.json(), "pooled": pooled,
+            "certainty": certainty::json(self),
         });
-        Results { document, tables: [("", summary), ("folds", folds)].into_iter().chain(confusions(&pooled)).collect() }
+        let certainty = (certainty::NAME, certainty::table(&[(self.model, self)]));
+        Results { document, tables: [("", summary), certainty, ("folds", folds)].into_iter().chain(confusions(&pooled)).collect() }
     }
 }
 

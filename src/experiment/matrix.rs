@@ -1,5 +1,5 @@
 //! Corpora against each other: a run on each data set, on its own splits in `DIR/NAME/run`, tested on the test split of every other, in
-//! `DIR/NAME/on-NAME.json`, by the classes that both have.
+//! `DIR/NAME/on-NAME.json`, by the classes that both have; with several seeds both lie in `DIR/NAME/seed-K`.
 //!
 //! What is done is kept, and several processes share the work, as in a cross-validation: a run is trained by one of them, and tested by
 //! whichever finds it done and not tested.
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::ExperimentError;
 use super::crossval::CrossValidation;
 use super::folds::{By, Folds};
+use super::seeds::{Seeded, seeds_in};
 use super::spec::{self, Identity, newer_file};
 use super::table::write_text;
 use crate::backend::Backend;
@@ -70,7 +71,12 @@ pub(crate) struct Matrix<'m> {
     pub labels: &'m Labels,
     pub config: &'m Config,
     pub folder: &'m Path,
+    /// How many runs on each data set, of `train.seed` and those that follow it.
+    pub seeds: usize,
 }
+
+/// The trainings on a data set, by seed.
+pub(crate) type Trainings<'m> = Vec<(usize, CrossValidation<'m>)>;
 
 /// What a file of one says of itself.
 const CELL: Format = Format::new("mcsan-cell", 1);
@@ -101,7 +107,10 @@ impl<'m> Matrix<'m> {
     /// # Errors
     /// [`ExperimentError::Folder`], naming what else is there.
     pub(crate) fn check_folder(&self) -> Result<(), ExperimentError> {
-        let is_run = |name: &str| self.folder.join(name).join(spec::FILE).is_file();
+        let is_run = |name: &str| {
+            let folder = self.folder.join(name);
+            folder.join(spec::FILE).is_file() || !seeds_in(&folder).is_empty()
+        };
         let is_own = |name: &str| is_run(name) || self.sets.iter().any(|set| set.name == name) && self.folder.join(name).is_dir();
         let is_summary =
             |name: &str| name.starts_with(&format!("{STEM}.")) || name.starts_with(&format!("{STEM}-")) || name == report::FILE;
@@ -166,42 +175,44 @@ impl<'m> Matrix<'m> {
     /// The training on each data set, in a folder that is new or was begun with the same.
     ///
     /// # Errors
-    /// Those of [`CrossValidation::open`].
-    pub(crate) fn open(&self) -> Result<Vec<(String, CrossValidation<'m>)>, ExperimentError> {
-        let open = |set: &'m Set| {
-            let folder = self.folder.join(&set.name);
-            Ok((set.name.clone(), CrossValidation::open(&set.data, &set.identity, self.config.clone(), &set.folds, &folder)?))
-        };
-        self.sets.iter().map(open).collect()
+    /// Those of [`Seeded::open`].
+    pub(crate) fn open(&self) -> Result<Vec<(String, Trainings<'m>)>, ExperimentError> {
+        self.sets.iter().map(|set| Ok((set.name.clone(), self.seeded(set).open()?))).collect()
     }
 
-    /// The folder of a data set's run.
-    pub(super) fn run(&self, set: &Set) -> PathBuf {
-        By::Given.folder(&self.folder.join(&set.name), 1)
+    fn seeded(&self, set: &'m Set) -> Seeded<'m> {
+        let Set { data, identity, folds, .. } = set;
+        Seeded { data, identity, folds, config: self.config.clone(), folder: self.folder.join(&set.name), seeds: self.seeds }
+    }
+
+    /// The folder of a data set's run, by its seed.
+    pub(super) fn run(&self, set: &'m Set, seed: usize) -> PathBuf {
+        self.seeded(set).run(seed, 1)
     }
 
     /// Tests every run that is done on every data set that it is not tested on yet; `observe` is told which pair is next.
     ///
     /// # Errors
     /// A run that cannot be read, data that it does not fit, or a file that cannot be written.
-    pub(crate) async fn test<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(&str, &str)) -> Result<(), ExperimentError> {
-        for set in self.sets {
-            if !self.run(set).join(files::TEST).exists() {
+    pub(crate) async fn test<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(&str, usize, &str)) -> Result<(), ExperimentError> {
+        for (set, seed) in self.sets.iter().flat_map(|set| (1..=self.seeds).map(move |seed| (set, seed))) {
+            let run = self.run(set, seed);
+            if !run.join(files::TEST).exists() {
                 continue;
             }
             let folder = self.folder.join(&set.name);
-            let checkpoint = Checkpoint::load(&self.run(set).join(files::BEST)).map_err(|source| ExperimentError::Run { source })?;
+            let checkpoint = Checkpoint::load(&run.join(files::BEST)).map_err(|source| ExperimentError::Run { source })?;
             // One process after the other: who comes later finds what the one before has tested.
             let _turn = Claim::wait(&folder).map_err(|source| ExperimentError::Write { path: folder.clone(), source })?;
             for test in self.sets.iter().filter(|test| test.name != set.name) {
-                if self.cell_with(set, test, &hash(&checkpoint))?.is_some() {
+                if self.cell_with((set, seed), test, &hash(&checkpoint))?.is_some() {
                     continue;
                 }
-                observe(&set.name, &test.name);
+                observe(&set.name, seed, &test.name);
                 let pair =
                     |source: TrainError| ExperimentError::Pair { train: set.path.clone(), test: test.path.clone(), source: source.into() };
-                let cell = self.evaluate(backend, &checkpoint, set, test).await.map_err(pair)?;
-                let path = self.cell_file(set, test);
+                let cell = self.evaluate(backend, &checkpoint, &run, test).await.map_err(pair)?;
+                let path = self.cell_file((set, seed), test);
                 let text = serde_json::to_string_pretty(&cell)
                     .map_err(|error| ExperimentError::Write { path: path.clone(), source: error.into() })?;
                 write_text(&path, &(text + "\n"))?;
@@ -210,8 +221,8 @@ impl<'m> Matrix<'m> {
         Ok(())
     }
 
-    async fn evaluate<B: Backend>(&self, backend: &B, checkpoint: &Checkpoint, train: &Set, test: &Set) -> Result<Cell, TrainError> {
-        let path = self.run(train).join(vocabulary::FILE);
+    async fn evaluate<B: Backend>(&self, backend: &B, checkpoint: &Checkpoint, run: &Path, test: &Set) -> Result<Cell, TrainError> {
+        let path = run.join(vocabulary::FILE);
         let mut data = test.data.clone();
         vocabulary::check_features(&path, &data, &checkpoint.readings())?;
         let reread = match checkpoint.readings().has(TEXT) {
@@ -225,19 +236,24 @@ impl<'m> Matrix<'m> {
         Ok(Cell { format: CELL.to_string(), data: test.identity.clone(), model: hash(checkpoint), mapped, unknown_words, metrics })
     }
 
-    fn cell_file(&self, train: &Set, test: &Set) -> PathBuf {
-        self.folder.join(&train.name).join(format!("on-{}.json", test.name))
+    fn cell_file(&self, (train, seed): (&'m Set, usize), test: &Set) -> PathBuf {
+        self.seeded(train).of_seed(seed).join(format!("on-{}.json", test.name))
     }
 
     /// What a run is tested with, where that is done; of its own data what the run itself found.
     ///
     /// # Errors
     /// Those of [`CrossValidation::result`].
-    pub(super) fn cell(&self, of: &CrossValidation<'_>, train: &Set, test: &Set) -> Result<Option<Cell>, ExperimentError> {
+    pub(super) fn cell(
+        &self,
+        (seed, of): &(usize, CrossValidation<'_>),
+        train: &'m Set,
+        test: &Set,
+    ) -> Result<Option<Cell>, ExperimentError> {
         let Some(own) = of.result(1)? else { return Ok(None) };
         if train.name != test.name {
-            let Ok(checkpoint) = Checkpoint::load(&self.run(train).join(files::BEST)) else { return Ok(None) };
-            return self.cell_with(train, test, &hash(&checkpoint));
+            let Ok(checkpoint) = Checkpoint::load(&self.run(train, *seed).join(files::BEST)) else { return Ok(None) };
+            return self.cell_with((train, *seed), test, &hash(&checkpoint));
         }
         let counts = train.data.class_counts(&train.data.split(Split::Test));
         let absent = train.data.classes.iter().zip(counts).filter(|(_, count)| *count == 0).map(|(class, _)| class.clone()).collect();
@@ -257,8 +273,8 @@ impl<'m> Matrix<'m> {
     ///
     /// # Errors
     /// One that a newer program wrote.
-    fn cell_with(&self, train: &Set, test: &Set, model: &str) -> Result<Option<Cell>, ExperimentError> {
-        let path = self.cell_file(train, test);
+    fn cell_with(&self, (train, seed): (&'m Set, usize), test: &Set, model: &str) -> Result<Option<Cell>, ExperimentError> {
+        let path = self.cell_file((train, seed), test);
         let Ok(text) = input::text(&path) else { return Ok(None) };
         CELL.version_of_json(&text).map_err(|newer| newer_file(&path, &newer))?;
         Ok(self.cell_of(&text, train, test, model))

@@ -8,8 +8,10 @@
 
 pub(crate) mod ablate;
 pub mod against;
+mod certainty;
 pub(crate) mod compare;
 pub mod crossval;
+mod discordant;
 pub(crate) mod emobox_folds;
 mod figure;
 pub mod folds;

@@ -3,14 +3,15 @@
 //!
 //! Runs of several seeds over one fold share all their data, so that they are no units by themselves (Aarts et al., "A solution to
 //! dependency", 2014): the t-test compares folds, each by the mean of its seeds; only where there are no folds does it compare seeds.
-//! Predictions are compared utterance by utterance, each by how many of its seeds are right, see [`sign_flips`].
+//! Predictions are compared utterance by utterance, each by how many of its seeds are right, see [`sign_flips`](super::statistics::sign_flips).
 
 use std::collections::BTreeMap;
 
+use super::discordant::Discordant;
 use super::figure::Figure;
 use super::gather::{Gathered, RunResult};
 use super::rows::Over;
-use super::statistics::{MeanDeviation, PairedT, mcnemar, paired_t, sign_flips};
+use super::statistics::{MeanDeviation, PairedT, paired_t};
 use super::table::{Cell, Column};
 
 /// Columns of the tests of some figures against the row `against`; those of the corrected test where runs are `corrected` for the
@@ -84,14 +85,12 @@ pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> V
     };
     let of_each = |value: fn(PairedT) -> f64, of: fn(f64) -> Cell| tests.iter().map(|test| cell(test, value, of)).collect::<Vec<_>>();
     let freedom = tests.iter().flatten().next().map_or(Cell::Empty, |test| Cell::Count(test.degrees_of_freedom));
-    let Right { only_against, only_row, differences } = Right::of(&pairs);
+    let discordant = discordant(&pairs);
     let compared = pairs.iter().any(|(run, _)| run.test.metrics.utterances > 0);
-    let has_seeds = pairs.iter().any(|(run, _)| run.seed != pairs[0].0.seed);
-    let p = || if has_seeds { sign_flips(&differences) } else { mcnemar(only_against, only_row) };
-    let mcnemar = if compared { Cell::Probability(p()) } else { Cell::Empty };
+    let mcnemar = if compared { Cell::Probability(discordant.p()) } else { Cell::Empty };
     let corrections = if row.test_to_train.is_some() { of_each(|test| test.corrected_p, Cell::Probability) } else { Vec::new() };
     let statistics = of_each(|test| test.t, Cell::Number);
-    let right = [only_against, only_row].map(Cell::Count);
+    let right = [discordant.only_first, discordant.only_second].map(Cell::Count);
     of_each(|test| test.p, Cell::Probability)
         .into_iter()
         .chain([mcnemar])
@@ -102,38 +101,21 @@ pub(super) fn cells(row: &Gathered, against: &Gathered, figures: &[Figure]) -> V
         .collect()
 }
 
-/// Which predictions of the same utterances by runs of the same seed are right.
-struct Right {
-    /// How many only the other row has right.
-    only_against: usize,
-    /// How many only this one.
-    only_row: usize,
-    /// Of each utterance, how many more of the row's seeds than of the other's have it right.
-    differences: Vec<i64>,
-}
-
-impl Right {
-    fn of(pairs: &[(&RunResult, &RunResult)]) -> Self {
-        let right = |run: &RunResult| run.test.predictions.iter().map(|it| it.predicted == it.label).collect::<Vec<_>>();
-        let (mut only_against, mut only_row) = (0, 0);
-        // An utterance, by its fold and its place there.
-        let mut differences: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-        for (row, against) in pairs {
-            let fold = row.fold;
-            for (place, (row, against)) in right(row).into_iter().zip(right(against)).enumerate() {
-                only_against += usize::from(against && !row);
-                only_row += usize::from(row && !against);
-                *differences.entry((fold, place)).or_default() += i64::from(row) - i64::from(against);
-            }
-        }
-        Self { only_against, only_row, differences: differences.into_values().collect() }
-    }
+/// What only one of two rows has right, the one that is tested against being the first; utterances are known by their fold and their place
+/// there.
+fn discordant(pairs: &[(&RunResult, &RunResult)]) -> Discordant {
+    let right = |run: &RunResult| run.test.predictions.iter().map(|it| it.predicted == it.label).collect::<Vec<_>>();
+    Discordant::of(pairs.iter().flat_map(|(row, against)| {
+        let both = right(against).into_iter().zip(right(row));
+        both.enumerate().map(|(place, (against, row_is))| ((row.fold, place), [against, row_is])).collect::<Vec<_>>()
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::figure::{UA, WA};
     use super::super::folds::By;
+    use super::super::statistics::sign_flips;
     use super::*;
     use crate::train::evaluate::Prediction;
     use crate::train::{Evaluation, Metrics};

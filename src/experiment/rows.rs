@@ -97,7 +97,7 @@ impl<'c> Rows<'c> {
         let Kind { stem, called, names, .. } = self.kind;
         let names = names();
         let is_row = |name: &str| names.contains(&name) && self.folder.join(name).is_dir();
-        let is_summary = |name: &str| name.starts_with(&format!("{stem}.")) || name == report::FILE;
+        let is_summary = |name: &str| name.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['.', '-'])) || name == report::FILE;
         let has_rows = names.iter().any(|name| is_row(name));
         match first_foreign(self.folder, |name| is_row(name) || has_rows && is_summary(name)) {
             None => Ok(()),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::certainty::means;
 use super::crossval::CrossValidation;
 use super::figure::{FIGURES, Figure};
 use super::folds::{By, Folds};
@@ -13,7 +14,7 @@ use super::gather::{self, Gathered, RunResult, confusions};
 use super::spec::{self, Identity};
 use super::statistics::MeanDeviation;
 use super::table::{Cell, Column, ResultTable, Results};
-use super::{ExperimentError, page};
+use super::{ExperimentError, certainty, page};
 use crate::base::contents::first_foreign;
 use crate::base::remedy::Remedy;
 use crate::config::Config;
@@ -48,7 +49,8 @@ impl<'c> Seeded<'c> {
         self.folds.by.folder(&self.of_seed(seed), fold)
     }
 
-    fn of_seed(&self, seed: usize) -> PathBuf {
+    /// What lies there of a seed.
+    pub(super) fn of_seed(&self, seed: usize) -> PathBuf {
         if self.seeds > 1 { seed_folder(&self.folder, seed) } else { self.folder.clone() }
     }
 
@@ -130,20 +132,11 @@ fn seed_folder(all: &Path, seed: usize) -> PathBuf {
 }
 
 /// The seeds that were begun in a folder, rising; none where it was begun with one alone.
-fn seeds_in(folder: &Path) -> Vec<usize> {
+pub(super) fn seeds_in(folder: &Path) -> Vec<usize> {
     let names = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let number = |name: String| name.strip_prefix("seed-")?.parse().ok();
     let begun = |seed: &usize| *seed > 0 && seed_folder(folder, *seed).join(spec::FILE).exists();
     names.filter_map(number).filter(begun).collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-/// The mean of each whole group of runs: of each seed over its folds, or of each fold over its seeds. A group that lacks a run has none,
-/// as its mean would be of other data than the others'.
-fn means(of: &Gathered, group: fn(&RunResult) -> usize, whole: usize, figure: Figure) -> Vec<f64> {
-    let groups: BTreeSet<usize> = of.results.iter().map(group).collect();
-    let values = |number: usize| of.results.iter().filter(move |run| group(run) == number).map(|run| (figure.of)(&run.test.metrics));
-    let whole = groups.into_iter().filter(|&number| values(number).count() == whole);
-    whole.map(|number| values(number).sum::<f64>() / values(number).count() as f64).collect()
 }
 
 /// What the deviation of a row is over, and the values that it is of.
@@ -218,14 +211,15 @@ fn tables(of: &Gathered) -> Results {
     }
     let document = document(of, &spreads, each.json(), json!(pooled));
     tables.push(("runs", each));
-    Results { document, tables: [("", summary)].into_iter().chain(tables).chain(confusions(&pooled)).collect() }
+    let certainty = (certainty::NAME, certainty::table(&[(of.model, of)]));
+    Results { document, tables: [("", summary), certainty].into_iter().chain(tables).chain(confusions(&pooled)).collect() }
 }
 
 /// As that of one seed, with the deviations over the seeds and over the folds besides.
 fn document(of: &Gathered, spreads: &[(&str, [Vec<f64>; FIGURES.len()])], runs: Value, pooled: Value) -> Value {
     let mut document = json!({
         "corpus": of.corpus, "by": of.by, "seed": of.seed, "folds": of.folds, "seeds": of.seeds.len(), "done": of.results.len(),
-        "results": runs, "pooled": pooled,
+        "results": runs, "pooled": pooled, "certainty": certainty::json(of),
     });
     for (over, values) in spreads {
         let figures = FIGURES.iter().zip(values).map(|(figure, values)| (figure.key.to_owned(), json!(MeanDeviation::of(values))));

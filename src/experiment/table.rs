@@ -32,6 +32,8 @@ pub(crate) enum Cell {
     Share(f64),
     /// Shares of one.
     Spread(MeanDeviation),
+    /// From one share to another.
+    Interval([f64; 2]),
     /// Of a test; shown as `< 0.001` below that.
     Probability(f64),
 }
@@ -76,6 +78,7 @@ impl Cell {
             Self::Spread(MeanDeviation { mean, deviation: Some(deviation) }) => {
                 format!("{:.1}{plus_minus}{}", 100.0 * mean, percent(*deviation))
             }
+            Self::Interval([low, high]) => format!("{:.1} to {}", 100.0 * low, percent(*high)),
             Self::Probability(value) if *value < SMALLEST_SHOWN => format!("{less}{SMALLEST_SHOWN}"),
             Self::Probability(value) => figure(*value),
         }
@@ -95,6 +98,7 @@ impl Cell {
             Self::Count(count) => json!(count),
             Self::Number(value) | Self::Share(value) | Self::Probability(value) => json!(value),
             Self::Spread(spread) => json!(spread),
+            Self::Interval(ends) => json!(ends),
         }
     }
 }
@@ -214,32 +218,31 @@ impl ResultTable {
 
     /// As CSV, all digits.
     pub(crate) fn csv(&self) -> String {
-        let spread = |place: usize| self.rows.iter().any(|row| matches!(row[place], Cell::Spread(_)));
-        let spreads: Vec<bool> = (0..self.columns.len()).map(spread).collect();
+        // What a cell of two numbers has in its columns behind the key.
+        let any = |place: usize, is_such: fn(&Cell) -> bool| self.rows.iter().any(|row| is_such(&row[place]));
+        let ends = |place: usize| match () {
+            () if any(place, |cell| matches!(cell, Cell::Spread(_))) => ["", "_deviation"].as_slice(),
+            () if any(place, |cell| matches!(cell, Cell::Interval(_))) => &["_low", "_high"],
+            () => &[""],
+        };
+        let ends: Vec<&[&str]> = (0..self.columns.len()).map(ends).collect();
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut record = Vec::new();
-        for (column, &spread) in self.columns.iter().zip(&spreads) {
-            record.push(column.key.clone());
-            if spread {
-                record.push(format!("{}_deviation", column.key));
-            }
-        }
         // Writing to memory cannot fail, and every record has the first one's length.
-        let _ = writer.write_record(&record);
+        let names = self.columns.iter().zip(&ends).flat_map(|(column, ends)| ends.iter().map(move |end| format!("{}{end}", column.key)));
+        let _ = writer.write_record(names);
         for row in &self.rows {
-            record.clear();
-            for (cell, &spread) in row.iter().zip(&spreads) {
-                record.push(match cell {
-                    Cell::Empty => String::new(),
-                    Cell::Text(text) | Cell::Name(text, _) => text.clone(),
-                    Cell::Count(count) => count.to_string(),
-                    Cell::Number(value) | Cell::Share(value) | Cell::Probability(value) => value.to_string(),
-                    Cell::Spread(MeanDeviation { mean, .. }) => mean.to_string(),
-                });
-                if spread {
-                    let deviation = if let Cell::Spread(spread) = cell { spread.deviation } else { None };
-                    record.push(deviation.map(|value| value.to_string()).unwrap_or_default());
-                }
+            let mut record = Vec::new();
+            for (cell, ends) in row.iter().zip(&ends) {
+                let (first, second) = match cell {
+                    Cell::Empty => (String::new(), None),
+                    Cell::Text(text) | Cell::Name(text, _) => (text.clone(), None),
+                    Cell::Count(count) => (count.to_string(), None),
+                    Cell::Number(value) | Cell::Share(value) | Cell::Probability(value) => (value.to_string(), None),
+                    Cell::Spread(MeanDeviation { mean, deviation }) => (mean.to_string(), deviation.map(|value| value.to_string())),
+                    Cell::Interval([low, high]) => (low.to_string(), Some(high.to_string())),
+                };
+                record.push(first);
+                record.extend((ends.len() > 1).then(|| second.unwrap_or_default()));
             }
             let _ = writer.write_record(&record);
         }

@@ -45,7 +45,7 @@ impl<'t> Tested<'t> {
             return;
         }
         page.section("Corpora");
-        let row = |CorpusEvaluation { corpus, metrics }: &CorpusEvaluation| {
+        let row = |CorpusEvaluation { corpus, metrics, .. }: &CorpusEvaluation| {
             let shares = [metrics.wa, metrics.ua, metrics.weighted_f1, metrics.macro_f1].map(percent);
             std::iter::once(corpus.clone()).chain(shares).chain([plain(metrics.loss), grouped(metrics.utterances)]).collect()
         };

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_balanced_epoch_has_as_many_of_each_corpus_and_all_come_equally_often() {
         let mut data = BatchShape { batch: 30, frames: 20, words: 3, ragged: true }.dataset();
-        let part = |name: &str, utterances| Part { name: name.into(), utterances };
+        let part = |name: &str, utterances| Part { name: name.into(), utterances, ..Part::default() };
         data.parts = vec![part("small", 0..5), part("large", 5..22), part("middle", 22..30)];
         let utterances: Vec<usize> = (0..30).collect();
         let mut settings = Settings::default();

@@ -1,25 +1,46 @@
 //! Several prepared files in one training.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::mapped::{Mapped, map_classes};
 use super::{Misfit, TrainError, vocabulary};
 use crate::base::remedy::Preparation;
+use crate::corpus::Split;
+use crate::corpus::label_map::{LabelMapError, Labels};
 use crate::dataset::{Dataset, DatasetError, LackedStream};
 
-/// Reads prepared files, and joins them where they are several; of streams that not all have, which of them lacks each.
+/// Which classes of the files are which.
+pub(crate) struct Classes<'c> {
+    /// What they have in common.
+    pub labels: &'c Labels,
+    /// Those of a model that the data are for; else they are the first file's.
+    pub of_model: Option<&'c [String]>,
+}
+
+/// Prepared files, joined where they are several.
+pub(crate) struct Loaded {
+    pub data: Dataset,
+    /// Streams that not all have, each with the first that lacks it.
+    pub lacked: Vec<LackedStream>,
+    /// Of the files whose classes are called otherwise in the whole, what became of them.
+    pub mapped: Vec<(PathBuf, Mapped)>,
+}
+
+/// Reads prepared files, and joins them where they are several, with `classes` also those whose classes have other names: an utterance of a
+/// class that the whole has not has no label then.
 ///
 /// # Errors
 /// [`TrainError`], naming the file: one that cannot be read, or that is not as the first: other classes, words or front-ends.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<(Dataset, Vec<LackedStream>), TrainError> {
+pub(crate) fn load(paths: &[PathBuf], classes: Option<&Classes<'_>>) -> Result<Loaded, TrainError> {
     if let [path] = paths {
-        return Ok((Dataset::load(path)?, Vec::new()));
+        return Ok(Loaded { data: Dataset::load(path)?, lacked: Vec::new(), mapped: Vec::new() });
     }
     // However it is written; what is not there is said by who reads it.
     let files: Vec<PathBuf> = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
     if let Some(place) = (1..files.len()).find(|&place| files[..place].contains(&files[place])) {
         return Err(Misfit::Twice { path: paths[place].clone() }.into());
     }
-    let parts = paths.iter().map(|path| Ok((path.clone(), Dataset::load(path)?))).collect::<Result<Vec<_>, DatasetError>>()?;
+    let mut parts = paths.iter().map(|path| Ok((path.clone(), Dataset::load(path)?))).collect::<Result<Vec<_>, DatasetError>>()?;
     if let Some(((first, own), others)) = parts.split_first() {
         for (path, other) in others {
             if let Some(difference) = vocabulary::difference_of(own, other) {
@@ -28,5 +49,62 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(Dataset, Vec<LackedStream>), Tr
             }
         }
     }
-    Ok(Dataset::join(parts)?)
+    // What a model is tested on is compared with its classes as one, where it can be one.
+    let is_one = |of: &Classes<'_>| of.of_model.is_some() && have_same_classes(&parts);
+    let mapped = match classes.filter(|classes| !is_one(classes)) {
+        Some(classes) => map_parts(&mut parts, classes)?,
+        None => Vec::new(),
+    };
+    let (mut data, lacked) = Dataset::join(parts)?;
+    for (part, Mapped { map, left_out, .. }) in data.parts.iter_mut().zip(&mapped) {
+        part.map = map.iter().filter(|(own, whole)| own != whole).map(|(own, whole)| (own.clone(), whole.clone())).collect();
+        part.left_out = left_out.clone();
+    }
+    let is_changed = |mapped: &Mapped| !mapped.left_out.is_empty() || mapped.map.iter().any(|(own, whole)| own != whole);
+    let mapped = paths.iter().cloned().zip(mapped).filter(|(_, mapped)| is_changed(mapped)).collect();
+    Ok(Loaded { data, lacked, mapped })
+}
+
+fn have_same_classes(parts: &[(PathBuf, Dataset)]) -> bool {
+    let sorted = |(_, data): &(PathBuf, Dataset)| {
+        let mut classes = data.classes.clone();
+        classes.sort_unstable();
+        classes
+    };
+    parts.iter().all(|part| sorted(part) == sorted(&parts[0]))
+}
+
+/// Gives the files one list of classes, and says of each what became of its own.
+fn map_parts(parts: &mut [(PathBuf, Dataset)], Classes { labels, of_model }: &Classes<'_>) -> Result<Vec<Mapped>, TrainError> {
+    let Some((first, own)) = parts.first() else { return Ok(Vec::new()) };
+    let (first, classes) = (first.clone(), of_model.map_or_else(|| labels.joined(&own.classes), <[String]>::to_vec));
+    let all: Vec<&[String]> = parts.iter().map(|(_, data)| data.classes.as_slice()).chain([classes.as_slice()]).collect();
+    labels.check(&all)?;
+    let whole = if of_model.is_some() { &classes } else { &own.classes }.clone();
+    parts.iter_mut().map(|(path, data)| map_part(path, data, (&first, &whole), labels, &classes)).collect()
+}
+
+fn map_part(
+    path: &Path,
+    data: &mut Dataset,
+    (first, whole): (&Path, &[String]),
+    labels: &Labels,
+    classes: &[String],
+) -> Result<Mapped, TrainError> {
+    labels.check_names(&data.classes, whole)?;
+    let mut utterances: Vec<usize> = (0..data.len()).filter(|&utterance| data.is_labelled(utterance)).collect();
+    let before = utterances.clone();
+    let mapped = map_classes(data, labels, classes, &mut utterances).map_err(|error| match error {
+        LabelMapError::NoCounterpart { found, .. } => {
+            let difference = format!("none of its classes ({}) is one of {}", found.join(", "), classes.join(", "));
+            DatasetError::NotAlike { path: path.into(), first: first.into(), difference, remedy: Preparation::Labels }.into()
+        }
+        error => TrainError::from(error),
+    })?;
+    for utterance in before {
+        if !data.is_labelled(utterance) && data.utterances[utterance].copy_of.is_none() {
+            data.utterances[utterance].split = Some(Split::Unlabelled);
+        }
+    }
+    Ok(mapped)
 }

@@ -1,5 +1,7 @@
 //! Logits and metrics of a model on some utterances.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "files")]
@@ -62,6 +64,12 @@ pub struct CorpusEvaluation {
     /// Over all its utterances.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// Of each of its classes that is called otherwise in the whole, what it is there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub map: BTreeMap<String, String>,
+    /// Utterances of its classes that the whole has not, of all splits, by class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, usize>,
 }
 
 /// Logits `[utterances, classes]`, all of them finite.
@@ -234,7 +242,8 @@ impl Checkpoint {
             let places = (0..utterances.len()).filter(|&place| part.utterances.contains(&utterances[place]));
             let (own, labels): (Vec<&[f32]>, Vec<u32>) =
                 places.map(|place| (&logits[place * self.classes.len()..][..self.classes.len()], labels[place])).unzip();
-            CorpusEvaluation { corpus: part.name.clone(), metrics: Metrics::of(&own.concat(), &labels, &self.classes) }
+            let Part { name, map, left_out, .. } = part.clone();
+            CorpusEvaluation { corpus: name, metrics: Metrics::of(&own.concat(), &labels, &self.classes), map, left_out }
         };
         let corpora = data.by_part(utterances).into_iter().map(|(part, _)| of_part(part)).collect();
         Ok(Evaluation { metrics: Metrics::of(&logits, &labels, &self.classes), corpora, predictions: predictions.collect() })

@@ -192,8 +192,12 @@ fn what_cannot_be_compared_is_said_before_anything_is_written() {
     refused(&folder, &compare("out", "--split given"), &["out/mcsan/folds.json", "the data set is", "choose another --out"]);
     let ablate = format!("ablate --data data.safetensors --out rows --rows n2 --folds 3 --fold 1 --epochs 1 {TINY} --device cpu");
     mcsan(here, &ablate).succeeds();
-    refused(&folder, &compare("rows", "--folds 3"), &["rows: holds 'ablation.csv', which is none of a comparison's files"]);
-    refused(&folder, &ablate.replace("--out rows", "--out out"), &["out: holds 'compare.csv', which is none of an ablation's files"]);
+    refused(&folder, &compare("rows", "--folds 3"), &["rows: holds 'ablation-certainty.csv', which is none of a comparison's files"]);
+    refused(
+        &folder,
+        &ablate.replace("--out rows", "--out out"),
+        &["out: holds 'compare-certainty.csv', which is none of an ablation's files"],
+    );
 
     let manifest = read(&here.join("manifest.csv"));
     let without_text = manifest.replace(",text,", ",words,");

@@ -61,7 +61,10 @@ fn classes_of_other_names_are_matched_by_emotion_or_by_a_table() {
         refused(&folder, "evaluate --run run --data other.safetensors --map wrong.toml", parts);
     };
     with("hapy = \"glad\"", &["wrong.toml: 'hapy' is no class of the data, the nearest is 'happy'"]);
-    with("happy = \"glda\"", &["wrong.toml: 'happy' is to be 'glda', which is no class of the model, the nearest is 'glad'"]);
+    with(
+        "happy = \"glda\"",
+        &["wrong.toml: 'happy' is to be 'glda', which no class of the model or of the first file is, the nearest is 'glad'"],
+    );
     with("Anger = \"\"", &["other.safetensors: none of the data's classes (Anger, happy, serene)", "(angry, calm, glad)"]);
     with("happy = 1", &["wrong.toml: 'happy' has no text behind it"]);
     with("happy = ", &["wrong.toml: is no TOML"]);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -83,6 +84,49 @@ fn every_corpus_is_trained_on_and_every_other_tested_by_the_classes_that_both_ha
 fn cell<'r>(report: &'r Value, train: &str, test: &str) -> &'r Value {
     let cells = report["cells"].as_array().unwrap();
     cells.iter().find(|cell| cell["train"] == train && cell["test"] == test).unwrap_or_else(|| panic!("{report}"))
+}
+
+/// Two calls at once train every run once, test every pair, and leave what one call leaves.
+#[test]
+fn several_seeds_are_means_with_deviations_and_two_processes_share_them() {
+    let folder = corpus();
+    let here = folder.path();
+    prepare(&folder, "ours", &[], "");
+    prepare(&folder, "theirs", &[(",angry,", ",anger,"), ("What a lovely", "Aha, a lovely")], "");
+    let matrix = |out: &str, more: &str| {
+        format!("matrix --data ours.safetensors,theirs.safetensors --out {out} --epochs 1 --seeds 2 {TINY} --device cpu {more}")
+    };
+    let report = mcsan(here, &matrix("alone", "--json")).json();
+    let start = || -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcsan"));
+        command.args(matrix("shared", "").split_whitespace()).current_dir(here);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let outputs = [start(), start()].map(|child| child.wait_with_output().unwrap());
+    let said: String = outputs.iter().map(|output| String::from_utf8_lossy(&output.stderr)).collect();
+    assert!(outputs.iter().all(|output| output.status.success()), "{said}");
+    assert_eq!(said.matches("trains on").count(), 4, "{said}");
+    // Who ends first may find runs of the other that are not done: a call later all is there.
+    let again = mcsan(here, &matrix("shared", "")).succeeds();
+    assert!(!again.stderr.contains("trains on"), "{}", again.stderr);
+    assert_eq!(summary(&here.join("shared")), summary(&here.join("alone")));
+
+    let tested = |seed: usize| {
+        let line = format!("evaluate --run alone/ours/seed-{seed}/run --data theirs.safetensors --map auto --device cpu --json");
+        mcsan(here, &line).json()["wa"].as_f64().unwrap()
+    };
+    let (first, second) = (tested(1), tested(2));
+    let cell = cell(&report, "ours", "theirs");
+    let (mean, deviation) = ((first + second) / 2.0, (first - second).abs() / 2f64.sqrt());
+    for (key, expected) in [("mean", mean), ("deviation", deviation)] {
+        assert!((cell["wa"][key].as_f64().unwrap() - expected).abs() < 1e-12, "{cell}: {expected}");
+    }
+    assert_eq!((&report["seeds"], &cell["done"], &cell["utterances"]), (&json!(2), &json!(2), &json!(3)));
+    let counted: u64 =
+        cell["confusion"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(counted, 6, "of both seeds");
+    assert!(read(&here.join("alone/matrix.md")).contains("Mean ± standard deviation over 2 seeds"));
+    refused(&folder, &matrix("alone", "").replace("--seeds 2", "").replace("--device cpu", ""), &["alone/ours", "several seeds"]);
 }
 
 #[test]

@@ -81,6 +81,55 @@ fn several_files_are_one_data_set_with_figures_of_each() {
 }
 
 #[test]
+fn files_whose_classes_are_called_otherwise_are_joined_as_they_are_said_to_be() {
+    let folder = prepared();
+    let here = folder.path();
+    another(here, "other", VECTORS);
+    // The same utterances by other names of their classes, of which one is nobody else's.
+    let manifest = fs::read_to_string(here.join("other.csv")).unwrap();
+    fs::create_dir(here.join("named")).unwrap();
+    fs::write(here.join("other.csv"), manifest.replace(",angry,", ",anger,").replace(",glad,", ",happy,")).unwrap();
+    mcsan(here, "prepare manifest other.csv --out named/other.safetensors --vectors vectors.txt --device cpu").succeeds();
+    fs::write(here.join("map.toml"), "happy = \"glad\"\nanger = \"angry\"\n").unwrap();
+    let both = "--data data.safetensors --data named/other.safetensors";
+    let train = format!("train {both} --epochs 2 {TINY} --device cpu");
+    mcsan(here, &format!("train --data data.safetensors --data other.safetensors --epochs 2 {TINY} --device cpu --out same")).succeeds();
+    let document = mcsan(here, &format!("{train} --out run --map map.toml --json")).json();
+    let best = |run: &str| fs::read(here.join(run).join("best.safetensors")).unwrap();
+    assert!(best("same") == best("run"));
+    assert_eq!(json(&here.join("same/test.json"))["predictions"], json(&here.join("run/test.json"))["predictions"]);
+    let note = &document["notes"].as_array().unwrap().iter().find(|note| note["kind"] == "classes_joined").unwrap()["text"];
+    assert_eq!(note, "classes of named/other.safetensors: anger is angry, happy is glad");
+    let map = serde_json::json!({ "anger": "angry", "happy": "glad" });
+    assert_eq!((&document["corpora"][0]["map"], &document["corpora"][1]["map"]), (&Value::Null, &map));
+    assert_eq!(json(&here.join("run/test.json"))["corpora"][1]["map"], map);
+    // Tested, shown, divided and gone on with in the same way.
+    let tested = mcsan(here, &format!("evaluate --run run {both} --map map.toml --device cpu --json")).json();
+    assert_eq!((&tested["confusion"], &tested["corpora"][1]["map"]), (&document["test"]["confusion"], &map));
+    mcsan(here, &format!("report --run run {both} --map map.toml --out page.html")).succeeds();
+    mcsan(here, &format!("{train} --out halved --map map.toml --steps 3")).succeeds();
+    mcsan(here, &format!("train {both} --map map.toml --out halved --resume --steps 0")).succeeds();
+    assert_same_results(here, "halved", "run");
+    mcsan(here, &format!("crossval {both} --map map.toml --out folds --folds 3 --fold 1 --epochs 1 {TINY} --device cpu")).succeeds();
+    // By emotions alone those of 'happy' are left out.
+    let document = mcsan(here, &format!("{train} --out auto --map auto --json")).json();
+    assert_eq!(document["corpora"][1]["left_out"], serde_json::json!({ "happy": 4 }));
+    assert_eq!((&document["test"]["utterances"], &document["corpora"][1]["utterances"]), (&5.into(), &2.into()));
+    let refused = |map: &str, part: &str| {
+        let line = mcsan(here, &format!("{train} --out new {map}")).fails();
+        assert!(line.contains(part) && !here.join("new").exists(), "{map}: {line}");
+    };
+    refused("", "its classes are anger, calm, happy, there they are angry, calm, glad; say which is which with --map");
+    fs::write(here.join("map.toml"), "happy = \"joyful\"\n").unwrap();
+    refused("--map map.toml", "map.toml: 'happy' is to be 'joyful', which no class of the model or of the first file is, the nearest is");
+    fs::write(here.join("map.toml"), "happy = \"\"\nanger = \"\"\ncalm = \"\"\n").unwrap();
+    let none =
+        "named/other.safetensors: does not go with data.safetensors: none of its classes (anger, calm, happy) is one of angry, glad; say";
+    refused("--map map.toml", none);
+    refused("--map absent.toml", "absent.toml: cannot be read");
+}
+
+#[test]
 fn a_balanced_epoch_takes_the_smaller_corpus_as_often_and_goes_on_with_the_same_bits() {
     let folder = prepared();
     let here = folder.path();
@@ -121,7 +170,7 @@ fn files_that_do_not_go_together_are_refused_by_name() {
     for (file, said) in [
         (
             "two",
-            "two.safetensors: does not go with data.safetensors: its classes are angry, glad, there they are angry, calm, glad; prepare",
+            "two.safetensors: does not go with data.safetensors: its classes are angry, glad, there they are angry, calm, glad; say which is which with --map, or prepare",
         ),
         ("bare", "bare.safetensors: does not go with data.safetensors: its words have no vectors, there vectors of 8 numbers; prepare"),
         (

@@ -183,6 +183,29 @@ fn settings_that_cannot_be_trained_with_are_a_row_and_drawn_ones_may_become_more
     refused(&folder, &sweep("drawn", &format!("{drawn} --random 2")), &["drawn/space.json", "the number of trials is 3 there and 2 now"]);
 }
 
+/// What the host has no room for is a failed trial, and the next one is trained.
+#[test]
+fn a_trial_without_room_in_memory_is_a_row_and_the_others_are_trained() {
+    let folder = prepared();
+    let here = folder.path();
+    let grid = "--grid train.batch_size=10000000,4 --set train.order=replacement --epochs 1 --json";
+    let line = sweep("out", grid).replace("--set train.batch_size=4 ", "");
+    let document = mcsan(here, &line).json();
+    let rows = rows(&document);
+    let state = rows["trial-001"]["state"].as_str().unwrap();
+    assert!(state.starts_with("failed: a batch of 10000000 utterances takes about ") && state.ends_with(" are free"), "{state}");
+    assert_eq!((&document["best"]["trial"], &document["notes"][0]["kind"]), (&"trial-002".into(), &"trial_failed".into()));
+    assert!(here.join("out/trial-002/run/test.json").exists());
+}
+
+#[test]
+fn halving_says_that_a_cosine_has_not_come_down() {
+    let folder = prepared();
+    let more = "--grid train.lr=1e-3,1e-2 --halving=2 --set train.schedule=cosine --epochs 2 --json";
+    let document = mcsan(folder.path(), &sweep("out", more)).json();
+    assert_eq!(document["notes"].as_array().unwrap().iter().filter(|note| note["kind"] == "halved_cosine").count(), 1, "{document}");
+}
+
 #[test]
 fn what_cannot_be_swept_is_said_before_anything_is_written() {
     let folder = prepared();

@@ -150,6 +150,32 @@ fn a_cross_validation_over_the_folds_has_their_splits_and_goes_on() {
             assert_eq!(mcsan(here, &of).json()["utterances"], ids.len());
         }
     }
+    // Student's t of one degree of freedom, by the utterances that both folds train on and test.
+    let tested = |fold: usize| mcsan(here, &format!("evaluate --run folds/fold-{fold} --data data.safetensors --device cpu --json")).json();
+    let both = [1, 2].map(tested);
+    let of = |figure: &dyn Fn(&serde_json::Value) -> f64| both.each_ref().map(figure);
+    let [first, second] = of(&|test| test["wa"].as_f64().unwrap());
+    let trained: usize = folds["folds"].as_array().unwrap().iter().map(|fold| fold["train"].as_array().unwrap().len()).sum();
+    let reach = 12.706204736174698 * (0.5 * (first - second).powi(2) * (0.5 + 12.0 / trained as f64)).sqrt();
+    let mean = (first + second) / 2.0;
+    let interval = &results["certainty"]["intervals"]["wa"];
+    for (end, expected) in [(0, (mean - reach).max(0.0)), (1, (mean + reach).min(1.0))] {
+        assert!((interval[end].as_f64().unwrap() - expected).abs() < 1e-9, "{interval}: {expected}");
+    }
+    let [first, second] = of(&|test| test["calibration"]["ece"].as_f64().unwrap());
+    assert!((results["certainty"]["ece"]["mean"].as_f64().unwrap() - (first + second) / 2.0).abs() < 1e-9, "{results}");
+    let listed = std::fs::read_to_string(here.join("folds/crossval-certainty.csv")).unwrap();
+    let header = "model,wa_interval_low,wa_interval_high,ua_interval_low,ua_interval_high,weighted_f1_interval_low,weighted_f1_interval_high,\
+                  macro_f1_interval_low,macro_f1_interval_high,ece,ece_deviation,pooled_ece";
+    assert_eq!(listed.lines().next(), Some(header));
+    for file in ["crossval.md", "crossval.tex", "report.html"] {
+        let text = std::fs::read_to_string(here.join("folds").join(file)).unwrap();
+        assert!(text.contains("intervals of the means, and calibration") && text.contains("ECE, pooled"), "{file}");
+    }
+    for command in ["evaluate --run folds --data data.safetensors", "card --run folds --data data.safetensors --out card.md"] {
+        let line = mcsan(here, command).fails();
+        assert!(line.contains("folds: holds the runs of several folds or seeds; give --run one of them, as folds/fold-1"), "{line}");
+    }
     let table = mcsan(here, &train).succeeds().stdout;
     assert!(table.contains("2 folds of EmoBox, seed 0"), "{table}");
 }
