@@ -12,14 +12,15 @@
 //!
 //! ```text
 //! main.rs        arguments in, exit code out
+//! web/           what a page calls, in place of cli where the library is compiled to WebAssembly
 //! cli/           one file per command; the only place that prints
 //! experiment/    folds, seeds, cross-validation, ablation, comparison of systems and of two runs, sweeps, their statistics and tables
 //! profile/ report/ picture/ onnx/ check/   what is made of a run, a model, a device: every kernel of a step timed, under the
 //!                device's roofs; report.html, model cards; attention weights and confusions as SVG and PNG; a trained model for
 //!                onnxruntime; every kernel's cases, and the comparison with the float64 reference
 //! train/         what is set up (session), options (run), epochs (epoch), who observes them (observe): files and resuming
-//!                (run_folder, claim); one step (trainer), batches, checkpoints, TensorBoard; metrics, their intervals
-//!                (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit
+//!                (run_folder, claim), a run in one file (packed); one step (trainer), batches, checkpoints, TensorBoard; metrics,
+//!                their intervals (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit
 //!                check; ranks that train together (group): threads, processes of an MPI launcher
 //! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can, cmkl, liang: a
 //!                system is one page; loss: what is made small; mixing: mixup; network: a model with its weights; cost: parameters and FLOP
@@ -60,14 +61,14 @@
 //! # Features
 //!
 //! All but the last are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or clock
-//! and is checked for WebAssembly: [`base`], [`config`], [`backend`], [`tape`], [`svm`], [`model`], data sets in memory ([`dataset`]), the
+//! and is built for WebAssembly, as it is with `codecs`: [`base`], [`config`], [`backend`], [`tape`], [`svm`], [`model`], data sets in memory ([`dataset`]), the
 //! training step ([`train`]) and [`check`].
 //!
 //! | feature | what comes with it |
 //! | --- | --- |
 //! | `threads` | the CPU reference on all cores, shaders compiled at once |
-//! | `files` | corpora, WAV, word vectors, prepared data sets, run folders, attention as SVG |
-//! | `codecs` | recordings in every other format, and the embedded corpus, whose recordings are FLAC |
+//! | `files` | corpora, WAV, word vectors, prepared data sets, run folders, attention as SVG; for WebAssembly they lie in memory |
+//! | `codecs` | recordings in every other format, and the embedded corpus, whose recordings are FLAC; for WebAssembly what a page calls, `web` |
 //! | `report` | experiments with their statistics, profiles, and the pages and plots of both |
 //! | `picture` | attention as PNG |
 //! | `onnx` | trained models for onnxruntime |
@@ -122,7 +123,7 @@ pub mod config;
 #[cfg(feature = "files")]
 pub mod corpus;
 pub mod dataset;
-#[cfg(feature = "codecs")]
+#[cfg(all(feature = "codecs", not(target_arch = "wasm32")))]
 pub mod demo;
 #[cfg(feature = "report")]
 pub mod experiment;
@@ -142,5 +143,7 @@ pub mod tape;
 #[cfg(feature = "files")]
 pub mod text;
 pub mod train;
+#[cfg(all(target_arch = "wasm32", feature = "codecs"))]
+pub mod web;
 
 pub use backend::Device;

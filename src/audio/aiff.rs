@@ -1,7 +1,6 @@
 //! AIFF and AIFF-C: where the samples lie is found here, by the rules of WAV; what they are is read by symphonia, behind a
 //! header that is made anew.
 
-use std::fs::File;
 use std::path::Path;
 
 use super::AudioError;
@@ -12,6 +11,7 @@ use super::compressed;
 use super::decode::compressed;
 use super::mono::Sink;
 use super::part::Part;
+use crate::base::files::File;
 
 /// Most bytes of a common chunk that are read: the name of a coding has 255 at most.
 const LONGEST_COMMON: u64 = 512;

@@ -5,7 +5,6 @@
 //! a table of contents with the number of frames; a number is a hint, but one that agrees with the number of bytes is a
 //! witness that some are missing.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -21,6 +20,7 @@ use super::compressed::{Decoder, refusal};
 use super::content::id3_length;
 use super::mono::{Mono, Sink};
 use super::window::{BLOCK, Window};
+use crate::base::files::File;
 
 /// Which frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 //! Only what leads to the samples is asked of a file. A chunk whose size is off by a few bytes, or whose padding was
 //! forgotten, is followed by one of a known name close by, and the walk goes on there.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::{AudioError, Format};
+use crate::base::files::File;
 
 /// In which order the bytes of a size stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 //! has for display: a FLAC says how many samples it holds and by which checksum they are known, an Ogg counts its pages, an MP4
 //! lists where each packet lies, a Matroska says where its last one ends; durations are a writer's guess.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -27,6 +26,7 @@ use super::extent::{Extent, extent};
 use super::mono::{Mono, Sink};
 use super::part::Part;
 use super::{AudioError, Format};
+use crate::base::files::File;
 use crate::base::input;
 
 /// Reads what lies from `start` on in a file; a FLAC's checksum of the samples is compared where it has one.

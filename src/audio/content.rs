@@ -1,8 +1,8 @@
 //! What a file holds, told by its bytes: corpora hold misnamed files.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::base::files::File;
 use crate::base::foreign::Foreign;
 
 /// What a file holds.

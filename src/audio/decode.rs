@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path, sink: Sink<'_>) -> Result<(), AudioError> {
 /// Stands for the decoders of every format but plain WAV.
 #[cfg(not(feature = "codecs"))]
 pub(super) mod compressed {
-    use std::fs::File;
+    use crate::base::files::File;
     use std::path::Path;
 
     use crate::audio::content::Content;

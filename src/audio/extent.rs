@@ -1,12 +1,12 @@
 //! How far the data of a container reach, by what its format guarantees.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::content::Content;
 use super::window::Window;
 use super::{AudioError, Format};
+use crate::base::files::File;
 
 /// How far the data of a container reach.
 pub(super) struct Extent {

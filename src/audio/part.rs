@@ -1,7 +1,8 @@
 //! A part of a file, behind a header that was made anew: what a decoder reads instead of a file whose own header may be off.
 
-use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
+use crate::base::files::File;
 
 /// A header and the bytes `start..start + length` of a file, as one stream.
 pub(super) struct Part {

@@ -4,7 +4,6 @@
 //! that is made anew of what counts. A sample is as wide as its container, with the valid bits at the top, so that their
 //! number says how fine it is and not how large. How many there are is a promise only where it can be true, see [`Samples`].
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -18,6 +17,7 @@ use super::compressed;
 use super::decode::compressed;
 use super::mono::{Mono, Sink};
 use super::part::Part;
+use crate::base::files::File;
 
 /// Most bytes of a format chunk that are read; the longest known, of Microsoft's ADPCM, has 50.
 const LONGEST_FORMAT: u64 = 64;

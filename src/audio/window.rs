@@ -1,7 +1,8 @@
 //! A file that is read here and there, a block at a time.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::base::files::File;
 
 /// Bytes that are held of a file at a time.
 pub(super) const BLOCK: usize = 1 << 16;

@@ -7,9 +7,10 @@
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
-use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+
+use super::files::{self, File, FileType};
 
 use super::remedy::Remedy;
 
@@ -66,7 +67,7 @@ impl Error for NoFile {}
 /// # Errors
 /// What the system says, or [`NoFile`].
 pub(crate) fn file(path: &Path) -> io::Result<File> {
-    match NoFile::of(fs::metadata(path)?.file_type()) {
+    match NoFile::of(files::metadata(path)?.file_type()) {
         None => File::open(path),
         Some(found) => Err(io::Error::new(ErrorKind::InvalidInput, found)),
     }
@@ -78,7 +79,7 @@ pub(crate) fn file(path: &Path) -> io::Result<File> {
 /// Those of [`file`].
 pub(crate) fn stream(path: &Path) -> io::Result<File> {
     let is_asked_for = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
-    if is_asked_for && !fs::metadata(path)?.is_dir() { File::open(path) } else { file(path) }
+    if is_asked_for && !files::metadata(path)?.is_dir() { File::open(path) } else { file(path) }
 }
 
 /// All bytes of what [`stream`] opens.

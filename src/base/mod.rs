@@ -6,7 +6,9 @@
 //! | `hash` | hashes of names and data |
 //! | `foreign` | what stands in place of a file that was asked for |
 //! | [`real`] | the number types of the reference |
+//! | `clock` | times |
 //! | `contents` | what a folder holds that is to be written to |
+//! | `files` | the system's, or in memory where there are none |
 //! | [`format`](mod@format) | versions of the files that are written and read again |
 //! | `input` | what can be read: files, and streams that are asked for |
 //! | [`memory`] | how much memory there is |
@@ -19,14 +21,17 @@
 //! | [`sizes`] | sizes as they are typed |
 //! | [`streams`] | streams' names and shapes, what a model reads |
 //! | [`tiles`] | tile choices of matrix products |
+//! | `turn` | in a page, what else it has to do |
 //! | `utterances` | splits |
 //! | [`words`] | word vectors |
 
 pub(crate) mod choice;
+pub(crate) mod clock;
 #[cfg(feature = "files")]
 pub(crate) mod columns;
 pub(crate) mod contents;
 mod elementary;
+pub mod files;
 #[cfg(feature = "files")]
 pub mod foreign;
 pub mod format;
@@ -43,5 +48,7 @@ pub(crate) mod shown;
 pub mod sizes;
 pub mod streams;
 pub mod tiles;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod turn;
 pub(crate) mod utterances;
 pub mod words;

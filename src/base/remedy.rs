@@ -28,6 +28,8 @@ pub enum Remedy {
     ExportFeatures,
     /// Export the weights, which every model has.
     ExportWeights,
+    /// Export a model in one file.
+    ExportModel,
     /// Lower a setting.
     Lower(&'static str),
     /// Raise a setting.
@@ -288,6 +290,7 @@ impl Display for Remedy {
             Self::Calibrate => "fit its temperature",
             Self::ExportFeatures => "export it from features",
             Self::ExportWeights => "export its weights",
+            Self::ExportModel => "export the run as a model in one file",
             Self::FewerFrames => "choose a longer hop or fewer mel bands, or cut the recording",
             Self::Lower(setting) => return write!(formatter, "lower {setting}"),
             Self::Raise(setting) => return write!(formatter, "raise {setting}"),

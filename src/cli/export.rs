@@ -1,6 +1,6 @@
 //! `mcsan export`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, ValueEnum};
@@ -13,13 +13,14 @@ use crate::base::streams::AUDIO;
 use crate::dataset::replace_file;
 use crate::onnx::{self, Form, NoForm};
 use crate::train::vocabulary::{self, FrontEnd, Vocabulary};
-use crate::train::{Checkpoint, RunFault, TrainError, run};
+use crate::train::{Checkpoint, Predictor, RunFault, TrainError, packed, run};
 
 #[derive(Args)]
 #[command(
     after_help = "Examples: mcsan export --run runs/first --out weights.safetensors --onnx model.onnx\n          \
-                  mcsan export --run runs/first --onnx model.onnx --from samples --batch",
-    group = ArgGroup::new("formats").args(["out", "onnx"]).multiple(true).required(true)
+                  mcsan export --run runs/first --onnx model.onnx --from samples --batch\n          \
+                  mcsan export --run runs/first --web model.mcsan",
+    group = ArgGroup::new("formats").args(["out", "onnx", "web"]).multiple(true).required(true)
 )]
 pub(crate) struct Export {
     #[arg(long, value_name = "RUN")]
@@ -30,6 +31,9 @@ pub(crate) struct Export {
     /// The model for onnxruntime: features and words of one utterance in, logits out
     #[arg(long, value_name = "M.onnx")]
     onnx: Option<PathBuf>,
+    /// The model in one file, for the page in a browser, and for 'mcsan predict --run'
+    #[arg(long, value_name = "M.mcsan")]
+    web: Option<PathBuf>,
     /// What the ONNX file takes of sound [default: features]
     #[arg(long, value_name = "INPUT", requires = "onnx")]
     from: Option<Source>,
@@ -74,10 +78,22 @@ fn as_onnx(arguments: &Export, checkpoint: &Checkpoint) -> Result<Vec<u8>, Failu
     onnx::model_in(checkpoint, &Form { batch: arguments.batch, samples, metadata: &metadata }).map_err(failed)
 }
 
+/// The model in one file; one that could not be used there is refused here.
+fn as_file(run: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = packed::pack(run, &packed::MODEL)?;
+    Predictor::packed(run, &bytes)?;
+    Ok(bytes)
+}
+
 pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
-    output::check_all([(arguments.out.as_ref(), Kind::Weights), (arguments.onnx.as_ref(), Kind::Onnx)])?;
+    output::check_all([
+        (arguments.out.as_ref(), Kind::Weights),
+        (arguments.onnx.as_ref(), Kind::Onnx),
+        (arguments.web.as_ref(), Kind::Packed),
+    ])?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let as_onnx = arguments.onnx.as_ref().map(|_| as_onnx(arguments, &checkpoint)).transpose()?;
+    let as_file = arguments.web.as_ref().map(|_| as_file(&arguments.run)).transpose()?;
     let mut written = Vec::new();
     if let Some(path) = &arguments.out {
         checkpoint.export(path)?;
@@ -87,9 +103,13 @@ pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
         replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))?;
         written.push(path);
     }
+    if let (Some(path), Some(bytes)) = (&arguments.web, as_file) {
+        replace_file(path, |file| std::io::Write::write_all(file, &bytes)).map_err(cannot_write(path))?;
+        written.push(path);
+    }
     let parameters = checkpoint.count();
     if common.json {
-        common.print_json(json!({ "parameters": parameters, "out": arguments.out, "onnx": arguments.onnx }));
+        common.print_json(json!({ "parameters": parameters, "out": arguments.out, "onnx": arguments.onnx, "web": arguments.web }));
     } else {
         written.iter().for_each(|path| println!("{}: {parameters} parameters", path.display()));
     }

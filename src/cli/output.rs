@@ -12,7 +12,7 @@ use crate::base::contents::first_foreign;
 use crate::base::input::NoFile;
 use crate::dataset::store::Store;
 use crate::report::card;
-use crate::train::checkpoint;
+use crate::train::{checkpoint, packed};
 
 /// What a command writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Gradients,
     Evidence,
     Onnx,
+    Packed,
     Features,
     Segments,
     Svg,
@@ -46,6 +47,7 @@ impl Kind {
             Self::Gradients => "a file of gradients",
             Self::Evidence => "a dump of 'mcsan check'",
             Self::Onnx => "an ONNX file of mcsan",
+            Self::Packed => "a model in one file of mcsan",
             Self::Features => "a NumPy file of mcsan",
             Self::Segments => "a file of segments",
             Self::Svg => "an SVG of mcsan",
@@ -79,6 +81,8 @@ impl Kind {
             Self::Evidence => format("mcsan-check"),
             // The name of its maker, second field of the message.
             Self::Onnx => head.get(2..9) == Some(b"\x12\x05mcsan"),
+            // Its first member.
+            Self::Packed => head.starts_with(b"PK\x03\x04") && holds(&format!("mcsan{}", packed::FORMAT)),
             // NumPy's own writer ends the shape otherwise.
             Self::Features => head.starts_with(b"\x93NUMPY\x01\x00") && holds("'descr': '<f4'") && holds(", ), }"),
             Self::Segments => match Format::of(path) {

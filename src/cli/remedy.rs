@@ -19,6 +19,7 @@ fn words(remedy: &Remedy) -> String {
         Remedy::Calibrate => "fit it with 'mcsan evaluate --calibrate'",
         Remedy::ExportFeatures => "leave --from samples out",
         Remedy::ExportWeights => "--out writes its weights",
+        Remedy::ExportModel => "'mcsan export --web' makes such a file",
         Remedy::FewerFrames => "choose a longer --hop or fewer --mel-bands, or cut the recording",
         Remedy::ListSettings => "see 'mcsan config' for all settings and a file to start from",
         Remedy::ListDevices => "run 'mcsan devices'",

@@ -4,10 +4,10 @@
 //! disks, the rest are caches. What comes out is sorted by name, since file systems list in any order.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::CorpusError;
+use crate::base::files;
 
 /// Extensions of recordings, the most faithful first: where one recording lies in several formats the first is taken.
 pub(super) const EXTENSIONS: [&str; 11] = ["wav", "flac", "aiff", "aif", "m4a", "ogg", "oga", "aac", "mp3", "mp4", "mkv"];
@@ -23,14 +23,14 @@ impl Listing {
     pub(crate) fn of(folder: &Path) -> Result<Self, CorpusError> {
         let unreadable = |source| CorpusError::Read { path: folder.into(), source };
         let mut listing = Self::default();
-        for entry in fs::read_dir(folder).map_err(unreadable)? {
+        for entry in files::read_dir(folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
             // Links are followed: large corpora are often linked together from several disks. One that leads nowhere
             // is no file.
-            match fs::metadata(entry.path()) {
+            match files::metadata(entry.path()) {
                 Ok(kind) if kind.is_dir() => listing.folders.push(entry.path()),
                 Ok(_) => listing.files.push(entry.path()),
                 Err(_) => {}
@@ -48,7 +48,7 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
     let mut entered = HashSet::new();
     let mut ahead = vec![folder.to_path_buf()];
     while let Some(folder) = ahead.pop() {
-        let real = fs::canonicalize(&folder).map_err(|source| CorpusError::Read { path: folder.clone(), source })?;
+        let real = files::canonicalize(&folder).map_err(|source| CorpusError::Read { path: folder.clone(), source })?;
         if entered.insert(real) {
             let listing = Listing::of(&folder)?;
             files.extend(listing.files);

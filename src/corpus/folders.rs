@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::folder::{Listing, files_below, is_recording, stem};
 use super::names::name;
 use super::{Corpus, CorpusError, LeftOut, Split, Utterance, transcript};
+use crate::base::files::canonicalize;
 
 /// The split that a folder of this name holds.
 fn split_named(folder: &str) -> Option<Split> {
@@ -55,7 +56,7 @@ pub fn read(path: &Path) -> Result<Corpus, CorpusError> {
         return Err(CorpusError::NoClassFolders { path: path.into() });
     }
     utterances.sort_by(|a, b| a.id.cmp(&b.id));
-    let of = path.canonicalize().map_or_else(|_| stem(path), |path| name(&path.file_name().unwrap_or_default().to_string_lossy()));
+    let of = canonicalize(path).map_or_else(|_| stem(path), |path| name(&path.file_name().unwrap_or_default().to_string_lossy()));
     let doubt = transcript::doubt(path, &utterances);
     let corpus = Corpus::new(of, path, utterances);
     Ok(Corpus { left_out, doubts: doubt.into_iter().collect(), ..corpus })

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{CorpusError, Doubt, Utterance};
+use crate::base::files::exists;
 use crate::base::foreign::Foreign;
 use crate::base::input;
 
@@ -28,7 +29,7 @@ pub fn read(path: &Path) -> Result<String, CorpusError> {
 /// # Errors
 /// Those of [`read`].
 pub(super) fn read_if_there(path: &Path) -> Result<Option<String>, CorpusError> {
-    if path.exists() { read(path).map(Some) } else { Ok(None) }
+    if exists(path) { read(path).map(Some) } else { Ok(None) }
 }
 
 /// Says that some utterances have a transcript and others have none.

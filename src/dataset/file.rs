@@ -13,7 +13,6 @@
 //! vectors ourselves, by stream), `left_out`, `other_labels`, `drawn`.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -26,6 +25,7 @@ use super::spool::Spool;
 use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate;
+use crate::base::files::File;
 use crate::base::foreign::Foreign;
 use crate::base::format::Format;
 use crate::base::input;

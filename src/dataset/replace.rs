@@ -1,8 +1,9 @@
 //! Files appear whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+
+use crate::base::files::File;
 
 /// Writes a file beside `path` and renames it to `path` once all of it is on the disk; whatever fails, a file that was
 /// there before stays as it was and no part of the new one is left. On Linux, where the file system can, the new file has
@@ -17,6 +18,11 @@ pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>
         fill(&unnamed, write)?;
         return nameless::name(&unnamed, path);
     }
+    beside(folder, path, write)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn beside(folder: &Path, path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
     let beside = builder().tempfile_in(folder)?;
     fill(beside.as_file(), write)?;
     beside.persist(path).map_err(|error| error.error)?;
@@ -28,6 +34,7 @@ pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>
 ///
 /// # Errors
 /// What the file system says.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn make_file(path: &Path, content: &[u8]) -> io::Result<bool> {
     let beside = builder().tempfile_in(folder_of(path))?;
     beside.as_file().write_all(content)?;
@@ -36,15 +43,34 @@ pub(crate) fn make_file(path: &Path, content: &[u8]) -> io::Result<bool> {
         Err(error) => error.error,
     };
     // A network that lost the answer asks a second time, and finds what the first has made.
-    let is_taken = |error: &io::Error| error.kind() == ErrorKind::AlreadyExists;
+    let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
     if is_taken(&error) {
-        return Ok(fs::read(path).is_ok_and(|there| there == content));
+        return Ok(std::fs::read(path).is_ok_and(|there| there == content));
     }
     match File::options().write(true).create_new(true).open(path) {
         Ok(mut file) => file.write_all(content).map(|()| true),
         Err(error) if is_taken(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn beside(_: &Path, path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    let unnamed = File::unnamed();
+    fill(&unnamed, write)?;
+    unnamed.name(path)
+}
+
+/// A file without a name, on the disk that a folder is on.
+///
+/// # Errors
+/// What the file system says.
+pub(super) fn unnamed(folder: &Path) -> io::Result<File> {
+    #[cfg(target_arch = "wasm32")]
+    let file = crate::base::files::metadata(folder).map(|_| File::unnamed());
+    #[cfg(not(target_arch = "wasm32"))]
+    let file = tempfile::tempfile_in(folder);
+    file
 }
 
 fn fill(file: &File, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
@@ -65,6 +91,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 
 /// Names the file so that a left-over (after a power cut) tells whose it is, and gives it the permissions of any new
 /// file instead of a temporary one's.
+#[cfg(not(target_arch = "wasm32"))]
 fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mcsan-").suffix(".partial");

@@ -1,6 +1,5 @@
 //! Features of a data set that is being made: too many to hold, they wait in a file until the rest is known.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use super::features::FeatureRows;
 use super::store::StoreError;
 use super::tensor_file::{FileValues, TensorFile};
+use crate::base::files::File;
 
 /// Features on their way to a file: they lie in an unnamed file, which is gone however the program ends.
 pub struct Spool {
@@ -29,7 +29,7 @@ impl Spool {
     /// # Errors
     /// What the file system says.
     pub(crate) fn within(folder: &Path) -> io::Result<Self> {
-        Ok(Self { file: BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(folder)?), values: 0 })
+        Ok(Self { file: BufWriter::with_capacity(1 << 20, super::replace::unnamed(folder)?), values: 0 })
     }
 
     /// Adds rows of features.

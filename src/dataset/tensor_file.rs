@@ -2,7 +2,6 @@
 //! file ends those that read it by a signal, here it is an error; and so is a file that was changed, whose parts would be of two
 //! data sets.
 
-use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,17 +9,27 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::store::StoreError;
+use crate::base::files::File;
 use crate::base::input;
 
 /// An open file, and what it was like when it was opened.
 #[derive(Debug)]
 pub(super) struct TensorFile {
     path: PathBuf,
-    file: File,
+    source: Source,
     /// In bytes.
     length: u64,
-    /// `None` where the file system does not say.
-    modified: Option<SystemTime>,
+}
+
+/// Where its bytes are.
+#[derive(Debug)]
+enum Source {
+    File {
+        file: File,
+        /// `None` where the file system does not say.
+        modified: Option<SystemTime>,
+    },
+    Held(Vec<u8>),
 }
 
 impl TensorFile {
@@ -29,10 +38,16 @@ impl TensorFile {
         Self::of(file, path)
     }
 
+    /// Bytes that are held; `path` is what errors name.
+    pub(super) fn held(bytes: Vec<u8>, path: &Path) -> Self {
+        Self { path: path.to_path_buf(), length: bytes.len() as u64, source: Source::Held(bytes) }
+    }
+
     /// A file that is open; `path` is what errors name.
     pub(super) fn of(file: File, path: &Path) -> Result<Self, StoreError> {
         let about = file.metadata().map_err(|source| StoreError::Read { path: path.to_path_buf(), source })?;
-        Ok(Self { path: path.to_path_buf(), file, length: about.len(), modified: about.modified().ok() })
+        let modified = about.modified().ok();
+        Ok(Self { path: path.to_path_buf(), length: about.len(), source: Source::File { file, modified } })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -52,10 +67,18 @@ impl TensorFile {
             ErrorKind::UnexpectedEof => StoreError::Changed { path: self.path.clone() },
             _ => StoreError::Read { path: self.path.clone(), source },
         };
-        read_at(&self.file, start, buffer).map_err(failed)?;
+        let (file, modified) = match &self.source {
+            Source::File { file, modified } => (file, modified),
+            Source::Held(bytes) => {
+                let from = usize::try_from(start).ok().and_then(|start| bytes.get(start..)?.get(..buffer.len()));
+                buffer.copy_from_slice(from.ok_or_else(|| failed(ErrorKind::UnexpectedEof.into()))?);
+                return Ok(());
+            }
+        };
+        read_at(file, start, buffer).map_err(failed)?;
         // Looked at behind the reading: what is changed later is later's.
-        let about = self.file.metadata().map_err(failed)?;
-        let is_same = about.len() == self.length && (self.modified.is_none() || about.modified().ok() == self.modified);
+        let about = file.metadata().map_err(failed)?;
+        let is_same = about.len() == self.length && (modified.is_none() || about.modified().ok() == *modified);
         if is_same { Ok(()) } else { Err(StoreError::Changed { path: self.path.clone() }) }
     }
 }
@@ -79,6 +102,11 @@ fn read_at(file: &File, mut start: u64, mut buffer: &mut [u8]) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn read_at(file: &File, start: u64, buffer: &mut [u8]) -> io::Result<()> {
+    file.read_exact_at(buffer, start)
 }
 
 /// Numbers of the machine's own kind that lie in a file.

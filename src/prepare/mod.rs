@@ -317,12 +317,27 @@ pub async fn prepare_held<B: Backend>(
     text: TextTable,
     settings: &MfccSettings,
 ) -> Result<Dataset, PrepareError> {
+    prepare_held_telling(backend, corpus, text, settings, Allowance::Utterances(0), &mut |_| ()).await
+}
+
+/// As [`prepare_held`], where some may be left out; `observe` is told how it goes on.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub async fn prepare_held_telling<B: Backend>(
+    backend: &B,
+    corpus: Corpus,
+    text: TextTable,
+    settings: &MfccSettings,
+    allowed: Allowance,
+    observe: &mut dyn FnMut(RecordingEvent<'_>),
+) -> Result<Dataset, PrepareError> {
     let mut values: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     let mut keep = |stream: &'static str, rows: &[f32]| {
         values.entry(stream).or_default().extend_from_slice(rows);
         Ok(())
     };
-    let mut data = prepare(backend, corpus, text, settings, Allowance::Utterances(0), &mut keep, &mut |_| ()).await?;
+    let mut data = prepare(backend, corpus, text, settings, allowed, &mut keep, observe).await?;
     for (stream, values) in values {
         if let Some(DataStream::Frames(frames)) = data.streams.get_mut(stream) {
             frames.values = values.into();

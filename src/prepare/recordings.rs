@@ -1,10 +1,6 @@
 //! Features of recordings: decoded on all cores, a group ahead of the device that computes MFCC of those before.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
-use std::thread;
-
-use rayon::prelude::*;
 
 use super::{Acoustic, Intake, PrepareError, RecordingEvent, VectorTables};
 use crate::audio::change::Change;
@@ -13,6 +9,8 @@ use crate::audio::vectors::VectorFrontEnd;
 use crate::audio::{AudioError, decode};
 use crate::backend::ops::{Deltas, Mfcc};
 use crate::backend::{Backend, BackendError, MfccTables, Ragged, as_f32};
+#[cfg(feature = "threads")]
+use crate::base::parallel::*;
 use crate::base::remedy;
 use crate::corpus::{Corpus, LeftOut, Utterance};
 use crate::dataset::doubles::{Doubles, of_samples};
@@ -141,27 +139,31 @@ struct Recording {
     change: Option<(Change, String)>,
 }
 
+impl Recording {
+    fn clip(&self) -> Decoded {
+        let samples = decode(&self.path)?;
+        Ok(match &self.change {
+            // Copies go with what they are of, whatever else they are like.
+            Some((change, name)) => (change.of(&samples, name), None),
+            None => {
+                let hash = of_samples(&samples);
+                (samples, hash)
+            }
+        })
+    }
+}
+
 /// A recording's samples, and [`of_samples`] of them.
 type Decoded = Result<(Vec<f32>, Option<u64>), AudioError>;
 
 /// Decodes the recordings on all cores, a group ahead of whoever takes them; they come in order. Work ends when nobody
 /// takes them any more.
+#[cfg(feature = "threads")]
 fn decode_ahead(recordings: Vec<Recording>) -> impl Iterator<Item = Decoded> {
-    let (sender, receiver) = sync_channel::<Vec<Decoded>>(1);
-    thread::spawn(move || {
-        let clip = |Recording { path, change }: &Recording| {
-            let samples = decode(path)?;
-            Ok(match change {
-                // Copies go with what they are of, whatever else they are like.
-                Some((change, name)) => (change.of(&samples, name), None),
-                None => {
-                    let hash = of_samples(&samples);
-                    (samples, hash)
-                }
-            })
-        };
+    let (sender, receiver) = std::sync::mpsc::sync_channel::<Vec<Decoded>>(1);
+    std::thread::spawn(move || {
         for group in groups(&recordings) {
-            let clips = group.par_iter().map(clip).collect();
+            let clips = group.par_iter().map(Recording::clip).collect();
             if sender.send(clips).is_err() {
                 break;
             }
@@ -170,7 +172,14 @@ fn decode_ahead(recordings: Vec<Recording>) -> impl Iterator<Item = Decoded> {
     receiver.into_iter().flatten()
 }
 
+/// Decodes the recordings one after the other, as they are taken.
+#[cfg(not(feature = "threads"))]
+fn decode_ahead(recordings: Vec<Recording>) -> impl Iterator<Item = Decoded> {
+    recordings.into_iter().map(|recording| recording.clip())
+}
+
 /// Runs of recordings that are decoded together.
+#[cfg(feature = "threads")]
 fn groups(recordings: &[Recording]) -> Vec<&[Recording]> {
     let size = |recording: &Recording| recording.path.metadata().map_or(0, |metadata| metadata.len());
     let mut groups = Vec::new();

@@ -3,6 +3,7 @@
 mod drawn;
 mod error;
 mod lines;
+mod punkt;
 mod rewrite;
 mod sentences;
 mod table;

@@ -3,17 +3,11 @@
 //!
 //! `.`, `?` and `!` before white space or a closing mark may end a sentence. For a period the model knows better:
 //! whether its word is an abbreviation, whether the two words around it belong together, whether the second often starts
-//! sentences, and whether it has been seen in lower or upper case within them. The crate `punkt` carries the model; its
-//! own tokeniser is not used, since it leaves closing quotes to the sentence behind and takes "Smith-Jr." for no
-//! abbreviation. Digits are those of ASCII.
+//! sentences, and whether it has been seen in lower or upper case within them. Digits are those of ASCII.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use punkt::TrainingData;
-
-/// Some 20 000 words, read where the first text with a candidate for a boundary comes.
-static ENGLISH: LazyLock<TrainingData> = LazyLock::new(TrainingData::english);
+use super::punkt::ENGLISH;
 
 /// How a word was written in the model's training text, as bits.
 mod seen {
@@ -142,7 +136,7 @@ impl<'a> Word<'a> {
         let Some(word) = self.text.strip_suffix('.') else { return false };
         let word = word.to_lowercase();
         let last = word.rsplit('-').next().unwrap_or_default();
-        !word.ends_with('.') && (ENGLISH.contains_abbrev(&word) || ENGLISH.contains_abbrev(last))
+        !word.ends_with('.') && (ENGLISH.is_abbreviation(&word) || ENGLISH.is_abbreviation(last))
     }
 
     /// A letter and a period.
@@ -176,7 +170,7 @@ impl<'a> Word<'a> {
         if matches!(self.text, ";" | ":" | "," | "." | "!" | "?") {
             return Some(false);
         }
-        let seen = ENGLISH.get_orthographic_context(self.known_as());
+        let seen = ENGLISH.cases(self.known_as());
         if self.is_upper() && seen & seen::LOWER != 0 && seen & seen::UPPER_WITHIN == 0 {
             return Some(true);
         }
@@ -198,16 +192,16 @@ fn ends_sentence(word: &Word<'_>, next: &Word<'_>) -> bool {
     if !word.text.ends_with('.') {
         return seems;
     }
-    if ENGLISH.contains_collocation(word.kind_without_period(), next.known_as()) {
+    if ENGLISH.is_collocation(word.kind_without_period(), next.known_as()) {
         return false;
     }
     let is_initial = word.is_initial();
     let starts = next.starts_sentence();
     if (word.is_ellipsis() || word.is_abbreviation()) && !is_initial {
-        return starts == Some(true) || (next.is_upper() && ENGLISH.contains_sentence_starter(next.known_as()));
+        return starts == Some(true) || (next.is_upper() && ENGLISH.starts_sentences(next.known_as()));
     }
     if is_initial || word.kind == NUMBER {
-        let is_name = || next.is_upper() && ENGLISH.get_orthographic_context(next.known_as()) & seen::LOWER == 0;
+        let is_name = || next.is_upper() && ENGLISH.cases(next.known_as()) & seen::LOWER == 0;
         return seems && starts != Some(false) && !(starts.is_none() && is_initial && is_name());
     }
     seems

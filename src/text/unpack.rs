@@ -3,7 +3,6 @@
 //! Texts are streamed: what is unpacked goes through one buffer. Of an archive with several texts, `archive.zip:member`
 //! chooses one; a file of that very name goes first.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::TextError;
+use crate::base::files::File;
 use crate::base::input;
 
 /// Bytes that are read or unpacked at a time.

@@ -215,8 +215,17 @@ mod file {
                 Err(error) => return Err(refused(format!("cannot be read ({error})"))),
                 Ok(text) => text,
             };
-            FORMAT.version_of_json(&text).map_err(|newer| TrainError::Run { path: path.clone(), fault: newer.into() })?;
-            let fitted: Self = serde_json::from_str(&text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
+            Self::read(&text, &path, checkpoint)
+        }
+
+        /// The same of a file's text; `path` is what errors name.
+        ///
+        /// # Errors
+        /// [`RunFault::NotCalibrated`]
+        pub fn read(text: &str, path: &Path, checkpoint: &Checkpoint) -> Result<Self, TrainError> {
+            let refused = |reason: String| TrainError::Run { path: path.into(), fault: RunFault::NotCalibrated { reason } };
+            FORMAT.version_of_json(text).map_err(|newer| TrainError::Run { path: path.into(), fault: newer.into() })?;
+            let fitted: Self = serde_json::from_str(text).map_err(|error| refused(format!("is no {FORMAT} ({error})")))?;
             let [coldest, hottest] = TEMPERATURES;
             if FORMAT.version_of(&fitted.format) == Ok(None) || !(coldest..=hottest).contains(&fitted.temperature) {
                 return Err(refused(format!("is no {FORMAT} with a temperature from {coldest} to {hottest}")));

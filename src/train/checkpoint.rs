@@ -199,7 +199,15 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError`], naming the file and what is wrong with it; also a best model whose machine is still to be fitted.
     pub fn load(path: &Path) -> Result<Self, TrainError> {
-        let checkpoint = Self::load_unfitted(path)?;
+        Self::read(&Store::open(path)?)
+    }
+
+    /// The same of a file that is open.
+    ///
+    /// # Errors
+    /// Those of [`Checkpoint::load`].
+    pub(super) fn read(store: &Store) -> Result<Self, TrainError> {
+        let (checkpoint, path) = (Self::read_unfitted(store)?, store.path());
         let is_unfitted = checkpoint.settings.model.system.has_machine() && checkpoint.machine.is_none();
         if is_unfitted && checkpoint.progress.is_none() {
             return Err(TrainError::Run { path: path.into(), fault: RunFault::Unfitted });
@@ -212,7 +220,11 @@ impl Checkpoint {
     /// # Errors
     /// [`TrainError`], naming the file and what is wrong with it.
     pub(super) fn load_unfitted(path: &Path) -> Result<Self, TrainError> {
-        let store = Store::open(path)?;
+        Self::read_unfitted(&Store::open(path)?)
+    }
+
+    fn read_unfitted(store: &Store) -> Result<Self, TrainError> {
+        let path = store.path();
         let refused = |fault| TrainError::Run { path: path.into(), fault };
         let broken = |reason: String| refused(RunFault::Unreadable { reason });
         let lacks = |key: &str| refused(RunFault::NoCheckpoint { missing: key.to_owned() });
@@ -230,16 +242,16 @@ impl Checkpoint {
         let layout = model::parameters(&settings, &dimensions);
         let has = |prefix: &str| layout.iter().next().is_some_and(|first| store.contains(&format!("{prefix}{}", first.name)));
         let moments = if has(MOMENTS[0]) {
-            let [first, second] = MOMENTS.map(|prefix| read_named(&store, &layout, prefix));
+            let [first, second] = MOMENTS.map(|prefix| read_named(store, &layout, prefix));
             Some([first?, second?])
         } else {
             None
         };
-        let average = if has(AVERAGE) { Some(read_named(&store, &layout, AVERAGE)?) } else { None };
+        let average = if has(AVERAGE) { Some(read_named(store, &layout, AVERAGE)?) } else { None };
         let machine = match store.metadata(machine_file::KEY).filter(|_| settings.model.system.has_machine()) {
             Some(numbers) => {
                 let columns = [settings.cmkl.features, dimensions.columns(FUNCTIONALS)];
-                let read = machine_file::read(&store, numbers, columns, dimensions.classes);
+                let read = machine_file::read(store, numbers, columns, dimensions.classes);
                 Some(Arc::new(read.map_err(|fault| match fault {
                     machine_file::Fault::Store(error) => error.into(),
                     machine_file::Fault::Broken(reason) => broken(reason),
@@ -252,7 +264,7 @@ impl Checkpoint {
             dimensions,
             classes: parse("classes", &text("classes")?).map_err(broken)?,
             normalisation: parse("normalisation", &text("normalisation")?).map_err(broken)?,
-            parameters: read_named(&store, &layout, "")?,
+            parameters: read_named(store, &layout, "")?,
             moments,
             average,
             step: parse("step", &text("step")?).map_err(broken)?,

@@ -6,6 +6,7 @@ pub mod calibration;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]
+#[cfg_attr(target_arch = "wasm32", path = "claim/alone.rs")]
 pub(crate) mod claim;
 #[cfg(feature = "cli")]
 pub(crate) mod corpora;
@@ -26,6 +27,8 @@ pub mod metrics;
 #[cfg(feature = "files")]
 mod observe;
 pub(crate) mod overfit;
+#[cfg(feature = "files")]
+pub mod packed;
 #[cfg(feature = "files")]
 pub(crate) mod predict;
 mod rehearsal;

@@ -7,13 +7,15 @@ use super::inference::{Inference, all};
 use super::session::check_room;
 use super::spoken::{Further, Spoken, parts};
 use super::vocabulary::{self, FrontEnd, Vocabulary};
-use super::{Checkpoint, RunFault, TrainError, calibration, run};
+use super::{Checkpoint, RunFault, TrainError, calibration, packed, run};
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::vectors::VectorFrontEnd;
 use crate::backend::MfccTables;
 use crate::backend::{Backend, Device};
+use crate::base::files;
 use crate::base::streams::{AUDIO, Readings, StreamShape, TEXT};
 use crate::corpus::CorpusError;
+use crate::dataset::store::Store;
 use crate::dataset::{
     DataStream, Dataset, FeatureMatrix, FeatureRows, Frames, Normalisation, Streams, TokenLists, UtteranceInfo, Vectors, hop_seconds,
 };
@@ -49,15 +51,37 @@ pub struct Attention {
     pub layers: Vec<Attended<Vec<f32>>>,
 }
 
+/// Whether a file stands in place of a run's folder.
+fn is_packed(path: &Path) -> bool {
+    files::metadata(path).is_ok_and(|about| about.file_type().is_file())
+}
+
 impl Predictor {
-    /// The best model of a run folder.
+    /// The best model of a run folder, or of a file of its own, see [`packed`].
     ///
     /// # Errors
     /// [`TrainError`], naming the file.
-    pub fn load(folder: &Path) -> Result<Self, TrainError> {
-        let checkpoint = Checkpoint::load(&folder.join(run::files::BEST))?;
-        let path = folder.join(vocabulary::FILE);
-        let vocabulary = Vocabulary::load(&path)?;
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        if is_packed(path) {
+            return Self::packed(path, &packed::bytes(path)?);
+        }
+        let open = |file: &str| Store::open(&path.join(file));
+        Self::of(&open(run::files::BEST)?, &open(vocabulary::FILE)?)
+    }
+
+    /// A model of the bytes of a file of its own; `path` is what errors name.
+    ///
+    /// # Errors
+    /// [`TrainError`], naming the file.
+    pub fn packed(path: &Path, bytes: &[u8]) -> Result<Self, TrainError> {
+        let mut parts = packed::Packed::read(path, bytes)?;
+        let mut open = |file: &str| Ok::<_, TrainError>(Store::held(parts.take(file)?, &path.join(file))?);
+        Self::of(&open(run::files::BEST)?, &open(vocabulary::FILE)?)
+    }
+
+    fn of(best: &Store, vocabulary: &Store) -> Result<Self, TrainError> {
+        let (checkpoint, path) = (Checkpoint::read(best)?, vocabulary.path().to_path_buf());
+        let vocabulary = Vocabulary::read(vocabulary)?;
         let readings = checkpoint.readings();
         let (_, learned) = checkpoint.dimensions.words(TEXT);
         let rows = vocabulary.vectors.as_ref().map(|table| table.values.len()).or(learned);
@@ -80,10 +104,17 @@ impl Predictor {
     ///
     /// # Errors
     /// Those of [`Predictor::load`]; [`RunFault::NotCalibrated`].
-    pub fn load_calibrated(folder: &Path) -> Result<Self, TrainError> {
-        let predictor = Self::load(folder)?;
-        let temperature = calibration::Fitted::load(folder, &predictor.checkpoint)?.temperature;
-        Ok(Self { temperature, ..predictor })
+    pub fn load_calibrated(path: &Path) -> Result<Self, TrainError> {
+        let predictor = Self::load(path)?;
+        let fitted = if is_packed(path) {
+            let file = path.join(calibration::FILE);
+            let missing = || TrainError::Run { path: file.clone(), fault: RunFault::NotCalibrated { reason: "is not there".into() } };
+            let text = packed::Packed::read(path, &packed::bytes(path)?)?.take_if_there(calibration::FILE).ok_or_else(missing)?;
+            calibration::Fitted::read(&String::from_utf8_lossy(&text), &file, &predictor.checkpoint)?
+        } else {
+            calibration::Fitted::load(path, &predictor.checkpoint)?
+        };
+        Ok(Self { temperature: fitted.temperature, ..predictor })
     }
 
     /// Probabilities as they are told.
@@ -203,6 +234,17 @@ impl Predictor {
             front_ends: self.vocabulary.front_ends.clone(),
             ..Dataset::default()
         }
+    }
+
+    /// The words of a text as the model takes them, and whether each has a row in its table.
+    pub fn words(&self, text: &str) -> Vec<(String, bool)> {
+        let known = |word: String| (self.vocabulary.row(&word) >= 0, word);
+        tokenise(text).into_iter().map(known).map(|(known, word)| (word, known)).collect()
+    }
+
+    /// How many words the model knows.
+    pub fn vocabulary(&self) -> usize {
+        self.vocabulary.words.len()
     }
 
     /// Puts the model on a device.

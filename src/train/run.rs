@@ -13,6 +13,7 @@ use super::observe::{Event, Listener};
 use super::run_folder::{self, RunFolder, SavedRun};
 use super::{RunFault, TrainError};
 use crate::backend::{Backend, Device};
+use crate::base::files::exists;
 use crate::base::remedy;
 use crate::config::{Config, Execution, Settings, Tiles};
 use crate::dataset::Dataset;
@@ -116,7 +117,7 @@ impl<'t> Training<'t> {
         let Some(folder) = self.out.as_ref().filter(|_| is_first) else { return self.run_in(backend, None, observe).await };
         run_folder::admit(folder, self.start)?;
         // A folder that is to be made is not made before it is known that there is something to train.
-        let claim = if folder.exists() { Some(claim(folder)?) } else { None };
+        let claim = if exists(folder) { Some(claim(folder)?) } else { None };
         self.run_in(backend, claim.as_ref(), observe).await
     }
 

@@ -86,6 +86,9 @@ pub enum RunFault {
         /// What it lacks.
         missing: String,
     },
+    /// A file in place of a run's folder that is no packed run.
+    #[error("is neither a run's folder nor a file that a run was exported to")]
+    NoPackedRun,
     /// A checkpoint of another program or version.
     #[error("is a checkpoint of another kind ('{found}', expected '{expected}')")]
     OtherKind {
@@ -132,6 +135,7 @@ impl RunFault {
             Self::OtherNetwork { .. } => vec![Remedy::SourceNetwork],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
             Self::Newer(_) => vec![Remedy::NewerProgram],
+            Self::NoPackedRun => vec![Remedy::ExportModel],
             Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::NotCalibrated { .. } => vec![Remedy::Calibrate],
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],

@@ -4,7 +4,6 @@
 //! the two goes on from the older `last`, which also says how good the best model was then, and makes the same best again:
 //! so every moment may be the last one.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +18,7 @@ use super::run::{Start, files};
 use super::tensorboard::EventFile;
 use super::{Misfit, RunFault, TrainError, vocabulary};
 use crate::base::contents::first_foreign;
+use crate::base::files::{self as disk, File, OpenOptions};
 use crate::base::format::Format;
 use crate::base::input;
 use crate::base::remedy::Remedy;
@@ -44,7 +44,7 @@ impl SavedRun {
     /// [`TrainError`] naming the file: a checkpoint that cannot be read, settings that would change the run, other data.
     pub(crate) fn load(folder: &Path, settings: &Settings, data: &Dataset) -> Result<Option<Self>, TrainError> {
         let path = folder.join(files::LAST);
-        if !path.exists() {
+        if !disk::exists(&path) {
             return Ok(None);
         }
         let last = Checkpoint::load(&path)?;
@@ -76,7 +76,7 @@ impl SavedRun {
 /// [`RunFault::Exists`] where none was to be gone on with, [`RunFault::Foreign`].
 pub(crate) fn admit(folder: &Path, start: Start) -> Result<(), TrainError> {
     let refused = |fault| Err(TrainError::Run { path: folder.into(), fault });
-    if folder.join(files::LAST).exists() {
+    if disk::exists(&folder.join(files::LAST)) {
         return if start == Start::New { refused(RunFault::Exists) } else { Ok(()) };
     }
     // The settings are what a run writes first.
@@ -88,12 +88,12 @@ pub(crate) fn admit(folder: &Path, start: Start) -> Result<(), TrainError> {
 
 /// Removes the files of a run that has no checkpoint yet, but for its settings, by which the folder stays known as a run's.
 pub(crate) fn clear(folder: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
+    for entry in disk::read_dir(folder)? {
         let entry = entry?;
         let is_folder = entry.file_type()?.is_dir();
         match entry.file_name().to_str() {
-            Some(files::TENSORBOARD) if is_folder => std::fs::remove_dir_all(entry.path())?,
-            Some(name) if files::ALL.contains(&name) && name != files::CONFIG && !is_folder => std::fs::remove_file(entry.path())?,
+            Some(files::TENSORBOARD) if is_folder => disk::remove_dir_all(entry.path())?,
+            Some(name) if files::ALL.contains(&name) && name != files::CONFIG && !is_folder => disk::remove_file(entry.path())?,
             _ => {}
         }
     }
@@ -119,9 +119,9 @@ impl<'c> RunFolder<'c> {
         write_config(path, config, device, &data.corpus)?;
         vocabulary::save(&path.join(vocabulary::FILE), data, config.settings.model.tune_words)?;
         let tensorboard = path.join(files::TENSORBOARD);
-        if tensorboard.exists() {
+        if disk::exists(&tensorboard) {
             // Of a run that came to no checkpoint.
-            std::fs::remove_dir_all(&tensorboard).map_err(&denied)?;
+            disk::remove_dir_all(&tensorboard).map_err(&denied)?;
         }
         let metrics = open_log(path, "")?;
         let events = EventFile::create(&tensorboard).map_err(&denied)?;

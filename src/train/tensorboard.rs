@@ -6,10 +6,10 @@
 //! string) and number (2, float). A session log of status START (1) makes TensorBoard forget what an interrupted run wrote
 //! of that step and later ones.
 
-use std::fs::File;
+use crate::base::clock::{SystemTime, UNIX_EPOCH};
+use crate::base::files::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the first event of a file must say.
 const VERSION: &str = "brain.Event:2";
@@ -22,11 +22,12 @@ pub(super) struct EventFile {
 impl EventFile {
     /// Makes a new event file in `folder`.
     pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        files::create_dir_all(folder)?;
         let seconds = now() as u64;
         // TensorBoard reads the files in the order of their names; two may be of the same second.
-        let fresh =
-            (0..).map(|number| folder.join(format!("events.out.tfevents.{seconds:010}.mcsan.{number:03}"))).find(|path| !path.exists());
+        let fresh = (0..)
+            .map(|number| folder.join(format!("events.out.tfevents.{seconds:010}.mcsan.{number:03}")))
+            .find(|path| !files::exists(path));
         let mut file = Self { file: File::create_new(fresh.unwrap_or_else(|| folder.into()))? };
         file.file.write_all(&record(&event(now(), 0, &text(3, VERSION.as_bytes()))))?;
         Ok(file)

@@ -175,9 +175,14 @@ fn difference(first: Origins<'_>, second: Origins<'_>, streams: &[&str], whose: 
 /// [`TrainError`], naming the file at `path`: of a newer version too.
 pub(super) fn open(path: &Path) -> Result<Store, TrainError> {
     let store = Store::open(path)?;
-    let version = FORMAT.version_or_first(store.metadata("format"));
-    version.map_err(|newer| TrainError::Run { path: path.into(), fault: newer.into() })?;
+    check_version(&store)?;
     Ok(store)
+}
+
+/// Refuses a vocabulary of a newer version.
+fn check_version(store: &Store) -> Result<(), TrainError> {
+    let version = FORMAT.version_or_first(store.metadata("format"));
+    version.map(drop).map_err(|newer| TrainError::Run { path: store.path().into(), fault: newer.into() })
 }
 
 /// The words of a run, by row.
@@ -227,16 +232,25 @@ impl Vocabulary {
     /// # Errors
     /// [`TrainError`], naming the file; also where the data came with features of unknown settings.
     pub(crate) fn load(path: &Path) -> Result<Self, TrainError> {
-        let store = open(path)?;
-        let words = read_words(&store, path)?;
+        Self::read(&open(path)?)
+    }
+
+    /// The same of a file that is open.
+    ///
+    /// # Errors
+    /// Those of [`Vocabulary::load`].
+    pub(super) fn read(store: &Store) -> Result<Self, TrainError> {
+        check_version(store)?;
+        let path = store.path();
+        let words = read_words(store, path)?;
         let unknown = |_| TrainError::Run { path: path.into(), fault: RunFault::NoFrontEnd };
         let feature_settings: Value = serde_json::from_str(store.metadata("features").unwrap_or_default()).map_err(unknown)?;
         let front_end: FrontEnd = serde_json::from_value(feature_settings.clone()).map_err(unknown)?;
         if let FrontEnd::Mfcc(settings) = &front_end {
             settings.validate().map_err(|error| unreadable(path, format!("metadata 'features': {error}")))?;
         }
-        let front_ends = front_ends(&store, path)?;
-        let vectors = read_vectors(&store, path, words.len())?;
+        let front_ends = front_ends(store, path)?;
+        let vectors = read_vectors(store, path, words.len())?;
         Ok(Self { rows: rows_of(&words, path)?, words, vectors, front_end, feature_settings, front_ends })
     }
 

@@ -176,7 +176,7 @@ fn a_fold_that_another_process_trains_is_left_to_it() {
     mcsan(folder.path(), &crossval("out", "--fold 2")).succeeds();
     fs::create_dir(folder.path().join("out/fold-1")).unwrap();
     let lock = fs::File::create(folder.path().join("out/fold-1/.lock")).unwrap();
-    fs4::FileExt::lock(&lock).unwrap();
+    lock.lock().unwrap();
     refused(&folder, &crossval("out", "--fold 1"), &["out/fold-1: is being trained by another process", "--fold another number"]);
     let outcome = mcsan(folder.path(), &crossval("out", "--json"));
     assert!(outcome.stderr.contains("fold 1 of 3: another process trains it"), "{}", outcome.stderr);

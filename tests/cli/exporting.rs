@@ -84,3 +84,41 @@ fn a_model_is_exported_as_onnx_whole_or_not_at_all() {
     assert!(!folder.path().join("w.safetensors").exists());
     assert_eq!(mcsan(folder.path(), "export --run run").code, Some(2));
 }
+
+#[test]
+fn a_model_in_one_file_predicts_what_its_run_does() {
+    let folder = trained();
+    let here = folder.path();
+    let report = mcsan(here, "export --run run --web m.mcsan --json").json();
+    assert_eq!(report["web"], "m.mcsan");
+    let first = fs::read(here.join("m.mcsan")).unwrap();
+    mcsan(here, "export --run run --web m.mcsan").succeeds();
+    assert_eq!(fs::read(here.join("m.mcsan")).unwrap(), first, "equal runs give equal files, and what was written is written again");
+    let predicted = |run: &str| {
+        let arguments = format!("predict --run {run} --audio audio/calm1.wav --text go --device cpu --json");
+        mcsan(here, &arguments).json()["probabilities"].clone()
+    };
+    assert_eq!(predicted("m.mcsan"), predicted("run"));
+
+    let refused = |name: &str, bytes: &[u8], said: &str| {
+        fs::write(here.join(name), bytes).unwrap();
+        let line = mcsan(here, &format!("predict --run {name} --audio audio/calm1.wav --text go")).fails();
+        assert!(line.contains(name) && line.contains(said), "{line}");
+    };
+    let place = first.windows(4).position(|bytes| bytes == b"\"F32").unwrap() + 4000;
+    let mut damaged = first.clone();
+    damaged[place] ^= 1;
+    refused("damaged.mcsan", &damaged, "member 'best.safetensors' is damaged");
+    refused("cut.mcsan", &first[..first.len() / 2], "is damaged");
+    refused("foreign.mcsan", b"some words", "is neither a run's folder nor a file that a run was exported to; 'mcsan export --web'");
+    refused("other.mcsan", &fs::read(here.join("run/best.safetensors")).unwrap(), "is neither a run's folder");
+    let text = String::from_utf8_lossy(&first).into_owned();
+    assert!(text.contains("mcsan-run/1"));
+    let line = mcsan(here, "predict --run m.mcsan --calibrated --audio audio/calm1.wav --text go").fails();
+    assert!(line.contains("m.mcsan/calibration.json: is not there"), "{line}");
+    let line = mcsan(here, "export --run absent --web n.mcsan").fails();
+    assert!(line.contains("absent/best.safetensors: cannot be read"), "{line}");
+    fs::write(here.join("notes.txt"), "what I must not lose").unwrap();
+    let line = mcsan(here, "export --run run --web notes.txt").fails();
+    assert!(line.contains("notes.txt: is not a model in one file of mcsan"), "{line}");
+}

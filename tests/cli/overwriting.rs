@@ -36,6 +36,7 @@ fn an_input_or_a_foreign_file_is_no_output() {
     for there in ["run/best.safetensors", "run/last.safetensors", "run/vocabulary.safetensors", "data.safetensors", "notes.txt"] {
         left_alone(&folder, &format!("export --run run --out {there}"), there, &[there, "is not a file of exported weights"]);
         left_alone(&folder, &format!("export --run run --onnx {there}"), there, &[there, "is not an ONNX file of mcsan"]);
+        left_alone(&folder, &format!("export --run run --web {there}"), there, &[there, "is not a model in one file of mcsan"]);
     }
     for there in ["data.safetensors", "weights.safetensors", "notes.txt"] {
         left_alone(&folder, &format!("{gradients} --out {there}"), there, &[there, "is not a file of gradients"]);
@@ -63,7 +64,7 @@ fn what_a_command_made_it_makes_again() {
     let gradients = format!("gradients --data data.safetensors --weights weights.safetensors {TINY} --out g.safetensors");
     for command in [
         &format!("{PREPARE} --out data.safetensors"),
-        "export --run run --out weights.safetensors --onnx model.onnx",
+        "export --run run --out weights.safetensors --onnx model.onnx --web model.mcsan",
         "features --audio audio/calm1.wav --out a.npy",
         "predict --run run --audio audio/calm1.wav --text go --attention a.png",
         "predict --run run --audio audio/calm1.wav --text go --attention a.svg",

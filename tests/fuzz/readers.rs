@@ -32,6 +32,7 @@ use mcsan::profile::{Change, ProfileReport, compare, roofline};
 use mcsan::report::run_html;
 use mcsan::text::transcript::Transcript;
 use mcsan::text::{OutOfVocabulary, TextTable, read_lines, tokenise};
+use mcsan::train::packed::Packed;
 use mcsan::train::run::Start;
 use mcsan::train::{Checkpoint, Predictor, Session, Training, Weights};
 
@@ -166,6 +167,8 @@ readers! {
     "svm": "svm/best.safetensors", machine, SMALL, TENSORS;
     "svm-header": "svm/best.header", |at| machine(with_header(at)), SMALL, TENSORS;
     "calibration": "run/calibration.json", calibrated, SMALL, JSON;
+    "packed": "m.mcsan", |at| predicts(said(Predictor::load(&at.file))?), SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "mcsan-run/1", "best.safetensors"];
+    "packed-checkpoint": "c.mcsan", unpacked, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "mcsan-run/1", "last.safetensors"];
     "weights": "weights.safetensors", weights, SMALL, TENSORS;
     "settings": "config.toml", settings, SMALL, TOML;
     "run-settings": "run/config.toml", report, SMALL, TOML;
@@ -431,7 +434,22 @@ fn trained_on(at: At) -> Result<(), String> {
 }
 
 fn prediction(at: At) -> Result<(), String> {
-    let predictor = said(Predictor::load(&at.folder.join("run")))?;
+    predicts(said(Predictor::load(&at.folder.join("run")))?)
+}
+
+/// A run that was packed, and goes on in a folder of its own.
+fn unpacked(at: At) -> Result<(), String> {
+    let bytes = fs::read(&at.file).expect("the file is there");
+    let packed = said(Packed::read(&at.file, &bytes))?;
+    let copy = at.folder.join("unpacked");
+    let _ = fs::remove_dir_all(&copy);
+    said(packed.unpack(&copy))?;
+    let data = said(Dataset::load(&at.folder.join("data.safetensors")))?;
+    let training = Training { settings: tiny(), out: Some(copy), start: Start::Resume, ..Training::of(&data) };
+    said(pollster::block_on(training.run(&Device::Cpu(Cpu::default())))).map(drop)
+}
+
+fn predicts(predictor: Predictor) -> Result<(), String> {
     let samples: Vec<f32> = (0..1600).map(|place| (place as f32 * 0.1).sin()).collect();
     let predicted = pollster::block_on(predictor.predict(&Device::Cpu(Cpu::default()), &samples, "The sea is quiet."));
     let probabilities = said(predicted)?;

@@ -19,6 +19,7 @@ use mcsan::experiment::sweep::Failed;
 use mcsan::prepare::prepare_held;
 use mcsan::text::{OutOfVocabulary, TextTable};
 use mcsan::train::calibration::Fitted;
+use mcsan::train::packed::{CHECKPOINT, MODEL, pack};
 use mcsan::train::{Checkpoint, Training};
 
 use crate::readers::{Reader, identity, tiny, with_sweep};
@@ -264,6 +265,10 @@ fn run(folder: &Path) {
     let judged: [(&[f64], usize); 2] = [(&[0.6, 0.4], 0), (&[0.7, 0.3], 1)];
     Fitted::of(&best, &judged).save(&folder.join("run")).expect("the folder can be written to");
     best.export(&folder.join("weights.safetensors")).expect("the folder can be written to");
+    for (file, members) in [("m.mcsan", &MODEL[..]), ("c.mcsan", &CHECKPOINT)] {
+        let packed = pack(&folder.join("run"), members).expect("the run is right");
+        fs::write(folder.join(file), packed).expect("the folder can be written to");
+    }
 
     fs::create_dir(folder.join("claimed")).expect("the folder can be written to");
     let holder = r#"{"format":"mcsan-claim/1","host":"node7","process":7,"place":"1/2","numbers":"1/pid:[3]","claim":"4-0"}"#;

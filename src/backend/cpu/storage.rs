@@ -44,6 +44,8 @@ impl<T: Real> Storage for Cpu<T> {
     }
 
     async fn finish_read(&self, readback: Vec<T>) -> Result<Vec<T>> {
+        #[cfg(target_arch = "wasm32")]
+        crate::base::turn::give().await;
         Ok(readback)
     }
 

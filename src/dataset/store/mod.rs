@@ -41,8 +41,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Read`] or [`StoreError::NotSafetensors`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = TensorFile::open(path)?;
-        let refused = |error: SafeTensorError| StoreError::NotSafetensors { path: path.to_path_buf(), reason: error.to_string() };
+        Self::of(TensorFile::open(path)?)
+    }
+
+    /// The same of bytes that are held; `path` is what errors name.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSafetensors`].
+    pub fn held(bytes: Vec<u8>, path: &Path) -> Result<Self, StoreError> {
+        Self::of(TensorFile::held(bytes, path))
+    }
+
+    fn of(file: TensorFile) -> Result<Self, StoreError> {
+        let path = file.path().to_path_buf();
+        let refused = |error: SafeTensorError| StoreError::NotSafetensors { path: path.clone(), reason: error.to_string() };
         let room = file.length().checked_sub(LENGTH_BYTES as u64).ok_or_else(|| refused(SafeTensorError::HeaderTooSmall))?;
         let mut length = [0; LENGTH_BYTES];
         file.read(0, &mut length)?;

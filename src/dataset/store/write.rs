@@ -1,7 +1,6 @@
 //! The writer, whose files are equal where their content is.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
 use super::{LENGTH_BYTES, StoreError};
+use crate::base::files::File;
 use crate::dataset::features::FeatureRows;
 use crate::dataset::replace::replace_file;
 

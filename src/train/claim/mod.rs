@@ -7,13 +7,11 @@
 mod holder;
 mod sign;
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
-
-use fs4::{FileExt, TryLockError};
 
 use crate::base::input::NoFile;
 use holder::Holder;
@@ -64,7 +62,7 @@ impl Claim {
     /// # Errors
     /// What the file system says.
     pub(crate) fn take(folder: &Path) -> io::Result<Taken> {
-        Self::claim(folder, |file| match FileExt::try_lock(file) {
+        Self::claim(folder, |file| match file.try_lock() {
             Ok(()) => Lock::Had,
             Err(TryLockError::WouldBlock) => Lock::Elsewhere,
             Err(TryLockError::Error(_)) => Lock::None,
@@ -77,7 +75,7 @@ impl Claim {
     /// What the file system says.
     pub(crate) fn wait(folder: &Path) -> io::Result<Self> {
         loop {
-            match Self::claim(folder, |file| FileExt::lock(file).map_or(Lock::None, |()| Lock::Had))? {
+            match Self::claim(folder, |file| file.lock().map_or(Lock::None, |()| Lock::Had))? {
                 Taken::By(claim) => return Ok(claim),
                 Taken::Elsewhere(_) => thread::sleep(LOOK),
             }

@@ -7,7 +7,6 @@ mod keep;
 mod ranks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use super::batches::{epoch_batches, epoch_length, unlabelled, unlabelled_batch};
 use super::checkpoint::{Checkpoint, Plateaus};
@@ -20,6 +19,7 @@ use super::run_folder::SavedRun;
 use super::session::{Session, Weights};
 use super::{Origin, Outcome, Pending, TrainError, Trainer};
 use crate::backend::{Backend, BackendError};
+use crate::base::clock::Instant;
 use crate::base::streams::{AUDIO, TEXT};
 use crate::base::utterances::Split;
 use crate::config::{Config, Schedule, Settings};
