@@ -20,8 +20,8 @@
 //!                onnxruntime; every kernel's cases, and the comparison with the float64 reference
 //! train/         what is set up (session), options (run), epochs (epoch), who observes them (observe): files and resuming
 //!                (run_folder, claim), a run in one file (packed); one step (trainer), batches, checkpoints, TensorBoard; metrics,
-//!                their intervals (bootstrap), of groups, calibration; predictions from streams (inference) and from speech (predict); the overfit
-//!                check; ranks that train together (group): threads, processes of an MPI launcher
+//!                their intervals (bootstrap), of groups, calibration; predictions from streams (inference) and from speech
+//!                (predict); the overfit check; ranks that train together (group): threads, processes of an MPI launcher
 //! model/         trait Model; parameters in one buffer and how they start, layers/; mcsan, mdre, mha, xu, amh, can, cmkl, liang: a
 //!                system is one page; loss: what is made small; mixing: mixup; network: a model with its weights; cost: parameters and FLOP
 //! svm/           on the host, over a trained network's features: SMO, a learned sum of kernels, the columns that count
@@ -41,7 +41,7 @@
 //! Beside `src`: `shaders/` has one WGSL file per kernel, or a folder where its variants have texts of their own: `interface.wgsl`,
 //! what all are launched with, then `graphics.wgsl`, `software.wgsl` for software adapters and others; `shared/` is what they import,
 //! `peaks/` what shows a device's roofs. `build/` expands, validates and reflects them into typed launches and variants, and finds
-//! barriers that not all reach and the features that a variant requires.
+//! barriers that not all reach and the features that a variant requires; `build/web` makes of the library what a page loads.
 //!
 //! A kernel `name` is a line in `backend/list.rs`, `backend/ops/name.rs` (equation, operands, work), `backend/cpu/name.rs`,
 //! `backend/gpu/kernels/name.rs`, `shaders/name.wgsl` or `shaders/name/`, and `check/cases/name.rs`; forgetting one does not
@@ -60,15 +60,15 @@
 //!
 //! # Features
 //!
-//! All but the last are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or clock
-//! and is built for WebAssembly, as it is with `codecs`: [`base`], [`config`], [`backend`], [`tape`], [`svm`], [`model`], data sets in memory ([`dataset`]), the
-//! training step ([`train`]) and [`check`].
+//! All but the last are on by default. Without any (`default-features = false`) what is left is the core, which touches no file, thread or
+//! clock and is built for WebAssembly, as it is with `codecs` and `report`: [`base`], [`config`], [`backend`], [`tape`], [`svm`],
+//! [`model`], data sets in memory ([`dataset`]), the training step ([`train`]) and [`check`].
 //!
 //! | feature | what comes with it |
 //! | --- | --- |
 //! | `threads` | the CPU reference on all cores, shaders compiled at once |
 //! | `files` | corpora, WAV, word vectors, prepared data sets, run folders, attention as SVG; for WebAssembly they lie in memory |
-//! | `codecs` | recordings in every other format, and the embedded corpus, whose recordings are FLAC; for WebAssembly what a page calls, `web` |
+//! | `codecs` | recordings in every other format, and the embedded corpus, whose recordings are FLAC; with `report` what a page calls |
 //! | `report` | experiments with their statistics, profiles, and the pages and plots of both |
 //! | `picture` | attention as PNG |
 //! | `onnx` | trained models for onnxruntime |
@@ -143,7 +143,7 @@ pub mod tape;
 #[cfg(feature = "files")]
 pub mod text;
 pub mod train;
-#[cfg(all(target_arch = "wasm32", feature = "codecs"))]
+#[cfg(all(target_arch = "wasm32", feature = "codecs", feature = "report"))]
 pub mod web;
 
 pub use backend::Device;

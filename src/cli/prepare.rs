@@ -24,15 +24,12 @@ use crate::base::setting::{Key, Section};
 use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
 use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, Utterance, emobox, split};
 use crate::dataset::{DataStream, Dataset, Doubles, Frames, Spool};
-use crate::experiment::ExperimentError;
-use crate::experiment::folds::{By, Folds};
+use crate::experiment::folds::{PARTS, divide};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
 use crate::text::{Missing, TextTable};
 
 /// The figure of the front-end that features from files have as well: when words are said is told by it.
 const HOP: &str = "hop";
-/// Parts that an undivided corpus is divided into: one to validate, one to test.
-const PARTS: usize = 10;
 /// Commonest missing words that are shown.
 const SHOWN_WORDS: usize = 10;
 /// Recordings left out that are shown one by one; the notes of `--json` and the prepared file name them all.
@@ -308,16 +305,6 @@ fn note_lacking(common: &Common, data: &Dataset, silent: Vec<String>) {
     if data.streams.get(TEXT).is_none() {
         common.note(Note::Without(Lacking::Words));
     }
-}
-
-/// Gives the utterances the splits of the first of ten folds at random: 8 : 1 : 1.
-///
-/// # Errors
-/// Fewer recordings than ten.
-fn divide(data: &mut Dataset, doubles: &Doubles, seed: u64) -> Result<(), ExperimentError> {
-    let folds = Folds::divide(data, doubles.clone(), By::Random, PARTS, seed)?;
-    *data = folds.dataset(data, 1);
-    Ok(())
 }
 
 fn progress_bar(clips: usize) -> ProgressBar {

@@ -16,13 +16,19 @@ use super::error::{Failure, refuse};
 use super::values::{member, object, tell, text};
 use super::{Held, put};
 use crate::audio::mfcc::MfccSettings;
+use crate::base::files;
 use crate::base::hash::fnv1a;
+use crate::base::input;
 use crate::base::utterances::Split;
 use crate::corpus::{Corpus, folders, manifest, split};
-use crate::dataset;
+use crate::dataset::{self, Doubles};
+use crate::experiment::folds::divide;
 use crate::on_device;
 use crate::prepare::{Allowance, RecordingEvent, prepare_held_telling};
 use crate::text::TextTable;
+
+/// What a data set is called that has no name.
+const PREPARED: &str = "data.safetensors";
 
 /// The list that is made of clips.
 const LIST: &str = "clips.csv";
@@ -32,11 +38,11 @@ thread_local! {
     static FOLDERS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A folder in memory that nothing else lies in.
-pub(super) fn new_folder() -> PathBuf {
+/// A folder of that name in memory, in one that nothing else lies in: data sets and runs know the name, which must be the same every time.
+pub(super) fn new_folder(name: &str) -> PathBuf {
     let number = FOLDERS.get();
     FOLDERS.set(number + 1);
-    PathBuf::from(format!("held-{number}"))
+    PathBuf::from(format!("held-{number}")).join(name)
 }
 
 /// A prepared data set.
@@ -53,7 +59,7 @@ impl Dataset {
     /// Two clips of one name, a clip without a label, one that cannot be decoded, or whatever went wrong on the device.
     #[wasm_bindgen(skip_typescript)]
     pub async fn prepare(engine: &Engine, clips: Array, options: JsValue, progress: Option<Function>) -> Result<Dataset, Failure> {
-        let folder = new_folder();
+        let folder = new_folder("corpus");
         let _gone = Held::new(&folder);
         let mut list = Writer::from_writer(Vec::new());
         let wrong = |error: csv::Error| Failure::new(error.to_string());
@@ -76,7 +82,7 @@ impl Dataset {
     /// As of the command line: a file that is missing or cannot be read.
     #[wasm_bindgen(skip_typescript)]
     pub async fn folder(engine: &Engine, files: Array, options: JsValue, progress: Option<Function>) -> Result<Dataset, Failure> {
-        let folder = new_folder();
+        let folder = new_folder("corpus");
         let _gone = Held::new(&folder);
         for (place, file) in files.iter().enumerate() {
             let path = text(&file, "path")?.ok_or_else(|| Failure::new(format!("file {place}: has no path")))?;
@@ -91,7 +97,7 @@ impl Dataset {
     /// No ZIP, or one that is damaged; and those of a folder.
     #[wasm_bindgen(skip_typescript)]
     pub async fn archive(engine: &Engine, zip: Vec<u8>, options: JsValue, progress: Option<Function>) -> Result<Dataset, Failure> {
-        let folder = new_folder();
+        let folder = new_folder("corpus");
         let _gone = Held::new(&folder);
         let wrong = |error: String| Failure::new(format!("the ZIP cannot be read ({error})"));
         let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|error| wrong(error.to_string()))?;
@@ -105,6 +111,33 @@ impl Dataset {
             }
         }
         Self::read(engine, &folder, options, progress).await
+    }
+
+    /// Of the file that `mcsan prepare` writes, or `bytes` here; `name` is what errors name.
+    ///
+    /// # Errors
+    /// Another kind of file, or one that is damaged.
+    #[wasm_bindgen(skip_typescript)]
+    pub fn load(bytes: &[u8], name: Option<String>) -> Result<Dataset, Failure> {
+        let folder = new_folder("corpus");
+        let _gone = Held::new(&folder);
+        let path = put(&folder, name.as_deref().unwrap_or(PREPARED), bytes)?;
+        let data = dataset::Dataset::load(&path).map_err(|error| refuse(&error).without(&folder))?;
+        Ok(Self { data: Rc::new(data) })
+    }
+
+    /// The data set as `mcsan prepare` writes it.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    #[wasm_bindgen(skip_typescript)]
+    pub fn bytes(&self) -> Result<Vec<u8>, Failure> {
+        let folder = new_folder("corpus");
+        let _gone = Held::new(&folder);
+        let path = folder.join(PREPARED);
+        let written = files::create_dir_all(&folder).map_err(|error| Failure::new(error.to_string()));
+        written.and_then(|()| self.data.save(&path).map_err(|error| refuse(&error)))?;
+        input::bytes(&path).map_err(|error| Failure::new(error.to_string()))
     }
 
     /// What the data set holds.
@@ -150,23 +183,38 @@ impl Dataset {
                 number.map(|number| number as u64).ok_or_else(|| Failure::new(format!("{name}: is no whole number")))
             }
         };
-        match text(options, "split")?.as_deref() {
+        let (wanted, seed) = (text(options, "split")?, whole("seed")?);
+        let mut at_random = false;
+        match wanted.as_deref() {
             None => {}
-            Some("speaker") => split::by_speaker(&mut corpus, whole("seed")?).map_err(|error| refuse(&error))?,
-            Some(other) => return Err(Failure::new(format!("split: '{other}' is none")).with("choose speaker, or say the split of each")),
+            Some("speaker") => split::by_speaker(&mut corpus, seed).map_err(|error| refuse(&error))?,
+            Some("random") => at_random = true,
+            Some("auto") => {
+                let is_given = corpus.utterances.iter().any(|utterance| utterance.split.is_some());
+                at_random = !is_given && split::by_speaker(&mut corpus, seed).is_err();
+            }
+            Some(other) => return Err(Failure::new(format!("split: '{other}' is none")).with("choose speaker, random or auto")),
         }
         let allowed = Allowance::Utterances(whole("allowMissing")? as usize);
         let table = TextTable::learned(&corpus.utterances);
         let total = corpus.utterances.len();
-        let mut observe = |event: RecordingEvent<'_>| {
-            if let RecordingEvent::Done(done) = event {
-                tell(progress.as_ref(), &object(&json!({ "done": done, "total": total })));
-            }
+        let mut found = Doubles::default();
+        let mut observe = |event: RecordingEvent<'_>| match event {
+            RecordingEvent::Done(done) => tell(progress.as_ref(), &object(&json!({ "done": done, "total": total }))),
+            RecordingEvent::Doubles(doubles) => found = doubles.clone(),
+            _ => {}
         };
         let device = engine.device();
         let settings = MfccSettings::default();
         let prepared = on_device!(*device, |backend| prepare_held_telling(backend, corpus, table, &settings, allowed, &mut observe).await);
-        Ok(Self { data: Rc::new(prepared.map_err(|error| refuse(&error))?) })
+        let mut data = prepared.map_err(|error| refuse(&error))?;
+        if at_random
+            && let Err(error) = divide(&mut data, &found, seed)
+            && wanted.as_deref() == Some("random")
+        {
+            return Err(refuse(&error));
+        }
+        Ok(Self { data: Rc::new(data) })
     }
 }
 

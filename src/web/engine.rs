@@ -133,20 +133,22 @@ fn clock() -> Clock {
     Box::new(move || zero.elapsed().as_nanos() as f64)
 }
 
-/// Times the kernels of a piece of work, and says whether its results hold: by a device's own clock and on the reference they do.
-pub(super) fn start_timing(device: &Device) -> bool {
+/// Whether kernels are timed where they run. Else each is waited for by itself, and work has to be done once before, which compiles shaders
+/// and whose results hold.
+pub(super) fn has_clock(device: &Device) -> bool {
     match device {
-        Device::Cpu(cpu) => {
-            cpu.start_profile(clock());
-            true
-        }
-        Device::Gpu(gpu) if gpu.has_timestamps() => {
-            gpu.start_profile(Timing::Timestamps, clock());
-            true
-        }
+        Device::Cpu(_) => true,
+        Device::Gpu(gpu) => gpu.has_timestamps(),
+    }
+}
+
+/// Times the kernels of a piece of work.
+pub(super) fn start_timing(device: &Device) {
+    match device {
+        Device::Cpu(cpu) => cpu.start_profile(clock()),
         Device::Gpu(gpu) => {
-            gpu.start_profile(Timing::Clock { repeats: 1 }, clock());
-            false
+            let timing = if gpu.has_timestamps() { Timing::Timestamps } else { Timing::Clock { repeats: 1 } };
+            gpu.start_profile(timing, clock());
         }
     }
 }

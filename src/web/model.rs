@@ -8,7 +8,7 @@ use js_sys::{Array, Float32Array, Object, Reflect};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
-use super::engine::{Engine, finish_timing, start_timing};
+use super::engine::{Engine, finish_timing, has_clock, start_timing};
 use super::error::{Failure, refuse};
 use super::values::object;
 use crate::audio::mfcc::SAMPLE_RATE;
@@ -81,15 +81,16 @@ impl Model {
         engine.recover().await?;
         let (device, predictor) = (engine.device(), Rc::clone(&self.predictor));
         let utterance = Spoken { samples, text, ..Spoken::default() };
-        let results_hold = start_timing(&device);
-        let said = say(&device, &predictor, &utterance).await;
-        let ran = finish_timing(&device).await;
-        let said = said.map_err(|error| refuse(&error))?;
-        let (probabilities, attention) = match results_hold {
-            true => said,
-            false => say(&device, &predictor, &utterance).await.map_err(|error| refuse(&error))?,
+        let untimed = match has_clock(&device) {
+            true => None,
+            false => Some(say(&device, &predictor, &utterance).await.map_err(|error| refuse(&error))?),
         };
+        start_timing(&device);
+        let timed = say(&device, &predictor, &utterance).await;
+        let ran = finish_timing(&device).await;
+        let timed = timed.map_err(|error| refuse(&error))?;
         let ran = ran.map_err(|error| refuse(&error))?;
+        let (probabilities, attention) = untimed.unwrap_or(timed);
         let words = predictor.words(utterance.text.as_deref().unwrap_or_default());
         let (tokens, known): (Vec<_>, Vec<_>) = words.into_iter().unzip();
         let result = object(&json!({
@@ -99,6 +100,7 @@ impl Model {
             "known": known,
             "cut": predictor.cuts(&utterance),
             "kernels": by_kernel(&ran),
+            "hopSeconds": attention.as_ref().map(|attention| attention.hop as f64 / f64::from(SAMPLE_RATE)),
             "frameSeconds": attention.as_ref().map(|attention| attention.hop as f64 * attention.frames as f64 / f64::from(SAMPLE_RATE)),
         }));
         let matrices: Array = attention

@@ -42,7 +42,7 @@ impl Training {
     /// A setting that there is not, or a value that it does not take.
     #[wasm_bindgen(skip_typescript)]
     pub fn create(data: &Dataset, options: JsValue) -> Result<Training, Failure> {
-        Ok(Self::of(data, settings(Config::default(), &options)?, new_folder()))
+        Ok(Self::of(data, settings(Config::default(), &options)?, new_folder("run")))
     }
 
     /// A new one that starts from a model: its network, and its weights for the classes and words of the data.
@@ -56,7 +56,7 @@ impl Training {
         let mut config = settings(started, &options)?;
         config.settings.start.from = source.display().to_string();
         config.settings.validate().map_err(|error| refuse(&error))?;
-        Ok(Self::of(data, config, new_folder()))
+        Ok(Self::of(data, config, new_folder("run")))
     }
 
     /// One that was stopped, or whose page was closed, from its last checkpoint.
@@ -65,7 +65,7 @@ impl Training {
     /// Another kind of file, or one that is damaged; other data is refused when it runs.
     #[wasm_bindgen(skip_typescript)]
     pub fn resume(checkpoint: Vec<u8>, data: &Dataset, options: JsValue) -> Result<Training, Failure> {
-        let folder = new_folder();
+        let folder = new_folder("run");
         let packed = Packed::read(Path::new("checkpoint.mcsan"), &checkpoint).and_then(|packed| packed.unpack(&folder));
         packed.map_err(|error| refuse(&error))?;
         let last = Checkpoint::load(&folder.join(LAST)).map_err(|error| refuse(&error).without(&folder))?;

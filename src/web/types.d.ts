@@ -62,6 +62,8 @@ export interface Prediction {
   known: boolean[];
   /** Seconds from a row of `audio` to the next; null of a model that shows no attention. */
   frameSeconds: number | null;
+  /** Seconds from an acoustic frame to the next: less than `frameSeconds` behind pools. */
+  hopSeconds: number | null;
   attention: Attention[];
   /** Whether the recording is longer than the model reads. */
   cut: boolean;
@@ -104,8 +106,9 @@ export interface Clip {
 }
 
 export interface Preparation {
-  /** Divides whole speakers: training, validation, test. */
-  split?: "speaker";
+  /** Divides 8 : 1 : 1 into training, validation and test: whole speakers, or at random, each class evenly. `auto`: as the data say, else by
+   * speakers, else at random, as far as there are enough. */
+  split?: "speaker" | "random" | "auto";
   /** By which they are shuffled. */
   seed?: number;
   /** How many recordings may be left out that cannot be read; none. */
@@ -134,6 +137,9 @@ export class Dataset {
     options?: Preparation & { manifest?: string },
     progress?: Progress,
   ): Promise<Dataset>;
+  /** The file that `mcsan prepare` writes; `name` is what errors name. */
+  static load(bytes: Uint8Array, name?: string): Dataset;
+  bytes(): Uint8Array;
   readonly info: {
     corpus: string;
     classes: string[];
