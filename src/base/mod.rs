@@ -31,7 +31,7 @@ pub(crate) mod clock;
 pub(crate) mod columns;
 pub(crate) mod contents;
 mod elementary;
-pub mod files;
+pub(crate) mod files;
 #[cfg(feature = "files")]
 pub mod foreign;
 pub mod format;

@@ -1,8 +1,8 @@
 //! A run in one file: a ZIP whose members are the run's own files as they are, behind one that says what the file is.
 //!
 //! A model, for predictions elsewhere, is `best.safetensors` and `vocabulary.safetensors`: weights, settings, classes, normalisation;
-//! words, their vectors where they are frozen, and the front-end; and `calibration.json` where there is one. A checkpoint is all that a run goes on from. Unpacked, either is a
-//! run folder. Equal files give an equal ZIP; every member has its CRC-32, by which damage shows.
+//! words, their vectors where they are frozen, and the front-end; and `calibration.json` where there is one. A checkpoint is all that a run
+//! goes on from. Unpacked, either is a run folder. Equal files give an equal ZIP; every member has its CRC-32, by which damage shows.
 
 use std::io::{Cursor, Read, Write};
 use std::path::Path;

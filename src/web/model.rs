@@ -159,6 +159,6 @@ fn by_kernel(ran: &Executions) -> Vec<serde_json::Value> {
             None => *known = false,
         }
     }
-    let line = |(name, (ms, known, launches)): (&str, (f64, bool, usize))| json!({ "name": name, "ms": known.then_some(ms), "launches": launches });
-    kernels.into_iter().map(line).collect()
+    let line = |(name, (ms, known, launches))| json!({ "name": name, "ms": known.then_some(ms), "launches": launches });
+    kernels.into_iter().map(|(name, of): (&str, (f64, bool, usize))| line((name, of))).collect()
 }

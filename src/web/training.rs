@@ -215,7 +215,7 @@ fn told(event: &Event<'_>) -> Option<Value> {
             json!({ "type": "notice", "notice": format!("step {step} was left out: a gradient overflowed; the loss scale is {scale}") })
         }
         Event::Plateau { epochs, factor } => {
-            json!({ "type": "notice", "notice": format!("{epochs} epochs without a better one: the learning rate is {factor} of what it was") })
+            json!({ "type": "notice", "notice": format!("{epochs} epochs without a better one: the learning rate is {factor} of it") })
         }
         Event::Stopped { epochs } => {
             json!({ "type": "notice", "notice": format!("{epochs} epochs without a better one end the training") })
