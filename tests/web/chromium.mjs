@@ -4,9 +4,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 const [folder, chromium] = process.argv.slice(2);
-const here = import.meta.dirname;
+const here = path.dirname(fileURLToPath(import.meta.url));
 const kinds = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 const page = `<!doctype html><title>tests</title><script type="module">
   const worker = new Worker("worker.mjs", { type: "module" });
