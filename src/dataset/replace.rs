@@ -133,6 +133,8 @@ mod nameless {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
