@@ -159,6 +159,9 @@ fn by_kernel(ran: &Executions) -> Vec<serde_json::Value> {
             None => *known = false,
         }
     }
-    let line = |(name, (ms, known, launches))| json!({ "name": name, "ms": known.then_some(ms), "launches": launches });
-    kernels.into_iter().map(|(name, of): (&str, (f64, bool, usize))| line((name, of))).collect()
+    let lines = kernels.into_iter().map(|(name, (ms, known, launches))| {
+        let ms = known.then_some(ms);
+        json!({ "name": name, "ms": ms, "launches": launches })
+    });
+    lines.collect()
 }
