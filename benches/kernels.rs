@@ -77,7 +77,7 @@ fn kernels() -> Vec<Typed> {
             Kernel::RowScores | Kernel::WeightedSum => vec![format!("batch={batch},rows=333,width=400,ragged")],
             Kernel::SegmentSoftmax => vec![format!("batch={batch},rows=333,ragged")],
             Kernel::Concat => vec![format!("rows={rows},columns=200+200")],
-            Kernel::Columns => vec![format!("rows={rows}")],
+            Kernel::Columns => vec![format!("rows={rows},first=100,columns=200")],
             Kernel::CrossEntropy | Kernel::SigmoidCrossEntropy => vec![format!("batch={batch}")],
             Kernel::Mse => vec![format!("rows={batch},width=1582")],
             Kernel::Mmd => vec![format!("rows={batch}")],

@@ -2,7 +2,9 @@
 
     python benches/pytorch_layers.py [--device cpu|cuda] [--batch 256] [--threads 1] [--seconds 2] [--only gru,windows]
 
-One line a layer: its name and sizes as the bench has them, and the least and the median milliseconds of its way forward and back.
+One line a layer: its name and sizes as the bench has them, and the least and the median milliseconds of what the bench does, too: two
+ways forward and back on the same leaves, whose gradients add up; one call of what has no leaves or is a loss. Gradients are matrices of
+their own, as ours are: of a concatenation PyTorch hands out views, which are copied here.
 Sequences are ragged as `mcsan profile --shape ..,ragged` draws them, and padded to the longest as PyTorch wants them; the GRU packs them.
 PyTorch's own GRU has its reset gate behind the product: as much work, another result.
 """
@@ -72,7 +74,9 @@ def layers(batch: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
     pooled = sum(length // 9 for length in ragged_lengths(batch, 1000, 9))
     first, second, both = wanted(pooled, 200), wanted(pooled, 200), wanted(pooled, 400)
     yield f"concat rows={pooled},columns=200+200", lambda: torch.cat([first, second], dim=1), [first, second]
-    yield f"columns rows={pooled}", lambda: both[:, 100:300].contiguous(), [both]
+    yield f"columns rows={pooled},first=100,columns=200", lambda: both[:, 100:300].contiguous(), [both]
+
+    yield from mcsan_layers(batch, pooled)
 
     logits, labels = wanted(batch, 7), torch.randint(7, (batch,), device=DEVICE)
     target = F.one_hot(labels, 7).float()
@@ -98,6 +102,36 @@ def layers(batch: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
 
     table, tokens = wanted(3000, 300), torch.randint(3000, (words,), device=DEVICE)
     yield f"embedding rows={words}", lambda: F.embedding(tokens, table), [table]
+
+
+def mcsan_layers(batch: int, pooled: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
+    """Those that MCSAN itself has; convolution and attention compute on the padding, the LSTM is packed."""
+    for inputs, outputs, through in ((128, 128, None), (128, 512, F.relu), (512, 128, None)):
+        x, weight, bias = wanted(pooled, inputs), wanted(outputs, inputs), wanted(outputs)
+        product = lambda x=x, weight=weight, bias=bias, through=through: (through or (lambda y: y))(F.linear(x, weight, bias))  # noqa: E731
+        yield f"linear rows={pooled},in={inputs},out={outputs}{',relu' if through else ''}", product, [x, weight, bias]
+
+    for frames, inputs in ((1000, 40), (333, 128)):
+        x, layer = wanted(batch, inputs, frames), nn.Conv1d(inputs, 128, 3, padding=1, device=DEVICE)
+        convolved = lambda x=x, layer=layer: F.max_pool1d(layer(x), 3)  # noqa: E731
+        yield f"conv_pool batch={batch},frames={frames},in={inputs},out=128,ragged", convolved, [x, *layer.parameters()]
+
+    for rows, inputs in ((111, 128), (50, 300)):
+        layer = nn.LSTM(inputs, 128, batch_first=True, bidirectional=True, device=DEVICE)
+        x, lengths = wanted(batch, rows, inputs), torch.tensor(ragged_lengths(batch, rows, 1))
+        mean = lambda x=x, layer=layer, lengths=lengths: (  # noqa: E731
+            layer(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))[0].data.unflatten(1, (2, 128)).mean(dim=1)
+        )
+        yield f"bilstm batch={batch},rows={rows},in={inputs},ragged", mean, [x, *layer.parameters()]
+
+    for queries in (111, 50):
+        q, k, v = (wanted(batch, 8, rows, 16) for rows in (queries, 111, 111))
+        mask = inside(ragged_lengths(batch, 111, 1))[:, None, None]
+        attention = lambda q=q, k=k, v=v, mask=mask: F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # noqa: E731
+        yield f"attention batch={batch},queries={queries},keys=111,ragged", attention, [q, k, v]
+
+    x, residual, scale, shift = wanted(pooled, 128), wanted(pooled, 128), wanted(128), wanted(128)
+    yield f"residual_norm rows={pooled}", lambda: F.layer_norm(x + residual, (128,), scale, shift), [x, residual, scale, shift]
 
 
 def discrepancy(first: Tensor, second: Tensor) -> Tensor:
@@ -144,14 +178,24 @@ def clips(elements: int) -> Iterator[tuple[str, Work, list[Tensor]]]:
         nn.utils.clip_grad_value_(parameters, 0.5)
         return parameters[0]
 
+    optimiser = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+
+    def adam() -> Tensor:
+        optimiser.step()
+        return parameters[0]
+
+    yield "adam", adam, []
     yield "clip_values", by_value, []
     yield "clip_tensors", by_tensor, []
 
 
 def run(work: Work, leaves: list[Tensor], gradient: Tensor | None) -> None:
-    result = work()
-    if leaves:
-        torch.autograd.grad(result, leaves, gradient)
+    if not leaves:
+        work()
+    else:
+        twice = 1 if gradient is None else 2
+        for own in torch.autograd.grad([work() for _ in range(twice)], leaves, [gradient] * twice):
+            own.contiguous()
     if DEVICE == "cuda":
         torch.cuda.synchronize()
 

@@ -3,6 +3,16 @@
 
 #[cfg(feature = "threads")]
 pub(crate) use rayon::prelude::*;
+
+/// Least items of a thread, for `with_min_len`: so many that their work, of which each is `work`, is worth `enough`. Where there is one
+/// thread, all of them: the caller's own does as well as another.
+pub(crate) fn least(work: usize, enough: usize) -> usize {
+    #[cfg(feature = "threads")]
+    if rayon::current_num_threads() == 1 {
+        return usize::MAX;
+    }
+    enough.div_ceil(work.max(1))
+}
 #[cfg(not(feature = "threads"))]
 pub(crate) use sequential::*;
 
@@ -77,6 +87,11 @@ mod sequential {
         /// Each item as several, in order.
         fn flat_map_iter<I: IntoIterator>(self, map: impl FnMut(Self::Item) -> I) -> impl Iterator<Item = I::Item> {
             self.flat_map(map)
+        }
+
+        /// Least items of a thread.
+        fn with_min_len(self, _: usize) -> Self {
+            self
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::memory::{keep, unwritten};
 use super::product::{View, product};
 use super::wide::{highest, sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
@@ -74,9 +75,9 @@ struct Head {
 /// Returns `o: [query rows, d]` and the log-sum-exp `[query rows, heads]`.
 pub(crate) fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> (Vec<T>, Vec<T>) {
     let heads = shape.heads();
-    let results: Vec<_> = heads.par_iter().map(|head| head_forward(operands, shape, head)).collect();
-    let mut output = vec![T::zero(); operands.queries.len()];
-    let mut log_sum_exp = vec![T::zero(); operands.queries.len() / shape.width * shape.heads];
+    let results: Vec<_> = heads.par_iter().with_min_len(least_heads(&heads)).map(|head| head_forward(operands, shape, head)).collect();
+    let mut output = unwritten(operands.queries.len());
+    let mut log_sum_exp = unwritten(operands.queries.len() / shape.width * shape.heads);
     for (head, (block, sums)) in heads.iter().zip(&results) {
         scatter(block, &mut output, shape.width, head.queries.start, head.columns.clone());
         scatter(sums, &mut log_sum_exp, shape.heads, head.queries.start, head.index..head.index + 1);
@@ -87,8 +88,9 @@ pub(crate) fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> 
 /// `dy, output: [query rows, d]`, `log_sum_exp: [query rows, heads]` → gradients of queries, keys and values.
 pub(crate) fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], shape: AttentionShape) -> [Vec<T>; 3] {
     let heads = shape.heads();
-    let results: Vec<_> = heads.par_iter().map(|head| head_backward(dy, operands, output, log_sum_exp, shape, head)).collect();
-    let mut gradients = [operands.queries, operands.keys, operands.values].map(|operand| vec![T::zero(); operand.len()]);
+    let head_backward = |head: &Head| head_backward(dy, operands, output, log_sum_exp, shape, head);
+    let results: Vec<_> = heads.par_iter().with_min_len(least_heads(&heads)).map(head_backward).collect();
+    let mut gradients = [operands.queries, operands.keys, operands.values].map(|operand| unwritten(operand.len()));
     for (head, blocks) in heads.iter().zip(&results) {
         let first_rows = [head.queries.start, head.keys.start, head.keys.start];
         for ((gradient, block), first) in gradients.iter_mut().zip(blocks).zip(first_rows) {
@@ -96,6 +98,15 @@ pub(crate) fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], l
         }
     }
     gradients
+}
+
+/// Scores that are worth a thread of their own.
+const ENOUGH: usize = 1 << 14;
+
+/// Least heads of a thread.
+fn least_heads(heads: &[Head]) -> usize {
+    let scores: usize = heads.iter().map(|head| head.queries.len() * head.keys.len()).sum();
+    least(scores / heads.len().max(1), ENOUGH)
 }
 
 fn head_forward<T: Real>(operands: Operands<T>, shape: AttentionShape, head: &Head) -> (Vec<T>, Vec<T>) {
@@ -108,7 +119,9 @@ fn head_forward<T: Real>(operands: Operands<T>, shape: AttentionShape, head: &He
     let scale = T::of(shape.scale);
     let sums = weights.chunks_exact_mut(keys).map(|row| softmax(row, scale));
     let sums = sums.collect();
-    (product(View::new(&weights, keys), v), sums)
+    let output = product(View::new(&weights, keys), v);
+    keep(weights);
+    (output, sums)
 }
 
 fn head_backward<T: Real>(
@@ -135,7 +148,10 @@ fn head_backward<T: Real>(
         scores_back(weights, ds, [scale, log_sum_exp, delta]);
     }
     let (p, ds) = (View::new(&weights, keys), View::new(&dscores, keys));
-    [product(ds, k), product(ds.transposed(), q), product(p.transposed(), block(dy))]
+    let gradients = [product(ds, k), product(ds.transposed(), q), product(p.transposed(), block(dy))];
+    keep(weights);
+    keep(dscores);
+    gradients
 }
 
 /// log Σ e^value, from the largest on; a NaN makes it NaN.

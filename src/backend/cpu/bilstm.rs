@@ -13,7 +13,8 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::linear::rounded;
-use super::product::{Packed, View, add_product, column_sums, product};
+use super::memory::{keep, unwritten, zeros};
+use super::product::{Packed, View, add_product, column_sums, product, product_with_bias};
 use super::sequences::{GROUP, row_of, sigmoid, split};
 use super::wide::wide;
 use super::{Cpu, CpuTensor, Real};
@@ -151,11 +152,10 @@ pub(crate) fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<
     let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
     let rows = offsets.last().map_or(0, |&rows| rows as usize);
     let bias: Vec<T> = weights.bias_input.iter().zip(weights.bias_recurrent).map(|(&a, &b)| a + b).collect();
-    let mut gates = bias.repeat(rows);
-    add_product(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &mut gates);
-    let [mut cells, mut previous] = [(); 2].map(|()| vec![T::zero(); rows * DIRECTIONS * h]);
+    let mut gates = product_with_bias(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &bias);
+    let [mut cells, mut previous] = [(); 2].map(|()| unwritten(rows * DIRECTIONS * h));
     let columns = shape.columns();
-    let mut y = vec![T::zero(); rows * columns];
+    let mut y = zeros(rows * columns);
     let parts = split(&mut gates, offsets, DIRECTIONS * GATES * h)
         .zip(split(&mut cells, offsets, DIRECTIONS * h))
         .zip(split(&mut previous, offsets, DIRECTIONS * h).zip(split(&mut y, offsets, columns)));
@@ -163,7 +163,7 @@ pub(crate) fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<
     let mut sequences: Vec<_> = sequences.collect();
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
     let recurrent = recurrent_weights(weights.recurrent, h).map(|weight| Packed::new(weight.transposed()));
-    sequences.par_chunks_mut(GROUP).for_each(|group| {
+    sequences.par_chunks_mut(GROUP).with_min_len(least(1, 1)).for_each(|group| {
         for (direction, weight) in recurrent.iter().enumerate() {
             run(group, weight, shape, direction);
         }
@@ -183,7 +183,7 @@ pub(crate) fn backward<T: Real>(
     let LstmShape { inputs, hidden: h, offsets, precision, .. } = shape;
     let columns = shape.columns();
     let width = DIRECTIONS * GATES * h;
-    let mut dgates = vec![T::zero(); saved.gates.len()];
+    let mut dgates = unwritten(saved.gates.len());
     let sequences = split(&mut dgates, offsets, width).zip(offsets.windows(2)).map(|(dgates, rows)| {
         let [first, end] = [rows[0], rows[1]].map(|row| row as usize);
         RunningBack {
@@ -197,7 +197,7 @@ pub(crate) fn backward<T: Real>(
     let mut sequences: Vec<_> = sequences.collect();
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
     let recurrent = recurrent_weights(weights.recurrent, h).map(Packed::new);
-    sequences.par_chunks_mut(GROUP).for_each(|group| {
+    sequences.par_chunks_mut(GROUP).with_min_len(least(1, 1)).for_each(|group| {
         for (direction, weight) in recurrent.iter().enumerate() {
             run_back(group, weight, shape, direction);
         }
@@ -210,7 +210,7 @@ pub(crate) fn backward<T: Real>(
         product(g.columns(direction * GATES * h..(direction + 1) * GATES * h).transposed(), previous)
     });
     let bias = column_sums(&dgates, width);
-    LstmGradients {
+    let gradients = LstmGradients {
         x: wants_x.then(|| product(g, View::new(&input, inputs))),
         weights: LstmWeights {
             input: product(g.transposed(), View::new(&x, inputs)),
@@ -218,7 +218,9 @@ pub(crate) fn backward<T: Real>(
             bias_input: bias.clone(),
             bias_recurrent: bias,
         },
-    }
+    };
+    keep(dgates.into_owned());
+    gradients
 }
 
 /// Each direction's `[4H, H]`.

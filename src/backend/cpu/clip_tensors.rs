@@ -1,8 +1,10 @@
 //! Clips the gradient of each parameter by its own norm, `g · min(1, c / ‖g‖)`; NaN where the norm is no finite number.
 
 use super::gradient_norm;
+use super::wide::{CHUNK, ENOUGH, scale};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{ClipTensors, Run};
+use crate::base::parallel::*;
 
 impl<T: Real> Run<ClipTensors<Self, CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &ClipTensors<Self, CpuTensor<T>>) -> ((), ()) {
@@ -15,7 +17,7 @@ impl<T: Real> Run<ClipTensors<Self, CpuTensor<T>>> for Cpu<T> {
                 true if norm > limit => limit / norm,
                 true => continue,
             };
-            gradient.iter_mut().for_each(|g| *g *= factor);
+            gradient.par_chunks_mut(CHUNK).with_min_len(least(CHUNK, ENOUGH)).for_each(|gradient| scale(gradient, factor));
         }
         ((), ())
     }

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
+use super::memory::unwritten;
+use super::wide::ENOUGH;
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Columns, Differentiate, Run};
 use crate::backend::{Matrix, Sink};
+use crate::base::parallel::*;
 
 impl<T: Real> Run<Columns<CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &Columns<CpuTensor<T>>) -> (CpuTensor<T>, ()) {
@@ -24,16 +27,33 @@ impl<T: Real> Differentiate<Columns<CpuTensor<T>>> for Cpu<T> {
 
 /// `x: [rows, width]` → some of its columns.
 pub(super) fn slice_of<T: Real>(x: &[T], width: usize, columns: Range<usize>) -> Vec<T> {
-    let mut y = Vec::with_capacity(x.len() / width * columns.len());
-    x.chunks_exact(width).for_each(|row| y.extend_from_slice(&row[columns.clone()]));
+    let mut y = unwritten(x.len() / width * columns.len());
+    let rows = rows_of_task(width);
+    let tasks = y.par_chunks_mut(rows * columns.len()).zip(x.par_chunks(rows * width)).with_min_len(least(1, 1));
+    tasks.for_each(|(y, x)| {
+        for (y, x) in y.chunks_exact_mut(columns.len()).zip(x.chunks_exact(width)) {
+            y.copy_from_slice(&x[columns.clone()]);
+        }
+    });
     y
+}
+
+/// Rows that one task copies.
+pub(super) fn rows_of_task(width: usize) -> usize {
+    ENOUGH.div_ceil(width.max(1))
 }
 
 /// `dy: [rows, some columns]` → `dx: [rows, width]`.
 fn backward<T: Real>(dy: &[T], [rows, width]: [usize; 2], columns: Range<usize>) -> Vec<T> {
-    let mut dx = vec![T::zero(); rows * width];
-    for (dx, dy) in dx.chunks_exact_mut(width).zip(dy.chunks_exact(columns.len())) {
-        dx[columns.clone()].copy_from_slice(dy);
-    }
+    let mut dx = unwritten(rows * width);
+    let rows = rows_of_task(width);
+    let tasks = dx.par_chunks_mut(rows * width).zip(dy.par_chunks(rows * columns.len())).with_min_len(least(1, 1));
+    tasks.for_each(|(dx, dy)| {
+        for (dx, dy) in dx.chunks_exact_mut(width).zip(dy.chunks_exact(columns.len())) {
+            dx[..columns.start].fill(T::zero());
+            dx[columns.clone()].copy_from_slice(dy);
+            dx[columns.end..].fill(T::zero());
+        }
+    });
     dx
 }

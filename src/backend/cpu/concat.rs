@@ -2,6 +2,7 @@
 
 use super::columns::slice_of;
 use super::global_max::concatenate;
+use super::memory::unwritten;
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Concat, Differentiate, Run};
 use crate::backend::{Matrix, Sink};
@@ -11,7 +12,9 @@ impl<T: Real> Run<Concat<CpuTensor<T>>> for Cpu<T> {
         let values: Vec<_> = of.parts.iter().map(CpuTensor::values).collect();
         let values: Vec<&[T]> = values.iter().map(|values| &**values).collect();
         let widths: Vec<usize> = of.parts.iter().map(Matrix::columns).collect();
-        (CpuTensor::new(concatenate(&values, &widths, of.shape()[0]), of.shape()), ())
+        let mut y = unwritten(of.shape()[0] * of.shape()[1]);
+        concatenate(&values, &widths, &mut y);
+        (CpuTensor::new(y, of.shape()), ())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Euclidean norm of all gradients, and the factor by which clipping scales them.
 
-use super::wide::{sum_of, wide};
+use super::wide::{ENOUGH, sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{GradientNorm, Run};
 use crate::base::parallel::*;
@@ -16,7 +16,8 @@ const CHUNK: usize = 4096;
 
 /// `√(Σ g²)`.
 pub(crate) fn forward<T: Real>(gradients: &[T]) -> T {
-    gradients.par_chunks(CHUNK).map(sum_of_squares).collect::<Vec<T>>().into_iter().sum::<T>().sqrt()
+    let chunks = gradients.par_chunks(CHUNK).with_min_len(least(CHUNK, ENOUGH));
+    chunks.map(sum_of_squares).collect::<Vec<T>>().into_iter().sum::<T>().sqrt()
 }
 
 wide! {

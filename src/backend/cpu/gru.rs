@@ -12,7 +12,8 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::linear::rounded;
-use super::product::{Packed, View, add_product, column_sums, product};
+use super::memory::{keep, unwritten};
+use super::product::{Packed, View, add_product, column_sums, product, product_with_bias};
 use super::sequences::{GROUP, row_of, sigmoid, split};
 use super::wide::wide;
 use super::{Cpu, CpuTensor, Real};
@@ -47,7 +48,9 @@ impl<T: Real> Differentiate<Gru<Self, CpuTensor<T>>> for Cpu<T> {
             let saved = GruKept { gates: &*gates, previous: &*previous, reset: &*reset };
             let dgates = gate_gradients(&dy.values(), shape, weights.recurrent.as_ref(), &saved);
             let wanted = sinks.map(Option::is_some);
-            weight_gradients(&dgates, &of.x.values(), shape, &weights.input, &saved, &wanted)
+            let gradients = weight_gradients(&dgates, &of.x.values(), shape, &weights.input, &saved, &wanted);
+            keep(dgates);
+            gradients
         };
         let Gru { x, weights: GruWeights { input, recurrent, bias }, .. } = sinks;
         for (sink, gradient) in [x, input, recurrent, bias].into_iter().zip(computed) {
@@ -128,9 +131,8 @@ fn forward<T: Real>(x: &[T], shape: GruShape, weights: &GruWeights<&[T]>) -> Gru
     let GruShape { inputs, directions, offsets, precision, .. } = shape;
     let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
     let (states, rows) = (shape.states(), offsets.last().map_or(0, |&rows| rows as usize));
-    let mut gates = weights.bias.repeat(rows);
-    add_product(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &mut gates);
-    let [mut previous, mut reset, mut y] = [(); 3].map(|()| vec![T::zero(); rows * states]);
+    let mut gates = product_with_bias(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), weights.bias);
+    let [mut previous, mut reset, mut y] = [(); 3].map(|()| unwritten(rows * states));
     let parts = split(&mut gates, offsets, GATES * states)
         .zip(split(&mut previous, offsets, states))
         .zip(split(&mut reset, offsets, states).zip(split(&mut y, offsets, states)));
@@ -139,7 +141,7 @@ fn forward<T: Real>(x: &[T], shape: GruShape, weights: &GruWeights<&[T]>) -> Gru
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
     let recurrent = |direction| shape.recurrent_weights(weights.recurrent, direction).map(|weight| Packed::new(weight.transposed()));
     let recurrent: Vec<_> = (0..directions).map(recurrent).collect();
-    sequences.par_chunks_mut(GROUP).for_each(|group| {
+    sequences.par_chunks_mut(GROUP).with_min_len(least(1, 1)).for_each(|group| {
         for (direction, weights) in recurrent.iter().enumerate() {
             run(group, weights, shape, direction);
         }
@@ -190,7 +192,7 @@ fn run<T: Real>(group: &mut [Running<T>], [opening, candidate]: &[Packed<T>; 2],
 /// `dy: [rows, D · H]` → the gradients of the pre-activations, `[rows, D · 3H]`.
 fn gate_gradients<T: Real>(dy: &[T], shape: GruShape, recurrent: &[T], saved: &GruKept<&[T]>) -> Vec<T> {
     let (states, offsets) = (shape.states(), shape.offsets);
-    let mut dgates = vec![T::zero(); saved.gates.len()];
+    let mut dgates = unwritten(saved.gates.len());
     let sequences = split(&mut dgates, offsets, GATES * states).zip(offsets.windows(2)).map(|(dgates, rows)| {
         let [first, end] = [rows[0], rows[1]].map(|row| row as usize);
         RunningBack {
@@ -205,7 +207,7 @@ fn gate_gradients<T: Real>(dy: &[T], shape: GruShape, recurrent: &[T], saved: &G
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
     let weights = |direction| shape.recurrent_weights(recurrent, direction).map(Packed::new);
     let recurrent: Vec<_> = (0..shape.directions).map(weights).collect();
-    sequences.par_chunks_mut(GROUP).for_each(|group| {
+    sequences.par_chunks_mut(GROUP).with_min_len(least(1, 1)).for_each(|group| {
         for (direction, weights) in recurrent.iter().enumerate() {
             run_back(group, weights, shape, direction);
         }

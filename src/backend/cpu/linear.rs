@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::product::{Packed, View, add_product, column_sums, product};
-use super::wide::wide;
+use super::memory::{keep, unwritten};
+use super::product::{Packed, View, column_sums, product, product_of, product_with_bias};
+use super::wide::{CHUNK, ENOUGH, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Differentiate, Linear, Run};
 use crate::backend::{Matrix, Sink};
@@ -47,11 +48,11 @@ impl<T: Real> Differentiate<Linear<CpuTensor<T>>> for Cpu<T> {
                 bias.store(dbias);
             }
         }
+        if let Cow::Owned(g) = g {
+            keep(g);
+        }
     }
 }
-
-/// Elements of one task: enough to outweigh handing it out.
-const CHUNK: usize = 16_384;
 
 /// `x: [rows, inputs]`, `weight: [outputs, inputs]`, `bias: [outputs]` → `[rows, outputs]`.
 pub(crate) fn forward<T: Real>(
@@ -64,10 +65,11 @@ pub(crate) fn forward<T: Real>(
 ) -> Vec<T> {
     let [x, weight] = [x, weight].map(|factor| rounded(factor.into(), precision));
     let weight = View::new(&weight, inputs);
-    let [outputs, _] = weight.shape();
-    let rows = x.len().checked_div(inputs).unwrap_or(0);
-    let mut y = bias.map_or_else(|| vec![T::zero(); rows * outputs], |bias| bias.repeat(rows));
-    add_product(View::new(&x, inputs), &Packed::new(weight.transposed()), &mut y);
+    let (x, weight) = (View::new(&x, inputs), Packed::new(weight.transposed()));
+    let mut y = match bias {
+        Some(bias) => product_with_bias(x, &weight, bias),
+        None => product_of(x, &weight),
+    };
     activate(&mut y, activation);
     y
 }
@@ -112,8 +114,8 @@ fn round_to_f16(value: f32) -> f32 {
 pub(super) fn activate<T: Real>(values: &mut [T], activation: Activation) {
     match activation {
         Activation::None => {}
-        Activation::Relu => values.par_chunks_mut(CHUNK).for_each(shut_negative),
-        Activation::Tanh => values.par_chunks_mut(CHUNK).for_each(squash),
+        Activation::Relu => values.par_chunks_mut(CHUNK).with_min_len(least(CHUNK, ENOUGH)).for_each(shut_negative),
+        Activation::Tanh => values.par_chunks_mut(CHUNK).with_min_len(least(CHUNK, ENOUGH)).for_each(squash),
     }
 }
 
@@ -124,8 +126,9 @@ pub(super) fn before<'a, T: Real>(activation: Activation, dy: &'a [T], y: &[T]) 
         Activation::Relu => shut_where_negative,
         Activation::Tanh => flatten,
     };
-    let mut g = dy.to_vec();
-    g.par_chunks_mut(CHUNK).zip(y.par_chunks(CHUNK)).for_each(|(g, y)| through(g, y));
+    let mut g = unwritten(dy.len());
+    let inputs = dy.par_chunks(CHUNK).zip(y.par_chunks(CHUNK));
+    g.par_chunks_mut(CHUNK).zip(inputs).with_min_len(least(CHUNK, ENOUGH)).for_each(|(g, (dy, y))| through(dy, y, g));
     Cow::Owned(g)
 }
 
@@ -134,16 +137,18 @@ wide! {
         values.iter_mut().for_each(|value| *value = if *value < T::zero() { T::zero() } else { *value });
     }
 
-    fn shut_where_negative<T: Real>(values: &mut [T], gate: &[T]) {
-        values.iter_mut().zip(gate).for_each(|(value, &y)| *value = if y <= T::zero() { T::zero() } else { *value });
+    fn shut_where_negative<T: Real>(values: &[T], gate: &[T], through: &mut [T]) {
+        let inputs = values.iter().zip(gate);
+        through.iter_mut().zip(inputs).for_each(|(through, (&value, &y))| *through = if y <= T::zero() { T::zero() } else { value });
     }
 
     fn squash<T: Real>(values: &mut [T]) {
         values.iter_mut().for_each(|value| *value = value.hyperbolic_tangent());
     }
 
-    fn flatten<T: Real>(values: &mut [T], squashed: &[T]) {
-        values.iter_mut().zip(squashed).for_each(|(value, &y)| *value *= T::one() - y * y);
+    fn flatten<T: Real>(values: &[T], squashed: &[T], through: &mut [T]) {
+        let inputs = values.iter().zip(squashed);
+        through.iter_mut().zip(inputs).for_each(|(through, (&value, &y))| *through = value * (T::one() - y * y));
     }
 }
 

@@ -9,6 +9,7 @@
 //! fixed order. Products, exp and tanh are plain Rust that the compiler turns into vector instructions (`wide`), so they
 //! have the same bits on every processor, too.
 
+mod memory;
 mod product;
 mod profiler;
 mod sequences;
@@ -17,7 +18,6 @@ mod tensor;
 mod wide;
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
 
 use super::Backend;
 use super::list::{kernels, modules};
@@ -30,7 +30,7 @@ kernels!(modules);
 /// The processor as a backend that computes in `T`.
 #[derive(Default)]
 pub struct Cpu<T> {
-    element: PhantomData<T>,
+    positions: RefCell<position_embedding::Positions<T>>,
     /// There while a profile is made.
     profile: RefCell<Option<Profile>>,
 }
@@ -38,8 +38,14 @@ pub struct Cpu<T> {
 impl<T: Real> Cpu<T> {
     /// The processor.
     pub fn new() -> Self {
-        Self { element: PhantomData, profile: RefCell::default() }
+        Self { positions: RefCell::default(), profile: RefCell::default() }
     }
 }
 
 impl<T: Real> Backend for Cpu<T> {}
+
+impl<T> Drop for Cpu<T> {
+    fn drop(&mut self) {
+        memory::release();
+    }
+}

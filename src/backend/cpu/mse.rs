@@ -1,5 +1,7 @@
 //! Mean squared error, `Σ (x - t)² / N`, and its gradient `2 (x - t) / N`.
 
+use super::memory::unwritten;
+use super::wide::{ENOUGH, sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::Matrix;
 use crate::backend::ops::{Mse, Run};
@@ -10,8 +12,11 @@ impl<T: Real> Run<Mse<CpuTensor<T>>> for Cpu<T> {
         let (x, target) = (of.x.values(), of.target.values());
         let share = T::of(of.share());
         let scale = T::of(2.0) * share * of.scaling.values()[0];
-        let gradient = x.iter().zip(&*target).map(|(&x, &target)| scale * (x - target)).collect();
-        let loss = share * sum_of_squares(&x, &target);
+        let mut gradient = unwritten(x.len());
+        let inputs = x.par_chunks(CHUNK).zip(target.par_chunks(CHUNK));
+        let chunks = gradient.par_chunks_mut(CHUNK).zip(inputs).with_min_len(least(CHUNK, ENOUGH));
+        let squares: Vec<T> = chunks.map(|(gradient, (x, target))| errors(x, target, scale, gradient)).collect();
+        let loss = share * squares.into_iter().sum();
         ((CpuTensor::new(vec![loss], [1, 1]), CpuTensor::new(gradient, of.x.shape())), ())
     }
 }
@@ -19,7 +24,14 @@ impl<T: Real> Run<Mse<CpuTensor<T>>> for Cpu<T> {
 /// Elements summed by one task; fixed, so that the order of the sum is.
 const CHUNK: usize = 4096;
 
-fn sum_of_squares<T: Real>(x: &[T], target: &[T]) -> T {
-    let squares = |(x, target): (&[T], &[T])| x.iter().zip(target).map(|(&x, &target)| (x - target) * (x - target)).sum::<T>();
-    x.par_chunks(CHUNK).zip(target.par_chunks(CHUNK)).map(squares).collect::<Vec<_>>().into_iter().sum()
+wide! {
+    /// Leaves `scale` times the errors; returns the sum of their squares.
+    fn errors<T: Real>(x: &[T], target: &[T], scale: T, gradient: &mut [T]) -> T {
+        for ((error, &x), &target) in gradient.iter_mut().zip(x).zip(target) {
+            *error = x - target;
+        }
+        let squares = sum_of(gradient, |error| error * error);
+        gradient.iter_mut().for_each(|error| *error *= scale);
+        squares
+    }
 }

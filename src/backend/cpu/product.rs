@@ -7,7 +7,8 @@ use std::array;
 use std::ops::Range;
 
 use super::Real;
-use super::wide::{add_rows, register, wide};
+use super::memory::{keep, unwritten};
+use super::wide::{self, add_rows, register, wide};
 use crate::base::parallel::*;
 
 /// Rows of the result that one task computes.
@@ -19,7 +20,10 @@ const TALL: usize = 4;
 const SHORT: usize = 2;
 /// Terms of one piece of a sum: what the tiles of a block read of them stays in the nearest cache.
 const DEPTH: usize = 128;
-
+/// Elements of the right-hand matrix that are laid out at a time, so that they stay in the second cache.
+const SLAB: usize = 1 << 18;
+/// Multiply-adds that are worth a thread of their own.
+const ENOUGH: usize = 1 << 20;
 /// A matrix to read: a slice, seen through strides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'a, T> {
@@ -39,11 +43,6 @@ impl<'a, T> View<'a, T> {
     pub(crate) fn overlapping(values: &'a [T], columns: usize, step: usize) -> Self {
         let rows = values.len().checked_sub(columns).map_or(0, |rest| rest / step + 1);
         Self { values, shape: [rows, columns], strides: [step, 1] }
-    }
-
-    /// `[rows, columns]`.
-    pub(crate) fn shape(self) -> [usize; 2] {
-        self.shape
     }
 
     /// The transpose, without moving anything.
@@ -72,7 +71,7 @@ impl<'a, T> View<'a, T> {
 }
 
 /// The right-hand matrix of products, laid out as tiles read it: panels of [`columns_of`] columns, row after row.
-pub(crate) struct Packed<T> {
+pub(crate) struct Packed<T: Real> {
     /// `[panels, depth, columns of a panel]`; the last panel is filled up with zeros.
     panels: Vec<T>,
     depth: usize,
@@ -82,56 +81,129 @@ pub(crate) struct Packed<T> {
 impl<T: Real> Packed<T> {
     pub(crate) fn new(b: View<T>) -> Self {
         let ([depth, columns], [down, right]) = (b.shape, b.strides);
+        debug_assert!(down == 1 || right == 1, "rows or columns of a matrix lie in memory");
         if right == 1 {
             return Self::of_rows(depth, columns, |k| &b.values[k * down..][..columns]);
         }
-        Self::filled(depth, columns, |k, first, row| {
-            let values = b.values[k * down + first * right..].iter().step_by(right);
-            row.iter_mut().zip(values).for_each(|(to, &from)| *to = from);
+        Self::filled(depth, columns, |first, width, panel| {
+            let lines = (first..columns.min(first + width)).map(|column| &b.values[column * right..][..depth]);
+            match width {
+                32 => lay_columns::<T, 32>(lines, panel),
+                16 => lay_columns::<T, 16>(lines, panel),
+                _ => lay_columns::<T, 8>(lines, panel),
+            }
         })
     }
 
     /// Of rows wherever they are.
     pub(crate) fn of_rows<'a>(depth: usize, columns: usize, row_of: impl Fn(usize) -> &'a [T] + Sync) -> Self {
-        Self::filled(depth, columns, |k, first, row| row.copy_from_slice(&row_of(k)[first..][..row.len()]))
+        Self::filled(depth, columns, |first, width, panel| {
+            let row_of = |k| &row_of(k)[first..columns.min(first + width)];
+            match width {
+                32 => lay_rows::<T, 32>(row_of, panel),
+                16 => lay_rows::<T, 16>(row_of, panel),
+                _ => lay_rows::<T, 8>(row_of, panel),
+            }
+        })
     }
 
-    /// `fill` writes a part of row k, from the column `first` on.
+    /// `fill` writes a panel, from the column `first` on and as wide as it is told.
     fn filled(depth: usize, columns: usize, fill: impl Fn(usize, usize, &mut [T]) + Sync) -> Self {
         let width = columns_of::<T>(register());
-        let mut panels = vec![T::zero(); depth * columns.next_multiple_of(width)];
-        panels.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, rows)| {
-            let first = panel * width;
-            for (k, row) in rows.chunks_exact_mut(width).enumerate() {
-                fill(k, first, &mut row[..width.min(columns - first)]);
-            }
-        });
+        let mut panels = unwritten(depth * columns.next_multiple_of(width));
+        let size = (depth * width).max(1);
+        let parts = panels.par_chunks_mut(size).enumerate().with_min_len(least(size, wide::ENOUGH));
+        parts.for_each(|(panel, rows)| fill(panel * width, width, rows));
         Self { panels, depth, columns }
+    }
+}
+
+impl<T: Real> Drop for Packed<T> {
+    fn drop(&mut self) {
+        keep(std::mem::take(&mut self.panels));
+    }
+}
+
+/// Lays out a panel of rows, with zeros where they end before it does.
+fn lay_rows<'a, T: Real, const COLUMNS: usize>(row_of: impl Fn(usize) -> &'a [T], panel: &mut [T]) {
+    for (k, to) in panel.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
+        let from = row_of(k);
+        match from.first_chunk::<COLUMNS>() {
+            Some(from) => *to = *from,
+            None => {
+                to[..from.len()].copy_from_slice(from);
+                to[from.len()..].fill(T::zero());
+            }
+        }
+    }
+}
+
+/// Lays out a panel of columns, with zeros for those that lack. Each is read along, a piece at a time, which the nearest cache holds of a
+/// panel.
+fn lay_columns<'a, T: Real, const COLUMNS: usize>(lines: impl ExactSizeIterator<Item = &'a [T]> + Clone, panel: &mut [T]) {
+    if lines.len() < COLUMNS {
+        panel.fill(T::zero());
+    }
+    for (part, rows) in panel.as_chunks_mut::<COLUMNS>().0.chunks_mut(DEPTH).enumerate() {
+        for (column, line) in lines.clone().take(COLUMNS).enumerate() {
+            for (row, &value) in rows.iter_mut().zip(&line[part * DEPTH..]) {
+                row[column] = value;
+            }
+        }
     }
 }
 
 /// `a · b`, row-major: `[a rows, b columns]`.
 pub(crate) fn product<T: Real>(a: View<T>, b: View<T>) -> Vec<T> {
-    product_of(a, &Packed::new(b))
+    let [depth, columns] = b.shape;
+    assert_eq!(a.shape[1], depth, "shapes of a matrix product");
+    let slab = slab(columns);
+    let mut result = product_of(a.columns(0..slab), &Packed::new(b.rows(0..slab)));
+    for first in (slab..depth).step_by(slab) {
+        add_product(a.columns(first..first + slab), &Packed::new(b.rows(first..first + slab)), &mut result);
+    }
+    result
 }
 
-/// The same of a matrix that is laid out already.
+/// Terms of a product that are worth laying out at a time: whole pieces of its sums.
+pub(crate) fn slab(columns: usize) -> usize {
+    (SLAB / columns.max(1)).max(1).next_multiple_of(DEPTH)
+}
+
+/// `a · b` of a matrix that is laid out already.
 pub(crate) fn product_of<T: Real>(a: View<T>, b: &Packed<T>) -> Vec<T> {
-    let mut result = vec![T::zero(); a.shape[0] * b.columns];
-    add_product(a, b, &mut result);
+    let mut result = unwritten(a.shape[0] * b.columns);
+    in_blocks(a, b, &mut result, |rows| rows.fill(T::zero()));
+    result
+}
+
+/// The same, to each row of which `bias: [b columns]` is added.
+pub(crate) fn product_with_bias<T: Real>(a: View<T>, b: &Packed<T>, bias: &[T]) -> Vec<T> {
+    let mut result = unwritten(a.shape[0] * b.columns);
+    in_blocks(a, b, &mut result, |rows| rows.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias)));
     result
 }
 
 /// `result += a · b`; `result: [a rows, b columns]`, row-major.
 pub(crate) fn add_product<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T]) {
+    in_blocks(a, b, result, |_| {});
+}
+
+/// Adds `a · b` to what `begin` leaves in some rows of the result.
+fn in_blocks<T: Real>(a: View<T>, b: &Packed<T>, result: &mut [T], begin: impl Fn(&mut [T]) + Sync) {
     assert_eq!((a.shape[1], result.len()), (b.depth, a.shape[0] * b.columns), "shapes of a matrix product");
-    if a.shape[0] <= BLOCK_ROWS {
-        add_tiles(a, b, result);
-    } else if b.columns > 0 {
-        result.par_chunks_mut(BLOCK_ROWS * b.columns).enumerate().for_each(|(block, part)| {
-            add_tiles(a.rows(block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS), b, part);
-        });
+    if result.is_empty() {
+        return;
     }
+    let compute = |(block, rows): (usize, &mut [T])| {
+        begin(rows);
+        add_tiles(a.rows(block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS), b, rows);
+    };
+    if a.shape[0] <= BLOCK_ROWS {
+        return compute((0, result));
+    }
+    let size = BLOCK_ROWS * b.columns;
+    result.par_chunks_mut(size).enumerate().with_min_len(least(size * b.depth, ENOUGH)).for_each(compute);
 }
 
 wide! {
@@ -163,10 +235,15 @@ fn add_tiles_of<T: Real, const HALF: usize, const COLUMNS: usize>(a: View<'_, T>
     let mut copies = vec![[[[T::zero(); HALF]; 2]; DEPTH]; if rows_lie_in_memory { 0 } else { rows.div_ceil(2 * HALF) }];
     for first in (0..depth).step_by(DEPTH) {
         let terms = first..depth.min(first + DEPTH);
-        for (tile, copy) in copies.iter_mut().enumerate() {
-            let rows = 2 * tile * HALF..rows.min(2 * (tile + 1) * HALF);
-            for (k, copy) in terms.clone().zip(copy) {
-                copy.as_flattened_mut()[..rows.len()].copy_from_slice(&a.values[k * right..][rows.clone()]);
+        if !rows_lie_in_memory {
+            for (k, term) in terms.clone().enumerate() {
+                let (halves, rest) = a.values[term * right..][..rows].as_chunks::<HALF>();
+                for (half, &values) in halves.iter().enumerate() {
+                    copies[half / 2][k][half % 2] = values;
+                }
+                if !rest.is_empty() {
+                    copies[halves.len() / 2][k][halves.len() % 2][..rest.len()].copy_from_slice(rest);
+                }
             }
         }
         for (panel, right) in panels.chunks_exact(depth).enumerate() {
@@ -269,7 +346,7 @@ mod tests {
         let identity = View::new(&identity, 2);
         assert_eq!(product(view.rows(1..3).columns(2..4), identity), [6.0, 7.0, 10.0, 11.0]);
         assert_eq!(product(identity, view.columns(0..2).transposed().rows(0..2)), [0.0, 4.0, 8.0, 1.0, 5.0, 9.0]);
-        assert_eq!(view.rows(3..9).shape(), [0, 4]);
+        assert_eq!(view.rows(3..9).shape, [0, 4]);
         assert_eq!(column_sums(&values, 4), [12.0, 15.0, 18.0, 21.0]);
     }
 }

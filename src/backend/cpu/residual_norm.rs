@@ -4,8 +4,9 @@
 //! The way back, with `a = dy · scale`: `ds = r (a - mean a - x̂ mean(a x̂))`, which x and the residual both get;
 //! `dscale = Σ_rows dy x̂`, `dshift = Σ_rows dy`.
 
+use super::memory::{copied, keep, unwritten};
 use super::product::column_sums;
-use super::wide::{sum_of, wide};
+use super::wide::{ENOUGH, sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Differentiate, NormKept, ResidualNorm, Run};
 use crate::backend::{Matrix, Sink};
@@ -32,7 +33,9 @@ impl<T: Real> Differentiate<ResidualNorm<CpuTensor<T>>> for Cpu<T> {
     ) {
         let (normalised, reciprocal) = (kept.normalised.values(), kept.reciprocal_deviation.values());
         let gradients = backward(&dy.values(), &of.scale.values(), &normalised, &reciprocal);
-        Sink::store_in(&sinks.x, gradients.sum.clone());
+        if let Some(sink) = &sinks.x {
+            sink.store(copied(&gradients.sum));
+        }
         Sink::store_in(&sinks.residual, gradients.sum);
         Sink::store_in(&sinks.scale, gradients.scale);
         Sink::store_in(&sinks.shift, gradients.shift);
@@ -65,9 +68,9 @@ pub(crate) struct NormGradients<T> {
 /// `x, residual: [rows, d]`, `scale, shift: [d]`.
 pub(crate) fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]) -> NormForward<T> {
     let width = scale.len();
-    let (mut y, mut normalised) = (vec![T::zero(); x.len()], vec![T::zero(); x.len()]);
+    let (mut y, mut normalised) = (unwritten(x.len()), unwritten(x.len()));
     let inputs = x.par_chunks_exact(width).zip(residual.par_chunks_exact(width));
-    let rows = y.par_chunks_exact_mut(width).zip(normalised.par_chunks_exact_mut(width)).zip(inputs);
+    let rows = y.par_chunks_exact_mut(width).zip(normalised.par_chunks_exact_mut(width)).zip(inputs).with_min_len(least(width, ENOUGH));
     let reciprocals = rows.map(|((y, normalised), (x, residual))| row_forward(x, residual, scale, shift, normalised, y));
     let reciprocal_deviation = reciprocals.collect();
     NormForward { y, normalised, reciprocal_deviation }
@@ -76,13 +79,15 @@ pub(crate) fn forward<T: Real>(x: &[T], residual: &[T], scale: &[T], shift: &[T]
 /// `dy, normalised: [rows, d]`, `scale: [d]`, `reciprocal_deviation: [rows]`.
 pub(crate) fn backward<T: Real>(dy: &[T], scale: &[T], normalised: &[T], reciprocal_deviation: &[T]) -> NormGradients<T> {
     let width = scale.len();
-    let (mut gradient, mut products) = (vec![T::zero(); dy.len()], vec![T::zero(); dy.len()]);
+    let (mut gradient, mut products) = (unwritten(dy.len()), unwritten(dy.len()));
     let inputs = dy.par_chunks_exact(width).zip(normalised.par_chunks_exact(width)).zip(reciprocal_deviation);
     let rows = gradient.par_chunks_exact_mut(width).zip(products.par_chunks_exact_mut(width)).zip(inputs);
-    rows.for_each(|((gradient, products), ((dy, normalised), &reciprocal))| {
+    rows.with_min_len(least(width, ENOUGH)).for_each(|((gradient, products), ((dy, normalised), &reciprocal))| {
         row_back(dy, normalised, scale, reciprocal, gradient, products);
     });
-    NormGradients { sum: gradient, scale: column_sums(&products, width), shift: column_sums(dy, width) }
+    let dscale = column_sums(&products, width);
+    keep(products);
+    NormGradients { sum: gradient, scale: dscale, shift: column_sums(dy, width) }
 }
 
 wide! {

@@ -1,6 +1,7 @@
 //! Scores of rows by their utterance's query, `e_i = q_u(i) · x_i`, or by one query for all. With g the gradient of the scores
 //! `dx_i = g_i q_u(i)` and `dq_u = Σ_i g_i x_i`, which is a weighted sum.
 
+use super::memory::unwritten;
 use super::weighted_sum::sums_of_rows;
 use super::wide::wide;
 use super::{Cpu, CpuTensor, Real};
@@ -56,7 +57,7 @@ pub(super) fn dot_rows<T: Real>(x: &[T], vectors: &[T], owners: &[u32], width: u
 
 /// `factors: [rows]` → each times its row's vector, `[rows, width]`.
 pub(super) fn spread<T: Real>(factors: &[T], vectors: &[T], owners: &[u32], width: usize) -> Vec<T> {
-    let mut y = vec![T::zero(); factors.len() * width];
+    let mut y = unwritten(factors.len() * width);
     let tasks = y.par_chunks_mut(ROWS * width).zip(factors.par_chunks(ROWS)).zip(owners.par_chunks(ROWS));
     tasks.for_each(|((y, factors), owners)| {
         for ((y, &factor), &owner) in y.chunks_exact_mut(width).zip(factors).zip(owners) {

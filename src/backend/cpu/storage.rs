@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::memory::{release, unwritten, zeros};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::Call;
 use crate::backend::{Result, Storage};
@@ -17,7 +18,9 @@ impl<T: Real> Storage for Cpu<T> {
     }
 
     fn upload(&self, values: &[f32], shape: [usize; 2]) -> CpuTensor<T> {
-        CpuTensor::new(values.iter().copied().map(T::of_f32).collect(), shape)
+        let mut elements = unwritten(values.len());
+        elements.iter_mut().zip(values).for_each(|(element, &value)| *element = T::of_f32(value));
+        CpuTensor::new(elements, shape)
     }
 
     fn upload_words(&self, words: &[u32]) -> Rc<[u32]> {
@@ -25,12 +28,11 @@ impl<T: Real> Storage for Cpu<T> {
     }
 
     fn zeros(&self, shape: [usize; 2]) -> CpuTensor<T> {
-        CpuTensor::new(vec![T::zero(); shape[0] * shape[1]], shape)
+        CpuTensor::new(zeros(shape[0] * shape[1]), shape)
     }
 
-    /// Filled with NaN: a kernel that forgets an element, or adds where it should set, shows.
     fn uninitialised(&self, shape: [usize; 2]) -> CpuTensor<T> {
-        CpuTensor::new(vec![T::nan(); shape[0] * shape[1]], shape)
+        CpuTensor::uninitialised(shape)
     }
 
     fn uninitialised_words(&self, count: usize) -> Rc<[u32]> {
@@ -47,6 +49,10 @@ impl<T: Real> Storage for Cpu<T> {
         #[cfg(target_arch = "wasm32")]
         crate::base::turn::give().await;
         Ok(readback)
+    }
+
+    async fn recover(&self) {
+        release();
     }
 
     fn observe<R>(&self, describe: impl FnOnce() -> Call, call: impl FnOnce() -> R) -> R {

@@ -5,6 +5,11 @@
 
 use super::Real;
 
+/// Numbers that are worth a thread of their own where each is gone through once.
+pub(super) const ENOUGH: usize = 1 << 16;
+/// Numbers of a task where their order does not matter.
+pub(super) const CHUNK: usize = 1 << 14;
+
 /// Numbers that a sum or a maximum carries side by side.
 const PARTIAL_SUMS: usize = 16;
 
@@ -97,6 +102,11 @@ wide! {
                 *sum += value;
             }
         }
+    }
+
+    /// `values *= factor`.
+    pub(super) fn scale<T: Real>(values: &mut [T], factor: T) {
+        values.iter_mut().for_each(|value| *value *= factor);
     }
 
     /// `target += source`.
