@@ -3,6 +3,7 @@
 # make soak   trains for 3,000 steps of changing shapes, on the first adapter and on the reference, and shows the memory held
 # make fuzz   files for every reader, drawn by libFuzzer for an hour, or MCSAN_FUZZ_SECONDS
 # make directx  every shader in DX12's own compilers, which are got and run in Wine
+# make windows  mcsan.exe is built, and runs its kernels and a training on DX12 in Wine: an hour
 # make web    what a page loads of the library, and the page, into target/web; takes Rust's library for WebAssembly
 # make mpi    training by processes of Open MPI and of MPICH
 # make try    what adapters there are, every kernel on one of them against its reference, the demo; what fails stays in failures/
@@ -10,7 +11,7 @@
 # make api    what of the library is public, held against api.txt; API=write writes that anew
 # The first three say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz directx web mpi try release api
+.PHONY: test check adapter soak fuzz directx windows web mpi try release api
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
@@ -46,6 +47,9 @@ fuzz:
 
 directx:
 	.ci/directx
+
+windows:
+	.ci/wine
 
 web:
 	build/web target/web

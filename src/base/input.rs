@@ -18,8 +18,11 @@ use super::remedy::Remedy;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoFile {
     Folder,
+    #[cfg(unix)]
     Pipe,
+    #[cfg(unix)]
     Socket,
+    #[cfg(unix)]
     Device,
     /// What only this system has.
     Other,
@@ -52,8 +55,11 @@ impl Display for NoFile {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Folder => "it is a folder",
+            #[cfg(unix)]
             Self::Pipe => "it is a pipe",
+            #[cfg(unix)]
             Self::Socket => "it is a socket",
+            #[cfg(unix)]
             Self::Device => "it is a device",
             Self::Other => "it is no file",
         })
