@@ -257,7 +257,7 @@ fn difference(found: &str, expected: &str) -> (String, String) {
 
 /// The numbers of a message.
 fn values(bytes: &[u8]) -> Vec<f32> {
-    bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / size_of::<f32>() * size_of::<f32>()])
+    bytes.as_chunks().0.iter().map(|&four| f32::from_ne_bytes(four)).collect()
 }
 
 #[cfg(all(test, feature = "files"))]

@@ -45,7 +45,7 @@ impl Own {
 
 /// The results that [`Own::to_bytes`] wrote.
 fn results_of(bytes: &[u8]) -> Vec<(f32, Option<Vec<f32>>)> {
-    let words: Vec<u32> = bytemuck::pod_collect_to_vec(bytes);
+    let words: Vec<u32> = bytes.as_chunks().0.iter().map(|&four| u32::from_ne_bytes(four)).collect();
     let (mut results, mut rest) = (Vec::new(), &words[..]);
     while let [loss, count, logits @ ..] = rest {
         let logits_of_part = (*count != u32::MAX).then(|| logits.split_at(logits.len().min(*count as usize)));
