@@ -302,6 +302,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_in_a_claims_place_goes_by_its_age_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".claim-0");
+        fs::create_dir(&path).unwrap();
+        assert_eq!(elsewhere(folder.path()), "another process");
+        #[cfg(unix)]
+        {
+            File::open(&path).unwrap().set_modified(SystemTime::now() - LONG).unwrap();
+            let claim = taken(folder.path()).unwrap();
+            assert_eq!(claim.standing(), Standing::Holds);
+            drop(claim);
+            assert_eq!(names(folder.path()), [".claim-0"], "what is another's is left alone");
+        }
+    }
+
+    #[test]
     fn of_many_that_take_over_at_once_without_locks_one_gets_the_folder() {
         for _ in 0..20 {
             let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -121,8 +121,17 @@ impl Drop for Sign {
 impl Other {
     /// `None` where it was removed.
     fn read(folder: &Path, number: u64) -> Option<Self> {
+        let path = path_of(folder, number);
         // Over a network what an open file says is newer than what its folder does.
-        let file = input::file(&path_of(folder, number)).ok()?;
+        let file = match input::file(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            // What this user may not read, or no process made, goes by its age.
+            Err(_) => {
+                let touched = fs::metadata(&path).and_then(|about| about.modified()).ok();
+                return Some(Self { number, holder: None, touched });
+            }
+        };
         let touched = file.metadata().and_then(|about| about.modified()).ok();
         let mut text = String::new();
         let holder = file.take(MOST).read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
