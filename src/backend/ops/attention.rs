@@ -1,7 +1,8 @@
 //! Multi-head scaled dot-product attention (6–8, 15): each head of each query row attends to the key rows of its own utterance:
 //! `softmax(scale · q kᵀ) v`. Heads are the column blocks `h·d_k..(h+1)·d_k`. No key: a zero row.
 //!
-//! Finite scores of any size; a score of -inf has the weight 0, one of +inf makes NaN; a query needs one score above -inf.
+//! Finite scores of any size; a score of -inf has the weight 0, one of +inf makes NaN, but on SwiftShader in a browser, where the gradient of
+//! the values has 0 in its place; a query needs one score above -inf.
 
 use super::{Differentiable, Operation, Shape, Sizes};
 use crate::backend::{Matrix, Ragged, Storage, Work};
