@@ -29,7 +29,8 @@ const server = createServer(async (request, answer) => {
     if (wrong) ended(wrong);
     return;
   }
-  const file = name === "/work/known.json" ? path.join(here, "swiftshader.json") : name.startsWith("/work/") ? path.join(folder, name.slice("/work/".length)) : path.join(here, path.basename(name));
+  const known = name === "/work/known.json" && path.join(here, "swiftshader.json");
+  const file = known || (name.startsWith("/work/") ? path.join(folder, name.slice("/work/".length)) : path.join(here, path.basename(name)));
   const bytes = name === "/" ? page : await readFile(file).catch(() => null);
   if (bytes === null) return answer.writeHead(404).end();
   answer.writeHead(200, { "content-type": name === "/" ? "text/html" : (kinds[path.extname(name)] ?? "application/octet-stream") }).end(bytes);
