@@ -311,7 +311,6 @@ pub struct Metadata {
 
 impl Metadata {
     /// Bytes of a file; a folder has none.
-    #[expect(clippy::len_without_is_empty, reason = "std's name for it")]
     pub fn len(&self) -> u64 {
         self.length
     }
