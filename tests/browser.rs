@@ -23,6 +23,11 @@ impl Chromium {
         found.map(|program| Self { program })
     }
 
+    /// Its name.
+    pub fn program(&self) -> &'static str {
+        self.program
+    }
+
     /// A call of it with a profile of its own in `folder`.
     pub fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(self.program);

@@ -32,6 +32,7 @@ mod mixup;
 mod offline;
 mod onnx;
 mod own_kernel;
+mod page;
 mod prosody;
 mod pytorch;
 mod reference_gradients;

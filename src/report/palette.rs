@@ -126,6 +126,11 @@ mod tests {
     }
 
     #[test]
+    fn the_browser_page_has_the_colours_of_reports() {
+        assert_eq!(include_str!("../../assets/web/palette.css").trim_end(), css());
+    }
+
+    #[test]
     fn letters_and_lines_are_clear_in_light_and_in_dark() {
         for palette in [LIGHT, DARK] {
             for ground in [palette.paper, palette.card] {

@@ -41,7 +41,7 @@ mod stopping;
 mod sweeping;
 mod tiles;
 mod tokens;
-mod training;
+pub mod training;
 mod tuning;
 mod unlabelled;
 mod values;

@@ -1,0 +1,113 @@
+// Trainings in the worker: prepared, run, kept after each epoch, gone on with.
+
+import { alone, canKeep, keep, kept } from "./kept.js";
+import { contents, demo } from "./corpus.js";
+
+/** The functions that the page calls; `device()` gives the engine. */
+export function trainings(mcsan, device) {
+  let current;
+
+  async function dataset({ data, files, from }, tell) {
+    const like = from ? mcsan.Model.load(from) : undefined;
+    const progress = ({ done, total }) => tell({ type: "prepared", done, of: total });
+    if (data === "demo") return mcsan.Dataset.archive(await device(), await demo(), { manifest: "manifest.csv", like }, progress);
+    const { files: read, manifest } = await contents(files);
+    return mcsan.Dataset.folder(await device(), read, { manifest, split: "auto", like }, progress);
+  }
+
+  /** Runs a training to its end or until it is stopped, and keeps what it has after each epoch. */
+  async function run(record, training, tell) {
+    let isKept = canKeep();
+    let pending;
+    let writing = Promise.resolve();
+    current = { id: record.id, training };
+    const attempt = async (write) => {
+      if (!isKept) return;
+      try {
+        await write();
+      } catch (error) {
+        isKept = false;
+        const reason = error.name === "QuotaExceededError" ? "the browser has no more room" : error.message;
+        tell({ type: "note", line: `What is trained cannot be kept any more: ${reason}. It goes on, and is lost when this tab is closed; save the model at the end.` });
+      }
+    };
+    if (!isKept) tell({ type: "note", line: "This browser keeps no files for this page: what is trained is lost when this tab is closed." });
+    // Of what comes while something is written the newest is written next. First what is shown, then what is gone on from: an epoch too
+    // many of the former is replaced.
+    const write = async () => {
+      if (!pending) return;
+      const { shown, checkpoint } = pending;
+      pending = undefined;
+      await attempt(async () => {
+        await keep(record.id, "training.json", shown);
+        await keep(record.id, "checkpoint.zip", checkpoint);
+      });
+    };
+    const take = (event) => {
+      if (event.type === "start") Object.assign(record, { epochs: event.epochs, steps: event.steps });
+      if (event.type === "step") record.losses.splice(event.step - 1, Infinity, event.loss);
+      if (event.type === "epoch") record.records = [...record.records.filter(({ epoch }) => epoch < event.epoch), event];
+      tell(event.type === "notice" ? { type: "note", line: event.notice } : event);
+      if (event.type !== "checkpoint") return;
+      pending = { shown: JSON.stringify(record), checkpoint: training.checkpoint() };
+      writing = writing.then(write);
+    };
+    const { stopped, test } = await training.run(await device(), take);
+    await writing;
+    Object.assign(record, { state: stopped ? "stopped" : "done", test });
+    await attempt(async () => {
+      await keep(record.id, "checkpoint.zip", training.checkpoint());
+      if (!stopped) {
+        await keep(record.id, "model.mcsan", training.model());
+        await keep(record.id, "weights.safetensors", training.weights());
+      }
+      await keep(record.id, "training.json", JSON.stringify(record));
+    });
+    return { ...record, isKept };
+  }
+
+  return {
+    /** A training from the beginning: `{id, name, data, files, options, from}`. */
+    train: ({ id, name, data, files, options, from }, tell) =>
+      alone(id, async () => {
+        const prepared = await dataset({ data, files, from }, tell);
+        const { classes, splits, leftOut } = prepared.info;
+        const record = { id, name, data, options, classes, splits, leftOut, records: [], losses: [], epochs: 0, steps: 0, state: "running" };
+        const training = from ? mcsan.Training.fromModel(mcsan.Model.load(from), prepared, options) : mcsan.Training.create(prepared, options);
+        tell({ type: "record", record });
+        if (canKeep()) {
+          await keep(id, "data.safetensors", prepared.bytes());
+          await keep(id, "training.json", JSON.stringify(record));
+        }
+        return run(record, training, tell);
+      }),
+
+    /** Goes on with a training that was kept. */
+    resume: ({ id }, tell) =>
+      alone(id, async () => {
+        const [text, data, checkpoint] = await Promise.all(["training.json", "data.safetensors", "checkpoint.zip"].map((name) => kept(id, name)));
+        if (!text || !data || !checkpoint) throw Object.assign(new Error("no epoch of this training was kept"), { remedy: "Delete it and train again." });
+        const record = { ...JSON.parse(new TextDecoder().decode(text)), id, state: "running" };
+        const prepared = mcsan.Dataset.load(data);
+        tell({ type: "record", record });
+        return run(record, mcsan.Training.resume(checkpoint, prepared), tell);
+      }),
+
+    /** Stops the training under way after its step. */
+    stop: () => current?.training.stop(),
+
+    /** A file of a training: "model", "weights" or "run"; of the best epoch so far. */
+    async result({ id, what }) {
+      const name = { model: "model.mcsan", weights: "weights.safetensors", run: "checkpoint.zip" }[what];
+      if (current?.id === id) {
+        const { training } = current;
+        return { model: () => training.model(), weights: () => training.weights(), run: () => training.checkpoint() }[what]();
+      }
+      const bytes = await kept(id, name);
+      if (bytes) return bytes;
+      const [data, checkpoint] = await Promise.all([kept(id, "data.safetensors"), kept(id, "checkpoint.zip")]);
+      const training = mcsan.Training.resume(checkpoint, mcsan.Dataset.load(data));
+      return what === "model" ? training.model() : training.weights();
+    },
+  };
+}

@@ -1,0 +1,313 @@
+// What is tried of the page in Chromium, `node page.mjs WHAT PAGE FOLDER CHROMIUM`: PAGE is what `make web` built, FOLDER has what the command
+// line made of a small corpus (see tests/page.rs).
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { audit, tabThrough } from "./audit.mjs";
+import { Chromium } from "./chromium.mjs";
+import { serve } from "./serve.mjs";
+
+const [what, folder, files, program] = process.argv.slice(2);
+const file = (name) => join(files, name);
+const json = (name) => JSON.parse(readFileSync(file(name), "utf8"));
+const opened = [];
+
+/** A page that is ready, in a browser of its own unless one is given. */
+async function open(query = "?device=cpu", { flags = [], view, browser, server, before } = {}) {
+  server ??= await serve(folder);
+  const isOwn = browser === undefined;
+  browser ??= new Chromium(program, flags);
+  if (isOwn) opened.push(browser);
+  opened.push(server);
+  const page = await browser.open(undefined, view);
+  page.server = server;
+  before?.(page);
+  await page.go(server.url + query);
+  await page.until("document.body?.dataset.ready === 'true'", 120);
+  return page;
+}
+
+const text = (page, selector) => page.value(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`);
+const shows = (page, selector, part, seconds) => page.until(`document.querySelector(${JSON.stringify(selector)}).innerText.includes(${JSON.stringify(part)})`, seconds);
+
+/** Loads the model of the command line. */
+async function useModel(page, name = "model.mcsan") {
+  await page.choose("#model", [file(name)]);
+  await shows(page, "#model-name", name);
+}
+
+/** Predicts a clip with its words; what the page would save of it. */
+async function predict(page, clip, words) {
+  if (clip) {
+    await page.choose("#clip", [clip]);
+    await shows(page, "#clip-name", clip.split("/").at(-1));
+  }
+  await page.type("#words", words);
+  await page.click("#go");
+  await page.until("!document.querySelector('#go').disabled && document.querySelector('#predicting').innerText.startsWith('Done')", 180);
+  return page.value(`new Promise((resolve) => {
+    const make = URL.createObjectURL;
+    URL.createObjectURL = (blob) => (blob.text().then((text) => resolve(JSON.parse(text))), URL.createObjectURL = make, make(blob));
+    document.querySelector("#save-result").click();
+  })`);
+}
+
+function close(probabilities, expected, bound) {
+  assert.deepEqual(Object.keys(probabilities).sort(), Object.keys(expected).sort());
+  for (const [name, value] of Object.entries(expected)) {
+    assert.ok(Math.abs(probabilities[name] - value) <= bound, `${name}: ${probabilities[name]} for ${value}`);
+  }
+}
+
+/** Neither a message in the console nor a request to anywhere else. */
+function quiet(page) {
+  assert.deepEqual(page.said, []);
+  assert.deepEqual(page.foreign, []);
+}
+
+/** Trains on the folder of the corpus; gives when it runs. */
+async function train(page, settings) {
+  await page.click("#tab-train");
+  await page.choose("#folder", [file("corpus")]);
+  await shows(page, "#folder-name", "corpus");
+  for (const [id, value] of Object.entries(settings)) await page.type(`#${id}`, value);
+  await page.click("#start");
+}
+
+/** The record and the files that a training left, by their hashes. */
+const keptOf = (page) => page.value(`(async () => {
+  const trainings = await (await navigator.storage.getDirectory()).getDirectoryHandle("trainings");
+  const found = [];
+  for await (const folder of trainings.values()) {
+    const files = {};
+    for await (const handle of folder.values()) {
+      const bytes = await (await handle.getFile()).arrayBuffer();
+      const hash = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      files[handle.name] = handle.name === "training.json" ? JSON.parse(new TextDecoder().decode(bytes)) : hash;
+    }
+    found.push({ id: folder.name, files });
+  }
+  return found.sort((a, b) => a.id.localeCompare(b.id));
+})()`);
+
+/** What the page saves by the button of that name. */
+const saved = (page, button) => page.value(`new Promise((resolve) => {
+  const make = URL.createObjectURL;
+  URL.createObjectURL = (blob) => (blob.arrayBuffer().then((bytes) => { let s = ""; for (const b of new Uint8Array(bytes)) s += String.fromCharCode(b); resolve(btoa(s)); }), URL.createObjectURL = make, make(blob));
+  [...document.querySelectorAll("#run-buttons button")].find((b) => b.textContent === ${JSON.stringify(button)}).click();
+})`).then((base64) => Buffer.from(base64, "base64"));
+
+const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+const tried = {
+  /** Every format gives what the command line gives, on the processor and by WebGPU; the maps are there and follow the keyboard. */
+  async predictions() {
+    const expected = json("predictions.json");
+    for (const device of ["cpu", "webgpu"]) {
+      const page = await open(`?device=${device}`);
+      assert.match(await text(page, "#engine"), device === "cpu" ? /processor/ : /WebGPU/);
+      await useModel(page);
+      const clips = device === "cpu" ? Object.entries(expected) : Object.entries(expected).slice(0, 1);
+      for (const [clip, { words, probabilities }] of clips) {
+        const result = await predict(page, file(clip), words);
+        close(result.probabilities, probabilities, 1e-5);
+        for (const { by, over, heads, rows, columns, weights } of result.attention) {
+          assert.ok(rows > 0 && columns > 0 && weights.length === heads * rows * columns, `${by} to ${over}`);
+          const sum = weights.slice(0, columns).reduce((sum, weight) => sum + weight, 0);
+          assert.ok(Math.abs(sum - 1) < 1e-4, `a row's weights sum to ${sum}`);
+        }
+        assert.equal(result.attention.length, 2, clip);
+        assert.ok(result.kernels.some(({ name, ms, launches }) => name === "bilstm" && ms >= 0 && launches > 0), clip);
+      }
+      await page.value("document.querySelector('.map').focus()");
+      const before = await text(page, ".readout");
+      await page.key("ArrowRight");
+      await page.key("ArrowDown");
+      assert.notEqual(await text(page, ".readout"), before);
+      quiet(page);
+    }
+  },
+
+  /** What the microphone hears is the clip, and is predicted. */
+  async microphone() {
+    const flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--use-file-for-fake-audio-capture=${file("spoken.wav")}`, "--autoplay-policy=no-user-gesture-required"];
+    const page = await open(undefined, { flags });
+    await page.value("{ const make = URL.createObjectURL; URL.createObjectURL = (blob) => ((globalThis.lastSound = blob), make(blob)); }");
+    await page.click("#record");
+    await shows(page, "#record", "Stop");
+    await page.until("parseFloat(document.querySelector('#elapsed').innerText) >= 1.5 && document.querySelector('#level').value > 0.05", 60);
+    await page.click("#record");
+    await shows(page, "#clip-name", "recording.wav");
+    // The clip is a tone of 500 Hz: so many of its samples cross zero, or the clip that is heard is another.
+    const hertz = await page.value(`lastSound.arrayBuffer().then((bytes) => {
+      const samples = new Float32Array(bytes, 44).slice(8000, 16000);
+      return samples.filter((sample, place) => place > 0 && sample >= 0 !== samples[place - 1] >= 0).length;
+    })`);
+    assert.ok(Math.abs(hertz - 500) < 15, `${hertz} Hz`);
+    await useModel(page);
+    const { probabilities } = await predict(page, undefined, "go away");
+    assert.ok(Math.abs(Object.values(probabilities).reduce((sum, p) => sum + p, 0) - 1) < 1e-6);
+    quiet(page);
+  },
+
+  /** A microphone that is refused is one line with a way on, and so are damaged files; what was there stays. */
+  async refusals() {
+    const page = await open();
+    await page.browser.send("Browser.setPermission", { permission: { name: "microphone" }, setting: "denied" });
+    await page.click("#record");
+    await shows(page, "#predict-problem", "the microphone was refused");
+    console.log(await text(page, "#predict-problem p"));
+    await useModel(page);
+    assert.equal(await text(page, "#predict-problem"), "");
+    const folder = mkdtempSync(join(tmpdir(), "mcsan-damaged-"));
+    try {
+      const model = readFileSync(file("model.mcsan"));
+      const damaged = { "cut.mcsan": model.subarray(0, model.length / 2), "noise.mcsan": Buffer.alloc(5000, 7), "none.wav": Buffer.alloc(0), "noise.wav": Buffer.alloc(5000, 9), "text.mp3": Buffer.from("no sound") };
+      const bit = Buffer.from(model);
+      bit[bit.length - 100] ^= 16;
+      damaged["bit.mcsan"] = bit;
+      await predict(page, file("glad1.wav"), "what");
+      for (const [name, bytes] of Object.entries(damaged)) {
+        writeFileSync(join(folder, name), bytes);
+        await page.choose(name.endsWith(".mcsan") ? "#model" : "#clip", [join(folder, name)]);
+        await shows(page, "#predict-problem", name);
+        const [line] = (await text(page, "#predict-problem")).split("\n");
+        console.log(line);
+        assert.ok(!line.includes("RuntimeError") && !line.includes("unreachable") && !line.includes("broke off"), line);
+        assert.equal(await text(page, "#model-name"), "model.mcsan");
+        assert.match(await text(page, "#clip-name"), /^glad1.wav/);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    const { probabilities } = await predict(page, undefined, json("predictions.json")["glad1.wav"].words);
+    close(probabilities, json("predictions.json")["glad1.wav"].probabilities, 1e-5);
+  },
+
+  /** A device that is lost is told; what was chosen stays, and the next try has another. */
+  async lost() {
+    const page = await open("?device=webgpu", {
+      before: (page) => (page.inWorkers = "{ const request = GPUAdapter.prototype.requestDevice; GPUAdapter.prototype.requestDevice = async function (...a) { return (self.lastDevice = await request.apply(this, a)); } }"),
+    });
+    await useModel(page);
+    const before = await predict(page, file("glad1.wav"), "what a day");
+    await page.value("lastDevice.destroy()", page.workers.get("prediction"));
+    await page.click("#go");
+    await shows(page, "#predict-problem", "lost");
+    console.log(await text(page, "#predict-problem"));
+    await page.press("Try again");
+    await page.until("!document.querySelector('#go').disabled && document.querySelector('#predicting').innerText.startsWith('Done')", 120);
+    const after = await predict(page, undefined, "what a day");
+    assert.deepEqual(after.probabilities, before.probabilities);
+  },
+
+  /** Without a connection the page is there again, with its toy model. */
+  async offline() {
+    const page = await open();
+    await shows(page, "#offline", "without a connection", 60);
+    await page.server.close();
+    await page.value("delete document.body.dataset.ready");
+    await page.send("Page.reload");
+    await page.until("document.body?.dataset.ready === 'true'", 120);
+    const { probabilities } = await predict(page, file("glad1.wav"), "My sister lost her job.");
+    assert.equal(Object.keys(probabilities).length, 7);
+    assert.match(await text(page, "#model-name"), /toy/);
+  },
+
+  /** Losses are the command line's; a training that was broken off ends in the bytes of one that was not; what it saves is taken elsewhere. */
+  async training() {
+    const page = await open();
+    const settings = { epochs: "3", batch: "4", rate: json("training.json").rate, seed: "0", size: "paper", more: json("training.json").settings.join("\n") };
+    await train(page, settings);
+    await shows(page, "#run-state", "Done", 120);
+    const [whole] = await keptOf(page);
+    const { losses } = json("training.json");
+    assert.equal(whole.files["training.json"].losses.length, losses.length);
+    whole.files["training.json"].losses.forEach((loss, step) => assert.ok(Math.abs(loss - losses[step]) <= 1e-5 * Math.max(1, losses[step]), `step ${step + 1}: ${loss} for ${losses[step]}`));
+
+    // Another one is broken off: the tab is closed after its first epoch.
+    await train(page, settings);
+    await page.until("/epoch [12] of 3/.test(document.querySelector('#run-state').innerText)", 60);
+    await page.send("Page.reload");
+    await page.until("document.body?.dataset.ready === 'true'", 60);
+    await page.click("#tab-train");
+    await page.press("Continue");
+    await shows(page, "#run-state", "Done", 120);
+    const [first, second] = await keptOf(page);
+    for (const name of ["model.mcsan", "weights.safetensors"]) assert.equal(second.files[name], first.files[name], name);
+    assert.deepEqual(second.files["training.json"].losses, first.files["training.json"].losses);
+
+    writeFileSync(file("page.safetensors"), await saved(page, "Save the weights"));
+    const model = await saved(page, "Save the model");
+    assert.equal(hash(model), first.files["model.mcsan"]);
+    writeFileSync(file("page.mcsan"), model);
+    mkdirSync(file("page-run"), { recursive: true });
+    writeFileSync(file("page-run.zip"), await saved(page, "Save the run folder"));
+    await page.press("Predict with it");
+    const { probabilities } = await predict(page, file("glad1.wav"), json("predictions.json")["glad1.wav"].words);
+    writeFileSync(file("page.json"), JSON.stringify(probabilities));
+    quiet(page);
+  },
+
+  /** A model is trained further on a folder, stopped by hand, and gone on with. */
+  async finetuning() {
+    const page = await open();
+    await useModel(page);
+    await page.value("document.querySelector('input[name=from][value=model]').click()");
+    await train(page, { epochs: "40", batch: "4" });
+    await page.until("/epoch [1-9]/.test(document.querySelector('#run-state').innerText)", 60);
+    await page.press("Stop");
+    await shows(page, "#run-state", "Stopped", 60);
+    const stoppedAt = (await keptOf(page))[0].files["training.json"].losses.length;
+    assert.ok(stoppedAt < 40 * 3, `${stoppedAt} steps`);
+    await page.press("Continue");
+    await shows(page, "#run-state", "Done", 120);
+    assert.match(await text(page, "#run-name"), /model.mcsan/);
+    quiet(page);
+  },
+
+  /** Phone and desktop, light and dark: nothing sticks out, everything has its name and is read well, and the keyboard reaches it. */
+  async layout() {
+    const page = await open("?device=cpu", { view: { width: 1280, height: 900 } });
+    await predict(page, file("glad1.wav"), "My unbelievablyuninterruptedlongword lost her job, I can't believe it happened again to us.");
+    const views = [[320, false], [320, true], [1280, false], [1280, true]].map(([width, dark]) => ({ width, dark, height: 900 }));
+    const look = async (name) => {
+      for (const view of views) {
+        await page.view(view);
+        await page.value("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+        await audit(page, `${name}, ${view.width} pixels, ${view.dark ? "dark" : "light"}`);
+        if (process.env.MCSAN_SCREENSHOTS) writeFileSync(join(process.env.MCSAN_SCREENSHOTS, `page-${name}-${view.width}-${view.dark ? "dark" : "light"}.png`), await page.screenshot());
+      }
+    };
+    await page.value("document.querySelectorAll('details').forEach((details) => (details.open = true))");
+    await look("predict");
+    const stops = await tabThrough(page);
+    for (const stop of ["device", "tab-predict", "clip", "record", "words", "go", "model", "save-result"]) assert.ok(stops.includes(stop), `${stop} is not reached by the keyboard: ${stops.join(", ")}`);
+    await page.value("document.querySelector('#tab-predict').focus()");
+    await page.key("ArrowRight");
+    assert.equal(await page.value("document.activeElement.id + document.querySelector('#predict').hidden"), "tab-traintrue");
+    await train(page, { epochs: "2", batch: "4" });
+    await shows(page, "#run-state", "Done", 120);
+    await page.value("document.querySelectorAll('details').forEach((details) => (details.open = true))");
+    await look("train");
+    const [reached] = [await tabThrough(page)];
+    for (const stop of ["folder", "epochs", "start", "Save the model"]) assert.ok(reached.includes(stop), `${stop} is not reached by the keyboard: ${reached.join(", ")}`);
+    quiet(page);
+  },
+};
+
+let failed = false;
+try {
+  assert.ok(what in tried, `there is no ${what}: ${Object.keys(tried).join(", ")}`);
+  await tried[what]();
+  console.log(`${what}: as it should be`);
+} catch (error) {
+  failed = true;
+  console.log(error.stack ?? String(error));
+}
+await Promise.all(opened.map((one) => one.close().catch(() => {})));
+process.exit(failed ? 1 : 0);
