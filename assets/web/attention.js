@@ -44,8 +44,10 @@ class AttentionMap {
   #observer = new ResizeObserver(() => this.#draw());
   #scheme = matchMedia("(prefers-color-scheme:dark)");
   #redraw = () => this.#draw();
+  /** Row and column that are marked. */
   #at;
   #playing;
+  #ground;
 
   constructor(layer, head, prediction, samples) {
     const by = ORDER.includes(layer.by) ? layer.by : "query";
@@ -96,7 +98,7 @@ class AttentionMap {
       audio: "Each column sums to 1: which words a moment of the recording looks at.",
     }[by] ?? "The weights sum to 1.";
     const map = element("div", {
-      class: "map", tabindex: "0", role: "group", "aria-roledescription": "attention map",
+      class: "map", tabindex: "0", role: "application", "aria-roledescription": "attention map",
       "aria-label": `${title} ${this.labels.length} rows, ${this.size[1]} moments. The arrow keys go from one to another.`,
       keydown: (event) => this.#key(event),
       pointermove: (event) => this.#point(event),
@@ -179,63 +181,97 @@ class AttentionMap {
 
   #draw() {
     const canvas = this.#canvas;
-    const whole = this.figure.clientWidth ? canvas.clientWidth : 0;
+    const whole = this.figure.isConnected ? canvas.clientWidth : 0;
     if (whole === 0) return;
     const style = getComputedStyle(canvas);
     const colour = (name) => style.getPropertyValue(name).trim();
+    const scale = devicePixelRatio || 1;
     const [rows, columns] = this.size;
     const top = this.samples ? WAVE + 8 : 2;
     const height = top + rows * ROW + AXIS;
-    const scale = devicePixelRatio || 1;
-    canvas.style.height = `${height}px`;
-    canvas.width = Math.round(whole * scale);
-    canvas.height = Math.round(height * scale);
+    const drawn = [whole, scale, colour("--paper")].join();
+    if (this.#ground?.drawn !== drawn) {
+      canvas.style.height = `${height}px`;
+      canvas.width = Math.round(whole * scale);
+      canvas.height = Math.round(height * scale);
+      this.#ground = this.#drawGround(whole, height, top, scale, colour);
+      this.#ground.drawn = drawn;
+    }
+    const { picture, left, width, texts } = this.#ground;
+    this.layout = { left, width, top };
     const pen = canvas.getContext("2d");
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(picture, 0, 0);
     pen.scale(scale, scale);
     pen.font = LETTERS;
-    const texts = this.labels.map(({ word, known }) => shorten(pen, known ? word : `[${word}]`, whole * 0.34));
-    const left = Math.max(...texts.map((text) => pen.measureText(text).width), 24) + 8;
-    const width = whole - left - 1;
-    this.layout = { left, width, top };
-    const x = (seconds) => left + (width * seconds) / this.seconds;
-    const edges = (column) => (this.along === "audio" ? this.#span(column).map(x) : [column, column + 1].map((edge) => left + (width * edge) / columns));
 
     const [marked, at] = this.#at;
-    if (this.samples) {
-      this.#wave(pen, left, width, colour);
-      // How strongly the marked row is looked at, or looks, over the waveform.
-      pen.beginPath();
-      const weights = this.#row(marked);
-      const most = Math.max(...weights, 1e-12);
-      weights.forEach((weight, column) => {
-        const [from, to] = edges(column);
-        const y = WAVE - 2 - (weight / most) * (WAVE - 6);
-        pen.lineTo(from, y);
-        pen.lineTo(to, y);
-      });
-      pen.strokeStyle = colour("--c1");
-      pen.lineWidth = 2;
-      pen.stroke();
-    }
-    const levels = Array.from({ length: 21 }, (_, level) => colour(`--h${level}`));
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        const [from, to] = edges(column);
-        pen.fillStyle = levels[Math.round((this.weights[row * columns + column] / this.largest) * 20)];
-        pen.fillRect(from, top + row * ROW, Math.max(to - from, 0) + 0.6, ROW - 1);
-      }
+    texts.forEach((text, row) => {
       pen.fillStyle = row === marked ? colour("--ink") : colour("--faint");
       pen.textAlign = "right";
       pen.textBaseline = "middle";
-      pen.fillText(texts[row], left - 8, top + row * ROW + ROW / 2);
-    }
-    const [from, to] = edges(at);
+      pen.fillText(text, left - 8, top + row * ROW + ROW / 2);
+    });
+    const [from, to] = this.#edges(at);
     pen.strokeStyle = colour("--c1");
     pen.lineWidth = 2;
+    if (this.samples) {
+      // How strongly the marked row is looked at, or looks, over the waveform.
+      const weights = this.weights.subarray(marked * columns, (marked + 1) * columns);
+      const most = weights.reduce((most, weight) => Math.max(most, weight), 1e-12);
+      pen.beginPath();
+      weights.forEach((weight, column) => {
+        const y = WAVE - 2 - (weight / most) * (WAVE - 6);
+        this.#edges(column).forEach((x) => pen.lineTo(x, y));
+      });
+      pen.stroke();
+      line(pen, (from + to) / 2, 0, WAVE, colour("--c1"), 1);
+    }
+    pen.lineWidth = 2;
     pen.strokeRect(from - 1, top + marked * ROW - 1, Math.max(to - from, 1) + 2, ROW + 1);
-    if (this.samples) line(pen, (from + to) / 2, 0, WAVE, colour("--c1"), 1);
-    if (this.#playing !== undefined) line(pen, x(Math.min(this.#playing, this.seconds)), 0, height - AXIS, colour("--ink"), 1);
+    if (this.#playing !== undefined) line(pen, this.#x(Math.min(this.#playing, this.seconds)), 0, height - AXIS, colour("--ink"), 1);
+  }
+
+  /** What does not follow the pointer: waveform, weights and axis. */
+  #drawGround(whole, height, top, scale, colour) {
+    const [rows, columns] = this.size;
+    const picture = element("canvas", { width: Math.round(whole * scale), height: Math.round(height * scale) });
+    const pen = picture.getContext("2d");
+    pen.scale(scale, scale);
+    pen.font = LETTERS;
+    const texts = this.labels.map(({ word, known }) => shorten(pen, known ? word : `[${word}]`, whole * 0.34));
+    const left = texts.reduce((widest, text) => Math.max(widest, pen.measureText(text).width), 24) + 8;
+    const width = whole - left - 1;
+    this.layout = { left, width, top };
+    if (this.samples) this.#wave(pen, left, width, colour);
+    const levels = Array.from({ length: 21 }, (_, level) => colour(`--h${level}`));
+    // Of more columns than pixels the strongest of each pixel is shown.
+    const every = Math.max(1, Math.floor(columns / width));
+    for (let row = 0; row < rows; row++) {
+      const weights = this.weights.subarray(row * columns, (row + 1) * columns);
+      for (let column = 0; column < columns; column += every) {
+        const last = Math.min(column + every, columns);
+        let weight = 0;
+        for (let place = column; place < last; place++) weight = Math.max(weight, weights[place]);
+        const [from] = this.#edges(column);
+        const [, to] = this.#edges(last - 1);
+        pen.fillStyle = levels[Math.round((weight / this.largest) * 20)];
+        pen.fillRect(from, top + row * ROW, Math.max(to - from, 0) + 0.6, ROW - 1);
+      }
+    }
     this.#axis(pen, left, width, height - AXIS, colour);
+    return { picture, left, width, texts };
+  }
+
+  #x(seconds) {
+    return this.layout.left + (this.layout.width * seconds) / this.seconds;
+  }
+
+  /** Where a column begins and ends, in pixels. */
+  #edges(column) {
+    if (this.along === "audio") return this.#span(column).map((seconds) => this.#x(seconds));
+    return [column, column + 1].map((edge) => this.layout.left + (this.layout.width * edge) / this.size[1]);
   }
 
   #wave(pen, left, width, colour) {

@@ -20,7 +20,7 @@ export function wav(samples, rate) {
   view.setUint16(34, 32, true);
   word(36, "data");
   view.setUint32(40, 4 * samples.length, true);
-  samples.forEach((sample, place) => view.setFloat32(44 + 4 * place, sample, true));
+  new Float32Array(bytes.buffer, 44).set(samples);
   return bytes;
 }
 

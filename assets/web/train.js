@@ -130,14 +130,16 @@ function take(event) {
 }
 
 /** What is said of a training as it stands. */
-function standing({ state, records, epochs, test, leftOut, notes = [] }) {
+function standing({ state, records, epochs, splits, test, leftOut, notes = [] }) {
   const last = records.at(-1);
   const validated = last?.validation ? `, validation UA ${percent(last.validation.ua)}` : "";
   const reached = last ? `epoch ${last.epoch} of ${epochs}${validated}` : "no epoch is done yet";
   const tested = test ? ` On the test split: UA ${percent(test.ua)}, WA ${percent(test.wa)}.` : "";
   const without = leftOut?.length > 0 ? ` ${leftOut.length} recordings were left out: ${leftOut.slice(0, 3).map(({ id, reason }) => `${id} (${reason})`).join(", ")}.` : "";
+  const parts = splits && (splits.validation > 0 ? `, validates on ${splits.validation}` : ", validates on none, so that the last epoch is kept");
+  const data = splits ? ` Trains on ${splits.train} recordings${parts}${splits.test > 0 ? `, tests on ${splits.test}` : ""}.` : "";
   const said = { done: "Done", running: "Training", stopped: "Stopped" }[state] ?? "Stopped";
-  return `${said}: ${reached}.${tested}${without} ${notes.join(" ")}`.trim();
+  return `${said}: ${reached}.${tested}${data}${without} ${notes.join(" ")}`.trim();
 }
 
 function present(line, progress) {
