@@ -1,5 +1,5 @@
 //! The page and its package, as `make web` built them into `target/web` (or `MCSAN_PAGE`): driven in a headless Chromium by Node, and held
-//! against what the command line makes of the same recordings. What is tried stands in `tests/web/page.mjs`.
+//! against what the command line makes of the same recordings. What is tried stands in `tests/web/page/try.mjs`.
 
 use std::f32::consts::TAU;
 use std::fs;
@@ -88,10 +88,10 @@ fn stage() -> TempDir {
     folder
 }
 
-/// Runs a script of `tests/web` and prints what it says.
+/// Runs a script of `tests/web/page` and prints what it says.
 fn node(arguments: &[&Path]) {
     let [script, arguments @ ..] = arguments else { panic!("a script") };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web").join(script);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/web/page").join(script);
     let Output { status, stdout, stderr } = Command::new("node").arg(script).args(arguments).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     println!("{said}");
@@ -104,7 +104,7 @@ fn try_page(what: &str) -> Option<TempDir> {
     let chromium = Chromium::find(&test)?;
     let built = Built::find(&test)?;
     let folder = stage();
-    node(&[Path::new("page.mjs"), Path::new(what), &built.page, folder.path(), Path::new(chromium.program())]);
+    node(&[Path::new("try.mjs"), Path::new(what), &built.page, folder.path(), Path::new(chromium.program())]);
     Some(folder)
 }
 

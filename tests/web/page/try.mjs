@@ -1,4 +1,4 @@
-// What is tried of the page in Chromium, `node page.mjs WHAT PAGE FOLDER CHROMIUM`: PAGE is what `make web` built, FOLDER has what the command
+// What is tried of the page in Chromium, `node try.mjs WHAT PAGE FOLDER CHROMIUM`: PAGE is what `make web` built, FOLDER has what the command
 // line made of a small corpus (see tests/page.rs).
 
 import assert from "node:assert/strict";
