@@ -7,12 +7,11 @@ import { contents, demo } from "./corpus.js";
 export function trainings(mcsan, device) {
   let current;
 
-  async function dataset({ data, files, from }, tell) {
-    const like = from ? mcsan.Model.load(from) : undefined;
+  async function dataset({ data, files }, tell) {
     const progress = ({ done, total }) => tell({ type: "prepared", done, of: total });
-    if (data === "demo") return mcsan.Dataset.archive(await device(), await demo(), { manifest: "manifest.csv", like }, progress);
+    if (data === "demo") return mcsan.Dataset.archive(await device(), await demo(), { manifest: "manifest.csv" }, progress);
     const { files: read, manifest } = await contents(files);
-    return mcsan.Dataset.folder(await device(), read, { manifest, split: "auto", like }, progress);
+    return mcsan.Dataset.folder(await device(), read, { manifest, split: "auto" }, progress);
   }
 
   /** Runs a training to its end or until it is stopped, and keeps what it has after each epoch. */
@@ -20,6 +19,7 @@ export function trainings(mcsan, device) {
     let isKept = canKeep();
     let pending;
     let writing = Promise.resolve();
+    current?.training.free();
     current = { id: record.id, training };
     const attempt = async (write) => {
       if (!isKept) return;
@@ -70,7 +70,7 @@ export function trainings(mcsan, device) {
     /** A training from the beginning: `{id, name, data, files, options, from}`. */
     train: ({ id, name, data, files, options, from }, tell) =>
       alone(id, async () => {
-        const prepared = await dataset({ data, files, from }, tell);
+        const prepared = await dataset({ data, files }, tell);
         const { classes, splits, leftOut } = prepared.info;
         const record = { id, name, data, options, classes, splits, leftOut, records: [], losses: [], epochs: 0, steps: 0, state: "running" };
         const training = from ? mcsan.Training.fromModel(mcsan.Model.load(from), prepared, options) : mcsan.Training.create(prepared, options);

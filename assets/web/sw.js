@@ -2,14 +2,16 @@
 
 // The build puts its files and their hash here.
 const BUILD = { hash: "none", files: ["./"] };
-const CACHE = `mcsan-${BUILD.hash}`;
+// Other builds at other places of the same address keep their own.
+const PREFIX = `mcsan ${new URL(self.registration.scope).pathname} `;
+const CACHE = PREFIX + BUILD.hash;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(BUILD.files.map((file) => new Request(file, { cache: "reload" })))));
 });
 
 self.addEventListener("activate", (event) => {
-  const old = (names) => names.filter((name) => name.startsWith("mcsan-") && name !== CACHE).map((name) => caches.delete(name));
+  const old = (names) => names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name));
   event.waitUntil(caches.keys().then((names) => Promise.all(old(names))).then(() => self.clients.claim()));
 });
 
