@@ -45,7 +45,7 @@ fn package_of(page: &Path) -> PathBuf {
 /// Learning rate of the command line's training and of the page's.
 const RATE: f64 = 0.002;
 
-/// What the command line makes: `corpus/`, a run of three epochs over its own words in `run`, `model.mcsan` of it, its losses in
+/// What the command line makes: `corpus/`, a run of eight epochs over its own words in `run`, `model.mcsan` of it, its losses in
 /// `training.json`, clips with their probabilities in `predictions.json`, and a tone for the microphone, `spoken.wav`.
 fn stage() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -57,7 +57,7 @@ fn stage() -> TempDir {
         fs::copy(file.path(), path.join("corpus/audio").join(file.file_name())).unwrap();
     }
     mcsan(path, "prepare manifest corpus/manifest.csv --out data.safetensors --device cpu").succeeds();
-    mcsan(path, &format!("train --data data.safetensors --out run --epochs 3 {TINY} --set train.lr={RATE} --device cpu")).succeeds();
+    mcsan(path, &format!("train --data data.safetensors --out run --epochs 8 {TINY} --set train.lr={RATE} --device cpu")).succeeds();
     mcsan(path, "export --run run --web model.mcsan").succeeds();
     let settings: Vec<&str> = TINY.split(" --set ").map(|setting| setting.trim_start_matches("--set ")).collect();
     let training = json!({ "losses": losses(&path.join("run")), "settings": settings, "rate": RATE.to_string() });

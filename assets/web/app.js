@@ -12,7 +12,7 @@ async function openDevice() {
   line.textContent = "Opening the device …";
   try {
     const { name, kind, notice, version } = await computer.call("open");
-    const where = kind === "webgpu" ? `WebGPU${name ? `, ${name}` : ""}` : "this computer's processor, by the reference in WebAssembly";
+    const where = kind === "webgpu" ? `WebGPU${name && name !== "WebGPU" ? `, ${name}` : ""}` : "this computer's processor, by the reference in WebAssembly";
     line.textContent = `Computes on ${where}.${notice ? ` ${notice}` : ""}`;
     byId("version").textContent = `mcsan ${version}`;
   } catch (error) {

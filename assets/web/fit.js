@@ -14,9 +14,13 @@ export function trainings(mcsan, device) {
     return mcsan.Dataset.folder(await device(), read, { manifest, split: "auto" }, progress);
   }
 
+  const begun = (prepared, options, from) =>
+    from ? mcsan.Training.fromModel(mcsan.Model.load(from), prepared, options) : mcsan.Training.create(prepared, options);
+
   /** Runs a training to its end or until it is stopped, and keeps what it has after each epoch. */
   async function run(record, training, tell) {
     let isKept = canKeep();
+    let isOver = false;
     let pending;
     let writing = Promise.resolve();
     current?.training.free();
@@ -43,16 +47,23 @@ export function trainings(mcsan, device) {
         await keep(record.id, "checkpoint.zip", checkpoint);
       });
     };
-    const take = (event) => {
+    const take = (told) => {
+      // Epochs count from 1 here.
+      const event = told.type === "epoch" ? { ...told, epoch: told.epoch + 1 } : told;
       if (event.type === "start") Object.assign(record, { epochs: event.epochs, steps: event.steps });
-      if (event.type === "step") record.losses.splice(event.step - 1, Infinity, event.loss);
+      if (event.type === "step") record.losses.splice(event.step, Infinity, event.loss);
       if (event.type === "epoch") record.records = [...record.records.filter(({ epoch }) => epoch < event.epoch), event];
       tell(event.type === "notice" ? { type: "note", line: event.notice } : event);
       if (event.type !== "checkpoint") return;
-      pending = { shown: JSON.stringify(record), checkpoint: training.checkpoint() };
-      writing = writing.then(write);
+      // It is there when this event was told to all.
+      setTimeout(() => {
+        if (isOver) return;
+        pending = { shown: JSON.stringify(record), checkpoint: training.checkpoint() };
+        writing = writing.then(write);
+      });
     };
     const { stopped, test } = await training.run(await device(), take);
+    isOver = true;
     await writing;
     Object.assign(record, { state: stopped ? "stopped" : "done", test });
     await attempt(async () => {
@@ -73,10 +84,11 @@ export function trainings(mcsan, device) {
         const prepared = await dataset({ data, files }, tell);
         const { classes, splits, leftOut } = prepared.info;
         const record = { id, name, data, options, classes, splits, leftOut, records: [], losses: [], epochs: 0, steps: 0, state: "running" };
-        const training = from ? mcsan.Training.fromModel(mcsan.Model.load(from), prepared, options) : mcsan.Training.create(prepared, options);
+        const training = begun(prepared, options, from);
         tell({ type: "record", record });
         if (canKeep()) {
           await keep(id, "data.safetensors", prepared.bytes());
+          if (from) await keep(id, "from.mcsan", from);
           await keep(id, "training.json", JSON.stringify(record));
         }
         return run(record, training, tell);
@@ -85,12 +97,13 @@ export function trainings(mcsan, device) {
     /** Goes on with a training that was kept. */
     resume: ({ id }, tell) =>
       alone(id, async () => {
-        const [text, data, checkpoint] = await Promise.all(["training.json", "data.safetensors", "checkpoint.zip"].map((name) => kept(id, name)));
-        if (!text || !data || !checkpoint) throw Object.assign(new Error("no epoch of this training was kept"), { remedy: "Delete it and train again." });
+        const [text, data, checkpoint, from] = await Promise.all(["training.json", "data.safetensors", "checkpoint.zip", "from.mcsan"].map((name) => kept(id, name)));
+        if (!text || !data) throw Object.assign(new Error("nothing of this training was kept"), { remedy: "Delete it and train again." });
         const record = { ...JSON.parse(new TextDecoder().decode(text)), id, state: "running" };
         const prepared = mcsan.Dataset.load(data);
         tell({ type: "record", record });
-        return run(record, mcsan.Training.resume(checkpoint, prepared), tell);
+        // Before its first epoch is over it begins again.
+        return run(record, checkpoint ? mcsan.Training.resume(checkpoint, prepared) : begun(prepared, record.options, from), tell);
       }),
 
     /** Stops the training under way after its step. */

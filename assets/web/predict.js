@@ -151,7 +151,9 @@ async function predict() {
     }
     const started = performance.now();
     const samples = needs("audio") ? clip.samples : undefined;
-    state.result = await computer.call("predict", { samples, words: needs("text") ? words : undefined });
+    state.result = await computer.call("predict", { samples, words: needs("text") ? words : undefined }, ({ line }) => {
+      byId("engine").textContent = `The device was lost (${line}) and was opened again; what you chose is kept.`;
+    });
     line.textContent = `Done in ${((performance.now() - started) / 1000).toFixed(2)} s.`;
     show(state.result, samples, needs("text") && !words);
   } catch (error) {

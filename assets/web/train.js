@@ -120,8 +120,8 @@ function take(event) {
     Object.assign(shown, { epochs: event.epochs, steps: event.steps, state: "running" });
     present();
   } else if (event.type === "step") {
-    shown.losses.splice(event.step - 1, Infinity, event.loss);
-    byId("run-progress").value = event.step / Math.max(shown.steps, 1);
+    shown.losses.splice(event.step, Infinity, event.loss);
+    byId("run-progress").value = (event.step + 1) / Math.max(shown.steps, 1);
     drawn ||= requestAnimationFrame(draw);
   } else if (event.type === "epoch") {
     shown.records = [...shown.records.filter(({ epoch }) => epoch < event.epoch), event];

@@ -8,9 +8,12 @@ const ready = init({ module_or_path: new URL("mcsan_bg.wasm", import.meta.url) }
 let engine;
 let model;
 
-/** The device, opened when it is first needed and again after it was lost. */
-async function device() {
-  if (engine?.lost) engine = undefined;
+/** The device, opened when it is first needed, and again after it was lost, which is told. */
+async function device(tell = () => {}) {
+  if (engine?.lost) {
+    tell({ type: "lost", line: engine.lost });
+    engine = undefined;
+  }
   engine ??= await mcsan.Engine.open(which);
   return engine;
 }
@@ -28,7 +31,7 @@ const functions = {
     model = loaded;
     return model.info;
   },
-  predict: async ({ samples, words }) => model.predict(await device(), samples, words),
+  predict: async ({ samples, words }, tell) => model.predict(await device(tell), samples, words),
   ...trainings(mcsan, device),
 };
 

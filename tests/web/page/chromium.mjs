@@ -134,8 +134,6 @@ export class Page {
   said = [];
   /** Sessions of its workers, by the workers' names. */
   workers = new Map();
-  /** Is evaluated in each worker before its own program. */
-  inWorkers = "";
   /** Requests beside those to the page's own server. */
   foreign = [];
 
@@ -154,9 +152,9 @@ export class Page {
     if (method === "Target.attachedToTarget" && session === this.session) {
       const { sessionId, targetInfo } = params;
       this.workers.set(targetInfo.title || targetInfo.url, sessionId);
-      // None of these is answered before the last one was sent.
-      const calls = [["Runtime.enable"], ...(this.inWorkers ? [["Runtime.evaluate", { expression: this.inWorkers }]] : []), ["Runtime.runIfWaitingForDebugger"]];
-      await Promise.all(calls.map(([method, params]) => this.browser.send(method, params, sessionId).catch(() => {})));
+      // The first is not answered before the second was sent.
+      const calls = ["Runtime.enable", "Runtime.runIfWaitingForDebugger"];
+      await Promise.all(calls.map((method) => this.browser.send(method, {}, sessionId).catch(() => {})));
       return;
     }
     if (session !== this.session && ![...this.workers.values()].includes(session)) return;

@@ -9,13 +9,13 @@ const TYPES = {
   ".webmanifest": "application/manifest+json", ".json": "application/json",
 };
 
-/** Serves `folder`; gives `{url, close}`. */
-export async function serve(folder) {
+/** Serves `folder`, with texts behind some of its files, by their paths; gives `{url, close}`. */
+export async function serve(folder, behind = {}) {
   const server = createServer(async ({ url }, response) => {
     const path = normalize(decodeURIComponent(new URL(url, "http://localhost").pathname)).replace(/\/$/, "/index.html");
     try {
       const content = await readFile(join(folder, path));
-      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(content);
+      response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(path in behind ? content + behind[path] : content);
     } catch {
       response.writeHead(404).end();
     }
