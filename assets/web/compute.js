@@ -25,7 +25,7 @@ export class Computer {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#calls.set(id, { resolve, reject, onEvent });
-      worker.postMessage({ id, name, args });
+      worker.postMessage({ id, name, args, device: asked.device });
     });
   }
 
@@ -39,7 +39,7 @@ export class Computer {
 
   #begin() {
     this.begun += 1;
-    const worker = new Worker(new URL(`worker.js?device=${encodeURIComponent(asked.device)}`, import.meta.url), { type: "module", name: this.#what });
+    const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: this.#what });
     worker.addEventListener("message", ({ data }) => this.#take(data));
     worker.addEventListener("error", (event) => {
       event.preventDefault();

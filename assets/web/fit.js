@@ -65,15 +65,18 @@ export function trainings(mcsan, device) {
     const { stopped, test } = await training.run(await device(), take);
     isOver = true;
     await writing;
-    Object.assign(record, { state: stopped ? "stopped" : "done", test });
+    Object.assign(record, { state: "stopped", test });
     await attempt(async () => {
+      await keep(record.id, "training.json", JSON.stringify(record));
       await keep(record.id, "checkpoint.zip", training.checkpoint());
       if (!stopped) {
         await keep(record.id, "model.mcsan", training.model());
         await keep(record.id, "weights.safetensors", training.weights());
       }
+      Object.assign(record, { state: stopped ? "stopped" : "done" });
       await keep(record.id, "training.json", JSON.stringify(record));
     });
+    record.state = stopped ? "stopped" : "done";
     return { ...record, isKept };
   }
 

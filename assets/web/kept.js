@@ -28,7 +28,8 @@ export async function keep(id, name, content) {
 export async function kept(id, name) {
   try {
     const file = await (await (await folder(id)).getFileHandle(name)).getFile();
-    return new Uint8Array(await file.arrayBuffer());
+    // One of which nothing was written yet.
+    return file.size > 0 ? new Uint8Array(await file.arrayBuffer()) : undefined;
   } catch (error) {
     if (error.name === "NotFoundError") return undefined;
     throw error;

@@ -3,8 +3,8 @@
 import init, * as mcsan from "./mcsan.js";
 import { trainings } from "./fit.js";
 
-const which = new URL(self.location.href).searchParams.get("device") ?? "auto";
 const ready = init({ module_or_path: new URL("mcsan_bg.wasm", import.meta.url) });
+let which;
 let engine;
 let model;
 
@@ -41,7 +41,8 @@ function told(error) {
   return { message, remedy, lost: engine?.lost !== undefined, fault: error instanceof WebAssembly.RuntimeError };
 }
 
-self.addEventListener("message", async ({ data: { id, name, args } }) => {
+self.addEventListener("message", async ({ data: { id, name, args, device: asked } }) => {
+  which = asked;
   try {
     await ready;
     const result = await functions[name](args, (event) => self.postMessage({ id, event }));
