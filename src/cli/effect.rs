@@ -368,7 +368,7 @@ mod tests {
             (
                 "export",
                 [
-                    always(&["run", "out", "onnx"]),
+                    always(&["run", "out", "onnx", "web"]),
                     vec![
                         ("from", Refused(&["--run r --out w.safetensors --from samples"])),
                         ("batch", Refused(&["--run r --out w.safetensors --batch"])),
