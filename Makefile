@@ -6,6 +6,7 @@
 # make windows  mcsan.exe is built, and runs its kernels and a training on DX12 in Wine: an hour
 # make web    what a page loads of the library, and the page, into target/web; takes Rust's library for WebAssembly
 # make mpi    training by processes of Open MPI and of MPICH
+# make python  the Python wheel, into dist/, and its tests; TORCH=1 also beside PyTorch
 # make try    what adapters there are, every kernel on one of them against its reference, the demo; what fails stays in failures/
 # make release  an archive for this machine with its SHA-256, in dist/
 # make api    what of the library is public, held against api.txt; API=write writes that anew
@@ -66,3 +67,6 @@ release:
 
 api:
 	.ci/api $(API)
+
+python:
+	.ci/python

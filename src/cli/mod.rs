@@ -54,6 +54,7 @@ mod tiles;
 mod tokens;
 mod train;
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -84,8 +85,13 @@ type Done = Result<ExitCode, Failure>;
 
 /// Runs the program; exit code 0 done, 1 the work failed, 2 wrong usage, 130 or 143 stopped by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
+    run_from(std::env::args_os())
+}
+
+/// As [`run`], by a command line of which the first word is the program's name. Wrong usage ends the process.
+pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     device::quiet_drivers();
-    let options = Options::read(std::env::args_os()).unwrap_or_else(|usage| {
+    let options = Options::read(arguments).unwrap_or_else(|usage| {
         if let Err(error) = usage.print()
             && !usage.use_stderr()
         {
