@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::memory::unwritten;
-use super::wide::ENOUGH;
+use super::wide::{ENOUGH, add};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Columns, Differentiate, Run};
-use crate::backend::{Matrix, Sink};
+use crate::backend::{Matrix, Sink, Write};
 use crate::base::parallel::*;
 
 impl<T: Real> Run<Columns<CpuTensor<T>>> for Cpu<T> {
@@ -18,9 +18,14 @@ impl<T: Real> Run<Columns<CpuTensor<T>>> for Cpu<T> {
 
 impl<T: Real> Differentiate<Columns<CpuTensor<T>>> for Cpu<T> {
     fn backward(&self, of: &Columns<CpuTensor<T>>, (): &(), dy: &CpuTensor<T>, sinks: &Columns<Option<Sink<CpuTensor<T>>>>) {
-        if let Some(sink) = &sinks.x {
-            let dx = backward(&dy.values(), of.x.shape(), of.first..of.first + of.columns);
-            sink.store(dx);
+        let columns = of.first..of.first + of.columns;
+        match &sinks.x {
+            Some(Sink { tensor, write: Write::Add }) => add_columns(&dy.values(), of.columns, 0..of.columns, (tensor, columns)),
+            Some(sink) => {
+                let dx = backward(&dy.values(), of.x.shape(), columns);
+                sink.store(dx);
+            }
+            None => {}
         }
     }
 }
@@ -36,6 +41,14 @@ pub(super) fn slice_of<T: Real>(x: &[T], width: usize, columns: Range<usize>) ->
         }
     });
     y
+}
+
+/// Adds some columns of `source: [rows, width]` to as many of a tensor of as many rows.
+pub(super) fn add_columns<T: Real>(source: &[T], width: usize, from: Range<usize>, (target, to): (&CpuTensor<T>, Range<usize>)) {
+    let mut values = target.values_mut();
+    for (target, source) in values.chunks_exact_mut(target.columns()).zip(source.chunks_exact(width)) {
+        add(&source[from.clone()], &mut target[to.clone()]);
+    }
 }
 
 /// Rows that one task copies.

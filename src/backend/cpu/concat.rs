@@ -1,11 +1,11 @@
 //! Matrices side by side, by columns; each gets its columns of the gradient.
 
-use super::columns::slice_of;
+use super::columns::{add_columns, slice_of};
 use super::global_max::concatenate;
 use super::memory::unwritten;
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Concat, Differentiate, Run};
-use crate::backend::{Matrix, Sink};
+use crate::backend::{Matrix, Sink, Write};
 
 impl<T: Real> Run<Concat<CpuTensor<T>>> for Cpu<T> {
     fn forward(&self, of: &Concat<CpuTensor<T>>) -> (CpuTensor<T>, ()) {
@@ -21,9 +21,14 @@ impl<T: Real> Run<Concat<CpuTensor<T>>> for Cpu<T> {
 impl<T: Real> Differentiate<Concat<CpuTensor<T>>> for Cpu<T> {
     fn backward(&self, of: &Concat<CpuTensor<T>>, (): &(), dy: &CpuTensor<T>, sinks: &Concat<Option<Sink<CpuTensor<T>>>>) {
         for ((first, part), sink) in of.places().zip(&sinks.parts) {
-            if let Some(sink) = sink {
-                let dpart = slice_of(&dy.values(), dy.columns(), first..first + part.columns());
-                sink.store(dpart);
+            let columns = first..first + part.columns();
+            match sink {
+                Some(Sink { tensor, write: Write::Add }) => add_columns(&dy.values(), dy.columns(), columns, (tensor, 0..part.columns())),
+                Some(sink) => {
+                    let dpart = slice_of(&dy.values(), dy.columns(), columns);
+                    sink.store(dpart);
+                }
+                None => {}
             }
         }
     }
