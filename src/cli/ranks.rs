@@ -19,7 +19,7 @@ use crate::config::{Config, Execution};
 use crate::dataset::Dataset;
 use crate::train::TrainError;
 use crate::train::group::threads::Meeting;
-use crate::train::group::{self, Group, GroupError, Standing};
+use crate::train::group::{self, Group, GroupError, Preconditions};
 use crate::train::run::{Start, Training};
 
 /// The processes that an MPI launcher has started with this one; none where it was started by itself.
@@ -93,7 +93,7 @@ pub(super) fn all(common: &Common) -> Result<Vec<String>, Failure> {
 }
 
 /// What must be the same on all ranks; of threads only the device can differ.
-fn standing(device: &str, besides: Option<(&Config, &Dataset)>) -> Result<Standing, Failure> {
+fn standing(device: &str, besides: Option<(&Config, &Dataset)>) -> Result<Preconditions, Failure> {
     let mut of = vec![("device".to_owned(), device.to_owned())];
     if let Some((config, data)) = besides {
         let execution = Execution { sum: config.execution.sum, ..Execution::default() };
@@ -107,7 +107,7 @@ fn standing(device: &str, besides: Option<(&Config, &Dataset)>) -> Result<Standi
             ("data".into(), data.fingerprint_with_splits().map_err(TrainError::from)?),
         ]);
     }
-    Ok(Standing { of })
+    Ok(Preconditions { of })
 }
 
 /// A failure of a rank: where it is another's the first tells it, in that one's words.
@@ -116,7 +116,7 @@ fn failure(error: GroupError) -> Failure {
 }
 
 /// Goes on where all ranks are ready and have been given the same; else ends all with the first one's failure.
-pub(super) fn agree<R>(group: &dyn Group, own: Result<(R, Standing), Failure>) -> Result<R, Failure> {
+pub(super) fn agree<R>(group: &dyn Group, own: Result<(R, Preconditions), Failure>) -> Result<R, Failure> {
     match own {
         Ok((ready, standing)) => group::compare(group, &standing).map(|()| ready).map_err(failure),
         Err(Failure(reason)) => Err(match group.exchange(Err(reason.clone())) {

@@ -6,7 +6,6 @@ pub mod calibration;
 #[cfg(feature = "files")]
 pub mod checkpoint;
 #[cfg(feature = "files")]
-#[cfg_attr(target_arch = "wasm32", path = "claim/alone.rs")]
 pub(crate) mod claim;
 #[cfg(feature = "cli")]
 pub(crate) mod corpora;
@@ -43,6 +42,8 @@ pub(crate) mod source;
 #[cfg(feature = "files")]
 pub(crate) mod speakers;
 #[cfg(feature = "files")]
+mod speech;
+#[cfg(feature = "files")]
 pub(crate) mod spoken;
 #[cfg(feature = "files")]
 mod tensorboard;
@@ -67,7 +68,7 @@ pub use metrics::Metrics;
 #[cfg(feature = "files")]
 pub use observe::Event;
 #[cfg(feature = "files")]
-pub use predict::{Attention, Predictor, SpeechInference};
+pub use predict::{Attention, Predictor};
 pub(crate) use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;
@@ -75,6 +76,8 @@ pub use run_fault::RunFault;
 pub use session::{Session, Weights};
 #[cfg(feature = "files")]
 pub use source::Taken;
+#[cfg(feature = "files")]
+pub use speech::SpeechInference;
 #[cfg(feature = "files")]
 pub use spoken::{Further, Spoken};
 #[cfg(feature = "files")]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::TrainError;
-use super::predict::{Said, SpeechInference};
+use super::speech::{Said, SpeechInference};
 use super::spoken::Spoken;
 use crate::backend::Backend;
 use crate::dataset::store::StoreError;

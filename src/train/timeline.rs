@@ -5,7 +5,7 @@
 //! the segment's.
 
 use super::evaluate::BATCH;
-use super::predict::SpeechInference;
+use super::speech::SpeechInference;
 use super::spoken::Spoken;
 use super::{Predictor, TrainError};
 use crate::audio::AudioError;

@@ -3,27 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use super::{Standing, Taken};
 use crate::base::files;
 
 /// A folder that is this process' own.
 pub(crate) struct Claim;
-
-/// Who has a folder instead.
-pub(crate) enum Taken {
-    By(Claim),
-    /// In words.
-    Elsewhere(String),
-}
-
-/// What became of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Holds,
-    /// The folder was removed or moved away.
-    Gone,
-    /// Another process has taken the folder over.
-    Lost,
-}
 
 impl Claim {
     /// Claims a folder, which is made where it is missing.

@@ -124,12 +124,12 @@ impl GroupError {
 
 /// What must be the same on all ranks before they begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct Preconditions {
     /// Of each thing its name and what tells it from another, in words or as a hash; the first that differs is told.
     pub of: Vec<(String, String)>,
 }
 
-/// What ranks may differ in, as [`Standing`] names it.
+/// What ranks may differ in, as [`Preconditions`] names it.
 pub(crate) const COMPARED: [&str; 5] = ["program", "kernels", "settings", "data", "device"];
 
 /// A group in a training: the sums and agreements that a step and an epoch need.
@@ -232,13 +232,14 @@ pub(crate) fn wait(group: &dyn Group) -> Result<(), GroupError> {
 ///
 /// # Errors
 /// [`GroupError::Differs`] on all ranks, of the first that differs.
-pub(crate) fn compare(group: &dyn Group, own: &Standing) -> Result<(), GroupError> {
+pub(crate) fn compare(group: &dyn Group, own: &Preconditions) -> Result<(), GroupError> {
     let text = serde_json::to_vec(own).unwrap_or_default();
     let all = group.exchange(Ok(Message::ToAll(text)))?;
-    let all: Vec<Standing> = all.iter().map(|text| serde_json::from_slice(text).unwrap_or(Standing { of: Vec::new() })).collect();
+    let all: Vec<Preconditions> = all.iter().map(|text| serde_json::from_slice(text).unwrap_or(Preconditions { of: Vec::new() })).collect();
     let Some((first, others)) = all.split_first() else { return Ok(()) };
     for what in COMPARED {
-        let of = |standing: &Standing| standing.of.iter().find(|(name, _)| name == what).map_or_else(String::new, |(_, of)| of.clone());
+        let of =
+            |conditions: &Preconditions| conditions.of.iter().find(|(name, _)| name == what).map_or_else(String::new, |(_, of)| of.clone());
         let expected = of(first);
         if let Some((place, other)) = others.iter().enumerate().find(|(_, other)| of(other) != expected) {
             let (found, expected) = difference(&of(other), &expected);
@@ -348,7 +349,7 @@ mod tests {
         let of = |rank: usize| {
             let lr = if rank == 2 { "lr = 0.1" } else { "lr = 0.2" };
             let settings = format!("[train]\n{lr}\nseed = 1\n");
-            Standing { of: vec![("data".into(), "same".into()), ("settings".into(), settings)] }
+            Preconditions { of: vec![("data".into(), "same".into()), ("settings".into(), settings)] }
         };
         std::thread::scope(|scope| {
             for rank in 0..3 {
