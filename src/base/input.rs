@@ -111,7 +111,11 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
 /// What may help where an input could not be read.
 pub(crate) fn remedy(error: &io::Error) -> Remedy {
     let is_no_file = error.get_ref().is_some_and(|error| error.is::<NoFile>());
-    if is_no_file { Remedy::GiveFile } else { Remedy::CheckPath }
+    match error.kind() {
+        _ if is_no_file => Remedy::GiveFile,
+        ErrorKind::NotADirectory => Remedy::GiveFolder,
+        _ => Remedy::CheckPath,
+    }
 }
 
 #[cfg(test)]
@@ -139,5 +143,11 @@ mod tests {
         }
         let absent = file(&folder.path().join("absent")).unwrap_err();
         assert_eq!((absent.kind(), remedy(&absent)), (ErrorKind::NotFound, Remedy::CheckPath));
+        #[cfg(unix)]
+        {
+            std::fs::write(folder.path().join("file"), "").unwrap();
+            let below = file(&folder.path().join("file").join("best.safetensors")).unwrap_err();
+            assert_eq!((below.kind(), remedy(&below)), (ErrorKind::NotADirectory, Remedy::GiveFolder));
+        }
     }
 }

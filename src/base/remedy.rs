@@ -63,6 +63,8 @@ pub enum Remedy {
     CheckPath,
     /// Give a file, where something else was found.
     GiveFile,
+    /// Give a folder, where a path leads through a file.
+    GiveFolder,
     /// Take a newer version of this program.
     NewerProgram,
     /// Give a profile that was kept.
@@ -308,6 +310,7 @@ impl Display for Remedy {
             Self::Report => "please report this",
             Self::CheckPath => "check the path and its permissions",
             Self::GiveFile => "give a file",
+            Self::GiveFolder => "give a folder where the path names a file",
             Self::NewerProgram => "take a newer version of the program",
             Self::KeptProfile => "give a profile that was kept",
             Self::CheckFolder => "check that its folder exists, may be written to and has room",

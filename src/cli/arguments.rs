@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use clap::builder::RangedU64ValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 
@@ -368,7 +369,8 @@ pub(crate) struct Evaluate {
     #[arg(long, value_name = "GROUPING", value_delimiter = ',')]
     pub by: Vec<Grouping>,
     /// Draws of speakers (of utterances where speakers are not named) that confidence intervals are made of; 0 makes none
-    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().draws)]
+    #[arg(long, value_name = "N", default_value_t = Bootstrap::default().draws,
+          value_parser = RangedU64ValueParser::<usize>::new().range(..=1_000_000))]
     pub bootstrap: usize,
     /// Which draws [default: 0]
     #[arg(long, value_name = "N")]

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, ValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, value_parser};
@@ -157,7 +157,8 @@ fn flag(key: &'static Key) -> Arg {
         Kind::Word(words) => {
             ValueParser::from(PossibleValuesParser::new(words.iter().map(|(word, meaning)| PossibleValue::new(word).help(meaning))))
         }
-        Kind::Text => ValueParser::string(),
+        // What an unset variable of a shell leaves is not what was meant.
+        Kind::Text => NonEmptyStringValueParser::new().into(),
     };
     let flag = Arg::new(key.parts().1).long(key.long()).value_name(key.rule.flag.unwrap_or("VALUE")).help(help(key)).value_parser(parser);
     // A switch by itself is on.

@@ -77,6 +77,7 @@ fn what_several_devices_cannot_do_is_said_in_a_line() {
     let train = format!("{TRAIN} {TINY} --out no");
     fails(&format!("{train} --device cpu,99"), &["rank 1: no adapter matches '99'", "mcsan devices"]);
     fails(&format!("{train} --device 99,cpu"), &["mcsan: no adapter matches '99'"]);
+    fails(&format!("{train} --device ,"), &["mcsan: no adapter matches ','"]);
     let parts = "3 ranks, and train.accumulate divides a batch into 2 parts: a rank would have none; start fewer ranks, or raise";
     fails(&format!("{train} --device cpu,cpu,cpu --set train.accumulate=2"), &[parts]);
     fails(&format!("{train} --device cpu,cpu,cpu --set train.batch_size=2"), &["the largest batch has 2 utterances"]);

@@ -109,6 +109,10 @@ fn place(wanted: &str, adapters: &[wgpu::Adapter]) -> Option<usize> {
     if let Ok(index) = wanted.parse::<usize>() {
         return (index < adapters.len()).then_some(index);
     }
+    // Of every name nothing is a part, and so may a comma be.
+    if !wanted.contains(char::is_alphanumeric) {
+        return None;
+    }
     let part = wanted.to_lowercase();
     adapters.iter().position(|adapter| adapter.get_info().name.to_lowercase().contains(&part))
 }
