@@ -79,13 +79,17 @@ pub(crate) fn file(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Whether a path is that of a stream that the program was started with.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.starts_with(place))
+}
+
 /// Opens what is read once, from its beginning to its end: a file, or a stream that is asked for.
 ///
 /// # Errors
 /// Those of [`file`].
 pub(crate) fn stream(path: &Path) -> io::Result<File> {
-    let is_asked_for = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
-    if is_asked_for && !files::metadata(path)?.is_dir() { File::open(path) } else { file(path) }
+    if is_stream(path) && !files::metadata(path)?.is_dir() { File::open(path) } else { file(path) }
 }
 
 /// All bytes of what [`stream`] opens.

@@ -90,6 +90,7 @@ pub fn run() -> ExitCode {
 
 /// As [`run`], by a command line of which the first word is the program's name. Wrong usage ends the process.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    interrupt::end_with_parent();
     device::quiet_drivers();
     let options = Options::read(arguments).unwrap_or_else(|usage| {
         if let Err(error) = usage.print()

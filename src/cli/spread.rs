@@ -1,7 +1,9 @@
-//! `--devices`: an experiment on several devices at once, by a process of this program on each, which share its folder.
+//! `--devices`: an experiment on several devices at once, by a process of this program on each, which share its folder. Each has a
+//! pipe to its standard input, and ends after its step when that is closed: by this process, or with it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use super::arguments::Common;
 use super::notes::{DONE_BEFORE, ELSEWHERE};
 use super::{Failure, interrupt, ranks};
+use crate::base::input;
 use crate::config::Devices;
 
 /// What a line of a failure begins with.
@@ -30,10 +33,25 @@ pub(super) fn train(common: &Common, devices: Option<&str>) -> Result<Option<Str
         Devices::Several(names) => names,
     };
     if names.len() > 1 {
+        refuse_streams(std::env::args_os().skip(1))?;
         train_on(&names)?;
         common.is_spread.set(true);
     }
     Ok(names.into_iter().next())
+}
+
+/// Refuses an input that each of several processes would have to read, and of which the first gets all.
+fn refuse_streams(arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    for argument in arguments {
+        let value = argument.to_str().and_then(|text| text.split_once('=')).map_or(argument.as_os_str(), |(_, value)| OsStr::new(value));
+        if input::is_stream(Path::new(value)) {
+            let stream = value.display();
+            return Err(Failure(format!(
+                "{stream}: is a stream, which is read once, and --devices has a process a device read it; give a file"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn train_on(names: &[String]) -> Result<(), Failure> {
@@ -42,7 +60,7 @@ fn train_on(names: &[String]) -> Result<(), Failure> {
     let start = |name: &String| {
         let mut command = Command::new(&program);
         command.args(arguments(std::env::args_os().skip(1))).args(["--device", name]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).env(interrupt::TIED, "1");
         // Who interrupts this process interrupts those by it, and each once.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -106,12 +124,11 @@ fn watch(name: &str, mut child: Child) -> std::io::Result<(ExitStatus, Option<St
         }
         failure
     });
-    let mut is_told = false;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if interrupt::wish().load(Ordering::Relaxed) && !std::mem::replace(&mut is_told, true) {
+        if interrupt::wish().load(Ordering::Relaxed) {
             end(&mut child);
         }
         thread::sleep(LOOK);
@@ -119,16 +136,9 @@ fn watch(name: &str, mut child: Child) -> std::io::Result<(ExitStatus, Option<St
     Ok((status, listener.join().ok().flatten()))
 }
 
-/// Has a process end after its step; elsewhere than on Linux, at once: it goes on from its last checkpoint.
+/// Has a process end after its step.
 fn end(child: &mut Child) {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[expect(unsafe_code)]
-    // SAFETY: a signal to a process that was started here and has not been waited for, whose number is no other's yet.
-    unsafe {
-        libc::kill(child.id() as libc::pid_t, libc::SIGTERM);
-    }
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    let _is_over = child.kill();
+    drop(child.stdin.take());
 }
 
 #[cfg(test)]
@@ -140,5 +150,12 @@ mod tests {
         let of = |line: &str| arguments(line.split_whitespace().map(OsString::from));
         assert_eq!(of("crossval --devices 0,1 --data d --out o"), of("crossval --data d --out o"));
         assert_eq!(of("crossval --data d --devices=all --out o"), of("crossval --data d --out o"));
+    }
+
+    #[test]
+    fn a_stream_is_no_input_of_several_processes() {
+        let refused = |line: &str| refuse_streams(line.split_whitespace().map(OsString::from)).is_err();
+        assert!(refused("crossval --config /dev/fd/63 --data d") && refused("crossval --config=/dev/stdin --data d"));
+        assert!(!refused("crossval --config a.toml --set train.lr=0.1 --data d"));
     }
 }

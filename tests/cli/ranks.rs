@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::corpus::{TINY, prepared};
 use crate::program::{default_adapter, mcsan};
@@ -128,7 +131,66 @@ fn folds_on_several_devices_sum_up_as_on_one() {
     assert!(line.starts_with("mcsan: device 99: no adapter matches '99'"), "{line}");
     // What the other one trained is kept.
     assert!((1..=3).all(|fold| here.join(format!("three/fold-{fold}/test.json")).exists()));
+    fs::write(here.join("set.toml"), "[train]\nlr = 0.01\n").unwrap();
+    #[cfg(unix)]
+    {
+        let mut command = Command::new("sh");
+        let arguments = crossval("--devices cpu,cpu --config /dev/stdin --out four");
+        command.current_dir(here).args(["-c", &format!("'{}' {arguments} <set.toml", env!("CARGO_BIN_EXE_mcsan"))]);
+        let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        assert!(said.contains("mcsan: /dev/stdin: is a stream, which is read once, and --devices has"), "{said}");
+    }
     let sweep = format!("sweep --data data.safetensors --grid train.lr=1e-3,1e-2 --epochs 1 {TINY} --devices cpu,cpu --out sweep");
     mcsan(here, &sweep).succeeds();
     assert!(here.join("sweep/best.toml").exists());
+}
+
+/// Cross-validation on two devices by processes of its own, until two folds have a checkpoint.
+fn begin_two(folder: &Path, arguments: &str) -> Child {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mcsan"));
+    program.current_dir(folder).args(arguments.split_whitespace()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let program = program.spawn().unwrap();
+    let out = folder.join(arguments.split("--out ").nth(1).unwrap());
+    wait_until("two folds have checkpoints", || (1..=2).all(|fold| out.join(format!("fold-{fold}/last.safetensors")).exists()));
+    program
+}
+
+fn wait_until(what: &str, now: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !now() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{what}");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a process holds a run in the folder: who ends whole leaves no sign of that.
+fn is_held(folder: &Path) -> bool {
+    let runs = fs::read_dir(folder).unwrap().map(|run| run.unwrap().path()).filter(|run| run.is_dir());
+    runs.flat_map(|run| fs::read_dir(run).unwrap()).any(|file| file.unwrap().file_name().to_string_lossy().starts_with(".claim"))
+}
+
+#[test]
+fn the_processes_of_several_devices_end_with_the_one_that_started_them() {
+    let folder = prepared();
+    let here = folder.path();
+    let crossval = |more: &str| format!("crossval --data data.safetensors --folds 3 --epochs 60 --set model.dropout=0.2 {TINY} {more}");
+    mcsan(here, &crossval("--device cpu --out alone")).succeeds();
+    // By `kill -9`, of which it can tell them nothing.
+    let mut program = begin_two(here, &crossval("--devices cpu,cpu --out killed"));
+    program.kill().unwrap();
+    program.wait().unwrap();
+    wait_until("its processes end", || !is_held(&here.join("killed")));
+    assert!((1..=2).all(|fold| !here.join(format!("killed/fold-{fold}/test.json")).exists()), "they end after their step");
+    #[cfg(unix)]
+    {
+        let program = begin_two(here, &crossval("--devices cpu,cpu --out asked"));
+        assert!(Command::new("kill").args(["-TERM", &program.id().to_string()]).status().unwrap().success());
+        let output = program.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(143));
+        assert!(!is_held(&here.join("asked")) && !here.join("asked/fold-1/test.json").exists());
+    }
+    mcsan(here, &crossval("--devices cpu,cpu --out killed")).succeeds();
+    for fold in 1..=3 {
+        assert_same_bytes(here, &format!("killed/fold-{fold}"), &format!("alone/fold-{fold}"));
+    }
 }

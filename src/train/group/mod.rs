@@ -351,6 +351,21 @@ mod tests {
             let settings = format!("[train]\n{lr}\nseed = 1\n");
             Preconditions { of: vec![("data".into(), "same".into()), ("settings".into(), settings)] }
         };
+        // The first that differs is told, of the last rank alone.
+        for what in COMPARED {
+            let meeting = Meeting::new(2);
+            std::thread::scope(|scope| {
+                for rank in 0..2 {
+                    let meeting = &meeting;
+                    let of = |name: &str| (name.to_owned(), if name == what { format!("{name} {rank}") } else { "same".into() });
+                    let own = Preconditions { of: COMPARED.iter().rev().map(|name| of(name)).collect() };
+                    scope.spawn(move || {
+                        let line = compare(&meeting.member(rank), &own).unwrap_err().to_string();
+                        assert_eq!(line, format!("rank 1: {what}: {what} 1, on rank 0 {what} 0"));
+                    });
+                }
+            });
+        }
         std::thread::scope(|scope| {
             for rank in 0..3 {
                 let (meeting, own) = (&meeting, of(rank));
