@@ -10,7 +10,7 @@
 # MCSAN   the command to measure; target/release/mcsan unless set
 # DEVICE  as --device takes it, auto unless set; CUDA=1 puts PyTorch on the card
 # CHIP    what the step is predicted on, as --predict takes it; by the adapter's name unless set
-# PYTHON  a Python with PyTorch; without one its rows are missing
+# PYTHON  a Python with PyTorch, and torchaudio for MFCC; without one its rows are missing
 # BATCH, FRAMES, WORDS, HOURS   the step's sizes (256, 1000, 50) and the audio's length (1); STEPS timed after WARMUP (10, 3)
 # MIXED=0                       leaves mixed precision out, which software adapters compute slowly
 # BATCHES, LENGTHS              the values of the sweeps
@@ -74,7 +74,7 @@ limited() {
     fi
     # No limit where it is 0.
     if command -v timeout >/dev/null; then
-        timeout -k 2 "$limit" "$@" 2>"$out/errors.txt" &
+        timeout -k 5 "$limit" "$@" 2>"$out/errors.txt" &
     else
         perl -e 'alarm shift; exec @ARGV' "$limit" "$@" 2>"$out/errors.txt" &
     fi
@@ -86,7 +86,7 @@ limited() {
     case $code in
     0) ;;
     124 | 137 | 142) tell "$*" "was stopped after $limit s" ;;
-    *) tell "$*" "ended with $code: $(tail -n 1 "$out/errors.txt")" ;;
+    *) tell "$*" "ended with $code: $(grep -m 1 -E '^(error|mcsan): ' "$out/errors.txt" || tail -n 1 "$out/errors.txt")" ;;
     esac
     return "$code"
 }

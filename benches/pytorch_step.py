@@ -15,6 +15,7 @@ to its own longest, whose gradients sum up to the batch's.
 import argparse
 import json
 import resource
+import signal
 import statistics
 import sys
 import time
@@ -209,17 +210,31 @@ def mfcc(options: argparse.Namespace):
     return run
 
 
+class Terminated(Exception):
+    """The signal with which `timeout` ends a program."""
+
+
 def measure(run, options: argparse.Namespace) -> dict:
+    """Times `run`; of a program that is terminated the runs so far."""
+
+    def terminate(*_):
+        raise Terminated
+
     wait = torch.cuda.synchronize if options.device == "cuda" else lambda: None
     wall, user = [], []
-    for turn in range(options.warm_up + options.runs):
-        before, started = resource.getrusage(resource.RUSAGE_SELF).ru_utime, time.perf_counter()
-        run()
-        wait()
-        if turn >= options.warm_up:
-            wall.append(time.perf_counter() - started)
-            user.append(resource.getrusage(resource.RUSAGE_SELF).ru_utime - before)
-    return {"median": statistics.median(wall), "min": min(wall), "user_min": min(user)}
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        for turn in range(options.warm_up + options.runs):
+            before, started = resource.getrusage(resource.RUSAGE_SELF).ru_utime, time.perf_counter()
+            run()
+            wait()
+            if turn >= options.warm_up:
+                wall.append(time.perf_counter() - started)
+                user.append(resource.getrusage(resource.RUSAGE_SELF).ru_utime - before)
+    except Terminated:
+        if not user:
+            sys.exit("terminated before the first timed run")
+    return {"runs": len(user), "median": statistics.median(wall), "min": min(wall), "user_min": min(user)}
 
 
 def arguments() -> argparse.Namespace:
