@@ -55,7 +55,7 @@ impl Device {
         if rule == TileRule::Fixed {
             return Ok(());
         }
-        if rule == TileRule::Auto && gpu.info().device_type == wgpu::DeviceType::Cpu {
+        if rule == TileRule::Auto && (gpu.info().device_type == wgpu::DeviceType::Cpu || gpu.is_of_fxc()) {
             gpu.take_tiles(listed.iter().copied());
             return Ok(());
         }

@@ -9,7 +9,7 @@ use crate::base::tiles::TileChoice;
 choices! {
     /// What chooses tiles.
     pub enum TileRule {
-        /// Timed on graphics hardware, fixed on software adapters.
+        /// Timed on graphics hardware, fixed on software adapters, and where FXC takes seconds for each shader that would be timed.
         Auto = "auto",
         /// Each is timed where its product first comes.
         Timed = "timed",
@@ -50,7 +50,7 @@ settings! {
         device: String = "auto".into();
             words("auto, all, cpu, an index, a part of a name or indices like 0,1 in quotes"), flag("DEVICE"), resumable;
         /// how the tiles of matrix products on graphics hardware are chosen, which changes no result: timed once and kept in the
-        /// user's cache folder, or fixed; auto times on graphics hardware alone; a run lists what was timed
+        /// user's cache folder, or fixed; auto times on graphics hardware alone, and not where FXC compiles; a run lists what was timed
         tiles: Tiles = Tiles::By(TileRule::Auto);
             words("auto, timed, fixed or a list of choices like [\"forward 8192x128x512 128x64\"]"), flag("CHOICE"), resumable;
         /// how ranks add their gradients where an MPI launcher started several; only 'train' does

@@ -130,6 +130,11 @@ impl OpenDevice {
             && [self.info.subgroup_min_size, self.info.subgroup_max_size] == [SUBGROUP; 2]
     }
 
+    /// As [`is_of_fxc`](super::is_of_fxc), of the adapter's features those that are used.
+    pub(crate) fn is_of_fxc(&self) -> bool {
+        self.info.backend == wgpu::Backend::Dx12 && !self.capabilities.features.contains(wgpu::Features::SUBGROUP)
+    }
+
     /// Bytes of the largest buffer that a kernel can bind whole.
     pub(crate) fn largest_buffer(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)

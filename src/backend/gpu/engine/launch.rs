@@ -24,6 +24,11 @@ impl Gpu {
         self.device.is_software()
     }
 
+    /// Whether FXC compiles its shaders, which takes seconds each.
+    pub(crate) fn is_of_fxc(&self) -> bool {
+        self.device.is_of_fxc()
+    }
+
     /// How many times over work of so many FLOP may be done in one submission, by a slow device of this kind.
     pub(in super::super) fn part_of_submission(&self, flop: f64) -> u32 {
         (self.device.submission().seconds / self.device.seconds(flop, 0.0)) as u32
