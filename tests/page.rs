@@ -88,6 +88,21 @@ fn stage() -> TempDir {
     folder
 }
 
+/// Settings of the page's small network.
+const SMALL: &str = "--set model.hidden=32 --set model.heads=4 --set model.feed_forward=64 --set train.batch_size=16 --set train.lr=0.001";
+
+/// What the command line makes of the embedded corpus: losses and figures of the test split, with the page's settings of the same, in
+/// `demo.json`.
+fn stage_demo(path: &Path) {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo/manifest.csv");
+    call(path, &["prepare", "manifest", manifest.to_str().unwrap(), "--out", "demo.safetensors", "--device", "cpu"]).succeeds();
+    mcsan(path, &format!("train --data demo.safetensors --out demo --epochs 2 --seed 0 {SMALL} --device cpu")).succeeds();
+    let test: Value = serde_json::from_slice(&fs::read(path.join("demo/test.json")).unwrap()).unwrap();
+    let settings = json!({ "epochs": "2", "batch": "16", "rate": "0.001", "seed": "0", "size": "small" });
+    let demo = json!({ "losses": losses(&path.join("demo")), "test": test, "settings": settings });
+    fs::write(path.join("demo.json"), demo.to_string()).unwrap();
+}
+
 /// Runs a script of `tests/web/page` and prints what it says.
 fn node(arguments: &[&Path]) {
     let [script, arguments @ ..] = arguments else { panic!("a script") };
@@ -100,10 +115,16 @@ fn node(arguments: &[&Path]) {
 
 /// Tries something of the page; what the command line made, and what the page left there.
 fn try_page(what: &str) -> Option<TempDir> {
+    try_page_with(what, |_| ())
+}
+
+/// The same, with what else the command line makes.
+fn try_page_with(what: &str, further: impl Fn(&Path)) -> Option<TempDir> {
     let test = format!("page::{what}");
     let chromium = Chromium::find(&test)?;
     let built = Built::find(&test)?;
     let folder = stage();
+    further(folder.path());
     node(&[Path::new("try.mjs"), Path::new(what), &built.page, folder.path(), Path::new(chromium.program())]);
     Some(folder)
 }
@@ -152,8 +173,38 @@ fn a_training_in_the_page_is_the_command_lines_and_goes_on_after_a_reload_to_the
 }
 
 #[test]
-fn a_model_is_trained_further_stopped_and_gone_on_with() {
+fn a_model_is_trained_further_stopped_and_gone_on_with_and_ends_in_the_same_bytes() {
     try_page("finetuning");
+}
+
+#[test]
+fn the_demo_corpus_is_trained_on_as_by_the_command_line() {
+    try_page_with("demo", stage_demo);
+}
+
+#[test]
+fn what_is_dropped_is_taken() {
+    try_page("dropping");
+}
+
+#[test]
+fn a_training_that_the_browser_has_no_room_for_goes_on_and_says_so() {
+    try_page("full");
+}
+
+#[test]
+fn a_training_that_is_not_kept_goes_on_and_says_so() {
+    try_page("unkept");
+}
+
+#[test]
+fn a_training_in_one_tab_is_left_alone_by_another() {
+    try_page("tabs");
+}
+
+#[test]
+fn a_newer_build_takes_over_as_a_whole() {
+    try_page("renewal");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 // The page: its tabs, its device, files that are dropped, and the worker that keeps it for when there is no connection.
 
 import { asked, Computer } from "./compute.js";
-import { byId, problem } from "./dom.js";
+import { byId, element, problem } from "./dom.js";
 import { beginPredicting, take } from "./predict.js";
-import { beginTraining, isTraining, renewDevice } from "./train.js";
+import { beginTraining, isTraining, renewDevice, takeDropped } from "./train.js";
 
 const computer = new Computer("prediction");
 
@@ -70,8 +70,12 @@ function drops() {
   addEventListener("drop", (event) => {
     event.preventDefault();
     over(false);
-    byId("tab-predict").click();
-    for (const file of event.dataTransfer.files) take(file);
+    // What is dropped can be asked for now alone.
+    const dropped = [...event.dataTransfer.items].filter(({ kind }) => kind === "file").map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+    const folders = dropped.map(({ entry }) => entry).filter((entry) => entry?.isDirectory);
+    byId(folders.length > 0 ? "tab-train" : "tab-predict").click();
+    if (folders.length > 0) takeDropped(folders);
+    for (const { file } of dropped.filter(({ entry }) => !entry?.isDirectory)) take(file);
   });
 }
 
@@ -82,15 +86,39 @@ async function keepOffline() {
     return;
   }
   try {
-    const { installing } = await navigator.serviceWorker.register(new URL("sw.js", import.meta.url), { updateViaCache: "none" });
-    const failed = new Promise((_, reject) => installing?.addEventListener("statechange", ({ target }) => {
+    const registration = await navigator.serviceWorker.register(new URL("sw.js", import.meta.url), { updateViaCache: "none" });
+    tellOfNewer(registration);
+    const failed = new Promise((_, reject) => registration.installing?.addEventListener("statechange", ({ target }) => {
       if (target.state === "redundant") reject(new Error("its files could not be kept"));
     }));
     await Promise.race([navigator.serviceWorker.ready, failed]);
-    line.textContent = "Works without a connection from now on.";
+    if (!registration.waiting) line.textContent = "Works without a connection from now on.";
   } catch (error) {
     line.textContent = `Needs a connection: ${error.message}`;
   }
+}
+
+/** Says when a newer version was loaded. It waits until no tab shows this one, or the only one that does takes it. */
+function tellOfNewer(registration) {
+  const line = byId("offline");
+  const tell = () => {
+    const take = () => {
+      if (isTraining()) line.firstChild.textContent = "A training is under way: the new version can be taken when it is over. ";
+      else registration.waiting?.postMessage("take over");
+    };
+    line.replaceChildren("A new version is there; it comes when all tabs of this page are closed. ", element("button", { type: "button", click: take }, "Take it now"));
+  };
+  const watch = (worker) => worker?.addEventListener("statechange", () => {
+    if (worker.state === "installed" && navigator.serviceWorker.controller) tell();
+  });
+  if (registration.waiting) tell();
+  watch(registration.installing);
+  registration.addEventListener("updatefound", () => watch(registration.installing));
+  navigator.serviceWorker.addEventListener("message", ({ data }) => {
+    if (data === "others") line.firstChild.textContent = "Close the other tabs of this page first: they show this version. ";
+  });
+  const isOlder = navigator.serviceWorker.controller !== null;
+  navigator.serviceWorker.addEventListener("controllerchange", () => isOlder && location.reload());
 }
 
 byId("device").value = asked.device;

@@ -17,6 +17,30 @@ export function chosen(list) {
   return { name: [...list][0]?.webkitRelativePath.split("/")[0] || "folder", files };
 }
 
+/** A folder that was dropped, as `chosen` gives one. */
+export async function walked(folder) {
+  const files = [];
+  const walk = async (entry, path) => {
+    if (entry.isFile) {
+      files.push({ path, file: await new Promise((resolve, reject) => entry.file(resolve, reject)) });
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      // Some at a time, until there are no more.
+      const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (entries.length === 0) return;
+      for (const child of entries) await walk(child, path === "" ? child.name : `${path}/${child.name}`);
+    }
+  };
+  try {
+    await walk(folder, "");
+  } catch (error) {
+    throw fault(`${folder.name}: cannot be read: ${error.message}`, "Choose it by the button, or copy it elsewhere first.");
+  }
+  return { name: folder.name, files };
+}
+
 /** What the library is given of a chosen folder: `{files: [{path, bytes}], manifest}`, where a CSV at its top lists the recordings. */
 export async function contents(chosen) {
   const used = chosen.filter(({ path }) => USED.test(path) && !path.split("/").some((part) => part.startsWith(".")));

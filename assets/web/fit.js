@@ -1,6 +1,6 @@
 // Trainings in the worker: prepared, run, kept after each epoch, gone on with.
 
-import { alone, canKeep, keep, kept } from "./kept.js";
+import { alone, canKeep, forget, keep, kept } from "./kept.js";
 import { contents, demo } from "./corpus.js";
 
 /** The functions that the page calls; `device()` gives the engine. */
@@ -14,28 +14,33 @@ export function trainings(mcsan, device) {
     return mcsan.Dataset.folder(await device(), read, { manifest, split: "auto" }, progress);
   }
 
-  const begun = (prepared, options, from) =>
-    from ? mcsan.Training.fromModel(mcsan.Model.load(from), prepared, options) : mcsan.Training.create(prepared, options);
-
-  /** Runs a training to its end or until it is stopped, and keeps what it has after each epoch. */
-  async function run(record, training, tell) {
+  /** Writes files of a training for as long as the browser takes them; when it does not any more, that is told once. */
+  function keeper(tell) {
     let isKept = canKeep();
-    let isOver = false;
-    let pending;
-    let writing = Promise.resolve();
-    current?.training.free();
-    current = { id: record.id, training };
-    const attempt = async (write) => {
-      if (!isKept) return;
+    if (!isKept) tell({ type: "unkept", line: "This browser keeps no files for this page: what is trained is lost when this tab is closed; save the model at the end." });
+    return async (write) => {
+      if (!isKept) return false;
       try {
         await write();
       } catch (error) {
         isKept = false;
         const reason = error.name === "QuotaExceededError" ? "the browser has no more room" : error.message;
-        tell({ type: "note", line: `What is trained cannot be kept any more: ${reason}. It goes on, and is lost when this tab is closed; save the model at the end.` });
+        tell({ type: "unkept", line: `What is trained is not kept: ${reason}. It goes on, and what it learns from now on is lost when this tab is closed; save the model at the end.` });
       }
+      return isKept;
     };
-    if (!isKept) tell({ type: "note", line: "This browser keeps no files for this page: what is trained is lost when this tab is closed." });
+  }
+
+  const begun = (prepared, options, from) =>
+    from ? mcsan.Training.fromModel(mcsan.Model.load(from), prepared, options) : mcsan.Training.create(prepared, options);
+
+  /** Runs a training to its end or until it is stopped, and keeps what it has after each epoch, as `attempt` can. */
+  async function run(record, training, attempt, tell) {
+    let isOver = false;
+    let pending;
+    let writing = Promise.resolve();
+    if (current?.training !== training) current?.training.free();
+    current = { id: record.id, record, training, attempt };
     // Of what comes while something is written the newest is written next. First what is shown, then what is gone on from: an epoch too
     // many of the former is replaced.
     const write = async () => {
@@ -77,7 +82,7 @@ export function trainings(mcsan, device) {
       await keep(record.id, "training.json", JSON.stringify(record));
     });
     record.state = stopped ? "stopped" : "done";
-    return { ...record, isKept };
+    return record;
   }
 
   return {
@@ -89,24 +94,33 @@ export function trainings(mcsan, device) {
         const record = { id, name, data, options, classes, splits, leftOut, records: [], losses: [], epochs: 0, steps: 0, state: "running" };
         const training = begun(prepared, options, from);
         tell({ type: "record", record });
-        if (canKeep()) {
+        const attempt = keeper(tell);
+        const isKept = await attempt(async () => {
           await keep(id, "data.safetensors", prepared.bytes());
           if (from) await keep(id, "from.mcsan", from);
           await keep(id, "training.json", JSON.stringify(record));
-        }
-        return run(record, training, tell);
+        });
+        // Without its data nothing goes on.
+        if (!isKept && canKeep()) await forget(id).catch(() => {});
+        return run(record, training, attempt, tell);
       }),
 
-    /** Goes on with a training that was kept. */
+    /** Goes on with a training: the one of this worker, or one that was kept. */
     resume: ({ id }, tell) =>
       alone(id, async () => {
+        if (current?.id === id) {
+          const { record, training, attempt } = current;
+          record.state = "running";
+          tell({ type: "record", record });
+          return run(record, training, attempt, tell);
+        }
         const [text, data, checkpoint, from] = await Promise.all(["training.json", "data.safetensors", "checkpoint.zip", "from.mcsan"].map((name) => kept(id, name)));
         if (!text || !data) throw Object.assign(new Error("nothing of this training was kept"), { remedy: "Delete it and train again." });
         const record = { ...JSON.parse(new TextDecoder().decode(text)), id, state: "running" };
         const prepared = mcsan.Dataset.load(data);
         tell({ type: "record", record });
         // Before its first epoch is over it begins again.
-        return run(record, checkpoint ? mcsan.Training.resume(checkpoint, prepared) : begun(prepared, record.options, from), tell);
+        return run(record, checkpoint ? mcsan.Training.resume(checkpoint, prepared) : begun(prepared, record.options, from), keeper(tell), tell);
       }),
 
     /** Stops the training under way after its step. */

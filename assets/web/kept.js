@@ -52,11 +52,19 @@ export async function trainingsKept() {
   return found.sort((a, b) => b.id.localeCompare(a.id));
 }
 
-/** Removes all of a training. */
-export const forget = async (id) => (await folder()).removeEntry(id, { recursive: true });
+/** Removes all of a training, if anything of it is there. */
+export async function forget(id) {
+  try {
+    await (await folder()).removeEntry(id, { recursive: true });
+  } catch (error) {
+    if (error.name !== "NotFoundError") throw error;
+  }
+}
 
 /** Does `action` while no other tab works on the training; says in one line where one does. */
 export function alone(id, action) {
+  // Where there are no locks no files are kept, either: both take a secure context.
+  if (!navigator.locks) return action();
   return navigator.locks.request(`${TRAININGS}/${id}`, { ifAvailable: true }, (lock) => {
     if (!lock) throw Object.assign(new Error("this training goes on in another tab"), { remedy: "Watch it there, or close that tab first." });
     return action();

@@ -36,7 +36,12 @@ function takeFile(input) {
 
 /** Takes a file that was chosen or dropped: a model by its name, anything else as a recording. */
 export async function take(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  let bytes;
+  try {
+    bytes = new Uint8Array(await file.arrayBuffer());
+  } catch (error) {
+    return trouble(Object.assign(new Error(`${file.name}: cannot be read: ${error.message}`), { remedy: "Choose it again: it was changed since, or is too large." }));
+  }
   return file.name.toLowerCase().endsWith(".mcsan") ? useModel(bytes, file.name) : useClip(bytes, file.name);
 }
 

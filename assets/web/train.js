@@ -1,10 +1,10 @@
 // The tab that trains: on the demo corpus or a folder, watched by its curves, kept in the browser, gone on with later.
 
 import { Computer } from "./compute.js";
-import { chosen } from "./corpus.js";
+import { chosen, walked } from "./corpus.js";
 import { curves } from "./curves.js";
 import { byId, element, percent, problem, save, table } from "./dom.js";
-import { canKeep, forget, trainingsKept } from "./kept.js";
+import { alone, canKeep, forget, trainingsKept } from "./kept.js";
 import { loadedModel, useModel } from "./predict.js";
 
 const SMALL = { "model.hidden": 32, "model.heads": 4, "model.feed_forward": 64 };
@@ -44,6 +44,19 @@ function takeFolder({ name, files }) {
   fitForm();
 }
 
+/** Takes a folder that was dropped. */
+export async function takeDropped(folders) {
+  byId("train-problem").replaceChildren();
+  if (folders.length > 1) {
+    return trouble(Object.assign(new Error(`${folders.length} folders were dropped: ${folders.slice(0, 4).map(({ name }) => name).join(", ")}`), { remedy: "Drop one, with all recordings in it." }));
+  }
+  try {
+    takeFolder(await walked(folders[0]));
+  } catch (error) {
+    trouble(error);
+  }
+}
+
 function fitForm() {
   const model = loadedModel();
   byId("size").disabled = choice("from") === "model";
@@ -78,7 +91,7 @@ async function start() {
   if (choice("from") === "model" && !model) return trouble(new Error("there is no model to begin with"));
   const name = `${data === "demo" ? "Demo corpus" : folder.name}${model ? `, from ${model.toy ? "the toy model" : model.name}` : ""}`;
   const id = new Date().toISOString().replace(/[:.]/g, "-");
-  navigator.storage?.persist?.();
+  navigator.storage?.persist?.().catch(() => {});
   await work(name, "train", { id, name, data, files: data === "own" ? folder.files : undefined, options, from: model?.bytes });
 }
 
@@ -91,10 +104,9 @@ async function work(name, what, args) {
   byId("run-name").focus();
   await listKept();
   try {
-    const { isKept, ...record } = await computer.call(what, { ...args, record: undefined }, take);
-    Object.assign(shown, record);
+    Object.assign(shown, await computer.call(what, { ...args, record: undefined }, take));
   } catch (error) {
-    const isKept = canKeep() && shown.records.length > 0;
+    const isKept = !shown.isUnkept && shown.records.length > 0;
     shown.state = "stopped";
     const remedy = isKept ? `Epoch ${shown.records.at(-1).epoch} is kept: it goes on from there.` : undefined;
     if (error.lost || error.fault) error = Object.assign(new Error(error.message), { remedy: remedy ?? "Begin again: no epoch was done yet." });
@@ -114,8 +126,10 @@ function take(event) {
     present(`Preparing: ${event.done} of ${event.of} recordings`, event.done / event.of);
   } else if (event.type === "record") {
     Object.assign(shown, event.record);
-  } else if (event.type === "note") {
+  } else if (event.type === "note" || event.type === "unkept") {
     shown.notes = [...(shown.notes ?? []), event.line];
+    shown.isUnkept ||= event.type === "unkept";
+    present();
   } else if (event.type === "start") {
     Object.assign(shown, { epochs: event.epochs, steps: event.steps, state: "running" });
     present();
@@ -150,14 +164,14 @@ function present(line, progress) {
   if (progress !== undefined) byId("run-progress").value = progress;
   const buttons = [];
   if (isRunning) buttons.push(["Stop", () => computer.call("stop")]);
-  if (!isRunning && shown.state === "stopped" && canKeep()) buttons.push(["Continue", () => resume(shown)]);
+  if (!isRunning && shown.state === "stopped") buttons.push(["Continue", () => resume(shown)]);
   if (!isRunning && shown.records.length > 0) {
     buttons.push(["Predict with it", () => result("model", (bytes) => use(bytes))]);
     buttons.push(["Save the model", () => result("model", (bytes) => save(bytes, "model.mcsan"))]);
     buttons.push(["Save the weights", () => result("weights", (bytes) => save(bytes, "weights.safetensors"))]);
     buttons.push(["Save the run folder", () => result("run", (bytes) => save(bytes, "run.zip", "application/zip"))]);
   }
-  if (!isRunning && canKeep()) buttons.push(["Delete", () => remove(shown)]);
+  if (!isRunning) buttons.push(["Delete", () => remove(shown)]);
   const had = document.activeElement?.closest("#run-buttons") ? document.activeElement.textContent : undefined;
   byId("run-buttons").replaceChildren(...buttons.map(([label, action]) => element("button", { type: "button", click: action }, label)));
   [...byId("run-buttons").children].find((button) => button.textContent === had)?.focus();
@@ -192,7 +206,11 @@ async function use(bytes) {
 
 async function remove(record) {
   if (!confirm(`Delete the training “${record.name ?? record.id}” and its model from this browser?`)) return;
-  await forget(record.id).catch(trouble);
+  try {
+    if (canKeep()) await alone(record.id, () => forget(record.id));
+  } catch (error) {
+    return trouble(error);
+  }
   if (shown?.id === record.id) {
     shown = undefined;
     byId("run").hidden = true;

@@ -156,6 +156,17 @@ export class Page {
     await this.send("DOM.setFileInputFiles", { nodeId, files });
   }
 
+  /** Drops files and folders of this machine in the middle of the page. */
+  async drop(files) {
+    for (const type of ["dragEnter", "dragOver", "drop"]) {
+      await this.send("Input.dispatchDragEvent", { type, x: 200, y: 200, data: { items: [], files, dragOperationsMask: 1 } });
+    }
+  }
+
+  close() {
+    return this.browser.send("Target.closeTarget", { targetId: this.target });
+  }
+
   click(selector) {
     return this.value(`document.querySelector(${JSON.stringify(selector)}).click()`);
   }

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -73,6 +73,11 @@ async function train(page, settings) {
   await page.click("#tab-train");
   await page.choose("#folder", [file("corpus")]);
   await shows(page, "#folder-name", "corpus");
+  await begin(page, settings);
+}
+
+/** Trains on what is chosen. */
+async function begin(page, settings) {
   for (const [id, value] of Object.entries(settings)) await page.type(`#${id}`, value);
   await page.click("#start");
 }
@@ -99,6 +104,30 @@ const saved = (page, button) => page.value(`new Promise((resolve) => {
   URL.createObjectURL = (blob) => (blob.arrayBuffer().then((bytes) => { let s = ""; for (const b of new Uint8Array(bytes)) s += String.fromCharCode(b); resolve(btoa(s)); }), URL.createObjectURL = make, make(blob));
   [...document.querySelectorAll("#run-buttons button")].find((b) => b.textContent === ${JSON.stringify(button)}).click();
 })`).then((base64) => Buffer.from(base64, "base64"));
+
+/** Loads the page again as soon as the newest of `count` trainings has kept an epoch. */
+async function breakOff(page, count) {
+  await page.value(`(async () => {
+    const trainings = await (await navigator.storage.getDirectory()).getDirectoryHandle("trainings");
+    for (;;) {
+      const ids = await Array.fromAsync(trainings.keys());
+      const last = ids.length === ${count} && (await trainings.getDirectoryHandle(ids.sort().at(-1)));
+      const checkpoint = last && (await last.getFileHandle("checkpoint.zip").catch(() => undefined));
+      if (checkpoint && (await checkpoint.getFile()).size > 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    delete document.body.dataset.ready;
+    location.reload();
+  })()`);
+  await page.until("document.body?.dataset.ready === 'true'", 60);
+  await page.click("#tab-train");
+}
+
+/** Losses of a training in the page are the program's. */
+function sameLosses(found, expected) {
+  assert.equal(found.length, expected.length);
+  found.forEach((loss, step) => assert.ok(Math.abs(loss - expected[step]) <= 1e-5 * Math.max(1, expected[step]), `step ${step + 1}: ${loss} for ${expected[step]}`));
+}
 
 const hash = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
@@ -224,26 +253,11 @@ const tried = {
     await train(page, settings);
     await shows(page, "#run-state", "Done", 120);
     const [whole] = await keptOf(page);
-    const { losses } = json("training.json");
-    assert.equal(whole.files["training.json"].losses.length, losses.length);
-    whole.files["training.json"].losses.forEach((loss, step) => assert.ok(Math.abs(loss - losses[step]) <= 1e-5 * Math.max(1, losses[step]), `step ${step + 1}: ${loss} for ${losses[step]}`));
+    sameLosses(whole.files["training.json"].losses, json("training.json").losses);
 
     // Another one is broken off: the tab is closed after its first epoch.
     await train(page, settings);
-    await page.value(`(async () => {
-      const trainings = await (await navigator.storage.getDirectory()).getDirectoryHandle("trainings");
-      for (;;) {
-        const ids = await Array.fromAsync(trainings.keys());
-        const last = await trainings.getDirectoryHandle(ids.sort().at(-1));
-        const checkpoint = ids.length === 2 && (await last.getFileHandle("checkpoint.zip").catch(() => undefined));
-        if (checkpoint && (await checkpoint.getFile()).size > 0) break;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      delete document.body.dataset.ready;
-      location.reload();
-    })()`);
-    await page.until("document.body?.dataset.ready === 'true'", 60);
-    await page.click("#tab-train");
+    await breakOff(page, 2);
     await page.press("Continue");
     await shows(page, "#run-state", "Done", 120);
     const [first, second] = await keptOf(page);
@@ -262,21 +276,230 @@ const tried = {
     quiet(page);
   },
 
-  /** A model is trained further on a folder, stopped by hand, and gone on with. */
+  /** A model is trained further on a folder: broken off it ends in the bytes of one that was not; one is stopped by hand and gone on with. */
   async finetuning() {
     const page = await open();
+    await useModel(page);
+    await page.value("document.querySelector('input[name=from][value=model]').click()");
+    await train(page, { epochs: "8", batch: "4" });
+    await shows(page, "#run-state", "Done", 120);
+    await train(page, { epochs: "8", batch: "4" });
+    await breakOff(page, 2);
+    await page.press("Continue");
+    await shows(page, "#run-state", "Done", 120);
+    const [first, second] = await keptOf(page);
+    for (const name of ["model.mcsan", "weights.safetensors"]) assert.equal(second.files[name], first.files[name], name);
+    assert.equal(String(second.files["training.json"].losses), String(first.files["training.json"].losses));
+
     await useModel(page);
     await page.value("document.querySelector('input[name=from][value=model]').click()");
     await train(page, { epochs: "40", batch: "4" });
     await page.until("/epoch [1-9]/.test(document.querySelector('#run-state').innerText)", 60);
     await page.press("Stop");
     await shows(page, "#run-state", "Stopped", 60);
-    const stoppedAt = (await keptOf(page))[0].files["training.json"].losses.length;
+    const stoppedAt = (await keptOf(page)).at(-1).files["training.json"].losses.length;
     assert.ok(stoppedAt < 40 * 3, `${stoppedAt} steps`);
     await page.press("Continue");
     await shows(page, "#run-state", "Done", 120);
     assert.match(await text(page, "#run-name"), /model.mcsan/);
     quiet(page);
+  },
+
+  /** The demo corpus is trained on to its end as by the command line. */
+  async demo() {
+    const page = await open();
+    await page.click("#tab-train");
+    const { losses, test, settings } = json("demo.json");
+    await begin(page, settings);
+    await shows(page, "#run-state", "Done", 300);
+    const [{ files }] = await keptOf(page);
+    const record = files["training.json"];
+    sameLosses(record.losses, losses);
+    assert.equal(record.test.ua, test.ua);
+    assert.equal(record.test.wa, test.wa);
+    quiet(page);
+  },
+
+  /** What is dropped is taken: a model, a clip, a folder to train on; of two folders a line says that it is one at a time. */
+  async dropping() {
+    const page = await open();
+    await page.drop([file("model.mcsan")]);
+    await shows(page, "#model-name", "model.mcsan");
+    await page.drop([file("glad1.wav")]);
+    await shows(page, "#clip-name", "glad1.wav");
+    const { words, probabilities } = json("predictions.json")["glad1.wav"];
+    close((await predict(page, undefined, words)).probabilities, probabilities, 1e-5);
+
+    await page.drop([file("corpus"), file("run")]);
+    await shows(page, "#train-problem", "2 folders were dropped");
+    console.log(await text(page, "#train-problem p"));
+    await page.drop([file("corpus")]);
+    await shows(page, "#folder-name", "corpus: 16 files");
+    assert.equal(await text(page, "#train-problem"), "");
+    const { losses, rate, settings } = json("training.json");
+    await begin(page, { epochs: "8", batch: "4", rate, seed: "0", size: "paper", more: settings.join("\n") });
+    await shows(page, "#run-state", "Done", 120);
+    sameLosses((await keptOf(page))[0].files["training.json"].losses, losses);
+    quiet(page);
+  },
+
+  /** Where the browser has no room, at once or later, a line says so; the training goes on to its end and can be saved. */
+  async full() {
+    const page = await open();
+    await shows(page, "#offline", "without a connection", 60);
+    const leave = async (room) => {
+      const { usage } = await page.value("navigator.storage.estimate().then(({ usage }) => ({ usage }))");
+      await page.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.server.url).origin, quotaSize: usage + room });
+    };
+    const settings = { epochs: "8", batch: "4", rate: json("training.json").rate, seed: "0", size: "paper", more: json("training.json").settings.join("\n") };
+    await train(page, settings);
+    await shows(page, "#run-state", "Done", 120);
+    const [whole] = await keptOf(page);
+    const sizes = await page.value(`(async () => {
+      const trainings = await (await navigator.storage.getDirectory()).getDirectoryHandle("trainings");
+      const folder = await trainings.getDirectoryHandle(${JSON.stringify(whole.id)});
+      const size = async (name) => (await (await folder.getFileHandle(name)).getFile()).size;
+      return { data: await size("data.safetensors"), checkpoint: await size("checkpoint.zip") };
+    })()`);
+
+    // Neither the data, nor anything else.
+    await leave(1000);
+    await train(page, settings);
+    await shows(page, "#run-state", "Done", 120);
+    await shows(page, "#run-state", "the browser has no more room");
+    console.log(await text(page, "#run-state"));
+    assert.equal(hash(await saved(page, "Save the model")), whole.files["model.mcsan"]);
+    assert.deepEqual((await keptOf(page)).map(({ id }) => id), [whole.id]);
+
+    // The data, and no checkpoint.
+    await leave(sizes.data + sizes.checkpoint / 2);
+    await train(page, settings);
+    await shows(page, "#run-state", "Done", 120);
+    await shows(page, "#run-state", "the browser has no more room");
+    assert.equal(hash(await saved(page, "Save the model")), whole.files["model.mcsan"]);
+    const cut = (await keptOf(page)).at(-1);
+    assert.deepEqual(Object.keys(cut.files).filter((name) => name === "model.mcsan"), []);
+
+    // What is left of it begins again where there is room.
+    await page.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.server.url).origin });
+    await page.value("delete document.body.dataset.ready");
+    await page.send("Page.reload");
+    await page.until("document.body?.dataset.ready === 'true'", 60);
+    await page.click("#tab-train");
+    await page.press("Continue");
+    await shows(page, "#run-state", "Done", 120);
+    assert.equal((await keptOf(page)).at(-1).files["model.mcsan"], whole.files["model.mcsan"]);
+    quiet(page);
+  },
+
+  /** A browser that keeps no files, or refuses to, has a training go on to its end, stopped and gone on with; a line says that it is not kept. */
+  async unkept() {
+    for (const [behind, said] of [
+      ["\ndelete StorageManager.prototype.getDirectory;\n", "keeps no files"],
+      ['\nStorageManager.prototype.getDirectory = async () => { throw new DOMException("storage is blocked", "SecurityError"); };\n', "storage is blocked"],
+      // As without TLS.
+      ['\nfor (const name of ["storage", "locks"]) Object.defineProperty(navigator, name, { value: undefined });\n', "keeps no files"],
+    ]) {
+      const page = await open(undefined, { server: await serve(folder, { "/kept.js": behind }) });
+      await train(page, { epochs: "40", batch: "4" });
+      await page.until("/epoch [1-9]/.test(document.querySelector('#run-state').innerText)", 60);
+      await page.press("Stop");
+      await shows(page, "#run-state", "Stopped", 60);
+      await page.press("Continue");
+      await shows(page, "#run-state", "Done: epoch 40 of 40", 120);
+      await shows(page, "#run-state", said);
+      console.log(await text(page, "#run-state"));
+      await page.press("Predict with it");
+      await shows(page, "#model-name", "corpus");
+      const { probabilities } = await predict(page, file("glad1.wav"), "what");
+      assert.equal(Object.keys(probabilities).length, 3);
+    }
+  },
+
+  /** A training under way is another tab's alone: it is neither gone on with nor deleted there, and ends as if alone. */
+  async tabs() {
+    const page = await open();
+    await train(page, { epochs: "60", batch: "4" });
+    await page.until("/epoch [1-9]/.test(document.querySelector('#run-state').innerText)", 60);
+    const other = await open(undefined, { browser: page.browser, server: page.server });
+    await other.click("#tab-train");
+    for (const button of ["Continue", "Delete"]) {
+      await other.press(button);
+      await shows(other, "#train-problem", "goes on in another tab");
+      console.log(button, await text(other, "#train-problem p"));
+      await other.press("Close");
+    }
+    await page.press("Stop");
+    await shows(page, "#run-state", "Stopped", 60);
+    // Now the other one may.
+    await other.press("Continue");
+    await shows(other, "#run-state", "Done: epoch 60 of 60", 120);
+    const [{ files }] = await keptOf(page);
+    assert.deepEqual(Object.keys(files).sort(), ["checkpoint.zip", "data.safetensors", "model.mcsan", "training.json", "weights.safetensors"]);
+    assert.equal(files["training.json"].losses.length, 60 * 3);
+    quiet(other);
+  },
+
+  /** A newer build takes over as a whole: when it is asked for and no other tab shows the older one, and only if all its files are of it. */
+  async renewal() {
+    const built = mkdtempSync(join(tmpdir(), "mcsan-newer-"));
+    const newer = (name, change) => {
+      const path = join(built, name);
+      cpSync(folder, path, { recursive: true });
+      const own = (file) => hash(readFileSync(join(path, file)));
+      let worker = readFileSync(join(path, "sw.js"), "utf8");
+      for (const file of ["app.js", "worker.js"]) {
+        const before = own(file);
+        writeFileSync(join(path, file), readFileSync(join(path, file), "utf8").replace(...change[file]));
+        worker = worker.replace(before, own(file));
+      }
+      writeFileSync(join(path, "sw.js"), worker.replace(/hash: "\w+"/, `hash: "${name}"`));
+      return path;
+    };
+    const marks = { "app.js": ["`mcsan ${version}`", "`mcsan ${version}, newer page`"], "worker.js": ["version: mcsan.version()", "version: mcsan.version() + ', newer worker'"] };
+    try {
+      const second = newer("second", marks);
+      const page = await open();
+      const again = async (page) => {
+        await page.value("delete document.body.dataset.ready");
+        await page.send("Page.reload");
+        await page.until("document.body?.dataset.ready === 'true'", 60);
+      };
+      await shows(page, "#offline", "without a connection", 60);
+      const older = await text(page, "#version");
+      page.server.folder = second;
+      await again(page);
+      await shows(page, "#offline", "A new version is there", 60);
+      const other = await open(undefined, { browser: page.browser, server: page.server });
+      for (const one of [page, other]) assert.equal(await text(one, "#version"), older);
+      await useModel(page);
+      await predict(page, file("glad1.wav"), "what");
+      await page.press("Take it now");
+      await shows(page, "#offline", "Close the other tabs");
+      await other.close();
+      await page.press("Take it now");
+      await shows(page, "#version", ", newer worker, newer page", 60);
+      await page.until("document.body?.dataset.ready === 'true'", 60);
+      assert.deepEqual((await page.value("caches.keys()")).map((name) => name.split(" ").at(-1)), ["second"]);
+
+      // The server has a third build but for one file.
+      const third = newer("third", { "app.js": [", newer page", ", third page"], "worker.js": [", newer worker", ", third worker"] });
+      cpSync(join(second, "worker.js"), join(third, "worker.js"));
+      page.server.folder = third;
+      await page.value(`navigator.serviceWorker.ready.then((registration) => new Promise((resolve) => {
+        registration.addEventListener("updatefound", () => {
+          const { installing } = registration;
+          installing.addEventListener("statechange", () => installing.state === "redundant" && resolve());
+        });
+        registration.update();
+      }))`);
+      await again(page);
+      assert.equal(await text(page, "#version"), `${older}, newer worker, newer page`);
+      await useModel(page);
+      await predict(page, file("glad1.wav"), "what");
+    } finally {
+      rmSync(built, { recursive: true });
+    }
   },
 
   /** Phone and desktop, light and dark: nothing sticks out, everything has its name and is read well, and the keyboard reaches it. */
