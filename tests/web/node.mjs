@@ -16,7 +16,7 @@ if (dawn) {
 const mcsan = await import(pathToFileURL(path.join(folder, "mcsan.js")));
 await mcsan.default({ module_or_path: await read("mcsan_bg.wasm") });
 const work = JSON.parse(await readFile(path.join(folder, "work.json"), "utf8"));
-const wrong = await run(mcsan, { kind, checks: kind === "webgpu", tolerance: kind === "cpu" ? 1e-6 : 1e-3, work, read, tell: (line) => console.log(line) });
+const wrong = await run(mcsan, { kind, checks: kind === "webgpu", work, read, tell: (line) => console.log(line) });
 wrong.forEach((line) => console.log(`WRONG ${line}`));
 // Dawn's threads go on.
 process.exit(wrong.length > 0 ? 1 : 0);

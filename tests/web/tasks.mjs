@@ -1,11 +1,13 @@
 // What is done with the library compiled to WebAssembly, wherever it runs: every kernel's cases, a training, a stop and a resumption, a
 // prediction, and what is refused; each is held against what the program itself computed.
 
-/** Largest relative difference of two lists. */
-function difference(found, expected) {
-  if (found.length !== expected.length) return Infinity;
-  return Math.max(...found.map((value, place) => Math.abs(value - expected[place]) / Math.max(1e-3, Math.abs(expected[place]))));
-}
+/**
+ * How far the loss of a step may lie from the program's, as a part of it. On WebGPU a product of n terms may be rounded by n units in the
+ * last place, as if its factors were. All weights changed by 128 units, up or down at random, change the losses of this training on the
+ * reference by 5e-6 in the first two steps and by up to 1e-3 in the tenth; changed by one unit, by 2e-7 in all. llvmpipe's come to 1e-7,
+ * SwiftShader's to 3e-4.
+ */
+const bound = (kind, step) => (kind === "cpu" ? 1e-6 : step < 2 ? 1e-5 : 1e-3);
 
 const equal = (first, second) => first.length === second.length && first.every((byte, place) => byte === second[place]);
 
@@ -24,7 +26,7 @@ async function refusal(call) {
  * `read(name)` gives a file of the work folder; `work` is its work.json: `{files, settings, losses, clip, text, probabilities}`.
  * `known` are cases that this driver is known to fail. Gives the lines of what is wrong.
  */
-export async function run(mcsan, { kind, checks, known = [], tolerance, work, read, tell }) {
+export async function run(mcsan, { kind, checks, known = [], work, read, tell }) {
   const wrong = [];
   const require = (holds, line) => (holds ? tell(`ok: ${line}`) : wrong.push(line));
   const engine = await mcsan.Engine.open(kind);
@@ -50,8 +52,9 @@ export async function run(mcsan, { kind, checks, known = [], tolerance, work, re
   const note = (event) => event.type === "step" && losses.push(event.loss);
   const training = mcsan.Training.create(data, work.settings);
   const finished = await training.run(engine, note);
-  const apart = difference(losses, work.losses);
-  require(finished.stopped === false && apart <= tolerance, `${losses.length} losses are ${apart} from the program's`);
+  const apart = losses.map((loss, step) => Math.abs(loss / work.losses[step] - 1));
+  const close = losses.length === work.losses.length && apart.every((far, step) => far <= bound(kind, step));
+  require(finished.stopped === false && close, `${losses.length} losses are ${apart.map((far) => far.toExponential(1)).join(", ")} from the program's`);
 
   const stopped = mcsan.Training.create(data, work.settings);
   const half = await stopped.run(engine, (event) => event.type === "step" && event.step === 3 && stopped.stop());

@@ -12,7 +12,7 @@ try {
   await mcsan.default({ module_or_path: "work/mcsan_bg.wasm" });
   const work = JSON.parse(new TextDecoder().decode(await read("work.json")));
   const known = JSON.parse(new TextDecoder().decode(await read("known.json")));
-  const wrong = await run(mcsan, { kind: "webgpu", checks: true, known, tolerance: 1e-3, work, read, tell });
+  const wrong = await run(mcsan, { kind: "webgpu", checks: true, known, work, read, tell });
   postMessage({ wrong });
 } catch (error) {
   postMessage({ wrong: [`${error}`] });
