@@ -12,7 +12,7 @@
 # make api    what of the library is public, held against api.txt; API=write writes that anew
 # The first three say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz directx windows web mpi try release api
+.PHONY: test check adapter soak fuzz directx windows web mpi try release api python
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"

@@ -14,13 +14,13 @@ from __future__ import annotations
 import functools
 import json
 import os
-import subprocess
-import sys
-from typing import Any, Callable, Mapping, Sequence
+import pathlib
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from . import _mcsan
+from . import _arrays, _mcsan
+from ._command import run
 from ._mcsan import Error, __version__, decode, tokens
 
 __all__ = [
@@ -28,24 +28,6 @@ __all__ = [
 ]
 
 _RATE = 16_000
-
-
-def _samples(samples: Any) -> np.ndarray:
-    """Mono samples as float32; no copy where they are that already."""
-    array = np.asarray(samples)
-    if array.ndim != 1:
-        raise TypeError(f"samples: have {array.ndim} dimensions; give one channel, for example samples.mean(axis=...)")
-    if array.dtype.kind != "f":
-        raise TypeError(f"samples: are {array.dtype}; give floats in [-1, 1], of 16-bit integers samples / 32768")
-    return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _matrix(name: str, values: Any) -> np.ndarray:
-    """Rows of float32; a vector is one row."""
-    array = np.atleast_2d(np.asarray(values))
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: is {array.dtype} of {array.ndim} dimensions; give numbers, a row a frame")
-    return np.ascontiguousarray(array, dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=8)
@@ -61,7 +43,7 @@ def features(samples: Any, rate: int = _RATE, *, device: str = "auto", **setting
     Returns float32 `[frames, columns]`, the frames a hop (10 ms) apart and centred.
     Raises Error for a setting out of its range or samples that are not finite, TypeError for anything but mono floats.
     """
-    return _front_end(json.dumps(settings, sort_keys=True), device)(_samples(samples), rate)
+    return _front_end(json.dumps(settings, sort_keys=True), device)(_arrays.samples(samples), rate)
 
 
 class Predictor:
@@ -94,7 +76,7 @@ class Predictor:
         if unknown:
             raise TypeError(f"{sorted(unknown)[0]}: an utterance has samples, rate, text, features, streams")
         if own.get("samples") is not None:
-            own["samples"] = _samples(own["samples"])
+            own["samples"] = _arrays.samples(own["samples"])
         elif self._own.hears:
             raise TypeError("samples: are missing; the model hears the recording itself")
         if own.get("text") is not None and not isinstance(own["text"], str):
@@ -102,9 +84,9 @@ class Predictor:
         if own.get("text") is None and self._own.reads_text:
             raise TypeError("text: is missing; the model reads what is said, \"\" where nothing is")
         if own.get("features") is not None:
-            own["features"] = _matrix("features", own["features"])
+            own["features"] = _arrays.matrix("features", own["features"])
         if own.get("streams"):
-            own["streams"] = {name: _matrix(name, values) for name, values in own["streams"].items()}
+            own["streams"] = {name: _arrays.matrix(name, values) for name, values in own["streams"].items()}
         return own
 
     def predict(self, samples: Any = None, text: str | None = None, rate: int = _RATE, *, features: Any = None,
@@ -134,22 +116,40 @@ class Predictor:
 
 
 def train(data: str | os.PathLike, out: str | os.PathLike | None = None, *, settings: Mapping[str, Any] | None = None,
-          config: str | os.PathLike | None = None, recipe: bool = False, device: str | None = None, resume: bool = False,
+          config: str | os.PathLike | None = None, recipe: bool = False, from_: str | os.PathLike | None = None,
+          device: str | int | Sequence[str | int] | None = None, resume: bool = False,
           callback: Callable[[dict[str, Any]], Any] | None = None) -> dict[str, Any]:
     """Trains a model on a prepared file.
 
     out: the run folder; without one everything stays in memory. settings: as `mcsan config` names them
-    (`{"train.epochs": 20, "model.system": "mdre"}`), over a TOML file `config`, over the system's published recipe where `recipe`.
+    (`{"train.epochs": 20, "model.system": "mdre"}`), over a TOML file `config`, over the system's published recipe where `recipe`, over the
+    network of the run `from_`, which is trained further for the classes and words of the data.
+    device: several (`["0", "1"]`) train one model together, each a part of every batch, and end in the bytes of one of them.
     callback: is told of each event, a dictionary whose `event` is start, step, epoch, split, plateau, stopped_early or test. Where it
     returns False, as at Ctrl-C, the training ends with a whole checkpoint, and goes on from there with `resume=True`.
 
-    Returns `run`, `device`, `stopped`, `best_epoch`, `steps`, `test` (metrics, None without a test split) and `losses`, float32 `[steps]`.
+    Returns `run`, `device` (the first), `ranks` (how many), `stopped`, `best_epoch`, `steps`, `test` (metrics, None without a test split) and `losses`, float32 `[steps]`.
     """
     assignments = [f"{key}={_toml(key, value)}" for key, value in (settings or {}).items()]
     listener = None if callback is None else lambda event: callback(json.loads(event))
     summary, losses = _mcsan.train(
-        os.fspath(data), config and os.fspath(config), assignments, recipe, out and os.fspath(out), device, resume, listener)
+        os.fspath(data), config and os.fspath(config), assignments, recipe, from_ and os.fspath(from_), out and os.fspath(out),
+        _device(device), resume, listener)
     return {**json.loads(summary), "losses": losses}
+
+
+def _device(device: Any) -> str | None:
+    """A device, or several, as `--device` has them."""
+    if device is None or isinstance(device, str):
+        return device
+    several = [device] if isinstance(device, (int, np.integer)) else device
+    if not isinstance(several, Sequence) or not several or not all(isinstance(own, (str, int, np.integer)) for own in several):
+        raise TypeError(f"device: is {device!r}; give a name, an index or a list of them")
+    names = [str(own) for own in several]
+    wrong = [own for own in names if len(names) > 1 and own != "cpu" and not own.isdecimal()]
+    if wrong:
+        raise Error(f"device: '{wrong[0]}' is no index; of several give indices, as mcsan.devices() lists them, or cpu")
+    return ",".join(names)
 
 
 def _toml(key: str, value: Any) -> str:
@@ -163,44 +163,45 @@ def _toml(key: str, value: Any) -> str:
     raise TypeError(f"{key}: is {type(value).__name__}; give a number, a text, a truth value or a list of them")
 
 
-def run(*arguments: str | os.PathLike, **options: Any) -> dict[str, Any]:
-    """Runs a command as a process of its own and returns what `--json` makes it print.
+def prepare(layout: str | None = None, *arguments: str | os.PathLike, out: str | os.PathLike, samples: Iterable[Any] | None = None,
+            rate: int | Sequence[int] = _RATE, features: Iterable[Any] | str | None = None, text: Iterable[str | None] | None = None,
+            tokens: Iterable[Sequence[str]] | None = None, labels: Iterable[str | int | None] | None = None,
+            splits: Iterable[str | None] | None = None, speakers: Iterable[str | int | None] | None = None,
+            ids: Iterable[str | int] | None = None, streams: Mapping[str, Iterable[Any]] | None = None, name: str = "arrays",
+            **options: Any) -> dict[str, Any]:
+    """Turns a corpus into one prepared file; returns what it holds.
 
-    `run("evaluate", run="runs/a", data="data.safetensors", by="speaker")` is `mcsan evaluate --run runs/a --data data.safetensors
-    --by speaker --json`: `_` in a name stands for `-`, True is an option without a value, False and None leave one out, a list repeats
-    it, and a `_` at the end is for Python's own words (`from_`). What it says besides goes to standard error. Raises Error with its line
-    where it fails; of `check`, whose result says what failed, none.
+    A corpus on disk, as `mcsan prepare LAYOUT PATH --out FILE`: `prepare("manifest", "corpus.csv", out=...)`; layout is "manifest",
+    "iemocap", "folders", ...
+
+    Or arrays, a list of each with one entry an utterance: `prepare(samples=[...], labels=[...], text=[...], out=...)`.
+    samples: mono floats in [-1, 1], at `rate` hertz, one for all or one for each. features: in their place matrices `[frames, columns]`
+    (a str is the command's option: "htk").
+    text: what is said; tokens: in its place lists of words as `tokens()` makes them. labels: names or numbers of classes, None where there
+    is none. splits: train, validation, test, unlabelled or None. speakers, ids: names. streams: matrices or vectors by name
+    (text_features, visual, prosody, functionals), None where an utterance has none. Recordings and matrices may come from a generator, so
+    that one is held at a time; they go to disk beside `out` as they are, until the file is there. name: what the corpus is called.
+
+    options: those of the command in either case (`vectors="glove.txt"`, `split="speaker"`, `coefficients=13`, `augment="noise=20dB"`).
+    Raises Error or TypeError in one line that names the list and the place in it, and writes nothing then.
     """
-    line = [os.fspath(argument) for argument in arguments]
-    for name, value in options.items():
-        option = "--" + name.rstrip("_").replace("_", "-")
-        values = value if isinstance(value, (list, tuple)) else [value]
-        for value in values:
-            if value is True:
-                line.append(option)
-            elif value is not False and value is not None:
-                line.append(f"{option}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
-    process = subprocess.Popen([sys.executable, "-m", "mcsan", *line, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        output, said = process.communicate()
-    except KeyboardInterrupt:
-        # The same Ctrl-C has reached the command, which ends whole.
-        process.communicate()
-        raise
-    sys.stderr.write(said)
-    if process.returncode != 0 and not output:
-        lines = [line.removeprefix("mcsan: ").removeprefix("error: ") for line in said.splitlines() if line]
-        usage = [line for line in said.splitlines() if line.startswith("error: ")]
-        raise Error(usage[0].removeprefix("error: ") if usage else lines[-1] if lines else f"exit code {process.returncode}")
-    return json.loads(output)
-
-
-def prepare(layout: str, *arguments: str | os.PathLike, out: str | os.PathLike, **options: Any) -> dict[str, Any]:
-    """Turns a corpus into one prepared file, as `mcsan prepare LAYOUT PATH --out FILE`; returns what it holds.
-
-    layout: "manifest", "iemocap", "folders", ... ; options as the command has them (`vectors="glove.txt"`, `split="speaker"`).
-    """
-    return run("prepare", layout, *arguments, out=out, **options)
+    if isinstance(features, str):
+        # The option of that name: whose MFCC.
+        options["features"], features = features, None
+    lists = dict(samples=samples, features=features, text=text, tokens=tokens, labels=labels, splits=splits, speakers=speakers, ids=ids,
+                 streams=streams)
+    if layout is not None:
+        given = [own for own, values in lists.items() if values is not None]
+        if given:
+            raise TypeError(f"{given[0]}: is of a corpus of arrays, and '{layout}' names one on disk; give one of them")
+        return run("prepare", layout, *arguments, out=out, **options)
+    arrays = _arrays.Arrays(rate=rate, **lists)
+    out = pathlib.Path(os.fspath(out))
+    with arrays.laid_out(out, name) as manifest:
+        try:
+            return _arrays.without(manifest.parent, run("prepare", "manifest", manifest, out=out, **options))
+        except Error as error:
+            raise Error(_arrays.without(manifest.parent, str(error))) from None
 
 
 def check(**options: Any) -> dict[str, Any]:

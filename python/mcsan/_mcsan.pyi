@@ -33,6 +33,7 @@ def train(
     config: str | None,
     assignments: list[str],
     recipe: bool,
+    from_: str | None,
     out: str | None,
     device: str | None,
     resume: bool,

@@ -1,15 +1,17 @@
 //! A training that tells Python how it goes on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use mcsan::config::Config;
+use mcsan::config::{Config, Devices};
 use mcsan::dataset::Dataset;
-use mcsan::train::run::{Start, Training};
-use mcsan::train::{Event, TrainError};
+use mcsan::train::group::threads::Meeting;
+use mcsan::train::group::{Group, GroupError, Message};
+use mcsan::train::run::{Finished as Trained, Start, Training};
+use mcsan::train::{Event, TrainError, over_source};
 use mcsan::{Device, on_device, report};
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
@@ -24,6 +26,7 @@ struct Job {
     config: Option<PathBuf>,
     assignments: Vec<String>,
     recipe: bool,
+    from: Option<PathBuf>,
     out: Option<PathBuf>,
     device: Option<String>,
     resume: bool,
@@ -53,12 +56,13 @@ pub(crate) fn train<'py>(
     config: Option<PathBuf>,
     assignments: Vec<String>,
     recipe: bool,
+    from: Option<PathBuf>,
     out: Option<PathBuf>,
     device: Option<String>,
     resume: bool,
     callback: Option<Bound<'py, PyAny>>,
 ) -> PyResult<(String, Bound<'py, PyArray1<f32>>)> {
-    let job = Job { data, config, assignments, recipe, out, device, resume };
+    let job = Job { data, config, assignments, recipe, from, out, device, resume };
     let stop = Arc::new(AtomicBool::new(false));
     let (tell, told) = channel();
     let thread = {
@@ -100,12 +104,18 @@ fn listen(
 }
 
 fn run(job: &Job, stop: &AtomicBool, tell: Option<&Sender<Told>>) -> Result<Finished, Fault> {
-    let config = config(job)?;
+    let mut config = config(job)?;
     let data = Dataset::load(&job.data)?;
-    let device = pollster::block_on(Device::open(&config.execution.device))?;
-    let start = if job.resume { Start::Resume } else { Start::New };
-    let Config { settings, execution } = config;
-    let training = Training { settings, out: job.out.clone(), start, execution, stop: Some(stop), ..Training::of(&data) };
+    let names = match Devices::of(&config.execution.device) {
+        Devices::One(name) => vec![name],
+        Devices::Several(names) => names,
+        Devices::All => return Err(Fault::new("device: 'all' is the command's; name them as ['0', '1'], mcsan.devices() lists them")),
+    };
+    let parts = &mut config.settings.train.accumulate;
+    if *parts == 1 && names.len() > 1 {
+        *parts = names.len();
+    }
+    config.settings.validate()?;
     let mut losses = Vec::new();
     let mut observe = |event: Event<'_>| {
         if let Event::Step { loss, .. } = event {
@@ -117,7 +127,21 @@ fn run(job: &Job, stop: &AtomicBool, tell: Option<&Sender<Told>>) -> Result<Fini
             let _is_heard = tell.send(Told::Event(event.to_string(), heard)).is_ok() && is_heard.recv().is_ok();
         }
     };
-    let finished = on_device!(device, |backend| pollster::block_on(training.run_on(backend, &mut observe)));
+    let training = Training {
+        settings: config.settings,
+        out: job.out.clone(),
+        start: if job.resume { Start::Resume } else { Start::New },
+        execution: config.execution,
+        stop: Some(stop),
+        ..Training::of(&data)
+    };
+    let (device, finished) = match &names[..] {
+        [name] => {
+            let device = pollster::block_on(Device::open(name))?;
+            (device.name(), train_on(&device, &training, &mut observe))
+        }
+        _ => train_on_several(&names, &training, &mut observe)?,
+    };
     let mut summary = match finished {
         Ok(finished) => {
             losses = finished.losses;
@@ -130,8 +154,52 @@ fn run(job: &Job, stop: &AtomicBool, tell: Option<&Sender<Told>>) -> Result<Fini
         report::write_run(out, Some(&data))?;
     }
     summary["run"] = json!(job.out);
-    summary["device"] = json!(device.name());
+    summary["device"] = json!(device);
+    summary["ranks"] = json!(names.len());
     Ok(Finished { summary: summary.to_string(), losses })
+}
+
+fn train_on(device: &Device, training: &Training<'_>, observe: &mut dyn FnMut(Event<'_>)) -> Result<Trained, TrainError> {
+    on_device!(*device, |backend| pollster::block_on(training.run_on(backend, observe)))
+}
+
+/// Trains on several devices, a thread on each; the calling one has the first and tells how it goes on. Returns the first's name, too.
+fn train_on_several(
+    names: &[String],
+    training: &Training<'_>,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<(String, Result<Trained, TrainError>), Fault> {
+    let meeting = Meeting::new(names.len());
+    // A group is one thread's own: each makes its training of the same.
+    let Training { data, settings, out, start, execution, stop, .. } = training;
+    let as_rank = |name: &str, group: &dyn Group, observe: &mut dyn FnMut(Event<'_>)| {
+        let device = agree(group, pollster::block_on(Device::open(name)).map_err(Fault::from))?;
+        let (settings, out, execution) = (settings.clone(), out.clone(), execution.clone());
+        let own = Training { settings, out, start: *start, execution, stop: *stop, group: Some(group), ..Training::of(data) };
+        Ok((device.name(), train_on(&device, &own, observe)))
+    };
+    thread::scope(|scope| {
+        let (meeting, as_rank) = (&meeting, &as_rank);
+        for (rank, name) in names.iter().enumerate().skip(1) {
+            // Whatever fails there the first tells.
+            scope.spawn(move || drop(as_rank(name, &meeting.member(rank), &mut |_| ())));
+        }
+        as_rank(&names[0], &meeting.member(0), observe)
+    })
+}
+
+/// Goes on where every rank has its device, and all are of one kind.
+fn agree(group: &dyn Group, device: Result<Device, Fault>) -> Result<Device, Fault> {
+    let name = device.as_ref().map(Device::name).map_err(|Fault(line)| line.clone());
+    let names = group.exchange(name.map(|name| Message::ToAll(name.into_bytes()))).map_err(|error| match (&device, error) {
+        (Err(own), GroupError::Failed { rank, .. }) if rank == group.rank() && rank == 0 => own.clone(),
+        (_, error) => TrainError::from(error).into(),
+    })?;
+    let name = |rank: usize| String::from_utf8_lossy(&names[rank]).into_owned();
+    match (1..names.len()).find(|&rank| names[rank] != names[0]) {
+        Some(rank) => Err(TrainError::from(GroupError::Differs { rank, what: "device", found: name(rank), expected: name(0) }).into()),
+        None => device,
+    }
 }
 
 /// The settings: of a run that goes on its own, else the defaults or the recipe, under a file and assignments.
@@ -143,14 +211,15 @@ fn config(job: &Job) -> Result<Config, Fault> {
     };
     let mut config = match own {
         Some(own) => load(Config::default().load(&own, &[])?)?,
-        None if job.recipe => {
-            let system = load(Config::default())?.settings.model.system;
-            load(Config::default().with_recipe(system)?)?
+        None => {
+            let (from, file): (_, Option<&Path>) = (job.from.as_deref(), job.config.as_deref());
+            let defaults = over_source(Config::default(), from, file, &job.assignments)?;
+            let system = load(defaults.clone())?.settings.model.system;
+            load(if job.recipe { defaults.with_recipe(system)? } else { defaults })?
         }
-        None => load(Config::default())?,
     };
-    if !config.settings.start.from.is_empty() && !job.resume {
-        return Err(Fault::new("run.from: a training from another run is the command's; call mcsan.run('train', …) with it"));
+    if let Some(from) = &job.from {
+        config.settings.start.from = from.display().to_string();
     }
     if let Some(device) = &job.device {
         config.execution.device.clone_from(device);

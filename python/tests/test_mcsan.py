@@ -1,5 +1,6 @@
 """The module against the command, librosa and PyTorch."""
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -12,7 +13,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import RATE, SETTINGS, tone
+from conftest import CLASSES, RATE, SETTINGS, tone
 
 import mcsan
 
@@ -231,3 +232,126 @@ def test_wrong_utterances_are_refused(run):
     ]:
         with pytest.raises(TypeError, match=words):
             predictor.predict_many([utterance])
+
+
+def utterances():
+    """Recordings of two classes with their words, as arrays."""
+    samples = [tone(hertz, seed=number) for number in range(12) for hertz, _ in CLASSES.values()]
+    return dict(samples=samples, labels=[*CLASSES] * 12, text=[words for _, words in CLASSES.values()] * 12)
+
+
+def told(path):
+    return mcsan.run("inspect", path)
+
+
+def test_arrays_are_prepared_as_the_files_that_hold_them(corpus, data, run, tmp_path):
+    # 16 bits, as in the files.
+    given = utterances()
+    given["samples"] = [(samples * 32767).astype("<i2") / np.float32(32768) for samples in given["samples"]]
+    splits = [split for number in range(12) for split in ["train" if number < 8 else "validation" if number < 10 else "test"] * 2]
+    out = tmp_path / "arrays.safetensors"
+    found = mcsan.prepare(**given, splits=splits, out=out, device="cpu", coefficients=13)
+    assert found["utterances"] == 24 and found["classes"] == ["high", "low"] and found["left_out"] == []
+    assert [path.name for path in tmp_path.iterdir()] == ["arrays.safetensors"]
+    mcsan.train(out, tmp_path / "run", settings=SETTINGS, device="cpu")
+    best = [(folder / "best.safetensors").read_bytes() for folder in (tmp_path / "run", run)]
+    assert best[0] == best[1]
+    # From a generator, at rates of their own, with speakers; the split is made by them.
+    doubled = (tone(300.0 + place, 0.2, rate=32_000 if place % 2 else 16_000) for place in range(12))
+    made = tmp_path / "made.safetensors"
+    mcsan.prepare(samples=doubled, rate=[16_000, 32_000] * 6, labels=np.array([0, 1] * 6), text=None, speakers=list("abcdef") * 2,
+                  ids=[f"u{place}" for place in range(12)], out=made, device="cpu", name="notebook")
+    about = told(made)
+    assert about["corpus"] == "notebook" and about["classes"] == ["0", "1"] and [split["utterances"] for split in about["splits"].values()] == [2, 8, 2]
+
+
+def test_matrices_stand_in_place_of_recordings_and_words(tmp_path):
+    random = np.random.default_rng(2)
+    out = tmp_path / "own.safetensors"
+    found = mcsan.prepare(
+        features=[random.normal(size=(9 + place, 5)).astype(np.float16) for place in range(6)], labels=["a", "b"] * 3, out=out, device="cpu",
+        streams={"text_features": [random.normal(size=(3, 4)) for _ in range(6)], "prosody": [None, *random.normal(size=(5, 3))]})
+    assert found["utterances"] == 6 and found["frames"] == sum(range(9, 15)) and found["tokens"] == 18
+    words = mcsan.prepare(tokens=[["I", "ca", "n't"], ["so"]] * 3, labels=["a", None] * 3, out=tmp_path / "words.safetensors", device="cpu")
+    assert words["tokens"] == 12 and words["unlabelled"] == 3 and words["frames"] == 0
+
+
+def test_a_training_starts_from_another_and_several_devices_are_one(data, run, tmp_path):
+    further = mcsan.train(data, tmp_path / "further", settings={"train.epochs": 1, "train.batch_size": 8}, from_=run, device="cpu")
+    assert not further["stopped"] and further["ranks"] == 1
+    command("train", "--data", data, "--from", run, "--out", tmp_path / "typed", "--device", "cpu", "--epochs", "1", "--set",
+            "train.batch_size=8")
+    assert (tmp_path / "further/best.safetensors").read_bytes() == (tmp_path / "typed/best.safetensors").read_bytes()
+    events = []
+    both = mcsan.train(data, tmp_path / "both", settings=SETTINGS, device=["cpu", "cpu"], callback=events.append)
+    mcsan.train(data, tmp_path / "alone", settings={**SETTINGS, "train.accumulate": 2}, device="cpu")
+    assert both["ranks"] == 2 and len([event for event in events if event["event"] == "step"]) == 4
+    assert (tmp_path / "both/best.safetensors").read_bytes() == (tmp_path / "alone/best.safetensors").read_bytes()
+    with pytest.raises(mcsan.Error, match="rank 1: no adapter matches '99'"):
+        mcsan.train(data, settings=SETTINGS, device=["cpu", "99"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        (dict(labels=None), TypeError, "labels: are missing"),
+        (dict(labels="low"), TypeError, "labels: is str"),
+        (dict(labels=["low"] * 3), mcsan.Error, "has 24 entries, and there are 3 labels"),
+        (dict(text=["so"]), mcsan.Error, "text: has 1 entries, and there are 24 labels"),
+        (dict(labels=[1.5] * 24), TypeError, "labels[0]: is float"),
+        (dict(samples=[np.zeros(9, np.int16)] * 24), TypeError, "samples[0]: are int16"),
+        (dict(samples=[np.zeros((9, 2))] * 24), TypeError, "samples[0]: have 2 dimensions"),
+        (dict(samples=[[0.0, [1.0]]] * 24), TypeError, "samples[0]: is no array of numbers"),
+        (dict(samples=[np.full(9, np.nan)] * 24), mcsan.Error, "samples[0][0]: is nan, no finite number"),
+        (dict(samples=[np.zeros(0)] * 24), mcsan.Error, "samples[0]: has no number"),
+        (dict(samples=(np.zeros(9) for _ in range(3))), mcsan.Error, "samples: has 3 entries"),
+        (dict(samples=None, text=None), TypeError, "samples: are missing"),
+        (dict(rate=0), mcsan.Error, "rate[0]: is 0"),
+        (dict(rate=[16_000]), mcsan.Error, "rate: has 1 entries, of 24 utterances"),
+        (dict(rate=16_000.5), TypeError, "rate[0]: is 16000.5"),
+        (dict(splits=["dev"] * 24), mcsan.Error, "splits[0]: is 'dev'; give one of train"),
+        (dict(labels=[None] * 24, splits=["test"] * 24), mcsan.Error, "labels[0]: is empty, of the split 'test'"),
+        (dict(ids=["a"] * 24), mcsan.Error, "ids[1]: 'a' is that of ids[0], too"),
+        (dict(text=None, tokens=[["can't"]] * 24), mcsan.Error, "tokens[0][0]: \"can't\" would be read as 'ca'"),
+        (dict(tokens=[["so"]] * 24), TypeError, "tokens: stand in place of text"),
+        (dict(features=[[0.0]] * 24), TypeError, "features: stand in place of samples"),
+        (dict(samples=None, features=[np.zeros((2, 3)), np.zeros((2, 4))] * 12), mcsan.Error, "features[1]: has 4 columns, those before it 3"),
+        (dict(streams={"face": []}), TypeError, "streams: there is no 'face'"),
+        (dict(streams={"prosody": [np.zeros((2, 3))] * 24}), mcsan.Error, "streams['prosody'][0]: has 2 rows"),
+        (dict(layout="manifest"), TypeError, "samples: is of a corpus of arrays, and 'manifest' names one on disk"),
+        (dict(coefficients=0), mcsan.Error, "features: 0 coefficients of 128 mel bands"),
+    ],
+)
+def test_wrong_lists_are_one_clear_line_and_nothing_is_written(changed, error, words, tmp_path):
+    layout = changed.pop("layout", None)
+    with pytest.raises(error) as raised:
+        mcsan.prepare(layout, **{**utterances(), **changed}, out=tmp_path / "out.safetensors", device="cpu")
+    assert words in str(raised.value) and "\n" not in str(raised.value) and str(tmp_path) not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of its own")
+def test_ctrl_c_ends_a_command_whole_and_a_command_ends_with_python(data, tmp_path):
+    def begin(out):
+        script = f"import mcsan; mcsan.run('train', data={str(data)!r}, out={str(out)!r}, device='cpu', epochs=100000, set=['model.hidden=16',"
+        process = subprocess.Popen([sys.executable, "-c", script + "'model.heads=2'])"], stderr=subprocess.PIPE, text=True)
+        while not (out / "last.safetensors").exists():
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        return process
+
+    process = begin(tmp_path / "stopped")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert "KeyboardInterrupt" in said and not list((tmp_path / "stopped").glob(".claim*"))
+    process = begin(tmp_path / "killed")
+    process.kill()
+    process.wait()
+    begun = time.monotonic()
+    while list((tmp_path / "killed").glob(".claim*")):
+        assert time.monotonic() - begun < 60, "the command ends with the one that started it"
+        time.sleep(0.01)
+
+
+def test_an_older_python_is_told_which_it_takes():
+    assert importlib.metadata.metadata("mcsan")["Requires-Python"] == ">=3.10"

@@ -17,10 +17,7 @@ use crate::base::choice::Choice;
 use crate::base::setting::{Key, Kind, Section};
 use crate::config::{Config, ConfigError, Execution, Settings, System, TileRule};
 use crate::train::TrainError;
-use crate::train::source::Source;
-
-/// The setting that names the run that is started from.
-const FROM: &str = "run.from";
+use crate::train::source::{FROM, Source};
 
 /// Settings from a file and from the command line.
 #[derive(Args)]

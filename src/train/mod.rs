@@ -75,7 +75,7 @@ pub use run::Training;
 pub use run_fault::RunFault;
 pub use session::{Session, Weights};
 #[cfg(feature = "files")]
-pub use source::Taken;
+pub use source::{Taken, over_source};
 #[cfg(feature = "files")]
 pub use speech::SpeechInference;
 #[cfg(feature = "files")]

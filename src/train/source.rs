@@ -15,7 +15,7 @@ use super::vocabulary::{self, Words};
 use super::{Misfit, RunFault, TrainError, some_of};
 use crate::base::streams::{Readings, StreamShape, TEXT};
 use crate::base::words::WordTable;
-use crate::config::{ConfigError, Head, Settings, SourceStatistics};
+use crate::config::{Config, ConfigError, Head, Settings, SourceStatistics};
 use crate::dataset::{Dataset, Normalisation};
 use crate::model::parameters::{Initial, Parameter, Parameters};
 use crate::model::{self, Dimensions};
@@ -48,6 +48,22 @@ impl Display for Taken {
             }
         }
         self.words.map_or(Ok(()), |[kept, all]| write!(formatter, "; of {all} words it knows {kept}"))
+    }
+}
+
+/// The setting that names it.
+pub(crate) const FROM: &str = "run.from";
+
+/// What a training's settings come over: where a run is named that it starts from, by `from`, or else by assignments or a file, `defaults` with
+/// that one's network and settings of the data.
+///
+/// # Errors
+/// [`TrainError`], where the run cannot be read.
+pub fn over_source(defaults: Config, from: Option<&Path>, file: Option<&Path>, assignments: &[String]) -> Result<Config, TrainError> {
+    let said = || Config::said(FROM, file, assignments)?.as_str().map(PathBuf::from);
+    match from.map(Path::to_owned).or_else(said).filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => Ok(defaults.with_network_of(&Source::load(&folder)?.settings())),
+        None => Ok(defaults),
     }
 }
 
