@@ -44,6 +44,30 @@ pub trait Group: Debug {
     /// [`GroupError::Failed`] on all ranks, where one or several failed: of the first of them.
     fn exchange(&self, own: Result<Message, String>) -> Result<Vec<Vec<u8>>, GroupError>;
 
+    /// Gives each rank its stretch of `own`, of as many values as `lengths` says in the order of ranks, and returns what all give this one, in
+    /// their order.
+    ///
+    /// # Errors
+    /// Those of [`Group::exchange`].
+    ///
+    /// # Panics
+    /// Where `own` has fewer values than `lengths` say.
+    fn exchange_values(&self, own: &[f32], lengths: &[usize]) -> Result<Vec<f32>, GroupError> {
+        let starts = lengths.iter().scan(0, |start, length| Some(std::mem::replace(start, *start + length)));
+        let each = starts.zip(lengths).map(|(start, length)| bytemuck::cast_slice(&own[start..start + length]).to_vec());
+        let all = self.exchange(Ok(Message::ToEach(each.collect())))?;
+        Ok(all.iter().flat_map(|bytes| values(bytes)).collect())
+    }
+
+    /// What all ranks give to all, in their order.
+    ///
+    /// # Errors
+    /// Those of [`Group::exchange`].
+    fn gather_values(&self, own: &[f32]) -> Result<Vec<f32>, GroupError> {
+        let all = self.exchange(Ok(Message::ToAll(bytemuck::cast_slice(own).to_vec())))?;
+        Ok(all.iter().flat_map(|bytes| values(bytes)).collect())
+    }
+
     /// Adds the values of all ranks in whatever order is the fastest, the same bits on each, where the group has such a way: that it has
     /// one says [`Group::adds_fast`].
     ///
@@ -196,13 +220,12 @@ impl<'g> Together<'g> {
 
     /// The same of numbers, one after the other.
     pub(crate) fn gather_values(&self, own: &[f32]) -> Result<Vec<f32>, GroupError> {
-        Ok(self.gather(bytemuck::cast_slice(own).to_vec())?.iter().flat_map(|bytes| values(bytes)).collect())
+        self.group.gather_values(own)
     }
 
-    /// What each rank gives this one, in the order of ranks.
-    pub(crate) fn exchange_values(&self, own: impl Iterator<Item = Vec<f32>>) -> Result<Vec<Vec<f32>>, GroupError> {
-        let own = own.map(|of_rank| bytemuck::cast_slice(&of_rank).to_vec()).collect();
-        Ok(self.exchange(Message::ToEach(own))?.iter().map(|bytes| values(bytes)).collect())
+    /// What each rank gives this one, one after the other in the order of ranks, where this one gives each its stretch of so many.
+    pub(crate) fn exchange_values(&self, own: &[f32], lengths: &[usize]) -> Result<Vec<f32>, GroupError> {
+        self.group.exchange_values(own, lengths)
     }
 
     /// The sum over all ranks in whatever order is the fastest, where they are to be added so.

@@ -46,6 +46,31 @@ impl Processes {
         mpi::environment::library_version().unwrap_or_default().lines().next().unwrap_or_default().trim().to_owned()
     }
 
+    /// Tells all ranks how long what this one gives each of them will be, or why it cannot go on, and returns how long what each gives it is.
+    fn announce(&self, own: Result<Vec<usize>, String>) -> Result<Vec<usize>, GroupError> {
+        let (size, rank) = (self.size(), self.rank());
+        let own = own.and_then(|lengths| {
+            let all: usize = lengths.iter().sum();
+            if all <= MOST / 2 { Ok(lengths) } else { Err(format!("{all} elements are more than MPI sends at once")) }
+        });
+        let lengths = match &own {
+            Ok(lengths) => lengths.iter().map(|&length| length as u64).collect(),
+            Err(reason) => vec![reason.len() as u64; size],
+        };
+        let head = [&[u64::from(own.is_err())], &lengths[..]].concat();
+        let mut heads = vec![0; head.len() * size];
+        self.world.all_gather_into(&head[..], &mut heads[..]);
+        let heads: Vec<&[u64]> = heads.chunks_exact(head.len()).collect();
+        if let Some(failed) = heads.iter().position(|head| head[0] != 0) {
+            let mut reason = allocated(heads[failed][1] as usize);
+            reason.extend_from_slice(own.err().filter(|_| failed == rank).unwrap_or_default().as_bytes());
+            reason.resize(heads[failed][1] as usize, 0);
+            self.world.process_at_rank(failed as mpi::Rank).broadcast_into(&mut reason[..]);
+            return Err(GroupError::Failed { rank: failed, reason: String::from_utf8_lossy(&reason).into_owned() });
+        }
+        Ok(heads.iter().map(|head| head[1 + rank] as usize).collect())
+    }
+
     /// What each rank gives this one, of known lengths.
     fn send(&self, own: &Message, lengths: &[usize]) -> Vec<u8> {
         let mut all = allocated(lengths.iter().sum());
@@ -81,7 +106,7 @@ fn layout(lengths: &[usize]) -> (Vec<Count>, Vec<Count>) {
     (lengths.iter().map(|&length| length as Count).collect(), places.collect())
 }
 
-/// Most bytes that MPI counts.
+/// Most elements that MPI counts.
 const MOST: usize = Count::MAX as usize;
 
 impl Group for Processes {
@@ -94,37 +119,33 @@ impl Group for Processes {
     }
 
     fn exchange(&self, own: Result<Message, String>) -> Result<Vec<Vec<u8>>, GroupError> {
-        let (size, rank) = (self.size(), self.rank());
-        let own = own.and_then(|message| {
-            let bytes = match &message {
-                Message::ToAll(bytes) => bytes.len().saturating_mul(size),
-                Message::ToEach(all) => all.iter().map(Vec::len).sum(),
-            };
-            if bytes <= MOST / 2 { Ok(message) } else { Err(format!("{bytes} bytes are more than MPI sends at once")) }
+        let lengths = own.as_ref().map(|message| match message {
+            Message::ToAll(bytes) => vec![bytes.len(); self.size()],
+            Message::ToEach(all) => all.iter().map(Vec::len).collect(),
         });
-        // Of each rank: whether it failed, and how long its message is for every other.
-        let lengths: Vec<u64> = match &own {
-            Ok(Message::ToAll(bytes)) => vec![bytes.len() as u64; size],
-            Ok(Message::ToEach(all)) => all.iter().map(|bytes| bytes.len() as u64).collect(),
-            Err(reason) => vec![reason.len() as u64; size],
-        };
-        let head = [&[u64::from(own.is_err())], &lengths[..]].concat();
-        let mut heads = vec![0; head.len() * size];
-        self.world.all_gather_into(&head[..], &mut heads[..]);
-        let heads: Vec<&[u64]> = heads.chunks_exact(head.len()).collect();
-        if let Some(failed) = heads.iter().position(|head| head[0] != 0) {
-            let mut reason = allocated(heads[failed][1] as usize);
-            reason.extend_from_slice(own.err().filter(|_| failed == rank).unwrap_or_default().as_bytes());
-            reason.resize(heads[failed][1] as usize, 0);
-            self.world.process_at_rank(failed as mpi::Rank).broadcast_into(&mut reason[..]);
-            return Err(GroupError::Failed { rank: failed, reason: String::from_utf8_lossy(&reason).into_owned() });
-        }
-        let lengths: Vec<usize> = heads.iter().map(|head| head[1 + rank] as usize).collect();
+        let lengths = self.announce(lengths.map_err(Clone::clone))?;
         let Ok(own) = own else { return Ok(Vec::new()) };
         let mut all = self.send(&own, &lengths);
         let mut messages: Vec<Vec<u8>> = lengths.iter().rev().map(|length| all.split_off(all.len() - length)).collect();
         messages.reverse();
         Ok(messages)
+    }
+
+    fn exchange_values(&self, own: &[f32], lengths: &[usize]) -> Result<Vec<f32>, GroupError> {
+        let given = self.announce(Ok(lengths.to_vec()))?;
+        let mut all = vec![0.0; given.iter().sum()];
+        let [(own_counts, own_places), (counts, places)] = [layout(lengths), layout(&given)];
+        self.world
+            .all_to_all_varcount_into(&Partition::new(own, own_counts, own_places), &mut PartitionMut::new(&mut all[..], counts, places));
+        Ok(all)
+    }
+
+    fn gather_values(&self, own: &[f32]) -> Result<Vec<f32>, GroupError> {
+        let given = self.announce(Ok(vec![own.len(); self.size()]))?;
+        let mut all = vec![0.0; given.iter().sum()];
+        let (counts, places) = layout(&given);
+        self.world.all_gather_varcount_into(own, &mut PartitionMut::new(&mut all[..], counts, places));
+        Ok(all)
     }
 
     fn add_fast(&self, values: &[f32]) -> Result<Option<Vec<f32>>, GroupError> {

@@ -214,10 +214,20 @@ impl<B: Backend> Trainer<'_, B> {
     /// The sum of all parts' gradients in their order: every rank adds a stretch of them, which it gets of all parts, and gives it to all.
     async fn add_in_order(&self, gradients: &[Vec<f32>], count: usize, together: &Together<'_>) -> Result<Vec<f32>> {
         let len = self.gradients.len();
-        let of_rank = |rank| gradients.iter().flat_map(|part| part[together.share(rank, len)].iter().copied()).collect();
-        let all = together.exchange_values((0..together.size()).map(of_rank))?;
+        let shares: Vec<Range<usize>> = (0..together.size()).map(|rank| together.share(rank, len)).collect();
+        let lengths: Vec<usize> = shares.iter().map(|share| gradients.len() * share.len()).collect();
+        let arranged;
+        let own = match gradients {
+            // Its stretches lie as they are to be given.
+            [only] => only,
+            several => {
+                arranged = shares.iter().flat_map(|share| several.iter().map(|part| &part[share.clone()])).collect::<Vec<_>>().concat();
+                &arranged
+            }
+        };
+        let all = together.exchange_values(own, &lengths)?;
         let stretch = together.own(len).len();
-        let parts: Vec<&[f32]> = all.iter().flat_map(|of_rank| of_rank.chunks_exact(stretch.max(1))).collect();
+        let parts: Vec<&[f32]> = all.chunks_exact(stretch.max(1)).collect();
         let own = match (stretch, &parts[..]) {
             (0, _) => Vec::new(),
             (_, [only]) => only.to_vec(),
