@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from ._mcsan import Error
 _TIED = "MCSAN_ENDS_WITH_STDIN"
 # Paths of streams that a process is started with.
 _STREAMS = ("-", "/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+# The command of this package, whatever lies in the folder that it is called in.
+_COMMAND = f"import sys; sys.path[0] = {str(pathlib.Path(__file__).parents[1])!r}; from mcsan.__main__ import main; sys.exit(main())"
 
 
 def _line(arguments: tuple[Any, ...], options: dict[str, Any]) -> list[str]:
@@ -67,7 +71,7 @@ def run(*arguments: str | os.PathLike, **options: Any) -> Any:
     if tied:
         environment[_TIED] = "1"
     process = subprocess.Popen(
-        [sys.executable, "-m", "mcsan", *line, "--json"], stdin=subprocess.PIPE if tied else None, stdout=subprocess.PIPE,
+        [sys.executable, "-c", _COMMAND, *line, "--json"], stdin=subprocess.PIPE if tied else None, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace", env=environment,
         # Ctrl-C reaches it through this process alone, once.
         start_new_session=os.name != "nt")

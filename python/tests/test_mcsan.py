@@ -353,5 +353,11 @@ def test_ctrl_c_ends_a_command_whole_and_a_command_ends_with_python(data, tmp_pa
         time.sleep(0.01)
 
 
+def test_a_file_of_its_name_is_not_taken_for_it(tmp_path, monkeypatch):
+    (tmp_path / "mcsan.py").write_text("raise SystemExit('another')")
+    monkeypatch.chdir(tmp_path)
+    assert mcsan.check(list=True, kernel="global_max", device="cpu")
+
+
 def test_an_older_python_is_told_which_it_takes():
     assert importlib.metadata.metadata("mcsan")["Requires-Python"] == ">=3.10"
