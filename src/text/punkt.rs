@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Some 20 000 words, read where the first text with a candidate for a boundary comes.
 pub(super) static ENGLISH: LazyLock<Model> = LazyLock::new(|| {
@@ -20,8 +20,14 @@ pub(super) struct Model {
     /// Two words each.
     collocations: HashSet<(String, String)>,
     /// How each word was written, as bits.
-    #[serde(rename = "ortho_context")]
+    #[serde(rename = "ortho_context", deserialize_with = "ungrouped")]
     cases: HashMap<String, u8>,
+}
+
+/// Words by their bits, sorted and with a space between them, which packs small.
+fn ungrouped<'d, D: Deserializer<'d>>(from: D) -> Result<HashMap<String, u8>, D::Error> {
+    let groups: HashMap<u8, String> = Deserialize::deserialize(from)?;
+    Ok(groups.iter().flat_map(|(bits, words)| words.split(' ').map(|word| (word.to_owned(), *bits))).collect())
 }
 
 impl Model {
@@ -54,5 +60,6 @@ mod tests {
     fn the_model_is_whole() {
         let counts = [ENGLISH.abbreviations.len(), ENGLISH.sentence_starters.len(), ENGLISH.collocations.len(), ENGLISH.cases.len()];
         assert_eq!(counts, [156, 39, 37, 20366]);
+        assert_eq!(["the", "heat-processing-systems", "ann"].map(|word| ENGLISH.cases(word)), [126, 32, 14]);
     }
 }

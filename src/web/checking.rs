@@ -11,6 +11,9 @@ use crate::backend::Storage;
 use crate::check::{check as check_case, kernels_named, select};
 use crate::on_device;
 
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = include_str!("check.d.ts");
+
 /// Runs every case of a kernel, of all where its name is empty, and tells a line of each kernel and of each case that fails.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 // values come through wasm-bindgen's own table, and nothing here touches memory by itself.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "web-check")]
 mod checking;
 mod data;
 mod engine;

@@ -18,13 +18,6 @@ export function devices(): Promise<{ name: string; software: boolean }[]>;
 /** A recording (WAV, FLAC, MP3, M4A, AIFF, Ogg Vorbis, Matroska) as samples: mono, 16 kHz, full scale at 1. */
 export function decode(bytes: Uint8Array, name: string): Float32Array;
 
-/** Every case of a kernel, of all where its name is empty, against the reference in float64. */
-export function check(
-  engine: Engine,
-  kernel: string,
-  lines?: (line: string) => void,
-): Promise<{ passed: number; failed: number }>;
-
 /** Where a page computes. */
 export class Engine {
   private constructor();
