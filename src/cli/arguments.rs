@@ -15,6 +15,7 @@ use crate::base::streams::{FUNCTIONALS, PROSODY};
 use crate::corpus::iemocap::{IemocapClasses, OtherEmotions};
 use crate::corpus::msp_podcast::MspClasses;
 use crate::corpus::{CorpusLayout, Split};
+use crate::dataset::FeatureType;
 use crate::picture;
 use crate::prepare::Allowance;
 use crate::text::OutOfVocabulary;
@@ -25,6 +26,9 @@ use super::data::Data;
 use super::effect::no_effect;
 use super::noting::Notes;
 use super::settings::{Configuration, ExecutionFlags, FrontEnd, Training};
+
+/// Most shards of a data set, each of which is an open file.
+const MOST_SHARDS: i64 = 500;
 
 #[derive(Parser)]
 #[command(name = "mcsan", version, about, propagate_version = true, max_term_width = 100)]
@@ -195,6 +199,13 @@ pub(crate) struct Prepare {
     /// far below the speech), gain=6dB; of all utterances but those of the corpus' own validation and test splits
     #[arg(long, value_name = "CHANGES")]
     pub augment: Option<Changes>,
+    /// Write N files DATA-00001-of-0000N.safetensors of about as many utterances each, and DATA.safetensors.index.json, which --data
+    /// then takes; commands with the same arguments divide the work among them, and go on where one was stopped
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_SHARDS), conflicts_with = "augment")]
+    pub shards: Option<u16>,
+    /// Of which type frames of features are in the file
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    pub dtype: FeatureType,
     /// Take only the first N utterances
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,

@@ -16,7 +16,7 @@ use crate::base::streams::TEXT;
 use crate::config::Settings;
 use crate::config::effect::{Purpose, Use};
 use crate::corpus::Split;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, SHARDS};
 
 /// Options of every command that say where and how to compute.
 const DEVICE: [&str; 3] = ["device", "backend", "without"];
@@ -145,7 +145,8 @@ impl Common {
         let vectors = data.map_or(purpose != Purpose::CheckedPass, has_vectors);
         let unlabelled = data.is_some_and(|data| !data.split(Split::Unlabelled).is_empty());
         let corpora = data.is_some_and(|data| data.parts.len() > 1);
-        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files, unlabelled, corpora };
+        let shards = data.is_some_and(|data| data.shards.len() > SHARDS);
+        let of = Use { purpose, drawn: data.is_none(), vectors, words: !has_word_files, unlabelled, corpora, shards };
         let unused = |(settings, usual): &(&Settings, Settings)| settings.without_effect(usual, of);
         let all: Vec<_> = all.iter().map(unused).collect();
         let Some((first, others)) = all.split_first() else { return };
@@ -298,7 +299,12 @@ mod tests {
             ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
             ("align", Always),
             ("text-features", Always),
-            ("augment", Refused(&["emodb . --out d --audio-features f --augment speed=0.9"])),
+            (
+                "augment",
+                Refused(&["emodb . --out d --audio-features f --augment speed=0.9", "emodb . --out d --shards 2 --augment speed=0.9"]),
+            ),
+            ("shards", Always),
+            ("dtype", Always),
             ("limit", Always),
             ("allow-missing", Always),
         ];
@@ -549,7 +555,7 @@ mod tests {
                     continue;
                 }
                 let purpose = Purpose::Training { steps_an_epoch: Some(2), folds: false, validation: false };
-                let of = Use { purpose, drawn: false, vectors, words: true, unlabelled: false, corpora: false };
+                let of = Use { purpose, drawn: false, vectors, words: true, unlabelled: false, corpora: false, shards: false };
                 let said = changed.without_effect(&usual, of);
                 let changes = weights(&changed, &data) != before;
                 assert_eq!(said.is_empty(), changes, "{key} = {} over {base:?}: {said:?}", other(key));

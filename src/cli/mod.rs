@@ -46,6 +46,7 @@ mod segment_lines;
 mod segments;
 mod settings;
 mod shaders;
+mod sharding;
 mod spread;
 mod streams;
 mod sweep;

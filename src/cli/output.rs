@@ -18,6 +18,7 @@ use crate::train::{checkpoint, packed};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Data,
+    Index,
     Weights,
     Gradients,
     Evidence,
@@ -43,6 +44,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Data => "a prepared file",
+            Self::Index => "an index of shards",
             Self::Weights => "a file of exported weights",
             Self::Gradients => "a file of gradients",
             Self::Evidence => "a dump of 'mcsan check'",
@@ -73,6 +75,7 @@ impl Kind {
         Ok(match self {
             _ if head.is_empty() => true,
             Self::Data => format("mcsan-dataset"),
+            Self::Index => head.starts_with(b"{") && holds("\"mcsan-shards/"),
             Self::Weights => format(checkpoint::WEIGHTS_FORMAT.name),
             Self::Gradients => {
                 let is_result = |name: &String| name.starts_with("grad.") || ["logits", "loss"].contains(&name.as_str());

@@ -43,6 +43,8 @@ pub(crate) struct Use {
     pub unlabelled: bool,
     /// Whether the data are of several corpora.
     pub corpora: bool,
+    /// Whether they are in more shards than are shuffled together.
+    pub shards: bool,
 }
 
 impl Settings {
@@ -103,6 +105,9 @@ impl Settings {
             "run.normalisation" | "run.head" if start.from.is_empty() => Some("run.from names no run".into()),
             "run.normalisation" if matches!(data.normalise, Normalise::Speaker | Normalise::None) => {
                 Some(format!("data.normalise = {} keeps no statistics", data.normalise))
+            }
+            "train.order" if train.order == Order::Shards && !of.shards => {
+                Some("the data are in no more shards than are shuffled together".into())
             }
             "train.balance" if !of.corpora => Some("the data are of one corpus".into()),
             "train.validate_every" if !train.order.draws() => {

@@ -53,6 +53,9 @@ choices! {
         /// Drawn as with replacement, a class first, each alike, and then one of its utterances: all classes come as often, so that class
         /// weights would count twice.
         Balanced = "balanced",
+        /// Of data in shards, so that a disk reads few files at a time: the shards in an order that is drawn anew every epoch, and the
+        /// utterances of four that follow on one another shuffled. Of no more than four it is shuffled.
+        Shards = "shards",
     }
 }
 
@@ -145,7 +148,7 @@ settings! {
         /// utterances of a step
         batch_size: usize = 256; at_least(1);
         /// order of the utterances in an epoch; grouped: shuffled, but batches are of like length, which is faster and makes who
-        /// shares a batch depend on length; balanced: drawn so that each class comes as often
+        /// shares a batch depend on length; balanced: drawn so that each class comes as often; shards: shuffled among four shards at a time
         order: Order = Order::Shuffled; flag("ORDER");
         /// how often an epoch goes through the corpora of several prepared files; corpus: each as often as the largest, whose utterances come
         /// once, by which an epoch is longer
@@ -285,7 +288,7 @@ impl TrainSettings {
         match self.order {
             // Every batch is whole.
             Order::Replacement | Order::Balanced => (self.validate_every * utterances as f64 / self.batch_size as f64).ceil() as u64,
-            Order::Shuffled | Order::Grouped | Order::Given => utterances.div_ceil(self.batch_size) as u64,
+            Order::Shuffled | Order::Grouped | Order::Given | Order::Shards => utterances.div_ceil(self.batch_size) as u64,
         }
     }
 

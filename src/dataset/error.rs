@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 #[cfg(feature = "files")]
+use super::shards::ShardFault;
+#[cfg(feature = "files")]
 use super::store::StoreError;
 #[cfg(feature = "files")]
 use crate::base::foreign::Foreign;
@@ -43,6 +45,26 @@ pub enum DatasetError {
         found: String,
         /// The format that is read.
         expected: String,
+    },
+    /// An index of shards that is none.
+    #[cfg(feature = "files")]
+    #[error("{}: {problem}", path.display())]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, to follow its name.
+        problem: String,
+    },
+    /// A shard that is not the one that an index lists.
+    #[cfg(feature = "files")]
+    #[error("{}: {fault} ({} lists it)", path.display(), index.display())]
+    Shard {
+        /// The shard.
+        path: PathBuf,
+        /// The index.
+        index: PathBuf,
+        /// What it is instead.
+        fault: ShardFault,
     },
     /// A file of a version that only a newer program reads.
     #[error("{}: {newer}", path.display())]
@@ -129,6 +151,16 @@ impl Remedied for DatasetError {
             #[cfg(feature = "files")]
             Self::Text { .. } => vec![Remedy::PrepareManifest],
             Self::Format { .. } => vec![Remedy::Prepare],
+            #[cfg(feature = "files")]
+            Self::Index { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
+            #[cfg(feature = "files")]
+            Self::Shard { fault: ShardFault::Missing, .. } => {
+                vec![Remedy::advice("put it back"), Remedy::advice("prepare the data again as they were, which makes what is missing")]
+            }
+            #[cfg(feature = "files")]
+            Self::Shard { .. } => {
+                vec![Remedy::advice("put the right one in its place"), Remedy::advice("remove it and prepare the data again as they were")]
+            }
             Self::Newer { .. } => vec![Remedy::NewerProgram, Remedy::Prepare],
             Self::Metadata { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             Self::Invalid { remedy, .. } => vec![Remedy::advice(*remedy)],

@@ -1,19 +1,54 @@
-//! The features of a data set, which may be larger than memory: values that are held, or a file's, read as they are asked for.
+//! The features of a data set, which may be larger than memory: values that are held, or those of files, read as they are asked for.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::error::DatasetError;
 #[cfg(feature = "files")]
 use super::tensor_file::FileValues;
+use crate::base::hash::more_words;
 
 /// Values of a file that are looked at together where all are, a megabyte.
 const PIECE: usize = 1 << 18;
 
+/// Of which type features are in a file; they are computed with in single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum FeatureType {
+    /// Single precision
+    #[default]
+    F32,
+    /// Half precision, half the space: a value is rounded by at most 1 part in 2048, and refused beyond 65504
+    F16,
+}
+
+impl FeatureType {
+    /// As the format names it.
+    #[cfg(feature = "files")]
+    pub(super) fn dtype(self) -> safetensors::Dtype {
+        match self {
+            Self::F32 => safetensors::Dtype::F32,
+            Self::F16 => safetensors::Dtype::F16,
+        }
+    }
+
+    /// Bytes of a value.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::F32 => size_of::<f32>(),
+            Self::F16 => size_of::<u16>(),
+        }
+    }
+}
+
 /// `[frames · coefficients]`: features, row by row; copies share them.
 #[derive(Debug, Clone)]
-pub struct FeatureRows(Source);
+pub struct FeatureRows {
+    source: Source,
+    /// Once all were looked through.
+    hash: OnceLock<u64>,
+}
 
 #[derive(Debug, Clone)]
 enum Source {
@@ -25,9 +60,30 @@ enum Source {
 }
 
 impl FeatureRows {
+    fn of(source: Source) -> Self {
+        Self { source, hash: OnceLock::new() }
+    }
+
+    /// Of which type they are where they lie in files, all of them; what is held is of single precision.
+    pub fn kind(&self) -> FeatureType {
+        match &self.source {
+            Source::Held(_) => FeatureType::F32,
+            #[cfg(feature = "files")]
+            Source::InFile(values) => values.kind(),
+            Source::Joined(parts) => {
+                let all = parts.iter().map(|(_, part)| part).filter(|part| !part.is_empty());
+                if !self.is_empty() && all.map(Self::kind).all(|kind| kind == FeatureType::F16) {
+                    FeatureType::F16
+                } else {
+                    FeatureType::F32
+                }
+            }
+        }
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match &self.source {
             Source::Held(values) => values.len(),
             #[cfg(feature = "files")]
             Source::InFile(values) => values.len(),
@@ -45,7 +101,7 @@ impl FeatureRows {
     /// # Errors
     /// A file that cannot be read any more, or that was changed since it was opened.
     pub fn read(&self, range: Range<usize>) -> Result<Cow<'_, [f32]>, DatasetError> {
-        match &self.0 {
+        match &self.source {
             Source::Held(values) => Ok(Cow::Borrowed(&values[range])),
             #[cfg(feature = "files")]
             Source::InFile(values) => Ok(Cow::Owned(values.read(range)?)),
@@ -78,26 +134,44 @@ impl FeatureRows {
     /// # Errors
     /// Those of [`FeatureRows::read`].
     pub(super) fn first_not_finite(&self) -> Result<Option<(usize, f32)>, DatasetError> {
+        let mut hash = self.len() as u64;
         for piece in self.pieces() {
             let (start, values) = piece?;
             if let Some(place) = values.iter().position(|value| !value.is_finite()) {
                 return Ok(Some((start + place, values[place])));
             }
+            hash = more_words(hash, bytemuck::cast_slice(&values));
         }
+        self.hash.get_or_init(|| hash);
         Ok(None)
+    }
+
+    /// As [`of_words`](crate::base::hash::of_words), which takes a pass over all values where none was made yet.
+    ///
+    /// # Errors
+    /// Those of [`FeatureRows::read`].
+    pub(super) fn hash(&self) -> Result<u64, DatasetError> {
+        if let Some(&hash) = self.hash.get() {
+            return Ok(hash);
+        }
+        let mut hash = self.len() as u64;
+        for piece in self.pieces() {
+            hash = more_words(hash, bytemuck::cast_slice(&piece?.1));
+        }
+        Ok(*self.hash.get_or_init(|| hash))
     }
 }
 
 #[cfg(feature = "files")]
 impl From<FileValues> for FeatureRows {
     fn from(values: FileValues) -> Self {
-        Self(Source::InFile(values))
+        Self::of(Source::InFile(values))
     }
 }
 
 impl From<Vec<f32>> for FeatureRows {
     fn from(values: Vec<f32>) -> Self {
-        Self(Source::Held(Arc::new(values)))
+        Self::of(Source::Held(Arc::new(values)))
     }
 }
 
@@ -109,7 +183,7 @@ impl FromIterator<FeatureRows> for FeatureRows {
             first += part.len();
             (start, part)
         };
-        Self(Source::Joined(parts.into_iter().map(place).collect()))
+        Self::of(Source::Joined(parts.into_iter().map(place).collect()))
     }
 }
 

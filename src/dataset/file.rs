@@ -10,7 +10,8 @@
 //! `mcsan prepare` makes the frames `audio` and `visual`, the tokens `text`, and the vectors `audio.prosody` and `audio.functionals`.
 //! Metadata: `format`, `classes`, and as far as known `corpus`,
 //! `vocabulary` (of `text`; of other tokens `NAME.vocabulary`), `utterances`, `features` (how `audio` was made), `front_ends` (how we made
-//! vectors ourselves, by stream), `left_out`, `other_labels`, `drawn`.
+//! vectors ourselves, by stream), `left_out`, `other_labels`, `drawn`; of a shard `shard`, and as a
+//! tensor `recordings` (see [`shards`](super::shards)).
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -19,10 +20,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::DatasetError;
-use super::features::FeatureRows;
+use super::features::{FeatureRows, FeatureType};
 use super::prepared::{Dataset, UtteranceInfo};
+use super::shards::{Belonging, Index, RECORDINGS, SHARD};
 use super::spool::Spool;
-use super::store::{self, Content, Dtype, Store, StoreError, Tensor};
+use super::store::{self, Content, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate;
 use crate::base::files::File;
@@ -30,6 +32,8 @@ use crate::base::foreign::Foreign;
 use crate::base::format::Format;
 use crate::base::input;
 use crate::base::streams::{AUDIO, TEXT};
+#[cfg(feature = "cli")]
+use crate::base::utterances::Split;
 use crate::base::words::WordTable;
 
 /// What the metadata `format` must say.
@@ -38,23 +42,53 @@ pub(crate) const FORMAT: Format = Format::new("mcsan-dataset", 1);
 /// Bytes that tell what a file is that is none.
 const HEAD: u64 = 512;
 
-/// How many values of a stream lie in which file.
-type Spooled = BTreeMap<&'static str, (usize, File)>;
+/// Values of a stream that lie in a file.
+struct SpooledValues {
+    count: usize,
+    kind: FeatureType,
+    file: File,
+}
+
+type Spooled = BTreeMap<&'static str, SpooledValues>;
 
 impl Dataset {
-    /// Reads the file at `path` and checks all of it.
+    /// Reads the file at `path`, or the shards that an index there lists, and checks all of it.
     ///
     /// # Errors
     /// [`DatasetError`]: not a safetensors file, another format, no stream, a tensor that is missing or of the wrong type or shape,
-    /// offsets that do not rise from 0 to the end, a label, token or number out of range.
+    /// offsets that do not rise from 0 to the end, a label, token or number out of range; a shard that is not as the index says.
     pub fn load(path: &Path) -> Result<Self, DatasetError> {
-        let store = Store::open(path).map_err(|error| other_than_prepared(path, error))?;
+        match Index::read(path)? {
+            Some(index) => index.load(path),
+            None => Self::of_store(&Self::open(path)?),
+        }
+    }
+
+    /// The splits of a file's utterances, of which nothing else is looked at.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn splits_of(path: &Path) -> Result<Vec<Option<Split>>, DatasetError> {
+        let store = Self::open(path)?;
+        let [count] = store.tensor("labels")?.dimensions()?;
+        Ok(utterances(&store, count)?.into_iter().map(|info| info.split).collect())
+    }
+
+    /// Opens one file.
+    pub(super) fn open(path: &Path) -> Result<Store, DatasetError> {
+        Store::open(path).map_err(|error| other_than_prepared(path, error))
+    }
+
+    /// Reads an open file and checks all of it.
+    pub(super) fn of_store(store: &Store) -> Result<Self, DatasetError> {
+        let path = store.path();
         let format = store.metadata("format").unwrap_or("none");
         let version = FORMAT.version_of(format).map_err(|newer| DatasetError::Newer { path: path.to_path_buf(), newer })?;
         if version.is_none() {
             return Err(DatasetError::Format { path: path.to_path_buf(), found: format.into(), expected: FORMAT.to_string() });
         }
-        let classes: Vec<String> = metadata(&store, "classes")?.ok_or_else(|| DatasetError::Metadata {
+        let classes: Vec<String> = metadata(store, "classes")?.ok_or_else(|| DatasetError::Metadata {
             path: path.to_path_buf(),
             key: "classes".into(),
             problem: "is missing".into(),
@@ -62,33 +96,42 @@ impl Dataset {
 
         let labels = store.tensor("labels")?;
         let [count] = labels.dimensions()?;
-        let utterances = utterances(&store, count)?;
+        let utterances = utterances(store, count)?;
         let check = validate::Checks { path, utterances: &utterances };
         let labels = check.labels(&labels.integers()?, &classes)?;
         validate::check_classes(&classes).map_err(|problem| not_classes(path, problem))?;
         let dataset = Self {
             labels,
-            streams: streams(&store, &check)?,
+            streams: streams(store, &check)?,
             corpus: store.metadata("corpus").unwrap_or_default().into(),
             parts: Vec::new(),
-            feature_settings: metadata(&store, "features")?.unwrap_or_default(),
-            front_ends: metadata(&store, "front_ends")?.unwrap_or_default(),
-            left_out: metadata(&store, "left_out")?.unwrap_or_default(),
-            other_labels: metadata(&store, "other_labels")?.unwrap_or_default(),
-            drawn: metadata(&store, "drawn")?.unwrap_or_default(),
+            shards: Vec::new(),
+            feature_settings: metadata(store, "features")?.unwrap_or_default(),
+            front_ends: metadata(store, "front_ends")?.unwrap_or_default(),
+            left_out: metadata(store, "left_out")?.unwrap_or_default(),
+            other_labels: metadata(store, "other_labels")?.unwrap_or_default(),
+            drawn: metadata(store, "drawn")?.unwrap_or_default(),
             classes,
             utterances: Vec::new(),
         };
         Ok(Self { utterances, ..dataset })
     }
 
-    /// Writes the data set to `path`, whole or not at all; equal data sets give equal files.
+    /// Writes the data set to `path`, whole or not at all; equal data sets give equal files. Features of half precision stay so.
     ///
     /// # Errors
     /// [`DatasetError::Invalid`] for a data set that [`Dataset::load`] would refuse, [`DatasetError::Store`] where the file
     /// cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), DatasetError> {
-        self.write(path, &Spooled::new())
+        self.write(path, &Spooled::new(), None)
+    }
+
+    /// The same of a shard.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::save`].
+    pub(super) fn save_shard(&self, path: &Path, shard: &Belonging) -> Result<(), DatasetError> {
+        self.write(path, &Spooled::new(), Some(shard))
     }
 
     /// As [`Dataset::save`], with the values of frames that lie in `spools`, by their stream; its own are empty.
@@ -96,23 +139,45 @@ impl Dataset {
     /// # Errors
     /// Those of [`Dataset::save`].
     pub fn save_spooled(&self, path: &Path, spools: BTreeMap<&'static str, Spool>) -> Result<(), DatasetError> {
-        let file = |(stream, spool): (&'static str, Spool)| Ok((stream, (spool.values(), spool.into_file()?)));
-        let files = spools.into_iter().map(file).collect::<io::Result<Spooled>>();
-        self.write(path, &files.map_err(|source| StoreError::Write { path: path.to_path_buf(), source })?)
+        self.save_spooled_shard(path, spools, None)
     }
 
-    fn write(&self, path: &Path, spooled: &Spooled) -> Result<(), DatasetError> {
+    /// As [`Dataset::save_spooled`], of a shard where it is one.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::save`].
+    pub(crate) fn save_spooled_shard(
+        &self,
+        path: &Path,
+        spools: BTreeMap<&'static str, Spool>,
+        shard: Option<&Belonging>,
+    ) -> Result<(), DatasetError> {
+        let check = validate::Checks { path, utterances: &self.utterances };
+        for (stream, spool) in &spools {
+            if let (Some((place, value)), Some(frames)) = (spool.too_large(), self.streams.frames(stream)) {
+                return Err(check.too_large(stream, frames, place, value));
+            }
+        }
+        let file = |(stream, spool): (&'static str, Spool)| {
+            let (count, kind) = (spool.values(), spool.kind());
+            Ok((stream, SpooledValues { count, kind, file: spool.into_file()? }))
+        };
+        let files = spools.into_iter().map(file).collect::<io::Result<Spooled>>();
+        self.write(path, &files.map_err(|source| StoreError::Write { path: path.to_path_buf(), source })?, shard)
+    }
+
+    fn write(&self, path: &Path, spooled: &Spooled, shard: Option<&Belonging>) -> Result<(), DatasetError> {
         let labels: Vec<i64> = self.labels.iter().map(|&label| i64::from(label as i32)).collect();
         let check = validate::Checks { path, utterances: &self.utterances };
         check.labels(&labels, &self.classes)?;
         validate::check_classes(&self.classes).map_err(|problem| not_classes(path, problem))?;
-        let spooled = |name: &str| spooled.get(name).map(|(count, file)| (*count, file));
+        let spooled = |name: &str| spooled.get(name);
         let mut offsets = Vec::new();
         for (name, stream) in self.streams.iter() {
             let own: Vec<i64> = stream.offsets().iter().map(|&offset| offset as i64).collect();
             match stream {
                 DataStream::Frames(frames) => {
-                    let values = spooled(name).map_or(frames.values.len(), |(values, _)| values);
+                    let values = spooled(name).map_or(frames.values.len(), |spooled| spooled.count);
                     check.offsets(&format!("{name}.offsets"), &own, values / frames.columns.max(1))?;
                 }
                 DataStream::Tokens(tokens) => {
@@ -130,18 +195,15 @@ impl Dataset {
         tensors.extend(self.streams.iter().flat_map(|(name, stream)| content(name, stream, spooled(name))));
         let times = self.streams.iter().filter_map(|(name, _)| Some((name, self.streams.times(name)?)));
         tensors.extend(times.map(|(name, times)| Tensor::f32(format!("{name}.times"), &[times.len(), 2], times.as_flattened())));
-        Ok(store::write(path, &self.metadata(path)?, &tensors)?)
+        let mut metadata = self.metadata(path)?;
+        if let Some(shard) = shard {
+            tensors.extend((!shard.recordings.is_empty()).then(|| Tensor::i64(RECORDINGS, &[shard.recordings.len()], &shard.recordings)));
+            metadata.extend([json(path, SHARD.into(), &shard.place)?]);
+        }
+        Ok(store::write(path, &metadata, &tensors)?)
     }
 
     fn metadata(&self, path: &Path) -> Result<BTreeMap<String, String>, DatasetError> {
-        fn json(path: &Path, key: String, value: impl Serialize) -> Result<(String, String), DatasetError> {
-            match serde_json::to_string(&value) {
-                Ok(text) => Ok((key, text)),
-                Err(error) => {
-                    Err(DatasetError::Metadata { path: path.to_path_buf(), key, problem: format!("cannot be written ({error})") })
-                }
-            }
-        }
         let mut metadata = BTreeMap::from([
             ("format".into(), FORMAT.to_string()),
             ("corpus".into(), self.corpus.clone()),
@@ -162,6 +224,13 @@ impl Dataset {
             }
         }
         Ok(metadata)
+    }
+}
+
+fn json(path: &Path, key: String, value: impl Serialize) -> Result<(String, String), DatasetError> {
+    match serde_json::to_string(&value) {
+        Ok(text) => Ok((key, text)),
+        Err(error) => Err(DatasetError::Metadata { path: path.to_path_buf(), key, problem: format!("cannot be written ({error})") }),
     }
 }
 
@@ -188,24 +257,26 @@ fn other_than_prepared(path: &Path, error: StoreError) -> DatasetError {
 }
 
 /// The tensors of a stream but for its offsets.
-fn content<'t>(name: &str, stream: &'t DataStream, spooled: Option<(usize, &'t File)>) -> Vec<Tensor<'t>> {
-    let matrix = |part: &str, columns: usize, count: usize, content: Content<'t>| Tensor {
+fn content<'t>(name: &str, stream: &'t DataStream, spooled: Option<&'t SpooledValues>) -> Vec<Tensor<'t>> {
+    let matrix = |part: &str, kind: FeatureType, columns: usize, count: usize, content: Content<'t>| Tensor {
         name: format!("{name}.{part}"),
-        dtype: Dtype::F32,
+        dtype: kind.dtype(),
         shape: vec![count / columns.max(1), columns],
         content,
     };
     let rows = |part: &str, columns: usize, values: &'t FeatureRows| match spooled {
-        Some((count, file)) => matrix(part, columns, count, Content::File(file)),
-        None => matrix(part, columns, values.len(), Content::Rows(values)),
+        Some(SpooledValues { count, kind, file }) => matrix(part, *kind, columns, *count, Content::File(file)),
+        None => matrix(part, values.kind(), columns, values.len(), Content::Rows(values)),
     };
     match stream {
         DataStream::Frames(frames) => vec![rows("features", frames.columns, &frames.values)],
         DataStream::Vector(vectors) => vec![rows("values", vectors.columns, &vectors.values)],
         DataStream::Tokens(tokens) => {
             let table = tokens.vectors.as_ref();
-            let table =
-                table.map(|table| matrix("vectors", table.width, table.values.len(), Content::Bytes(bytemuck::cast_slice(&table.values))));
+            let table = table.map(|table| {
+                let values = Content::Bytes(bytemuck::cast_slice(&table.values));
+                matrix("vectors", FeatureType::F32, table.width, table.values.len(), values)
+            });
             let ids = Tensor::i32(format!("{name}.tokens"), &[tokens.tokens.len()], &tokens.tokens);
             std::iter::once(ids).chain(table).collect()
         }
@@ -289,7 +360,7 @@ fn word_table(store: &Store, tensor: &str) -> Result<Option<WordTable>, DatasetE
 }
 
 /// The JSON under a metadata key, where the key is there.
-fn metadata<T: for<'de> Deserialize<'de>>(store: &Store, key: &str) -> Result<Option<T>, DatasetError> {
+pub(super) fn metadata<T: for<'de> Deserialize<'de>>(store: &Store, key: &str) -> Result<Option<T>, DatasetError> {
     let parse = |text| {
         serde_json::from_str(text).map_err(|error| DatasetError::Metadata {
             path: store.path().to_path_buf(),

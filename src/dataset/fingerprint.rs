@@ -1,19 +1,16 @@
 //! Which data set: a hash that tells data sets apart, wherever their files lie.
 
-use std::borrow::Cow;
-
 use super::error::DatasetError;
-use super::features::FeatureRows;
 use super::prepared::Dataset;
 use super::streams::DataStream;
-use crate::base::hash::{BASIS, fnv1a, mix, more_words, of_words};
+use crate::base::hash::{BASIS, fnv1a, mix, of_words};
 use crate::base::streams::{AUDIO, TEXT};
 
 impl Dataset {
     /// Of everything that a run can depend on but the splits, features and all, in 16 hexadecimal digits.
     ///
     /// # Errors
-    /// Those of [`FeatureRows::read`].
+    /// Those of [`FeatureRows::read`](super::FeatureRows::read).
     pub fn fingerprint(&self) -> Result<String, DatasetError> {
         let wide = |offsets: &[usize]| offsets.iter().fold(0, |hash: u64, &offset| mix(hash, offset as u64));
         let mut names = String::new();
@@ -25,14 +22,14 @@ impl Dataset {
         }
         let stream = |stream: &DataStream| {
             Ok::<_, DatasetError>(match stream {
-                DataStream::Frames(frames) => vec![frames.columns as u64, of_rows(&frames.values)?, wide(&frames.offsets)],
+                DataStream::Frames(frames) => vec![frames.columns as u64, frames.values.hash()?, wide(&frames.offsets)],
                 DataStream::Tokens(tokens) => vec![
                     of_words(bytemuck::cast_slice(&tokens.tokens)),
                     wide(&tokens.offsets),
                     tokens.vectors.as_ref().map_or(0, |table| of_words(bytemuck::cast_slice(&table.values))),
                     tokens.words() as u64,
                 ],
-                DataStream::Vector(vectors) => vec![vectors.columns as u64, of_rows(&vectors.values)?],
+                DataStream::Vector(vectors) => vec![vectors.columns as u64, vectors.values.hash()?],
             })
         };
         let mut parts = vec![fnv1a(self.classes.join("\0").as_bytes()), fnv1a(names.as_bytes())];
@@ -54,17 +51,11 @@ impl Dataset {
     /// As [`Dataset::fingerprint`], with the splits: 16 digits of it, a hyphen, 16 digits of them.
     ///
     /// # Errors
-    /// Those of [`FeatureRows::read`].
+    /// Those of [`FeatureRows::read`](super::FeatureRows::read).
     pub(crate) fn fingerprint_with_splits(&self) -> Result<String, DatasetError> {
         let splits = self.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
         Ok(format!("{}-{splits:016x}", self.fingerprint()?))
     }
-}
-
-/// As [`of_words`], piece by piece.
-fn of_rows(values: &FeatureRows) -> Result<u64, DatasetError> {
-    let add = |hash, piece: Result<(usize, Cow<'_, [f32]>), DatasetError>| Ok(more_words(hash, bytemuck::cast_slice(&piece?.1)));
-    values.pieces().try_fold(values.len() as u64, add)
 }
 
 #[cfg(test)]

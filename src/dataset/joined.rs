@@ -39,16 +39,20 @@ impl Dataset {
                 None => join_stream(name, &parts, &mut streams)?,
             }
         }
-        let (mut labels, mut utterances, mut own) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut labels, mut utterances, mut own, mut all_shards) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for ((path, data), name) in parts.iter().zip(&names) {
             let classes = places_of_classes(&parts[0], (path, data))?;
             let label = |&label: &u32| if label == NO_LABEL { label } else { classes[label as usize] };
             labels.extend(data.labels.iter().map(label));
             let first = utterances.len();
             utterances.extend(data.utterances.iter().map(|info| named(info, name)));
+            let shards = if data.shards.is_empty() { vec![0..data.len()] } else { data.shards.clone() };
+            all_shards.extend(shards.into_iter().map(|shard| first + shard.start..first + shard.end));
             own.push(Part { name: name.clone(), utterances: first..utterances.len(), ..Part::default() });
         }
-        let mut whole = Self { streams, labels, utterances, parts: own, corpus: names.join(" + "), ..Self::default() };
+        let has_shards = parts.iter().any(|(_, data)| !data.shards.is_empty());
+        let shards = if has_shards { all_shards } else { Vec::new() };
+        let mut whole = Self { streams, labels, utterances, parts: own, shards, corpus: names.join(" + "), ..Self::default() };
         for (place, (_, data)) in parts.into_iter().enumerate() {
             if place == 0 {
                 (whole.classes, whole.feature_settings, whole.front_ends) = (data.classes, data.feature_settings, data.front_ends);

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::store::{Store, StoreError, half_to_single};
+use super::store::{Store, StoreError};
+use crate::base::half::half_to_single;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 

@@ -1,4 +1,4 @@
-//! The prepared data set: one safetensors file, its normalisation, and ragged batches of it.
+//! The prepared data set: one safetensors file or several with an index, its normalisation, and ragged batches of it.
 //!
 //! [`store`] reads and writes safetensors files of any content (checkpoints too), [`Dataset`] is the file that
 //! `mcsan prepare` makes, with any [`Streams`], [`Normalisation`] its z-score statistics and [`Batcher`] lays utterances out for
@@ -25,6 +25,8 @@ mod prepared;
 mod replace;
 mod shape;
 #[cfg(feature = "files")]
+pub(crate) mod shards;
+#[cfg(feature = "files")]
 mod spool;
 #[cfg(feature = "files")]
 pub mod store;
@@ -42,7 +44,7 @@ pub(crate) use batch::SHORTEST_UTTERANCE;
 pub use batch::{BatchStatistics, Batcher, HostBatch, HostFrames, HostMasks, HostRows, HostStream, HostTokens, HostVectors};
 pub use doubles::{About, Conflict, Doubles, Twin};
 pub use error::DatasetError;
-pub use features::FeatureRows;
+pub use features::{FeatureRows, FeatureType};
 #[cfg(feature = "cli")]
 pub(crate) use joined::LackedStream;
 #[cfg(feature = "files")]
@@ -51,15 +53,17 @@ pub use mixup::HostMixup;
 #[cfg(feature = "onnx")]
 pub(crate) use normalise::SMALLEST_DEVIATION;
 pub use normalise::{Fitted, Groups, Normalisation, Statistics};
-pub(crate) use order::epoch_batches;
+pub(crate) use order::{SHARDS, by_shards, epoch_batches};
 pub(crate) use prepared::hop_seconds;
 pub use prepared::{Dataset, Part, UtteranceInfo};
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 pub(crate) use replace::make_file;
 #[cfg(feature = "files")]
-pub(crate) use replace::replace_file;
+pub(crate) use replace::{folder_of, replace_file};
 pub use shape::BatchShape;
 pub(crate) use shape::lengths;
+#[cfg(feature = "files")]
+pub use shards::ShardFault;
 #[cfg(feature = "files")]
 pub use spool::Spool;
 pub use streams::{DataStream, Frames, Streams, TokenLists, Vectors};

@@ -1,6 +1,7 @@
 //! In which order, and with which others, an epoch visits its utterances.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::base::philox::Stream;
 use crate::config::Order;
@@ -55,6 +56,28 @@ pub(crate) fn epoch_batches<L: Ord>(
     shuffled.chunks_mut(window * size).for_each(|window| window.sort_by_cached_key(|&utterance| length(utterance)));
     let mut batches = cut(&shuffled);
     of_batches.permutation(batches.len()).into_iter().map(|place| std::mem::take(&mut batches[place])).collect()
+}
+
+/// Shards whose utterances are shuffled together.
+pub(crate) const SHARDS: usize = 4;
+
+/// Some utterances in the order of [`Order::Shards`]: shards in a drawn order, of which so many at a time are read, and their utterances
+/// shuffled. Of no more shards than those it is the order of [`Order::Shuffled`].
+pub(crate) fn by_shards(utterances: &[usize], shards: &[Range<usize>], [of_utterances, of_shards]: [Stream; 2]) -> Vec<usize> {
+    let mut own = vec![Vec::new(); shards.len().max(1)];
+    for &utterance in utterances {
+        let shard = shards.partition_point(|shard| shard.end <= utterance);
+        own[shard.min(shards.len().saturating_sub(1))].push(utterance);
+    }
+    own.retain(|own| !own.is_empty());
+    let mut order = of_shards.permutation(own.len());
+    order.chunks_mut(SHARDS).for_each(<[usize]>::sort_unstable);
+    let window = |(number, window): (usize, &[usize])| {
+        let all: Vec<usize> = window.iter().flat_map(|&shard| own[shard].iter().copied()).collect();
+        let stream = Stream { stream: of_utterances.stream | (number as u64) << 32, ..of_utterances };
+        stream.permutation(all.len()).into_iter().map(|place| all[place]).collect::<Vec<_>>()
+    };
+    order.chunks(SHARDS).enumerate().flat_map(window).collect()
 }
 
 #[cfg(test)]
@@ -164,6 +187,34 @@ mod tests {
         assert!(!first.is_sorted_by_key(|batch| longest(batch)), "batches are shuffled");
         first.iter_mut().chain(&mut second).for_each(|batch| batch.sort_unstable());
         assert!(first.iter().all(|batch| !second.contains(batch)), "no batch comes again");
+    }
+
+    #[test]
+    fn shards_are_read_one_window_after_the_other_and_few_are_as_one_file() {
+        let shards: Vec<Range<usize>> = (0..10).map(|shard| 20 * shard..20 * shard + 20).collect();
+        let utterances: Vec<usize> = (0..200).filter(|utterance| utterance % 3 > 0).collect();
+        let streams = |epoch| [1 << 40, 1 << 41].map(|streams| Stream { seed: 7, stream: streams | epoch });
+        let order = by_shards(&utterances, &shards, streams(0));
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, utterances);
+        assert!(
+            order != utterances
+                && order == by_shards(&utterances, &shards, streams(0))
+                && order != by_shards(&utterances, &shards, streams(1))
+        );
+        // A shard is read from its first utterance to its last while at most so many are.
+        let place = |shard: usize| {
+            let places = || (0..order.len()).filter(|&place| shards[shard].contains(&order[place]));
+            (places().min().unwrap(), places().max().unwrap())
+        };
+        let spans: Vec<(usize, usize)> = (0..10).map(place).collect();
+        let open = |at: usize| spans.iter().filter(|(first, last)| (first..=last).contains(&&at)).count();
+        assert!((0..order.len()).all(|at| open(at) <= SHARDS), "{spans:?}");
+        let whole = epoch_batches(&utterances, Order::Shuffled, [0, 9], streams(3), |_| 0, |_| 0).concat();
+        for few in [&[][..], &[0..200][..], &[0..50, 50..90, 90..100, 100..200][..]] {
+            assert_eq!(by_shards(&utterances, few, streams(3)), whole);
+        }
     }
 
     #[test]

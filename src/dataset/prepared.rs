@@ -33,6 +33,8 @@ pub struct Dataset {
     pub corpus: String,
     /// The data sets that this was joined of; empty of one.
     pub parts: Vec<Part>,
+    /// Of a data set in shards, the utterances of each, in order; empty of one file.
+    pub shards: Vec<Range<usize>>,
     /// Settings of the front-end that made [`AUDIO`]; null where unknown.
     pub feature_settings: serde_json::Value,
     /// How we made vectors ourselves, by stream; those of other streams are from files.

@@ -161,7 +161,7 @@ impl DataStream {
     }
 
     /// What is normalised: of frames and vectors.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "files")]
     pub(super) fn values(&self) -> Option<&FeatureRows> {
         match self {
             Self::Frames(frames) => Some(&frames.values),

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::features::FeatureType;
 use super::store::StoreError;
 use crate::base::files::File;
+use crate::base::half::half_to_single;
 use crate::base::input;
 
 /// An open file, and what it was like when it was opened.
@@ -109,18 +111,23 @@ fn read_at(file: &File, start: u64, buffer: &mut [u8]) -> io::Result<()> {
     file.read_exact_at(buffer, start)
 }
 
-/// Numbers of the machine's own kind that lie in a file.
+/// Numbers that lie in a file, little-endian.
 #[derive(Debug, Clone)]
 pub(super) struct FileValues {
     file: Arc<TensorFile>,
     /// Their first byte.
     start: u64,
     count: usize,
+    kind: FeatureType,
 }
 
 impl FileValues {
-    pub(super) fn new(file: &Arc<TensorFile>, start: u64, count: usize) -> Self {
-        Self { file: Arc::clone(file), start, count }
+    pub(super) fn new(file: &Arc<TensorFile>, start: u64, count: usize, kind: FeatureType) -> Self {
+        Self { file: Arc::clone(file), start, count, kind }
+    }
+
+    pub(super) fn kind(&self) -> FeatureType {
+        self.kind
     }
 
     pub(super) fn len(&self) -> usize {
@@ -130,8 +137,18 @@ impl FileValues {
     /// The values of a range.
     pub(super) fn read(&self, range: Range<usize>) -> Result<Vec<f32>, StoreError> {
         assert!(range.end <= self.count, "{range:?} of {} values", self.count);
-        let mut values = vec![0.0; range.len()];
-        self.file.read(self.start + (range.start * size_of::<f32>()) as u64, bytemuck::cast_slice_mut(&mut values))?;
-        Ok(values)
+        let start = self.start + (range.start * self.kind.bytes()) as u64;
+        Ok(match self.kind {
+            FeatureType::F32 => {
+                let mut values = vec![0.0; range.len()];
+                self.file.read(start, bytemuck::cast_slice_mut(&mut values))?;
+                values
+            }
+            FeatureType::F16 => {
+                let mut halves = vec![0_u16; range.len()];
+                self.file.read(start, bytemuck::cast_slice_mut(&mut halves))?;
+                halves.into_iter().map(half_to_single).collect()
+            }
+        })
     }
 }

@@ -8,6 +8,8 @@ use super::error::DatasetError;
 use super::prepared::UtteranceInfo;
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 #[cfg(feature = "files")]
+use crate::base::half::LARGEST;
+#[cfg(feature = "files")]
 use crate::base::utterances::Split;
 
 /// Remedy for a file whose numbers contradict one another.
@@ -197,6 +199,16 @@ impl Checks<'_> {
             return Err(self.invalid(tensor, Some(utterance), problem, "repair its recording or leave it out"));
         }
         Ok(())
+    }
+
+    /// A value of frames that half precision cannot hold; the frames may lie elsewhere.
+    #[cfg(feature = "files")]
+    pub(crate) fn too_large(&self, name: &str, frames: &Frames, place: usize, value: f32) -> DatasetError {
+        let columns = frames.columns.max(1);
+        let utterance = owner(&frames.offsets, place / columns);
+        let frame = place / columns - frames.offsets[utterance];
+        let problem = format!("coefficient {} of frame {frame} is {value}, half precision ends at {LARGEST}", place % columns);
+        self.invalid(&format!("{name}.features"), Some(utterance), problem, "repair its recording or features, or keep single precision")
     }
 
     fn vectors(&self, tensor: &str, vectors: &Vectors) -> Result<(), DatasetError> {

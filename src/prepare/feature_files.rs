@@ -9,10 +9,14 @@ use crate::corpus::{Corpus, LeftOut, Utterance};
 use crate::dataset::doubles::{Doubles, of_samples};
 use crate::dataset::{FeatureMatrix, MatrixFileError};
 
-/// Reads the files of a corpus' utterances one by one. All have as many columns as the first that can be read; one that has others is
-/// left out, as one is that is missing or cannot be read.
-pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut Intake<'_>) -> Result<Acoustic, PrepareError> {
-    let mut acoustic = Acoustic::default();
+/// Reads the files of a corpus' utterances one by one. All have so many columns, or where they are 0 as many as the first that can be read; one
+/// that has others is left out, as one is that is missing or cannot be read.
+pub(super) fn read(
+    corpus: &Corpus,
+    columns: usize,
+    Intake { missing, features, observe }: &mut Intake<'_>,
+) -> Result<Acoustic, PrepareError> {
+    let mut acoustic = Acoustic { columns, ..Acoustic::default() };
     let mut hashes = Vec::new();
     for utterance in &corpus.utterances {
         let matrix = of_columns(file_of(&corpus.features, utterance), acoustic.columns);
@@ -29,6 +33,7 @@ pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut 
         observe(RecordingEvent::Done(acoustic.kept.len()));
     }
     observe(RecordingEvent::Doubles(&Doubles::of_hashes(&hashes)));
+    acoustic.recordings = hashes;
     acoustic.settings = serde_json::json!({ "from": "files", "columns": acoustic.columns });
     if let Some(hop) = corpus.feature_hop {
         acoustic.settings["hop"] = hop.into();
@@ -36,14 +41,20 @@ pub(super) fn read(corpus: &Corpus, Intake { missing, features, observe }: &mut 
     Ok(acoustic)
 }
 
-/// Which utterances have a file that can be read, of as many columns as the first; the others are left out.
+/// Columns of the first of some utterances' files that can be read; `None` where there is none.
+pub(super) fn columns(utterances: &[Utterance], files: &BTreeMap<String, PathBuf>) -> Option<usize> {
+    let first = |utterance: &Utterance| Some(FeatureMatrix::read(files.get(&utterance.id)?).ok()?.columns);
+    utterances.iter().find_map(first)
+}
+
+/// Which utterances have a file that can be read, of so many columns, or where they are 0 of as many as the first; the others are left out.
 pub(super) fn readable(
     utterances: &[Utterance],
     files: &BTreeMap<String, PathBuf>,
+    mut columns: usize,
     missing: &mut Missing,
     observe: &mut dyn FnMut(RecordingEvent<'_>),
 ) -> Result<Vec<bool>, PrepareError> {
-    let mut columns = 0;
     let mut readable = Vec::new();
     for utterance in utterances {
         let matrix = of_columns(file_of(files, utterance), columns);

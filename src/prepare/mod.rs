@@ -225,18 +225,35 @@ pub enum RecordingEvent<'a> {
 /// [`PrepareError`], naming the recording.
 pub async fn prepare<B: Backend>(
     backend: &B,
-    mut corpus: Corpus,
-    mut text: TextTable,
+    corpus: Corpus,
+    text: TextTable,
     settings: &MfccSettings,
     allowed: Allowance,
     features: &mut dyn FnMut(&'static str, &[f32]) -> io::Result<()>,
     observe: &mut dyn FnMut(RecordingEvent<'_>),
 ) -> Result<Dataset, PrepareError> {
-    let mut missing =
-        Missing { listed: corpus.utterances.len() - corpus.copies.len() + corpus.left_out.len(), allowed, left_out: Vec::new() };
+    let whole = Whole::of(&corpus);
+    prepare_part(backend, corpus, text, settings, (&whole, allowed), features, observe).await.map(|(data, _)| data)
+}
+
+/// As [`prepare`], of a part of a corpus that becomes what it would in the whole; returns also a number of each utterance's recording, as
+/// [`Doubles`] takes them.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub(crate) async fn prepare_part<B: Backend>(
+    backend: &B,
+    mut corpus: Corpus,
+    mut text: TextTable,
+    settings: &MfccSettings,
+    (whole, allowed): (&Whole, Allowance),
+    features: &mut dyn FnMut(&'static str, &[f32]) -> io::Result<()>,
+    observe: &mut dyn FnMut(RecordingEvent<'_>),
+) -> Result<(Dataset, Vec<Option<u64>>), PrepareError> {
+    let mut missing = Missing { listed: whole.listed, before: whole.missing, allowed, left_out: Vec::new() };
     corpus.left_out.drain(..).try_for_each(|left_out| missing.add(left_out, observe))?;
     if let Some(FeatureSource::Files(files)) = corpus.further.get(TEXT) {
-        let readable = feature_files::readable(&corpus.utterances, files, &mut missing, observe)?;
+        let readable = feature_files::readable(&corpus.utterances, files, whole.columns(TEXT), &mut missing, observe)?;
         keep(&mut corpus, &mut text, &readable);
     }
     let own = corpus.further.values().filter_map(|source| match source {
@@ -249,8 +266,8 @@ pub async fn prepare<B: Backend>(
     let mut acoustic_rows = |rows: &[f32]| features(AUDIO, rows);
     let mut intake = Intake { missing: &mut missing, features: &mut acoustic_rows, observe };
     let acoustic = if !corpus.features.is_empty() {
-        Some(feature_files::read(&corpus, &mut intake)?)
-    } else if corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty()) {
+        Some(feature_files::read(&corpus, whole.columns(AUDIO), &mut intake)?)
+    } else if whole.has_recordings {
         Some(recordings::read(backend, &corpus, settings, &own, &mut intake).await?)
     } else {
         None
@@ -269,7 +286,9 @@ pub async fn prepare<B: Backend>(
     keep(&mut corpus, &mut text, &kept);
     let mut streams = Streams::default();
     let mut feature_settings = settings.recorded();
-    if let Some(acoustic) = acoustic {
+    let mut recordings = Vec::new();
+    if let Some(mut acoustic) = acoustic {
+        recordings = std::mem::take(&mut acoustic.recordings);
         let audio = Frames { columns: acoustic.columns, values: FeatureRows::default(), offsets: acoustic.offsets() };
         streams.insert(AUDIO, DataStream::Frames(audio));
         feature_settings = acoustic.settings;
@@ -283,12 +302,13 @@ pub async fn prepare<B: Backend>(
         let tokens = TokenLists { tokens: text.tokens, offsets: text.offsets, vectors: text.vectors, vocabulary: text.vocabulary };
         streams.insert(TEXT, DataStream::Tokens(tokens));
     }
-    further::read(&corpus, features, observe)?.into_iter().for_each(|(name, stream)| streams.insert(name, stream));
+    further::read(&corpus, whole, features, observe)?.into_iter().for_each(|(name, stream)| streams.insert(name, stream));
     alignment::read(&corpus, &mut streams, &feature_settings, observe)?;
-    Ok(Dataset {
+    let data = Dataset {
         labels: corpus.labels().into_iter().map(|label| label as u32).collect(),
         utterances: corpus.utterances.iter().map(|utterance| UtteranceInfo::of(utterance, &corpus)).collect(),
         parts: Vec::new(),
+        shards: Vec::new(),
         corpus: corpus.name,
         classes: corpus.classes,
         feature_settings,
@@ -297,7 +317,47 @@ pub async fn prepare<B: Backend>(
         drawn: text.drawn,
         left_out: missing.left_out,
         other_labels: corpus.other_labels,
-    })
+    };
+    Ok((data, recordings))
+}
+
+/// What of a whole corpus decides what becomes of a part of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Whole {
+    /// Utterances that it lists; copies are none of its own.
+    pub listed: usize,
+    /// Those that were left out of its other parts, as far as is known.
+    pub missing: usize,
+    /// Whether an utterance of it has a recording.
+    has_recordings: bool,
+    /// Columns of its first file of each stream of files; of a corpus that is prepared as one, those files tell.
+    columns: BTreeMap<&'static str, usize>,
+}
+
+impl Whole {
+    /// Of a corpus that is prepared as one.
+    fn of(corpus: &Corpus) -> Self {
+        Self {
+            listed: corpus.utterances.len() - corpus.copies.len() + corpus.left_out.len(),
+            has_recordings: corpus.utterances.iter().any(|utterance| !utterance.audio.as_os_str().is_empty()),
+            ..Self::default()
+        }
+    }
+
+    /// Of a corpus that is prepared in parts.
+    ///
+    /// # Errors
+    /// A table of features that cannot be read.
+    pub(crate) fn of_parts(corpus: &Corpus) -> Result<Self, PrepareError> {
+        let mut columns = further::columns(corpus)?;
+        columns.extend(feature_files::columns(&corpus.utterances, &corpus.features).map(|columns| (AUDIO, columns)));
+        Ok(Self { columns, ..Self::of(corpus) })
+    }
+
+    /// Columns of a stream; 0 where the part's first file tells.
+    fn columns(&self, stream: &str) -> usize {
+        self.columns.get(stream).copied().unwrap_or(0)
+    }
 }
 
 /// Keeps some of the utterances, and their tokens.
@@ -368,6 +428,8 @@ struct Acoustic {
     settings: serde_json::Value,
     /// Vectors that are computed from recordings, one a kept utterance, of each front-end.
     vectors: Vec<Vec<f32>>,
+    /// Of each that is kept, a number of its recording.
+    recordings: Vec<Option<u64>>,
 }
 
 impl Acoustic {
@@ -391,6 +453,8 @@ struct Intake<'a> {
 /// What is left out, while it is allowed.
 struct Missing {
     listed: usize,
+    /// Left out of other parts of the corpus.
+    before: usize,
     allowed: Allowance,
     left_out: Vec<LeftOut>,
 }
@@ -398,9 +462,9 @@ struct Missing {
 impl Missing {
     fn add(&mut self, left_out: LeftOut, observe: &mut dyn FnMut(RecordingEvent<'_>)) -> Result<(), PrepareError> {
         let most = self.allowed.of(self.listed);
-        if self.left_out.len() == most {
+        if self.before + self.left_out.len() >= most {
             let first = self.left_out.first().unwrap_or(&left_out).reason.clone();
-            let missing = self.left_out.len() + 1;
+            let missing = self.before + self.left_out.len() + 1;
             return Err(PrepareError::TooManyMissing { first, missing, listed: self.listed, most });
         }
         observe(RecordingEvent::LeftOut(&left_out));

@@ -71,6 +71,7 @@ pub(super) async fn read<B: Backend>(
         observe(RecordingEvent::Silent(&silent));
         observe(RecordingEvent::Doubles(&Doubles::of_hashes(&hashes)));
     }
+    acoustic.recordings = hashes;
     Ok(acoustic)
 }
 

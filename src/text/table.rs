@@ -2,6 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+#[cfg(feature = "cli")]
+use std::ops::Range;
 use std::path::Path;
 
 use super::drawn::{Distribution, OutOfVocabulary};
@@ -121,6 +123,21 @@ impl TextTable {
         for &utterance in of {
             self.tokens.extend_from_within(self.offsets[utterance]..self.offsets[utterance + 1]);
             self.offsets.push(self.tokens.len());
+        }
+    }
+
+    /// The tokens of some utterances that follow on one another, in the table of all.
+    #[cfg(feature = "cli")]
+    pub(crate) fn part(&self, utterances: Range<usize>) -> Self {
+        let bounds = &self.offsets[utterances.start..=utterances.end];
+        let (start, end) = (bounds[0], bounds[bounds.len() - 1]);
+        Self {
+            vocabulary: self.vocabulary.clone(),
+            tokens: self.tokens[start..end].to_vec(),
+            offsets: bounds.iter().map(|offset| offset - start).collect(),
+            vectors: self.vectors.clone(),
+            drawn: self.drawn.clone(),
+            missing: Missing::default(),
         }
     }
 

@@ -18,6 +18,8 @@ const ORDER_STREAMS: [u64; 2] = [1 << 61, 1 << 58];
 const BALANCE_STREAMS: u64 = 1 << 54;
 /// Those of the orders in which utterances without label are gone through.
 const UNLABELLED_STREAMS: u64 = 1 << 57;
+/// Among them, those of the orders of their shards.
+const UNLABELLED_SHARDS: u64 = 1 << 53;
 
 /// The utterances of each batch of an epoch.
 pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Settings, epoch: u64) -> Vec<Vec<usize>> {
@@ -26,6 +28,10 @@ pub(crate) fn epoch_batches(data: &Dataset, utterances: &[usize], settings: &Set
     let length = |utterance| data.lengths(utterance, settings.data.max_frames);
     let utterances = balanced(data, utterances, &settings.train, epoch);
     let count = settings.train.steps_an_epoch(utterances.len()) as usize;
+    if order == Order::Shards {
+        let utterances = dataset::by_shards(&utterances, &data.shards, streams);
+        return dataset::epoch_batches(&utterances, Order::Given, [count, batch_size], streams, length, |_| 0);
+    }
     dataset::epoch_batches(&utterances, order, [count, batch_size], streams, length, |utterance| data.labels[utterance])
 }
 
@@ -64,7 +70,7 @@ pub(crate) fn unlabelled(data: &Dataset, settings: &Settings) -> Vec<usize> {
 
 /// Those of the `step`th step that takes some: a batch, or all of them where they are fewer. One pass over them follows on the other,
 /// each in an order of its own, so that the number of the step says where a run stands.
-pub(crate) fn unlabelled_batch(utterances: &[usize], settings: &TrainSettings, step: u64) -> Vec<usize> {
+pub(crate) fn unlabelled_batch(data: &Dataset, utterances: &[usize], settings: &TrainSettings, step: u64) -> Vec<usize> {
     let count = utterances.len() as u64;
     let size = (settings.batch_size as u64).min(count);
     let mut orders: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
@@ -73,8 +79,13 @@ pub(crate) fn unlabelled_batch(utterances: &[usize], settings: &TrainSettings, s
         if settings.order == Order::Given {
             return utterances[place];
         }
-        let stream = Stream { seed: settings.seed, stream: UNLABELLED_STREAMS | pass };
-        utterances[orders.entry(pass).or_insert_with(|| stream.permutation(utterances.len()))[place]]
+        let streams = [UNLABELLED_STREAMS, UNLABELLED_STREAMS | UNLABELLED_SHARDS];
+        let streams @ [stream, _] = streams.map(|streams| Stream { seed: settings.seed, stream: streams | pass });
+        let order = || match settings.order {
+            Order::Shards => dataset::by_shards(utterances, &data.shards, streams),
+            _ => stream.permutation(utterances.len()).into_iter().map(|place| utterances[place]).collect(),
+        };
+        orders.entry(pass).or_insert_with(order)[place]
     };
     (step * size..(step + 1) * size).map(&mut at).collect()
 }
@@ -289,7 +300,8 @@ mod tests {
     #[test]
     fn utterances_without_label_are_gone_through_pass_after_pass() {
         let utterances: Vec<usize> = (50..57).collect();
-        let of = |batch_size: usize, step| unlabelled_batch(&utterances, &TrainSettings { batch_size, ..Default::default() }, step);
+        let data = Dataset::default();
+        let of = |batch_size: usize, step| unlabelled_batch(&data, &utterances, &TrainSettings { batch_size, ..Default::default() }, step);
         // Three passes in seven steps, two of which end within a batch.
         let taken: Vec<usize> = (0..7).flat_map(|step| of(3, step)).collect();
         for pass in taken.chunks(7) {

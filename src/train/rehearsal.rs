@@ -26,7 +26,7 @@ pub(crate) async fn rehearse<B: Backend>(backend: &B, settings: &Settings, data:
     };
     let unlabelled = unlabelled(data, settings);
     let steps = unlabelled.len().div_ceil(settings.train.batch_size) as u64;
-    let besides = (0..steps).map(|step| unlabelled_batch(&unlabelled, &settings.train, step)).collect();
+    let besides = (0..steps).map(|step| unlabelled_batch(data, &unlabelled, &settings.train, step)).collect();
     let labelled = extremes(epoch_batches(data, &train, settings, 0), rows);
     for utterances in labelled.into_iter().chain(extremes(besides, rows)) {
         let pending = trainer.train_in_parts(batches, &utterances, settings.train.accumulate).await?;

@@ -13,10 +13,13 @@ use std::sync::Arc;
 pub use error::StoreError;
 pub use safetensors::Dtype;
 use safetensors::tensor::{Metadata, SafeTensorError};
+pub(super) use write::halves;
 pub use write::{Content, Tensor, write};
 
-use super::features::FeatureRows;
+use super::features::{FeatureRows, FeatureType};
 use super::tensor_file::{FileValues, TensorFile};
+use crate::base::half::half_to_single;
+use crate::base::hash::fnv1a;
 
 /// The format is little-endian, and tensors are copied to it as they lie in memory.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -33,6 +36,8 @@ pub struct Store {
     file: Arc<TensorFile>,
     data_start: u64,
     header: Metadata,
+    /// Of the header's bytes.
+    header_hash: u64,
 }
 
 impl Store {
@@ -65,17 +70,28 @@ impl Store {
         let data = room.checked_sub(length).ok_or_else(|| refused(SafeTensorError::InvalidHeaderLength))?;
         let mut header = vec![0; length as usize];
         file.read(LENGTH_BYTES as u64, &mut header)?;
+        let header_hash = fnv1a(&header);
         let header: Metadata =
             serde_json::from_slice(&header).map_err(|error| refused(SafeTensorError::InvalidHeaderDeserialization(error)))?;
         if header.data_len() as u64 != data {
             return Err(refused(SafeTensorError::MetadataIncompleteBuffer));
         }
-        Ok(Self { file: Arc::new(file), data_start: LENGTH_BYTES as u64 + length, header })
+        Ok(Self { file: Arc::new(file), data_start: LENGTH_BYTES as u64 + length, header, header_hash })
     }
 
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.length()
+    }
+
+    /// Of the header, bytes and all: of the metadata, and of what tensors there are.
+    pub(crate) fn header_hash(&self) -> u64 {
+        self.header_hash
     }
 
     /// The metadata string under `key`, if there is one.
@@ -150,7 +166,7 @@ impl View<'_> {
 
     /// The elements of an F32 tensor.
     fn singles(&self) -> FileValues {
-        FileValues::new(self.file, self.start, self.length / size_of::<f32>())
+        FileValues::new(self.file, self.start, self.length / size_of::<f32>(), FeatureType::F32)
     }
 
     /// The shape, of N dimensions.
@@ -196,14 +212,15 @@ impl View<'_> {
         }
     }
 
-    /// The values of an F32 or F16 tensor; those of an F32 tensor stay in the file.
+    /// The values of an F32 or F16 tensor, which stay in the file.
     ///
     /// # Errors
-    /// [`StoreError::WrongType`], and those of [`View::bytes`].
+    /// [`StoreError::WrongType`].
     pub(crate) fn into_rows(self) -> Result<FeatureRows, StoreError> {
         match self.dtype {
             Dtype::F32 => Ok(self.singles().into()),
-            _ => Ok(self.floats()?.into()),
+            Dtype::F16 => Ok(FileValues::new(self.file, self.start, self.length / size_of::<u16>(), FeatureType::F16).into()),
+            _ => Err(self.wrong_type("F32 or F16")),
         }
     }
 
@@ -237,30 +254,5 @@ impl View<'_> {
 
     fn wrong_shape(&self, expected: String) -> StoreError {
         StoreError::WrongShape { path: self.file.path().to_path_buf(), tensor: self.name.clone(), found: self.shape.to_vec(), expected }
-    }
-}
-
-/// A half-precision number, exactly. Shifted into place, its exponent is short of single precision's by 112.
-pub(super) fn half_to_single(half: u16) -> f32 {
-    let sign = u32::from(half & 0x8000) << 16;
-    let magnitude = u32::from(half & 0x7FFF) << 13;
-    let is_finite = half & 0x7C00 != 0x7C00;
-    let value = if is_finite { f32::from_bits(magnitude) * 112f32.exp2() } else { f32::from_bits(magnitude | 0x7F80_0000) };
-    f32::from_bits(value.to_bits() | sign)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_precision_is_widened_exactly() {
-        let cases = [(0x0000, 0.0), (0x3C00, 1.0), (0xC000, -2.0), (0x7BFF, 65504.0), (0x0001, 2f32.powi(-24)), (0x83FF, -6.097_555e-5)];
-        for (half, single) in cases {
-            assert_eq!(half_to_single(half), single, "{half:#06x}");
-        }
-        assert_eq!(half_to_single(0xFC00), f32::NEG_INFINITY);
-        assert!(half_to_single(0x7E00).is_nan());
-        assert!(half_to_single(0x8000).is_sign_negative());
     }
 }

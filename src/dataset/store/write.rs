@@ -9,7 +9,8 @@ use safetensors::tensor::TensorInfo;
 
 use super::{LENGTH_BYTES, StoreError};
 use crate::base::files::File;
-use crate::dataset::features::FeatureRows;
+use crate::base::half::single_to_half;
+use crate::dataset::features::{FeatureRows, FeatureType};
 use crate::dataset::replace::replace_file;
 
 /// A tensor to be written.
@@ -32,7 +33,7 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     /// All of a file, which need not fit into memory.
     File(&'a File),
-    /// Values of a data set, which need not either.
+    /// Values of a data set, which need not either, of the type that they have in theirs.
     Rows(&'a FeatureRows),
 }
 
@@ -41,7 +42,7 @@ impl Content<'_> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len()),
             Self::File(file) => Ok(file.metadata()?.len() as usize),
-            Self::Rows(values) => Ok(values.len() * size_of::<f32>()),
+            Self::Rows(values) => Ok(values.len() * values.kind().bytes()),
         }
     }
 
@@ -54,8 +55,11 @@ impl Content<'_> {
                 io::copy(&mut file, writer).map(|_| ())
             }
             Self::Rows(values) => values.pieces().try_for_each(|piece| {
-                let (_, values) = piece.map_err(io::Error::other)?;
-                writer.write_all(bytemuck::cast_slice(&values))
+                let (_, piece) = piece.map_err(io::Error::other)?;
+                match values.kind() {
+                    FeatureType::F32 => writer.write_all(bytemuck::cast_slice(&piece)),
+                    FeatureType::F16 => writer.write_all(bytemuck::cast_slice(&halves(&piece))),
+                }
             }),
         }
     }
@@ -81,6 +85,11 @@ impl<'a> Tensor<'a> {
     fn size(&self) -> usize {
         self.shape.iter().product::<usize>() * self.dtype.bitsize() / 8
     }
+}
+
+/// Values in half precision.
+pub(in crate::dataset) fn halves(values: &[f32]) -> Vec<u16> {
+    values.iter().map(|&value| single_to_half(value)).collect()
 }
 
 /// Writes `tensors` and `metadata` to `path`, whole or not at all; equal content gives equal bytes.

@@ -312,7 +312,7 @@ impl<'r, B: Backend> Run<'r, B> {
     fn unlabelled_of(&self, epoch: u64) -> Vec<usize> {
         match self.settings.unlabelled_from() {
             Some(from) if epoch >= from && !self.unlabelled.is_empty() => {
-                unlabelled_batch(&self.unlabelled, &self.settings.train, self.trainer.steps() - from * self.steps_an_epoch)
+                unlabelled_batch(self.data, &self.unlabelled, &self.settings.train, self.trainer.steps() - from * self.steps_an_epoch)
             }
             _ => Vec::new(),
         }

@@ -1,0 +1,391 @@
+//! A data set in shards: files of the same format, each a data set of its own, whose utterances follow on one another, and an index.
+//!
+//! The index, format `mcsan-shards/1`, is JSON: `format`, `shards`, a list of `{file, utterances, bytes, fingerprint}` of files beside the
+//! index, and as far as known `plan` and `corpus`. Of a shard only `file` is required: without the others it is taken as it is. A shard of
+//! `mcsan prepare` says under `shard` of its metadata which it is, `{number, of, plan}`, and holds the vocabulary and the vectors of the whole;
+//! its tensor `recordings`, I64 `[U]`, has a number of each utterance's recording, 0 of none.
+
+use std::collections::HashSet;
+use std::fmt::{self, Display, Formatter};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::DatasetError;
+use super::features::FeatureRows;
+use super::file::metadata;
+use super::prepared::Dataset;
+use super::store::{Store, StoreError};
+use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
+use crate::base::files;
+use crate::base::format::Format;
+use crate::base::input;
+use crate::base::remedy::Preparation;
+
+/// What the index says as its `format`.
+pub(crate) const FORMAT: Format = Format::new("mcsan-shards", 1);
+/// Under which a shard's metadata say which it is.
+pub(super) const SHARD: &str = "shard";
+/// The tensor of numbers of recordings.
+pub(super) const RECORDINGS: &str = "recordings";
+
+/// Bytes of a file that tell whether it is a text.
+const HEAD: u64 = 8;
+
+/// Which files a data set is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Index {
+    pub format: String,
+    /// What the shards were prepared of and by; shards of another do not go with them.
+    #[serde(default)]
+    pub plan: Option<String>,
+    #[serde(default)]
+    pub corpus: String,
+    pub shards: Vec<Entry>,
+}
+
+/// What an index says of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// Its name, beside the index.
+    pub file: String,
+    #[serde(default)]
+    pub utterances: Option<usize>,
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// Of its data and of its metadata.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+}
+
+/// Which shard a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// From 1 on.
+    pub number: usize,
+    pub of: usize,
+    pub plan: String,
+}
+
+/// What a shard has besides a data set of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Belonging {
+    pub place: Place,
+    /// `[utterances]`: a number of each one's recording, the same for the same, 0 of none; empty where none is known.
+    pub recordings: Vec<i64>,
+}
+
+/// A shard that was read.
+pub(crate) struct Shard {
+    pub data: Dataset,
+    /// `None` of a data set that does not say so.
+    pub belonging: Option<Belonging>,
+    pub bytes: u64,
+    pub fingerprint: String,
+}
+
+/// Why a shard is not the one that an index lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShardFault {
+    /// There is none.
+    Missing,
+    /// It is another of the same data: number, of how many.
+    Exchanged(usize, usize),
+    /// It is of other data, or of the same prepared otherwise.
+    Foreign,
+    /// It is of another size, in bytes.
+    Size {
+        /// Its own.
+        found: u64,
+        /// That of the index.
+        expected: u64,
+    },
+    /// It has other utterances.
+    Utterances {
+        /// Its own.
+        found: usize,
+        /// Those of the index.
+        expected: usize,
+    },
+    /// Its content is another.
+    Changed,
+}
+
+impl Display for ShardFault {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => formatter.write_str("is missing"),
+            Self::Exchanged(number, of) => write!(formatter, "is shard {number} of {of}, not this one"),
+            Self::Foreign => formatter.write_str("is of other data, or was prepared otherwise"),
+            Self::Size { found, expected } => write!(formatter, "has {found} bytes, not {expected}"),
+            Self::Utterances { found, expected } => write!(formatter, "has {found} utterances, not {expected}"),
+            Self::Changed => formatter.write_str("was changed: its content is not what the index says"),
+        }
+    }
+}
+
+impl Index {
+    /// Reads an index; `None` of a file that is none, whatever else it is.
+    ///
+    /// # Errors
+    /// A document that is no right index, or of a newer version.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, DatasetError> {
+        // What cannot be opened is told by who reads the data.
+        let Ok(file) = input::file(path) else { return Ok(None) };
+        let mut text = Vec::new();
+        let failed = |source| StoreError::Read { path: path.to_path_buf(), source };
+        file.take(HEAD).read_to_end(&mut text).map_err(failed)?;
+        // The length of a header, which is no text, has a zero among its bytes.
+        if !text.starts_with(b"{") || text.contains(&0) {
+            return Ok(None);
+        }
+        text.clear();
+        input::file(path).and_then(|mut file| file.read_to_end(&mut text)).map_err(failed)?;
+        let Ok(text) = String::from_utf8(text) else { return Ok(None) };
+        Self::of_text(path, &text)
+    }
+
+    fn of_text(path: &Path, text: &str) -> Result<Option<Self>, DatasetError> {
+        let wrong = |problem: String| DatasetError::Index { path: path.to_path_buf(), problem };
+        /// Whatever else is in it.
+        #[derive(Deserialize)]
+        struct Head {
+            format: Option<String>,
+        }
+        let head: Head = match serde_json::from_str(text) {
+            Ok(head) => head,
+            Err(error) if text.contains(FORMAT.name) => return Err(wrong(format!("is no whole index of shards ({error})"))),
+            Err(_) => return Ok(None),
+        };
+        let said = head.format.unwrap_or_default();
+        let version = FORMAT.version_of(&said).map_err(|newer| DatasetError::Newer { path: path.to_path_buf(), newer })?;
+        if version.is_none() {
+            return Err(DatasetError::Format { path: path.to_path_buf(), found: said, expected: FORMAT.to_string() });
+        }
+        let index: Self = serde_json::from_str(text).map_err(|error| wrong(format!("is not as it should be ({error})")))?;
+        if index.shards.is_empty() {
+            return Err(wrong("lists no shards".into()));
+        }
+        let mut seen = HashSet::new();
+        for Entry { file, .. } in &index.shards {
+            if Path::new(file).file_name().is_none_or(|name| name != file.as_str()) || file.contains(['/', '\\']) {
+                return Err(wrong(format!("lists '{file}', which is no name of a file beside it")));
+            }
+            if !seen.insert(file.as_str()) {
+                return Err(wrong(format!("lists '{file}' twice")));
+            }
+        }
+        Ok(Some(index))
+    }
+
+    /// As it is written.
+    ///
+    /// # Errors
+    /// What JSON cannot hold.
+    pub(crate) fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+
+    /// Reads the shards, checks each, and puts them together: what the data set is in one file.
+    pub(super) fn load(&self, path: &Path) -> Result<Dataset, DatasetError> {
+        let mut whole = Shards::default();
+        for (place, entry) in self.shards.iter().enumerate() {
+            let file = path.with_file_name(&entry.file);
+            let fault = |fault: ShardFault| DatasetError::Shard { path: file.clone(), index: path.to_path_buf(), fault };
+            if files::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                return Err(fault(ShardFault::Missing));
+            }
+            let store = Dataset::open(&file)?;
+            if let (Some(own), Some(plan)) = (Place::of(&store)?, &self.plan) {
+                if own.plan != *plan || own.of != self.shards.len() {
+                    return Err(fault(ShardFault::Foreign));
+                }
+                if own.number != place + 1 {
+                    return Err(fault(ShardFault::Exchanged(own.number, own.of)));
+                }
+            } else if self.plan.is_some() {
+                return Err(fault(ShardFault::Foreign));
+            }
+            if let Some(expected) = entry.bytes.filter(|&bytes| bytes != store.bytes()) {
+                return Err(fault(ShardFault::Size { found: store.bytes(), expected }));
+            }
+            let shard = Shard::of_store(&store)?;
+            if let Some(expected) = entry.utterances.filter(|&count| count != shard.data.len()) {
+                return Err(fault(ShardFault::Utterances { found: shard.data.len(), expected }));
+            }
+            if entry.fingerprint.as_ref().is_some_and(|fingerprint| *fingerprint != shard.fingerprint) {
+                return Err(fault(ShardFault::Changed));
+            }
+            whole.push(file, shard.data)?;
+        }
+        Ok(whole.into_data())
+    }
+}
+
+impl Place {
+    /// That of a file, where it says so.
+    pub(crate) fn of(store: &Store) -> Result<Option<Self>, DatasetError> {
+        metadata(store, SHARD)
+    }
+}
+
+impl Shard {
+    /// Reads a file and checks all of it.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`].
+    pub(crate) fn load(path: &Path) -> Result<Self, DatasetError> {
+        Self::of_store(&Dataset::open(path)?)
+    }
+
+    fn of_store(store: &Store) -> Result<Self, DatasetError> {
+        let data = Dataset::of_store(store)?;
+        let recordings = || match store.contains(RECORDINGS) {
+            true => store.tensor(RECORDINGS)?.shaped(&[data.len()])?.integers(),
+            false => Ok(Vec::new()),
+        };
+        let belonging = match Place::of(store)? {
+            Some(place) => Some(Belonging { place, recordings: recordings()? }),
+            None => None,
+        };
+        let fingerprint = format!("{}-{:016x}", data.fingerprint_with_splits()?, store.header_hash());
+        Ok(Self { data, belonging, bytes: store.bytes(), fingerprint })
+    }
+
+    /// Writes the shard anew, with what was changed of its data, and says what it is then.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::save`].
+    pub(crate) fn save(&mut self, path: &Path) -> Result<(), DatasetError> {
+        if let Some(belonging) = &self.belonging {
+            self.data.save_shard(path, belonging)?;
+        }
+        let store = Dataset::open(path)?;
+        self.fingerprint = format!("{}-{:016x}", self.data.fingerprint_with_splits()?, store.header_hash());
+        self.bytes = store.bytes();
+        Ok(())
+    }
+}
+
+/// Shards that are put together, one after the other.
+#[derive(Default)]
+pub(crate) struct Shards {
+    whole: Dataset,
+    first: PathBuf,
+    /// Values of each stream of frames or vectors, of each shard.
+    values: Vec<(String, Vec<FeatureRows>)>,
+}
+
+impl Shards {
+    /// Adds the utterances of one.
+    ///
+    /// # Errors
+    /// [`DatasetError::NotAlike`]: other classes, streams or words than those of the first.
+    pub(crate) fn push(&mut self, path: PathBuf, mut data: Dataset) -> Result<(), DatasetError> {
+        data.streams.iter().filter(|(_, stream)| stream.values().is_some()).for_each(|(name, stream)| {
+            let values = stream.values().cloned().unwrap_or_default();
+            match self.values.iter_mut().find(|(own, _)| own == name) {
+                Some((_, all)) => all.push(values),
+                None => self.values.push((name.to_owned(), vec![values])),
+            }
+        });
+        let whole = &mut self.whole;
+        if whole.is_empty() {
+            (self.first, whole.shards) = (path, vec![0..data.len()]);
+            *whole = Dataset { shards: std::mem::take(&mut whole.shards), ..data };
+            return Ok(());
+        }
+        if let Some((difference, remedy)) = difference(whole, &data) {
+            return Err(DatasetError::NotAlike { path, first: self.first.clone(), difference, remedy });
+        }
+        let first = whole.len();
+        whole.labels.append(&mut data.labels);
+        whole.utterances.append(&mut data.utterances);
+        whole.shards.push(first..whole.len());
+        whole.left_out.append(&mut data.left_out);
+        data.other_labels.into_iter().for_each(|(label, count)| *whole.other_labels.entry(label).or_default() += count);
+        let names: Vec<String> = data.streams.iter().map(|(name, _)| name.to_owned()).collect();
+        for name in names {
+            join_times(&mut whole.streams, &data.streams, &name);
+            let (Some(own), Some(other)) = (whole.streams.get_mut(&name), data.streams.get(&name)) else { continue };
+            match (own, other) {
+                (DataStream::Frames(own), DataStream::Frames(other)) => add_offsets(&mut own.offsets, &other.offsets),
+                (DataStream::Tokens(own), DataStream::Tokens(other)) => {
+                    own.tokens.extend_from_slice(&other.tokens);
+                    add_offsets(&mut own.offsets, &other.offsets);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole.
+    pub(crate) fn into_data(self) -> Dataset {
+        let Self { mut whole, values, .. } = self;
+        for (name, values) in values {
+            match whole.streams.get_mut(&name) {
+                Some(DataStream::Frames(Frames { values: own, .. }) | DataStream::Vector(Vectors { values: own, .. })) => {
+                    *own = values.into_iter().collect();
+                }
+                _ => {}
+            }
+        }
+        whole
+    }
+}
+
+fn add_offsets(offsets: &mut Vec<usize>, others: &[usize]) {
+    let before = offsets.last().copied().unwrap_or(0);
+    offsets.extend(others.iter().skip(1).map(|offset| before + offset));
+}
+
+/// Adds the times of a stream's rows, before its rows; where only one of two has some, the others' are not known.
+fn join_times(whole: &mut Streams, other: &Streams, name: &str) {
+    if whole.times(name).is_none() && other.times(name).is_none() {
+        return;
+    }
+    let of = |streams: &Streams| match streams.times(name) {
+        Some(times) => times.to_vec(),
+        None => vec![[f32::NAN; 2]; streams.get(name).map_or(0, DataStream::rows_of_all)],
+    };
+    let mut times = of(whole);
+    times.extend(of(other));
+    whole.set_times(name, times);
+}
+
+/// What of a data set keeps its utterances from following on another's.
+fn difference(whole: &Dataset, other: &Dataset) -> Option<(String, Preparation)> {
+    if whole.classes != other.classes {
+        return Some((
+            format!("its classes are {}, there they are {}", other.classes.join(", "), whole.classes.join(", ")),
+            Preparation::Labels,
+        ));
+    }
+    if whole.feature_settings != other.feature_settings || whole.front_ends != other.front_ends {
+        return Some(("its features were made otherwise".into(), Preparation::FrontEnd));
+    }
+    let names = |data: &Dataset| data.streams.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    if names(whole) != names(other) {
+        let [own, there] = [other, whole].map(|data| names(data).join(", "));
+        return Some((format!("its streams are {own}, there they are {there}"), Preparation::FrontEnd));
+    }
+    for (name, own) in other.streams.iter() {
+        let there = whole.streams.get(name)?;
+        if std::mem::discriminant(own) != std::mem::discriminant(there) || own.columns() != there.columns() {
+            return Some((format!("its '{name}' is of another kind or width"), Preparation::FrontEnd));
+        }
+        if let (DataStream::Tokens(own), DataStream::Tokens(there)) = (own, there) {
+            if !have_same_words(own, there) {
+                return Some((format!("the words of '{name}', or their vectors, are others"), Preparation::Vectors));
+            }
+        }
+    }
+    None
+}
+
+/// Whether tokens are rows of one table.
+fn have_same_words(own: &TokenLists, there: &TokenLists) -> bool {
+    own.vocabulary == there.vocabulary && own.vectors == there.vectors && (own.vectors.is_some() || !own.vocabulary.is_empty())
+}
