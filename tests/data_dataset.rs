@@ -48,6 +48,7 @@ fn dataset() -> Dataset {
         labels: vec![1, 0, 1],
         utterances: vec![info("a", Some(Split::Train), "x"), info("b", Some(Split::Test), "y"), info("c", None, "x")],
         parts: Vec::new(),
+        shards: Vec::new(),
         corpus: "talk".into(),
         feature_settings: serde_json::json!({"coefficients": 2}),
         front_ends: BTreeMap::from([("audio.prosody".into(), serde_json::json!({"from": "shs"}))]),

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
@@ -14,7 +15,7 @@ use crate::base::utterances::NO_LABEL;
 use crate::config::Settings;
 use crate::corpus::Split;
 use crate::corpus::published::{Comparison, Counted, Group, compare};
-use crate::dataset::{DataStream, Dataset, Doubles, TokenLists, UtteranceInfo};
+use crate::dataset::{DataStream, Dataset, Doubles, FeatureType, Frames, TokenLists, UtteranceInfo, Vectors};
 use crate::text::tokenise;
 use crate::train::metrics::shown_classes;
 
@@ -38,6 +39,14 @@ pub(crate) fn run(common: &Common, arguments: &Inspect) -> Done {
     println!("{}: corpus '{}', {} utterances, {} classes", arguments.data.display(), data.corpus, data.len(), data.classes.len());
     summary.print(&data);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a type is called as it is typed.
+fn dtype(kind: FeatureType) -> &'static str {
+    match kind {
+        FeatureType::F32 => "f32",
+        FeatureType::F16 => "f16",
+    }
 }
 
 /// What is counted of a data set.
@@ -82,7 +91,7 @@ impl Summary {
             (split.to_string(), json!({ "utterances": counts.iter().sum::<usize>(), "classes": classes }))
         };
         let none = Lengths(vec![0; data.len()]);
-        json!({
+        let mut summary = json!({
             "corpus": data.corpus,
             "utterances": data.len(),
             "classes": data.classes,
@@ -108,7 +117,11 @@ impl Summary {
                 "rows": comparison.rows,
                 "absent": comparison.absent,
             })),
-        })
+        });
+        if !data.shards.is_empty() {
+            summary["shards"] = data.shards.iter().map(Range::len).collect();
+        }
+        summary
     }
 
     /// Kind, width and lengths of a stream; the width of words that are learned is the model's.
@@ -118,14 +131,22 @@ impl Summary {
             DataStream::Tokens(tokens) => ("tokens", tokens.vectors.as_ref().map(|vectors| vectors.width), Some(tokens.words())),
             DataStream::Vector(vectors) => ("vector", Some(vectors.columns), None),
         };
-        json!({ "kind": kind, "width": width, "words": words, "rows": self.lengths[name].to_json() })
+        let dtype = match stream {
+            DataStream::Frames(Frames { values, .. }) | DataStream::Vector(Vectors { values, .. }) => Some(dtype(values.kind())),
+            DataStream::Tokens(_) => None,
+        };
+        json!({ "kind": kind, "width": width, "words": words, "rows": self.lengths[name].to_json(), "dtype": dtype })
     }
 
     fn print(&self, data: &Dataset) {
+        if let (Some(least), Some(most)) = (data.shards.iter().map(Range::len).min(), data.shards.iter().map(Range::len).max()) {
+            println!("shards          {} of {least} to {most} utterances", data.shards.len());
+        }
         for (name, stream) in data.streams.iter() {
             match (name, stream) {
                 (AUDIO, DataStream::Frames(audio)) => {
-                    println!("features        {} a frame; {}", audio.columns, settings(&data.feature_settings));
+                    let half = if audio.values.kind() == FeatureType::F16 { ", in half precision" } else { "" };
+                    println!("features        {} a frame{half}; {}", audio.columns, settings(&data.feature_settings));
                 }
                 (TEXT, DataStream::Tokens(text)) => {
                     let vectors =

@@ -227,8 +227,11 @@ impl Making<'_> {
         self.device = Some(device);
         self.whole.missing += data.left_out.len();
         let recordings = recordings.into_iter().map(|recording| recording.map_or(0, |hash| hash as i64)).collect();
-        data.save_spooled_shard(&path, spools.rows, Some(&Belonging { place: self.place(number), recordings }))?;
-        Ok(true)
+        match data.save_spooled_shard(&path, spools.rows, Some(&Belonging { place: self.place(number), recordings })) {
+            // Who was away for long finds that others have made all.
+            Err(_) if self.is_done() => Ok(true),
+            saved => Ok(saved.map(|()| true)?),
+        }
     }
 
     /// Puts the shards in their places and writes the index; none where another command does.

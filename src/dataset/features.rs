@@ -34,6 +34,7 @@ impl FeatureType {
     }
 
     /// Bytes of a value.
+    #[cfg(feature = "files")]
     pub(super) fn bytes(self) -> usize {
         match self {
             Self::F32 => size_of::<f32>(),

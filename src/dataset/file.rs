@@ -130,6 +130,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Those of [`Dataset::save`].
+    #[cfg(feature = "cli")]
     pub(super) fn save_shard(&self, path: &Path, shard: &Belonging) -> Result<(), DatasetError> {
         self.write(path, &Spooled::new(), Some(shard))
     }

@@ -56,10 +56,12 @@ pub use normalise::{Fitted, Groups, Normalisation, Statistics};
 pub(crate) use order::{SHARDS, by_shards, epoch_batches};
 pub(crate) use prepared::hop_seconds;
 pub use prepared::{Dataset, Part, UtteranceInfo};
+#[cfg(feature = "cli")]
+pub(crate) use replace::folder_of;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 pub(crate) use replace::make_file;
 #[cfg(feature = "files")]
-pub(crate) use replace::{folder_of, replace_file};
+pub(crate) use replace::replace_file;
 pub use shape::BatchShape;
 pub(crate) use shape::lengths;
 #[cfg(feature = "files")]

@@ -193,7 +193,7 @@ mod tests {
     fn shards_are_read_one_window_after_the_other_and_few_are_as_one_file() {
         let shards: Vec<Range<usize>> = (0..10).map(|shard| 20 * shard..20 * shard + 20).collect();
         let utterances: Vec<usize> = (0..200).filter(|utterance| utterance % 3 > 0).collect();
-        let streams = |epoch| [1 << 40, 1 << 41].map(|streams| Stream { seed: 7, stream: streams | epoch });
+        let streams = |epoch| [1_u64 << 40, 1 << 41].map(|streams| Stream { seed: 7, stream: streams | epoch });
         let order = by_shards(&utterances, &shards, streams(0));
         let mut sorted = order.clone();
         sorted.sort_unstable();

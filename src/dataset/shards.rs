@@ -183,6 +183,7 @@ impl Index {
     ///
     /// # Errors
     /// What JSON cannot hold.
+    #[cfg(feature = "cli")]
     pub(crate) fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
     }
@@ -193,11 +194,19 @@ impl Index {
         for (place, entry) in self.shards.iter().enumerate() {
             let file = path.with_file_name(&entry.file);
             let fault = |fault: ShardFault| DatasetError::Shard { path: file.clone(), index: path.to_path_buf(), fault };
-            if files::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            let about = files::metadata(&file);
+            if about.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
                 return Err(fault(ShardFault::Missing));
             }
-            let store = Dataset::open(&file)?;
-            if let (Some(own), Some(plan)) = (Place::of(&store)?, &self.plan) {
+            let found = about.map_or(0, |about| about.len());
+            let size = || entry.bytes.filter(|&bytes| bytes != found).map(|expected| fault(ShardFault::Size { found, expected }));
+            let store = Dataset::open(&file).map_err(|error| size().unwrap_or(error))?;
+            // What was right when its fingerprint was taken is wrong because it was changed.
+            let changed = |error| match error {
+                DatasetError::Invalid { .. } | DatasetError::Metadata { .. } if entry.fingerprint.is_some() => fault(ShardFault::Changed),
+                error => error,
+            };
+            if let (Some(own), Some(plan)) = (Place::of(&store).map_err(changed)?, &self.plan) {
                 if own.plan != *plan || own.of != self.shards.len() {
                     return Err(fault(ShardFault::Foreign));
                 }
@@ -207,10 +216,10 @@ impl Index {
             } else if self.plan.is_some() {
                 return Err(fault(ShardFault::Foreign));
             }
-            if let Some(expected) = entry.bytes.filter(|&bytes| bytes != store.bytes()) {
-                return Err(fault(ShardFault::Size { found: store.bytes(), expected }));
+            if let Some(error) = size() {
+                return Err(error);
             }
-            let shard = Shard::of_store(&store)?;
+            let shard = Shard::of_store(&store).map_err(changed)?;
             if let Some(expected) = entry.utterances.filter(|&count| count != shard.data.len()) {
                 return Err(fault(ShardFault::Utterances { found: shard.data.len(), expected }));
             }
@@ -235,6 +244,7 @@ impl Shard {
     ///
     /// # Errors
     /// Those of [`Dataset::load`].
+    #[cfg(feature = "cli")]
     pub(crate) fn load(path: &Path) -> Result<Self, DatasetError> {
         Self::of_store(&Dataset::open(path)?)
     }
@@ -257,6 +267,7 @@ impl Shard {
     ///
     /// # Errors
     /// Those of [`Dataset::save`].
+    #[cfg(feature = "cli")]
     pub(crate) fn save(&mut self, path: &Path) -> Result<(), DatasetError> {
         if let Some(belonging) = &self.belonging {
             self.data.save_shard(path, belonging)?;

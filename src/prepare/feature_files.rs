@@ -42,6 +42,7 @@ pub(super) fn read(
 }
 
 /// Columns of the first of some utterances' files that can be read; `None` where there is none.
+#[cfg(feature = "cli")]
 pub(super) fn columns(utterances: &[Utterance], files: &BTreeMap<String, PathBuf>) -> Option<usize> {
     let first = |utterance: &Utterance| Some(FeatureMatrix::read(files.get(&utterance.id)?).ok()?.columns);
     utterances.iter().find_map(first)

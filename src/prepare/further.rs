@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{PrepareError, RecordingEvent, Whole, feature_files};
+#[cfg(feature = "cli")]
+use super::feature_files;
+use super::{PrepareError, RecordingEvent, Whole};
 use crate::base::streams::is_vector;
 use crate::corpus::{Corpus, FeatureSource, Utterance};
 use crate::dataset::{DataStream, FeatureMatrix, FeatureRows, Frames, MatrixFileError, VectorTable, Vectors};
@@ -60,6 +62,7 @@ pub(super) fn read(
 ///
 /// # Errors
 /// A table that cannot be read.
+#[cfg(feature = "cli")]
 pub(super) fn columns(corpus: &Corpus) -> Result<BTreeMap<&'static str, usize>, PrepareError> {
     let mut columns = BTreeMap::new();
     for (&stream, source) in &corpus.further {

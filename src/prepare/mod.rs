@@ -348,6 +348,7 @@ impl Whole {
     ///
     /// # Errors
     /// A table of features that cannot be read.
+    #[cfg(feature = "cli")]
     pub(crate) fn of_parts(corpus: &Corpus) -> Result<Self, PrepareError> {
         let mut columns = further::columns(corpus)?;
         columns.extend(feature_files::columns(&corpus.utterances, &corpus.features).map(|columns| (AUDIO, columns)));

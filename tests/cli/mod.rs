@@ -37,6 +37,7 @@ mod resuming;
 mod seeds;
 mod segmenting;
 mod several;
+mod sharding;
 mod stopping;
 mod sweeping;
 mod tiles;

@@ -81,6 +81,18 @@ const CAPTIONS: &[&str] = &[
 ];
 const JSON: &[&str] =
     &["null", "[]", "{}", "1e999", "-1", "18446744073709551615", "\"\"", "\\u0000", "[[[[[[[[", "true", "\n", "<script>", "<img src=x>"];
+const SHARDS: &[&str] = &[
+    "{\"file\": \"d-00001-of-00002.safetensors\"}",
+    "\"utterances\": ",
+    "\"bytes\": ",
+    "\"fingerprint\": \"\"",
+    "\"plan\": \"\"",
+    "../",
+    "18446744073709551615",
+    "null",
+    "[]",
+    "{",
+];
 const TOML: &[&str] = &[
     "[model]",
     "[train]",
@@ -158,6 +170,8 @@ readers! {
     "vectors-zip": "vectors.zip", vectors, SMALL, &["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}"];
     "prepared": "data.safetensors", trained_on, SMALL, TENSORS;
     "prepared-header": "data.header", |at| trained_on(with_header(at)), SMALL, TENSORS;
+    "shards": "d.safetensors.index.json", trained_on, SMALL, SHARDS;
+    "shard": "d-00002-of-00002.safetensors", shard, SMALL, TENSORS;
     "checkpoint": "run/best.safetensors", prediction, SMALL, TENSORS;
     "checkpoint-header": "run/best.header", |at| prediction(with_header(at)), SMALL, TENSORS;
     "vocabulary": "run/vocabulary.safetensors", prediction, SMALL, TENSORS;
@@ -431,6 +445,11 @@ fn trained_on(at: At) -> Result<(), String> {
     let finished = said(pollster::block_on(training.run(&Device::Cpu(Cpu::default()))))?;
     assert!(finished.losses.iter().all(|loss| loss.is_finite()), "a training that ends has learned: {:?}", finished.losses);
     Ok(())
+}
+
+/// A shard beside a right one, by their index.
+fn shard(at: At) -> Result<(), String> {
+    trained_on(At { file: at.folder.join("d.safetensors.index.json"), folder: at.folder })
 }
 
 fn prediction(at: At) -> Result<(), String> {

@@ -258,6 +258,13 @@ fn run(folder: &Path) {
     let data = pollster::block_on(prepared).expect("the recordings are right");
     data.save(&folder.join("data.safetensors")).expect("the folder can be written to");
 
+    let shards = ["d-00001-of-00002.safetensors", "d-00002-of-00002.safetensors"].map(|name| {
+        data.save(&folder.join(name)).expect("the folder can be written to");
+        format!(r#"{{"file": "{name}", "utterances": 9, "bytes": {}}}"#, fs::metadata(folder.join(name)).expect("it is there").len())
+    });
+    let index = format!(r#"{{"format": "mcsan-shards/1", "corpus": "manifest", "shards": [{}]}}"#, shards.join(", "));
+    fs::write(folder.join("d.safetensors.index.json"), index).expect("the folder can be written to");
+
     train(&data, &folder.join("run"));
     let config = Config::from(tiny());
     fs::write(folder.join("config.toml"), config.to_toml()).expect("the folder can be written to");
