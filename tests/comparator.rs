@@ -96,7 +96,7 @@ fn a_place_of_a_matrix_is_named_by_row_and_column_and_all_that_is_outside_is_cou
 
 #[test]
 fn denormals_may_be_flushed_and_nothing_larger() {
-    let exact = Tolerance { floor: 0.0, of_rms: 0.0, relative: 0.0 };
+    let exact = Tolerance::of_rms(0.0);
     let passes = |small: f64, got: f64| compare(&outputs(&[1.0, small]), &outputs(&[1.0, got]), exact, Silence::Wrong).pass;
     assert!(passes(1e-39, 0.0) && passes(0.0, -1e-39));
     assert!(!passes(1e-37, 0.0) && !passes(1e-39, f64::NAN));

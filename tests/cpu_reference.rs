@@ -70,6 +70,7 @@ fn encode(backend: &Cpu<f32>, weights: &Weights, frames: &[f32], lengths: &[u32]
         key_rows: output.clone(),
         heads: 4,
         scale: 0.4,
+        precision: Precision::F32,
     });
     let x = backend.run(&ResidualNorm { x: attended, residual: x, scale: bias.clone(), shift: bias });
     let x = backend.run(&GlobalMax { streams: vec![(x, output)] });
@@ -139,7 +140,7 @@ fn nan_passes_through_relu_recurrences_and_attention() {
     let lstm = LstmWeights { input: weight(16), recurrent: weight(16), bias_input: bias(16), bias_recurrent: bias(16) };
     let [queries, keys, values] = [(); 3].map(|()| poisoned.clone());
     let [query_rows, key_rows] = [(); 2].map(|()| rows.clone());
-    let attention = Attention { queries, keys, values, query_rows, key_rows, heads: 1, scale: 1.0 };
+    let attention = Attention { queries, keys, values, query_rows, key_rows, heads: 1, scale: 1.0, precision: Precision::F32 };
     let bilstm = Bilstm { x: poisoned.clone(), weights: lstm, rows: rows.clone(), precision: Precision::F32, directions: Directions::Mean };
     let weights = GruWeights { input: weight(6), recurrent: weight(6), bias: bias(6) };
     let gru = Gru { x: poisoned.clone(), weights, rows, precision: Precision::F32 };
@@ -162,7 +163,9 @@ fn a_query_without_keys_gives_a_zero_row() {
     let [query_rows, key_rows] = [[2, 1], [0, 1]].map(|lengths| Ragged::new(&backend, &lengths));
     let (queries, keys) = (matrix(&backend, 1, [3, 4]), matrix(&backend, 2, [1, 4]));
     let values = keys.clone();
-    let (_, kept) = backend.run_keeping(&Attention { queries, keys, values, query_rows, key_rows, heads: 2, scale: 1.0 });
+    let precision = Precision::F32;
+    let attention = Attention { queries, keys, values, query_rows, key_rows, heads: 2, scale: 1.0, precision };
+    let (_, kept) = backend.run_keeping(&attention);
     let output = pollster::block_on(backend.read(&kept.output)).unwrap();
     let log_sum_exp = pollster::block_on(backend.read(&kept.log_sum_exp)).unwrap();
     assert_eq!(output[..8], [0.0; 8]);

@@ -90,6 +90,7 @@ fn attentions(gpu: &Gpu, together: bool) -> Applied {
         key_rows: layouts[source % 2].clone(),
         heads: 3,
         scale: 0.4,
+        precision: Precision::F32,
     };
     let operations: Vec<_> = [(0, 1), (1, 0), (2, 2), (3, 3)].map(of).into();
     applied(gpu, tape, &operations, together, &[queries, keys, values].concat())

@@ -3,13 +3,17 @@
 //
 // An invocation has at most 16 columns of a row, so that no head takes more registers than the paper's: a wider head is shared by
 // SHARES invocations, each of which leaves its part of every product in workgroup memory, where all add the parts in the same order.
+//
+// `rounded` rounds all factors to f16: mixed precision where there are no cooperative matrices. A query's maximum is then a whole power of
+// two, beside which its weights are rounded alike wherever the keys that came before had left it.
 
-import super::interface::{
-    args, q, k, v, o, log_sum_exp, y_gradient, saved_o, saved_log_sum_exp, statistics_out, statistics_in, q_gradient, k_gradient,
-    v_gradient, begin, take_block,
+import super::interface::{args, log_sum_exp, statistics_in, begin, take_block};
+import super::rows::{
+    LOWEST, NO_KEY, LOG2_E, LN_2, load_q, load_k, load_v, load_y_gradient, store_o, store_q_gradient, store_k_gradient, store_v_gradient,
+    power_of_two, put_statistics,
 };
 import package::shared::grid::in_grid;
-import package::shared::numbers::is_nan;
+@if(rounded) import package::shared::numbers::{round_to_f16, round_fraction};
 
 /// A head's columns, four at a time; smaller heads are filled with zeros.
 @if(head8) const QUADS: u32 = 2;
@@ -30,12 +34,6 @@ const WORKGROUP: u32 = 64;
 const BLOCK: u32 = WORKGROUP / SHARES;
 /// Keys whose scores are taken at a time.
 const KEYS: u32 = 8;
-/// Less than any score, and finite: a running maximum to start from.
-const LOWEST: f32 = -3e38;
-/// Score of what is no key: even beside LOWEST its weight is 0.
-const NO_KEY: f32 = -3.4e38;
-const LOG2_E: f32 = 1.44269504;
-const LN_2: f32 = 0.69314718;
 
 /// An invocation's columns of a row.
 alias Own = array<vec4<f32>, OWN_QUADS>;
@@ -47,71 +45,6 @@ var<workgroup> statistics_tile: array<vec2<f32>, TILE>;
 /// [row of the tile, invocation]: its part of the product with this row of the first tile, and of the second.
 @if(head32 || head64) var<workgroup> first_parts: array<f32, TILE * WORKGROUP>;
 @if(head32 || head64) var<workgroup> second_parts: array<f32, TILE * WORKGROUP>;
-
-/// Element of column 4·quad of a head in a row.
-fn place(row: u32, head: u32, quad: u32) -> u32 {
-    return row * args.width + head * args.head_size + quad * 4u;
-}
-
-/// Columns of a head from column 4·quad on, at most four.
-fn columns_of(quad: u32) -> u32 {
-    return min(args.head_size, quad * 4u + 4u) - min(args.head_size, quad * 4u);
-}
-
-/// Places of four columns of a head in a row, past the head's end its last one's. Zeros are chosen afterwards: a loop that writes a
-/// vector's component by the loop's variable takes FXC, DX12's older compiler, minutes to unroll.
-fn places(row: u32, head: u32, quad: u32) -> vec4<u32> {
-    let columns = quad * 4u + vec4<u32>(0u, 1u, 2u, 3u);
-    return place(row, head, 0u) + min(columns, vec4<u32>(args.head_size - 1u));
-}
-
-/// What was loaded from these places, zero past the head's end.
-fn within_head(quad: u32, values: vec4<f32>) -> vec4<f32> {
-    return select(vec4<f32>(), values, vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(columns_of(quad)));
-}
-
-fn load_q(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = begin.q + places(row, head, quad);
-    return within_head(quad, vec4<f32>(q[at.x], q[at.y], q[at.z], q[at.w]));
-}
-
-fn load_k(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = begin.k + places(row, head, quad);
-    return within_head(quad, vec4<f32>(k[at.x], k[at.y], k[at.z], k[at.w]));
-}
-
-fn load_v(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = begin.v + places(row, head, quad);
-    return within_head(quad, vec4<f32>(v[at.x], v[at.y], v[at.z], v[at.w]));
-}
-
-fn load_y_gradient(row: u32, head: u32, quad: u32) -> vec4<f32> {
-    let at = begin.y_gradient + places(row, head, quad);
-    return within_head(quad, vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]));
-}
-
-/// Stores the columns of a head that there are of four.
-fn store_o(row: u32, head: u32, quad: u32, values: vec4<f32>) {
-    let at = begin.o + place(row, head, quad);
-    let columns = columns_of(quad);
-    if (columns > 0u) {
-        o[at] = values.x;
-    }
-    if (columns > 1u) {
-        o[at + 1u] = values.y;
-    }
-    if (columns > 2u) {
-        o[at + 2u] = values.z;
-    }
-    if (columns > 3u) {
-        o[at + 3u] = values.w;
-    }
-}
-
-/// 2^x of x <= 0 by the hardware: WGSL allows 3 + 2 |x| units in the last place, which are at most three of 2^0, the greatest weight.
-fn power_of_two(x: f32) -> f32 {
-    return select(exp2(x), x, is_nan(x));
-}
 
 /// sum + a · b
 fn add_dot(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
@@ -236,7 +169,8 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
                 var new_highest = highest;
                 for (var i = 0u; i < KEYS; i++) {
                     scores[i] = select(NO_KEY, dot_first(&own, lane, first_key + i), first_key + i < count);
-                    new_highest = max(new_highest, scores[i]);
+                    @if(rounded) new_highest = max(new_highest, ceil(scores[i]));
+                    @else new_highest = max(new_highest, scores[i]);
                 }
                 let shrink = power_of_two(highest - new_highest);
                 total *= shrink;
@@ -244,7 +178,8 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
                     sums[quad] *= shrink;
                 }
                 for (var i = 0u; i < KEYS; i++) {
-                    let p = power_of_two(scores[i] - new_highest);
+                    @if(rounded) let p = round_fraction(power_of_two(scores[i] - new_highest));
+                    @else let p = power_of_two(scores[i] - new_highest);
                     total += p;
                     for (var quad = 0u; quad < OWN_QUADS; quad++) {
                         sums[quad] = fma(vec4<f32>(p), second_tile[tile_place(first_key + i, lane) + quad], sums[quad]);
@@ -272,36 +207,7 @@ fn statistics(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_in
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let range = take_block(group.y);
     for (var row = range.x + lane; row < range.y; row += WORKGROUP) {
-        let first = row * args.width + group.x * args.head_size;
-        var delta = 0.0;
-        for (var column = 0u; column < args.head_size; column++) {
-            delta += y_gradient[begin.y_gradient + first + column] * saved_o[begin.o + first + column];
-        }
-        let i = row * args.heads + group.x;
-        statistics_out[begin.statistics + i] = vec2<f32>(saved_log_sum_exp[begin.log_sum_exp + i], delta);
-    }
-}
-
-/// Stores the columns of a head that there are of four, added to what is there where the gradient accumulates.
-fn store_q_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
-    var sum = values;
-    if (begin.accumulate_first) {
-        let at = begin.q_gradient + places(row, head, quad);
-        sum += vec4<f32>(q_gradient[at.x], q_gradient[at.y], q_gradient[at.z], q_gradient[at.w]);
-    }
-    let at = begin.q_gradient + place(row, head, quad);
-    let columns = columns_of(quad);
-    if (columns > 0u) {
-        q_gradient[at] = sum.x;
-    }
-    if (columns > 1u) {
-        q_gradient[at + 1u] = sum.y;
-    }
-    if (columns > 2u) {
-        q_gradient[at + 2u] = sum.z;
-    }
-    if (columns > 3u) {
-        q_gradient[at + 3u] = sum.w;
+        put_statistics(row, group.x);
     }
 }
 
@@ -337,7 +243,8 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
         if (within) {
             for (var key = 0u; key < count; key++) {
                 let p = power_of_two(dot_first(&own, lane, key) - statistic.x);
-                let ds = p * (dot_second(&own_y_gradient, lane, key) - statistic.y);
+                @if(rounded) let ds = round_to_f16(p * (dot_second(&own_y_gradient, lane, key) - statistic.y));
+                @else let ds = p * (dot_second(&own_y_gradient, lane, key) - statistic.y);
                 for (var quad = 0u; quad < OWN_QUADS; quad++) {
                     sums[quad] = fma(vec4<f32>(ds), first_tile[tile_place(key, lane) + quad], sums[quad]);
                 }
@@ -349,52 +256,6 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
         for (var quad = 0u; quad < OWN_QUADS; quad++) {
             store_q_gradient(row, head, first_quad + quad, sums[quad] * args.scale);
         }
-    }
-}
-
-/// The same of a key.
-fn store_k_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
-    var sum = values;
-    if (begin.accumulate_first) {
-        let at = begin.k_gradient + places(row, head, quad);
-        sum += vec4<f32>(k_gradient[at.x], k_gradient[at.y], k_gradient[at.z], k_gradient[at.w]);
-    }
-    let at = begin.k_gradient + place(row, head, quad);
-    let columns = columns_of(quad);
-    if (columns > 0u) {
-        k_gradient[at] = sum.x;
-    }
-    if (columns > 1u) {
-        k_gradient[at + 1u] = sum.y;
-    }
-    if (columns > 2u) {
-        k_gradient[at + 2u] = sum.z;
-    }
-    if (columns > 3u) {
-        k_gradient[at + 3u] = sum.w;
-    }
-}
-
-/// The same of a value.
-fn store_v_gradient(row: u32, head: u32, quad: u32, values: vec4<f32>) {
-    var sum = values;
-    if (begin.accumulate_second) {
-        let at = begin.v_gradient + places(row, head, quad);
-        sum += vec4<f32>(v_gradient[at.x], v_gradient[at.y], v_gradient[at.z], v_gradient[at.w]);
-    }
-    let at = begin.v_gradient + place(row, head, quad);
-    let columns = columns_of(quad);
-    if (columns > 0u) {
-        v_gradient[at] = sum.x;
-    }
-    if (columns > 1u) {
-        v_gradient[at + 1u] = sum.y;
-    }
-    if (columns > 2u) {
-        v_gradient[at + 2u] = sum.z;
-    }
-    if (columns > 3u) {
-        v_gradient[at + 3u] = sum.w;
     }
 }
 
@@ -428,8 +289,11 @@ fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local
         if (within) {
             for (var query = 0u; query < count; query++) {
                 let statistic = statistics_tile[query];
-                let p = power_of_two(dot_first(&own_k, lane, query) - statistic.x);
-                let ds = p * (dot_second(&own_v, lane, query) - statistic.y);
+                let weight = power_of_two(dot_first(&own_k, lane, query) - statistic.x);
+                @if(rounded) let p = round_fraction(weight);
+                @else let p = weight;
+                @if(rounded) let ds = round_to_f16(weight * (dot_second(&own_v, lane, query) - statistic.y));
+                @else let ds = weight * (dot_second(&own_v, lane, query) - statistic.y);
                 for (var quad = 0u; quad < OWN_QUADS; quad++) {
                     let place = tile_place(query, lane) + quad;
                     sums_k[quad] = fma(vec4<f32>(ds), first_tile[place], sums_k[quad]);

@@ -2,7 +2,7 @@
 //!
 //! Non-finite numbers must agree in place and kind; what float32 cannot hold counts as infinite. For each other element
 //! `|got - expected| ≤ floor + of_rms · rms(expected) + relative · |expected|`, and the smallest normal float32 beside
-//! that, because devices may take denormal numbers for zero. Expected results that are zero everywhere prove nothing and are refused,
+//! that, because devices may take denormal numbers for zero; and `‖got - expected‖ ≤ of_norm · ‖expected‖` of an output. Expected results that are zero everywhere prove nothing and are refused,
 //! unless a case says that zero is right.
 
 use std::fmt;
@@ -21,6 +21,8 @@ pub struct Tolerance {
     pub of_rms: f64,
     /// Of the expected element.
     pub relative: f64,
+    /// Of the norm of the expected result, what that of all differences may be: where few elements may be far off, and no more than few.
+    pub of_norm: f64,
 }
 
 impl Tolerance {
@@ -30,7 +32,7 @@ impl Tolerance {
 
     /// `of_rms` of the result's size and as much of each element.
     pub const fn of_rms(of_rms: f64) -> Self {
-        Self { floor: 0.0, of_rms, relative: of_rms }
+        Self { floor: 0.0, of_rms, relative: of_rms, of_norm: f64::INFINITY }
     }
 }
 
@@ -142,6 +144,10 @@ fn compare_output(expected: &Output, got: &Output, tolerance: Tolerance, silence
     let scale = match (size > SILENT, silence) {
         (true, _) => {
             agreement.rel_l2 = agreement.rel_l2.max(error / size);
+            if error / size > tolerance.of_norm {
+                let (off, most) = (error / size, tolerance.of_norm);
+                agreement.fail(format!("{name}: all differences together are {off:.1e} of the expected result, of at most {most:.1e}"));
+            }
             size
         }
         (false, Silence::Right) => 1.0,

@@ -61,7 +61,8 @@ impl Xu {
         let [queries, keys, values] = [(queries, words), (keys, audio), (values, audio)].map(|(linear, of)| linear.forward(pass, &of.x));
         let (query_rows, key_rows, heads) = (words.rows.clone(), audio.rows.clone(), self.settings.heads);
         let scale = ((2 * self.settings.hidden / heads) as f32).sqrt().recip();
-        let attention = Attention { queries, keys, values, query_rows, key_rows, heads, scale };
+        let precision = pass.tape.precision();
+        let attention = Attention { queries, keys, values, query_rows, key_rows, heads, scale, precision };
         pass.watch(|backend| Attended {
             by: Asking::Rows(TEXT),
             over: AUDIO,

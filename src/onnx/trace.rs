@@ -253,6 +253,7 @@ impl Backend for Trace {}
 mod tests {
     use super::*;
     use crate::backend::ops::{Attention, AttentionWeights};
+    use crate::base::numbers::Precision;
     use crate::config::Settings;
     use crate::dataset::Normalisation;
     use crate::model::Dimensions;
@@ -278,7 +279,7 @@ mod tests {
         let matrix = || Traced::new([1, 4], Content::Value(Value::default()));
         let rows = || Ragged::new(&trace, &[1]);
         let [queries, keys, values] = [matrix(), matrix(), matrix()];
-        let attention = Attention { queries, keys, values, query_rows: rows(), key_rows: rows(), heads: 1, scale: 1.0 };
+        let attention = Attention { queries, keys, values, query_rows: rows(), key_rows: rows(), heads: 1, scale: 1.0, precision: Precision::F32 };
         let weights = trace.run(&AttentionWeights(attention));
         assert_eq!(*trace.unknown.borrow(), Some("attention_weights"));
         assert_eq!(trace.value(&weights), Value::default());

@@ -90,7 +90,8 @@ impl<'a, B: Backend> Tape<'a, B> {
         scale: f32,
     ) -> Var<B> {
         let [queries, keys, values] = [queries, keys, values].map(Clone::clone);
-        self.apply(&Attention { queries, keys, values, query_rows: query_rows.clone(), key_rows: key_rows.clone(), heads, scale })
+        let ([query_rows, key_rows], precision) = ([query_rows, key_rows].map(Ragged::clone), self.precision);
+        self.apply(&Attention { queries, keys, values, query_rows, key_rows, heads, scale, precision })
     }
 
     /// [`ResidualNorm`].

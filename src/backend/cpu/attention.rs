@@ -1,16 +1,21 @@
 //! Multi-head scaled dot-product attention (6–8, 15): `o = softmax(scale · q kᵀ) v` for each utterance and head.
 //!
 //! The way back recomputes the weights `p = exp(scale · q·k - log_sum_exp)`: with `δ = Σ_c do·o` of a query,
-//! `ds = p (do·v - δ)`, `dq = scale · ds k`, `dk = scale · dsᵀ q`, `dv = pᵀ do`.
+//! `ds = p (do·v - δ)`, `dq = scale · ds k`, `dk = scale · dsᵀ q`, `dv = pᵀ do`. In mixed precision q, k, v and do are rounded to f16 first,
+//! p and ds before they are multiplied, and the output is divided by the sum of the rounded weights.
 
+use std::borrow::Cow;
+use std::f64::consts::LN_2;
 use std::ops::Range;
 
+use super::linear::{nearest_f16, rounded};
 use super::memory::{keep, unwritten};
 use super::product::{View, product};
-use super::wide::{highest, sum_of, wide};
+use super::wide::{highest, scale as multiply, sum_of, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Attention, AttentionKept, Differentiate, Run};
 use crate::backend::{Matrix, Sink};
+use crate::base::numbers::Precision;
 use crate::base::parallel::*;
 
 impl<T: Real> Run<Attention<Self, CpuTensor<T>>> for Cpu<T> {
@@ -54,6 +59,7 @@ pub(crate) struct AttentionShape<'a> {
     /// d, all heads together.
     pub width: usize,
     pub scale: f64,
+    pub precision: Precision,
 }
 
 /// Queries `[query rows, d]`, keys and values `[key rows, d]`.
@@ -62,6 +68,13 @@ pub(crate) struct Operands<'a, T> {
     pub queries: &'a [T],
     pub keys: &'a [T],
     pub values: &'a [T],
+}
+
+impl<'a, T: Real> Operands<'a, T> {
+    /// Queries, keys and values as the products take them.
+    fn rounded(self, precision: Precision) -> [Cow<'a, [T]>; 3] {
+        [self.queries, self.keys, self.values].map(|operand| rounded(operand.into(), precision))
+    }
 }
 
 /// The rows and columns of one head of one utterance.
@@ -75,6 +88,8 @@ struct Head {
 /// Returns `o: [query rows, d]` and the log-sum-exp `[query rows, heads]`.
 pub(crate) fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> (Vec<T>, Vec<T>) {
     let heads = shape.heads();
+    let [queries, keys, values] = operands.rounded(shape.precision);
+    let operands = Operands { queries: &queries, keys: &keys, values: &values };
     let results: Vec<_> = heads.par_iter().with_min_len(least_heads(&heads)).map(|head| head_forward(operands, shape, head)).collect();
     let mut output = unwritten(operands.queries.len());
     let mut log_sum_exp = unwritten(operands.queries.len() / shape.width * shape.heads);
@@ -88,6 +103,9 @@ pub(crate) fn forward<T: Real>(operands: Operands<T>, shape: AttentionShape) -> 
 /// `dy, output: [query rows, d]`, `log_sum_exp: [query rows, heads]` → gradients of queries, keys and values.
 pub(crate) fn backward<T: Real>(dy: &[T], operands: Operands<T>, output: &[T], log_sum_exp: &[T], shape: AttentionShape) -> [Vec<T>; 3] {
     let heads = shape.heads();
+    let [queries, keys, values] = operands.rounded(shape.precision);
+    let operands = Operands { queries: &queries, keys: &keys, values: &values };
+    let dy = &rounded(dy.into(), shape.precision);
     let head_backward = |head: &Head| head_backward(dy, operands, output, log_sum_exp, shape, head);
     let results: Vec<_> = heads.par_iter().with_min_len(least_heads(&heads)).map(head_backward).collect();
     let mut gradients = [operands.queries, operands.keys, operands.values].map(|operand| unwritten(operand.len()));
@@ -117,9 +135,20 @@ fn head_forward<T: Real>(operands: Operands<T>, shape: AttentionShape, head: &He
     }
     let mut weights = product(q, k.transposed());
     let scale = T::of(shape.scale);
-    let sums = weights.chunks_exact_mut(keys).map(|row| softmax(row, scale));
-    let sums = sums.collect();
-    let output = product(View::new(&weights, keys), v);
+    let (output, sums) = match shape.precision {
+        Precision::F32 => {
+            let sums = weights.chunks_exact_mut(keys).map(|row| softmax(row, scale)).collect();
+            (product(View::new(&weights, keys), v), sums)
+        }
+        Precision::Mixed => {
+            let sums: Vec<[T; 2]> = weights.chunks_exact_mut(keys).map(|row| rounded_weights(row, scale)).collect();
+            let mut output = product(View::new(&weights, keys), v);
+            for (row, [total, _]) in output.chunks_exact_mut(head.columns.len()).zip(&sums) {
+                row.iter_mut().for_each(|value| *value /= *total);
+            }
+            (output, sums.into_iter().map(|[_, log_sum_exp]| log_sum_exp).collect())
+        }
+    };
     keep(weights);
     (output, sums)
 }
@@ -145,10 +174,16 @@ fn head_backward<T: Real>(
         let columns = row * shape.width + head.columns.start..row * shape.width + head.columns.end;
         let delta = dy[columns.clone()].iter().zip(&output[columns]).map(|(&dy, &o)| dy * o).sum::<T>();
         let log_sum_exp = log_sum_exp[row * shape.heads + head.index];
-        scores_back(weights, ds, [scale, log_sum_exp, delta]);
+        match shape.precision {
+            Precision::F32 => scores_back(weights, ds, [scale, log_sum_exp, delta]),
+            Precision::Mixed => rounded_scores_back(weights, ds, [scale, log_sum_exp, delta]),
+        }
     }
     let (p, ds) = (View::new(&weights, keys), View::new(&dscores, keys));
-    let gradients = [product(ds, k), product(ds.transposed(), q), product(p.transposed(), block(dy))];
+    let mut gradients = [product(ds, k), product(ds.transposed(), q), product(p.transposed(), block(dy))];
+    if shape.precision == Precision::Mixed {
+        gradients[..2].iter_mut().for_each(|gradient| multiply(gradient, scale));
+    }
     keep(weights);
     keep(dscores);
     gradients
@@ -180,6 +215,26 @@ wide! {
     }
 }
 
+/// Replaces scores by the weights of `scale` times them, beside a power of two and rounded to f16; returns their sum and the log-sum-exp.
+fn rounded_weights<T: Real>(row: &mut [T], scale: T) -> [T; 2] {
+    let ln_2 = T::of(LN_2);
+    row.iter_mut().for_each(|score| *score *= scale / ln_2);
+    let exponent = highest(row).ceil();
+    row.iter_mut().for_each(|score| *score = nearest_f16(((*score - exponent) * ln_2).exponential()));
+    let total = sum_of(row, |weight| weight);
+    [total, exponent * ln_2 + total.ln()]
+}
+
+/// As [`scores_back`], but both rounded to f16, and the gradients not yet multiplied by the scale.
+fn rounded_scores_back<T: Real>(scores: &mut [T], ds: &mut [T], query: [T; 3]) {
+    let [scale, log_sum_exp, delta] = query;
+    for (p, ds) in scores.iter_mut().zip(ds) {
+        *p = (*p * scale - log_sum_exp).exponential();
+        *ds = nearest_f16(*p * (*ds - delta));
+        *p = nearest_f16(*p);
+    }
+}
+
 /// Writes `block: [rows, columns]` into `target: [.., width]` from row `first` on.
 fn scatter<T: Real>(block: &[T], target: &mut [T], width: usize, first: usize, columns: Range<usize>) {
     for (row, values) in block.chunks_exact(columns.len()).enumerate() {
@@ -195,6 +250,7 @@ impl<'a> AttentionShape<'a> {
             heads: of.heads,
             width: of.queries.columns(),
             scale: f64::from(of.scale),
+            precision: of.precision,
         }
     }
 }

@@ -90,11 +90,18 @@ pub(crate) fn backward_weight<T: Real>(g: &[T], x: &[T], [inputs, outputs]: [usi
 pub(super) fn rounded<T: Real>(factor: Cow<'_, [T]>, precision: Precision) -> Cow<'_, [T]> {
     match precision {
         Precision::F32 => factor,
-        Precision::Mixed => factor.iter().map(|value| T::of_f32(round_to_f16(value.as_f32()))).collect(),
+        Precision::Mixed => factor.iter().copied().map(nearest_f16).collect(),
     }
 }
 
+/// The same of one number.
+#[inline(always)]
+pub(super) fn nearest_f16<T: Real>(value: T) -> T {
+    T::of_f32(round_to_f16(value.as_f32()))
+}
+
 /// The nearest f16, ties to even; infinite from 65520 on.
+#[inline(always)]
 fn round_to_f16(value: f32) -> f32 {
     const SMALLEST_NORMAL: f32 = 1.0 / 16384.0;
     let size = value.abs();

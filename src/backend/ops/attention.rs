@@ -1,11 +1,16 @@
 //! Multi-head scaled dot-product attention (6–8, 15): each head of each query row attends to the key rows of its own utterance:
 //! `softmax(scale · q kᵀ) v`. Heads are the column blocks `h·d_k..(h+1)·d_k`. No key: a zero row.
 //!
+//! In mixed precision q, k, v and the output's gradient are rounded to f16, and so are the weights and the gradients of the scores before they
+//! are multiplied; sums, the softmax and what a query keeps are f32, as in FlashAttention. Weights are rounded beside the power of two
+//! that bounds their query's largest, so that the order of the keys means nothing: `2^(s log₂e - ⌈max s log₂e⌉)`.
+//!
 //! Finite scores of any size; a score of -inf has the weight 0, one of +inf makes NaN, but on SwiftShader in a browser, where the gradient of
 //! the values has 0 in its place; a query needs one score above -inf.
 
 use super::{Differentiable, Operation, Shape, Sizes};
 use crate::backend::{Matrix, Ragged, Storage, Work};
+use crate::base::numbers::Precision;
 
 /// → `[query rows, d]`.
 pub struct Attention<B: Storage, T> {
@@ -23,6 +28,8 @@ pub struct Attention<B: Storage, T> {
     pub heads: usize,
     /// What the products q·k are multiplied with, 1/√d_k by default.
     pub scale: f32,
+    /// Of the factors of its products.
+    pub precision: Precision,
 }
 
 /// What the way back needs of the way forward.
@@ -61,9 +68,10 @@ impl<B: Storage, T> Operation<B> for Attention<B, T> {
     type Kept = AttentionKept<B::Tensor>;
 
     fn map<U>(&self, form: impl FnMut(&T) -> U) -> Attention<B, U> {
-        let Self { queries, keys, values, query_rows, key_rows, heads, scale } = self;
-        let [queries, keys, values] = [queries, keys, values].map(form);
-        Attention { queries, keys, values, query_rows: query_rows.clone(), key_rows: key_rows.clone(), heads: *heads, scale: *scale }
+        let &Self { heads, scale, precision, .. } = self;
+        let [queries, keys, values] = [&self.queries, &self.keys, &self.values].map(form);
+        let [query_rows, key_rows] = [&self.query_rows, &self.key_rows].map(Ragged::clone);
+        Attention { queries, keys, values, query_rows, key_rows, heads, scale, precision }
     }
 
     fn results(of: &Attention<B, Shape>, on: &B) -> (B::Tensor, AttentionKept<B::Tensor>) {

@@ -1,5 +1,6 @@
 //! The weights of multi-head attention by themselves, for pictures; training never asks for them: `p = softmax(scale · q kᵀ)` over
-//! the key rows of the query's own utterance. The values are not read. Numbers that are not finite: as in [`super::Attention`].
+//! the key rows of the query's own utterance. The values are not read, and queries
+//! and keys are taken as they are in any precision. Numbers that are not finite: as in [`super::Attention`].
 
 use super::{Attention, Operation, Shape, Sizes};
 use crate::backend::{Matrix, Storage, Work};

@@ -30,7 +30,7 @@ impl fmt::Display for ContourFunctionals {
 impl Subject for ContourFunctionals {
     /// Sums of up to some thousand.
     fn tolerance(&self) -> Tolerance {
-        Tolerance { floor: 2e-6, of_rms: 2e-6, relative: 1e-5 }
+        Tolerance { floor: 2e-6, of_rms: 2e-6, ..Tolerance::of_rms(1e-5) }
     }
 }
 

@@ -26,7 +26,7 @@ impl fmt::Display for Functionals {
 impl Subject for Functionals {
     /// Sums of up to some thousand; a moment is divided by the deviation to its power.
     fn tolerance(&self) -> Tolerance {
-        Tolerance { floor: 5e-6, of_rms: 2e-6, relative: 1e-5 }
+        Tolerance { floor: 5e-6, of_rms: 2e-6, ..Tolerance::of_rms(1e-5) }
     }
 }
 

@@ -76,7 +76,7 @@ impl Subject for Mfcc {
             return Tolerance::of_rms(1e-5);
         }
         let lifted = (0..self.settings.coefficients).map(|n| self.settings.liftering(n).abs()).fold(1.0, f64::max);
-        Tolerance { floor: 2e-3 * lifted, of_rms: 0.0, relative: 1e-5 }
+        Tolerance { floor: 2e-3 * lifted, of_rms: 0.0, ..Tolerance::of_rms(1e-5) }
     }
 }
 

@@ -68,7 +68,7 @@ impl fmt::Display for PitchCandidates {
 impl Subject for PitchCandidates {
     /// Hertz by a parabola over sums that hardly differ, shares, decibels of a difference that nearly cancels.
     fn tolerance(&self) -> Tolerance {
-        Tolerance { floor: 2e-4, of_rms: 0.0, relative: 3e-6 }
+        Tolerance { floor: 2e-4, of_rms: 0.0, ..Tolerance::of_rms(3e-6) }
     }
 }
 

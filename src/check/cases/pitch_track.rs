@@ -72,7 +72,7 @@ impl fmt::Display for PitchTrack {
 impl Subject for PitchTrack {
     /// Copies, and a logarithm.
     fn tolerance(&self) -> Tolerance {
-        Tolerance { floor: 2e-5, of_rms: 0.0, relative: 1e-6 }
+        Tolerance { floor: 2e-5, of_rms: 0.0, ..Tolerance::of_rms(1e-6) }
     }
 }
 

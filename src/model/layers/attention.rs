@@ -3,7 +3,7 @@
 use super::{Asking, Attended, Linear, Pass, ResidualNorm, Sequence};
 use crate::backend::ops::{Attention, AttentionWeights};
 use crate::backend::{Backend, Ragged};
-use crate::base::numbers::Activation;
+use crate::base::numbers::{Activation, Precision};
 use crate::model::parameters::Parameters;
 use crate::tape::Var;
 
@@ -105,6 +105,7 @@ impl AttentionLayer {
             key_rows: source.rows.clone(),
             heads: self.sizes.heads,
             scale: self.sizes.scale,
+            precision: Precision::F32,
         }));
         let rows = [own.rows, source.rows].map(Ragged::rows);
         Attended { by: Asking::Rows(by), over, heads: self.sizes.heads, rows, weights }
@@ -118,11 +119,13 @@ impl AttentionLayer {
     ) -> Vec<Sequence<'a, B>> {
         let pairs = entering.iter().enumerate().flat_map(|(own, one)| one.sources.iter().map(move |&source| (own, source)));
         let pairs: Vec<(usize, usize)> = pairs.collect();
+        let precision = pass.tape.precision();
         let attention = |&(own, source): &(usize, usize)| {
             let AttentionSizes { heads, scale, .. } = entering[own].layer.sizes;
             let Projected { keys, values, rows, .. } = &projected[source];
             let [queries, keys, values] = [&projected[own].queries, keys, values].map(Clone::clone);
-            Attention { queries, keys, values, query_rows: projected[own].rows.clone(), key_rows: (*rows).clone(), heads, scale }
+            let [query_rows, key_rows] = [projected[own].rows, rows].map(Ragged::clone);
+            Attention { queries, keys, values, query_rows, key_rows, heads, scale, precision }
         };
         let attentions: Vec<_> = pairs.iter().map(attention).collect();
         let of_pairs = pass.tape.apply_together(&attentions, |number| format!("{}.attention", entering[pairs[number].0].layer.name));

@@ -6,18 +6,27 @@ use bytemuck::Zeroable;
 use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Attention, AttentionKept, Differentiate};
-use crate::base::numbers::MAX_HEAD_SIZE;
+use crate::base::numbers::{MAX_HEAD_SIZE, Precision};
 use crate::base::remedy::Remedy;
 use shader::attention::{Args, BackwardKeys, BackwardQueries, Forward, PLACES, Statistics, Variant};
 
 /// By the most columns of a head, from the smallest: the variants for graphics hardware and those for software adapters.
 const GRAPHICS: [Variant; 4] = [Variant::Head8, Variant::Head16, Variant::Head32, Variant::Head64];
 const SOFTWARE: [Variant; 4] = [Variant::SoftwareHead8, Variant::SoftwareHead16, Variant::SoftwareHead32, Variant::SoftwareHead64];
+/// The same in mixed precision, on any device and by cooperative matrices, the preferred first.
+const ROUNDED: [Variant; 2] = [Variant::RoundedHead16, Variant::RoundedHead64];
+const MATRICES: [Variant; 2] = [Variant::MatricesSize16, Variant::MatricesSize8];
 
 /// The smallest variant that holds a head.
-fn variant_for(gpu: &Gpu, head_size: usize) -> Variant {
-    let variants = if suits_software(gpu, &[head_size]) { SOFTWARE } else { GRAPHICS };
-    variants.into_iter().find(|variant| head_size <= 4 * variant.quads() as usize).unwrap_or_else(|| {
+fn variant_for(gpu: &Gpu, head_size: usize, precision: Precision) -> Variant {
+    let holds = |variant: &Variant| head_size <= 4 * variant.quads() as usize;
+    let matrices = || MATRICES.into_iter().filter(holds).find(|&variant| gpu.can_run(&shader::attention::SHADER, variant.into()));
+    let found = match precision {
+        Precision::F32 if suits_software(gpu, &[head_size]) => SOFTWARE.into_iter().find(holds),
+        Precision::F32 => GRAPHICS.into_iter().find(holds),
+        Precision::Mixed => matrices().or_else(|| ROUNDED.into_iter().find(holds)),
+    };
+    found.unwrap_or_else(|| {
         gpu.fail(BackendError::Limit {
             kernel: "attention",
             what: "the head size",
@@ -92,7 +101,7 @@ impl Dispatch {
         let of = attentions[0].0;
         let width = of.queries.columns();
         let head_size = width / of.heads;
-        let variant = variant_for(gpu, head_size);
+        let variant = variant_for(gpu, head_size, of.precision);
         let (mut places, mut ranges) = (Vec::new(), Vec::new());
         for (of, own) in &attentions {
             places.push(Places { first_block: ranges.len() as u32, ..*own });
@@ -115,7 +124,7 @@ impl Dispatch {
 
 /// Whether two can be of one dispatch, by what they take.
 fn alike(one: &Attention<Gpu, Tensor>, other: &Attention<Gpu, Tensor>) -> bool {
-    let kind = |of: &Attention<Gpu, Tensor>| (of.heads, of.scale.to_bits(), of.queries.columns());
+    let kind = |of: &Attention<Gpu, Tensor>| (of.heads, of.scale.to_bits(), of.precision, of.queries.columns());
     let operands = |of: &Attention<Gpu, Tensor>| [&of.queries, &of.keys, &of.values].map(Tensor::clone);
     kind(one) == kind(other) && operands(one).iter().zip(&operands(other)).all(|(one, other)| one.is_beside(other))
 }
