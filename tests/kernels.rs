@@ -137,6 +137,23 @@ fn products_by_matrices_are_right_by_however_few_subgroups() {
     }
 }
 
+/// Where few weights may be rounded otherwise, none of them being rounded must still be seen.
+#[test]
+fn attention_that_rounds_no_weights_in_mixed_precision_is_seen() {
+    let shader = &shader::attention::SHADER;
+    let (rounds, exact) = ("round_fraction(exp2(x))", "exp2(x)");
+    let name = "queries=15+33+7,keys=110+65+30,width=128,heads=8,mixed";
+    let case = listed(Kernel::Attention).iter().find(|(case, _)| case.name() == name).expect("a case of mixed precision");
+    for (name, mut gpu) in gpus("rounded weights", &[Checking::Off]) {
+        assert!(checked_against(&gpu, case).passed(), "{name}");
+        for variant in shader.variants.iter().filter(|variant| variant.source.contains(rounds)) {
+            gpu.substitute(shader, variant, variant.source.replace(rounds, exact));
+        }
+        let report = checked_against(&gpu, case);
+        assert!(!report.passed(), "{name}: {:?}", report.agreement);
+    }
+}
+
 #[test]
 fn the_one_element_that_a_broken_shader_spoils_is_named() {
     for (name, mut gpu) in gpus("worst element", &[Checking::Off]) {

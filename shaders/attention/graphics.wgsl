@@ -13,7 +13,8 @@ import super::rows::{
     power_of_two, put_statistics,
 };
 import package::shared::grid::in_grid;
-@if(rounded) import package::shared::numbers::{round_to_f16, round_fraction};
+@if(rounded) import package::shared::numbers::{is_nan, round_to_f16, round_fraction};
+@if(rounded) import super::rows::rounded_power_of_two;
 
 /// A head's columns, four at a time; smaller heads are filled with zeros.
 @if(head8) const QUADS: u32 = 2;
@@ -169,16 +170,16 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
                 var new_highest = highest;
                 for (var i = 0u; i < KEYS; i++) {
                     scores[i] = select(NO_KEY, dot_first(&own, lane, first_key + i), first_key + i < count);
-                    @if(rounded) new_highest = max(new_highest, ceil(scores[i]));
-                    @else new_highest = max(new_highest, scores[i]);
+                    new_highest = max(new_highest, scores[i]);
                 }
+                @if(rounded) new_highest = ceil(new_highest);
                 let shrink = power_of_two(highest - new_highest);
                 total *= shrink;
                 for (var quad = 0u; quad < OWN_QUADS; quad++) {
                     sums[quad] *= shrink;
                 }
                 for (var i = 0u; i < KEYS; i++) {
-                    @if(rounded) let p = round_fraction(power_of_two(scores[i] - new_highest));
+                    @if(rounded) let p = rounded_power_of_two(scores[i] - new_highest);
                     @else let p = power_of_two(scores[i] - new_highest);
                     total += p;
                     for (var quad = 0u; quad < OWN_QUADS; quad++) {
@@ -290,7 +291,7 @@ fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local
             for (var query = 0u; query < count; query++) {
                 let statistic = statistics_tile[query];
                 let weight = power_of_two(dot_first(&own_k, lane, query) - statistic.x);
-                @if(rounded) let p = round_fraction(weight);
+                @if(rounded) let p = select(round_fraction(weight), weight, is_nan(weight));
                 @else let p = weight;
                 @if(rounded) let ds = round_to_f16(weight * (dot_second(&own_v, lane, query) - statistic.y));
                 @else let ds = weight * (dot_second(&own_v, lane, query) - statistic.y);

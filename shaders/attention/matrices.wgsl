@@ -10,11 +10,10 @@
 import super::interface::{args, log_sum_exp, statistics_in, begin, take_block};
 import super::rows::{
     LOWEST, NO_KEY, LOG2_E, LN_2, load_q, load_k, load_v, load_y_gradient, store_o, store_q_gradient, store_k_gradient, store_v_gradient,
-    power_of_two, put_statistics,
+    power_of_two, rounded_power_of_two, put_statistics,
 };
 import package::shared::grid::in_grid;
 import package::shared::matrices_tile::{Left, Right, Sum, SIZE};
-import package::shared::numbers::round_fraction;
 
 enable f16;
 enable wgpu_cooperative_matrix;
@@ -23,9 +22,10 @@ enable wgpu_cooperative_matrix;
 const QUADS: u32 = 4;
 const COLUMNS: u32 = 4 * QUADS;
 /// An invocation for each query (or key) of a workgroup.
-const WORKGROUP: u32 = 64;
+@if(size16) const WORKGROUP: u32 = 64;
+@if(size8) const WORKGROUP: u32 = 32;
 const BLOCK: u32 = WORKGROUP;
-/// Rows of the other side in one tile: a quad of each invocation's.
+/// Rows of the other side in one tile.
 const TILE: u32 = 16;
 /// Distances of rows: fragments must start at multiples of 16 bytes, and their rows in different banks.
 const PITCH: u32 = COLUMNS + 8;
@@ -82,25 +82,25 @@ fn put_other_second(place: u32, values: vec4<f16>) {
     other_second[place + 3u] = values.w;
 }
 
-/// Fills a tile, of which `place` is the first element, with the keys and values from `first` on.
-fn put_keys(place: u32, lane: u32, head: u32, first: u32, end: u32) {
-    let key = first + lane / QUADS;
-    let quad = lane % QUADS;
+/// Puts a quad of the keys and values from `first` on into the tile of which `place` is the first element.
+fn put_key(place: u32, part: u32, head: u32, first: u32, end: u32) {
+    let key = first + part / QUADS;
+    let quad = part % QUADS;
     var keys = vec4<f32>();
     var values = vec4<f32>();
     if (key < end) {
         keys = load_k(key, head, quad);
         values = load_v(key, head, quad);
     }
-    let at = place + lane / QUADS * PITCH + 4u * quad;
+    let at = place + part / QUADS * PITCH + 4u * quad;
     put_other_first(at, vec4<f16>(keys));
     put_other_second(at, vec4<f16>(values));
 }
 
 /// The same with queries, the gradients of what they got, and their statistics.
-fn put_queries(place: u32, lane: u32, head: u32, first: u32, end: u32) {
-    let query = first + lane / QUADS;
-    let quad = lane % QUADS;
+fn put_query(place: u32, part: u32, head: u32, first: u32, end: u32) {
+    let query = first + part / QUADS;
+    let quad = part % QUADS;
     var queries = vec4<f32>();
     var gradients = vec4<f32>();
     if (query < end) {
@@ -108,12 +108,23 @@ fn put_queries(place: u32, lane: u32, head: u32, first: u32, end: u32) {
         gradients = load_y_gradient(query, head, quad);
         if (quad == 0u) {
             let statistic = statistics_in[begin.statistics + query * args.heads + head];
-            statistics_tile[place / PITCH + lane / QUADS] = statistic * vec2<f32>(LOG2_E, 1.0);
+            statistics_tile[place / PITCH + part / QUADS] = statistic * vec2<f32>(LOG2_E, 1.0);
         }
     }
-    let at = place + lane / QUADS * PITCH + 4u * quad;
+    let at = place + part / QUADS * PITCH + 4u * quad;
     put_other_first(at, vec4<f16>(queries));
     put_other_second(at, vec4<f16>(gradients));
+}
+
+/// Fills a tile with them: a loop of one turn or two is one that compilers leave.
+fn put_keys(place: u32, lane: u32, head: u32, first: u32, end: u32) {
+    put_key(place, lane, head, first, end);
+    @if(size8) put_key(place, lane + WORKGROUP, head, first, end);
+}
+
+fn put_queries(place: u32, lane: u32, head: u32, first: u32, end: u32) {
+    put_query(place, lane, head, first, end);
+    @if(size8) put_query(place, lane + WORKGROUP, head, first, end);
 }
 
 /// Products of the block's rows with those of the first tile at `place`, to `first_products`.
@@ -208,6 +219,10 @@ fn powers_of_two(x: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(power_of_two(x.x), power_of_two(x.y), power_of_two(x.z), power_of_two(x.w));
 }
 
+fn rounded_powers_of_two(x: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(rounded_power_of_two(x.x), rounded_power_of_two(x.y), rounded_power_of_two(x.z), rounded_power_of_two(x.w));
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(
     @builtin(workgroup_id) group_of_part: vec3<u32>,
@@ -242,14 +257,14 @@ fn forward(
         for (var quad = 0u; quad < QUADS; quad++) {
             let own = first_product(lane, quad) * (args.scale * LOG2_E);
             scores[quad] = select(vec4<f32>(NO_KEY), own, are_there(first + 4u * quad, end));
-            let powers = ceil(scores[quad]);
-            new_highest = max(max(new_highest, max(powers.x, powers.y)), max(powers.z, powers.w));
+            let pairs = max(scores[quad].xy, scores[quad].zw);
+            new_highest = max(new_highest, max(pairs.x, pairs.y));
         }
+        new_highest = ceil(new_highest);
         let shrink = power_of_two(highest - new_highest);
         total *= shrink;
         for (var quad = 0u; quad < QUADS; quad++) {
-            let exact = powers_of_two(scores[quad] - new_highest);
-            let weights = vec4<f32>(round_fraction(exact.x), round_fraction(exact.y), round_fraction(exact.z), round_fraction(exact.w));
+            let weights = rounded_powers_of_two(scores[quad] - new_highest);
             total += (weights.x + weights.y) + (weights.z + weights.w);
             put_second_weights(lane, quad, vec4<f16>(weights));
         }

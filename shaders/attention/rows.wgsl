@@ -4,7 +4,7 @@ import super::interface::{
     args, q, k, v, o, saved_o, y_gradient, saved_log_sum_exp, statistics_out, q_gradient, k_gradient, v_gradient, begin,
 };
 import package::shared::numbers::is_nan;
-@if(rounded || matrices) import package::shared::numbers::round_to_f16;
+@if(rounded || matrices) import package::shared::numbers::{round_to_f16, round_fraction};
 
 /// Less than any score, and finite: a running maximum to start from.
 const LOWEST: f32 = -3e38;
@@ -82,18 +82,23 @@ fn power_of_two(x: f32) -> f32 {
     return select(exp2(x), x, is_nan(x));
 }
 
+/// The same to the nearest f16, but for denormal numbers, of which more bits are left.
+@if(rounded || matrices) fn rounded_power_of_two(x: f32) -> f32 {
+    return select(round_fraction(exp2(x)), x, is_nan(x));
+}
+
 /// A number of the output's gradient as products take it.
 fn y_gradient_at(place: u32) -> f32 {
-    @if(rounded || matrices) return round_to_f16(y_gradient[begin.y_gradient + place]);
-    @else return y_gradient[begin.y_gradient + place];
+    @if(rounded || matrices) return round_to_f16(y_gradient[place]);
+    @else return y_gradient[place];
 }
 
 /// Leaves what the way back needs of a row.
 fn put_statistics(row: u32, head: u32) {
     let first = row * args.width + head * args.head_size;
     var delta = 0.0;
-    for (var column = first; column < first + args.head_size; column++) {
-        delta += y_gradient_at(column) * saved_o[begin.o + column];
+    for (var column = 0u; column < args.head_size; column++) {
+        delta += y_gradient_at(begin.y_gradient + first + column) * saved_o[begin.o + first + column];
     }
     let i = row * args.heads + head;
     statistics_out[begin.statistics + i] = vec2<f32>(saved_log_sum_exp[begin.log_sum_exp + i], delta);

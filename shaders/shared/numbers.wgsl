@@ -48,10 +48,10 @@ fn round_to_f16(x: f32) -> f32 {
     return select(bitcast<f32>(rounded | (bits & 0x80000000u)), x, is_nan(x));
 }
 
-/// The same of what is not below zero and does not overflow, but for denormal numbers, of which more bits are left. NaN stays NaN.
+/// The same of what is from zero to a few, but for denormal numbers, of which more bits are left.
 fn round_fraction(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
-    return select(bitcast<f32>((bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u), x, is_nan(x));
+    return bitcast<f32>((bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u);
 }
 
 fn is_finite(x: f32) -> bool {

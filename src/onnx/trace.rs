@@ -279,7 +279,8 @@ mod tests {
         let matrix = || Traced::new([1, 4], Content::Value(Value::default()));
         let rows = || Ragged::new(&trace, &[1]);
         let [queries, keys, values] = [matrix(), matrix(), matrix()];
-        let attention = Attention { queries, keys, values, query_rows: rows(), key_rows: rows(), heads: 1, scale: 1.0, precision: Precision::F32 };
+        let attention =
+            Attention { queries, keys, values, query_rows: rows(), key_rows: rows(), heads: 1, scale: 1.0, precision: Precision::F32 };
         let weights = trace.run(&AttentionWeights(attention));
         assert_eq!(*trace.unknown.borrow(), Some("attention_weights"));
         assert_eq!(trace.value(&weights), Value::default());

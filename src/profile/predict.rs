@@ -264,6 +264,16 @@ fn multiply_adds(dispatch: &PlannedDispatch) -> f64 {
         "gru" if variant.contains("to128") => [0.60; 3],
         "gru" if dispatch.execution.entry == "backward" => [0.64; 3],
         "gru" => [0.70; 3],
+        "attention" if variant.contains("matrices") => match dispatch.execution.entry {
+            "backward_queries" => [32.0 * 16.0 / 546.0; 3],
+            "backward_keys" => [32.0 * 16.0 / 722.0; 3],
+            _ => [32.0 * 16.0 / 567.0; 3],
+        },
+        "attention" if variant.contains("rounded") => match dispatch.execution.entry {
+            "backward_queries" => [32.0 / 84.0; 3],
+            "backward_keys" => [32.0 / 109.0; 3],
+            _ => [32.0 * 8.0 / 460.0; 3],
+        },
         "attention" if dispatch.execution.entry == "backward_queries" => [32.0 / 69.0; 3],
         "attention" if dispatch.execution.entry == "backward_keys" => [32.0 / 87.0; 3],
         "attention" => [32.0 * 8.0 / 427.0; 3],
@@ -374,6 +384,18 @@ mod tests {
         };
         assert!(5.0 * of("matrices+size16") < of("vec4+tile128x128"), "{}", of("matrices+size16"));
         assert!(of("rounded+tile64x64+narrow") > of("vec4+tile64x64+narrow"));
+    }
+
+    #[test]
+    fn attention_by_matrices_takes_less_than_by_numbers_and_that_rounded_more() {
+        for entry in ["forward", "backward_queries", "backward_keys"] {
+            let of = |variant| {
+                let mut dispatch = dispatch("attention", 132 * 64, 100e9, 1e6);
+                (dispatch.execution.variant, dispatch.execution.entry) = (Some(variant), entry);
+                time(&chip("h100"), &dispatch).0
+            };
+            assert!(of("matrices+size16") < of("head16") && of("head16") < of("rounded+head16"), "{entry}");
+        }
     }
 
     #[test]

@@ -41,7 +41,14 @@ mod tests {
 
     #[test]
     fn the_values_under_these_weights_are_what_attention_gives() {
-        let shape = AttentionShape { query_offsets: &[0, 3, 4], key_offsets: &[0, 5, 7], heads: 2, width: 6, scale: 0.5, precision: Precision::F32 };
+        let shape = AttentionShape {
+            query_offsets: &[0, 3, 4],
+            key_offsets: &[0, 5, 7],
+            heads: 2,
+            width: 6,
+            scale: 0.5,
+            precision: Precision::F32,
+        };
         let drawn = |stream: u64, rows: u64| -> Vec<f64> {
             let stream = Stream { seed: 1, stream };
             (0..rows * 6).map(|index| f64::from(2.0 * stream.uniform(index) - 1.0)).collect()
