@@ -280,3 +280,46 @@ impl Head {
         [view(operands.queries, &self.queries), view(operands.keys, &self.keys), view(operands.values, &self.keys)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::philox::Stream;
+
+    #[test]
+    fn in_mixed_precision_results_and_gradients_are_near_those_in_f32() {
+        let drawn = |stream: u64, rows: u64| -> Vec<f64> {
+            let stream = Stream { seed: 1, stream };
+            (0..rows * 6).map(|index| f64::from(2.0 * stream.uniform(index) - 1.0)).collect()
+        };
+        let [queries, keys, values, dy] = [(0, 4), (1, 7), (2, 7), (3, 4)].map(|(stream, rows)| drawn(stream, rows));
+        let operands = Operands { queries: &queries, keys: &keys, values: &values };
+        let computed = |precision| {
+            let offsets: [&[u32]; 2] = [&[0, 3, 4], &[0, 5, 7]];
+            let shape = AttentionShape { query_offsets: offsets[0], key_offsets: offsets[1], heads: 2, width: 6, scale: 0.5, precision };
+            let (output, log_sum_exp) = forward(operands, shape);
+            let [dq, dk, dv] = backward(&dy, operands, &output, &log_sum_exp, shape);
+            [output, log_sum_exp, dq, dk, dv]
+        };
+        for (full, mixed) in computed(Precision::F32).iter().zip(&computed(Precision::Mixed)) {
+            let apart = full.iter().zip(mixed).map(|(full, mixed)| (full - mixed).abs()).fold(0.0, f64::max);
+            assert!((1e-6..2e-3).contains(&apart), "{apart}");
+        }
+    }
+
+    #[test]
+    fn rounded_weights_are_the_same_whatever_is_added_to_all_scores() {
+        let scores = [0.3, -1.7, 2.9, 0.0, 1.1];
+        let weights = |octaves: f64| {
+            let mut row = scores.map(|score: f64| score + octaves * LN_2);
+            let [total, log_sum_exp] = rounded_weights(&mut row, 1.0);
+            assert!(row.iter().all(|&weight| weight <= 1.0 && nearest_f16(weight) == weight), "{row:?}");
+            ((row, total), log_sum_exp - octaves * LN_2)
+        };
+        let (plain, higher) = (weights(0.0), weights(11.0));
+        assert_eq!(plain.0, higher.0);
+        assert!((plain.1 - higher.1).abs() < 1e-12);
+        let exact = scores.iter().map(|score| score.exp()).sum::<f64>().ln();
+        assert!((plain.1 - exact).abs() < 5e-4, "{} for {exact}", plain.1);
+    }
+}
