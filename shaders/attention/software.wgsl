@@ -106,14 +106,12 @@ fn add(sum: Head, factor: f32, a: Head) -> Head {
 // Registers have no addresses: a loop that stores rows selects among them, so that its stores, which cost more than anything
 // else to compile, stand in the program once.
 
-/// One of an invocation's rows.
-fn own_row(rows: array<Head, ROWS>, r: u32) -> Head {
+/// The second of an invocation's two rows, or the first.
+fn own_row(rows: array<Head, ROWS>, is_second: bool) -> Head {
     var all = rows;
     var value = all[0];
-    for (var other = 1u; other < ROWS; other++) {
-        for (var quad = 0u; quad < QUADS; quad++) {
-            value[quad] = select(value[quad], all[other][quad], r == other);
-        }
+    for (var quad = 0u; quad < QUADS; quad++) {
+        value[quad] = select(value[quad], all[1][quad], is_second);
     }
     return value;
 }
@@ -177,18 +175,16 @@ fn forward(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invoc
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        let row = first_row + r * SUBGROUP;
-        if (row < range.y) {
-            // Without a key the row is zero and the log of nothing is -infinity.
-            let scale = select(0.0, 1.0 / total[r], total[r] != 0.0);
-            for (var quad = 0u; quad < QUADS; quad++) {
-                if (has(quad)) {
-                    o[begin.o / 4u + place(row, head) + quad] = words(sums[r][quad] * scale);
-                }
-            }
-            log_sum_exp[begin.log_sum_exp + row * args.heads + head] = highest[r] + log(total[r]);
+    for (var row = first_row; row < min(range.y, first_row + BLOCK); row += SUBGROUP) {
+        let is_second = row != first_row;
+        let outputs = own_row(sums, is_second);
+        let own_total = select(total[0], total[1], is_second);
+        // Without a key the row is zero and the log of nothing is -infinity.
+        let scale = select(0.0, 1.0 / own_total, own_total != 0.0);
+        for (var quad = 0u; quad < args.head_size / 4u; quad++) {
+            o[begin.o / 4u + place(row, head) + quad] = words(own_quad(outputs, quad) * scale);
         }
+        log_sum_exp[begin.log_sum_exp + row * args.heads + head] = select(highest[0], highest[1], is_second) + log(own_total);
     }
 }
 
@@ -246,15 +242,14 @@ fn backward_queries(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(lo
         }
     }
     for (var row = first_row; row < min(range.y, first_row + BLOCK); row += SUBGROUP) {
-        let queries = own_row(sums, (row - first_row) / SUBGROUP);
+        let queries = own_row(sums, row != first_row);
         for (var quad = 0u; quad < args.head_size / 4u; quad++) {
             let at = begin.q_gradient / 4u + place(row, head) + quad;
-            let gradient = own_quad(queries, quad) * args.scale;
+            var sum = own_quad(queries, quad) * args.scale;
             if (begin.accumulate_first) {
-                q_gradient[at] = words(floats(q_gradient[at]) + gradient);
-            } else {
-                q_gradient[at] = words(gradient);
+                sum += floats(q_gradient[at]);
             }
+            q_gradient[at] = words(sum);
         }
     }
 }
@@ -304,23 +299,21 @@ fn backward_keys(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local
         }
     }
     for (var row = first_row; row < min(range.w, first_row + BLOCK); row += SUBGROUP) {
-        let keys = own_row(sums_k, (row - first_row) / SUBGROUP);
-        let values = own_row(sums_v, (row - first_row) / SUBGROUP);
+        let keys = own_row(sums_k, row != first_row);
+        let values = own_row(sums_v, row != first_row);
         for (var quad = 0u; quad < args.head_size / 4u; quad++) {
             let to_k = begin.k_gradient / 4u + place(row, head) + quad;
             let to_v = begin.v_gradient / 4u + place(row, head) + quad;
-            let key_gradient = own_quad(keys, quad) * args.scale;
-            let value_gradient = own_quad(values, quad);
+            var key_gradient = own_quad(keys, quad) * args.scale;
             if (begin.accumulate_first) {
-                k_gradient[to_k] = words(floats(k_gradient[to_k]) + key_gradient);
-            } else {
-                k_gradient[to_k] = words(key_gradient);
+                key_gradient += floats(k_gradient[to_k]);
             }
+            k_gradient[to_k] = words(key_gradient);
+            var value_gradient = own_quad(values, quad);
             if (begin.accumulate_second) {
-                v_gradient[to_v] = words(floats(v_gradient[to_v]) + value_gradient);
-            } else {
-                v_gradient[to_v] = words(value_gradient);
+                value_gradient += floats(v_gradient[to_v]);
             }
+            v_gradient[to_v] = words(value_gradient);
         }
     }
 }

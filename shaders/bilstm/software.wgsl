@@ -12,6 +12,8 @@ import package::shared::subgroup_tile::{
 import package::shared::words::{Words, floats, words};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
+// Whether the second half of the sequences runs is asked in the loops over terms, not before them: what is multiplied there takes
+// longest to compile and stands in the program once.
 const SEQUENCES: u32 = 16;
 const EIGHTS: u32 = SEQUENCES / SUBGROUP;
 
@@ -81,17 +83,11 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 let second = first_row + min(unit + HALF, h - 4u) * pitch;
                 var sums = Sums();
                 // No state comes before the first step.
-                if (t > 0u && running > SUBGROUP) {
-                    for (var k = 0u; k < pitch; k++) {
-                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                        for (var e = 0u; e < EIGHTS; e++) {
-                            sums[e] = multiply_rows(floats(hidden[state_at(layer, rows[e], direction, 4u * k)]), &weights, sums[e]);
-                        }
-                    }
-                } else if (t > 0u) {
-                    for (var k = 0u; k < pitch; k++) {
-                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                        sums[0] = multiply_rows(floats(hidden[state_at(layer, rows[0], direction, 4u * k)]), &weights, sums[0]);
+                for (var k = 0u; k < select(0u, pitch, t > 0u); k++) {
+                    var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                    sums[0] = multiply_rows(floats(hidden[state_at(layer, rows[0], direction, 4u * k)]), &weights, sums[0]);
+                    if (running > SUBGROUP) {
+                        sums[1] = multiply_rows(floats(hidden[state_at(layer, rows[1], direction, 4u * k)]), &weights, sums[1]);
                     }
                 }
                 keep_products(gate, running, lane, &sums);
@@ -200,17 +196,11 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
             let second = min(unit + HALF, h - 4u) / 4u;
             var sums = Sums();
             let first_weight = layer.recurrent / 4u + direction * h * h;
-            if (running > SUBGROUP) {
-                for (var k = 0u; k < 4u * h; k += DEPTH) {
-                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                    for (var e = 0u; e < EIGHTS; e++) {
-                        sums[e] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[e], direction, k)]), &weights, sums[e]);
-                    }
-                }
-            } else {
-                for (var k = 0u; k < 4u * h; k += DEPTH) {
-                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                    sums[0] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[0], direction, k)]), &weights, sums[0]);
+            for (var k = 0u; k < 4u * h; k += DEPTH) {
+                var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
+                sums[0] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[0], direction, k)]), &weights, sums[0]);
+                if (running > SUBGROUP) {
+                    sums[1] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[1], direction, k)]), &weights, sums[1]);
                 }
             }
             keep_products(0u, running, lane, &sums);

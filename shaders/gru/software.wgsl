@@ -11,6 +11,8 @@ import package::shared::subgroup_tile::{
 import package::shared::words::{Words, floats, words};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
+// Whether the second half of the sequences runs is asked in the loops over terms, not before them: what is multiplied there takes
+// longest to compile and stands in the program once.
 const SEQUENCES: u32 = 16;
 const EIGHTS: u32 = SEQUENCES / SUBGROUP;
 
@@ -119,19 +121,11 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                 let second = first_row + min(unit + HALF, h - 4u) * pitch;
                 var sums = Sums();
                 // No state comes before the first step.
-                if (t > 0u && running > SUBGROUP) {
-                    for (var k = 0u; k < pitch; k++) {
-                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                        for (var e = 0u; e < EIGHTS; e++) {
-                            let states = floats(y[state_at(layer.states, rows_before[e], direction, 4u * k)]);
-                            sums[e] = multiply_rows(states, &weights, sums[e]);
-                        }
-                    }
-                } else if (t > 0u) {
-                    for (var k = 0u; k < pitch; k++) {
-                        var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                        let states = floats(y[state_at(layer.states, rows_before[0], direction, 4u * k)]);
-                        sums[0] = multiply_rows(states, &weights, sums[0]);
+                for (var k = 0u; k < select(0u, pitch, t > 0u); k++) {
+                    var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                    sums[0] = multiply_rows(floats(y[state_at(layer.states, rows_before[0], direction, 4u * k)]), &weights, sums[0]);
+                    if (running > SUBGROUP) {
+                        sums[1] = multiply_rows(floats(y[state_at(layer.states, rows_before[1], direction, 4u * k)]), &weights, sums[1]);
                     }
                 }
                 keep_products(gate, running, lane, &sums);
@@ -149,19 +143,11 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             let first = first_row + min(unit, h - 4u) * pitch;
             let second = first_row + min(unit + HALF, h - 4u) * pitch;
             var sums = Sums();
-            if (t > 0u && running > SUBGROUP) {
-                for (var k = 0u; k < pitch; k++) {
-                    var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                    for (var e = 0u; e < EIGHTS; e++) {
-                        let states = floats(reset[state_at(layer.states, rows[e], direction, 4u * k)]);
-                        sums[e] = multiply_rows(states, &weights, sums[e]);
-                    }
-                }
-            } else if (t > 0u) {
-                for (var k = 0u; k < pitch; k++) {
-                    var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                    let states = floats(reset[state_at(layer.states, rows[0], direction, 4u * k)]);
-                    sums[0] = multiply_rows(states, &weights, sums[0]);
+            for (var k = 0u; k < select(0u, pitch, t > 0u); k++) {
+                var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                sums[0] = multiply_rows(floats(reset[state_at(layer.states, rows[0], direction, 4u * k)]), &weights, sums[0]);
+                if (running > SUBGROUP) {
+                    sums[1] = multiply_rows(floats(reset[state_at(layer.states, rows[1], direction, 4u * k)]), &weights, sums[1]);
                 }
             }
             keep_products(0u, running, lane, &sums);
@@ -236,19 +222,12 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 let first_weight = weights_of(layer, direction, gate);
                 let first_gate = gate * h;
                 var sums = Sums();
-                if (running > SUBGROUP) {
-                    for (var k = 0u; k < terms; k += DEPTH) {
-                        var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                        for (var e = 0u; e < EIGHTS; e++) {
-                            let gradients = floats(gates_gradient[gate_at(layer, rows[e], direction, first_gate + k)]);
-                            sums[e] = multiply_rows(gradients, &weights, sums[e]);
-                        }
-                    }
-                } else {
-                    for (var k = 0u; k < terms; k += DEPTH) {
-                        var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
-                        let gradients = floats(gates_gradient[gate_at(layer, rows[0], direction, first_gate + k)]);
-                        sums[0] = multiply_rows(gradients, &weights, sums[0]);
+                for (var k = 0u; k < terms; k += DEPTH) {
+                    var weights = gate_weights_at(first_weight + k * (h / 4u), first, second);
+                    let term = first_gate + k;
+                    sums[0] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[0], direction, term)]), &weights, sums[0]);
+                    if (running > SUBGROUP) {
+                        sums[1] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[1], direction, term)]), &weights, sums[1]);
                     }
                 }
                 keep_products(0u, running, lane, &sums);
