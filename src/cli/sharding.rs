@@ -1,7 +1,7 @@
 //! `mcsan prepare --shards`: a data set in several files, by one command or by several that share the folder.
 //!
-//! Shards are made in a folder beside the index, each under a claim, so that commands with the same arguments divide them and what a killed one
-//! has begun is made by another. Who finds all whole puts them in their places and writes the index; the others wait for it.
+//! Shards are made in a folder beside the index, each under a claim, so that commands with the same arguments divide them and what a
+//! killed one has begun is made by another. Who finds all whole puts them in their places and writes the index; the others wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;

@@ -1,6 +1,7 @@
 //! Several data sets as one, in which each utterance still says of which it is.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::DatasetError;
@@ -46,8 +47,11 @@ impl Dataset {
             labels.extend(data.labels.iter().map(label));
             let first = utterances.len();
             utterances.extend(data.utterances.iter().map(|info| named(info, name)));
-            let shards = if data.shards.is_empty() { vec![0..data.len()] } else { data.shards.clone() };
-            all_shards.extend(shards.into_iter().map(|shard| first + shard.start..first + shard.end));
+            let shifted = |shard: &Range<usize>| first + shard.start..first + shard.end;
+            match data.shards.as_slice() {
+                [] => all_shards.push(first..utterances.len()),
+                shards => all_shards.extend(shards.iter().map(shifted)),
+            }
             own.push(Part { name: name.clone(), utterances: first..utterances.len(), ..Part::default() });
         }
         let has_shards = parts.iter().any(|(_, data)| !data.shards.is_empty());

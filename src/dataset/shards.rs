@@ -2,8 +2,8 @@
 //!
 //! The index, format `mcsan-shards/1`, is JSON: `format`, `shards`, a list of `{file, utterances, bytes, fingerprint}` of files beside the
 //! index, and as far as known `plan` and `corpus`. Of a shard only `file` is required: without the others it is taken as it is. A shard of
-//! `mcsan prepare` says under `shard` of its metadata which it is, `{number, of, plan}`, and holds the vocabulary and the vectors of the whole;
-//! its tensor `recordings`, I64 `[U]`, has a number of each utterance's recording, 0 of none.
+//! `mcsan prepare` says under `shard` of its metadata which it is, `{number, of, plan}`, and holds the vocabulary and the vectors of the
+//! whole; its tensor `recordings`, I64 `[U]`, has a number of each utterance's recording, 0 of none.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
@@ -303,8 +303,9 @@ impl Shards {
         });
         let whole = &mut self.whole;
         if whole.is_empty() {
-            (self.first, whole.shards) = (path, vec![0..data.len()]);
-            *whole = Dataset { shards: std::mem::take(&mut whole.shards), ..data };
+            self.first = path;
+            *whole = data;
+            whole.shards = std::iter::once(0..whole.len()).collect();
             return Ok(());
         }
         if let Some((difference, remedy)) = difference(whole, &data) {
@@ -336,11 +337,9 @@ impl Shards {
     pub(crate) fn into_data(self) -> Dataset {
         let Self { mut whole, values, .. } = self;
         for (name, values) in values {
-            match whole.streams.get_mut(&name) {
-                Some(DataStream::Frames(Frames { values: own, .. }) | DataStream::Vector(Vectors { values: own, .. })) => {
-                    *own = values.into_iter().collect();
-                }
-                _ => {}
+            let stream = whole.streams.get_mut(&name);
+            if let Some(DataStream::Frames(Frames { values: own, .. }) | DataStream::Vector(Vectors { values: own, .. })) = stream {
+                *own = values.into_iter().collect();
             }
         }
         whole
@@ -387,10 +386,10 @@ fn difference(whole: &Dataset, other: &Dataset) -> Option<(String, Preparation)>
         if std::mem::discriminant(own) != std::mem::discriminant(there) || own.columns() != there.columns() {
             return Some((format!("its '{name}' is of another kind or width"), Preparation::FrontEnd));
         }
-        if let (DataStream::Tokens(own), DataStream::Tokens(there)) = (own, there) {
-            if !have_same_words(own, there) {
-                return Some((format!("the words of '{name}', or their vectors, are others"), Preparation::Vectors));
-            }
+        if let (DataStream::Tokens(own), DataStream::Tokens(there)) = (own, there)
+            && !have_same_words(own, there)
+        {
+            return Some((format!("the words of '{name}', or their vectors, are others"), Preparation::Vectors));
         }
     }
     None
