@@ -212,7 +212,7 @@ mod tests {
         let open = |at: usize| spans.iter().filter(|(first, last)| (first..=last).contains(&&at)).count();
         assert!((0..order.len()).all(|at| open(at) <= SHARDS), "{spans:?}");
         let whole = epoch_batches(&utterances, Order::Shuffled, [0, 9], streams(3), |_| 0, |_| 0).concat();
-        for few in [&[][..], &[0..200][..], &[0..50, 50..90, 90..100, 100..200][..]] {
+        for few in [&[][..], &[0..120, 120..200][..], &[0..50, 50..90, 90..100, 100..200][..]] {
             assert_eq!(by_shards(&utterances, few, streams(3)), whole);
         }
     }

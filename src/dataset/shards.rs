@@ -158,7 +158,7 @@ impl Index {
             Err(error) if text.contains(FORMAT.name) => return Err(wrong(format!("is no whole index of shards ({error})"))),
             Err(_) => return Ok(None),
         };
-        let said = head.format.unwrap_or_default();
+        let said = head.format.unwrap_or_else(|| "none".into());
         let version = FORMAT.version_of(&said).map_err(|newer| DatasetError::Newer { path: path.to_path_buf(), newer })?;
         if version.is_none() {
             return Err(DatasetError::Format { path: path.to_path_buf(), found: said, expected: FORMAT.to_string() });
