@@ -9,10 +9,15 @@
 # make python  the Python wheel, into dist/, and its tests; TORCH=1 also beside PyTorch
 # make try    what adapters there are, every kernel on one of them against its reference, the demo; what fails stays in failures/
 # make release  an archive for this machine with its SHA-256, in dist/
+# make page    the same of the page for browsers
+# make tagged  whether TAG=v1.2.3 may be released: it is this version's, and CHANGELOG.md has a section of it
+# make ci      all that CI does on Debian
+# make suite   the part of make test behind the driver; what CI does elsewhere
+# make machine  what a bare machine lacks to build, TARGETS=wasm32-unknown-unknown for others too
 # make api    what of the library is public, held against api.txt; API=write writes that anew
 # The first three say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz directx windows web mpi try release api python
+.PHONY: test check adapter soak fuzz directx windows web mpi try release page tagged ci suite machine api python
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
@@ -64,6 +69,21 @@ try:
 
 release:
 	.ci/release
+
+page:
+	.ci/page
+
+tagged:
+	.ci/tagged "$(TAG)"
+
+ci:
+	.ci/run
+
+suite:
+	.ci/suite
+
+machine:
+	.ci/machine $(TARGETS)
 
 api:
 	.ci/api $(API)
