@@ -2,6 +2,7 @@
 //! with. The types that it is written in are those of `src/backend/gpu/shader.rs`.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fmt::Write as _;
 
 use naga::Module;
@@ -60,11 +61,18 @@ impl VariantModule {
             let entry = rust_name(entry);
             write!(footprints, "Footprint {{ entry: &{entry}::ENTRY, workgroup_size: {size:?}, workgroup_memory: {memory} }}, ")?;
         }
+        // A page loads no text that it cannot run.
+        let source = if is_for_browsers() && requirements.iter().any(|need| requirements::no_browser_has(need)) { "" } else { source };
         let requirements = requirements.join(", ");
         Ok(format!(
             "super::ShaderVariant {{ name: {name:?}, source: {source:?}, requirements: &[{requirements}], footprints: &[{footprints}] }}"
         ))
     }
+}
+
+/// Whether what is built is WebAssembly, whose adapters are a browser's.
+fn is_for_browsers() -> bool {
+    env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32")
 }
 
 impl Shader {

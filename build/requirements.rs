@@ -30,6 +30,11 @@ pub fn of(module: &Module, info: &ModuleInfo, source: &str) -> Result<Vec<String
         .collect()
 }
 
+/// Whether a feature, as Rust of `Requirement`, is wgpu's alone and not in WebGPU.
+pub fn no_browser_has(need: &str) -> bool {
+    !["Requirement::F16", "Requirement::Subgroups"].contains(&need)
+}
+
 /// Parses and validates WGSL for a device with the given features.
 pub fn read(source: &str, capabilities: Capabilities) -> Result<(Module, ModuleInfo), String> {
     let options = Options { capabilities, ..Options::new() };

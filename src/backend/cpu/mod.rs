@@ -9,6 +9,8 @@
 //! fixed order. Products, exp and tanh are plain Rust that the compiler turns into vector instructions (`wide`), so they
 //! have the same bits on every processor, too.
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod fused;
 mod memory;
 mod product;
 mod profiler;

@@ -3,10 +3,14 @@
 //! Each element is a sum over k in pieces of [`DEPTH`], each piece in the order of k from zero on, the pieces in their
 //! order: the same bits whatever the number of rows, of threads, and the processor.
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use std::any::Any;
 use std::array;
 use std::ops::Range;
 
 use super::Real;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use super::fused;
 use super::memory::{keep, unwritten};
 use super::wide::{self, add_rows, register, wide};
 use crate::base::parallel::*;
@@ -292,6 +296,13 @@ fn sums_of<T: Real, const HALF: usize, const COLUMNS: usize>(
 
 #[inline(always)]
 fn add_term<T: Real, const HALF: usize, const COLUMNS: usize>(sums: &mut [[T; COLUMNS]; HALF], left: [T; HALF], right: &[T; COLUMNS]) {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    if let Some(sums) = (sums as &mut dyn Any).downcast_mut()
+        && let Some(left) = (&left as &dyn Any).downcast_ref()
+        && let Some(right) = (right as &dyn Any).downcast_ref()
+    {
+        return fused::add_term::<HALF, COLUMNS>(sums, *left, right);
+    }
     for row in 0..HALF {
         for column in 0..COLUMNS {
             sums[row][column] = left[row].mul_add(right[column], sums[row][column]);
