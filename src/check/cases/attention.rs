@@ -74,7 +74,8 @@ impl Subject for Attention {
     /// of numbers near 1, summed over the queries; rounding of a score of 80 is 5e-6, and
     /// its exp is off by as much of itself. In mixed precision a weight or a score's gradient that differs so may be rounded to the f16
     /// beside it, which is up to 1e-3 of itself away, and is then multiplied by a query or a key; few are, and without rounding all are. Of the
-    /// norm of n results that is 1e-3 / √n for one of them, and of large scores each query has but one or two weights that count.
+    /// norm of n results that is 1e-3 / √n for one of them. Of large scores a query has a weight or two that count, whose gradient may nearly
+    /// vanish beside one such step: there each number is held alone.
     fn tolerance(&self) -> Tolerance {
         let is_large = self.scores == Scores::Large;
         match self.precision {
@@ -82,12 +83,11 @@ impl Subject for Attention {
                 let (floor, of_rms) = if is_large { (5e-5, 2e-4) } else { (5e-6, 5e-5) };
                 Tolerance { floor, ..Tolerance::of_rms(of_rms) }
             }
+            Precision::Mixed if is_large => Tolerance { floor: 4e-3, ..Tolerance::of_rms(2e-4) },
             Precision::Mixed => {
-                let (floor, few) = if is_large { (4e-3, 2e-4) } else { (1e-3, 1e-4) };
-                let counting = |(&queries, &keys): (&u32, &u32)| f64::from(queries) * if is_large { 1.0 } else { f64::from(keys) };
-                let weights: f64 = self.queries.iter().zip(&self.keys).map(counting).sum();
-                let of_norm = few + 2e-3 / (weights * self.heads as f64).sqrt();
-                Tolerance { floor, of_norm, ..Tolerance::of_rms(2e-4) }
+                let pairs = self.queries.iter().zip(&self.keys).map(|(&queries, &keys)| f64::from(queries) * f64::from(keys));
+                let weights = pairs.sum::<f64>() * self.heads as f64;
+                Tolerance { floor: 1e-3, of_norm: 1e-4 + 2e-3 / weights.sqrt(), ..Tolerance::of_rms(2e-4) }
             }
         }
     }
