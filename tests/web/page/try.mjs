@@ -281,9 +281,9 @@ const tried = {
     const page = await open();
     await useModel(page);
     await page.value("document.querySelector('input[name=from][value=model]').click()");
-    await train(page, { epochs: "8", batch: "4" });
+    await train(page, { epochs: "60", batch: "4" });
     await shows(page, "#run-state", "Done", 120);
-    await train(page, { epochs: "8", batch: "4" });
+    await train(page, { epochs: "60", batch: "4" });
     await breakOff(page, 2);
     await page.press("Continue");
     await shows(page, "#run-state", "Done", 120);
