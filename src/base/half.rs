@@ -1,9 +1,12 @@
-//! Half-precision numbers (IEEE 754 binary16), as files hold them.
+//! Half-precision numbers (IEEE 754 binary16), as files hold them and mixed precision takes factors.
 
 /// The largest of them.
 pub(crate) const LARGEST: f32 = 65504.0;
+/// The smallest that is not denormal, 2^-14.
+const SMALLEST_NORMAL: f32 = 1.0 / 16384.0;
 
 /// A half-precision number, exactly. Shifted into place, its exponent is short of single precision's by 112.
+#[cfg(feature = "files")]
 pub(crate) fn half_to_single(half: u16) -> f32 {
     let sign = u32::from(half & 0x8000) << 16;
     let magnitude = u32::from(half & 0x7FFF) << 13;
@@ -14,21 +17,36 @@ pub(crate) fn half_to_single(half: u16) -> f32 {
 
 /// The nearest half-precision number, ties to even; infinite from 65520 on. Numbers whose size is from 2^-14 to 65504 change by at most
 /// 2^-11 of themselves, smaller ones by at most 2^-25.
-pub(crate) fn single_to_half(single: f32) -> u16 {
-    const SMALLEST_NORMAL: f32 = 1.0 / 16384.0;
-    let sign = (single.to_bits() >> 16 & 0x8000) as u16;
-    let size = single.abs();
-    let magnitude = if size.is_nan() {
-        0x7E00
-    } else if size >= 65520.0 {
-        0x7C00
-    } else if size < SMALLEST_NORMAL {
+#[inline(always)]
+pub(crate) fn nearest(value: f32) -> f32 {
+    let size = value.abs();
+    let rounded = if size < SMALLEST_NORMAL {
         // The steps of denormal numbers are 2^-24, as are those of f32 from 0.5 on.
-        (size + 0.5).to_bits() - 0.5f32.to_bits()
+        size + 0.5 - 0.5
     } else {
         // f32 has 13 bits more; a carry goes into the exponent, as it should.
         let bits = size.to_bits();
-        (bits + 0xFFF + (bits >> 13 & 1) - (112 << 23)) >> 13
+        f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
+    };
+    let overflows = size.is_finite() && rounded > LARGEST;
+    (if size.is_nan() || overflows { size * f32::INFINITY } else { rounded }).copysign(value)
+}
+
+/// As [`nearest`], as a file holds it.
+#[cfg(feature = "files")]
+pub(crate) fn single_to_half(single: f32) -> u16 {
+    let nearest = nearest(single);
+    let sign = (nearest.to_bits() >> 16 & 0x8000) as u16;
+    let size = nearest.abs();
+    let magnitude = if size.is_nan() {
+        0x7E00
+    } else if size > LARGEST {
+        0x7C00
+    } else if size < SMALLEST_NORMAL {
+        (size * 24f32.exp2()) as u32
+    } else {
+        // f32 has 13 bits more, which are zeros, and an exponent that is more by 112.
+        (size.to_bits() - (112 << 23)) >> 13
     };
     sign | magnitude as u16
 }
@@ -65,5 +83,27 @@ mod tests {
             assert_eq!(single_to_half(-single), even | 0x8000);
         }
         assert_eq!([65519.996, 65520.0, -1e9, f32::INFINITY].map(single_to_half), [0x7BFF, 0x7C00, 0xFC00, 0x7C00]);
+    }
+
+    #[test]
+    fn f16_is_rounded_to_nearest_even_and_overflows() {
+        let tiny = 2f32.powi(-24);
+        for (value, expected) in [
+            (1.0 + 2f32.powi(-11), 1.0),
+            (1.0 + 3.0 * 2f32.powi(-11), 1.0 + 2f32.powi(-9)),
+            (-0.1, -0.099_975_586),
+            (65519.0, 65504.0),
+            (65520.0, f32::INFINITY),
+            (-1e30, f32::NEG_INFINITY),
+            (f32::NEG_INFINITY, f32::NEG_INFINITY),
+            (0.5 * tiny, 0.0),
+            (1.5 * tiny, 2.0 * tiny),
+            (-0.75 * tiny, -tiny),
+            (2f32.powi(-14) - 0.25 * tiny, 2f32.powi(-14)),
+            (-0.0, -0.0),
+        ] {
+            assert_eq!(nearest(value).to_bits(), expected.to_bits(), "{value:e}");
+        }
+        assert!(nearest(f32::NAN).is_nan());
     }
 }

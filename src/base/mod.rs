@@ -9,7 +9,7 @@
 //! | `clock` | times |
 //! | `contents` | what a folder holds that is to be written to |
 //! | `files` | the system's, or in memory where there are none |
-//! | `half` | half-precision numbers, as files hold them |
+//! | `half` | half-precision numbers |
 //! | [`format`](mod@format) | versions of the files that are written and read again |
 //! | `input` | what can be read: files, and streams that are asked for |
 //! | [`memory`] | how much memory there is |
@@ -36,7 +36,6 @@ pub(crate) mod files;
 #[cfg(feature = "files")]
 pub mod foreign;
 pub mod format;
-#[cfg(feature = "files")]
 pub(crate) mod half;
 pub(crate) mod hash;
 pub(crate) mod input;

@@ -11,6 +11,7 @@ use super::wide::{CHUNK, ENOUGH, wide};
 use super::{Cpu, CpuTensor, Real};
 use crate::backend::ops::{Differentiate, Linear, Run};
 use crate::backend::{Matrix, Sink};
+use crate::base::half;
 use crate::base::numbers::{Activation, Precision};
 use crate::base::parallel::*;
 
@@ -97,24 +98,7 @@ pub(super) fn rounded<T: Real>(factor: Cow<'_, [T]>, precision: Precision) -> Co
 /// The same of one number.
 #[inline(always)]
 pub(super) fn nearest_f16<T: Real>(value: T) -> T {
-    T::of_f32(round_to_f16(value.as_f32()))
-}
-
-/// The nearest f16, ties to even; infinite from 65520 on.
-#[inline(always)]
-fn round_to_f16(value: f32) -> f32 {
-    const SMALLEST_NORMAL: f32 = 1.0 / 16384.0;
-    let size = value.abs();
-    let rounded = if size < SMALLEST_NORMAL {
-        // The steps of denormal numbers are 2^-24, as are those of f32 from 0.5 on.
-        size + 0.5 - 0.5
-    } else {
-        // f32 has 13 bits more; a carry goes into the exponent, as it should.
-        let bits = size.to_bits();
-        f32::from_bits((bits + 0xfff + (bits >> 13 & 1)) & !0x1fff)
-    };
-    let overflows = size.is_finite() && rounded > 65504.0;
-    (if size.is_nan() || overflows { size * f32::INFINITY } else { rounded }).copysign(value)
+    T::of_f32(half::nearest(value.as_f32()))
 }
 
 /// Applies the activation in place; NaN stays NaN.
@@ -156,32 +140,5 @@ wide! {
     fn flatten<T: Real>(values: &[T], squashed: &[T], through: &mut [T]) {
         let inputs = values.iter().zip(squashed);
         through.iter_mut().zip(inputs).for_each(|(through, (&value, &y))| *through = value * (T::one() - y * y));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::round_to_f16;
-
-    #[test]
-    fn f16_is_rounded_to_nearest_even_and_overflows() {
-        let tiny = 2f32.powi(-24);
-        for (value, expected) in [
-            (1.0 + 2f32.powi(-11), 1.0),
-            (1.0 + 3.0 * 2f32.powi(-11), 1.0 + 2f32.powi(-9)),
-            (-0.1, -0.099_975_586),
-            (65519.0, 65504.0),
-            (65520.0, f32::INFINITY),
-            (-1e30, f32::NEG_INFINITY),
-            (f32::NEG_INFINITY, f32::NEG_INFINITY),
-            (0.5 * tiny, 0.0),
-            (1.5 * tiny, 2.0 * tiny),
-            (-0.75 * tiny, -tiny),
-            (2f32.powi(-14) - 0.25 * tiny, 2f32.powi(-14)),
-            (-0.0, -0.0),
-        ] {
-            assert_eq!(round_to_f16(value).to_bits(), expected.to_bits(), "{value:e}");
-        }
-        assert!(round_to_f16(f32::NAN).is_nan());
     }
 }
