@@ -4,8 +4,8 @@
 import super::interface::{args, x, weight, bias, y, y_gradient, gate, x_gradient, partial, products, product_at, own, take_term};
 import package::shared::grid::in_grid;
 import package::shared::subgroup_tile::{
-    SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, Sums, Terms, multiply_rows, multiply_columns, terms_of, eight_of,
-    row_of
+    SUBGROUP, WORKGROUP, TILE_ROWS, TILE_COLUMNS, HALF, EIGHTS, DEPTH, AHEAD, LINE, Sums, Terms, multiply_rows, multiply_columns,
+    terms_of, eight_of, row_of
 };
 import package::shared::words::{floats, words};
 
@@ -132,6 +132,22 @@ fn store_weight_gradient(slab: u32, output: u32, input: u32, sum: vec4<f32>) {
     }
 }
 
+/// Has the processor fetch what of both factors lies AHEAD rows behind row `k`: an invocation asks for a line of each of them. Bits of
+/// all come back, so that no compiler leaves the loads out.
+fn fetched_ahead(k: u32, end: u32, first_input: u32, first_output: u32, lane: u32) -> u32 {
+    let input = min(first_input + LINE * (lane % 4u), args.inputs - 4u);
+    let output = min(first_output + LINE * (lane % 2u), args.outputs - 4u);
+    let row = min(k + AHEAD + lane / 4u, end - 1u);
+    let later_row = min(k + AHEAD + 2u + lane / 4u, end - 1u);
+    let gradient = (min(k + AHEAD + lane / 2u, end - 1u) * args.y_gradient_pitch + output) / 4u;
+    var bits = u32(x[(own.x + row * args.x_pitch + input) / 4u].x) ^ u32(x[(own.x + later_row * args.x_pitch + input) / 4u].x);
+    bits ^= u32(y_gradient[own.y_gradient / 4u + gradient].x);
+    if (args.relu != 0u) {
+        bits ^= u32(gate[own.gate / 4u + gradient].x);
+    }
+    return bits;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let grid = in_grid(group_of_part, args.first_group_y, args.first_group_z);
@@ -147,7 +163,9 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     let end = min(first_row + product.slab_rows, product.rows);
     var sums = Sums();
     var bias_sums = vec4<f32>();
+    var fetched = 0u;
     for (var k = first_row; k < end; k += DEPTH) {
+        fetched ^= fetched_ahead(k, end, group.x * TILE_COLUMNS, first_output, lane);
         var left: mat4x4<f32>;
         var right: Terms;
         for (var i = 0u; i < DEPTH; i++) {
@@ -166,8 +184,9 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
             sums[e] = multiply_columns(e, left, &right, sums[e]);
         }
     }
+    // There is always a row, so that the fetched bits decide nothing.
+    let stored = select(min(TILE_ROWS, args.outputs - first_output), fetched, product.rows == 0u);
     let slab = product.partial + group.z * args.slab_pitch;
-    let stored = min(TILE_ROWS, args.outputs - first_output);
     for (var e = 0u; SUBGROUP * e < stored; e++) {
         let rows = eight_of(&sums, e);
         for (var i = 0u; i < min(SUBGROUP, stored - SUBGROUP * e); i++) {

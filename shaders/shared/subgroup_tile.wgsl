@@ -19,6 +19,11 @@ const HALF: u32 = TILE_COLUMNS / 2;
 const EIGHTS: u32 = TILE_ROWS / SUBGROUP;
 /// Terms of the sum that one step of a product covers.
 const DEPTH: u32 = 4;
+/// Rows from those that a product over rows reads to those that it has the processor fetch. Their rows lie far apart, which no processor
+/// foresees, and a step's multiply-adds are too many for it to see the next step's loads; one gather asks for eight lines of the cache.
+const AHEAD: u32 = 2 * DEPTH;
+/// Numbers of a line of the cache.
+const LINE: u32 = 16;
 
 alias Eight = array<mat2x4<f32>, SUBGROUP>;
 alias Sums = array<Eight, EIGHTS>;
