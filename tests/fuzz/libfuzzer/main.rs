@@ -4,7 +4,7 @@
 
 #[path = "../bounds.rs"]
 mod bounds;
-#[path = "../readers.rs"]
+#[path = "../readers/mod.rs"]
 mod readers;
 
 use std::env;
