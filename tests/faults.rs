@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcsan::backend::Storage;
-use mcsan::backend::gpu::{Checking, Gpu, InjectedFault};
+use mcsan::backend::gpu::{Checking, Counters, Gpu, InjectedFault};
 use mcsan::base::remedy::{Remedied, Remedy};
 use mcsan::config::{Config, Settings};
 use mcsan::corpus::manifest;
@@ -13,6 +13,8 @@ use mcsan::dataset::store::Store;
 use mcsan::dataset::{BatchShape, Dataset};
 use mcsan::prepare::prepare_held;
 use mcsan::text::TextTable;
+use mcsan::train::group::threads::{Meeting, Member};
+use mcsan::train::group::{Group, GroupError, Message};
 use mcsan::train::run::{Finished, Start};
 use mcsan::train::{Checkpoint, Event, TrainError, Training};
 
@@ -275,6 +277,98 @@ fn a_preparation_and_predictions_on_a_device_that_fails_end_in_a_line_or_are_wha
         println!("{fault:?}: {count} injected, {failed} ended in a line, {} made no difference", count - failed);
         assert!(count > 0);
     }
+}
+
+/// A thread of a group whose gradients go in buckets of a hundred.
+#[derive(Debug)]
+struct InBuckets<'m>(Member<'m>);
+
+impl Group for InBuckets<'_> {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn exchange(&self, own: Result<Message, String>) -> Result<Vec<Vec<u8>>, GroupError> {
+        self.0.exchange(own)
+    }
+
+    fn bucket(&self) -> usize {
+        100
+    }
+}
+
+/// What became of a rank: its losses and weights, what it told, and what its device was asked for.
+type OfRank = (Result<(Vec<f32>, Vec<f32>), TrainError>, Told, Counters);
+
+/// A training by two ranks, each a thread with an adapter of its own; the second one's is made to fail.
+fn by_two(course: &Course, fault: Option<(InjectedFault, u64)>) -> Vec<OfRank> {
+    let meeting = Meeting::new(2);
+    std::thread::scope(|scope| {
+        let meeting = &meeting;
+        let train = move |rank| {
+            let gpu = gpu("injected faults of a rank").unwrap();
+            let member = InBuckets(meeting.member(rank));
+            if let (Some((fault, after)), 1) = (fault, rank) {
+                gpu.inject(fault, after);
+            }
+            let group: Option<&dyn Group> = Some(&member);
+            let training = Training { settings: course.settings.clone(), group, ..Training::of(&course.data) };
+            let mut told = Told::default();
+            let mut observe = |event: Event<'_>| match event {
+                Event::Split { .. } => told.split = true,
+                Event::NotKept { .. } => told.not_kept = true,
+                _ => {}
+            };
+            let finished = pollster::block_on(training.run_on(&gpu, &mut observe));
+            (finished.map(|finished| (finished.losses, finished.best.parameters)), told, gpu.counters())
+        };
+        let threads: Vec<_> = (0..2).map(|rank| scope.spawn(move || train(rank))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn ranks_on_adapters_end_in_the_bytes_of_one_and_where_one_fails_in_the_midst_of_a_step_all_do_in_a_line() {
+    let Some(alone) = gpu("injected faults of a rank") else { return };
+    let mut course = small();
+    (course.settings.train.accumulate, course.settings.train.epochs) = (2, 1);
+    let expected =
+        pollster::block_on(Training { settings: course.settings.clone(), ..Training::of(&course.data) }.run_on(&alone, &mut |_| ()));
+    let expected = expected.map(|finished| (finished.losses, finished.best.parameters)).unwrap();
+    let mut counted = Counters::default();
+    for (result, _, counters) in by_two(&course, None) {
+        assert!(result.unwrap() == expected, "ranks end otherwise");
+        counted = counters;
+    }
+    // A step has a copy and a submission of each bucket: some before the last are within the last step.
+    assert!(counted.readbacks > 60 && counted.submissions > 60, "{counted:?}");
+    let faults = [(InjectedFault::Unreadable, counted.readbacks), (InjectedFault::Lost, counted.submissions)];
+    for (fault, count) in faults.into_iter().flat_map(|(fault, count)| [12, 17].map(|from_last| (fault, count - from_last))) {
+        let results = by_two(&course, Some((fault, count)));
+        let lines: Vec<String> = results.into_iter().map(|(result, ..)| result.map(drop).unwrap_err().to_string()).collect();
+        println!("{lines:?}");
+        assert!(lines[0].starts_with(&format!("rank 1: {}", lines[1])) && !lines[1].contains('\n'), "{lines:?}");
+    }
+    // Without memory for a part no rank counts the step; all do it again, without the features that are kept or in more parts.
+    let mut went_on = 0;
+    for from_last in (1..counted.allocations).step_by((counted.allocations / 6).max(1) as usize) {
+        let mut results = by_two(&course, Some((InjectedFault::OutOfMemory, counted.allocations - from_last)));
+        let (second, first) = (results.pop().unwrap(), results.pop().unwrap());
+        match (first.0, second.0) {
+            (Ok(one), Ok(other)) => {
+                assert!(one == other && first.1 == second.1);
+                assert!(first.1.split || one == expected, "{:?}", first.1);
+                went_on += usize::from(first.1 != Told::default());
+            }
+            (Err(one), Err(other)) => println!("{one}; {other}"),
+            _ => panic!("one rank went on alone"),
+        }
+    }
+    assert!(went_on > 0);
 }
 
 #[test]

@@ -134,6 +134,25 @@ impl Parameters {
         self.blocks.iter().map(|(start, _)| *start).zip(ends).map(|(start, end)| start..end).collect()
     }
 
+    /// The buffer in buckets of whole blocks, each of at least so many elements but for the last one: from its end to its beginning, which is
+    /// about how the way back ends their gradients, for models lay parameters out in the order in which they use them.
+    pub(crate) fn buckets(&self, least: usize) -> Vec<Range<usize>> {
+        let (mut buckets, mut end) = (Vec::new(), self.len());
+        for Range { start, .. } in self.block_ranges().into_iter().rev() {
+            if end > start && (end - start >= least || start == 0) {
+                buckets.push(start..end);
+                end = start;
+            }
+        }
+        buckets
+    }
+
+    /// How many steps of a tape's way back are still to come when the gradients of a bucket are whole, where all blocks are bound on it.
+    pub(crate) fn steps_left<B: Backend>(&self, bucket: &Range<usize>, bound: &BoundParameters<B>, tape: &Tape<'_, B>) -> usize {
+        let of_bucket = self.blocks.iter().zip(&bound.0).filter(|((start, _), _)| bucket.contains(start));
+        of_bucket.map(|(_, var)| tape.steps_left(var)).min().unwrap_or(usize::MAX)
+    }
+
     /// Puts all blocks on a tape, with their gradients in the buffer of the same layout, set or added to.
     pub fn bind<B: Backend>(&self, tape: &mut Tape<'_, B>, values: &B::Tensor, gradients: &B::Tensor, write: Write) -> BoundParameters<B> {
         self.bind_where(tape, values, gradients, write, |_| true)
@@ -197,6 +216,9 @@ impl<B: Backend> std::ops::Index<Block> for BoundParameters<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Storage;
+    use crate::backend::cpu::Cpu;
+    use crate::tape::Mode;
 
     #[test]
     fn blocks_are_aligned_and_do_not_overlap() {
@@ -207,5 +229,44 @@ mod tests {
         assert_eq!(parameters.blocks, [(0, [5, 3]), (64, [1, 14])]);
         assert_eq!(values.len(), 128);
         assert_eq!(values.iter().sum::<f32>(), 15.0 + 28.0);
+    }
+
+    #[test]
+    fn buckets_are_whole_blocks_from_the_last_to_the_first() {
+        let mut parameters = Parameters::default();
+        for (name, count) in [("a", 5), ("b", 70), ("c", 64), ("d", 1)] {
+            parameters.add(name.into(), &[count], Initial::Constant(1.0));
+        }
+        for (least, expected) in [
+            (0, vec![256..320, 192..256, 64..192, 0..64]),
+            (65, vec![192..320, 64..192, 0..64]),
+            (129, vec![64..320, 0..64]),
+            (1 << 20, std::iter::once(0..320).collect()),
+        ] {
+            assert_eq!(parameters.buckets(least), expected, "{least}");
+        }
+        assert_eq!(Parameters::default().buckets(1), []);
+    }
+
+    #[test]
+    fn a_bucket_is_whole_when_its_first_use_has_been_gone_back_through() {
+        let mut parameters = Parameters::default();
+        for name in ["first", "last", "unused"] {
+            parameters.add(name.into(), &[4], Initial::Constant(1.0));
+        }
+        let backend = Cpu::<f32>::default();
+        let mut tape = Tape::new(&backend, Mode::Train);
+        let [values, gradients] = [(); 2].map(|()| backend.zeros([1, parameters.len()]));
+        let bound = parameters.bind(&mut tape, &values, &gradients, Write::Set);
+        // Three steps: two take the first parameter, the one between them the last.
+        let x = tape.add(&bound[Block(0)], &bound[Block(0)]);
+        let x = tape.add(&x, &bound[Block(1)]);
+        let y = tape.add(&x, &bound[Block(0)]);
+        let left = |bucket| parameters.steps_left(&bucket, &bound, &tape);
+        assert_eq!([left(128..192), left(64..128), left(64..192), left(0..128)], [3, 1, 1, 0]);
+        let (mut told, read) = (Vec::new(), |start| backend.start_read(&gradients.slice(start, [1, 4])));
+        let seed = backend.upload(&[1.0, 2.0, 3.0, 4.0], [1, 4]);
+        tape.backward_telling(vec![(&y, seed)], &mut |left| told.push((left, read(0)[3], read(64)[3])));
+        assert_eq!(told, [(3, 0.0, 0.0), (2, 4.0, 0.0), (1, 4.0, 4.0), (0, 12.0, 4.0)]);
     }
 }

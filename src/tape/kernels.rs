@@ -1,6 +1,6 @@
 //! The kernels of the layers as methods of the tape: each a shorter way to write [`Tape::apply`].
 
-use super::{Tape, Var};
+use super::{Gradients, Tape, Var};
 use crate::backend::ops::{
     Accumulate, Attention, Bilstm, Columns, Concat, ConvPool, Directions, Dropout, Embedding, GlobalMax, Gru, GruWeights, Linear,
     LstmWeights, PositionEmbedding, ResidualNorm, RowScores, SegmentMean, SegmentSoftmax, Segments, Tokens, WeightedSum, Windows, ZScore,
@@ -30,12 +30,13 @@ impl<'a, B: Backend> Tape<'a, B> {
         let wanted: Vec<bool> = sequences.iter().map(|(x, _)| x.gradient.is_some()).collect();
         let outputs = self.vars_together(ys, &wanted);
         for (output, (input, _)) in outputs.iter().zip(sequences).filter(|(output, _)| output.gradient.is_some()) {
-            let (slot, input) = (output.gradient, input.clone());
-            self.steps.push(Box::new(move |gradients| {
+            let (slot, taken) = (output.gradient, input.clone());
+            let step = move |gradients: &mut Gradients<'a, B>| {
                 if let Some(dy) = gradients.take(slot) {
-                    gradients.give(&input, dy);
+                    gradients.give(&taken, dy);
                 }
-            }));
+            };
+            self.keep([input], Box::new(step));
         }
         outputs
     }

@@ -81,6 +81,8 @@ struct Slot<T> {
     written: bool,
     /// Results of operations that are run together have their gradients together, too.
     together: Option<Rc<Together>>,
+    /// Number of the first step that takes it: on the way back nothing adds to its gradient after that.
+    first_use: Option<usize>,
 }
 
 /// Slots that follow each other.
@@ -91,7 +93,7 @@ struct Together {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { tensor: None, written: false, together: None }
+        Self { tensor: None, written: false, together: None, first_use: None }
     }
 }
 
@@ -154,7 +156,7 @@ impl<'a, B: Backend> Gradients<'a, B> {
         let Some(index) = var.gradient else { return };
         let slot = &mut self.slots[index];
         if slot.tensor.is_none() {
-            *slot = Slot { tensor: Some(contribution), written: true, together: None };
+            *slot = Slot { tensor: Some(contribution), written: true, ..Slot::default() };
         } else if let Some(sink) = self.sink(var) {
             self.backend.run(&Accumulate { x: contribution, sum: sink.tensor, write: sink.write });
         }
@@ -239,7 +241,7 @@ impl<'a, B: Backend> Tape<'a, B> {
     pub fn parameter(&mut self, value: B::Tensor, gradient: Sink<B::Tensor>) -> Var<B> {
         let var = self.var(value, true);
         if let Some(index) = var.gradient {
-            self.slots[index] = Slot { tensor: Some(gradient.tensor), written: gradient.write == Write::Add, together: None };
+            self.slots[index] = Slot { tensor: Some(gradient.tensor), written: gradient.write == Write::Add, ..Slot::default() };
         }
         var
     }
@@ -256,13 +258,26 @@ impl<'a, B: Backend> Tape<'a, B> {
     fn record(&mut self, value: B::Tensor, inputs: &[Var<B>], step: impl FnOnce(&mut Gradients<'a, B>, B::Tensor) + 'a) -> Var<B> {
         let output = self.var(value, inputs.iter().any(|input| input.gradient.is_some()));
         if let Some(index) = output.gradient {
-            self.steps.push(Box::new(move |gradients| {
+            let step = move |gradients: &mut Gradients<'a, B>| {
                 if let Some(dy) = gradients.take(Some(index)) {
                     step(gradients, dy);
                 }
-            }));
+            };
+            self.keep(inputs, Box::new(step));
         }
         output
+    }
+
+    /// Keeps a step of the way back, which adds to the gradients of `inputs` and to no other.
+    fn keep<'v>(&mut self, inputs: impl IntoIterator<Item = &'v Var<B>>, step: Step<'a, B>)
+    where
+        B: 'v,
+    {
+        let number = self.steps.len();
+        for slot in inputs.into_iter().filter_map(|input| input.gradient) {
+            self.slots[slot].first_use.get_or_insert(number);
+        }
+        self.steps.push(step);
     }
 
     /// Runs an operation and keeps its way back. The kernels of the layers have a method each, as a shorter way to write this.
@@ -304,7 +319,8 @@ impl<'a, B: Backend> Tape<'a, B> {
         let outputs = self.vars_together(results, &wanted);
         let slots: Vec<Option<usize>> = outputs.iter().map(|output| output.gradient).collect();
         if slots.iter().any(Option::is_some) {
-            self.steps.push(Box::new(move |gradients| {
+            let taken: Vec<Var<B>> = inputs.iter().flatten().cloned().collect();
+            let step = move |gradients: &mut Gradients<'a, B>| {
                 let mut arrived = Vec::new();
                 // As they would come one by one: from the last to the first.
                 for number in (0..slots.len()).rev() {
@@ -316,7 +332,8 @@ impl<'a, B: Backend> Tape<'a, B> {
                     ways.push(Backward { of: &values[*number], kept: &kept[*number], dy, sinks });
                 }
                 backend.backward_together(&ways);
-            }));
+            };
+            self.keep(&taken, Box::new(step));
         }
         outputs.into_iter().enumerate().map(|(number, output)| self.named_by(output, || name(number))).collect()
     }
@@ -331,14 +348,27 @@ impl<'a, B: Backend> Tape<'a, B> {
         vars
     }
 
+    /// How many steps of the way back are still to come when nothing adds to the gradient of `var` any more; all of them where none does.
+    pub(crate) fn steps_left(&self, var: &Var<B>) -> usize {
+        let first_use = var.gradient.and_then(|slot| self.slots[slot].first_use);
+        first_use.unwrap_or(self.steps.len())
+    }
+
     /// Runs the way back from the given gradients of outputs.
     pub fn backward(self, seeds: Vec<(&Var<B>, B::Tensor)>) -> Gradients<'a, B> {
+        self.backward_telling(seeds, &mut |_| ())
+    }
+
+    /// The same; `left` is told how many steps are still to come, before the first and after each: see [`Tape::steps_left`].
+    pub(crate) fn backward_telling(self, seeds: Vec<(&Var<B>, B::Tensor)>, left: &mut dyn FnMut(usize)) -> Gradients<'a, B> {
         let mut gradients = Gradients { backend: self.backend, slots: self.slots, watch: self.watch };
         for (var, seed) in seeds {
             gradients.give(var, seed);
         }
-        for step in self.steps.into_iter().rev() {
+        left(self.steps.len());
+        for (number, step) in self.steps.into_iter().enumerate().rev() {
             step(&mut gradients);
+            left(number);
         }
         gradients
     }

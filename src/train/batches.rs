@@ -167,6 +167,11 @@ impl<'a, B: Backend> Batches<'a, B> {
         Ok(None)
     }
 
+    /// Whether the device keeps any.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     /// Has batches bring their frames from here on; returns whether the device kept any.
     pub(crate) fn give_up_kept(&mut self) -> bool {
         self.kept.clear();

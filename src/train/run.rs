@@ -145,7 +145,7 @@ impl<'t> Training<'t> {
         let mut run = Run::start(backend, &config, data, saved.as_ref()).await?;
         run.stop = self.stop;
         if let Some(group) = self.group {
-            run.join(Together::new(group, config.execution.sum, self.stop))?;
+            run.join(Together::new(group, config.execution.sum, self.stop)).await?;
             // After this nobody reads the folder any more.
             run.agree().await?;
         }

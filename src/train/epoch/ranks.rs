@@ -5,22 +5,23 @@ use crate::backend::Backend;
 use crate::base::hash::of_words;
 use crate::train::group::{GroupError, Together};
 use crate::train::observe::Event;
-use crate::train::trainer::Own;
+use crate::train::trainer::Missed;
 use crate::train::{Pending, TrainError};
 
 impl<'r, B: Backend> Run<'r, B> {
     /// Has the run go on by all ranks of a group, which must not be more than there is work for.
     ///
     /// # Errors
-    /// [`GroupError::MoreThanParts`], [`GroupError::MoreThanUtterances`]: on all ranks.
-    pub(crate) fn join(&mut self, together: Together<'r>) -> Result<(), GroupError> {
+    /// [`GroupError::MoreThanParts`], [`GroupError::MoreThanUtterances`]: on all ranks. What went wrong on the device.
+    pub(crate) async fn join(&mut self, together: Together<'r>) -> Result<(), TrainError> {
         let (ranks, parts) = (together.size(), self.settings.train.accumulate);
         if ranks > parts {
-            return Err(GroupError::MoreThanParts { ranks, parts });
+            return Err(GroupError::MoreThanParts { ranks, parts }.into());
         }
         if ranks > self.largest_batch {
-            return Err(GroupError::MoreThanUtterances { ranks, utterances: self.largest_batch });
+            return Err(GroupError::MoreThanUtterances { ranks, utterances: self.largest_batch }.into());
         }
+        self.trainer.learn_addition().await?;
         self.together = Some(together);
         Ok(())
     }
@@ -50,7 +51,8 @@ impl<'r, B: Backend> Run<'r, B> {
         let step = self.trainer.steps();
         let all = [utterances.as_slice(), &unlabelled].concat();
         loop {
-            let own = match self.compute_own(&all).await {
+            let Some(together) = &self.together else { return Err(GroupError::MoreThanParts { ranks: 0, parts: 0 }.into()) };
+            let own = match self.trainer.differentiate_own(&self.session.batches, &all, self.parts, together).await {
                 Ok(own) => Ok(own),
                 Err(TrainError::Backend(error)) if error.smaller_batch_helps() => {
                     self.backend.recover().await;
@@ -58,31 +60,23 @@ impl<'r, B: Backend> Run<'r, B> {
                 }
                 Err(error) => return Err(error),
             };
-            let Some(together) = &self.together else { return Err(GroupError::MoreThanParts { ranks: 0, parts: 0 }.into()) };
-            match self.trainer.train_together(&self.session.batches, &all, self.parts, own, together).await? {
+            let keeps_features = self.session.batches.keeps();
+            match self.trainer.train_together(own, keeps_features, together).await? {
                 Ok(pending) => {
                     let (rate, parts) = (pending.learning_rate, self.parts.min(all.len()));
                     return Ok((pending, StepInfo { step, epoch, rate, parts, utterances, unlabelled }));
                 }
-                Err(error) if self.parts < all.len() && !self.settings.compares_utterances() => {
+                // Devices are of one kind: none keeps features where one has no room beside them.
+                Err(Missed { error, kept_features: true }) => {
+                    self.session.batches.give_up_kept();
+                    self.observers.tell(Event::NotKept { step, error: &error })?;
+                }
+                Err(Missed { error, .. }) if self.parts < all.len() && !self.settings.compares_utterances() => {
                     self.parts = (2 * self.parts).min(all.len());
                     self.observers.tell(Event::Split { step, parts: self.parts, error: &error })?;
                 }
-                Err(error) => return Err(error.into()),
+                Err(Missed { error, .. }) => return Err(error.into()),
             }
-        }
-    }
-
-    /// This rank's parts of a step; where the device has no room for them, without the features that it keeps.
-    async fn compute_own(&mut self, all: &[usize]) -> Result<Own, TrainError> {
-        let Some(together) = &self.together else { return Ok(Own::default()) };
-        match self.trainer.differentiate_own(&self.session.batches, all, self.parts, together).await {
-            Err(TrainError::Backend(error)) if error.smaller_batch_helps() && self.session.batches.give_up_kept() => {
-                self.backend.recover().await;
-                self.observers.tell(Event::NotKept { step: self.trainer.steps(), error: &error })?;
-                self.trainer.differentiate_own(&self.session.batches, all, self.parts, together).await
-            }
-            computed => computed,
         }
     }
 }

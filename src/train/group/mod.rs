@@ -20,6 +20,10 @@ use thiserror::Error;
 use crate::base::remedy::Remedy;
 use crate::config::Sum;
 
+/// Values of a bucket of gradients, see [`Group::bucket`]: 2 MB, which take some tenths of a millisecond to travel, and a millisecond for the
+/// host to copy and add, against some tens of microseconds for one message more. The paper's network has three of them.
+const BUCKET: usize = 1 << 19;
+
 /// What one rank gives the others.
 #[derive(Debug, Clone)]
 pub enum Message {
@@ -81,6 +85,12 @@ pub trait Group: Debug {
     /// Whether [`Group::add_fast`] adds.
     fn adds_fast(&self) -> bool {
         false
+    }
+
+    /// How many gradients at least are added together: the way back ends them bucket by bucket, and each is added as soon as it is ended.
+    /// The same on all ranks; where [`Group::add_fast`] does not add, no bit depends on it.
+    fn bucket(&self) -> usize {
+        BUCKET
     }
 }
 
@@ -185,6 +195,10 @@ impl<'g> Together<'g> {
         self.is_stop_wished.get()
     }
 
+    pub(crate) fn bucket(&self) -> usize {
+        self.group.bucket()
+    }
+
     /// Whether gradients are added by the group's own sum, in no order of its parts.
     pub(crate) fn adds_fast(&self) -> bool {
         self.sum == Sum::Fastest && self.group.adds_fast()
@@ -286,7 +300,7 @@ fn values(bytes: &[u8]) -> Vec<f32> {
 
 #[cfg(all(test, feature = "files"))]
 mod tests {
-    use super::threads::Meeting;
+    use super::threads::{Meeting, Member};
     use super::*;
     use crate::backend::cpu::Cpu;
     use crate::base::streams::{FUNCTIONALS, PROSODY, StreamShape};
@@ -306,19 +320,56 @@ mod tests {
         Config::default().assign(&all.collect::<Vec<_>>()).unwrap().settings
     }
 
+    /// A member whose gradients go in small buckets, and which counts those that it gives; one of them it cannot give.
+    #[derive(Debug)]
+    struct Counting<'m> {
+        member: Member<'m>,
+        bucket: usize,
+        given: Cell<usize>,
+        fails_at: Option<usize>,
+    }
+
+    impl Group for Counting<'_> {
+        fn rank(&self) -> usize {
+            self.member.rank()
+        }
+
+        fn size(&self) -> usize {
+            self.member.size()
+        }
+
+        fn exchange(&self, own: Result<Message, String>) -> Result<Vec<Vec<u8>>, GroupError> {
+            self.member.exchange(own)
+        }
+
+        fn exchange_values(&self, own: &[f32], lengths: &[usize]) -> Result<Vec<f32>, GroupError> {
+            if self.fails_at == Some(self.given.replace(self.given.get() + 1)) {
+                return Err(self.exchange(Err("its cable was pulled".into())).unwrap_err());
+            }
+            self.member.exchange_values(own, lengths)
+        }
+
+        fn bucket(&self) -> usize {
+            self.bucket
+        }
+    }
+
     /// Weights and losses.
     type Trained = (Vec<f32>, Vec<f32>);
 
-    /// Those of each rank.
-    fn by_ranks(settings: &Settings, data: &Dataset, ranks: usize) -> Vec<Result<Trained, TrainError>> {
+    /// Those of each rank; the last one can be made to fail at a bucket.
+    fn by_ranks(settings: &Settings, data: &Dataset, ranks: usize, fails_at: Option<usize>) -> Vec<Result<Trained, TrainError>> {
         let meeting = Meeting::new(ranks);
         std::thread::scope(|scope| {
             let meeting = &meeting;
             let train = move |rank| {
-                let member = meeting.member(rank);
+                let (member, given, fails_at) = (meeting.member(rank), Cell::new(0), fails_at.filter(|_| rank + 1 == ranks));
+                let member = Counting { member, bucket: 200, given, fails_at };
                 let (group, execution): (Option<&dyn Group>, _) = (Some(&member), Execution::default());
                 let run = Training { settings: settings.clone(), execution, group, ..Training::of(data) };
                 let finished = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ()))?;
+                // Three steps, each of several buckets.
+                assert!(member.given.get() >= 9 && member.given.get().is_multiple_of(3), "{}", member.given.get());
                 Ok((finished.best.parameters, finished.losses))
             };
             let threads: Vec<_> = (0..ranks).map(|rank| scope.spawn(move || train(rank))).collect();
@@ -342,12 +393,24 @@ mod tests {
             let alone = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ())).unwrap();
             assert!(alone.losses.len() == 3 && alone.losses.iter().all(|loss| loss.is_finite()));
             for ranks in if system == "mcsan" { vec![2, 3] } else { vec![2] } {
-                for result in by_ranks(&settings, &data, ranks) {
+                for result in by_ranks(&settings, &data, ranks, None) {
                     let (weights, losses) = result.unwrap();
                     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
                     assert!(bits(&weights) == bits(&alone.best.parameters), "{system}: weights of {ranks} ranks");
                     assert_eq!(bits(&losses), bits(&alone.losses), "{system}: losses of {ranks} ranks");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn all_ranks_end_where_one_fails_between_two_buckets() {
+        for (fails_at, ranks) in [(0, 2), (1, 3), (7, 2)] {
+            for (rank, result) in
+                by_ranks(&settings("mcsan", &["train.accumulate=3"]), &data(), ranks, Some(fails_at)).into_iter().enumerate()
+            {
+                let error = result.map(drop).unwrap_err();
+                assert_eq!(error.to_string(), format!("rank {}: its cable was pulled", ranks - 1), "rank {rank}");
             }
         }
     }
@@ -359,7 +422,7 @@ mod tests {
             (&["train.accumulate=2"][..], "3 ranks, and train.accumulate divides a batch into 2 parts"),
             (&["train.accumulate=9", "train.batch_size=2"], "3 ranks, and the largest batch has 2 utterances"),
         ] {
-            for result in by_ranks(&settings("mcsan", more), &data, 3) {
+            for result in by_ranks(&settings("mcsan", more), &data, 3, None) {
                 let line = result.map(drop).unwrap_err().to_string();
                 assert!(line.starts_with(said), "{line}");
             }

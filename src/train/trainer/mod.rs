@@ -1,6 +1,10 @@
 //! One training step and one forward pass: the part of training that touches no file, thread or clock.
 
+mod addition;
 mod parts;
+mod together;
+
+use std::ops::Range;
 
 use super::TrainError;
 use super::batches::Batches;
@@ -16,7 +20,8 @@ use crate::model::loss::{LossOf, Whole};
 use crate::model::{Batch, Network, Trained};
 use crate::tape::Mode;
 
-pub(crate) use parts::Own;
+use addition::Addition;
+pub(crate) use together::Missed;
 
 /// A network with its gradients and the optimiser's state.
 ///
@@ -51,6 +56,8 @@ pub struct Trainer<'b, B: Backend> {
     planned_steps: u64,
     /// How often a plateau has made the learning rate less.
     reductions: u64,
+    /// How the host adds as the device does, where ranks train together and it can.
+    addition: Option<Addition>,
 }
 
 /// What the way forward and back of a batch, or of a part of one, gives besides gradients.
@@ -69,6 +76,9 @@ enum Results<'r, B: Backend> {
     /// Of all ranks, which read them before.
     Known(Vec<(f32, Option<Vec<f32>>)>),
 }
+
+/// Buckets of the gradients, and who is told when one is whole.
+type Told<'t> = (&'t [Range<usize>], &'t mut dyn FnMut(&Range<usize>));
 
 /// Loss and logits of a part on their way to the host.
 type Readbacks<B> = (<B as Storage>::Readback, Option<<B as Storage>::Readback>);
@@ -152,6 +162,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
             skipped: 0,
             planned_steps: u64::MAX,
             reductions: 0,
+            addition: None,
         };
         // The zeros stand before any step that may fail and be forgotten.
         backend.submit();
@@ -199,7 +210,7 @@ impl<'b, B: Backend> Trainer<'b, B> {
     /// # Errors
     /// What went wrong on the device, where it was waited for.
     pub async fn train_step(&mut self, batch: &Batch<B>) -> Result<Pending<B>> {
-        let results = [self.differentiate(batch, &self.gradients, None, true)];
+        let results = [self.differentiate(batch, &self.gradients, None, true, None)];
         self.update(Results::There(&results)).await
     }
 
@@ -292,8 +303,16 @@ impl<'b, B: Backend> Trainer<'b, B> {
     }
 
     /// Forward and backward; the gradients are in `gradients`, but for those that nothing reaches. `whole` is the batch that this is a
-    /// part of; `as_trained` leaves out those of parameters that are not trained.
-    fn differentiate(&self, batch: &Batch<B>, gradients: &B::Tensor, whole: Option<Whole>, as_trained: bool) -> Differentiated<B> {
+    /// part of; `as_trained` leaves out those of parameters that are not trained. `told` hears of each of its buckets, in their order, as
+    /// soon as all work on the gradients there is recorded.
+    fn differentiate(
+        &self,
+        batch: &Batch<B>,
+        gradients: &B::Tensor,
+        whole: Option<Whole>,
+        as_trained: bool,
+        told: Option<Told<'_>>,
+    ) -> Differentiated<B> {
         let train = &self.settings.train;
         let model = self.network.model();
         let mut tape = self.network.tape(Mode::Train);
@@ -310,7 +329,19 @@ impl<'b, B: Backend> Trainer<'b, B> {
         let (class_weights, scaling) = (&self.class_weights, &self.scaling);
         let of = LossOf { labels: batch.labels.as_ref(), class_weights, smoothing, whole, scaling, mixing };
         let (loss, starts) = of.sum(&tape, model.loss(), &logits, &terms);
-        tape.backward(starts);
+        match told {
+            None => tape.backward(starts),
+            Some((buckets, whole)) => {
+                let left = |bucket: &Range<usize>| model.parameters().steps_left(bucket, &parameters, &tape);
+                let left: Vec<usize> = buckets.iter().map(left).collect();
+                let mut waiting = buckets.iter().zip(left).peekable();
+                tape.backward_telling(starts, &mut |steps| {
+                    while let Some((bucket, _)) = waiting.next_if(|(_, left)| steps <= *left) {
+                        whole(bucket);
+                    }
+                })
+            }
+        };
         Differentiated { loss, logits: logits.value, is_labelled: batch.labels.is_some() }
     }
 
