@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use mcsan::config::{Config, Devices};
-use mcsan::dataset::Dataset;
 use mcsan::train::group::threads::Meeting;
 use mcsan::train::group::{Group, GroupError, Message};
 use mcsan::train::run::{Finished as Trained, Start, Training};
-use mcsan::train::{Event, TrainError, over_source};
+use mcsan::train::{Event, TrainError, load_to_train, over_source};
 use mcsan::{Device, on_device, report};
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
@@ -105,7 +104,7 @@ fn listen(
 
 fn run(job: &Job, stop: &AtomicBool, tell: Option<&Sender<Told>>) -> Result<Finished, Fault> {
     let mut config = config(job)?;
-    let data = Dataset::load(&job.data)?;
+    let data = load_to_train(&job.data, &config.settings)?;
     let names = match Devices::of(&config.execution.device) {
         Devices::One(name) => vec![name],
         Devices::Several(names) => names,

@@ -8,9 +8,11 @@ use super::Failure;
 use super::arguments::Common;
 use super::effect::no_effect;
 use super::notes::Note;
+use crate::config::Settings;
 use crate::corpus::label_map::{Labels, MapSource};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Wanted};
 use crate::train::corpora::{self, Classes, Loaded};
+use crate::train::session;
 
 /// Prepared files.
 #[derive(Args)]
@@ -41,15 +43,29 @@ impl Data {
         }
     }
 
-    /// Reads them, and joins them where they are several.
+    /// Reads them, and joins them where they are several; finds out which data these are and which recordings are there twice besides.
     pub(crate) fn load(&self, common: &Common) -> Result<Dataset, Failure> {
-        let labels = self.map.as_ref().map(Labels::read).transpose()?;
-        self.load_for(common, labels.as_ref().map(|labels| Classes { labels, of_model: None }).as_ref())
+        self.load_wanting(common, &|_| Wanted { identity: true, means: None })
     }
 
-    /// The same, by these classes where they are several.
+    /// The same, with the means that a training by these settings needs.
+    pub(crate) fn load_to_train(&self, common: &Common, settings: &Settings) -> Result<Dataset, Failure> {
+        self.load_wanting(common, &|data| session::wanted(settings, data))
+    }
+
+    fn load_wanting(&self, common: &Common, wanted: &dyn Fn(&Dataset) -> Wanted) -> Result<Dataset, Failure> {
+        let labels = self.map.as_ref().map(Labels::read).transpose()?;
+        let classes = labels.as_ref().map(|labels| Classes { labels, of_model: None });
+        self.join(common, classes.as_ref(), wanted)
+    }
+
+    /// Reads them by these classes where they are several.
     pub(crate) fn load_for(&self, common: &Common, classes: Option<&Classes<'_>>) -> Result<Dataset, Failure> {
-        let Loaded { data, lacked, mapped } = corpora::load(&self.paths, classes)?;
+        self.join(common, classes, &|_| Wanted::default())
+    }
+
+    fn join(&self, common: &Common, classes: Option<&Classes<'_>>, wanted: &dyn Fn(&Dataset) -> Wanted) -> Result<Dataset, Failure> {
+        let Loaded { data, lacked, mapped } = corpora::load(&self.paths, classes, wanted)?;
         lacked.into_iter().for_each(|lacked| common.note(Note::LackedStream { stream: lacked.stream, path: lacked.path }));
         mapped.into_iter().for_each(|(path, mapped)| common.note(Note::ClassesJoined { path, mapped }));
         Ok(data)

@@ -95,7 +95,7 @@ pub(super) fn refuse_alone(arguments: &Train, ranks: usize) -> Result<(), Failur
 /// Reads settings and data, and says what is to be known of them.
 pub(super) fn prepare(common: &Common, arguments: &Train) -> Result<Ready, Failure> {
     let config = config(common, arguments)?;
-    let data = arguments.data.load(common)?;
+    let data = arguments.data.load_to_train(common, &config.settings)?;
     common.note_conflicts(&data, &Doubles::of(&data)?, &BTreeMap::new());
     if let (Some(own), false) = (arguments.out.as_ref().map(|out| out.join(files::CONFIG)), arguments.resume) {
         let is_input = |file: &Path| matches!((file.canonicalize(), own.canonicalize()), (Ok(file), Ok(own)) if file == own);

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+#[cfg(feature = "files")]
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::error::DatasetError;
+use super::normalise::Statistics;
 #[cfg(feature = "files")]
 use super::tensor_file::FileValues;
-use crate::base::hash::more_words;
+use crate::base::hash::{mix, more_words};
 
 /// Values of a file that are looked at together where all are, a megabyte.
 const PIECE: usize = 1 << 18;
@@ -47,8 +50,43 @@ impl FeatureType {
 #[derive(Debug, Clone)]
 pub struct FeatureRows {
     source: Source,
-    /// Once all were looked through.
+    seen: Arc<Seen>,
+}
+
+/// What is known once all were looked through.
+#[derive(Debug, Default)]
+struct Seen {
     hash: OnceLock<u64>,
+    /// Numbers of recordings, with the hash of the offsets at which they begin.
+    recordings: OnceLock<(u64, Vec<Option<u64>>)>,
+    /// Sums, with the same.
+    sums: OnceLock<(u64, Vec<GroupSums>)>,
+}
+
+/// The sums of some utterances' rows, for their statistics.
+#[derive(Debug)]
+pub(super) struct GroupSums {
+    /// Rising.
+    utterances: Vec<usize>,
+    /// Rows that count of each at most.
+    most: usize,
+    pub count: usize,
+    /// `[columns]`
+    pub sum: Vec<f64>,
+    /// Once they were taken.
+    pub statistics: Mutex<Option<Statistics>>,
+}
+
+#[cfg(feature = "files")]
+impl GroupSums {
+    pub(super) fn new(utterances: Vec<usize>, most: usize, columns: usize) -> Self {
+        Self { utterances, most, count: 0, sum: vec![0.0; columns], statistics: Mutex::default() }
+    }
+
+    pub(super) fn add(&mut self, row: &[f32]) {
+        self.count += 1;
+        self.sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +100,7 @@ enum Source {
 
 impl FeatureRows {
     fn of(source: Source) -> Self {
-        Self { source, hash: OnceLock::new() }
+        Self { source, seen: Arc::default() }
     }
 
     /// Of which type they are where they lie in files, all of them; what is held is of single precision.
@@ -121,13 +159,40 @@ impl FeatureRows {
         }
     }
 
+    /// Those that they are put together of, each with the place of its first value; themselves where they are one.
+    #[cfg(feature = "files")]
+    pub(super) fn parts(&self) -> Vec<(usize, &Self)> {
+        match &self.source {
+            Source::Joined(parts) => {
+                let all = parts.iter().flat_map(|(start, part)| part.parts().into_iter().map(move |(place, own)| (start + place, own)));
+                all.collect()
+            }
+            _ => vec![(0, self)],
+        }
+    }
+
+    /// The file that they lie in.
+    #[cfg(feature = "files")]
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::InFile(values) => Some(values.path()),
+            Source::Held(_) | Source::Joined(_) => None,
+        }
+    }
+
     /// All values in pieces, each with the place of its first.
     ///
     /// # Errors
     /// Those of [`FeatureRows::read`].
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Result<(usize, Cow<'_, [f32]>), DatasetError>> {
-        let count = self.len();
-        (0..count).step_by(PIECE).map(move |start| Ok((start, self.read(start..count.min(start + PIECE))?)))
+        self.pieces_of(1)
+    }
+
+    /// The same in pieces of whole rows.
+    pub(super) fn pieces_of(&self, columns: usize) -> impl Iterator<Item = Result<(usize, Cow<'_, [f32]>), DatasetError>> {
+        let (count, columns) = (self.len(), columns.max(1));
+        let size = (PIECE / columns).max(1) * columns;
+        (0..count).step_by(size).map(move |start| Ok((start, self.read(start..count.min(start + size))?)))
     }
 
     /// Place and value of the first that is NaN or infinite.
@@ -135,15 +200,12 @@ impl FeatureRows {
     /// # Errors
     /// Those of [`FeatureRows::read`].
     pub(super) fn first_not_finite(&self) -> Result<Option<(usize, f32)>, DatasetError> {
-        let mut hash = self.len() as u64;
         for piece in self.pieces() {
             let (start, values) = piece?;
             if let Some(place) = values.iter().position(|value| !value.is_finite()) {
                 return Ok(Some((start + place, values[place])));
             }
-            hash = more_words(hash, bytemuck::cast_slice(&values));
         }
-        self.hash.get_or_init(|| hash);
         Ok(None)
     }
 
@@ -152,16 +214,55 @@ impl FeatureRows {
     /// # Errors
     /// Those of [`FeatureRows::read`].
     pub(super) fn hash(&self) -> Result<u64, DatasetError> {
-        if let Some(&hash) = self.hash.get() {
-            // It is of what was read: a file that was changed since says so.
-            return self.read(0..0).map(|_| hash);
+        if let Some(&hash) = self.seen.hash.get() {
+            return self.still(hash);
         }
         let mut hash = self.len() as u64;
         for piece in self.pieces() {
             hash = more_words(hash, bytemuck::cast_slice(&piece?.1));
         }
-        Ok(*self.hash.get_or_init(|| hash))
+        Ok(*self.seen.hash.get_or_init(|| hash))
     }
+
+    /// What was learned of what was read: of a file that was changed since it says so.
+    fn still<T>(&self, known: T) -> Result<T, DatasetError> {
+        self.read(0..0).map(|_| known)
+    }
+
+    /// The numbers of their recordings, see [`Doubles`](super::Doubles), where a pass has found them.
+    pub(super) fn recordings(&self, offsets: &[usize]) -> Result<Option<&[Option<u64>]>, DatasetError> {
+        match self.seen.recordings.get() {
+            Some((of, recordings)) if *of == of_offsets(offsets) => self.still(Some(recordings.as_slice())),
+            _ => Ok(None),
+        }
+    }
+
+    /// The sums of some utterances' rows, where a pass has taken them.
+    pub(super) fn sums(&self, offsets: &[usize], utterances: &[usize], most: usize) -> Result<Option<&GroupSums>, DatasetError> {
+        let Some((of, all)) = self.seen.sums.get() else { return Ok(None) };
+        let is_own = |sums: &&GroupSums| sums.most == most && sums.utterances == utterances;
+        let found = all.iter().find(is_own).filter(|_| *of == of_offsets(offsets));
+        found.map(|sums| self.still(sums)).transpose()
+    }
+
+    #[cfg(feature = "files")]
+    pub(super) fn learn_hash(&self, hash: u64) {
+        self.seen.hash.get_or_init(|| hash);
+    }
+
+    #[cfg(feature = "files")]
+    pub(super) fn learn_recordings(&self, offsets: &[usize], recordings: Vec<Option<u64>>) {
+        self.seen.recordings.get_or_init(|| (of_offsets(offsets), recordings));
+    }
+
+    #[cfg(feature = "files")]
+    pub(super) fn learn_sums(&self, offsets: &[usize], sums: Vec<GroupSums>) {
+        self.seen.sums.get_or_init(|| (of_offsets(offsets), sums));
+    }
+}
+
+fn of_offsets(offsets: &[usize]) -> u64 {
+    offsets.iter().fold(0, |hash, &offset| mix(hash, offset as u64))
 }
 
 #[cfg(feature = "files")]

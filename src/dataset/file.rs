@@ -21,12 +21,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DatasetError;
 use super::features::{FeatureRows, FeatureType};
+use super::look::{Unseen, Wanted};
 use super::prepared::{Dataset, UtteranceInfo};
 use super::shards::{Belonging, Index, RECORDINGS, SHARD};
 use super::spool::Spool;
 use super::store::{self, Content, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
-use super::validate;
+use super::validate::{self, Originals};
 use crate::base::files::File;
 use crate::base::foreign::Foreign;
 use crate::base::format::Format;
@@ -58,9 +59,17 @@ impl Dataset {
     /// [`DatasetError`]: not a safetensors file, another format, no stream, a tensor that is missing or of the wrong type or shape,
     /// offsets that do not rise from 0 to the end, a label, token or number out of range; a shard that is not as the index says.
     pub fn load(path: &Path) -> Result<Self, DatasetError> {
+        Self::unseen(path)?.look(&Wanted::default())
+    }
+
+    /// The same, with features that are still to be looked at.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`], but for numbers that are none.
+    pub(crate) fn unseen(path: &Path) -> Result<Unseen, DatasetError> {
         match Index::read(path)? {
-            Some(index) => index.load(path),
-            None => Self::of_store(&Self::open(path)?),
+            Some(index) => index.open(path),
+            None => Ok(Unseen { data: Self::of_store(&Self::open(path)?)?, path: path.to_path_buf(), shards: Vec::new() }),
         }
     }
 
@@ -80,7 +89,7 @@ impl Dataset {
         Store::open(path).map_err(|error| other_than_prepared(path, error))
     }
 
-    /// Reads an open file and checks all of it.
+    /// Reads an open file and checks all of it but the numbers of its features.
     pub(super) fn of_store(store: &Store) -> Result<Self, DatasetError> {
         let path = store.path();
         let format = store.metadata("format").unwrap_or("none");
@@ -289,7 +298,7 @@ fn vocabulary_key(stream: &str) -> String {
     if stream == TEXT { "vocabulary".into() } else { format!("{stream}.vocabulary") }
 }
 
-/// Every stream of a file, checked.
+/// Every stream of a file, checked but for the numbers of its features.
 fn streams(store: &Store, check: &validate::Checks<'_>) -> Result<Streams, DatasetError> {
     let count = check.utterances.len();
     let offsets = |name: &str, rows: usize| {
@@ -334,7 +343,7 @@ fn streams(store: &Store, check: &validate::Checks<'_>) -> Result<Streams, Datas
         if streams.get(name).is_some() {
             return Err(check.twice(&tensor));
         }
-        check.stream(name, &stream)?;
+        check.shape(name, &stream)?;
         streams.insert(name, stream);
     }
     if streams.is_empty() {
@@ -391,6 +400,7 @@ fn utterances(store: &Store, count: usize) -> Result<Vec<UtteranceInfo>, Dataset
         Ok::<_, DatasetError>(info)
     };
     let utterances: Vec<UtteranceInfo> = entries.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    validate::check_copies(&utterances).map_err(failed)?;
+    let originals = if store.metadata(SHARD).is_some() { Originals::Anywhere } else { Originals::Here };
+    validate::check_copies(&utterances, originals).map_err(failed)?;
     Ok(utterances)
 }

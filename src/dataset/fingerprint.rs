@@ -1,6 +1,7 @@
 //! Which data set: a hash that tells data sets apart, wherever their files lie.
 
 use super::error::DatasetError;
+use super::features::FeatureRows;
 use super::prepared::Dataset;
 use super::streams::DataStream;
 use crate::base::hash::{BASIS, fnv1a, mix, of_words};
@@ -10,51 +11,90 @@ impl Dataset {
     /// Of everything that a run can depend on but the splits, features and all, in 16 hexadecimal digits.
     ///
     /// # Errors
-    /// Those of [`FeatureRows::read`](super::FeatureRows::read).
+    /// Those of [`FeatureRows::read`].
     pub fn fingerprint(&self) -> Result<String, DatasetError> {
-        let wide = |offsets: &[usize]| offsets.iter().fold(0, |hash: u64, &offset| mix(hash, offset as u64));
-        let mut names = String::new();
-        for info in &self.utterances {
-            for name in [Some(&info.id), info.speaker.as_ref(), info.session.as_ref()] {
-                names += name.map_or("", String::as_str);
-                names.push('\0');
-            }
-        }
-        let stream = |stream: &DataStream| {
-            Ok::<_, DatasetError>(match stream {
-                DataStream::Frames(frames) => vec![frames.columns as u64, frames.values.hash()?, wide(&frames.offsets)],
-                DataStream::Tokens(tokens) => vec![
-                    of_words(bytemuck::cast_slice(&tokens.tokens)),
-                    wide(&tokens.offsets),
-                    tokens.vectors.as_ref().map_or(0, |table| of_words(bytemuck::cast_slice(&table.values))),
-                    tokens.words() as u64,
-                ],
-                DataStream::Vector(vectors) => vec![vectors.columns as u64, vectors.values.hash()?],
-            })
-        };
-        let mut parts = vec![fnv1a(self.classes.join("\0").as_bytes()), fnv1a(names.as_bytes())];
-        // The front-ends' streams stand without their names, as they did when there were no others.
-        for own in [AUDIO, TEXT].into_iter().filter_map(|name| self.streams.get(name)) {
-            parts.extend(stream(own)?);
-        }
-        parts.push(of_words(&self.labels));
-        for (name, other) in self.streams.iter().filter(|(name, _)| ![AUDIO, TEXT].contains(name)) {
-            parts.push(fnv1a(name.as_bytes()));
-            parts.extend(stream(other)?);
-        }
-        for (name, times) in self.streams.iter().filter_map(|(name, _)| Some((name, self.streams.times(name)?))) {
-            parts.extend([fnv1a(name.as_bytes()), of_words(bytemuck::cast_slice(times.as_flattened()))]);
-        }
-        Ok(format!("{:016x}", parts.into_iter().fold(BASIS, mix)))
+        Fingerprint::of(self).data()
     }
 
     /// As [`Dataset::fingerprint`], with the splits: 16 digits of it, a hyphen, 16 digits of them.
     ///
     /// # Errors
-    /// Those of [`FeatureRows::read`](super::FeatureRows::read).
+    /// Those of [`FeatureRows::read`].
     pub(crate) fn fingerprint_with_splits(&self) -> Result<String, DatasetError> {
-        let splits = self.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
-        Ok(format!("{}-{splits:016x}", self.fingerprint()?))
+        Fingerprint::of(self).with_splits()
+    }
+}
+
+/// A data set's fingerprint but for the hashes of its features, which may not have been looked at yet.
+#[derive(Debug)]
+pub(super) struct Fingerprint {
+    parts: Vec<Part>,
+    splits: u64,
+}
+
+/// What is hashed.
+#[derive(Debug)]
+enum Part {
+    Hash(u64),
+    /// That of values.
+    Of(FeatureRows),
+}
+
+impl Fingerprint {
+    pub(super) fn of(data: &Dataset) -> Self {
+        let wide = |offsets: &[usize]| offsets.iter().fold(0, |hash: u64, &offset| mix(hash, offset as u64));
+        let mut names = String::new();
+        for info in &data.utterances {
+            for name in [Some(&info.id), info.speaker.as_ref(), info.session.as_ref()] {
+                names += name.map_or("", String::as_str);
+                names.push('\0');
+            }
+        }
+        let stream = |stream: &DataStream| match stream {
+            DataStream::Frames(frames) => {
+                vec![Part::Hash(frames.columns as u64), Part::Of(frames.values.clone()), Part::Hash(wide(&frames.offsets))]
+            }
+            DataStream::Tokens(tokens) => vec![
+                Part::Hash(of_words(bytemuck::cast_slice(&tokens.tokens))),
+                Part::Hash(wide(&tokens.offsets)),
+                Part::Hash(tokens.vectors.as_ref().map_or(0, |table| of_words(bytemuck::cast_slice(&table.values)))),
+                Part::Hash(tokens.words() as u64),
+            ],
+            DataStream::Vector(vectors) => vec![Part::Hash(vectors.columns as u64), Part::Of(vectors.values.clone())],
+        };
+        let mut parts = vec![Part::Hash(fnv1a(data.classes.join("\0").as_bytes())), Part::Hash(fnv1a(names.as_bytes()))];
+        // The front-ends' streams stand without their names, as they did when there were no others.
+        for own in [AUDIO, TEXT].into_iter().filter_map(|name| data.streams.get(name)) {
+            parts.extend(stream(own));
+        }
+        parts.push(Part::Hash(of_words(&data.labels)));
+        for (name, other) in data.streams.iter().filter(|(name, _)| ![AUDIO, TEXT].contains(name)) {
+            parts.push(Part::Hash(fnv1a(name.as_bytes())));
+            parts.extend(stream(other));
+        }
+        for (name, times) in data.streams.iter().filter_map(|(name, _)| Some((name, data.streams.times(name)?))) {
+            parts.extend([fnv1a(name.as_bytes()), of_words(bytemuck::cast_slice(times.as_flattened()))].map(Part::Hash));
+        }
+        let splits = data.utterances.iter().fold(BASIS, |hash, info| mix(hash, info.split.map_or(0, |split| 1 + split as u64)));
+        Self { parts, splits }
+    }
+
+    /// Without the splits.
+    fn data(&self) -> Result<String, DatasetError> {
+        let mut hash = BASIS;
+        for part in &self.parts {
+            let own = match part {
+                Part::Hash(own) => *own,
+                Part::Of(values) => values.hash()?,
+            };
+            hash = mix(hash, own);
+        }
+        Ok(format!("{hash:016x}"))
+    }
+
+    /// Whole.
+    pub(super) fn with_splits(&self) -> Result<String, DatasetError> {
+        Ok(format!("{}-{:016x}", self.data()?, self.splits))
     }
 }
 

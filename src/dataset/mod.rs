@@ -16,6 +16,8 @@ mod fingerprint;
 #[cfg(feature = "cli")]
 mod joined;
 #[cfg(feature = "files")]
+mod look;
+#[cfg(feature = "files")]
 mod matrix_file;
 mod mixup;
 mod normalise;
@@ -48,6 +50,8 @@ pub use features::{FeatureRows, FeatureType};
 #[cfg(feature = "cli")]
 pub(crate) use joined::LackedStream;
 #[cfg(feature = "files")]
+pub(crate) use look::{Unseen, Wanted};
+#[cfg(feature = "files")]
 pub use matrix_file::{FeatureMatrix, MatrixFileError};
 pub use mixup::HostMixup;
 #[cfg(feature = "onnx")]
@@ -69,6 +73,8 @@ pub use shards::ShardFault;
 #[cfg(feature = "files")]
 pub use spool::Spool;
 pub use streams::{DataStream, Frames, Streams, TokenLists, Vectors};
+#[cfg(test)]
+pub(crate) use tensor_file::READ;
 #[cfg(feature = "files")]
 pub(crate) use validate::check_classes;
 #[cfg(feature = "files")]

@@ -4,6 +4,7 @@
 //! deviation = √(Σ (x - mean)² / n). A column that does not vary (deviation below 1e-8) is divided by 1.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,21 +51,50 @@ impl Statistics {
         }
     }
 
-    /// Those of the given utterances' rows; [`Statistics::identity`] where there are none.
+    /// Those of the given utterances' rows; [`Statistics::identity`] where there are none. Where a pass has left their sums, that is one
+    /// reading of them, and none where they were asked for before.
     fn of(stream: &DataStream, utterances: &[usize], most: usize) -> Result<Self, DatasetError> {
+        let Some(sums) = stream.values().map(|values| values.sums(stream.offsets(), utterances, most)).transpose()?.flatten() else {
+            return Self::by_reading(stream, utterances, most, None);
+        };
+        // Who comes while they are taken waits for them.
+        let mut known = sums.statistics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known {
+            return Ok(known.clone());
+        }
+        let statistics = Self::by_reading(stream, utterances, most, Some((sums.count, sums.sum.clone())))?;
+        Ok(known.insert(statistics).clone())
+    }
+
+    /// The same, with the number of rows and their sum where they are known.
+    fn by_reading(stream: &DataStream, utterances: &[usize], most: usize, sums: Option<(usize, Vec<f64>)>) -> Result<Self, DatasetError> {
         let columns = stream.columns().unwrap_or(0);
-        let each_row = |seen: &mut dyn FnMut(&[f32])| {
-            utterances.iter().try_for_each(|&utterance| {
+        // One utterance's rows are read once.
+        let held = match utterances {
+            [only] => Some(stream.rows(*only, most)?),
+            _ => None,
+        };
+        let each_row = |seen: &mut dyn FnMut(&[f32])| match &held {
+            Some(rows) => {
+                rows.chunks_exact(columns.max(1)).for_each(&mut *seen);
+                Ok(())
+            }
+            None => utterances.iter().try_for_each(|&utterance| {
                 stream.rows(utterance, most)?.chunks_exact(columns.max(1)).for_each(&mut *seen);
                 Ok::<_, DatasetError>(())
-            })
+            }),
         };
-        let mut count = 0;
-        let mut mean = vec![0.0; columns];
-        each_row(&mut |row| {
-            count += 1;
-            mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
-        })?;
+        let (count, mut mean) = match sums {
+            Some(sums) => sums,
+            None => {
+                let (mut count, mut sum) = (0, vec![0.0; columns]);
+                each_row(&mut |row| {
+                    count += 1;
+                    sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+                })?;
+                (count, sum)
+            }
+        };
         if count == 0 {
             return Ok(Self::identity(columns));
         }
@@ -152,8 +182,7 @@ impl Normalisation {
     /// # Errors
     /// [`DatasetError::NoTraining`] where `corpus` has no utterance to take its statistics of, or features that cannot be read.
     pub fn fit(by: Normalise, dataset: &Dataset, training: &[usize], readings: &Readings) -> Result<Self, DatasetError> {
-        // Copies count in no statistics: what is validated and tested is the same with them and without.
-        let own: Vec<usize> = training.iter().copied().filter(|&utterance| dataset.utterances[utterance].copy_of.is_none()).collect();
+        let own = without_copies(dataset, training);
         let fitted = |wanted: fn(&DataStream) -> bool| {
             let wanted = dataset.streams.iter().filter(|(_, stream)| wanted(stream));
             let statistics = |(name, stream): (&str, _)| Ok((name.to_owned(), Statistics::of(stream, &own, readings.most(name))?));
@@ -209,6 +238,24 @@ impl Normalisation {
         let reciprocal_deviation =
             statistics.iter().flat_map(|group| group.deviation.iter().map(|deviation| deviation.recip() as f32)).collect();
         Ok(Groups { members, columns, mean, reciprocal_deviation })
+    }
+}
+
+/// Copies count in no statistics: what is validated and tested is the same with them and without.
+fn without_copies(dataset: &Dataset, training: &[usize]) -> Vec<usize> {
+    training.iter().copied().filter(|&utterance| dataset.utterances[utterance].copy_of.is_none()).collect()
+}
+
+/// The utterances that statistics of a stream are taken of together, where a model learns from the training split, each at most once; those
+/// that are an utterance's own are read when they are taken.
+#[cfg(feature = "files")]
+pub(super) fn fitted_groups(by: Normalise, dataset: &Dataset, stream: &DataStream) -> Vec<Vec<usize>> {
+    match (by, stream) {
+        (Normalise::None, _) | (Normalise::Utterance, DataStream::Frames(_) | DataStream::Tokens(_)) => Vec::new(),
+        (Normalise::Corpus, _) | (Normalise::Utterance, DataStream::Vector(_)) => {
+            vec![without_copies(dataset, &dataset.training()), dataset.split(Split::Unlabelled)]
+        }
+        (Normalise::Speaker, _) => by_speaker(dataset).map(|(_, speakers)| speakers).unwrap_or_default(),
     }
 }
 

@@ -15,9 +15,14 @@ use serde::{Deserialize, Serialize};
 use super::error::DatasetError;
 use super::features::FeatureRows;
 use super::file::metadata;
+use super::fingerprint::Fingerprint;
+use super::look::Unseen;
+#[cfg(feature = "cli")]
+use super::look::Wanted;
 use super::prepared::Dataset;
 use super::store::{Store, StoreError};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
+use super::validate::{Originals, check_copies};
 use crate::base::files;
 use crate::base::format::Format;
 use crate::base::input;
@@ -188,9 +193,9 @@ impl Index {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
     }
 
-    /// Reads the shards, checks each, and puts them together: what the data set is in one file.
-    pub(super) fn load(&self, path: &Path) -> Result<Dataset, DatasetError> {
-        let mut whole = Shards::default();
+    /// Opens the shards, checks each but for its features, and puts them together: what the data set is in one file.
+    pub(super) fn open(&self, path: &Path) -> Result<Unseen, DatasetError> {
+        let (mut whole, mut shards) = (Shards::default(), Vec::new());
         for (place, entry) in self.shards.iter().enumerate() {
             let file = path.with_file_name(&entry.file);
             let fault = |fault: ShardFault| DatasetError::Shard { path: file.clone(), index: path.to_path_buf(), fault };
@@ -223,12 +228,69 @@ impl Index {
             if let Some(expected) = entry.utterances.filter(|&count| count != shard.data.len()) {
                 return Err(fault(ShardFault::Utterances { found: shard.data.len(), expected }));
             }
-            if entry.fingerprint.as_ref().is_some_and(|fingerprint| *fingerprint != shard.fingerprint) {
-                return Err(fault(ShardFault::Changed));
+            let promised = entry.fingerprint.as_ref().map(|expected| Promised {
+                path: file.clone(),
+                index: path.to_path_buf(),
+                own: ShardFingerprint::of(&shard.data, &store),
+                expected: expected.clone(),
+            });
+            if let Err(error) = whole.push(file, shard.data) {
+                // One that was changed is told so, however it differs now.
+                return Err(promised.and_then(|shard| shard.check().err()).unwrap_or(error));
             }
-            whole.push(file, shard.data)?;
+            shards.extend(promised);
         }
-        Ok(whole.into_data())
+        let data = whole.into_data();
+        check_copies(&data.utterances, Originals::Here).map_err(|problem| DatasetError::Metadata {
+            path: path.to_path_buf(),
+            key: "utterances".into(),
+            problem,
+        })?;
+        Ok(Unseen { data, path: path.to_path_buf(), shards })
+    }
+}
+
+/// What tells a shard from any other: a data set's fingerprint, and a hash of the file's header.
+#[derive(Debug)]
+struct ShardFingerprint {
+    data: Fingerprint,
+    header: u64,
+}
+
+impl ShardFingerprint {
+    fn of(data: &Dataset, store: &Store) -> Self {
+        Self { data: Fingerprint::of(data), header: store.header_hash() }
+    }
+
+    fn text(&self) -> Result<String, DatasetError> {
+        Ok(format!("{}-{:016x}", self.data.with_splits()?, self.header))
+    }
+}
+
+/// A shard of an index that says what is in it.
+#[derive(Debug)]
+pub(crate) struct Promised {
+    path: PathBuf,
+    index: PathBuf,
+    own: ShardFingerprint,
+    expected: String,
+}
+
+impl Promised {
+    /// Its file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is the one of the index.
+    ///
+    /// # Errors
+    /// [`ShardFault::Changed`]; features that cannot be read.
+    pub(super) fn check(&self) -> Result<(), DatasetError> {
+        match self.own.text()? == self.expected {
+            true => Ok(()),
+            false => Err(DatasetError::Shard { path: self.path.clone(), index: self.index.clone(), fault: ShardFault::Changed }),
+        }
     }
 }
 
@@ -246,9 +308,15 @@ impl Shard {
     /// Those of [`Dataset::load`].
     #[cfg(feature = "cli")]
     pub(crate) fn load(path: &Path) -> Result<Self, DatasetError> {
-        Self::of_store(&Dataset::open(path)?)
+        let store = Dataset::open(path)?;
+        let shard = Self::of_store(&store)?;
+        let unseen = Unseen { data: shard.data, path: path.to_path_buf(), shards: Vec::new() };
+        let data = unseen.look(&Wanted::default())?;
+        let fingerprint = ShardFingerprint::of(&data, &store).text()?;
+        Ok(Self { data, fingerprint, ..shard })
     }
 
+    /// Without its fingerprint, which takes a pass over its features.
     fn of_store(store: &Store) -> Result<Self, DatasetError> {
         let data = Dataset::of_store(store)?;
         let recordings = || match store.contains(RECORDINGS) {
@@ -259,8 +327,7 @@ impl Shard {
             Some(place) => Some(Belonging { place, recordings: recordings()? }),
             None => None,
         };
-        let fingerprint = format!("{}-{:016x}", data.fingerprint_with_splits()?, store.header_hash());
-        Ok(Self { data, belonging, bytes: store.bytes(), fingerprint })
+        Ok(Self { data, belonging, bytes: store.bytes(), fingerprint: String::new() })
     }
 
     /// Writes the shard anew, with what was changed of its data, and says what it is then.
@@ -273,7 +340,7 @@ impl Shard {
             self.data.save_shard(path, belonging)?;
         }
         let store = Dataset::open(path)?;
-        self.fingerprint = format!("{}-{:016x}", self.data.fingerprint_with_splits()?, store.header_hash());
+        self.fingerprint = ShardFingerprint::of(&self.data, &store).text()?;
         self.bytes = store.bytes();
         Ok(())
     }

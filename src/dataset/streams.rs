@@ -161,7 +161,6 @@ impl DataStream {
     }
 
     /// What is normalised: of frames and vectors.
-    #[cfg(feature = "files")]
     pub(super) fn values(&self) -> Option<&FeatureRows> {
         match self {
             Self::Frames(frames) => Some(&frames.values),

@@ -78,11 +78,19 @@ impl TensorFile {
             }
         };
         read_at(file, start, buffer).map_err(failed)?;
+        #[cfg(test)]
+        READ.set(READ.get() + buffer.len() as u64);
         // Looked at behind the reading: what is changed later is later's.
         let about = file.metadata().map_err(failed)?;
         let is_same = about.len() == self.length && (modified.is_none() || about.modified().ok() == *modified);
         if is_same { Ok(()) } else { Err(StoreError::Changed { path: self.path.clone() }) }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes that this thread has read of files of tensors.
+    pub(crate) static READ: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(unix)]
@@ -124,6 +132,10 @@ pub(super) struct FileValues {
 impl FileValues {
     pub(super) fn new(file: &Arc<TensorFile>, start: u64, count: usize, kind: FeatureType) -> Self {
         Self { file: Arc::clone(file), start, count, kind }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
     }
 
     pub(super) fn kind(&self) -> FeatureType {

@@ -5,8 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::error::DatasetError;
+use super::features::FeatureRows;
 use super::prepared::UtteranceInfo;
-use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
+#[cfg(feature = "files")]
+use super::streams::Frames;
+use super::streams::{DataStream, Streams, TokenLists, Vectors};
 #[cfg(feature = "files")]
 use crate::base::half::LARGEST;
 #[cfg(feature = "files")]
@@ -33,17 +36,30 @@ pub(crate) fn check_classes(names: &[String]) -> Result<(), String> {
     }
 }
 
+/// Where the utterances stand that copies are of.
+#[cfg(feature = "files")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Originals {
+    /// Among the same.
+    Here,
+    /// There, or in another shard.
+    Anywhere,
+}
+
 /// Copies of utterances that stand before them, by the same speaker, are what is of the split [`Split::Augmented`], and nothing else.
 ///
 /// # Errors
 /// What is wrong with them, and of which.
 #[cfg(feature = "files")]
-pub(super) fn check_copies(utterances: &[UtteranceInfo]) -> Result<(), String> {
+pub(super) fn check_copies(utterances: &[UtteranceInfo], originals: Originals) -> Result<(), String> {
+    let elsewhere = originals == Originals::Anywhere;
+    let own: HashSet<&str> = utterances.iter().filter(|_| elsewhere).map(|info| info.id.as_str()).collect();
     let mut before: HashMap<&str, &UtteranceInfo> = HashMap::new();
     for info in utterances {
         let problem = match (&info.copy_of, info.split) {
             (None, Some(Split::Augmented)) => Some("is of the split augmented and no copy".to_owned()),
             (Some(of), Some(Split::Augmented)) => match before.get(of.as_str()) {
+                None if elsewhere && !own.contains(of.as_str()) => None,
                 None => Some(format!("is a copy of '{of}', which does not stand before it")),
                 Some(own) if own.copy_of.is_some() => Some(format!("is a copy of '{of}', which is a copy itself")),
                 Some(own) if own.speaker != info.speaker => Some(format!("is a copy of '{of}', by another speaker")),
@@ -180,25 +196,42 @@ impl Checks<'_> {
 
     /// Numbers that are finite, and tokens that have a row in the word table; offsets have been checked.
     pub(crate) fn stream(&self, name: &str, stream: &DataStream) -> Result<(), DatasetError> {
-        match stream {
-            DataStream::Frames(frames) => self.frames(&format!("{name}.features"), frames),
-            DataStream::Tokens(tokens) => self.token_lists(name, tokens),
-            DataStream::Vector(vectors) => self.vectors(&format!("{name}.values"), vectors),
+        self.shape(name, stream)?;
+        match stream.values().map(FeatureRows::first_not_finite).transpose()?.flatten() {
+            None => Ok(()),
+            Some((place, value)) => Err(self.not_finite(name, stream, place, value)),
         }
     }
 
-    fn frames(&self, tensor: &str, frames: &Frames) -> Result<(), DatasetError> {
-        if frames.columns == 0 {
-            return Err(self.invalid(tensor, None, "a frame has no coefficients".into(), MAKE_AGAIN));
+    /// The same but for the numbers of frames and vectors, which are not looked at.
+    pub(crate) fn shape(&self, name: &str, stream: &DataStream) -> Result<(), DatasetError> {
+        let count = self.utterances.len();
+        match stream {
+            DataStream::Frames(frames) if frames.columns == 0 => {
+                Err(self.invalid(&tensor_of(name, stream), None, "a frame has no coefficients".into(), MAKE_AGAIN))
+            }
+            DataStream::Vector(Vectors { columns, values }) if *columns == 0 || values.len() != count * columns => {
+                let problem = format!("{} numbers for {count} vectors of {columns} columns", values.len());
+                Err(self.invalid(&tensor_of(name, stream), None, problem, MAKE_AGAIN))
+            }
+            DataStream::Frames(_) | DataStream::Vector(_) => Ok(()),
+            DataStream::Tokens(tokens) => self.token_lists(name, tokens),
         }
-        if let Some((place, value)) = frames.values.first_not_finite()? {
-            let (row, coefficient) = (place / frames.columns, place % frames.columns);
-            let utterance = owner(&frames.offsets, row);
-            let frame = row - frames.offsets[utterance];
-            let problem = format!("coefficient {coefficient} of frame {frame} is {value}");
-            return Err(self.invalid(tensor, Some(utterance), problem, "repair its recording or leave it out"));
-        }
-        Ok(())
+    }
+
+    /// A number of frames or vectors that is none.
+    pub(super) fn not_finite(&self, name: &str, stream: &DataStream, place: usize, value: f32) -> DatasetError {
+        let columns = stream.columns().unwrap_or(0).max(1);
+        let (row, column) = (place / columns, place % columns);
+        let (utterance, problem, remedy) = match stream.offsets() {
+            [] => (row, format!("column {column} is {value}"), "repair it or leave its utterance out"),
+            offsets => {
+                let utterance = owner(offsets, row);
+                let frame = row - offsets[utterance];
+                (utterance, format!("coefficient {column} of frame {frame} is {value}"), "repair its recording or leave it out")
+            }
+        };
+        self.invalid(&tensor_of(name, stream), Some(utterance), problem, remedy)
     }
 
     /// A value of frames that half precision cannot hold; the frames may lie elsewhere.
@@ -209,22 +242,6 @@ impl Checks<'_> {
         let frame = place / columns - frames.offsets[utterance];
         let problem = format!("coefficient {} of frame {frame} is {value}, half precision ends at {LARGEST}", place % columns);
         self.invalid(&format!("{name}.features"), Some(utterance), problem, "repair its recording or features, or keep single precision")
-    }
-
-    fn vectors(&self, tensor: &str, vectors: &Vectors) -> Result<(), DatasetError> {
-        let count = self.utterances.len();
-        if vectors.columns == 0 || vectors.values.len() != count * vectors.columns {
-            let problem = format!("{} numbers for {count} vectors of {} columns", vectors.values.len(), vectors.columns);
-            return Err(self.invalid(tensor, None, problem, MAKE_AGAIN));
-        }
-        match vectors.values.first_not_finite()? {
-            None => Ok(()),
-            Some((place, value)) => {
-                let (utterance, column) = (place / vectors.columns, place % vectors.columns);
-                let problem = format!("column {column} is {value}");
-                Err(self.invalid(tensor, Some(utterance), problem, "repair it or leave its utterance out"))
-            }
-        }
     }
 
     fn token_lists(&self, name: &str, lists: &TokenLists) -> Result<(), DatasetError> {
@@ -262,6 +279,11 @@ impl Checks<'_> {
     }
 }
 
+/// The tensor of a stream's values.
+fn tensor_of(name: &str, stream: &DataStream) -> String {
+    format!("{name}.{}", if matches!(stream, DataStream::Vector(_)) { "values" } else { "features" })
+}
+
 /// The utterance that a row belongs to.
 fn owner(offsets: &[usize], row: usize) -> usize {
     offsets.partition_point(|&start| start <= row) - 1
@@ -281,8 +303,12 @@ mod tests {
             ..Default::default()
         };
         let own = info("a", Split::Train, None, "anna");
-        let with = |second: UtteranceInfo| check_copies(&[own.clone(), second]);
+        let with = |second: UtteranceInfo| check_copies(&[own.clone(), second], Originals::Here);
         assert_eq!(with(info("b", Split::Augmented, Some("a"), "anna")), Ok(()));
+        let in_shard = |infos: &[UtteranceInfo]| check_copies(infos, Originals::Anywhere);
+        assert_eq!(in_shard(&[info("b", Split::Augmented, Some("a"), "anna")]), Ok(()));
+        let behind = in_shard(&[info("b", Split::Augmented, Some("a"), "anna"), own.clone()]);
+        assert_eq!(behind, Err("is wrong for utterance 'b' (it is a copy of 'a', which does not stand before it)".into()));
         for (second, problem) in [
             (info("b", Split::Augmented, None, "anna"), "is wrong for utterance 'b' (it is of the split augmented and no copy)"),
             (
@@ -295,7 +321,7 @@ mod tests {
             assert_eq!(with(second), Err(problem.into()));
         }
         let copy = info("b", Split::Augmented, Some("a"), "anna");
-        let of_copy = check_copies(&[own.clone(), copy.clone(), info("c", Split::Augmented, Some("b"), "anna")]);
+        let of_copy = check_copies(&[own.clone(), copy.clone(), info("c", Split::Augmented, Some("b"), "anna")], Originals::Here);
         assert_eq!(of_copy, Err("is wrong for utterance 'c' (it is a copy of 'b', which is a copy itself)".into()));
     }
 }

@@ -7,7 +7,7 @@ use super::{Misfit, TrainError, vocabulary};
 use crate::base::remedy::Preparation;
 use crate::corpus::Split;
 use crate::corpus::label_map::{LabelMapError, Labels};
-use crate::dataset::{Dataset, DatasetError, LackedStream};
+use crate::dataset::{Dataset, DatasetError, LackedStream, Unseen, Wanted};
 
 /// Which classes of the files are which.
 pub(crate) struct Classes<'c> {
@@ -27,20 +27,27 @@ pub(crate) struct Loaded {
 }
 
 /// Reads prepared files, and joins them where they are several, with `classes` also those whose classes have other names: an utterance of a
-/// class that the whole has not has no label then.
+/// class that the whole has not has no label then. What is `wanted` of the features is found out in the pass that looks at them.
 ///
 /// # Errors
 /// [`TrainError`], naming the file: one that cannot be read, or that is not as the first: other classes, words or front-ends.
-pub(crate) fn load(paths: &[PathBuf], classes: Option<&Classes<'_>>) -> Result<Loaded, TrainError> {
+pub(crate) fn load(paths: &[PathBuf], classes: Option<&Classes<'_>>, wanted: &dyn Fn(&Dataset) -> Wanted) -> Result<Loaded, TrainError> {
     if let [path] = paths {
-        return Ok(Loaded { data: Dataset::load(path)?, lacked: Vec::new(), mapped: Vec::new() });
+        let unseen = Dataset::unseen(path)?;
+        let wanted = wanted(&unseen.data);
+        return Ok(Loaded { data: unseen.look(&wanted)?, lacked: Vec::new(), mapped: Vec::new() });
     }
     // However it is written; what is not there is said by who reads it.
     let files: Vec<PathBuf> = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
     if let Some(place) = (1..files.len()).find(|&place| files[..place].contains(&files[place])) {
         return Err(Misfit::Twice { path: paths[place].clone() }.into());
     }
-    let mut parts = paths.iter().map(|path| Ok((path.clone(), Dataset::load(path)?))).collect::<Result<Vec<_>, DatasetError>>()?;
+    let (mut parts, mut shards) = (Vec::new(), Vec::new());
+    for path in paths {
+        let unseen = Dataset::unseen(path)?;
+        parts.push((path.clone(), unseen.data));
+        shards.extend(unseen.shards);
+    }
     if let Some(((first, own), others)) = parts.split_first() {
         for (path, other) in others {
             if let Some(difference) = vocabulary::difference_of(own, other) {
@@ -62,6 +69,8 @@ pub(crate) fn load(paths: &[PathBuf], classes: Option<&Classes<'_>>) -> Result<L
     }
     let is_changed = |mapped: &Mapped| !mapped.left_out.is_empty() || mapped.map.iter().any(|(own, whole)| own != whole);
     let mapped = paths.iter().cloned().zip(mapped).filter(|(_, mapped)| is_changed(mapped)).collect();
+    let wanted = wanted(&data);
+    let data = Unseen { data, path: paths[0].clone(), shards }.look(&wanted)?;
     Ok(Loaded { data, lacked, mapped })
 }
 

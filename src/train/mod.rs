@@ -73,6 +73,8 @@ pub(crate) use rehearsal::rehearse;
 #[cfg(feature = "files")]
 pub use run::Training;
 pub use run_fault::RunFault;
+#[cfg(feature = "files")]
+pub use session::load_to_train;
 pub use session::{Session, Weights};
 #[cfg(feature = "files")]
 pub use source::{Taken, over_source};

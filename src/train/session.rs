@@ -23,6 +23,8 @@ use crate::config::SourceStatistics;
 #[cfg(feature = "files")]
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
+#[cfg(feature = "files")]
+use crate::dataset::{DatasetError, Wanted};
 use crate::model::parameters::{Initial, Parameter, Parameters};
 use crate::model::{self, Dimensions, Network, cost, trained};
 
@@ -84,6 +86,27 @@ fn check_words(dimensions: &Dimensions, readings: &Readings) -> Result<(), Train
         .iter()
         .find(is_empty)
         .map_or(Ok(()), |reading| Err(TrainError::NoWords { stream: reading.stream, avoided_by: reading.avoided_by }))
+}
+
+/// What a training by these settings asks of the features before its first step.
+#[cfg(feature = "files")]
+pub(crate) fn wanted(settings: &Settings, data: &Dataset) -> Wanted {
+    // Settings that cannot be are told by who trains.
+    let readings = || model::readings(settings, &Dimensions::of(data, &settings.model));
+    let means = settings.validate().is_ok().then(|| (settings.data.normalise, readings()));
+    Wanted { identity: true, means }
+}
+
+/// Reads a prepared file, or shards, for a training by these settings: as [`Dataset::load`], whose one pass over the features also takes what
+/// the training needs to know of them, but for the deviations of a z-score, for which it reads them once more.
+///
+/// # Errors
+/// Those of [`Dataset::load`].
+#[cfg(feature = "files")]
+pub fn load_to_train(path: &Path, settings: &Settings) -> Result<Dataset, DatasetError> {
+    let unseen = Dataset::unseen(path)?;
+    let wanted = wanted(settings, &unseen.data);
+    unseen.look(&wanted)
 }
 
 /// A model and a data set that belong together.
@@ -224,5 +247,70 @@ impl<'s, B: Backend> Session<'s, B> {
     /// Puts the model and its optimiser on the device.
     pub fn trainer(&self) -> Trainer<'s, B> {
         Trainer::new(self.network(), &self.settings, &self.class_weights)
+    }
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::backend::cpu::Cpu;
+    use crate::base::streams::{FUNCTIONALS, StreamShape};
+    use crate::config::{Config, Normalise};
+    use crate::dataset::{BatchShape, Doubles, READ};
+    use crate::train::corpora;
+
+    /// Bytes read of files until a training could begin its first step, with all that `mcsan train` asks of data; and its normalisation.
+    fn read_before_the_first_step(paths: &[PathBuf], by: Normalise, from_scratch: bool) -> (u64, Vec<u32>) {
+        let mut settings = Config::default().settings;
+        (settings.data.normalise, settings.data.max_frames) = (by, 50);
+        let before = READ.get();
+        let data = corpora::load(paths, None, &|data| if from_scratch { Wanted::default() } else { wanted(&settings, data) }).unwrap().data;
+        Doubles::of(&data).unwrap();
+        data.fingerprint_with_splits().unwrap();
+        let backend = Cpu::<f32>::default();
+        // Twice, as ranks that are threads, or a rehearsal and a training.
+        for _ in 0..2 {
+            Session::new(&backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
+        }
+        let session = Session::new(&backend, &settings, &data, &data.training(), Weights::Drawn).unwrap();
+        let read = READ.get() - before;
+        let groups = session.normalisation.groups(&data, AUDIO, &model::readings(&settings, &session.dimensions)).unwrap();
+        (read, groups.mean.iter().chain(&groups.reciprocal_deviation).map(|value| value.to_bits()).collect())
+    }
+
+    #[test]
+    fn all_features_are_read_twice_at_most_before_the_first_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        // Of each file its path, the bytes of its features, and those of all else.
+        let [one, other] = [("one", 24), ("other", 17)].map(|(name, batch)| {
+            let functionals = [(FUNCTIONALS, StreamShape::Vector { columns: 9 })];
+            let mut data = BatchShape { batch, frames: 120, words: 3, ragged: true }.dataset_with(&functionals);
+            for (number, info) in data.utterances.iter_mut().enumerate() {
+                info.split = Some([Split::Train, Split::Train, Split::Validation, Split::Test][number % 4]);
+                info.speaker = Some(format!("s{}", number % 5));
+            }
+            data.corpus = name.into();
+            data.save(&path(name)).unwrap();
+            let values = data.streams.iter().filter_map(|(_, stream)| Some(stream.rows_of_all() * stream.columns()?));
+            let features = 4 * values.sum::<usize>() as u64;
+            (path(name), features, std::fs::metadata(path(name)).unwrap().len() - features)
+        });
+        let index = path("both.index.json");
+        std::fs::write(&index, r#"{"format": "mcsan-shards/1", "shards": [{"file": "one"}, {"file": "other"}]}"#).unwrap();
+        let both = (one.1 + other.1, one.2 + other.2);
+        let all = [(vec![one.0.clone()], (one.1, one.2)), (vec![one.0.clone(), other.0.clone()], both), (vec![index], both)];
+        for (paths, (features, rest)) in all {
+            for (by, passes) in [(Normalise::Corpus, 2), (Normalise::Speaker, 2), (Normalise::None, 1)] {
+                let (read, statistics) = read_before_the_first_step(&paths, by, false);
+                let most = passes * features + rest;
+                assert!(read > features && read <= most, "{paths:?} by {by}: {read} bytes, {most} are {passes} times all features");
+                // With a pass for each question the statistics have the same bits.
+                let (more, expected) = read_before_the_first_step(&paths, by, true);
+                assert!(more > read && statistics == expected, "{paths:?} by {by}: {more} bytes");
+            }
+        }
     }
 }
