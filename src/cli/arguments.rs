@@ -201,7 +201,7 @@ pub(crate) struct Prepare {
     pub augment: Option<Changes>,
     /// Write N files DATA-00001-of-0000N.safetensors of about as many utterances each, and DATA.safetensors.index.json, which --data
     /// then takes; commands with the same arguments divide the work among them, and go on where one was stopped
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_SHARDS), conflicts_with = "augment")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_SHARDS))]
     pub shards: Option<u16>,
     /// Of which type frames of features are in the file
     #[arg(long, value_name = "TYPE", default_value = "f32")]

@@ -299,10 +299,7 @@ mod tests {
             ("functionals", Refused(&["emodb . --out d --functionals mfcc --audio-features f"])),
             ("align", Always),
             ("text-features", Always),
-            (
-                "augment",
-                Refused(&["emodb . --out d --audio-features f --augment speed=0.9", "emodb . --out d --shards 2 --augment speed=0.9"]),
-            ),
+            ("augment", Refused(&["emodb . --out d --audio-features f --augment speed=0.9"])),
             ("shards", Always),
             ("dtype", Always),
             ("limit", Always),

@@ -218,7 +218,8 @@ impl Making<'_> {
             &mut |event| watch.see(&event)
         )));
         let (data, recordings) = prepared.map_err(|error| match error {
-            PrepareError::NothingLeft { first: Some(reason) } => {
+            PrepareError::NothingLeft { first } => {
+                let reason = first.unwrap_or_else(|| "it has copies alone, of recordings that cannot be used".into());
                 let out = self.names.index.display();
                 Failure(format!("{out}: nothing is left of shard {number} of {count} ({reason}); take fewer --shards"))
             }
@@ -252,7 +253,8 @@ impl Making<'_> {
             let first = data.left_out.first().map(|first| first.reason.clone()).unwrap_or_default();
             return Err(PrepareError::TooManyMissing { first, missing, listed: self.whole.listed, most }.into());
         }
-        let is_silent = |&utterance: &usize| recordings[utterance] == Some(0) && !work.from_files;
+        let is_own = |utterance: usize| data.utterances[utterance].copy_of.is_none();
+        let is_silent = |&utterance: &usize| recordings[utterance] == Some(0) && !work.from_files && is_own(utterance);
         let silent = (0..data.len()).filter(is_silent).map(|utterance| data.utterances[utterance].id.clone()).collect();
         let hashes: Vec<Option<u64>> = recordings.iter().map(|hash| hash.filter(|&hash| hash != 0).map(|hash| hash as u64)).collect();
         let doubles = if recordings.iter().all(Option::is_none) { Doubles::default() } else { Doubles::of_hashes(&hashes) };
@@ -365,11 +367,13 @@ fn entry(place: &Path, shard: &Shard) -> Entry {
 /// Some utterances of a corpus, that follow on one another, with what belongs to them; the first has what is of the whole.
 fn part(corpus: &Corpus, utterances: Range<usize>, is_first: bool) -> Corpus {
     let utterances = corpus.utterances[utterances].to_vec();
-    fn kept<V: Clone>(of: &BTreeMap<String, V>, utterances: &[Utterance]) -> BTreeMap<String, V> {
-        utterances.iter().filter_map(|utterance| of.get_key_value(&utterance.id)).map(|(id, value)| (id.clone(), value.clone())).collect()
+    // Of copies, what belongs to those that they are copies of.
+    let ids: BTreeSet<&str> = utterances.iter().flat_map(|own| [own.id.as_str(), corpus.own_id(own)]).collect();
+    fn kept<V: Clone>(of: &BTreeMap<String, V>, ids: &BTreeSet<&str>) -> BTreeMap<String, V> {
+        ids.iter().filter_map(|&id| of.get_key_value(id)).map(|(id, value)| (id.clone(), value.clone())).collect()
     }
     let further = corpus.further.iter().map(|(&stream, source)| match source {
-        FeatureSource::Files(files) => (stream, FeatureSource::Files(kept(files, &utterances))),
+        FeatureSource::Files(files) => (stream, FeatureSource::Files(kept(files, &ids))),
         source => (stream, source.clone()),
     });
     Corpus {
@@ -378,11 +382,12 @@ fn part(corpus: &Corpus, utterances: Range<usize>, is_first: bool) -> Corpus {
         classes: corpus.classes.clone(),
         left_out: if is_first { corpus.left_out.clone() } else { Vec::new() },
         other_labels: if is_first { corpus.other_labels.clone() } else { BTreeMap::new() },
-        features: kept(&corpus.features, &utterances),
+        features: kept(&corpus.features, &ids),
         feature_hop: corpus.feature_hop,
         further: further.collect(),
-        alignments: kept(&corpus.alignments, &utterances),
-        genders: kept(&corpus.genders, &utterances),
+        alignments: kept(&corpus.alignments, &ids),
+        genders: kept(&corpus.genders, &ids),
+        copies: kept(&corpus.copies, &ids),
         utterances,
         ..Corpus::default()
     }

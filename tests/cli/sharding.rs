@@ -139,6 +139,42 @@ fn splits_made_by_chance_and_what_is_left_out_are_those_of_one_file() {
 }
 
 #[test]
+fn changed_copies_stand_behind_the_utterances_of_all_shards_as_in_one_file() {
+    let data = corpus();
+    let folder = data.path();
+    fs::write(folder.join("audio/angry2.wav"), "a letter").unwrap();
+    let more = "--allow-missing 1 --augment speed=0.9,noise=20dB";
+    let one = mcsan(folder, &format!("{PREPARE} --out data.safetensors {more} --json")).json();
+    let several = mcsan(folder, &format!("{} {more} --json", shards(4))).json();
+    assert!(one["augmented"].as_u64().unwrap() > 10 && one["augmented"] == several["augmented"], "{one}");
+    let told = |report: &Value| report["notes"].as_array().unwrap().iter().map(|note| note["text"].clone()).collect::<Vec<_>>();
+    assert_eq!(told(&one), told(&several));
+    assert_same_data(folder, "data.safetensors", INDEX);
+    // The last one has copies alone, and is a data set of its own all the same.
+    let [whole, last] = [INDEX, &shard(4, 4)].map(|name| load(folder, name));
+    assert!(last.utterances.iter().all(|info| info.copy_of.is_some()) && whole.utterances.ends_with(&last.utterances));
+    mcsan(folder, &format!("inspect {}", shard(4, 4))).succeeds();
+    let train = |data: &str, out: &str| mcsan(folder, &format!("train --data {data} --out {out} {TINY} --device cpu --epochs 1"));
+    train("data.safetensors", "one").succeeds();
+    train(INDEX, "several").succeeds();
+    assert_same_run(folder, "one", "several");
+    let line = train(&shard(4, 4), "copies").fails();
+    println!("{line}");
+    assert!(line.starts_with("mcsan: "), "{line}");
+    // Without what they are copies of they are refused.
+    let listed: Vec<Value> = [2, 3, 4].iter().map(|&number| json!({ "file": shard(number, 4) })).collect();
+    fs::write(folder.join("less.index.json"), json!({ "format": "mcsan-shards/1", "shards": listed }).to_string()).unwrap();
+    let line = mcsan(folder, "inspect less.index.json").fails();
+    println!("{line}");
+    assert!(line.contains("less.index.json") && line.contains("which does not stand before it"), "{line}");
+    // By speaker, too: the words and the splits are those of the whole.
+    let more = "--allow-missing 1 --augment gain=6dB --split random --split-seed 2";
+    mcsan(folder, &format!("{PREPARE} --out data.safetensors {more}")).succeeds();
+    mcsan(folder, &format!("{} {more}", shards(3))).succeeds();
+    assert_same_data(folder, "data.safetensors", INDEX);
+}
+
+#[test]
 fn a_shard_that_is_not_the_one_of_the_index_is_refused_by_name() {
     let data = corpus();
     let folder = data.path();
