@@ -9,7 +9,7 @@ import super::interface::{
 import package::shared::subgroup_tile::{
     SUBGROUP, WORKGROUP, TILE_COLUMNS, HALF, DEPTH, Eight, Terms, multiply_rows, terms_of, either, row_of,
 };
-import package::shared::words::{Words, floats, words};
+import package::shared::words::{floats, words};
 import package::shared::numbers::{sigmoids, hyperbolic_tangents};
 
 // Whether the second half of the sequences runs is asked in the loops over terms, not before them: what is multiplied there takes
@@ -19,8 +19,8 @@ const EIGHTS: u32 = SEQUENCES / SUBGROUP;
 
 alias Sums = array<Eight, EIGHTS>;
 
-/// h_{t-1}·W_hhᵀ for a tile of units, by fours: [gate, sequence, units].
-var<workgroup> products: array<Words, SEQUENCES * TILE_COLUMNS>;
+/// Fours of units of a tile on the way forward, of each of which two invocations have two gates.
+const FOURS: u32 = SUBGROUP / 2;
 
 /// First row and end of a sequence of a slice, the longest first; empty past the last.
 fn range_of(slice: u32, s: u32) -> vec2<u32> {
@@ -69,37 +69,56 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let direction = group.x;
     let layer = layer_of(group.y);
     let end = end_of(group.y);
+    // Half of the invocations have the input and the update gates of a tile's units, the others their forget and output gates.
+    let half = lane / FOURS;
     for (var t = args.first_step; t < end; t++) {
         let running = running_at(group.y, t);
         var rows: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
             rows[e] = row_at(layer, range_of(group.y, 8u * e + lane), direction, t - 1u);
         }
-        for (var tile = 0u; tile < h; tile += TILE_COLUMNS) {
-            let unit = tile + 4u * lane;
-            for (var gate = 0u; gate < 4u; gate++) {
-                let first_row = layer.recurrent / 4u + (direction * 4u + gate) * h * pitch;
-                let first = first_row + min(unit, h - 4u) * pitch;
-                let second = first_row + min(unit + HALF, h - 4u) * pitch;
-                var sums = Sums();
-                // No state comes before the first step.
-                for (var k = 0u; k < select(0u, pitch, t > 0u); k++) {
-                    var weights = terms_of(weights_at(first, k), weights_at(second, k));
-                    sums[0] = multiply_rows(floats(hidden[state_at(layer, rows[0], direction, 4u * k)]), &weights, sums[0]);
-                    if (running > SUBGROUP) {
-                        sums[1] = multiply_rows(floats(hidden[state_at(layer, rows[1], direction, 4u * k)]), &weights, sums[1]);
-                    }
+        for (var tile = 0u; tile < h; tile += 4u * FOURS) {
+            let unit = tile + 4u * (lane % FOURS);
+            let first = layer.recurrent / 4u + ((direction * 4u + half) * h + min(unit, h - 4u)) * pitch;
+            let second = first + 2u * h * pitch;
+            var sums = Sums();
+            // No state comes before the first step.
+            for (var k = 0u; k < select(0u, pitch, t > 0u); k++) {
+                var weights = terms_of(weights_at(first, k), weights_at(second, k));
+                sums[0] = multiply_rows(floats(hidden[state_at(layer, rows[0], direction, 4u * k)]), &weights, sums[0]);
+                if (running > SUBGROUP) {
+                    sums[1] = multiply_rows(floats(hidden[state_at(layer, rows[1], direction, 4u * k)]), &weights, sums[1]);
                 }
-                keep_products(gate, running, lane, &sums);
             }
-            for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
-                for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
-                    step_forward(range_of(group.y, s), s, layer, direction, t, tile + 4u * four, four);
+            for (var e = 0u; SUBGROUP * e < running; e++) {
+                let eight = either(sums[0], sums[1], e == 1u);
+                for (var i = 0u; i < min(SUBGROUP, running - SUBGROUP * e); i += 2u) {
+                    let products = gates_of(row_of(eight, i), row_of(eight, i + 1u), half == 1u);
+                    let s = SUBGROUP * e + i + half;
+                    if (s < running && unit < h) {
+                        step_forward(range_of(group.y, s), layer, direction, t, unit, products);
+                    }
                 }
             }
         }
         storageBarrier();
     }
+}
+
+/// The four gates' products of one sequence, which the first half of the invocations takes of `first`, the second half of `second`; each
+/// has two gates of both.
+fn gates_of(first: mat2x4<f32>, second: mat2x4<f32>, is_second: bool) -> mat4x4<f32> {
+    let own = mat2x4<f32>(select(first[0], second[0], is_second), select(first[1], second[1], is_second));
+    let others = mat2x4<f32>(
+        subgroupShuffleXor(select(second[0], first[0], is_second), FOURS),
+        subgroupShuffleXor(select(second[1], first[1], is_second), FOURS),
+    );
+    return mat4x4<f32>(
+        select(own[0], others[0], is_second),
+        select(others[0], own[0], is_second),
+        select(own[1], others[1], is_second),
+        select(others[1], own[1], is_second),
+    );
 }
 
 /// Four rows of W_hh from the one that begins at `row` on, four hidden units of each.
@@ -114,40 +133,22 @@ fn weights_at(row: u32, k: u32) -> mat4x4<f32> {
     );
 }
 
-/// Place of four units of a tile in `products`.
-fn product_at(gate: u32, s: u32, four: u32) -> u32 {
-    return (gate * SEQUENCES + s) * (TILE_COLUMNS / 4u) + four;
-}
-
-/// Puts the sums of the sequences that still run where `step_forward` finds them by gate; an invocation reads only what it wrote.
-fn keep_products(gate: u32, running: u32, lane: u32, sums: ptr<function, Sums>) {
-    for (var e = 0u; SUBGROUP * e < running; e++) {
-        let rows = either((*sums)[0], (*sums)[1], e == 1u);
-        for (var i = 0u; i < min(SUBGROUP, running - SUBGROUP * e); i++) {
-            let row = row_of(rows, i);
-            let place = product_at(gate, SUBGROUP * e + i, lane);
-            products[place] = words(row[0]);
-            products[place + SUBGROUP] = words(row[1]);
-        }
-    }
-}
-
-/// W_ih·x + b + W_hh·h of four units' gate; the places are those of their input gates.
-fn sum_at(gate: u32, first: u32, first_bias: u32, s: u32, four: u32) -> vec4<f32> {
+/// W_ih·x + b of four units' gate; the places are those of their input gates.
+fn input_at(gate: u32, first: u32, first_bias: u32) -> vec4<f32> {
     let further = gate * args.hidden / 4u;
-    return floats(gates[first + further]) + floats(bias[first_bias + further]) + floats(products[product_at(gate, s, four)]);
+    return floats(gates[first + further]) + floats(bias[first_bias + further]);
 }
 
-/// Gates, cell and state of four units of a sequence at step `t`; they are the `four`-th of their tile.
-fn step_forward(range: vec2<u32>, s: u32, layer: Layer, direction: u32, t: u32, unit: u32, four: u32) {
+/// Gates, cell and state of four units of a sequence at step `t`, with what each gate has of the state before.
+fn step_forward(range: vec2<u32>, layer: Layer, direction: u32, t: u32, unit: u32, products: mat4x4<f32>) {
     let pitch = args.hidden / 4u;
     let row = row_at(layer, range, direction, t);
     let gate = gate_at(layer, row, direction, unit);
     let first_bias = (layer.bias + unit) / 4u + direction * args.hidden;
-    let input = sigmoids(sum_at(0u, gate, first_bias, s, four));
-    let forget = sigmoids(sum_at(1u, gate, first_bias, s, four));
-    let update = hyperbolic_tangents(sum_at(2u, gate, first_bias, s, four));
-    let output = sigmoids(sum_at(3u, gate, first_bias, s, four));
+    let input = sigmoids(input_at(0u, gate, first_bias) + products[0]);
+    let forget = sigmoids(input_at(1u, gate, first_bias) + products[1]);
+    let update = hyperbolic_tangents(input_at(2u, gate, first_bias) + products[2]);
+    let output = sigmoids(input_at(3u, gate, first_bias) + products[3]);
     var cell = input * update;
     var before = vec4<f32>();
     if (t > 0u) {
@@ -203,15 +204,24 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                     sums[1] = multiply_rows(floats(gates_gradient[gate_at(layer, rows[1], direction, k)]), &weights, sums[1]);
                 }
             }
-            keep_products(0u, running, lane, &sums);
-            for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
-                for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
-                    let place = carry_at(1u + t % 2u, group.y * SEQUENCES + s, direction, tile + 4u * four);
-                    carry[place] = products[product_at(0u, s, four)];
+            for (var e = 0u; SUBGROUP * e < running; e++) {
+                let eight = either(sums[0], sums[1], e == 1u);
+                for (var i = 0u; i < min(SUBGROUP, running - SUBGROUP * e); i++) {
+                    let row = row_of(eight, i);
+                    let place = group.y * SEQUENCES + SUBGROUP * e + i;
+                    hand_back(t, place, direction, unit, row[0]);
+                    hand_back(t, place, direction, unit + HALF, row[1]);
                 }
             }
         }
         storageBarrier();
+    }
+}
+
+/// Stores what step `t` hands back to four states before it.
+fn hand_back(t: u32, place: u32, direction: u32, unit: u32, gradients: vec4<f32>) {
+    if (unit < args.hidden) {
+        carry[carry_at(1u + t % 2u, place, direction, unit)] = words(gradients);
     }
 }
 
