@@ -4,6 +4,7 @@
 // x, residual, y: [rows, width], scale, shift: [width]. GROUP invocations share a row. A dispatch goes over several matrices of one width.
 
 import package::shared::grid::flat_group;
+@if(software) import package::shared::words::{Words, floats, words};
 
 struct Args {
     /// Of all matrices together
@@ -38,9 +39,12 @@ struct Norm {
     partial: u32,
 }
 
-/// What an invocation reads at a time: four columns where the width is a multiple of four.
-@if(vec4) alias Element = vec4<f32>;
-@if(scalar) alias Element = f32;
+/// What an invocation reads at a time, four columns where the width is a multiple of four, …
+@if(vec4) alias Columns = vec4<f32>;
+@if(scalar) alias Columns = f32;
+/// … and how they lie in memory.
+@if(software) alias Element = Words;
+@if(!software) alias Element = Columns;
 @if(vec4) const COLUMNS: u32 = 4;
 @if(scalar) const COLUMNS: u32 = 1;
 
@@ -78,6 +82,22 @@ fn norm_of(group: u32) -> Norm {
         number++;
     }
     return norms[number];
+}
+
+@if(software) fn columns(element: Element) -> Columns {
+    return floats(element);
+}
+
+@if(!software) fn columns(element: Element) -> Columns {
+    return element;
+}
+
+@if(software) fn element(columns: Columns) -> Element {
+    return words(columns);
+}
+
+@if(!software) fn element(columns: Columns) -> Element {
+    return columns;
 }
 
 @if(vec4) fn total(value: vec4<f32>) -> f32 {
@@ -121,19 +141,20 @@ fn forward(
     let first_residual = (own.residual + first) / COLUMNS;
     var part = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        part += total(x[first_x + c] + residual[first_residual + c]);
+        part += total(columns(x[first_x + c]) + columns(residual[first_residual + c]));
     }
     let mean = row_sum(lane, part) / f32(args.width);
     part = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let centred = x[first_x + c] + residual[first_residual + c] - mean;
+        let centred = columns(x[first_x + c]) + columns(residual[first_residual + c]) - mean;
         part += total(centred * centred);
     }
     let reciprocal = 1.0 / sqrt(row_sum(lane, part) / f32(args.width) + EPSILON);
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let value = (x[first_x + c] + residual[first_residual + c] - mean) * reciprocal;
-        normalised[(own.normalised + first) / COLUMNS + c] = value;
-        y[(own.y + first) / COLUMNS + c] = value * scale[own.scale / COLUMNS + c] + shift[own.shift / COLUMNS + c];
+        let value = (columns(x[first_x + c]) + columns(residual[first_residual + c]) - mean) * reciprocal;
+        normalised[(own.normalised + first) / COLUMNS + c] = element(value);
+        let scaled = value * columns(scale[own.scale / COLUMNS + c]) + columns(shift[own.shift / COLUMNS + c]);
+        y[(own.y + first) / COLUMNS + c] = element(scaled);
     }
     if (width > 0u && lane % GROUP == 0u) {
         reciprocal_deviation[own.reciprocal + row] = reciprocal;
@@ -156,27 +177,27 @@ fn backward(
     var part = 0.0;
     var part_normalised = 0.0;
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let a = y_gradient[first_gradient + c] * scale[own.scale / COLUMNS + c];
+        let a = columns(y_gradient[first_gradient + c]) * columns(scale[own.scale / COLUMNS + c]);
         part += total(a);
-        part_normalised += total(a * saved_normalised[first_normalised + c]);
+        part_normalised += total(a * columns(saved_normalised[first_normalised + c]));
     }
     let mean = row_sum(lane, part) / f32(args.width);
     let mean_normalised = row_sum(lane, part_normalised) / f32(args.width);
     let reciprocal = saved_reciprocal[own.reciprocal + min(row, own.rows - 1u)];
     for (var c = lane % GROUP; c < width; c += GROUP) {
-        let a = y_gradient[first_gradient + c] * scale[own.scale / COLUMNS + c];
-        let ds = reciprocal * (a - mean - saved_normalised[first_normalised + c] * mean_normalised);
+        let a = columns(y_gradient[first_gradient + c]) * columns(scale[own.scale / COLUMNS + c]);
+        let ds = reciprocal * (a - mean - columns(saved_normalised[first_normalised + c]) * mean_normalised);
         let to_x = (own.x_gradient + first) / COLUMNS + c;
         if (own.accumulate_x != 0u) {
-            x_gradient[to_x] += ds;
+            x_gradient[to_x] = element(columns(x_gradient[to_x]) + ds);
         } else {
-            x_gradient[to_x] = ds;
+            x_gradient[to_x] = element(ds);
         }
         let to_residual = (own.residual_gradient + first) / COLUMNS + c;
         if (own.accumulate_residual != 0u) {
-            residual_gradient[to_residual] += ds;
+            residual_gradient[to_residual] = element(columns(residual_gradient[to_residual]) + ds);
         } else {
-            residual_gradient[to_residual] = ds;
+            residual_gradient[to_residual] = element(ds);
         }
     }
 }
@@ -192,15 +213,15 @@ fn backward_parameters(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_i
     let own = norms[group.z];
     let first_gradient = own.y_gradient / COLUMNS + c;
     let first_normalised = own.normalised / COLUMNS + c;
-    var dscale = Element();
-    var dshift = Element();
+    var dscale = Columns();
+    var dshift = Columns();
     let end = min((group.y + 1u) * own.slab_rows, own.rows);
     for (var row = group.y * own.slab_rows; row < end; row++) {
-        let g = y_gradient[first_gradient + row * width];
-        dscale += g * saved_normalised[first_normalised + row * width];
+        let g = columns(y_gradient[first_gradient + row * width]);
+        dscale += g * columns(saved_normalised[first_normalised + row * width]);
         dshift += g;
     }
     let place = (own.partial + group.y * args.slab_pitch) / COLUMNS + c;
-    partial[place] = dscale;
-    partial[place + width] = dshift;
+    partial[place] = element(dscale);
+    partial[place + width] = element(dshift);
 }
