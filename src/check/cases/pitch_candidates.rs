@@ -24,8 +24,8 @@ pub struct PitchCandidates {
 /// Harmonics of a voice.
 const HARMONICS: usize = 12;
 /// By how much of the loudest sample a recording may be different, some five times what a transform's rounding makes of it, and how far
-/// candidates may move for it.
-const SETTLED: [f64; 2] = [2e-6, 1e-4];
+/// candidates may move for it: five times as far, about, as the tolerance allows.
+const SETTLED: [f64; 2] = [2e-6, 1.5e-5];
 /// Samples from which on nothing is drawn again: what is timed at length need not have settled.
 const MOST: u64 = 30_000;
 

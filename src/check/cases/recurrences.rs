@@ -34,16 +34,17 @@ impl Gates {
     /// Sums of 300 terms, then a sigmoid and a tanh of about 1e-6 on some drivers; the state forgets, so the steps'
     /// errors do not pile up. In mixed precision a gate's gradient that differs so may be rounded to the f16 beside it, which
     /// is `f16_apart` away, and devices may take denormal ones for zero. Where gates are driven to 50, rounding of what drives them is
-    /// 50 times as large.
+    /// 50 times as large, and so is what rounding of a gate that is nearly 1 or -1, as small as it is, makes of a weight's gradient.
     pub(super) fn tolerance(self, precision: Precision, f16_apart: f64) -> Tolerance {
         if precision == Precision::Mixed {
             return Tolerance { floor: f16_apart, ..Tolerance::of_rms(2e-4) };
         }
-        let of_rms = match self {
-            Self::Usual | Self::NotFinite => 5e-5,
-            Self::Saturated | Self::Extreme => 5e-4,
+        let (floor, of_rms) = match self {
+            Self::Usual | Self::NotFinite => (2e-6, 5e-5),
+            Self::Saturated => (5e-5, 5e-4),
+            Self::Extreme => (2e-6, 5e-4),
         };
-        Tolerance { floor: 2e-6, ..Tolerance::of_rms(of_rms) }
+        Tolerance { floor, ..Tolerance::of_rms(of_rms) }
     }
 
     /// A single step has no h_{t-1} for the recurrent weights to see, and gates that are shut or open pass no gradient.
