@@ -345,9 +345,9 @@ fn ranks_on_adapters_end_in_the_bytes_of_one_and_where_one_fails_in_the_midst_of
         counted = counters;
     }
     // A step has a copy and a submission of each bucket: some before the last are within the last step.
-    assert!(counted.readbacks > 60 && counted.submissions > 60, "{counted:?}");
+    assert!(counted.readbacks > 15 && counted.submissions > 15, "{counted:?}");
     let faults = [(InjectedFault::Unreadable, counted.readbacks), (InjectedFault::Lost, counted.submissions)];
-    for (fault, count) in faults.into_iter().flat_map(|(fault, count)| [12, 17].map(|from_last| (fault, count - from_last))) {
+    for (fault, count) in faults.into_iter().flat_map(|(fault, count)| [7, 9].map(|from_last| (fault, count - from_last))) {
         let results = by_two(&course, Some((fault, count)));
         let lines: Vec<String> = results.into_iter().map(|(result, ..)| result.map(drop).unwrap_err().to_string()).collect();
         println!("{lines:?}");

@@ -134,12 +134,16 @@ impl Parameters {
         self.blocks.iter().map(|(start, _)| *start).zip(ends).map(|(start, end)| start..end).collect()
     }
 
-    /// The buffer in buckets of whole blocks, each of at least so many elements but for the last one: from its end to its beginning, which is
-    /// about how the way back ends their gradients, for models lay parameters out in the order in which they use them.
+    /// The buffer in buckets of at least so many elements, but for the last one, from its end to its beginning: about as the way back ends
+    /// gradients, for models lay parameters out in the order in which they use them. A bucket has whole modules, as far as the first parts of
+    /// names tell them: none waits for a module of which it has a part.
     pub(crate) fn buckets(&self, least: usize) -> Vec<Range<usize>> {
+        let module = |of: &[Parameter]| of.first().and_then(|parameter| parameter.name.split('.').next()).map(str::to_owned);
+        let modules: Vec<Option<String>> = self.blocks().map(module).collect();
         let (mut buckets, mut end) = (Vec::new(), self.len());
-        for Range { start, .. } in self.block_ranges().into_iter().rev() {
-            if end > start && (end - start >= least || start == 0) {
+        for (block, Range { start, .. }) in self.block_ranges().into_iter().enumerate().rev() {
+            let begins = block == 0 || modules[block] != modules[block - 1];
+            if begins && end > start && (end - start >= least || block == 0) {
                 buckets.push(start..end);
                 end = start;
             }
@@ -232,16 +236,16 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_whole_blocks_from_the_last_to_the_first() {
+    fn buckets_are_whole_modules_from_the_last_to_the_first() {
         let mut parameters = Parameters::default();
-        for (name, count) in [("a", 5), ("b", 70), ("c", 64), ("d", 1)] {
+        for (name, count) in [("a", 5), ("b", 70), ("c", 64), ("d.weight", 1), ("d.bias", 1)] {
             parameters.add(name.into(), &[count], Initial::Constant(1.0));
         }
         for (least, expected) in [
-            (0, vec![256..320, 192..256, 64..192, 0..64]),
-            (65, vec![192..320, 64..192, 0..64]),
-            (129, vec![64..320, 0..64]),
-            (1 << 20, std::iter::once(0..320).collect()),
+            (0, vec![256..384, 192..256, 64..192, 0..64]),
+            (129, vec![192..384, 0..192]),
+            (200, vec![64..384, 0..64]),
+            (1 << 20, std::iter::once(0..384).collect()),
         ] {
             assert_eq!(parameters.buckets(least), expected, "{least}");
         }

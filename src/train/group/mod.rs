@@ -20,9 +20,10 @@ use thiserror::Error;
 use crate::base::remedy::Remedy;
 use crate::config::Sum;
 
-/// Values of a bucket of gradients, see [`Group::bucket`]: 2 MB, which take some tenths of a millisecond to travel, and a millisecond for the
-/// host to copy and add, against some tens of microseconds for one message more. The paper's network has three of them.
-const BUCKET: usize = 1 << 19;
+/// Values of a bucket of gradients, see [`Group::bucket`]: 1 MB, which the host takes half a millisecond to copy and add, and which travels in
+/// a tenth of one, against some tens of microseconds for a bucket more. The paper's network has four of them: the classifier with the last
+/// self module, the other layers of attention, and each encoder.
+const BUCKET: usize = 1 << 18;
 
 /// What one rank gives the others.
 #[derive(Debug, Clone)]
@@ -364,12 +365,12 @@ mod tests {
             let meeting = &meeting;
             let train = move |rank| {
                 let (member, given, fails_at) = (meeting.member(rank), Cell::new(0), fails_at.filter(|_| rank + 1 == ranks));
-                let member = Counting { member, bucket: 200, given, fails_at };
+                let member = Counting { member, bucket: 100, given, fails_at };
                 let (group, execution): (Option<&dyn Group>, _) = (Some(&member), Execution::default());
                 let run = Training { settings: settings.clone(), execution, group, ..Training::of(data) };
                 let finished = pollster::block_on(run.run_on(&Cpu::<f32>::default(), &mut |_| ()))?;
                 // Three steps, each of several buckets.
-                assert!(member.given.get() >= 9 && member.given.get().is_multiple_of(3), "{}", member.given.get());
+                assert!(member.given.get() >= 6 && member.given.get().is_multiple_of(3), "{}", member.given.get());
                 Ok((finished.best.parameters, finished.losses))
             };
             let threads: Vec<_> = (0..ranks).map(|rank| scope.spawn(move || train(rank))).collect();
@@ -405,7 +406,7 @@ mod tests {
 
     #[test]
     fn all_ranks_end_where_one_fails_between_two_buckets() {
-        for (fails_at, ranks) in [(0, 2), (1, 3), (7, 2)] {
+        for (fails_at, ranks) in [(0, 2), (1, 3), (8, 2)] {
             for (rank, result) in
                 by_ranks(&settings("mcsan", &["train.accumulate=3"]), &data(), ranks, Some(fails_at)).into_iter().enumerate()
             {
