@@ -306,6 +306,23 @@ fn results_of(bytes: &[u8]) -> Vec<PartResults> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::cpu::Cpu;
+    use crate::config::Config;
+    use crate::dataset::BatchShape;
+    use crate::train::{Session, Weights};
+
+    /// What stands in where it is not known how a device adds.
+    #[test]
+    fn a_device_adds_parts_in_their_order() {
+        let data = BatchShape { batch: 3, frames: 20, words: 2, ragged: true }.dataset();
+        let small = ["model.hidden=4", "model.heads=2", "model.feed_forward=4"].map(String::from);
+        let (settings, backend) = (Config::default().assign(&small).unwrap().settings, Cpu::<f32>::default());
+        let trainer = Session::new(&backend, &settings, &data, &data.training(), Weights::Drawn).unwrap().trainer();
+        let add = |parts: &[&[f32]]| pollster::block_on(trainer.add_on_device(parts)).unwrap();
+        assert_eq!(add(&[&[1e8, 2.0, -0.0], &[-1e8, 0.5, 0.0], &[1.0, 4.0, 0.0]]), [1.0, 6.5, 0.0]);
+        assert_eq!(add(&[&[1.0, 2.0], &[1e8, 0.0], &[-1e8, 0.0]]), [0.0, 2.0]);
+        assert_eq!(add(&[&[3.0]]), [3.0]);
+    }
 
     #[test]
     fn results_survive_as_bytes() {
