@@ -20,7 +20,7 @@ struct Args {
     y_share: f32,
 }
 
-/// A sequence, in the order of `sequences`: slices from the longest to the shortest, within each the longest first.
+/// A sequence, in the order of `sequences`: slices in the order of their workgroups, within each the longest first.
 struct Sequence {
     /// Its first row in its layer.
     first_row: u32,

@@ -66,16 +66,16 @@ fn gate_at(layer: Layer, row: u32, direction: u32, unit: u32) -> u32 {
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let pitch = h / 4u;
-    let direction = group.x;
-    let layer = layer_of(group.y);
-    let end = end_of(group.y);
+    let direction = group.y;
+    let layer = layer_of(group.x);
+    let end = end_of(group.x);
     // Half of the invocations have the input and the update gates of a tile's units, the others their forget and output gates.
     let half = lane / FOURS;
     for (var t = args.first_step; t < end; t++) {
-        let running = running_at(group.y, t);
+        let running = running_at(group.x, t);
         var rows: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
-            rows[e] = row_at(layer, range_of(group.y, 8u * e + lane), direction, t - 1u);
+            rows[e] = row_at(layer, range_of(group.x, 8u * e + lane), direction, t - 1u);
         }
         for (var tile = 0u; tile < h; tile += 4u * FOURS) {
             let unit = tile + 4u * (lane % FOURS);
@@ -96,7 +96,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
                     let products = gates_of(row_of(eight, i), row_of(eight, i + 1u), half == 1u);
                     let s = SUBGROUP * e + i + half;
                     if (s < running && unit < h) {
-                        step_forward(range_of(group.y, s), layer, direction, t, unit, products);
+                        step_forward(range_of(group.x, s), layer, direction, t, unit, products);
                     }
                 }
             }
@@ -174,22 +174,22 @@ fn carry_at(part: u32, place: u32, direction: u32, unit: u32) -> u32 {
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
-    let direction = group.x;
-    let layer = layer_of(group.y);
-    let end = end_of(group.y);
+    let direction = group.y;
+    let layer = layer_of(group.x);
+    let end = end_of(group.x);
     for (var step = end; step > args.first_step; step--) {
         let t = step - 1u;
-        let running = running_at(group.y, t);
+        let running = running_at(group.x, t);
         for (var unit = 4u * lane; unit < h; unit += 4u * SUBGROUP) {
             for (var s = 0u; s < running; s++) {
-                step_backward(range_of(group.y, s), layer, group.y * SEQUENCES + s, direction, t, unit);
+                step_backward(range_of(group.x, s), layer, group.x * SEQUENCES + s, direction, t, unit);
             }
         }
         storageBarrier();
         // dh_{t-1} = Σ over gates and units of da · W_hh
         var rows: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
-            rows[e] = row_at(layer, range_of(group.y, 8u * e + lane), direction, t);
+            rows[e] = row_at(layer, range_of(group.x, 8u * e + lane), direction, t);
         }
         for (var tile = 0u; tile < h; tile += TILE_COLUMNS) {
             let unit = tile + 4u * lane;
@@ -208,7 +208,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 let eight = either(sums[0], sums[1], e == 1u);
                 for (var i = 0u; i < min(SUBGROUP, running - SUBGROUP * e); i++) {
                     let row = row_of(eight, i);
-                    let place = group.y * SEQUENCES + SUBGROUP * e + i;
+                    let place = group.x * SEQUENCES + SUBGROUP * e + i;
                     hand_back(t, place, direction, unit, row[0]);
                     hand_back(t, place, direction, unit + HALF, row[1]);
                 }

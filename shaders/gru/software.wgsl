@@ -101,15 +101,15 @@ fn weights_at(row: u32, k: u32) -> mat4x4<f32> {
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
     let pitch = h / 4u;
-    let direction = group.x;
-    let layer = layers[sequences[group.y * SEQUENCES].layer];
-    let end = end_of(group.y);
+    let direction = group.y;
+    let layer = layers[sequences[group.x * SEQUENCES].layer];
+    let end = end_of(group.x);
     for (var t = args.first_step; t < end; t++) {
-        let running = running_at(group.y, t);
+        let running = running_at(group.x, t);
         var rows: array<u32, EIGHTS>;
         var rows_before: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
-            let range = range_of(group.y, 8u * e + lane);
+            let range = range_of(group.x, 8u * e + lane);
             rows[e] = row_at(layer, range, direction, t);
             rows_before[e] = row_at(layer, range, direction, t - 1u);
         }
@@ -132,7 +132,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             }
             for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
-                    open_gates(range_of(group.y, s), s, layer, direction, t, tile + 4u * four, four);
+                    open_gates(range_of(group.x, s), s, layer, direction, t, tile + 4u * four, four);
                 }
             }
         }
@@ -153,7 +153,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             keep_products(0u, running, lane, &sums);
             for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                 for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
-                    let row = row_at(layer, range_of(group.y, s), direction, t);
+                    let row = row_at(layer, range_of(group.x, s), direction, t);
                     step_forward(s, layer, row, direction, tile + 4u * four, four);
                 }
             }
@@ -194,22 +194,22 @@ fn step_forward(s: u32, layer: Layer, row: u32, direction: u32, unit: u32, four:
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let h = args.hidden;
-    let direction = group.x;
-    let layer = layers[sequences[group.y * SEQUENCES].layer];
-    let end = end_of(group.y);
+    let direction = group.y;
+    let layer = layers[sequences[group.x * SEQUENCES].layer];
+    let end = end_of(group.x);
     for (var step = end; step > args.first_step; step--) {
         let t = step - 1u;
-        let running = running_at(group.y, t);
+        let running = running_at(group.x, t);
         // What `carry` has of a unit only one invocation reads and writes.
         for (var unit = 4u * lane; unit < h; unit += 4u * SUBGROUP) {
             for (var s = 0u; s < running; s++) {
-                step_backward(range_of(group.y, s), layer, group.y * SEQUENCES + s, direction, t, unit);
+                step_backward(range_of(group.x, s), layer, group.x * SEQUENCES + s, direction, t, unit);
             }
         }
         storageBarrier();
         var rows: array<u32, EIGHTS>;
         for (var e = 0u; e < EIGHTS; e++) {
-            rows[e] = row_at(layer, range_of(group.y, 8u * e + lane), direction, t);
+            rows[e] = row_at(layer, range_of(group.x, 8u * e + lane), direction, t);
         }
         // First q, of c's gradients, then what those of r, which q makes, and of u hand back.
         for (var product = 0u; product < 2u; product++) {
@@ -234,10 +234,10 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 for (var four = lane; four < TILE_COLUMNS / 4u; four += SUBGROUP) {
                     for (var s = 0u; s < select(0u, running, tile + 4u * four < h); s++) {
                         let unit_of_four = tile + 4u * four;
-                        let place = carry_at(group.y * SEQUENCES + s, direction, unit_of_four);
+                        let place = carry_at(group.x * SEQUENCES + s, direction, unit_of_four);
                         var sum = floats(products[product_at(0u, s, four)]);
                         if (product == 0u) {
-                            sum = reset_backward(row_at(layer, range_of(group.y, s), direction, t), layer, direction, unit_of_four, sum);
+                            sum = reset_backward(row_at(layer, range_of(group.x, s), direction, t), layer, direction, unit_of_four, sum);
                         }
                         carry[place] = words(floats(carry[place]) + sum);
                     }

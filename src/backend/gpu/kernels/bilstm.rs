@@ -4,7 +4,7 @@
 
 use bytemuck::Zeroable;
 
-use super::recurrence::{Placed, Step, slices, stretches, turns_of_software};
+use super::recurrence::{Placed, Schedule, Step, slices, stretches, turns_of_software};
 use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Bilstm, Differentiate, Directions, Linear, LstmKept};
@@ -48,7 +48,8 @@ impl<'a> Recurrence<'a> {
         let hidden = hidden_size(layers[0]);
         let variant = variant_for(gpu, hidden);
         let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
-        let placed = slices(&rows, variant.sequences() as usize).into_iter();
+        let schedule = Schedule::of(variant == Variant::Software);
+        let placed = slices(&rows, variant.sequences() as usize, schedule).into_iter();
         let sequences: Vec<_> = placed.map(|Placed { first_row, length, layer }| Sequence { first_row, length, layer }).collect();
         let directions = layers[0].directions;
         let args = Args {
@@ -59,7 +60,7 @@ impl<'a> Recurrence<'a> {
             y_share: directions.share(),
             ..Args::zeroed()
         };
-        let grid = [DIRECTIONS, blocks(sequences.len(), variant.sequences()), 1];
+        let grid = schedule.grid(DIRECTIONS, blocks(sequences.len(), variant.sequences()));
         Self { variant, args, grid, layers, sequences: gpu.upload_table(&sequences) }
     }
 

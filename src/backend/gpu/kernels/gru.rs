@@ -5,7 +5,7 @@
 use bytemuck::Zeroable;
 
 use super::linear::WeightGradient;
-use super::recurrence::{Placed, Step, slices, stretches, turns_of_software};
+use super::recurrence::{Placed, Schedule, Step, slices, stretches, turns_of_software};
 use super::slabs::SlabGradient;
 use super::*;
 use crate::backend::BackendError;
@@ -58,12 +58,13 @@ impl<'a> Recurrence<'a> {
         let [hidden, directions] = sizes(layers[0]);
         let variant = variant_for(gpu, hidden);
         let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
-        let placed = slices(&rows, variant.sequences() as usize);
+        let schedule = Schedule::of(variant == Variant::Software);
+        let placed = slices(&rows, variant.sequences() as usize, schedule);
         let sequences = placed.iter().map(|&Placed { first_row, length, layer }| Sequence { first_row, length, layer });
         let sequences = gpu.upload_table(&sequences.collect::<Vec<_>>());
         let [hidden, directions] = [hidden as u32, directions as u32];
         let args = Args { sequences: placed.len() as u32, hidden, directions, ..Args::zeroed() };
-        let grid = [directions, blocks(placed.len(), variant.sequences()), 1];
+        let grid = schedule.grid(directions, blocks(placed.len(), variant.sequences()));
         Self { variant, args, grid, layers, sequences }
     }
 

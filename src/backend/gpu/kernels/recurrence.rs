@@ -19,9 +19,45 @@ pub(super) struct Placed {
     pub layer: u32,
 }
 
-/// Sequences of all layers in slices of so many, which are each of one layer; the longest slices first, since they take longest. Those
-/// without a row are in none.
-pub(super) fn slices(layers: &[&Ragged<Gpu>], sequences: usize) -> Vec<Placed> {
+/// Who takes which workgroup.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schedule {
+    /// Whoever is free takes the next one: the longest slices come first, both directions of each, since they take longest.
+    Free,
+    /// Each core takes its share of those that follow each other, as llvmpipe's do: one direction comes after the other, in each a short
+    /// slice behind a long one.
+    Shares,
+}
+
+impl Schedule {
+    /// That of a variant for software adapters, or of another.
+    pub(super) fn of(is_software: bool) -> Self {
+        if is_software { Self::Shares } else { Self::Free }
+    }
+
+    /// Workgroups of so many slices.
+    pub(super) fn grid(self, directions: u32, slices: u32) -> [u32; 3] {
+        match self {
+            Self::Free => [directions, slices, 1],
+            Self::Shares => [slices, directions, 1],
+        }
+    }
+
+    /// Slices from the longest to the shortest in the order of their workgroups.
+    fn ordered<T>(self, mut slices: Vec<T>) -> Vec<T> {
+        match self {
+            Self::Free => slices,
+            Self::Shares => {
+                let mut short = slices.split_off(slices.len().div_ceil(2));
+                slices.into_iter().flat_map(|long| [Some(long), short.pop()]).flatten().collect()
+            }
+        }
+    }
+}
+
+/// Sequences of all layers in slices of so many, which are each of one layer, in the order of their workgroups. Those without a row are in
+/// none.
+pub(super) fn slices(layers: &[&Ragged<Gpu>], sequences: usize, schedule: Schedule) -> Vec<Placed> {
     let mut slices: Vec<Vec<Placed>> = Vec::new();
     for (layer, rows) in layers.iter().enumerate() {
         let layer = layer as u32;
@@ -34,7 +70,7 @@ pub(super) fn slices(layers: &[&Ragged<Gpu>], sequences: usize) -> Vec<Placed> {
         slices.extend(own.chunks(sequences).map(<[Placed]>::to_vec));
     }
     slices.sort_by_key(|slice| Reverse(slice[0].length));
-    slices.concat()
+    schedule.ordered(slices).concat()
 }
 
 /// What a time step takes, by which dispatches are cut.
