@@ -154,6 +154,60 @@ fn attention_that_rounds_no_weights_in_mixed_precision_is_seen() {
     }
 }
 
+/// The same of states and gradients of gates on their way into a recurrence's products; matrices take no others.
+#[test]
+fn a_recurrence_that_rounds_no_factors_in_mixed_precision_is_seen() {
+    let shader = &shader::bilstm::SHADER;
+    let (rounds, exact) = ("vec2<f32>(round_normal_to_f16(values.x), round_normal_to_f16(values.y))", "values");
+    let rounded = || shader.variants.iter().filter(|variant| variant.name.starts_with("rounded"));
+    assert!(rounded().all(|variant| variant.source.contains(rounds)));
+    let names = ["lengths=20+13+7+1,in=300,hidden=128,mixed", "lengths=9+4,in=16,hidden=160,mixed"];
+    for (name, mut gpu) in gpus("rounded states", &[Checking::Off]) {
+        for case in listed(Kernel::Bilstm).iter().filter(|(case, _)| names.contains(&case.name().as_str())) {
+            assert!(checked_against(&gpu, case).passed(), "{name}");
+            let ran = gpu.variants_run();
+            let run: Vec<_> = rounded().filter(|variant| ran.contains(&(shader.name, variant.name))).collect();
+            if run.is_empty() {
+                println!("skipped: {name} rounds nothing of {} by itself", case.0.name());
+                continue;
+            }
+            run.iter().for_each(|variant| gpu.substitute(shader, variant, variant.source.replace(rounds, exact)));
+            let report = checked_against(&gpu, case);
+            assert!(!report.passed(), "{name}: {:?}", report.agreement);
+            run.iter().for_each(|variant| gpu.substitute(shader, variant, variant.source.into()));
+        }
+    }
+}
+
+/// Here a workgroup has more subgroups than blocks of a product; devices whose subgroups are wide have as few as one or two.
+#[test]
+fn recurrences_by_matrices_are_right_by_however_few_subgroups() {
+    let shader = &shader::bilstm::SHADER;
+    let jobs = "job < BLOCKS; job += subgroups";
+    let by_matrices = || shader.variants.iter().filter(|variant| variant.name == "matrices+size8");
+    let names = ["lengths=5+1+7+3+2+9+4+6+8+1+2,in=12,hidden=128,mixed", "lengths=20+13+7+1,in=300,hidden=128,mixed"];
+    let cases = || listed(Kernel::Bilstm).iter().filter(|(case, _)| names.contains(&case.name().as_str()));
+    assert_eq!(cases().count(), names.len());
+    for (name, mut gpu) in gpus("few subgroups of a recurrence", &[Checking::Off]) {
+        cases().for_each(|listed| assert!(checked_against(&gpu, listed).passed()));
+        if !by_matrices().any(|variant| gpu.variants_run().contains(&(shader.name, variant.name))) {
+            println!("skipped: {name} has no matrices of these sizes");
+            continue;
+        }
+        for subgroups in [8, 3, 1] {
+            for variant in by_matrices() {
+                assert!(variant.source.contains(jobs), "{}", variant.name);
+                let fewer = format!("job < select(0u, BLOCKS, subgroup < {subgroups}u); job += {subgroups}u");
+                gpu.substitute(shader, variant, variant.source.replace(jobs, &fewer));
+            }
+            for listed in cases() {
+                let report = checked_against(&gpu, listed);
+                assert!(report.passed(), "{name}: {} by {subgroups} subgroups: {:?}", report.case, report.agreement);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_one_element_that_a_broken_shader_spoils_is_named() {
     for (name, mut gpu) in gpus("worst element", &[Checking::Off]) {

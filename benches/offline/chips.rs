@@ -25,6 +25,8 @@ pub struct Chip {
     pub has_listing: bool,
     /// Whether the driver is asked to check addresses, as wgpu asks it to.
     pub is_robust: bool,
+    /// Whether factors of cooperative matrices take twice the registers, since each half of a subgroup has all of them.
+    pub copies_factors: bool,
 }
 
 /// AMD's, which differ by the generation alone.
@@ -41,6 +43,7 @@ const fn amd(name: &'static str, description: &'static str, settings: &'static [
         instructions: "Instructions",
         has_listing: false,
         is_robust: true,
+        copies_factors: true,
     }
 }
 
@@ -63,6 +66,7 @@ pub const CHIPS: [Chip; 6] = [
         // NVK checks each number of a vec4 by itself, four loads for one. It stands in for NVIDIA's own compiler, of which that is not
         // known.
         is_robust: false,
+        copies_factors: false,
     },
     Chip {
         name: "m1",
@@ -76,6 +80,7 @@ pub const CHIPS: [Chip; 6] = [
         instructions: "Instructions",
         has_listing: false,
         is_robust: true,
+        copies_factors: false,
     },
     Chip {
         name: "a740",
@@ -89,6 +94,7 @@ pub const CHIPS: [Chip; 6] = [
         instructions: "Instruction Count",
         has_listing: false,
         is_robust: true,
+        copies_factors: false,
     },
     Chip {
         name: "dg2",
@@ -102,6 +108,7 @@ pub const CHIPS: [Chip; 6] = [
         instructions: "Instructions",
         has_listing: false,
         is_robust: true,
+        copies_factors: false,
     },
 ];
 

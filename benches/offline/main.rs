@@ -69,10 +69,12 @@ fn print(chip: &Chip, folder: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// Whether a chip of so many registers is given a variant.
-fn is_for(variant: &str, registers: u32) -> bool {
+fn is_for(chip: &Chip, entry: &str, variant: &str, registers: u32) -> bool {
     let has = |part| variant.split('+').any(|own| own == part);
     match Tile::of_variant(variant) {
         Some(tile) => tile.registers() <= registers,
+        // Its registers hold the weights.
+        None if has("matrices") && entry.starts_with("bilstm.") => !chip.copies_factors,
         None => !has("hidden128") || has("held") == (registers >= MANY_REGISTERS),
     }
 }
@@ -82,6 +84,7 @@ fn row(chip: &Chip, entry: String, variant: &str, registers: u32, compiled: &Com
     let figure = |name: &&str| compiled.statistics.get(*name).ok_or(format!("the driver tells no '{name}' of {}", compiled.names()));
     let sum = |names: &[&str]| names.iter().map(figure).sum::<Result<u64, _>>();
     let busiest = listing::busiest_loop(&compiled.listings, budget::a_step(variant)).filter(|of| of.multiply_adds > 0);
+    let taken = is_for(chip, &entry, variant, registers);
     Ok(Row {
         entry,
         variant: variant.into(),
@@ -90,7 +93,7 @@ fn row(chip: &Chip, entry: String, variant: &str, registers: u32, compiled: &Com
         spills: sum(chip.spills)?,
         scratch: sum(chip.scratch)?,
         instructions: sum(&[chip.instructions])?,
-        taken: is_for(variant, registers),
+        taken,
         loop_instructions: busiest.map(|of| of.instructions),
         loop_multiply_adds: busiest.map(|of| of.multiply_adds),
         note: String::new(),

@@ -1,24 +1,27 @@
 // `bilstm` for graphics hardware: a workgroup runs SEQUENCES sequences, all of them in each product; the states and what the next step
 // needs first stay on chip, the weights stream from cache (`weights.wgsl`). Of the terms of a product an invocation sums one part for
-// all sequences; once the parts are summed it takes the step of its own sequences (`sequences.wgsl`), which is the same to the bit in
-// either part.
+// all sequences; once the parts are summed it takes the step of its own sequences (`sequences.wgsl`, `steps.wgsl`), which is the same to
+// the bit in either part.
 //
 // `hidden128` has the paper's hidden size as a constant. With `held` an invocation holds the weights of its first BLOCK terms in registers
 // over all steps: of a direction's 256 KiB a step reads 192, which a large processor's own cache can keep.
+//
+// `rounded` takes states and gradients of gates as f16 into its products, where their weights come rounded: mixed precision without
+// cooperative matrices.
 //
 // A sequence without a step goes on with numbers of another one of its steps, which no one reads. FXC, DX12's older compiler, unrolls a
 // loop that writes a vector's component by the loop's variable with all loops around it, or refuses it. Nor does it see that a loop's
 // invocations meet at a barrier again when they left it one by one.
 
-import super::interface::{
-    Layer, args, sequences, bias, gates, cells, previous, hidden, y_gradient, saved_gates, saved_cells, gates_gradient, carry,
-};
+import super::interface::{args, sequences, gates_gradient};
 import super::sequences::{
-    UNITS, PARTS, OWN, SEQUENCES, WORKGROUP, Own, own_sequences, layer_of,
-    end_of, have, rows_at, states_at, gates_at, hidden_size, some_unit,
+    UNITS, PARTS, OWN, SEQUENCES, WORKGROUP, Own, own_sequences, layer_of, end_of, have, gates_at, hidden_size, some_unit,
+};
+import super::steps::{
+    Gates, started_gates, cells_after, hidden_after, advanced, store_step, handed_back, retreated, store_step_back, hand_back,
 };
 import super::weights::{BLOCK, Block, part_of, outer_product, state_weights, gate_weights};
-import package::shared::numbers::{sigmoid_by_exp2, hyperbolic_tangent_by_exp2};
+@if(rounded) import package::shared::numbers::round_normal_to_f16;
 
 @if(hidden128) const MAX_HIDDEN: u32 = 128;
 @else const MAX_HIDDEN: u32 = 512;
@@ -35,32 +38,15 @@ var<workgroup> exchanged: array<vec2<f32>, 4 * WORKGROUP>;
 /// `sum_at` has them.
 var<workgroup> shared_gradients: array<vec2<f32>, 4 * PARTS * UNITS * PARTS>;
 
-/// A gate before the step's product: what `linear` left there, with the bias, of which the direction's begin at `first_bias`.
-fn started_gate(own: Own, direction: u32, t: u32, unit: u32, gate: u32, first_bias: u32) -> vec2<f32> {
-    let at = gates_at(own, direction, t, unit, gate);
-    return vec2<f32>(gates[at.x], gates[at.y]) + bias[first_bias + gate * hidden_size() + some_unit(unit)];
-}
-
-/// Cells after step `t`, as the invocation stored them.
-fn cells_after(own: Own, direction: u32, t: u32, unit: u32) -> vec2<f32> {
-    let at = states_at(own, direction, t, unit);
-    return select(vec2<f32>(), vec2<f32>(cells[at.x], cells[at.y]), have(own, t, unit));
-}
-
-/// The same of hidden states.
-fn hidden_after(own: Own, direction: u32, t: u32, unit: u32) -> vec2<f32> {
-    let at = states_at(own, direction, t, unit);
-    return select(vec2<f32>(), vec2<f32>(hidden[at.x], hidden[at.y]), have(own, t, unit));
+/// Numbers as products take them.
+fn as_factors(values: vec2<f32>) -> vec2<f32> {
+    @if(rounded) return vec2<f32>(round_normal_to_f16(values.x), round_normal_to_f16(values.y));
+    @else return values;
 }
 
 /// What of all sequences' sums is a part's.
 fn of_part(part: u32, sums: vec4<f32>) -> vec2<f32> {
     return select(sums.xy, sums.zw, part == 1u);
-}
-
-/// What of its own sequences' is the `s`-th one's (see `shared/components.wgsl`).
-fn of_sequence(s: u32, values: vec2<f32>) -> f32 {
-    return select(values.x, values.y, s == 1u);
 }
 
 /// A unit's states of all sequences.
@@ -98,7 +84,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     @if(held) let held = state_weights(first_weight, part * terms, first_unit);
     // Units past the last are zero up to the last part's end.
     for (var unit = first_unit; unit < PARTS * terms; unit += UNITS) {
-        shared_states[unit * PARTS + part] = hidden_after(own, direction, args.first_step - 1u, unit);
+        shared_states[unit * PARTS + part] = as_factors(hidden_after(own, direction, args.first_step - 1u, unit));
     }
     @if(hidden128) shared_cells[lane] = cells_after(own, direction, args.first_step - 1u, first_unit);
     workgroupBarrier();
@@ -107,10 +93,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         for (var chunk = 0u; chunk < chunks; chunk++) {
             let unit = chunk * UNITS + first_unit;
             // What the step begins with arrives while the product is computed.
-            let input_start = started_gate(own, direction, t, unit, 0u, first_bias);
-            let forget_start = started_gate(own, direction, t, unit, 1u, first_bias);
-            let update_start = started_gate(own, direction, t, unit, 2u, first_bias);
-            let output_start = started_gate(own, direction, t, unit, 3u, first_bias);
+            let started = started_gates(own, direction, t, unit, first_bias);
             var sums = mat4x4<f32>();
             var k = part * terms;
             var taken = 0u;
@@ -134,81 +117,31 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             exchanged[3u * WORKGROUP + other] = of_part(1u - part, sums[3]);
             workgroupBarrier();
             // The parts first, so that a sequence's bits are the same in either part.
-            let input = sigmoids(input_start + (of_part(part, sums[0]) + exchanged[lane]));
-            let forget = sigmoids(forget_start + (of_part(part, sums[1]) + exchanged[WORKGROUP + lane]));
-            let update = hyperbolic_tangents(update_start + (of_part(part, sums[2]) + exchanged[2u * WORKGROUP + lane]));
-            let output = sigmoids(output_start + (of_part(part, sums[3]) + exchanged[3u * WORKGROUP + lane]));
+            let whole = Gates(
+                of_part(part, sums[0]) + exchanged[lane],
+                of_part(part, sums[1]) + exchanged[WORKGROUP + lane],
+                of_part(part, sums[2]) + exchanged[2u * WORKGROUP + lane],
+                of_part(part, sums[3]) + exchanged[3u * WORKGROUP + lane],
+            );
             @if(hidden128) let cells_before = shared_cells[lane];
             @else let cells_before = cells_after(own, direction, t - 1u, unit);
             let before = shared_states[some_unit(unit) * PARTS + part];
-            let cell = input * update + forget * cells_before;
-            let states = output * hyperbolic_tangents(cell);
-            @if(hidden128) shared_cells[lane] = cell;
+            let made = advanced(started, whole, cells_before);
+            @if(hidden128) shared_cells[lane] = made.cell;
             if (chunk == 0u) {
-                newest = states;
+                newest = made.states;
             }
-            let gate_places = gates_at(own, direction, t, unit, 0u);
-            let state_places = states_at(own, direction, t, unit);
-            let running = have(own, t, unit);
-            for (var s = 0u; s < OWN; s++) {
-                if (running[s]) {
-                    gates[gate_places[s]] = of_sequence(s, input);
-                    gates[gate_places[s] + h] = of_sequence(s, forget);
-                    gates[gate_places[s] + 2u * h] = of_sequence(s, update);
-                    gates[gate_places[s] + 3u * h] = of_sequence(s, output);
-                    cells[state_places[s]] = of_sequence(s, cell);
-                    previous[state_places[s]] = of_sequence(s, before);
-                    hidden[state_places[s]] = of_sequence(s, states);
-                }
-            }
+            store_step(own, direction, t, unit, made, before);
         }
         // All have summed the last states. Only of a first unit are the new ones at hand.
         if (first_unit < h) {
-            shared_states[first_unit * PARTS + part] = newest;
+            shared_states[first_unit * PARTS + part] = as_factors(newest);
         }
         for (var unit = UNITS + first_unit; unit < h; unit += UNITS) {
-            shared_states[unit * PARTS + part] = hidden_after(own, direction, t, unit);
+            shared_states[unit * PARTS + part] = as_factors(hidden_after(own, direction, t, unit));
         }
         workgroupBarrier();
     }
-}
-
-fn sigmoids(x: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(sigmoid_by_exp2(x.x), sigmoid_by_exp2(x.y));
-}
-
-fn hyperbolic_tangents(x: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(hyperbolic_tangent_by_exp2(x.x), hyperbolic_tangent_by_exp2(x.y));
-}
-
-/// Places of the gradients of a unit's states, or of the last one's, in `carry`; part 0 the cells', 1 and 2 the hidden states' of even
-/// and odd steps.
-fn carry_at(own: Own, part: u32, direction: u32, unit: u32) -> vec2<u32> {
-    return ((part * args.sequences + own.places) * 2u + direction) * hidden_size() + some_unit(unit);
-}
-
-/// What steps from `step` on handed back to a unit, by a part of `carry`; nothing after a sequence's last step.
-fn handed_back(own: Own, part: u32, direction: u32, step: u32, unit: u32) -> vec2<f32> {
-    let at = carry_at(own, part, direction, unit);
-    return select(vec2<f32>(), vec2<f32>(carry[at.x], carry[at.y]), have(own, step, unit));
-}
-
-/// A gate of a unit at step `t`, or of another step of the same sequence where it has none.
-fn saved_gate(own: Own, direction: u32, t: u32, unit: u32, gate: u32) -> vec2<f32> {
-    let at = gates_at(own, direction, t, unit, gate);
-    return vec2<f32>(saved_gates[at.x], saved_gates[at.y]);
-}
-
-/// The same of cells after step `t`.
-fn saved_cells_after(own: Own, direction: u32, t: u32, unit: u32) -> vec2<f32> {
-    let at = states_at(own, direction, t, unit);
-    return vec2<f32>(saved_cells[at.x], saved_cells[at.y]);
-}
-
-/// The same of the outputs' gradients, in which states count `y_share`.
-fn output_gradients(own: Own, layer: Layer, direction: u32, t: u32, unit: u32) -> vec2<f32> {
-    let at = layer.y_gradient + rows_at(own, direction, t) * args.y_columns + direction * args.y_step + some_unit(unit);
-    return vec2<f32>(y_gradient[at.x], y_gradient[at.y]);
 }
 
 /// All sequences' gradients of a gate of one of the UNITS units at hand.
@@ -234,12 +167,12 @@ fn with_four_gradients(sums: mat4x4<f32>, gate: u32, unit: u32, weights: mat4x4<
 }
 
 /// Puts an invocation's gate gradients where all find them.
-fn share_gradients(lane: u32, input: vec2<f32>, forget: vec2<f32>, update: vec2<f32>, output: vec2<f32>) {
+fn share_gradients(lane: u32, gradients: Gates) {
     let first = lane % UNITS * 4u * PARTS + lane / UNITS;
-    shared_gradients[first] = input;
-    shared_gradients[first + PARTS] = forget;
-    shared_gradients[first + 2u * PARTS] = update;
-    shared_gradients[first + 3u * PARTS] = output;
+    shared_gradients[first] = as_factors(gradients.input);
+    shared_gradients[first + PARTS] = as_factors(gradients.forget);
+    shared_gradients[first + 2u * PARTS] = as_factors(gradients.update);
+    shared_gradients[first + 3u * PARTS] = as_factors(gradients.output);
 }
 
 /// Place of what a gate and a part of the units (`source`) add to the `c`-th state of a four.
@@ -281,38 +214,15 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 dh = handed_back(own, 1u + step % 2u, direction, step, unit);
                 dc = handed_back(own, 0u, direction, step, unit);
             }
-            let input = saved_gate(own, direction, t, unit, 0u);
-            let forget = saved_gate(own, direction, t, unit, 1u);
-            let update = saved_gate(own, direction, t, unit, 2u);
-            let output = saved_gate(own, direction, t, unit, 3u);
-            let squashed = hyperbolic_tangents(saved_cells_after(own, direction, t, unit));
-            let running = have(own, t, unit);
-            let cells_before = select(saved_cells_after(own, direction, t - 1u, unit), vec2<f32>(), t == 0u);
-            // Zero where a sequence has no step t, and with these all that is made of them.
-            dh = select(vec2<f32>(), dh + args.y_share * output_gradients(own, layer, direction, t, unit), running);
-            dc = select(vec2<f32>(), dc + dh * output * (1.0 - squashed * squashed), running);
-            let d_input = dc * update * input * (1.0 - input);
-            let d_forget = dc * cells_before * forget * (1.0 - forget);
-            let d_update = dc * input * (1.0 - update * update);
-            let d_output = dh * squashed * output * (1.0 - output);
-            dc *= forget;
-            let gate_places = gates_at(own, direction, t, unit, 0u);
-            let carry_places = carry_at(own, 0u, direction, unit);
-            for (var s = 0u; s < OWN; s++) {
-                if (running[s]) {
-                    gates_gradient[gate_places[s]] = of_sequence(s, d_input);
-                    gates_gradient[gate_places[s] + h] = of_sequence(s, d_forget);
-                    gates_gradient[gate_places[s] + 2u * h] = of_sequence(s, d_update);
-                    gates_gradient[gate_places[s] + 3u * h] = of_sequence(s, d_output);
-                    carry[carry_places[s]] = of_sequence(s, dc);
-                }
-            }
+            let made = retreated(own, layer, direction, t, unit, dh, dc);
+            store_step_back(own, direction, t, unit, made);
+            hand_back(own, 0u, direction, t, unit, made.cell);
             if (chunk == 0u) {
-                cells_back = dc;
+                cells_back = made.cell;
             }
             // The product starts with the last chunk.
             if (chunk == chunks - 1u) {
-                share_gradients(lane, d_input, d_forget, d_update, d_output);
+                share_gradients(lane, made.gates);
             }
         }
         workgroupBarrier();
@@ -326,10 +236,12 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                     workgroupBarrier();
                     share_gradients(
                         lane,
-                        stored_gradient(own, direction, t, first + first_unit, 0u),
-                        stored_gradient(own, direction, t, first + first_unit, 1u),
-                        stored_gradient(own, direction, t, first + first_unit, 2u),
-                        stored_gradient(own, direction, t, first + first_unit, 3u),
+                        Gates(
+                            stored_gradient(own, direction, t, first + first_unit, 0u),
+                            stored_gradient(own, direction, t, first + first_unit, 1u),
+                            stored_gradient(own, direction, t, first + first_unit, 2u),
+                            stored_gradient(own, direction, t, first + first_unit, 3u),
+                        ),
                     );
                     workgroupBarrier();
                 }
@@ -357,13 +269,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
                 total += shared_gradients[sum_at(other, first_unit % 4u, first_unit / 4u) + part];
             }
             let unit = tile * UNITS + first_unit;
-            let places = carry_at(own, 1u + t % 2u, direction, unit);
-            let running = have(own, t, unit);
-            for (var s = 0u; s < OWN; s++) {
-                if (running[s]) {
-                    carry[places[s]] = of_sequence(s, total);
-                }
-            }
+            hand_back(own, 1u + t % 2u, direction, t, unit, total);
             if (tile == 0u) {
                 states_back = total;
             }

@@ -3,6 +3,7 @@
 // forward   i, f, o = σ(a), g = tanh(a), a = x·W_ihᵀ + b_ih (by `linear`) + b_hh + h_{t-1}·W_hhᵀ;
 //           c_t = f c_{t-1} + i g,  h_t = o tanh(c_t)
 // backward  the gradients of a, walking back; everything else is a product of them (`linear`)
+// In mixed precision h_{t-1}, the gradients of a and W_hh are rounded to f16 before they are multiplied; previous has h_{t-1} so.
 // gates: [rows, 2 · 4H] (directions, then i f g o, then units), cells, previous, hidden: [rows, 2H]
 
 @if(software) import package::shared::words::Words;
@@ -48,15 +49,17 @@ struct Layer {
 /// The same of `recurrent`.
 @if(software) alias Recurrent = Words;
 @elif(hidden128) alias Recurrent = vec4<f32>;
+@elif(matrices) alias Recurrent = f16;
 @else alias Recurrent = f32;
 /// The same of `forward_recurrent`.
 @if(software) alias Weights = Words;
+@elif(matrices) alias Weights = f16;
 @else alias Weights = vec4<f32>;
 
 @group(0) @binding(0) var<uniform> args: Args;
-/// W_hh [2 · 4H, H] of each layer
+/// W_hh [2 · 4H, H] of each layer, in mixed precision as f16 has it
 @group(0) @binding(1) var<storage, read> recurrent: array<Recurrent>;
-/// W_hh as the forward loop reads it: [layer, 2, H (summed over), H (unit)] of the four gates; in `software` W_hh itself
+/// W_hh as the forward loop reads it: [layer, 2, H (summed over), H (unit)] of the four gates; in `software` and `matrices` W_hh itself
 @group(0) @binding(2) var<storage, read> forward_recurrent: array<Weights>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> sequences: array<Sequence>;

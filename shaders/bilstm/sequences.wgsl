@@ -6,21 +6,22 @@ import super::interface::{args, sequences, layers, Layer, Sequence};
 /// Hidden units that a workgroup works on at a time, and parts of a product's terms.
 const UNITS: u32 = 128;
 const PARTS: u32 = 2;
-/// Sequences of a workgroup, and those whose steps an invocation takes.
-const SEQUENCES: u32 = 4;
-const OWN: u32 = SEQUENCES / PARTS;
+/// Sequences of a workgroup, and those whose steps an invocation takes at a time.
+@if(size8) const SEQUENCES: u32 = 8;
+@else const SEQUENCES: u32 = 4;
+const OWN: u32 = 2;
 /// Invocation `lane` has the unit lane % UNITS, and the terms and the sequences of part lane / UNITS.
 const WORKGROUP: u32 = UNITS * PARTS;
 
 /// The hidden size.
-@if(hidden128) fn hidden_size() -> u32 {
+@if(hidden128 || matrices) fn hidden_size() -> u32 {
     return 128u;
 }
 @else fn hidden_size() -> u32 {
     return args.hidden;
 }
 
-/// The sequences of an invocation.
+/// The sequences that an invocation has at a time.
 struct Own {
     /// Their first rows in the direction of time.
     first: vec2<u32>,

@@ -48,6 +48,15 @@ fn round_to_f16(x: f32) -> f32 {
     return select(bitcast<f32>(rounded | (bits & 0x80000000u)), x, is_nan(x));
 }
 
+/// The same but for denormal numbers, of which more bits are left.
+fn round_normal_to_f16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let size = bits & 0x7fffffffu;
+    let normal = (size + 0xfffu + ((size >> 13u) & 1u)) & 0xffffe000u;
+    let rounded = select(normal, 0x7f800000u, normal >= 0x47800000u);
+    return select(bitcast<f32>(rounded | (bits & 0x80000000u)), x, is_nan(x));
+}
+
 /// The same of what is from zero to a few, but for denormal numbers, of which more bits are left.
 fn round_fraction(x: f32) -> f32 {
     let bits = bitcast<u32>(x);

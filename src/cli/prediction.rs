@@ -36,7 +36,7 @@ pub(super) fn show(
     // Hardware is not sent long work in as many parts as a software adapter is.
     gpu.limit_submissions(SubmissionLimits { seconds: f64::INFINITY, commands: usize::MAX });
     if chip.has_matrices() {
-        gpu.lay_out_with_matrices(Chip::MATRICES);
+        gpu.lay_out_with_matrices(Chip::MATRICES, chip.factor_registers);
     }
     gpu.limit_registers(chip.registers);
     let once = Plan { warmup: 0, steps: 1, kernels: false, timing: Timing::Timestamps };

@@ -202,7 +202,7 @@ settings! {
         /// parts that a batch is computed in, for devices too small for it; the step is the same to rounding
         accumulate: usize = 1; at_least(1), resumable;
         /// number format of the factors of matrix products; mixed: f16, with f32 sums and weights and a dynamic loss scale
-        /// (recurrence, attention and convolution stay f32)
+        /// (convolution and the recurrence of GRUs stay f32)
         precision: Precision = Precision::F32; flag("PRECISION");
         /// masks of frames in each recording, drawn anew in every step (SpecAugment); they set normalised features to zero
         time_masks: usize = 0; within(0, MAX_MASKS);

@@ -26,6 +26,8 @@ pub(crate) struct Chip {
     invocations: u32,
     /// Registers of an invocation, as [`registers_of`](crate::backend::gpu::registers_of) counts them.
     pub registers: u32,
+    /// Those that a factor of cooperative matrices of 16 × 16 takes.
+    pub factor_registers: u32,
     /// Multiply-adds of a processor in a cycle by cooperative matrices of 16 × 16 × 16, f16 to f32; 0 where it has none that shaders
     /// take, or no compiler has said what it makes of these.
     by_matrices: u32,
@@ -45,6 +47,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 228 << 10,
         invocations: 2048,
         registers: 255,
+        factor_registers: 4,
         by_matrices: 2048,
         between: 3.0,
     },
@@ -59,6 +62,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 64 << 10,
         invocations: 1024,
         registers: 255,
+        factor_registers: 8,
         by_matrices: 256,
         between: 5.0,
     },
@@ -72,6 +76,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 64 << 10,
         invocations: 2048,
         registers: 128,
+        factor_registers: 4,
         by_matrices: 0,
         between: 10.0,
     },
@@ -85,6 +90,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 128 << 10,
         invocations: 2048,
         registers: 96,
+        factor_registers: 4,
         by_matrices: 0,
         between: 6.0,
     },
@@ -98,6 +104,7 @@ pub(crate) const CHIPS: [Chip; 5] = [
         workgroup_memory: 64 << 10,
         invocations: 1024,
         registers: 128,
+        factor_registers: 4,
         by_matrices: 0,
         between: 10.0,
     },
@@ -293,13 +300,27 @@ struct RecurrentStep {
     gates: f64,
     /// Instructions beside the products, of one invocation on the way forward and back: gates, states, addresses, sums of parts …
     beside: [f64; 2],
+    /// … those that round factors …
+    rounding: [f64; 2],
     /// … and those that would be issued while the workgroup waits at the step's barriers.
     barriers: f64,
+    /// All instructions of a step by matrices, whose units multiply after what is issued …
+    by_matrices: [f64; 2],
+    /// … and those before the first step that bring the weights into registers, with what would be issued at their barriers.
+    holding: [f64; 2],
 }
 
-const LSTM: RecurrentStep = RecurrentStep { gates: 4.0, beside: [384.0, 335.0], barriers: 200.0 };
+const LSTM: RecurrentStep = RecurrentStep {
+    gates: 4.0,
+    beside: [384.0, 335.0],
+    rounding: [40.0, 72.0],
+    barriers: 200.0,
+    by_matrices: [433.0, 390.0],
+    holding: [719.0 + 3200.0, 888.0 + 3200.0],
+};
 /// Of its two products the second waits for the first.
-const GRU: RecurrentStep = RecurrentStep { gates: 3.0, beside: [570.0, 450.0], barriers: 400.0 };
+const GRU: RecurrentStep =
+    RecurrentStep { gates: 3.0, beside: [570.0, 450.0], rounding: [0.0; 2], barriers: 400.0, by_matrices: [0.0; 2], holding: [0.0; 2] };
 
 /// Cycles of a recurrence, whose workgroups are taken from the longest to the shortest: as long as the longest sequence needs, or as all
 /// workgroups' steps need of all processors.
@@ -307,12 +328,22 @@ fn recurrence(chip: &Chip, dispatch: &PlannedDispatch, of: RecurrentStep) -> f64
     let [hidden, sequences] = ["hidden", "sequences"].map(|name| size(dispatch, name));
     let slices = f64::from(dispatch.execution.grid.map_or(1, |grid| grid[1]));
     let terms = of.gates * hidden * hidden * (sequences / slices).ceil();
-    let beside = of.beside[usize::from(dispatch.execution.entry == "backward")];
-    // Instructions of all invocations of a workgroup in a step.
-    let step = terms / multiply_adds(dispatch) + (beside + of.barriers) * f64::from(dispatch.invocations);
+    let back = usize::from(dispatch.execution.entry == "backward");
+    let invocations = f64::from(dispatch.invocations);
+    let lanes = f64::from(dispatch.invocations.min(chip.lanes));
+    let variant = dispatch.execution.variant.unwrap_or_default();
+    // Cycles of a workgroup's step, and those before its first: what all invocations issue, and matrices with rows that are no sequence's.
+    let [step, before] = if variant.contains("matrices") {
+        let multiplied = f64::from(Chip::MATRICES) * of.gates * hidden * hidden / f64::from(chip.by_matrices);
+        [(of.by_matrices[back] + of.barriers) * invocations / lanes + multiplied, of.holding[back] * invocations / lanes]
+    } else {
+        let rounding = if variant.contains("rounded") { of.rounding[back] } else { 0.0 };
+        [(terms / multiply_adds(dispatch) + (of.beside[back] + rounding + of.barriers) * invocations) / lanes, 0.0]
+    };
     let longest = size(dispatch, "end_step") - size(dispatch, "first_step");
     let all = dispatch.execution.flop / 2.0 / terms;
-    longest.max(all / f64::from(chip.processors)) * step / f64::from(dispatch.invocations.min(chip.lanes))
+    let groups = f64::from(dispatch.execution.grid.map_or(1, |[x, y, _]| x * y));
+    (longest * step + before).max((all * step + groups * before) / f64::from(chip.processors))
 }
 
 fn size(dispatch: &PlannedDispatch, name: &str) -> f64 {
@@ -395,6 +426,21 @@ mod tests {
                 time(&chip("h100"), &dispatch).0
             };
             assert!(of("matrices+size16") < of("head16") && of("head16") < of("rounded+head16"), "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_recurrence_by_matrices_takes_less_than_by_numbers_and_that_rounded_more() {
+        for entry in ["forward", "backward"] {
+            let of = |variant| {
+                let mut dispatch = dispatch("bilstm", 2, 1e9, 0.0);
+                (dispatch.execution.variant, dispatch.execution.entry) = (Some(variant), entry);
+                dispatch.execution.grid = Some([2, 64, 1]);
+                dispatch.execution.sizes = vec![("sequences", 256), ("hidden", 128), ("first_step", 0), ("end_step", 100)];
+                time(&chip("h100"), &dispatch).0
+            };
+            let [numbers, rounded] = [of("graphics+hidden128+held"), of("rounded+hidden128+held")];
+            assert!(of("matrices+size16") < numbers && numbers < rounded && rounded < 1.1 * numbers, "{entry}");
         }
     }
 

@@ -7,12 +7,12 @@
 //! The inputs' part of a is one product for all rows. Then each group of a few sequences runs by itself, from the longest
 //! to the shortest: those that are still running at step t are the first ones of a matrix, and a step is one product
 //! `[running, H] · [H, 4H]`. The way back makes the gate gradients by the same loop in reverse; every other gradient is then
-//! one product.
+//! one product. In mixed precision h_{t-1}, the gates' gradients and all weights are rounded to f16 before they are multiplied.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use super::linear::rounded;
+use super::linear::{nearest_f16, rounded};
 use super::memory::{keep, unwritten, zeros};
 use super::product::{Packed, View, add_product, column_sums, product, product_with_bias};
 use super::sequences::{GROUP, row_of, sigmoid, split};
@@ -74,7 +74,7 @@ pub(crate) struct LstmShape<'a> {
     pub hidden: usize,
     /// `[batch + 1]`
     pub offsets: &'a [u32],
-    /// Of the products over all rows.
+    /// Of the factors of all products.
     pub precision: Precision,
     /// What becomes of them.
     pub directions: Directions,
@@ -149,7 +149,7 @@ struct RunningBack<'a, T> {
 /// `x: [rows, inputs]`, weights as in [`LstmWeights`].
 pub(crate) fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<&[T]>) -> LstmForward<T> {
     let LstmShape { inputs, hidden: h, offsets, precision, .. } = shape;
-    let [x, input] = [x, weights.input].map(|factor| rounded(factor.into(), precision));
+    let [x, input, recurrent] = [x, weights.input, weights.recurrent].map(|factor| rounded(factor.into(), precision));
     let rows = offsets.last().map_or(0, |&rows| rows as usize);
     let bias: Vec<T> = weights.bias_input.iter().zip(weights.bias_recurrent).map(|(&a, &b)| a + b).collect();
     let mut gates = product_with_bias(View::new(&x, inputs), &Packed::new(View::new(&input, inputs).transposed()), &bias);
@@ -162,7 +162,7 @@ pub(crate) fn forward<T: Real>(x: &[T], shape: LstmShape, weights: &LstmWeights<
     let sequences = parts.map(|((gates, cells), (previous, y))| Running { length: y.len() / columns, gates, cells, previous, y });
     let mut sequences: Vec<_> = sequences.collect();
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
-    let recurrent = recurrent_weights(weights.recurrent, h).map(|weight| Packed::new(weight.transposed()));
+    let recurrent = recurrent_weights(&recurrent, h).map(|weight| Packed::new(weight.transposed()));
     sequences.par_chunks_mut(GROUP).with_min_len(least(1, 1)).for_each(|group| {
         for (direction, weight) in recurrent.iter().enumerate() {
             run(group, weight, shape, direction);
@@ -196,7 +196,8 @@ pub(crate) fn backward<T: Real>(
     });
     let mut sequences: Vec<_> = sequences.collect();
     sequences.sort_by_key(|sequence| Reverse(sequence.length));
-    let recurrent = recurrent_weights(weights.recurrent, h).map(Packed::new);
+    let recurrent = rounded(weights.recurrent.into(), precision);
+    let recurrent = recurrent_weights(&recurrent, h).map(Packed::new);
     sequences.par_chunks_mut(GROUP).with_min_len(least(1, 1)).for_each(|group| {
         for (direction, weight) in recurrent.iter().enumerate() {
             run_back(group, weight, shape, direction);
@@ -246,6 +247,7 @@ fn run<T: Real>(group: &mut [Running<T>], recurrent: &Packed<T>, shape: LstmShap
             sequence.cells[own].copy_from_slice(cell);
             let outputs = &mut sequence.y[shape.outputs(direction, row)];
             outputs.iter_mut().zip(&*hidden).for_each(|(y, &hidden)| *y += share * hidden);
+            round(hidden, shape.precision);
         }
     }
 }
@@ -269,9 +271,18 @@ fn run_back<T: Real>(group: &mut [RunningBack<T>], recurrent: &Packed<T>, shape:
             retreat(&sequence.gates[own], [before, &sequence.cells[of(row)], dy, dhidden], share, dcell, dgates);
             running.extend_from_slice(dgates);
         }
+        round(&mut running, shape.precision);
         let dhidden = &mut dhidden[..running.len() / GATES];
         dhidden.fill(T::zero());
         add_product(View::new(&running, GATES * h), recurrent, dhidden);
+    }
+}
+
+/// Has factors be as products take them.
+fn round<T: Real>(factors: &mut [T], precision: Precision) {
+    match precision {
+        Precision::F32 => {}
+        Precision::Mixed => factors.iter_mut().for_each(|factor| *factor = nearest_f16(*factor)),
     }
 }
 
@@ -322,4 +333,114 @@ fn quarters_mut<T>(gates: &mut [T], h: usize) -> [&mut [T]; GATES] {
     let (left, right) = gates[..GATES * h].split_at_mut(2 * h);
     let ((i, f), (g, o)) = (left.split_at_mut(h), right.split_at_mut(h));
     [i, f, g, o]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::half;
+
+    const H: usize = 3;
+    const INPUTS: usize = 2;
+    const LENGTH: usize = 4;
+
+    fn f16(value: f64) -> f64 {
+        f64::from(half::nearest(value as f32))
+    }
+
+    /// Numbers between -1 and 1 that f16 does not hold.
+    fn drawn(count: usize, seed: f64) -> Vec<f64> {
+        (0..count).map(|i| ((i as f64 + seed) * 78.233).sin()).collect()
+    }
+
+    fn dot(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> f64 {
+        a.zip(b).map(|(a, b)| f16(a) * f16(b)).sum()
+    }
+
+    fn agree(what: &str, got: &[f64], expected: &[f64]) {
+        assert_eq!(got.len(), expected.len(), "{what}");
+        let distance = got.iter().zip(expected).map(|(got, expected)| (got - expected).abs()).fold(0.0, f64::max);
+        assert!(distance < 1e-12, "{what}: {distance:e}");
+    }
+
+    /// A layer step by step and number by number, against all of it: one sequence, directions side by side.
+    #[test]
+    fn in_mixed_precision_every_factor_of_a_product_is_rounded_and_nothing_else() {
+        let gates = GATES * H;
+        let [x, dy] = [drawn(LENGTH * INPUTS, 0.5), drawn(LENGTH * 2 * H, 3.5)];
+        let [input, recurrent] = [drawn(2 * gates * INPUTS, 7.25), drawn(2 * gates * H, 11.75)];
+        let bias = drawn(2 * gates, 13.25);
+        let weights = LstmWeights { input: &*input, recurrent: &*recurrent, bias_input: &*bias, bias_recurrent: &*bias };
+        let offsets = [0, LENGTH as u32];
+        let shape = |precision| LstmShape { inputs: INPUTS, hidden: H, offsets: &offsets, precision, directions: Directions::Joined };
+        let forth = forward(&x, shape(Precision::Mixed), &weights);
+        let saved = |of: &LstmForward<f64>| [of.gates.clone(), of.cells.clone(), of.previous.clone()];
+        let [kept_gates, kept_cells, kept_previous] = saved(&forth);
+        let kept = LstmSaved { gates: &kept_gates, cells: &kept_cells, previous: &kept_previous };
+        let back = backward(&dy, &x, shape(Precision::Mixed), &weights, kept, true);
+
+        let sigmoid = |a: f64| 1.0 / (1.0 + (-a).exp());
+        let row = |matrix: &[f64], row: usize, width: usize| matrix[row * width..(row + 1) * width].to_vec();
+        let [mut y, mut previous] = [vec![0.0; LENGTH * 2 * H], vec![0.0; LENGTH * 2 * H]];
+        let [mut dx, mut dw, mut du, mut db] = [LENGTH * INPUTS, 2 * gates * INPUTS, 2 * gates * H, 2 * gates].map(|size| vec![0.0; size]);
+        for direction in 0..2 {
+            let [mut h, mut c] = [vec![vec![0.0; H]; LENGTH + 1], vec![vec![0.0; H]; LENGTH + 1]];
+            let mut activated = vec![vec![0.0; gates]; LENGTH];
+            let row_at = |t: usize| if direction == 0 { t } else { LENGTH - 1 - t };
+            for t in 0..LENGTH {
+                for gate in 0..gates {
+                    let weight = direction * gates + gate;
+                    let a = dot(row(&x, row_at(t), INPUTS).into_iter(), row(&input, weight, INPUTS).into_iter())
+                        + dot(h[t].iter().copied(), row(&recurrent, weight, H).into_iter())
+                        + 2.0 * bias[weight];
+                    activated[t][gate] = if gate / H == 2 { a.tanh() } else { sigmoid(a) };
+                }
+                for unit in 0..H {
+                    let [i, f, g, o] = [0, 1, 2, 3].map(|gate| activated[t][gate * H + unit]);
+                    c[t + 1][unit] = f * c[t][unit] + i * g;
+                    h[t + 1][unit] = o * c[t + 1][unit].tanh();
+                    y[(row_at(t) * 2 + direction) * H + unit] = h[t + 1][unit];
+                    previous[(row_at(t) * 2 + direction) * H + unit] = f16(h[t][unit]);
+                }
+            }
+            let [mut dh, mut dc] = [vec![0.0; H], vec![0.0; H]];
+            for t in (0..LENGTH).rev() {
+                let mut da = vec![0.0; gates];
+                for unit in 0..H {
+                    let [i, f, g, o] = [0, 1, 2, 3].map(|gate| activated[t][gate * H + unit]);
+                    let squashed = c[t + 1][unit].tanh();
+                    let of_state = dy[(row_at(t) * 2 + direction) * H + unit] + dh[unit];
+                    let of_cell = dc[unit] + of_state * o * (1.0 - squashed * squashed);
+                    da[unit] = of_cell * g * i * (1.0 - i);
+                    da[H + unit] = of_cell * c[t][unit] * f * (1.0 - f);
+                    da[2 * H + unit] = of_cell * i * (1.0 - g * g);
+                    da[3 * H + unit] = of_state * squashed * o * (1.0 - o);
+                    dc[unit] = of_cell * f;
+                }
+                for unit in 0..H {
+                    let column = (0..gates).map(|gate| recurrent[(direction * gates + gate) * H + unit]);
+                    dh[unit] = dot(da.iter().copied(), column);
+                }
+                for (gate, &da) in da.iter().enumerate() {
+                    let weight = direction * gates + gate;
+                    db[weight] += f16(da);
+                    for k in 0..INPUTS {
+                        dx[row_at(t) * INPUTS + k] += f16(da) * f16(input[weight * INPUTS + k]);
+                        dw[weight * INPUTS + k] += f16(da) * f16(x[row_at(t) * INPUTS + k]);
+                    }
+                    for (k, &h) in h[t].iter().enumerate() {
+                        du[weight * H + k] += f16(da) * f16(h);
+                    }
+                }
+            }
+        }
+        agree("y", &forth.y, &y);
+        agree("previous states", &forth.previous, &previous);
+        agree("gradient of x", &back.x.unwrap(), &dx);
+        agree("gradient of W_ih", &back.weights.input, &dw);
+        agree("gradient of W_hh", &back.weights.recurrent, &du);
+        agree("gradient of a bias", &back.weights.bias_recurrent, &db);
+        let full = forward(&x, shape(Precision::F32), &weights);
+        assert!(full.y.iter().zip(&y).any(|(full, mixed)| (full - mixed).abs() > 1e-6), "rounding leaves its trace");
+    }
 }

@@ -6,7 +6,7 @@ use super::adapter::describe;
 use super::counters::Counters;
 use super::fault::{Fault, one_line};
 use super::injection::Injection;
-use super::requirements::{Capabilities, Feature, check_requirements};
+use super::requirements::{Capabilities, Feature, check_requirements, registers_of_a_factor};
 use super::robustness;
 use super::shader::{Footprint, Shader, ShaderVariant};
 use crate::backend::{BackendError, Result};
@@ -19,6 +19,7 @@ pub(super) struct OpenDevice {
     info: wgpu::AdapterInfo,
     limits: wgpu::Limits,
     capabilities: Capabilities,
+    registers_of_a_factor: u32,
     /// Features that the device was opened without though its adapter has them.
     without: Vec<Feature>,
     submission: SubmissionLimits,
@@ -47,6 +48,9 @@ impl SubmissionLimits {
         if info.device_type == wgpu::DeviceType::Cpu { Self { commands: usize::MAX, ..Self::HARDWARE } } else { Self::HARDWARE }
     }
 }
+
+/// Bytes of a workgroup's memory on graphics hardware that has cooperative matrices of 16 × 16, or more.
+const MEMORY_BESIDE_MATRICES: u32 = 48 << 10;
 
 /// Invocations of a subgroup that the variants `software` are made for.
 const SUBGROUP: u32 = 8;
@@ -85,7 +89,8 @@ impl OpenDevice {
         let fault = Fault::of(&device);
         let (injection, counters) = Default::default();
         let submission = SubmissionLimits::of(&info);
-        Ok(Self { device, queue, info, limits, capabilities, without, submission, fault, injection, counters })
+        let registers_of_a_factor = registers_of_a_factor(info.vendor);
+        Ok(Self { device, queue, info, limits, capabilities, registers_of_a_factor, without, submission, fault, injection, counters })
     }
 
     pub(crate) fn wgpu(&self) -> &wgpu::Device {
@@ -150,9 +155,18 @@ impl OpenDevice {
         self.limits.max_buffer_size = bytes.min(self.limits.max_buffer_size);
     }
 
-    /// Has kernels be chosen as if it had matrices of so many rows and columns.
-    pub(crate) fn lay_out_with_matrices(&mut self, size: u32) {
+    /// Registers of an invocation that a factor of cooperative matrices of 16 × 16 takes.
+    pub(crate) fn registers_of_a_factor(&self) -> u32 {
+        self.registers_of_a_factor
+    }
+
+    /// Has kernels be chosen as if it had matrices of so many rows and columns, of which a factor takes so many registers, and the workgroup
+    /// memory of hardware that has them.
+    pub(crate) fn lay_out_with_matrices(&mut self, size: u32, registers: u32) {
         self.capabilities = std::mem::take(&mut self.capabilities).with_matrices(size);
+        self.registers_of_a_factor = registers;
+        let memory = &mut self.limits.max_compute_workgroup_storage_size;
+        *memory = MEMORY_BESIDE_MATRICES.max(*memory);
     }
 
     /// Sends no more at once.

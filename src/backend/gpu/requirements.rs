@@ -87,6 +87,12 @@ pub fn registers_of(device_type: wgpu::DeviceType, vendor: u32, name: &str) -> u
     }
 }
 
+/// Registers of an invocation, in a subgroup of 32, that 16 × 16 numbers of f16 take as a factor of cooperative matrices: AMD's RDNA 3 has
+/// all of them in either half of a subgroup.
+pub(super) fn registers_of_a_factor(vendor: u32) -> u32 {
+    if vendor == 0x1002 { 8 } else { 4 }
+}
+
 impl FromStr for Feature {
     type Err = BackendError;
 

@@ -4,6 +4,9 @@
 //! i, f, o = σ(·), g = tanh(·) of `x · W_ihᵀ + b_ih + h_{t-1} · W_hhᵀ + b_hh`; c_t = f c_{t-1} + i g; h_t = o tanh(c_t);
 //! `y = (h_forward + h_reverse) / 2`, or `[h_forward, h_reverse]`.
 //!
+//! In mixed precision the factors of all products are rounded to f16, x and W_ih, h_{t-1} and W_hh, and on the way back the gradients of the
+//! gates before their activation; sums, gates, cells and states are f32.
+//!
 //! Gates saturate at any finite input; a NaN stays in its sequence and in the weights' gradients.
 
 use std::ops::Range;
@@ -20,7 +23,7 @@ pub struct Bilstm<B: Storage, T> {
     pub weights: LstmWeights<T>,
     /// The sequences.
     pub rows: Ragged<B>,
-    /// That of the products over all rows, `x · W_ihᵀ` and those that make gradients; the recurrence is f32 in any case.
+    /// Of the factors of its products.
     pub precision: Precision,
     /// What becomes of both directions.
     pub directions: Directions,
@@ -91,7 +94,7 @@ pub struct LstmKept<T> {
     pub gates: T,
     /// `[rows, 2H]`: cell states c_t.
     pub cells: T,
-    /// `[rows, 2H]`: h_{t-1} of each direction (zero at its first step).
+    /// `[rows, 2H]`: h_{t-1} of each direction (zero at its first step), as products take it.
     pub previous: T,
 }
 

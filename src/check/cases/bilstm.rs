@@ -18,6 +18,19 @@ use crate::tape::{Tape, Var};
 
 const DIRECTIONS: &[(&str, Directions)] = &[("joined", Directions::Joined)];
 
+/// What the recurrent weights are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recurrent {
+    /// Drawn as a layer's are that is not trained yet.
+    Usual,
+    /// Halfway between two numbers of f16, and so rounded to the even one.
+    Halfway,
+    /// One of the reverse direction is beyond what f16 holds.
+    Overflowing,
+}
+
+const RECURRENT: &[(&str, Recurrent)] = &[("halfway", Recurrent::Halfway), ("overflowing", Recurrent::Overflowing)];
+
 /// One bidirectional layer (2–5).
 #[derive(Debug, Clone)]
 pub struct Bilstm {
@@ -26,33 +39,47 @@ pub struct Bilstm {
     pub hidden: usize,
     pub directions: Directions,
     pub gates: Gates,
+    pub recurrent: Recurrent,
     pub precision: Precision,
 }
 
 impl Bilstm {
     fn new(lengths: &[u32], inputs: usize, hidden: usize) -> Self {
-        let directions = Directions::Mean;
-        Self { lengths: lengths.to_vec(), inputs, hidden, directions, gates: Gates::Usual, precision: Precision::F32 }
+        let (directions, gates, recurrent, precision) = (Directions::Mean, Gates::Usual, Recurrent::Usual, Precision::F32);
+        Self { lengths: lengths.to_vec(), inputs, hidden, directions, gates, recurrent, precision }
     }
 }
 
 impl fmt::Display for Bilstm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lengths, inputs, hidden, directions, gates, precision } = self;
+        let Self { lengths, inputs, hidden, directions, gates, recurrent, precision } = self;
         write!(f, "{}lengths={},in={inputs},hidden={hidden}", batch_of_one(lengths), Lengths(lengths))?;
-        write!(f, "{}{}{}", suffix(DIRECTIONS, *directions), suffix(GATES, *gates), suffix(PRECISIONS, *precision))
+        write!(f, "{}{}", suffix(DIRECTIONS, *directions), suffix(GATES, *gates))?;
+        write!(f, "{}{}", suffix(RECURRENT, *recurrent), suffix(PRECISIONS, *precision))
     }
 }
 
 impl Subject for Bilstm {
-    /// Those of recurrences.
+    /// Those of recurrences. In mixed precision a state or a gate's gradient that differs by a rounding or two may be rounded to the f16
+    /// beside it, 5e-4 away from 1/2 on, and is then multiplied by a weight or an input; few are, and without rounding all are. Of the norm
+    /// of n results that is 1e-3 / √n for one of them.
     fn tolerance(&self) -> Tolerance {
-        // Gates' gradients are from 1/8 on.
-        self.gates.tolerance(self.precision, 1.2e-4)
+        match self.precision {
+            Precision::F32 => self.gates.tolerance(Precision::F32, 0.0),
+            Precision::Mixed => {
+                let floor = if self.gates == Gates::Usual || self.gates == Gates::NotFinite { 1e-3 } else { 4e-3 };
+                let gates = (total(&self.lengths) * 8 * self.hidden) as f64;
+                Tolerance { floor, of_norm: 1e-4 + 2e-3 / gates.max(1.0).sqrt(), ..self.gates.tolerance(Precision::Mixed, floor) }
+            }
+        }
     }
 
     fn silence(&self) -> Silence {
-        self.gates.silence(&self.lengths, self.hidden)
+        match self.recurrent {
+            Recurrent::Usual | Recurrent::Halfway => self.gates.silence(&self.lengths, self.hidden),
+            // Of the reverse direction nothing is finite, and of weights that both see.
+            Recurrent::Overflowing => Silence::Right,
+        }
     }
 }
 
@@ -78,6 +105,17 @@ impl Suite for Bilstm {
             mixed(Self::new(&[20, 13, 7, 1], 300, 128)),
             mixed(Self::new(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 20)),
             mixed(Self::new(&[6, 3], 3, 5)),
+            // More sequences than one workgroup takes of the hidden size that matrices are made for, and more steps than a dispatch.
+            mixed(Self::new(&[5, 1, 7, 3, 2, 9, 4, 6, 8, 1, 2], 12, 128)),
+            mixed(joined(Self::new(&[11, 0, 130, 129], 16, 128))),
+            mixed(Self::new(&[9, 4], 16, 160)),
+            mixed(Self { recurrent: Recurrent::Halfway, ..Self::new(&[12, 9, 12, 7, 3], 12, 128) }),
+            mixed(Self { recurrent: Recurrent::Halfway, ..Self::new(&[12, 9, 12, 7, 3], 12, 20) }),
+            mixed(joined(Self { recurrent: Recurrent::Overflowing, ..Self::new(&[4, 4, 4], 12, 128) })),
+            mixed(joined(Self { recurrent: Recurrent::Overflowing, ..Self::new(&[4, 4, 4], 12, 20) })),
+            mixed(Self { gates: Gates::Saturated, ..Self::new(&[12, 5, 9], 12, 128) }),
+            mixed(Self { gates: Gates::NotFinite, ..Self::new(&[5, 130, 0, 1, 7, 2], 3, 128) }),
+            mixed(Self { gates: Gates::NotFinite, ..Self::new(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) }),
             Self { gates: Gates::Saturated, ..Self::new(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::Extreme, ..Self::new(&[12, 5, 9], 12, 20) },
             Self { gates: Gates::NotFinite, ..Self::new(&[12, 5, 9, 1, 0, 7, 12, 3, 4, 8], 12, 20) },
@@ -103,7 +141,8 @@ impl Suite for Bilstm {
             hidden: if source.between(0, 3) == 0 { 128 } else { source.size(1, 40) },
             gates: source.pick(&[Gates::Usual, Gates::Usual, Gates::Saturated]),
             directions: source.pick(&[Directions::Mean, Directions::Joined]),
-            precision: Precision::F32,
+            recurrent: Recurrent::Usual,
+            precision: source.pick(&[Precision::F32, Precision::Mixed]),
         }
     }
 
@@ -115,6 +154,7 @@ impl Suite for Bilstm {
             hidden: keys.value("hidden", &wanted, 128, |hidden| (1..=MAX_LSTM_HIDDEN).contains(hidden))?,
             directions: keys.choice(DIRECTIONS, Directions::Mean)?,
             gates: keys.choice(GATES, Gates::Usual)?,
+            recurrent: keys.choice(RECURRENT, Recurrent::Usual)?,
             precision: keys.choice(PRECISIONS, Precision::F32)?,
         };
         layer.gates.spoil_what_is_there(&layer.lengths)?;
@@ -133,6 +173,7 @@ impl Suite for Bilstm {
     const SABOTAGE: &'static [Sabotage] = &[
         Sabotage::new(&shader::bilstm::SHADER, "(1.0 - squashed * squashed)", "(1.001 - squashed * squashed)"),
         Sabotage::new(&shader::bilstm_edges::SHADER, "= 0.5 * (hidden_states", "= 0.501 * (hidden_states"),
+        Sabotage::new(&shader::bilstm_rounding::SHADER, "= nearest(", "= 1.01 * nearest("),
     ];
 }
 
@@ -148,13 +189,17 @@ impl TapeOperation for Bilstm {
         let weight = 1.0 / (self.hidden as f32).sqrt();
         let mut drawn = |name, shape: [usize; 2], amplitude| Leaf::new(name, shape, source.uniform(shape[0] * shape[1], amplitude));
         let x = self.gates.spoiled(drawn("x", [rows, self.inputs], self.gates.amplitude()));
-        vec![
-            x,
-            drawn("input weight", [gates, self.inputs], weight),
-            drawn("recurrent weight", [gates, self.hidden], weight),
-            drawn("input bias", [1, gates], weight),
-            drawn("recurrent bias", [1, gates], weight),
-        ]
+        let input_weight = drawn("input weight", [gates, self.inputs], weight);
+        let mut recurrent = drawn("recurrent weight", [gates, self.hidden], weight);
+        match self.recurrent {
+            Recurrent::Usual => {}
+            // f32 has 13 bits more.
+            Recurrent::Halfway => {
+                recurrent.values.iter_mut().for_each(|value| *value = f32::from_bits(value.to_bits() & !0x1fff | 0x1000));
+            }
+            Recurrent::Overflowing => recurrent.values[gates / 2 * self.hidden] = 7e4,
+        }
+        vec![x, input_weight, recurrent, drawn("input bias", [1, gates], weight), drawn("recurrent bias", [1, gates], weight)]
     }
 
     fn output(&self) -> [usize; 2] {

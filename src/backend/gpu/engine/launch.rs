@@ -50,6 +50,12 @@ impl Gpu {
         variant.footprints.iter().all(|footprint| self.device.check(shader, variant, footprint).is_ok())
     }
 
+    /// Whether subgroups are of at most 32 invocations, half of whose registers hold so many factors of cooperative matrices of 16 × 16.
+    pub(in super::super) fn holds_factors(&self, factors: u32) -> bool {
+        let registers = 2 * factors * self.device.registers_of_a_factor();
+        self.info().subgroup_max_size <= 32 && registers <= self.capabilities().registers.next_multiple_of(2)
+    }
+
     /// The sums over slabs of rows that wait to be added up.
     pub(in super::super) fn slab_sums(&self) -> &SlabSums {
         &self.slab_sums

@@ -142,9 +142,10 @@ impl Gpu {
         self.device.limit_submissions(limits);
     }
 
-    /// Has work that is only planned choose its kernels as if the device had matrices of so many rows and columns.
-    pub(crate) fn lay_out_with_matrices(&mut self, size: u32) {
-        self.device.lay_out_with_matrices(size);
+    /// Has work that is only planned choose its kernels as if the device had matrices of so many rows and columns, of which a factor takes
+    /// so many registers of an invocation.
+    pub(crate) fn lay_out_with_matrices(&mut self, size: u32, registers: u32) {
+        self.device.lay_out_with_matrices(size, registers);
     }
 
     /// Counts on no more registers of an invocation, as on a device that has no more: kernels that hold less are taken.

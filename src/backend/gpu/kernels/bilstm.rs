@@ -8,30 +8,82 @@ use super::recurrence::{Placed, Schedule, Step, slices, stretches, turns_of_soft
 use super::*;
 use crate::backend::BackendError;
 use crate::backend::ops::{Bilstm, Differentiate, Directions, Linear, LstmKept};
-use crate::base::numbers::MAX_LSTM_HIDDEN;
+use crate::base::numbers::{MAX_LSTM_HIDDEN, Precision};
 use crate::base::remedy::Remedy;
 use shader::bilstm::{Args, Backward, Forward, Layer, Sequence, Variant};
 use shader::bilstm_edges::{Args as EdgeArgs, BLOCK_ROWS, Layer as EdgeLayer, MEAN_WORKGROUP, Mean, Pack, WORKGROUP};
+use shader::bilstm_rounding::{
+    Args as RoundingArgs, Layer as RoundingLayer, Pack as PackRounded, RoundWeights, Variant as Rounding, WORKGROUP as ROUNDING_WORKGROUP,
+};
 
 const DIRECTIONS: u32 = 2;
+/// Factors of 16 × 16 that a subgroup of 32 has of the weights of a direction, an eighth of them.
+const FACTORS: u32 = 4 * 128 / 16 * 128 / 16 / 8;
 
 fn hidden_size(of: &Bilstm<Gpu, Tensor>) -> usize {
     of.weights.recurrent.columns()
 }
 
 /// What layers must have alike to be of one dispatch.
-fn kind(of: &Bilstm<Gpu, Tensor>) -> (usize, Directions) {
-    (hidden_size(of), of.directions)
+fn kind(of: &Bilstm<Gpu, Tensor>) -> (usize, Directions, Precision) {
+    (hidden_size(of), of.directions, of.precision)
 }
 
-/// The variant of the recurrence for a hidden size.
-fn variant_for(gpu: &Gpu, hidden: usize) -> Variant {
-    match hidden {
-        _ if suits_software(gpu, &[hidden]) => Variant::Software,
-        128 if gpu.capabilities().has_many_registers() => Variant::GraphicsHidden128Held,
-        128 => Variant::GraphicsHidden128,
-        _ => Variant::Graphics,
+/// The variant of the recurrence.
+fn variant_for(gpu: &Gpu, of: &Bilstm<Gpu, Tensor>) -> Variant {
+    let hidden = hidden_size(of);
+    let holds = gpu.capabilities().has_many_registers();
+    match of.precision {
+        Precision::F32 if suits_software(gpu, &[hidden]) => Variant::Software,
+        Precision::F32 => match hidden {
+            128 if holds => Variant::GraphicsHidden128Held,
+            128 => Variant::GraphicsHidden128,
+            _ => Variant::Graphics,
+        },
+        Precision::Mixed => match hidden {
+            128 => by_matrices(gpu).unwrap_or(if holds { Variant::RoundedHidden128Held } else { Variant::RoundedHidden128 }),
+            _ => Variant::Rounded,
+        },
     }
+}
+
+/// That by the cooperative matrices that the device has; those of 16 × 16 are held in registers.
+fn by_matrices(gpu: &Gpu) -> Option<Variant> {
+    let suits = |variant: &Variant| *variant == Variant::MatricesSize8 || gpu.holds_factors(FACTORS);
+    let mut both = [Variant::MatricesSize16, Variant::MatricesSize8].into_iter().filter(suits);
+    both.find(|&variant| gpu.can_run(&shader::bilstm::SHADER, variant.into()))
+}
+
+/// In which form a variant takes the recurrent weights as f16.
+fn rounding_of(variant: Variant) -> Option<Rounding> {
+    match variant {
+        Variant::Graphics | Variant::GraphicsHidden128 | Variant::GraphicsHidden128Held | Variant::Software => None,
+        Variant::Rounded | Variant::RoundedHidden128 | Variant::RoundedHidden128Held => Some(Rounding::Single),
+        Variant::MatricesSize16 | Variant::MatricesSize8 => Some(Rounding::Halves),
+    }
+}
+
+/// The recurrent weights of several layers where they lie, and at which element each layer's begin.
+fn weights_of(layers: &[&Bilstm<Gpu, Tensor>]) -> (Tensor, Vec<u32>) {
+    let recurrent = around(layers, |of| of.weights.recurrent.clone());
+    let places = layers.iter().map(|of| of.weights.recurrent.place_in(&recurrent)).collect();
+    (recurrent, places)
+}
+
+/// The same as a variant's products take them in the order of W_hh.
+fn factors_of(gpu: &Gpu, variant: Variant, layers: &[&Bilstm<Gpu, Tensor>]) -> (Tensor, Vec<u32>) {
+    let (recurrent, places) = weights_of(layers);
+    let Some(rounding) = rounding_of(variant) else { return (recurrent, places) };
+    let of_layer = layers[0].weights.recurrent.len();
+    // Two numbers of f16 take the place of one.
+    let columns = if rounding == Rounding::Halves { of_layer / 2 } else { of_layer };
+    let rounded = gpu.new_tensor([layers.len(), columns]);
+    let table: Vec<_> = places.iter().map(|&recurrent| RoundingLayer { recurrent }).collect();
+    let launch = RoundWeights { recurrent: &recurrent, rounded: &rounded, layers: &gpu.upload_table(&table) };
+    let [first, second, _] = flat_grid(of_layer, ROUNDING_WORKGROUP);
+    let args = RoundingArgs { hidden: hidden_size(layers[0]) as u32 };
+    gpu.dispatch_variant(rounding, &launch, args, [first, second, layers.len() as u32], None);
+    (rounded, (0..layers.len()).map(|layer| (layer * of_layer) as u32).collect())
 }
 
 /// The dispatches of a recurrence over layers.
@@ -46,7 +98,7 @@ struct Recurrence<'a> {
 impl<'a> Recurrence<'a> {
     fn of(gpu: &Gpu, layers: Vec<&'a Bilstm<Gpu, Tensor>>) -> Self {
         let hidden = hidden_size(layers[0]);
-        let variant = variant_for(gpu, hidden);
+        let variant = variant_for(gpu, layers[0]);
         let rows: Vec<_> = layers.iter().map(|of| &of.rows).collect();
         let schedule = Schedule::of(variant == Variant::Software);
         let placed = slices(&rows, variant.sequences() as usize, schedule).into_iter();
@@ -121,11 +173,7 @@ impl<'a> Forth<'a> {
     }
 
     fn run_all(gpu: &Gpu, all: &[Self]) {
-        let [recurrent, bias, y] = [
-            around(all, |one| one.of.weights.recurrent.clone()),
-            around(all, |one| one.of.weights.bias_recurrent.clone()),
-            around(all, |one| one.y.clone()),
-        ];
+        let [bias, y] = [around(all, |one| one.of.weights.bias_recurrent.clone()), around(all, |one| one.y.clone())];
         let [gates, cells, previous, hidden] = [
             around(all, |one| one.kept.gates.clone()),
             around(all, |one| one.kept.cells.clone()),
@@ -133,30 +181,44 @@ impl<'a> Forth<'a> {
             around(all, |one| one.hidden_states.clone()),
         ];
         let recurrence = Recurrence::of(gpu, all.iter().map(|one| one.of).collect());
-        let edges = all.iter().map(|one| EdgeLayer {
+        let (recurrent, places) = weights_of(&recurrence.layers);
+        let edges = all.iter().zip(&places).map(|(one, &recurrent)| EdgeLayer {
             rows: one.of.rows.rows() as u32,
-            recurrent: one.of.weights.recurrent.place_in(&recurrent),
+            recurrent,
             states: one.hidden_states.place_in(&hidden),
             y: one.y.place_in(&y),
         });
         let edges = gpu.upload_table(&edges.collect::<Vec<_>>());
         let edge_args = EdgeArgs { hidden: recurrence.args.hidden, layers: all.len() as u32 };
-        let forward_recurrent = match recurrence.variant {
-            Variant::Software => recurrent.clone(),
-            Variant::Graphics | Variant::GraphicsHidden128 | Variant::GraphicsHidden128Held => {
-                let of_layer = recurrence.layers[0].weights.recurrent.len();
-                let packed = gpu.new_tensor([all.len(), of_layer]);
-                let [first, second, _] = flat_grid(of_layer / 4, WORKGROUP);
+        let of_layer = recurrence.layers[0].weights.recurrent.len();
+        let packed = || gpu.new_tensor([all.len(), of_layer]);
+        let grid = |workgroup| {
+            let [first, second, _] = flat_grid(of_layer / 4, workgroup);
+            [first, second, all.len() as u32]
+        };
+        let forward_recurrent = match (recurrence.variant, rounding_of(recurrence.variant)) {
+            (Variant::Software, _) => recurrent,
+            (variant, Some(Rounding::Halves)) => factors_of(gpu, variant, &recurrence.layers).0,
+            (_, Some(Rounding::Single)) => {
+                let packed = packed();
+                let table: Vec<_> = places.iter().map(|&recurrent| RoundingLayer { recurrent }).collect();
+                let launch = PackRounded { recurrent: &recurrent, packed: &packed, layers: &gpu.upload_table(&table) };
+                let args = RoundingArgs { hidden: recurrence.args.hidden };
+                gpu.dispatch_variant(Rounding::Single, &launch, args, grid(ROUNDING_WORKGROUP), None);
+                packed
+            }
+            (_, None) => {
+                let packed = packed();
                 let launch = Pack { recurrent: &recurrent, packed: &packed, layers: &edges };
                 // Both variants pack alike.
-                gpu.dispatch_variant(Width::Vec4, &launch, edge_args, [first, second, all.len() as u32], None);
+                gpu.dispatch_variant(Width::Vec4, &launch, edge_args, grid(WORKGROUP), None);
                 packed
             }
         };
 
-        let table = all.iter().map(|one| Layer {
+        let table = all.iter().zip(&places).map(|(one, &recurrent)| Layer {
             rows: one.of.rows.rows() as u32,
-            recurrent: one.of.weights.recurrent.place_in(&recurrent),
+            recurrent,
             bias: one.of.weights.bias_recurrent.place_in(&bias),
             gates: one.kept.gates.place_in(&gates),
             states: one.kept.cells.place_in(&cells),
@@ -225,22 +287,19 @@ fn goes_back_with(one: &&Back<'_>, other: &&Back<'_>) -> bool {
 
 /// The gradients of the layers' gates, `[rows, 2 · 4H]` each.
 fn gate_gradients(gpu: &Gpu, all: &[&Back<'_>]) -> Vec<Tensor> {
-    let [recurrent, dy, gates, cells] = [
-        around(all, |one| one.of.weights.recurrent.clone()),
-        around(all, |one| one.dy.clone()),
-        around(all, |one| one.kept.gates.clone()),
-        around(all, |one| one.kept.cells.clone()),
-    ];
-    let table = all.iter().map(|one| Layer {
+    let [dy, gates, cells] =
+        [around(all, |one| one.dy.clone()), around(all, |one| one.kept.gates.clone()), around(all, |one| one.kept.cells.clone())];
+    let recurrence = Recurrence::of(gpu, all.iter().map(|one| one.of).collect());
+    let (recurrent, places) = factors_of(gpu, recurrence.variant, &recurrence.layers);
+    let table = all.iter().zip(&places).map(|(one, &recurrent)| Layer {
         rows: one.of.rows.rows() as u32,
-        recurrent: one.of.weights.recurrent.place_in(&recurrent),
+        recurrent,
         gates: one.kept.gates.place_in(&gates),
         states: one.kept.cells.place_in(&cells),
         y_gradient: one.dy.place_in(&dy),
         ..Layer::zeroed()
     });
     let table: Vec<Layer> = table.collect();
-    let recurrence = Recurrence::of(gpu, all.iter().map(|one| one.of).collect());
     let dgates = gpu.new_tensor(gates.shape());
     let carry = gpu.new_tensor([3 * recurrence.args.sequences as usize, 2 * hidden_size(recurrence.layers[0])]);
     let launch = Backward {
