@@ -388,12 +388,12 @@ mod tests {
             let mut activated = vec![vec![0.0; gates]; LENGTH];
             let row_at = |t: usize| if direction == 0 { t } else { LENGTH - 1 - t };
             for t in 0..LENGTH {
-                for gate in 0..gates {
+                for (gate, value) in activated[t].iter_mut().enumerate() {
                     let weight = direction * gates + gate;
                     let a = dot(row(&x, row_at(t), INPUTS).into_iter(), row(&input, weight, INPUTS).into_iter())
                         + dot(h[t].iter().copied(), row(&recurrent, weight, H).into_iter())
                         + 2.0 * bias[weight];
-                    activated[t][gate] = if gate / H == 2 { a.tanh() } else { sigmoid(a) };
+                    *value = if gate / H == 2 { a.tanh() } else { sigmoid(a) };
                 }
                 for unit in 0..H {
                     let [i, f, g, o] = [0, 1, 2, 3].map(|gate| activated[t][gate * H + unit]);
