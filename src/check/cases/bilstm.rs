@@ -61,13 +61,14 @@ impl fmt::Display for Bilstm {
 
 impl Subject for Bilstm {
     /// Those of recurrences. In mixed precision a state or a gate's gradient that differs by a rounding or two may be rounded to the f16
-    /// beside it, 5e-4 away from 1/2 on, and is then multiplied by a weight or an input; few are, and without rounding all are. Of the norm
+    /// beside it, 1e-3 away from 1 on, and is then multiplied by a weight or an input; few are, and without rounding all are. Of the norm
     /// of n results that is 1e-3 / √n for one of them.
     fn tolerance(&self) -> Tolerance {
         match self.precision {
             Precision::F32 => self.gates.tolerance(Precision::F32, 0.0),
             Precision::Mixed => {
-                let floor = if self.gates == Gates::Usual || self.gates == Gates::NotFinite { 1e-3 } else { 4e-3 };
+                // Inputs up to 50 where gates are driven so far.
+                let floor = 1e-3 * f64::from(self.gates.amplitude()).min(50.0);
                 let gates = (total(&self.lengths) * 8 * self.hidden) as f64;
                 Tolerance { floor, of_norm: 1e-4 + 2e-3 / gates.max(1.0).sqrt(), ..self.gates.tolerance(Precision::Mixed, floor) }
             }
