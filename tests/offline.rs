@@ -218,6 +218,6 @@ block 4 L4 [3] -> {
     assert_eq!(busiest_loop(&choice, None), Some(Loop { instructions: 1 + 4 + 1 + 1, multiply_adds: 1 }));
     // Four or one, on average 2.5, rounded up.
     assert_eq!(busiest_loop(&choice, Some(1)), Some(Loop { instructions: 5, multiply_adds: 1 }));
-    assert_eq!(budget::a_step("vec4+tile64x64+narrow"), Some(512));
-    assert_eq!(budget::a_step("graphics"), None);
+    assert_eq!(budget::a_step("linear.forward", "vec4+tile64x64+narrow"), Some(512));
+    assert_eq!(budget::a_step("bilstm.forward", "graphics"), None);
 }

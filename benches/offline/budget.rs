@@ -14,14 +14,16 @@ pub enum Budget {
 /// Keys that a turn of attention's inner loop takes, KEYS of `shaders/attention/graphics.wgsl`.
 const KEYS_A_TURN: u64 = 8;
 
-/// Terms of each sum in a step of a product of tiles.
+/// Terms of each sum in a step of a product of tiles; by windows, as `conv_pool.backward_weight` goes, there are three of each of four.
 const TERMS: u64 = 16;
+const TERMS_OF_WINDOWS: u64 = 12;
 
 /// Multiply-adds of an invocation in a step of a product, by its sums as `shaders/shared/tile.wgsl` has them.
-pub fn a_step(variant: &str) -> Option<u64> {
+pub fn a_step(entry: &str, variant: &str) -> Option<u64> {
     let has = |part| variant.split('+').any(|other| other == part);
     let columns = if has("narrow") { 4 } else { 8 };
-    variant.contains("tile").then_some(8 * columns * TERMS)
+    let terms = if entry == "conv_pool.backward_weight" { TERMS_OF_WINDOWS } else { TERMS };
+    variant.contains("tile").then_some(8 * columns * terms)
 }
 
 /// The budget of an entry point, if it has one.

@@ -83,7 +83,7 @@ fn is_for(chip: &Chip, entry: &str, variant: &str, registers: u32) -> bool {
 fn row(chip: &Chip, entry: String, variant: &str, registers: u32, compiled: &Compiled) -> Result<Row, String> {
     let figure = |name: &&str| compiled.statistics.get(*name).ok_or(format!("the driver tells no '{name}' of {}", compiled.names()));
     let sum = |names: &[&str]| names.iter().map(figure).sum::<Result<u64, _>>();
-    let busiest = listing::busiest_loop(&compiled.listings, budget::a_step(variant)).filter(|of| of.multiply_adds > 0);
+    let busiest = listing::busiest_loop(&compiled.listings, budget::a_step(&entry, variant)).filter(|of| of.multiply_adds > 0);
     let taken = is_for(chip, &entry, variant, registers);
     Ok(Row {
         entry,

@@ -1,17 +1,23 @@
 // `conv_pool` for graphics hardware: products by the tiles of `shared/tile.wgsl` of what `operands.wgsl` reads and writes.
 
-import super::interface::{args, input_offsets, output_offsets, output_owners, winners, partial};
+import super::interface::{args, windows, winners, won, partial};
+import super::gradients::{first_reached, next_reached, codes_at};
 import super::operands::{
-    edges_of, four_edges, reached, input_starts, gradient_starts, output_gradient_starts, weight_starts, term_starts, inputs_of,
-    gradients_of, weights_of, NUMBERS, put_output, put_input_gradients, put_weight_gradients,
+    four_edges, reached, input_starts, weight_starts, inputs_of, gradient_at, weights_of, weight_at, bias_quad, NUMBERS, put_output,
+    put_input_gradients, put_weight_gradients,
+};
+import super::windows::{
+    FILLED, LEFT_PITCH, RIGHT_PITCH, RIGHT_WINDOWS, Brought, Places, multiply_windows, bring_gradients, bring_inputs, put_gradients,
+    put_inputs, taps_of,
 };
 import package::shared::components::component;
 import package::shared::grid::in_grid;
-import package::shared::pooling::{WINDOW, TAPS, NOWHERE, wins, winner_words, edges_within};
+import package::shared::pooling::{
+    WINDOW, TAPS, OUTPUTS_OF_WORD, NOBODY, NOBODIES, NOWHERE, wins, winner_words, of_winners, edges_in,
+};
 import package::shared::tile::{
     TILE_ROWS, TILE_COLUMNS, ROW_QUADS, COLUMN_QUADS, OWN_COLUMNS, WORKGROUP, DEPTH, Blocks, Sums, tiles, brings_left, left_corner,
-    right_corner, own_corner, places_of, zeros_before, first_block, put_blocks, multiply_tiles, add_brought, put_brought,
-    brought_sum,
+    right_corner, own_corner, places_of, zeros_before, first_block, put_blocks, multiply_tiles, put_brought, brought_sum,
 };
 
 /// Whole windows of a forward tile.
@@ -49,10 +55,8 @@ fn row_of(number: u32) -> vec2<u32> {
     if (window >= args.output_rows) {
         return vec2<u32>(0u, NOWHERE);
     }
-    let utterance = output_owners[window];
-    let first = input_offsets[utterance];
-    let row = first + (window - output_offsets[utterance]) * WINDOW + number % WINDOW;
-    return vec2<u32>(row, edges_within(row, first, input_offsets[utterance + 1u]));
+    let own = windows[window];
+    return vec2<u32>(own / 4u + number % WINDOW, edges_in(own, number % WINDOW));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -128,68 +132,128 @@ fn pool_word(window: u32, output: u32, at: u32) {
         let winner = pool(window, output + 4u * quad, tiles[first], tiles[first + POOLED], tiles[first + 2u * POOLED]);
         word |= winner << (8u * quad);
     }
-    winners[window * winner_words(args.outputs) + output / 16u] = word;
+    winners[window * winner_words(args.outputs) + output / OUTPUTS_OF_WORD] = word;
 }
 
-/// Stores the maximum of a window's three rows; returns which row held it first, two bits a column.
+/// Stores the result of a window's three rows; returns which row held the maximum first, two bits a column, of columns that are none or
+/// that ReLU shuts nobody.
 fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: vec4<f32>) -> u32 {
+    if (output >= args.outputs) {
+        return NOBODIES;
+    }
     let second_wins = wins(second, first);
     var best = select(first, second, second_wins);
     var winner = vec4<u32>(second_wins);
     let third_wins = wins(third, best);
     best = select(best, third, third_wins);
     winner += (2u - winner) * vec4<u32>(third_wins);
-    if (output >= args.outputs) {
-        return 0u;
+    var values = best + bias_quad(output);
+    if (args.relu != 0u) {
+        winner = select(winner, vec4<u32>(NOBODY), values <= vec4<f32>());
+        values = select(values, vec4<f32>(), values < vec4<f32>());
     }
-    put_output(window, output, best);
+    put_output(window, output, values);
     let bits = winner * vec4<u32>(1u, 4u, 16u, 64u);
     let mask = (1u << (2u * min(4u, args.outputs - output))) - 1u;
-    return (bits.x | bits.y | bits.z | bits.w) & mask;
+    return ((bits.x | bits.y | bits.z | bits.w) & mask) | (NOBODIES & ~mask);
 }
 
-/// Left the gradients that reach rows, right weights; the terms are outputs of the three taps. `starts` is where the rows' gradients
-/// begin.
-fn backward_input_block(lane: u32, starts: vec4<u32>, first_input: u32, term: u32) -> mat4x4<f32> {
-    if (brings_left(lane)) {
-        return gradients_of(starts, term);
-    }
-    return weights_of(term_starts(term), first_input + right_corner(lane).x, args.inputs);
+/// What an invocation brings of the gradient of x, as it was loaded: gradients of four outputs at four windows, and the words of their
+/// winners; or weights.
+struct Terms {
+    block: mat4x4<f32>,
+    winners: vec4<u32>,
 }
 
-/// Stores the block as it is multiplied.
-fn put_backward_input(lane: u32, place: u32, block: mat4x4<f32>, row_edges: u32, term: u32) {
-    if (brings_left(lane)) {
-        put_one(lane, place, reached(block, row_edges, term, args.outputs), true, false);
-    } else {
-        put_one(lane, place, block, true, false);
-    }
+/// Gradients and winners of four outputs at rows of the convolution; those of windows lie `pitches` apart, and end at `last`.
+fn bring_reached(rows: vec4<u32>, pitches: vec2<u32>, output: u32, last: vec2<u32>, terms: ptr<function, Terms>) {
+    let own = rows / 4u;
+    let words = min(own * pitches.y + vec4<u32>(output / OUTPUTS_OF_WORD), vec4<u32>(last.y));
+    let gradients = own * pitches.x + vec4<u32>(output / NUMBERS);
+    (*terms).winners = vec4<u32>(won[words.x], won[words.y], won[words.z], won[words.w]);
+    (*terms).block = mat4x4<f32>(
+        gradient_at(gradients.x, last.x),
+        gradient_at(gradients.y, last.x),
+        gradient_at(gradients.z, last.x),
+        gradient_at(gradients.w, last.x),
+    );
 }
 
+/// Four weights from an element on of each of four outputs.
+fn bring_weights(first: u32, pitch: u32, last: u32, terms: ptr<function, Terms>) {
+    (*terms).block = mat4x4<f32>(
+        weight_at(first, last),
+        weight_at(first + TAPS * pitch, last),
+        weight_at(first + 2u * TAPS * pitch, last),
+        weight_at(first + 3u * TAPS * pitch, last),
+    );
+}
+
+/// Stores gradients at rows of the convolution as they are multiplied, whose winners begin at bit `shift` of their words.
+fn put_reached(lane: u32, place: u32, terms: Terms, rows: vec4<u32>, shift: u32) {
+    let codes = codes_at(rows, terms.winners) >> vec4<u32>(shift);
+    let block = mat4x4<f32>(
+        of_winners(terms.block[0], codes.x, 0u),
+        of_winners(terms.block[1], codes.y, 0u),
+        of_winners(terms.block[2], codes.z, 0u),
+        of_winners(terms.block[3], codes.w, 0u),
+    );
+    put_one(lane, place, block, true, false);
+}
+
+// Left the gradients at rows of the convolution, right weights. The terms are the outputs of the first of the three rows that rows of x
+// reach, then those of the second and of the third. Each of these parts has whole fillings: beyond the outputs nobody won, and the weights
+// are zero.
 @compute @workgroup_size(WORKGROUP)
 fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_input = group.x * TILE_COLUMNS;
     let first_row = group.y * TILE_ROWS;
-    // Of the rows of the block of `left` that the invocation brings.
-    let brought_row = first_row + left_corner(min(lane, TILE_ROWS - 1u)).x;
-    let row_edges = edges_of(brought_row, args.input_rows);
-    let starts = gradient_starts(brought_row);
-    let terms = TAPS * args.outputs;
-    let zeros = zeros_before(terms);
+    let is_left = brings_left(lane);
+    var reached = first_reached(first_row + left_corner(min(lane, TILE_ROWS - 1u)).x, 1u);
+    let word_pitch = winner_words(args.outputs);
+    let outputs = word_pitch * OUTPUTS_OF_WORD;
+    let output_pitch = args.outputs / NUMBERS;
+    let input_pitch = args.inputs / NUMBERS;
+    let pitches = vec2<u32>(output_pitch, word_pitch);
+    let last = args.output_rows * pitches - 1u;
+    let last_weight = outputs * TAPS * input_pitch - 1u;
     let own_quads = own_corner(lane) / 4u;
     let place = places_of(lane).x;
-    var term = left_corner(lane).y - zeros;
+    var output = left_corner(lane).y;
+    let shift = 2u * output;
+    var weight = (output * TAPS + TAPS - 1u) * input_pitch + (first_input + right_corner(lane).x) / NUMBERS;
     var sums = Sums();
-    let first = first_block(lane, backward_input_block(lane, starts, first_input, term), true, false, zeros);
-    put_backward_input(lane, place, first, row_edges, term);
+    var terms = Terms();
+    if (is_left) {
+        bring_reached(reached.rows, pitches, output, last, &terms);
+        put_reached(lane, place, terms, reached.rows, shift);
+    } else {
+        bring_weights(weight, input_pitch, last_weight, &terms);
+        put_one(lane, place, terms.block, true, false);
+    }
     workgroupBarrier();
-    for (var k = 0u; k < terms + zeros; k += DEPTH) {
-        term += DEPTH;
-        let block = backward_input_block(lane, starts, first_input, term);
+    for (var k = 0u; k < TAPS * outputs; k += DEPTH) {
+        output += DEPTH;
+        weight += DEPTH * TAPS * input_pitch;
+        if (output >= outputs) {
+            output -= outputs;
+            weight -= (outputs * TAPS + 1u) * input_pitch;
+            reached = next_reached(reached);
+        }
+        var terms = Terms();
+        if (is_left) {
+            bring_reached(reached.rows, pitches, output, last, &terms);
+        } else {
+            bring_weights(weight, input_pitch, last_weight, &terms);
+        }
         multiply_tiles(own_quads, &sums);
         workgroupBarrier();
-        put_backward_input(lane, place, block, row_edges, term);
+        if (is_left) {
+            put_reached(lane, place, terms, reached.rows, shift);
+        } else {
+            put_one(lane, place, terms.block, true, false);
+        }
         workgroupBarrier();
     }
     let row = first_row + 4u * own_quads.x;
@@ -202,54 +266,72 @@ fn backward_input(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loca
     }
 }
 
-/// Left the gradients of outputs, right the inputs of the three taps; the terms are rows. `column` is the first that the invocation
-/// brings.
-fn backward_weight_block(lane: u32, column: u32, row: u32, end: u32) -> mat4x4<f32> {
-    if (brings_left(lane)) {
-        return gradients_of(output_gradient_starts(row, end), column);
-    }
-    return inputs_of(input_starts(row + vec4<u32>(0u, 1u, 2u, 3u)), column);
-}
-
-/// The block as it is multiplied.
-fn backward_weight_reached(lane: u32, block: mat4x4<f32>, row_edges: u32, column: u32) -> mat4x4<f32> {
-    if (brings_left(lane)) {
-        return block;
-    }
-    return reached(block, row_edges, column, args.inputs);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let group = in_grid(group_of_part, args.first_group_y, args.first_group_z);
     let first_column = group.x * TILE_COLUMNS;
     let first_output = group.y * TILE_ROWS;
-    let first_row = min(group.z * args.slab_rows, args.input_rows);
-    let end = min(first_row + args.slab_rows, args.input_rows);
-    let zeros = zeros_before(end - first_row);
-    let sums_bias = group.x == 0u && brings_left(lane);
+    let first_window = min(group.z * args.slab_windows, args.output_rows);
+    let end = min(first_window + args.slab_windows, args.output_rows);
+    let is_left = brings_left(lane);
+    let sums_bias = group.x == 0u;
     let own_quads = own_corner(lane) / 4u;
-    let place = places_of(lane).x;
-    var column = first_column + right_corner(lane).x;
-    if (brings_left(lane)) {
-        column = min(first_output + left_corner(lane).x, args.outputs - NUMBERS);
+    let brought_output = min(first_output + left_corner(lane).x, args.outputs - NUMBERS);
+    let column = first_column + right_corner(lane).x;
+    let shift = 2u * (brought_output % OUTPUTS_OF_WORD);
+    let taps = taps_of(column);
+    var window = first_window + lane % FILLED;
+    var place = RIGHT_WINDOWS + lane % FILLED * RIGHT_PITCH + right_corner(lane).x / 4u;
+    if (is_left) {
+        place = lane % FILLED * LEFT_PITCH + left_corner(lane).x / 4u;
     }
-    var row = first_row + left_corner(lane).y - zeros;
+    let output_pitch = args.outputs / NUMBERS;
+    let word_pitch = winner_words(args.outputs);
+    let pitch = args.inputs / NUMBERS;
+    var places = Places(
+        window * output_pitch + brought_output / NUMBERS,
+        window * word_pitch + brought_output / OUTPUTS_OF_WORD,
+        column / NUMBERS - pitch,
+        pitch,
+        window + FILLED,
+        args.output_rows * output_pitch - 1u,
+        args.output_rows * word_pitch - 1u,
+        args.input_rows * pitch - 1u,
+        args.output_rows - 1u,
+    );
     var sums = Sums();
     var bias_sums = vec4<f32>();
-    let first = backward_weight_reached(lane, backward_weight_block(lane, column, row, end), edges_of(row, end), column);
-    put_one(lane, place, first_block(lane, first, false, false, zeros), false, false);
+    var brought = Brought();
+    // Of the next window, known before what it leads to is loaded.
+    var word = 0u;
+    if (is_left) {
+        bring_gradients(places, &brought);
+        put_gradients(place, brought, shift, window >= end, sums_bias, &bias_sums);
+    } else {
+        bring_inputs(places, windows[min(window, places.last_window)], &brought);
+        word = windows[min(places.window, places.last_window)];
+        put_inputs(place, brought, taps, window >= end);
+    }
     workgroupBarrier();
-    for (var k = first_row; k < end + zeros; k += DEPTH) {
-        row += DEPTH;
-        let block = backward_weight_block(lane, column, row, end);
-        let row_edges = edges_of(row, end);
-        multiply_tiles(own_quads, &sums);
-        if (sums_bias) {
-            bias_sums = add_brought(place, bias_sums);
+    for (var k = first_window; k < end; k += FILLED) {
+        var brought = Brought();
+        if (is_left) {
+            places.gradient += FILLED * output_pitch;
+            places.won += FILLED * word_pitch;
+            bring_gradients(places, &brought);
+        } else {
+            bring_inputs(places, word, &brought);
+            places.window += FILLED;
+            word = windows[min(places.window, places.last_window)];
         }
+        multiply_windows(own_quads, &sums);
         workgroupBarrier();
-        put_one(lane, place, backward_weight_reached(lane, block, row_edges, column), false, false);
+        window += FILLED;
+        if (is_left) {
+            put_gradients(place, brought, shift, window >= end, sums_bias, &bias_sums);
+        } else {
+            put_inputs(place, brought, taps, window >= end);
+        }
         workgroupBarrier();
     }
     let slab = group.z * args.outputs * (args.inputs * TAPS + 1u);
@@ -263,7 +345,7 @@ fn backward_weight(@builtin(workgroup_id) group_of_part: vec3<u32>, @builtin(loc
     }
     put_brought(lane, bias_sums);
     workgroupBarrier();
-    if (group.x == 0u && lane < ROW_QUADS) {
+    if (sums_bias && lane < ROW_QUADS) {
         let bias_gradients = brought_sum(lane);
         for (var j = 0u; j < 4u; j++) {
             let own_output = first_output + 4u * lane + j;

@@ -1,7 +1,7 @@
 // What the products of `conv_pool` on graphics hardware read and write, four numbers at a time: as vec4s where inputs and outputs are
 // multiples of four (`vec4`), else one by one.
 
-import super::interface::{args, x, packed_weight, bias, y, gradients, edges, x_gradient, partial};
+import super::interface::{args, x, packed_weight, bias, y, y_gradient, x_gradient, partial};
 import package::shared::components::component;
 import package::shared::pooling::TAPS;
 
@@ -14,13 +14,6 @@ fn tap_of(term: u32, width: u32) -> u32 {
 fn four_edges(of_rows: vec4<u32>) -> u32 {
     let ends = (of_rows | vec4<u32>(1u << TAPS)) << vec4<u32>(0u, 4u, 8u, 12u);
     return ends.x | ends.y | ends.z | ends.w;
-}
-
-/// Of four rows from one on, the last one's where there are fewer.
-fn edges_of(row: u32, end: u32) -> u32 {
-    let last = max(end, 1u) - 1u;
-    let at = min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
-    return four_edges(vec4<u32>(edges[at.x], edges[at.y], edges[at.z], edges[at.w]));
 }
 
 /// A block of four rows of four terms from `term` on, each row's zero where it does not reach; the terms of a row lie in three
@@ -50,41 +43,9 @@ fn input_starts(rows: vec4<u32>) -> vec4<u32> {
     return (rows - 1u) * (args.inputs / NUMBERS);
 }
 
-/// Where the 3 · outputs gradients begin that reach four rows from `row` on.
-fn gradient_starts(row: u32) -> vec4<u32> {
-    return (row + vec4<u32>(0u, 1u, 2u, 3u) - 1u) * (args.outputs / NUMBERS);
-}
-
-/// Where the gradients of four rows from `row` on begin.
-fn output_gradient_starts(row: u32, end: u32) -> vec4<u32> {
-    return min(row + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(max(end, 1u) - 1u)) * (args.outputs / NUMBERS);
-}
-
 /// Where the weights of four outputs from `output` on begin.
 fn weight_starts(output: u32) -> vec4<u32> {
     return min(output + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(args.outputs - 1u)) * (TAPS * args.inputs / NUMBERS);
-}
-
-/// Where the weights of the four terms from `term` on begin, each of which is one of the 3 · outputs gradients that reach a row:
-/// those of rows t - 1, t, t + 1, which x[t] reached by the taps 2, 1, 0.
-fn term_starts(term: u32) -> vec4<u32> {
-    @if(vec4) {
-        // They are of one row.
-        let own = min(term, TAPS * args.outputs - 4u);
-        let part = tap_of(own, args.outputs);
-        let first = (own - part * args.outputs) * TAPS + TAPS - 1u - part;
-        return (first + vec4<u32>(0u, TAPS, 2u * TAPS, 3u * TAPS)) * (args.inputs / NUMBERS);
-    }
-    @else {
-        return vec4<u32>(term_start(term), term_start(term + 1u), term_start(term + 2u), term_start(term + 3u));
-    }
-}
-
-@if(!vec4)
-fn term_start(term: u32) -> u32 {
-    let own = min(term, TAPS * args.outputs - 1u);
-    let part = tap_of(own, args.outputs);
-    return ((own - part * args.outputs) * TAPS + TAPS - 1u - part) * args.inputs;
 }
 
 /// Four numbers from `term` on of each of four rows of x.
@@ -93,8 +54,11 @@ fn inputs_of(starts: vec4<u32>, term: u32) -> mat4x4<f32> {
 }
 
 fn input_quad(start: u32, term: u32) -> vec4<f32> {
-    let place = start + term / NUMBERS;
-    let last = args.input_rows * args.inputs / NUMBERS - 1u;
+    return input_at(start + term / NUMBERS, args.input_rows * args.inputs / NUMBERS - 1u);
+}
+
+/// Four numbers of x from an element on, the last where it is none.
+fn input_at(place: u32, last: u32) -> vec4<f32> {
     @if(vec4) {
         return x[min(place, last)];
     }
@@ -104,22 +68,14 @@ fn input_quad(start: u32, term: u32) -> vec4<f32> {
     }
 }
 
-/// Four gradients from `term` on of each of four rows.
-fn gradients_of(starts: vec4<u32>, term: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(
-        gradient_quad(starts.x, term), gradient_quad(starts.y, term), gradient_quad(starts.z, term), gradient_quad(starts.w, term),
-    );
-}
-
-fn gradient_quad(start: u32, term: u32) -> vec4<f32> {
-    let place = start + term / NUMBERS;
-    let last = args.input_rows * args.outputs / NUMBERS - 1u;
+/// Four gradients from an element on, the last where it is none.
+fn gradient_at(place: u32, last: u32) -> vec4<f32> {
     @if(vec4) {
-        return gradients[min(place, last)];
+        return y_gradient[min(place, last)];
     }
     @else {
         let at = min(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
-        return vec4<f32>(gradients[at.x], gradients[at.y], gradients[at.z], gradients[at.w]);
+        return vec4<f32>(y_gradient[at.x], y_gradient[at.y], y_gradient[at.z], y_gradient[at.w]);
     }
 }
 
@@ -143,11 +99,18 @@ fn weight_quad(start: u32, first: u32, columns: u32) -> vec4<f32> {
     }
 }
 
-fn put_output(window: u32, output: u32, best: vec4<f32>) {
-    var values = best + bias_quad(output);
-    if (args.relu != 0u) {
-        values = select(values, vec4<f32>(), values < vec4<f32>());
+/// Four packed weights from an element on, the last where it is none.
+fn weight_at(place: u32, last: u32) -> vec4<f32> {
+    @if(vec4) {
+        return packed_weight[min(place, last)];
     }
+    @else {
+        let at = min(place + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+        return vec4<f32>(packed_weight[at.x], packed_weight[at.y], packed_weight[at.z], packed_weight[at.w]);
+    }
+}
+
+fn put_output(window: u32, output: u32, values: vec4<f32>) {
     let place = window * args.outputs + output;
     @if(vec4) {
         y[place / 4u] = values;

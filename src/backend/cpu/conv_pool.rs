@@ -26,7 +26,7 @@ impl<T: Real> Run<ConvPool<Self, CpuTensor<T>>> for Cpu<T> {
         let offsets = PoolOffsets { input: &input.offsets, output: &output.offsets };
         let (y, winners) = forward(&x.values(), offsets, &weight.values(), &bias.values(), x.columns(), *activation);
         let y = CpuTensor::new(y, [output.rows(), bias.len()]);
-        (y.clone(), ConvPoolKept { y, winners: winners.into() })
+        (y.clone(), ConvPoolKept { y, winners: winners.into(), packed: None })
     }
 }
 

@@ -28,8 +28,18 @@ pub struct ConvPoolKept<B: Storage> {
     /// The result.
     pub y: B::Tensor,
     /// Which of a window's three rows held the (earliest) maximum, 2 bits each: column c of row r in bits `2 (c mod 16)` of word
-    /// `r · ⌈out / 16⌉ + c / 16`.
+    /// `r · ⌈out / 16⌉ + c / 16`. Where ReLU is shut a backend may have 3, none of them.
     pub winners: B::Words,
+    /// What a backend made of layout and weight for both ways, if anything.
+    pub(crate) packed: Option<PackedConvPool<B>>,
+}
+
+/// What stands before the products of both ways.
+pub(crate) struct PackedConvPool<B: Storage> {
+    /// `[out, 3, in]`, in memory of `[⌈out / 16⌉ · 16, 3 · in]`, zero beyond.
+    pub weight: B::Tensor,
+    /// `[output rows]`: where each window lies.
+    pub windows: B::Words,
 }
 
 /// Winners in a word.
@@ -67,7 +77,7 @@ impl<B: Storage, T> Operation<B> for ConvPool<B, T> {
     fn results(of: &ConvPool<B, Shape>, on: &B) -> (B::Tensor, ConvPoolKept<B>) {
         let [rows, outputs] = [of.output.rows(), of.weight.rows()];
         let y = on.uninitialised([rows, outputs]);
-        (y.clone(), ConvPoolKept { y, winners: on.uninitialised_words(rows * outputs.div_ceil(WINNERS)) })
+        (y.clone(), ConvPoolKept { y, winners: on.uninitialised_words(rows * outputs.div_ceil(WINNERS)), packed: None })
     }
 
     fn sizes(of: &ConvPool<B, Shape>) -> Sizes {

@@ -64,6 +64,7 @@ impl Suite for ConvPool {
             Self::new(&[40, 22, 13], 128, 128, Relu),
             Self::new(&[3], 40, 128, None),
             Self::new(&[0, 1, 2, 3, 4, 5, 6, 0], 20, 24, Relu),
+            Self::new(&[2, 0, 1], 20, 24, Relu),
             Self::new(&[15, 16, 17], 16, 16, None),
             Self::new(&[45, 48, 51], 17, 15, Relu),
             Self::new(&[63, 64, 65, 129], 15, 17, None),
@@ -114,7 +115,8 @@ impl Suite for ConvPool {
     const SABOTAGE: &'static [Sabotage] = &[
         Sabotage::new(&shader::conv_pool::SHADER, "vec4<f32>(rows.y)", "vec4<f32>(rows.x)"),
         Sabotage::new(&shader::conv_pool::SHADER, "(2u - winner)", "(0u * winner)"),
-        Sabotage::new(&shader::conv_pool_edges::SHADER, "(row - begin) %", "(row - begin + 1u) %"),
+        Sabotage::new(&shader::conv_pool::SHADER, "place * 85u", "(2u - place) * 85u"),
+        Sabotage::new(&shader::conv_pool_edges::SHADER, "row + WINDOW ==", "row + WINDOW !="),
     ];
 }
 

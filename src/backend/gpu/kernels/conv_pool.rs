@@ -3,11 +3,11 @@
 use super::product::ENOUGH;
 use super::slabs::{SlabGradient, Slabs};
 use super::*;
-use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate};
+use crate::backend::ops::{ConvPool, ConvPoolKept, Differentiate, PackedConvPool};
 use crate::base::numbers::Activation;
 use crate::base::tiles::Tile;
-use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, TAPS, Variant};
-use shader::conv_pool_edges::{Args as EdgeArgs, BLOCK_ROWS, Pack, SPREAD_WORKGROUP, Spread, WORKGROUP};
+use shader::conv_pool::{Args, BackwardInput, BackwardWeight, Forward, OUTPUTS_OF_WORD, TAPS, Variant};
+use shader::conv_pool_edges::{Args as EdgeArgs, Pack, WORKGROUP};
 
 /// The variant for sums of so many rows and columns: the large tile where registers hold it and it makes enough invocations.
 fn variant_for(gpu: &Gpu, weight: &Tensor, [rows, columns]: [usize; 2], slabs: u32) -> Variant {
@@ -37,22 +37,29 @@ fn arguments(of: &ConvPool<Gpu, Tensor>) -> Args {
         outputs: of.weight.rows() as u32,
         relu: flag(of.activation == Activation::Relu),
         accumulate: 0,
-        slab_rows: 0,
+        slab_windows: 0,
         first_group_y: 0,
         first_group_z: 0,
     }
 }
 
-fn edge_arguments(args: Args) -> EdgeArgs {
-    EdgeArgs { input_rows: args.input_rows, inputs: args.inputs, outputs: args.outputs, relu: args.relu }
-}
-
-/// The weights as `[outputs, 3, inputs]`, the order of the rows that a product reads.
-fn pack(gpu: &Gpu, weight: &Tensor, args: Args) -> Tensor {
-    let packed = gpu.new_tensor(weight.shape());
-    // Both variants pack alike.
-    gpu.dispatch_variant(Width::Vec4, &Pack { weight, packed: &packed }, edge_arguments(args), flat_grid(weight.len(), WORKGROUP), None);
-    packed
+/// What both ways read: the weights as `[outputs, 3, inputs]`, the order of the rows that a product reads, and where windows lie.
+fn pack(gpu: &Gpu, of: &ConvPool<Gpu, Tensor>) -> PackedConvPool<Gpu> {
+    let ConvPool { weight, input, output, .. } = of;
+    let [outputs, fan_in] = weight.shape();
+    let packed = gpu.new_tensor([outputs.next_multiple_of(OUTPUTS_OF_WORD as usize), fan_in]);
+    let windows = gpu.new_words(output.rows());
+    let launch = Pack {
+        weight,
+        packed: &packed,
+        input_offsets: &input.device_offsets,
+        output_offsets: &output.device_offsets,
+        output_owners: &output.owners,
+        windows: &windows,
+    };
+    let args = EdgeArgs { output_rows: output.rows() as u32, inputs: fan_in as u32 / TAPS, outputs: outputs as u32 };
+    gpu.dispatch(&launch, args, flat_grid(packed.len().max(output.rows()), WORKGROUP), None);
+    PackedConvPool { weight: packed, windows }
 }
 
 impl Run<ConvPool<Self, Tensor>> for Gpu {
@@ -60,68 +67,60 @@ impl Run<ConvPool<Self, Tensor>> for Gpu {
         let ConvPool { x, weight, bias, input, output, .. } = of;
         let args = arguments(of);
         let (y, kept) = self.results(of);
-        let launch = Forward {
-            x,
-            packed_weight: &pack(self, weight, args),
-            bias,
-            input_offsets: &input.device_offsets,
-            output_offsets: &output.device_offsets,
-            output_owners: &output.owners,
-            y: &y,
-            winners: &kept.winners,
-        };
+        let packed = pack(self, of);
+        let launch = Forward { x, packed_weight: &packed.weight, bias, windows: &packed.windows, y: &y, winners: &kept.winners };
         let variant = variant_for(self, weight, [input.rows(), weight.rows()], 1);
         let grid = [blocks(weight.rows(), variant.tile_columns()), blocks(output.rows(), variant.windows()), 1];
         self.dispatch_variant(variant, &launch, args, grid, work(of));
         if of.activation == Activation::Tanh {
             tangent::squash(self, &y);
         }
-        (y, kept)
+        (y, ConvPoolKept { packed: Some(packed), ..kept })
     }
 }
 
 impl Differentiate<ConvPool<Self, Tensor>> for Gpu {
     fn backward(&self, of: &ConvPool<Self, Tensor>, kept: &ConvPoolKept<Self>, dy: &Tensor, sinks: &ConvPool<Self, Option<Sink<Tensor>>>) {
+        let [rows, windows] = [of.input.rows(), of.output.rows()];
+        if windows == 0 {
+            let all = [&sinks.x, &sinks.weight, &sinks.bias];
+            return all.into_iter().flatten().filter(|sink| sink.write == Write::Set).for_each(|sink| self.clear(&sink.tensor));
+        }
         let args = arguments(of);
-        let rows = of.input.rows();
         let [outputs, fan_in] = of.weight.shape();
-        let gradients = self.new_tensor([rows, outputs]);
-        let edges = self.new_words(rows);
         let before = match of.activation {
             Activation::Tanh => tangent::gradients(self, &[(&kept.y, dy)]).pop(),
             Activation::None | Activation::Relu => None,
         };
-        let launch = Spread {
-            y_gradient: before.as_ref().unwrap_or(dy),
-            gate: &kept.y,
-            won: &kept.winners,
-            input_offsets: &of.input.device_offsets,
-            output_offsets: &of.output.device_offsets,
-            input_owners: &of.input.owners,
-            gradients: &gradients,
-            edges: &edges,
+        let (y_gradient, won) = (before.as_ref().unwrap_or(dy), &kept.winners);
+        let packed = match &kept.packed {
+            Some(packed) => packed,
+            None => &pack(self, of),
         };
-        let width = Width::of(&[outputs]);
-        let spread_grid = row_grid(outputs / width.numbers(), SPREAD_WORKGROUP, rows, BLOCK_ROWS);
-        self.dispatch_variant(width, &launch, edge_arguments(args), spread_grid, None);
-
         let product = shapes(of).one_gradient();
         if sinks.weight.is_some() || sinks.bias.is_some() {
             // The same for all tiles.
-            let slabs = Slabs::of_product(rows, outputs * fan_in);
+            let slabs = Slabs::of_product(windows, outputs * fan_in);
             let variant = variant_for(self, &of.weight, [outputs, fan_in], slabs.count);
             let tiles = grid(variant, outputs, fan_in);
-            let slabs = if variant == Variant::Software { Slabs::of_software(rows, tiles) } else { slabs };
-            let args_of_slabs = Args { slab_rows: slabs.rows, ..args };
+            let slabs = if variant == Variant::Software { Slabs::of_software(windows, tiles) } else { slabs };
+            let args_of_slabs = Args { slab_windows: slabs.rows, ..args };
             let [dweight, dbias] = [(&sinks.weight, &of.weight), (&sinks.bias, &of.bias)].map(|(sink, like)| self.sink(sink, like));
             slabs.sum_of(self, SlabGradient::whole(dweight, Some(dbias)), outputs * (fan_in + 1), |partial| {
-                let launch = BackwardWeight { x: &of.x, gradients: &gradients, edges: &edges, partial };
+                let launch = BackwardWeight { x: &of.x, windows: &packed.windows, y_gradient, won, partial };
                 self.dispatch_variant(variant, &launch, args_of_slabs, [tiles[0], tiles[1], slabs.count], product);
             });
         }
         if let Some(dx) = &sinks.x {
-            let packed = pack(self, &of.weight, args);
-            let launch = BackwardInput { packed_weight: &packed, gradients: &gradients, edges: &edges, x_gradient: &dx.tensor };
+            let launch = BackwardInput {
+                packed_weight: &packed.weight,
+                y_gradient,
+                won,
+                input_offsets: &of.input.device_offsets,
+                output_offsets: &of.output.device_offsets,
+                input_owners: &of.input.owners,
+                x_gradient: &dx.tensor,
+            };
             let sums = [rows, fan_in / TAPS as usize];
             let variant = variant_for(self, &of.weight, sums, 1);
             let grid = grid(variant, sums[0], sums[1]);
