@@ -35,7 +35,7 @@ fn first_reached(row: u32, step: u32) -> Reached {
 
 /// The rows after these.
 fn next_reached(reached: Reached) -> Reached {
-    let step = select(vec4<u32>(1u), vec4<u32>(2u), reached.rows % 4u == vec4<u32>(WINDOW - 1u));
+    let step = 1u + vec4<u32>(reached.rows % 4u == vec4<u32>(WINDOW - 1u));
     return marked(reached.rows + step, reached.misses >> 1u);
 }
 

@@ -3,8 +3,8 @@
 import super::interface::{args, windows, winners, won, partial};
 import super::gradients::{first_reached, next_reached, codes_at};
 import super::operands::{
-    four_edges, reached, input_starts, weight_starts, inputs_of, gradient_at, weights_of, weight_at, bias_quad, NUMBERS, put_output,
-    put_input_gradients, put_weight_gradients,
+    four_edges, reached, input_starts, weight_starts, inputs_of, gradient_at, weights_of, weight_at, NUMBERS, put_output, put_input_gradients,
+    put_weight_gradients,
 };
 import super::windows::{
     FILLED, LEFT_PITCH, RIGHT_PITCH, RIGHT_WINDOWS, Brought, Places, multiply_windows, bring_gradients, bring_inputs, put_gradients,
@@ -147,12 +147,10 @@ fn pool(window: u32, output: u32, first: vec4<f32>, second: vec4<f32>, third: ve
     let third_wins = wins(third, best);
     best = select(best, third, third_wins);
     winner += (2u - winner) * vec4<u32>(third_wins);
-    var values = best + bias_quad(output);
+    let values = put_output(window, output, best);
     if (args.relu != 0u) {
-        winner = select(winner, vec4<u32>(NOBODY), values <= vec4<f32>());
-        values = select(values, vec4<f32>(), values < vec4<f32>());
+        winner |= NOBODY * vec4<u32>(values <= vec4<f32>());
     }
-    put_output(window, output, values);
     let bits = winner * vec4<u32>(1u, 4u, 16u, 64u);
     let mask = (1u << (2u * min(4u, args.outputs - output))) - 1u;
     return ((bits.x | bits.y | bits.z | bits.w) & mask) | (NOBODIES & ~mask);

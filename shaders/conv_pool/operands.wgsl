@@ -110,7 +110,12 @@ fn weight_at(place: u32, last: u32) -> vec4<f32> {
     }
 }
 
-fn put_output(window: u32, output: u32, values: vec4<f32>) {
+/// Stores a quad of the result from its maxima; returns it.
+fn put_output(window: u32, output: u32, best: vec4<f32>) -> vec4<f32> {
+    var values = best + bias_quad(output);
+    if (args.relu != 0u) {
+        values = select(values, vec4<f32>(), values < vec4<f32>());
+    }
     let place = window * args.outputs + output;
     @if(vec4) {
         y[place / 4u] = values;
@@ -120,6 +125,7 @@ fn put_output(window: u32, output: u32, values: vec4<f32>) {
             y[place + j] = component(values, j);
         }
     }
+    return values;
 }
 
 fn bias_quad(output: u32) -> vec4<f32> {

@@ -115,7 +115,7 @@ impl Suite for ConvPool {
     const SABOTAGE: &'static [Sabotage] = &[
         Sabotage::new(&shader::conv_pool::SHADER, "vec4<f32>(rows.y)", "vec4<f32>(rows.x)"),
         Sabotage::new(&shader::conv_pool::SHADER, "(2u - winner)", "(0u * winner)"),
-        Sabotage::new(&shader::conv_pool::SHADER, "place * 85u", "(2u - place) * 85u"),
+        Sabotage::new(&shader::conv_pool::SHADER, "place * vec4", "(2u - place) * vec4"),
         Sabotage::new(&shader::conv_pool_edges::SHADER, "row + WINDOW ==", "row + WINDOW !="),
     ];
 }
