@@ -195,21 +195,21 @@ fn gate_weights(first: u32, block: u32, k: u32) -> Fragments {
     );
 }
 
-/// Adds what these units add by the first gate to two sums, by the second to the others: sums that wait for each other are fewer.
+/// Adds what these units add by both gates to the block's first two sums.
 fn add_gradients(sums: ptr<function, Sums>, block: u32, k: u32, weights: Fragments) {
     let at = block / BLOCKS_ACROSS * TERMS + k;
     let first = coopLoadT<Left>(&gradients[at], GATES_PITCH);
     let second = coopLoadT<Left>(&gradients[at + H], GATES_PITCH);
     (*sums)[0] = coopMultiplyAdd(first, weights[0], (*sums)[0]);
     (*sums)[1] = coopMultiplyAdd(first, weights[1], (*sums)[1]);
-    (*sums)[2] = coopMultiplyAdd(second, weights[2], (*sums)[2]);
-    (*sums)[3] = coopMultiplyAdd(second, weights[3], (*sums)[3]);
+    (*sums)[0] = coopMultiplyAdd(second, weights[2], (*sums)[0]);
+    (*sums)[1] = coopMultiplyAdd(second, weights[3], (*sums)[1]);
 }
 
 fn put_state_sums(block: u32, sums: ptr<function, Sums>) {
     let place = block / BLOCKS_ACROSS * SIZE * PITCH + block % BLOCKS_ACROSS * BACKWARD_COLUMNS;
-    coopStoreT((*sums)[0] + (*sums)[2], &state_sums[place], PITCH);
-    coopStoreT((*sums)[1] + (*sums)[3], &state_sums[place + SIZE], PITCH);
+    coopStoreT((*sums)[0], &state_sums[place], PITCH);
+    coopStoreT((*sums)[1], &state_sums[place + SIZE], PITCH);
 }
 
 /// What step t hands back to a unit's states, of the sequence at `row` and the next.
