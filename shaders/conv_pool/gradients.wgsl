@@ -47,5 +47,5 @@ fn marked(rows: vec4<u32>, misses: u32) -> Reached {
 /// Words of winners for rows of the convolution, so that zero is a row's own place; of what is none it is nobody's.
 fn codes_at(rows: vec4<u32>, words: vec4<u32>) -> vec4<u32> {
     // A mark makes all bits.
-    return (words ^ (rows % 4u * 0x55555555u)) | vec4<u32>(vec4<i32>(rows) >> vec4<u32>(31u));
+    return (words ^ (rows % 4u * 0x55555555u)) | (vec4<u32>() - (rows >> vec4<u32>(31u)));
 }

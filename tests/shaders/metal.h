@@ -9,11 +9,14 @@
 #define thread
 #define constant const
 
+// naga names it without its namespace.
+typedef unsigned long ulong;
+
 namespace metal {
 
 typedef unsigned int uint;
 typedef unsigned short ushort;
-typedef unsigned long ulong;
+using ::ulong;
 
 struct half {
     half() = default;

@@ -74,6 +74,7 @@ impl Reader {
 
     /// Leaves a shader to be read.
     fn put(&self, name: &str, source: &str) -> std::path::PathBuf {
+        let source = without_twins(source);
         let name: String = name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
         let path = self.folder.path().join(name).with_extension("metal");
         fs::write(&path, source).unwrap();
@@ -88,6 +89,22 @@ impl Reader {
         let warnings = ["-Werror", "-Wno-unknown-attributes", "-Wno-unused-value", "-Wno-array-bounds", "-Wno-user-defined-literals"];
         self.clang.refusal(&[&language[..], &warnings].concat(), files.iter().map(AsRef::as_ref))
     }
+}
+
+/// naga writes what loads a matrix once for each address space, which Metal tells apart by the type of what is loaded, and the header does
+/// not: the second is left out.
+fn without_twins(source: &str) -> String {
+    const LOAD: &str = " NagaCooperativeLoad(const ";
+    let parts = source.split_inclusive("\n}\n");
+    let mut kept: Vec<&str> = Vec::new();
+    let spaceless = |part: &str| part.trim_start().replace("const device ", "const ").replace("const threadgroup ", "const ");
+    let is_twin = |part: &str, kept: &[&str]| part.contains(LOAD) && kept.iter().any(|other| spaceless(other).ends_with(&spaceless(part)));
+    for part in parts {
+        if !is_twin(part, &kept) {
+            kept.push(part);
+        }
+    }
+    kept.concat()
 }
 
 #[test]
