@@ -73,7 +73,8 @@ pub struct Training<'t> {
     /// schedule is laid out for all of them, so that nothing tells it from a run that was never stopped.
     pub until: Option<u64>,
     /// The ranks that train together, of which this is one: each makes the same call, on a device and data of its own. The first alone
-    /// writes the folder, which all read.
+    /// writes the folder, which all read. WebAssembly has none.
+    #[cfg(not(target_arch = "wasm32"))]
     pub group: Option<&'t dyn Group>,
 }
 
@@ -81,7 +82,17 @@ impl<'t> Training<'t> {
     /// A training on `data` by the default settings, in memory.
     pub fn of(data: &'t Dataset) -> Self {
         let (settings, execution) = Default::default();
-        Self { data, settings, out: None, start: Start::New, execution, stop: None, until: None, group: None }
+        Self {
+            data,
+            settings,
+            out: None,
+            start: Start::New,
+            execution,
+            stop: None,
+            until: None,
+            #[cfg(not(target_arch = "wasm32"))]
+            group: None,
+        }
     }
 
     /// Trains on a device.
@@ -99,7 +110,7 @@ impl<'t> Training<'t> {
     /// process trains. On [`Start::Resume`] also settings or data that would change the run.
     pub async fn run_on<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
         let done = self.run_alone(backend, observe).await;
-        let Some(group) = self.group else { return done };
+        let Some(group) = self.group() else { return done };
         match done {
             Ok(finished) => group::wait(group).map(|()| finished).map_err(TrainError::from),
             Err(error) if error.is_told() => Err(error),
@@ -111,9 +122,17 @@ impl<'t> Training<'t> {
         }
     }
 
+    /// The ranks that train together, if any.
+    fn group(&self) -> Option<&'t dyn Group> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.group;
+        #[cfg(target_arch = "wasm32")]
+        None
+    }
+
     /// As [`Training::run_on`], without telling the other ranks of a group how it ended.
     async fn run_alone<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
-        let is_first = self.group.is_none_or(|group| group.rank() == 0);
+        let is_first = self.group().is_none_or(|group| group.rank() == 0);
         let Some(folder) = self.out.as_ref().filter(|_| is_first) else { return self.run_in(backend, None, observe).await };
         run_folder::admit(folder, self.start)?;
         // A folder that is to be made is not made before it is known that there is something to train.
@@ -144,6 +163,7 @@ impl<'t> Training<'t> {
         let own;
         let mut run = Run::start(backend, &config, data, saved.as_ref()).await?;
         run.stop = self.stop;
+        #[cfg(not(target_arch = "wasm32"))]
         if let Some(group) = self.group {
             run.join(Together::new(group, config.execution.sum, self.stop)).await?;
             // After this nobody reads the folder any more.

@@ -176,9 +176,13 @@ pub(crate) struct Together<'g> {
     wish: Option<&'g AtomicBool>,
     /// Whether any rank was told to stop, as of the last exchange: all know the same.
     is_stop_wished: Cell<bool>,
+    /// A page has no other ranks, and its library nothing of what they would do: with this no group can be made there.
+    #[cfg(target_arch = "wasm32")]
+    nowhere: std::convert::Infallible,
 }
 
 impl<'g> Together<'g> {
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn new(group: &'g dyn Group, sum: Sum, wish: Option<&'g AtomicBool>) -> Self {
         Self { group, sum, wish, is_stop_wished: Cell::new(false) }
     }
