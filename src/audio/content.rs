@@ -109,6 +109,8 @@ fn of(head: &[u8]) -> Content {
         [b'F', b'O', b'R', b'M', ..] => Content::Other("an IFF file other than AIFF"),
         [b'f', b'L', b'a', b'C', ..] => Content::Flac,
         [b'O', b'g', b'g', b'S', ..] => Content::Ogg,
+        // A page's library has no reader of it.
+        [0x1A, 0x45, 0xDF, 0xA3, ..] if cfg!(target_arch = "wasm32") => Content::Other("Matroska"),
         [0x1A, 0x45, 0xDF, 0xA3, ..] => Content::Matroska,
         // Also one whose index is missing.
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => Content::Mp4,

@@ -11,7 +11,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::coding::Coding;
+use encoding_rs::{GB18030, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
 use super::folder::{files_below, stem};
 use super::named::{self, Meaning, Place, Scheme, is_number};
 use super::{Corpus, CorpusError, Split, inner, transcript};
@@ -102,14 +103,14 @@ pub fn transcripts(path: &Path) -> Result<HashMap<String, String>, CorpusError> 
 
 /// Text in the coding that its first bytes, or what it is in, tell.
 fn decode(bytes: &[u8], is_mandarin: bool) -> String {
-    let otherwise = if is_mandarin { Coding::Gb18030 } else { Coding::Windows1252 };
+    let otherwise = if is_mandarin { GB18030 } else { WINDOWS_1252 };
     let coding = match bytes {
-        [0xff, 0xfe, ..] => Coding::Utf16Le,
-        [0xfe, 0xff, ..] => Coding::Utf16Be,
-        bytes if std::str::from_utf8(bytes).is_ok() => Coding::Utf8,
+        [0xff, 0xfe, ..] => UTF_16LE,
+        [0xfe, 0xff, ..] => UTF_16BE,
+        bytes if std::str::from_utf8(bytes).is_ok() => UTF_8,
         _ => otherwise,
     };
-    coding.decode(bytes)
+    coding.decode(bytes).0.into_owned()
 }
 
 /// Id and text of a line.
@@ -147,7 +148,7 @@ mod tests {
     fn every_coding_of_the_files_is_read() {
         let said = "0001_000001\t他很冷\t中立\r\n";
         let utf_16: Vec<u8> = [0xfeff].into_iter().chain(said.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        for bytes in [said.as_bytes().to_vec(), utf_16, encoding_rs::GB18030.encode(said).0.into_owned()] {
+        for bytes in [said.as_bytes().to_vec(), utf_16, GB18030.encode(said).0.into_owned()] {
             assert_eq!(decode(&bytes, true).trim_start_matches('\u{feff}'), said);
         }
         assert_eq!(decode(b"0016_000001\tcaf\xe9\tSad", false), "0016_000001\tcafé\tSad");

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 mod alignment;
 pub mod ased;
-mod coding;
 mod copies;
 pub mod cremad;
 mod doubt;
