@@ -70,7 +70,12 @@ impl Subject for Bilstm {
                 // Inputs up to 50 where gates are driven so far.
                 let floor = 1e-3 * f64::from(self.gates.amplitude()).min(50.0);
                 let gates = (total(&self.lengths) * 8 * self.hidden) as f64;
-                Tolerance { floor, of_norm: 1e-4 + 2e-3 / gates.max(1.0).sqrt(), ..self.gates.tolerance(Precision::Mixed, floor) }
+                // Of gates that are driven far all results may be tiny: number by number they are held.
+                let of_norm = match self.gates {
+                    Gates::Usual | Gates::NotFinite => 1e-4 + 2e-3 / gates.max(1.0).sqrt(),
+                    Gates::Saturated | Gates::Extreme => f64::INFINITY,
+                };
+                Tolerance { floor, of_norm, ..self.gates.tolerance(Precision::Mixed, floor) }
             }
         }
     }
