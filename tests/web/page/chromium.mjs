@@ -38,7 +38,7 @@ export class Chromium {
       const call = this.#calls.get(message.id);
       if (call) {
         this.#calls.delete(message.id);
-        message.error ? call.reject(new Error(`${call.method}: ${message.error.message}`)) : call.resolve(message.result);
+        message.error ? call.reject(new Error(`${call.said}: ${message.error.message}`)) : call.resolve(message.result);
       } else {
         this.listeners.forEach((listener) => listener(message.method, message.params, message.sessionId));
       }
@@ -47,8 +47,9 @@ export class Chromium {
 
   send(method, params = {}, sessionId) {
     const id = ++this.#last;
+    const said = `${method} ${params.expression?.slice(0, 200) ?? ""}`;
     return new Promise((resolve, reject) => {
-      this.#calls.set(id, { resolve, reject, method });
+      this.#calls.set(id, { resolve, reject, said });
       this.#process.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     });
   }

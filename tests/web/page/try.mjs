@@ -16,6 +16,8 @@ const file = (name) => join(files, name);
 const json = (name) => JSON.parse(readFileSync(file(name), "utf8"));
 const opened = [];
 
+const ready = (page, seconds = 60) => page.until("document.body?.dataset.ready === 'true'", seconds);
+
 /** A page that is ready, in a browser of its own unless one is given. */
 async function open(query = "?device=cpu", { flags = [], view, browser, server } = {}) {
   server ??= await serve(folder);
@@ -26,7 +28,7 @@ async function open(query = "?device=cpu", { flags = [], view, browser, server }
   const page = await browser.open(undefined, view);
   page.server = server;
   await page.go(server.url + query);
-  await page.until("document.body?.dataset.ready === 'true'", 120);
+  await ready(page, 120);
   return page;
 }
 
@@ -105,9 +107,26 @@ const saved = (page, button) => page.value(`new Promise((resolve) => {
   [...document.querySelectorAll("#run-buttons button")].find((b) => b.textContent === ${JSON.stringify(button)}).click();
 })`).then((base64) => Buffer.from(base64, "base64"));
 
-/** Loads the page again as soon as the newest of `count` trainings has kept an epoch. */
-async function breakOff(page, count) {
-  await page.value(`(async () => {
+/** Has the page load itself again, as soon as a promise of it has come; nothing is left to be answered by what goes. */
+async function again(page, once = "undefined") {
+  await page.value(`delete document.body.dataset.ready; (async () => (await ${once}, setTimeout(() => location.reload())))(); 0`);
+  await ready(page, 120);
+}
+
+/** From now on the worker of trainings keeps one checkpoint and waits with the next, so that a training is not over before it is broken off. */
+const holdAfterCheckpoint = (page) => page.value(`{
+  const { createWritable } = FileSystemFileHandle.prototype;
+  let checkpoints = 0;
+  FileSystemFileHandle.prototype.createWritable = function (...options) {
+    return this.name === "checkpoint.zip" && checkpoints++ > 0 ? new Promise(() => {}) : createWritable.apply(this, options);
+  };
+}`, page.workers.get("training"));
+
+/** Trains, and loads the page again as soon as the newest of `count` trainings has kept an epoch. */
+async function breakOff(page, settings, count) {
+  await holdAfterCheckpoint(page);
+  await train(page, settings);
+  await again(page, `(async () => {
     const trainings = await (await navigator.storage.getDirectory()).getDirectoryHandle("trainings");
     for (;;) {
       const ids = await Array.fromAsync(trainings.keys());
@@ -116,10 +135,7 @@ async function breakOff(page, count) {
       if (checkpoint && (await checkpoint.getFile()).size > 0) break;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    delete document.body.dataset.ready;
-    location.reload();
   })()`);
-  await page.until("document.body?.dataset.ready === 'true'", 60);
   await page.click("#tab-train");
 }
 
@@ -238,9 +254,7 @@ const tried = {
     const page = await open();
     await shows(page, "#offline", "without a connection", 60);
     await page.server.close();
-    await page.value("delete document.body.dataset.ready");
-    await page.send("Page.reload");
-    await page.until("document.body?.dataset.ready === 'true'", 120);
+    await again(page);
     const { probabilities } = await predict(page, file("glad1.wav"), "My sister lost her job.");
     assert.equal(Object.keys(probabilities).length, 7);
     assert.match(await text(page, "#model-name"), /toy/);
@@ -255,9 +269,8 @@ const tried = {
     const [whole] = await keptOf(page);
     sameLosses(whole.files["training.json"].losses, json("training.json").losses);
 
-    // Another one is broken off: the tab is closed after its first epoch.
-    await train(page, settings);
-    await breakOff(page, 2);
+    // Another one is broken off after its first epoch.
+    await breakOff(page, settings, 2);
     await page.press("Continue");
     await shows(page, "#run-state", "Done", 120);
     const [first, second] = await keptOf(page);
@@ -283,8 +296,7 @@ const tried = {
     await page.value("document.querySelector('input[name=from][value=model]').click()");
     await train(page, { epochs: "60", batch: "4" });
     await shows(page, "#run-state", "Done", 120);
-    await train(page, { epochs: "60", batch: "4" });
-    await breakOff(page, 2);
+    await breakOff(page, { epochs: "60", batch: "4" }, 2);
     await page.press("Continue");
     await shows(page, "#run-state", "Done", 120);
     const [first, second] = await keptOf(page);
@@ -382,9 +394,7 @@ const tried = {
 
     // What is left of it begins again where there is room.
     await page.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.server.url).origin });
-    await page.value("delete document.body.dataset.ready");
-    await page.send("Page.reload");
-    await page.until("document.body?.dataset.ready === 'true'", 60);
+    await again(page);
     await page.click("#tab-train");
     await page.press("Continue");
     await shows(page, "#run-state", "Done", 120);
@@ -460,11 +470,6 @@ const tried = {
     try {
       const second = newer("second", marks);
       const page = await open();
-      const again = async (page) => {
-        await page.value("delete document.body.dataset.ready");
-        await page.send("Page.reload");
-        await page.until("document.body?.dataset.ready === 'true'", 60);
-      };
       await shows(page, "#offline", "without a connection", 60);
       const older = await text(page, "#version");
       page.server.folder = second;
@@ -479,7 +484,7 @@ const tried = {
       await other.close();
       await page.press("Take it now");
       await shows(page, "#version", ", newer worker, newer page", 60);
-      await page.until("document.body?.dataset.ready === 'true'", 60);
+      await ready(page);
       assert.deepEqual((await page.value("caches.keys()")).map((name) => name.split(" ").at(-1)), ["second"]);
 
       // The server has a third build but for one file.
