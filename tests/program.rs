@@ -24,8 +24,18 @@ pub fn mcsan(folder: &Path, arguments: &str) -> Outcome {
 
 /// Calls the program in a folder with arguments that may hold spaces.
 pub fn call<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Outcome {
-    let Output { status, stdout, stderr } =
-        Command::new(env!("CARGO_BIN_EXE_mcsan")).current_dir(folder).args(arguments).output().expect("the program starts");
+    call_in(folder, arguments, &[])
+}
+
+/// Calls the program as [`mcsan`] does, with variables of its environment, as launchers set them.
+pub fn launched(folder: &Path, arguments: &str, variables: &[(&str, &str)]) -> Outcome {
+    call_in(folder, &arguments.split_whitespace().collect::<Vec<_>>(), variables)
+}
+
+fn call_in<A: AsRef<OsStr>>(folder: &Path, arguments: &[A], variables: &[(&str, &str)]) -> Outcome {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mcsan"));
+    command.current_dir(folder).args(arguments).envs(variables.iter().copied());
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
     let shown: Vec<_> = arguments.iter().map(|argument| argument.as_ref().to_string_lossy()).collect();
     let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
     Outcome { line: format!("mcsan {}", shown.join(" ")), code: status.code(), stdout: text(stdout), stderr: text(stderr) }

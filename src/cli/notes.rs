@@ -175,6 +175,8 @@ pub(crate) enum Note {
     ClassesMapped(Mapped),
     /// A batch is divided among ranks, as nobody said otherwise.
     Divided { ranks: usize },
+    /// Tasks that Slurm has started train each by itself.
+    Tasks { tasks: usize },
     /// The classes of a file among several are called otherwise in the whole.
     ClassesJoined { path: PathBuf, mapped: Mapped },
     /// The device has no room for a batch.
@@ -373,6 +375,13 @@ impl Display for Note {
                 write!(
                     formatter,
                     "a batch is divided among {ranks} ranks: train.accumulate = {ranks}, whose bits the run has on one device too"
+                )
+            }
+            Self::Tasks { tasks } => {
+                write!(
+                    formatter,
+                    "this is one of {tasks} tasks of srun and trains by itself: srun --mpi=pmix (or pmi2, as 'srun --mpi=list' has it) and a \
+                     program built with --features mpi make them ranks of one training"
                 )
             }
             Self::Split { step, parts, error } => {

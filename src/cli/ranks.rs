@@ -23,18 +23,29 @@ use crate::train::group::{self, Group, GroupError, Preconditions};
 use crate::train::run::{Start, Training};
 
 /// The processes that an MPI launcher has started with this one; none where it was started by itself.
+///
+/// # Errors
+/// The launcher has started several, of which the MPI of this program knows nothing.
 #[cfg(feature = "mpi")]
-pub(super) fn launched() -> Result<Option<group::mpi::Processes>, Failure> {
-    let is_launched = LAUNCHERS.iter().chain(&["PMIX_RANK"]).any(|variable| std::env::var_os(variable).is_some());
-    let processes = if is_launched { group::mpi::Processes::begin() } else { None };
-    Ok(processes.filter(|processes| processes.size() > 1))
+pub(super) fn launched(common: &Common) -> Result<Option<group::mpi::Processes>, Failure> {
+    note_tasks(common);
+    let processes = if LAUNCHERS.iter().any(|[_, rank]| number(rank).is_some()) { group::mpi::Processes::begin() } else { None };
+    let processes = processes.filter(|processes| processes.size() > 1);
+    match (size(), &processes) {
+        (Some(size @ 2..), None) => Err(Failure(format!(
+            "started by an MPI launcher as one of {size}, and this program's {} sees itself alone; start it by the launcher of that library, \
+             or build it for the launcher's: MPICC=its mpicc, --features mpi",
+            group::mpi::Processes::library()
+        ))),
+        _ => Ok(processes),
+    }
 }
 
 /// Refuses to be one of several processes that know nothing of each other.
 #[cfg(not(feature = "mpi"))]
-pub(super) fn launched() -> Result<Option<&'static dyn Group>, Failure> {
-    let sizes = LAUNCHERS.iter().filter_map(|variable| std::env::var(variable).ok()?.parse::<usize>().ok());
-    match sizes.max() {
+pub(super) fn launched(common: &Common) -> Result<Option<&'static dyn Group>, Failure> {
+    note_tasks(common);
+    match size() {
         Some(size @ 2..) => Err(Failure(format!(
             "started by an MPI launcher as one of {size}, and this program is built without MPI; build it with --features mpi, or start it \
              by itself"
@@ -43,8 +54,35 @@ pub(super) fn launched() -> Result<Option<&'static dyn Group>, Failure> {
     }
 }
 
-/// What launchers set: Open MPI, and MPICH and those that start its processes; each says how many there are.
-const LAUNCHERS: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+/// How many processes there are and which is this one, as launchers say it: Open MPI, MPICH and those that start its processes, and PMIx,
+/// by which Slurm starts them and tells their number itself.
+const LAUNCHERS: [[&str; 2]; 3] = [["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"], ["PMI_SIZE", "PMI_RANK"], [TASKS[0], "PMIX_RANK"]];
+
+/// The same of the tasks of one `srun`, which need know nothing of each other.
+const TASKS: [&str; 2] = ["SLURM_STEP_NUM_TASKS", "SLURM_PROCID"];
+
+fn number(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// How many processes an MPI launcher has started.
+fn size() -> Option<usize> {
+    LAUNCHERS.iter().filter(|[_, rank]| number(rank).is_some()).filter_map(|[size, _]| number(size)).max()
+}
+
+/// Says that tasks which Slurm has started without MPI are no ranks.
+fn note_tasks(common: &Common) {
+    if size().is_none()
+        && let Some(tasks @ 2..) = number(TASKS[0])
+    {
+        common.note(Note::Tasks { tasks });
+    }
+}
+
+/// Whether a launcher has started this process as one of several, and not as the first: it says no result.
+pub(super) fn follows() -> bool {
+    LAUNCHERS.iter().chain(&[TASKS]).find_map(|[_, rank]| number(rank)).is_some_and(|rank| rank > 0)
+}
 
 /// The ranks of a run with these settings: with one part a batch is divided among all of them.
 ///

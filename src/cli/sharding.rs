@@ -17,7 +17,7 @@ use super::arguments::Common;
 use super::device::{self, AUTO, Device, on_device};
 use super::output::{self, Kind};
 use super::prepare::{Spools, Watch, Work, stopped};
-use super::{Done, Failure, cannot_write, interrupt};
+use super::{Done, Failure, cannot_write, interrupt, ranks};
 use crate::base::hash::{BASIS, fnv1a, mix, of_words};
 use crate::corpus::{Corpus, FeatureSource, Utterance};
 use crate::dataset::shards::{Belonging, Entry, FORMAT, Index, Place, Shard, Shards};
@@ -111,18 +111,12 @@ pub(super) fn run(work: &Work<'_>, corpus: Corpus, text: TextTable, count: usize
         Some(data) => data,
         None => Dataset::load(&making.names.index)?,
     };
-    if follows() {
+    if ranks::follows() {
         return Ok(std::process::ExitCode::SUCCESS);
     }
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let shards = making.names.shards.iter().zip(&data.shards).map(|(path, own)| (name(path), own.len()));
     work.report(&data, &making.names.index, &shards.collect::<Vec<_>>())
-}
-
-/// Whether a launcher has started this process as one of several, and not as the first: it says no result.
-fn follows() -> bool {
-    let rank = |variable| std::env::var(variable).ok()?.parse::<usize>().ok();
-    ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"].into_iter().find_map(rank).is_some_and(|rank| rank > 0)
 }
 
 /// A data set in the making.

@@ -35,7 +35,7 @@ pub(super) struct Ready {
 }
 
 pub(crate) fn run(common: &Common, arguments: &Train) -> Done {
-    if let Some(processes) = ranks::launched()? {
+    if let Some(processes) = ranks::launched(common)? {
         return run_process(common, arguments, &processes);
     }
     let mut ready = prepare(common, arguments)?;

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::corpus::{TINY, prepared};
-use crate::program::{default_adapter, mcsan};
+use crate::program::{default_adapter, launched, mcsan};
 
 /// Three steps an epoch, the last of one utterance: fewer than there are ranks.
 const TRAIN: &str = "train --data data.safetensors --set model.dropout=0.2 --set train.class_weights=[1,5,0.2]";
@@ -102,12 +102,25 @@ fn what_several_devices_cannot_do_is_said_in_a_line() {
 #[cfg(not(feature = "mpi"))]
 fn without_mpi_a_launcher_is_refused() {
     let folder = prepared();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mcsan"));
-    command.current_dir(folder.path()).args("train --data data.safetensors --out run".split(' ')).env("OMPI_COMM_WORLD_SIZE", "4");
-    let output = command.output().unwrap();
-    let line = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(line.starts_with("mcsan: started by an MPI launcher as one of 4") && line.lines().count() == 1, "{line}");
+    for variables in [
+        [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "0")],
+        [("PMI_SIZE", "4"), ("PMI_RANK", "3")],
+        [("SLURM_STEP_NUM_TASKS", "4"), ("PMIX_RANK", "1")],
+    ] {
+        let line = launched(folder.path(), &format!("{TRAIN} --out run"), &variables).fails();
+        assert!(line.starts_with("mcsan: started by an MPI launcher as one of 4"), "{line}");
+    }
+}
+
+#[test]
+fn tasks_that_know_nothing_of_each_other_say_so_and_train_each_by_itself() {
+    let folder = prepared();
+    let here = folder.path();
+    let tasks = |number| [("SLURM_STEP_NUM_TASKS", number), ("SLURM_PROCID", "1")];
+    let said =
+        |number, out| launched(here, &format!("{TRAIN} {TINY} --epochs 1 --device cpu --out {out}"), &tasks(number)).succeeds().stderr;
+    assert!(said("2", "one").contains("this is one of 2 tasks of srun and trains by itself: srun --mpi=pmix"));
+    assert!(!said("1", "two").contains("srun"));
 }
 
 #[test]
