@@ -133,6 +133,13 @@ def test_other_threads_run_while_one_trains(data, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of its own")
+def begin(script):
+    # Tests begun in the background of a shell ignore interrupts, and what they begin would, too.
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", script], preexec_fn=heard, **pipes)
+
+
 def test_ctrl_c_ends_a_training_with_a_whole_checkpoint(data, tmp_path):
     script = f"""
 import mcsan
@@ -140,13 +147,11 @@ def told(event):
     print(event["event"], flush=True)
 mcsan.train({str(data)!r}, {str(tmp_path / "run")!r}, settings={dict(SETTINGS, **{"train.epochs": 100000})!r}, device="cpu", callback=told)
 """
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = begin(script)
     while process.stdout.readline().strip() != "epoch":
         assert process.poll() is None, process.stderr.read()
     process.send_signal(signal.SIGINT)
-    process.stdout.read()
-    assert "KeyboardInterrupt" in process.stderr.read()
-    process.wait(60)
+    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
     assert (tmp_path / "run" / "last.safetensors").exists()
 
 
@@ -338,19 +343,19 @@ def test_wrong_lists_are_one_clear_line_and_nothing_is_written(changed, error, w
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of its own")
 def test_ctrl_c_ends_a_command_whole_and_a_command_ends_with_python(data, tmp_path):
-    def begin(out):
+    def begin_training(out):
         script = f"import mcsan; mcsan.run('train', data={str(data)!r}, out={str(out)!r}, device='cpu', epochs=100000, set=['model.hidden=16',"
-        process = subprocess.Popen([sys.executable, "-c", script + "'model.heads=2'])"], stderr=subprocess.PIPE, text=True)
+        process = begin(script + "'model.heads=2'])")
         while not (out / "last.safetensors").exists():
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
         return process
 
-    process = begin(tmp_path / "stopped")
+    process = begin_training(tmp_path / "stopped")
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
     assert "KeyboardInterrupt" in said and not list((tmp_path / "stopped").glob(".claim*"))
-    process = begin(tmp_path / "killed")
+    process = begin_training(tmp_path / "killed")
     process.kill()
     process.wait()
     begun = time.monotonic()
