@@ -5,7 +5,8 @@
 # make directx  every shader in DX12's own compilers, which are got and run in Wine
 # make windows  mcsan.exe is built, and runs its kernels and a training on DX12 in Wine: an hour
 # make web    what a page loads of the library, and the page, into target/web; takes Rust's library for WebAssembly
-# make mpi    training by processes of Open MPI and of MPICH
+# make mpi    training by processes of Open MPI and of MPICH; INTEL=1 of Intel MPI, too
+# make jobs   folds as tasks of Slurm, and shared by machines whose folder has no common locks; as root, minutes
 # make python  the Python wheel, into dist/, and its tests; TORCH=1 also beside PyTorch
 # make try    what adapters there are, every kernel on one of them against its reference, the demo; what fails stays in failures/
 # make release  an archive for this machine with its SHA-256, in dist/
@@ -17,7 +18,7 @@
 # make api    what of the library is public, held against api.txt; API=write writes that anew
 # The first three say after each part how long it took. Packages are those of the lock file, or nothing is built.
 
-.PHONY: test check adapter soak fuzz directx windows web mpi try release page tagged ci suite machine api python
+.PHONY: test check adapter soak fuzz directx windows web mpi jobs try release page tagged ci suite machine api python
 
 # $(call timed,name,command)
 timed = @start=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - start)) s"
@@ -63,6 +64,9 @@ web:
 
 mpi:
 	.ci/mpi
+
+jobs:
+	.ci/jobs
 
 try:
 	.ci/try

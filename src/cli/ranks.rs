@@ -33,8 +33,8 @@ pub(super) fn launched(common: &Common) -> Result<Option<group::mpi::Processes>,
     let processes = processes.filter(|processes| processes.size() > 1);
     match (size(), &processes) {
         (Some(size @ 2..), None) => Err(Failure(format!(
-            "started by an MPI launcher as one of {size}, and this program's {} sees itself alone; start it by the launcher of that library, \
-             or build it for the launcher's: MPICC=its mpicc, --features mpi",
+            "started by an MPI launcher as one of {size}, and this program's {} sees itself alone; start it by that library's launcher (with \
+             srun, by another --mpi), or build it for the launcher's: MPICC=its mpicc, --features mpi",
             group::mpi::Processes::library()
         ))),
         _ => Ok(processes),

@@ -43,7 +43,8 @@ impl Processes {
 
     /// The MPI library, in one line.
     pub fn library() -> String {
-        mpi::environment::library_version().unwrap_or_default().lines().next().unwrap_or_default().trim().to_owned()
+        let version = mpi::environment::library_version().unwrap_or_default();
+        version.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Tells all ranks how long what this one gives each of them will be, or why it cannot go on, and returns how long what each gives it is.
