@@ -1,5 +1,5 @@
 //! The page and its package, as `make web` built them into `target/web` (or `MCSAN_PAGE`): driven in a headless Chromium by Node, and held
-//! against what the command line makes of the same recordings. What is tried stands in `tests/web/page/try.mjs`.
+//! against what the command line makes of the same recordings. What is tried stands in `tests/web/page/try.mjs`, how in `steps.mjs`.
 
 use std::f32::consts::TAU;
 use std::fs;

@@ -18,6 +18,9 @@ _TIED = "MCSAN_ENDS_WITH_STDIN"
 # Paths of streams that a process is started with.
 _STREAMS = ("-", "/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
+# What a line of a failure begins with.
+_FAULTS = ("error: ", "mcsan: ")
+
 # The command of this package, whatever lies in the folder that it is called in.
 _COMMAND = f"import sys; sys.path[0] = {str(pathlib.Path(__file__).parents[1])!r}; from mcsan.__main__ import main; sys.exit(main())"
 
@@ -41,16 +44,23 @@ def _reads_stream(line: list[str]) -> bool:
 
 
 def _said(process: subprocess.Popen, kept: list[str]) -> None:
-    """Passes on what the command says, line by line, and keeps it."""
+    """Passes on what the command says, line by line; keeps how it failed and, at the end, what it said last."""
+    heard = sys.stderr
     for said in process.stderr:
+        if kept and not kept[-1].startswith(_FAULTS):
+            kept.pop()
         kept.append(said)
-        if not said.startswith(("mcsan: ", "error: ")):
-            sys.stderr.write(said)
+        if heard is not None and not said.startswith(_FAULTS):
+            try:
+                heard.write(said)
+            except (OSError, ValueError):
+                # Nobody reads it any more. The command, which must not wait for that, goes on.
+                heard = None
 
 
 def _fault(kept: list[str], code: int) -> Error:
     """The line of a failure."""
-    for start in ("error: ", "mcsan: "):
+    for start in _FAULTS:
         for said in kept:
             if said.startswith(start):
                 return Error(said.removeprefix(start).rstrip("\n"))
@@ -61,10 +71,11 @@ def run(*arguments: str | os.PathLike, **options: Any) -> Any:
     """Runs a command as a process of its own and returns what `--json` makes it print.
 
     `run("evaluate", run="runs/a", data="data.safetensors", by="speaker")` is `mcsan evaluate --run runs/a --data data.safetensors
-    --by speaker --json`, a dictionary, or of commands that print a line an input a list: `_` in a name stands for `-`, True is an option without a value, False and None leave one out, a list repeats
-    it, and a `_` at the end is for Python's own words (`from_`). What it says besides goes to standard error as it is said. Raises Error
-    with its line where it fails; of `check`, whose result says what failed, none. Ctrl-C is KeyboardInterrupt, once the command has ended
-    whole (a second one ends it at once), and where Python ends it ends, too.
+    --by speaker --json`, a dictionary, or of commands that print a line an input a list: `_` in a name stands for `-`, True is an option
+    without a value, False and None leave one out, a list repeats it, and a `_` at the end is for Python's own words (`from_`). What it
+    says besides goes to standard error as it is said. Raises Error with its line where it fails; of `check`, whose result says what
+    failed, none. Ctrl-C is KeyboardInterrupt, once the command has ended whole (a second one ends it at once), and where Python ends it
+    ends, too.
     """
     line = _line(arguments, options)
     environment, tied = dict(os.environ), not _reads_stream(line)

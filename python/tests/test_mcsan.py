@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
 from conftest import CLASSES, RATE, SETTINGS, tone
 
 import mcsan
+from mcsan import _command
 
 
 def command(*arguments, code=0):
@@ -143,6 +145,7 @@ def begin(script):
 def test_ctrl_c_ends_a_training_with_a_whole_checkpoint(data, tmp_path):
     script = f"""
 import mcsan
+from mcsan import _command
 def told(event):
     print(event["event"], flush=True)
 mcsan.train({str(data)!r}, {str(tmp_path / "run")!r}, settings={dict(SETTINGS, **{"train.epochs": 100000})!r}, device="cpu", callback=told)
@@ -362,6 +365,19 @@ def test_ctrl_c_ends_a_command_whole_and_a_command_ends_with_python(data, tmp_pa
     while list((tmp_path / "killed").glob(".claim*")):
         assert time.monotonic() - begun < 60, "the command ends with the one that started it"
         time.sleep(0.01)
+
+
+def test_a_command_is_heard_to_its_end_when_nobody_hears_python(monkeypatch):
+    class Closed:
+        def write(self, said):
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    lines = iter([*(f"epoch {epoch}\n" for epoch in range(1000)), "mcsan: why\n", "and more\n"])
+    kept = []
+    _command._said(types.SimpleNamespace(stderr=lines), kept)
+    assert next(lines, None) is None and kept == ["mcsan: why\n", "and more\n"]
+    assert str(_command._fault(kept, 1)) == "why"
 
 
 def test_a_file_of_its_name_is_not_taken_for_it(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ pub(crate) mod emobox_folds;
 mod figure;
 pub mod folds;
 pub mod gather;
+mod groups;
 #[cfg(feature = "cli")]
 pub(crate) mod matrix;
 #[cfg(feature = "cli")]

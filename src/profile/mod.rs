@@ -6,6 +6,7 @@
 //! `Peaks`; a [`Sweep`] shows how a step's cost grows with a size of its batch. All wall clocks of this crate's profiles are here;
 //! the backends only carry them.
 
+mod chips;
 mod compare;
 mod kept;
 mod measure;
@@ -19,12 +20,13 @@ mod terminal;
 mod trace;
 pub mod work;
 
+pub(crate) use chips::{CHIPS, Chip};
 pub(crate) use compare::confirm;
 pub use compare::{Change, compare};
 pub(crate) use measure::{Measurement, REPEATS, Stopwatch};
 pub use measure::{Plan, Profiled};
 pub(crate) use peaks::measure_peaks;
-pub(crate) use predict::{BoundBy, CHIPS, Chip, Prediction, microseconds, predict};
+pub(crate) use predict::{BoundBy, Prediction, microseconds, predict};
 pub use report::{ProfileReport, Quantiles};
 pub use roofline::roofline;
 pub(crate) use sweep::Sweep;

@@ -6,19 +6,19 @@
 
 #[cfg(feature = "mpi")]
 pub mod mpi;
+mod preconditions;
 #[cfg(feature = "files")]
 pub mod threads;
+mod together;
 
-use std::cell::Cell;
 use std::fmt::Debug;
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::base::remedy::Remedy;
-use crate::config::Sum;
+pub use preconditions::Preconditions;
+pub(crate) use preconditions::compare;
+pub(crate) use together::Together;
 
 /// Values of a bucket of gradients, see [`Group::bucket`]: 1 MB, which the host takes half a millisecond to copy and add, and which travels in
 /// a tenth of one, against some tens of microseconds for a bucket more. The paper's network has four of them: the classifier with the last
@@ -157,145 +157,12 @@ impl GroupError {
     }
 }
 
-/// What must be the same on all ranks before they begin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Preconditions {
-    /// Of each thing its name and what tells it from another, in words or as a hash; the first that differs is told.
-    pub of: Vec<(String, String)>,
-}
-
-/// What ranks may differ in, as [`Preconditions`] names it.
-pub(crate) const COMPARED: [&str; 5] = ["program", "kernels", "settings", "data", "device"];
-
-/// A group in a training: the sums and agreements that a step and an epoch need.
-#[derive(Debug)]
-pub(crate) struct Together<'g> {
-    group: &'g dyn Group,
-    sum: Sum,
-    /// What this rank is told by its user.
-    wish: Option<&'g AtomicBool>,
-    /// Whether any rank was told to stop, as of the last exchange: all know the same.
-    is_stop_wished: Cell<bool>,
-    /// A page has no other ranks, and its library nothing of what they would do: with this no group can be made there.
-    #[cfg(target_arch = "wasm32")]
-    nowhere: std::convert::Infallible,
-}
-
-impl<'g> Together<'g> {
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn new(group: &'g dyn Group, sum: Sum, wish: Option<&'g AtomicBool>) -> Self {
-        Self { group, sum, wish, is_stop_wished: Cell::new(false) }
-    }
-
-    /// Whether this rank writes the run's files.
-    pub(crate) fn is_first(&self) -> bool {
-        self.group.rank() == 0
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.group.size()
-    }
-
-    pub(crate) fn is_stop_wished(&self) -> bool {
-        self.is_stop_wished.get()
-    }
-
-    pub(crate) fn bucket(&self) -> usize {
-        self.group.bucket()
-    }
-
-    /// Whether gradients are added by the group's own sum, in no order of its parts.
-    pub(crate) fn adds_fast(&self) -> bool {
-        self.sum == Sum::Fastest && self.group.adds_fast()
-    }
-
-    /// Which of `count` things in a row this rank takes.
-    pub(crate) fn own(&self, count: usize) -> Range<usize> {
-        self.share(self.group.rank(), count)
-    }
-
-    /// Which of them a rank takes: as evenly as can be, in the order of ranks.
-    pub(crate) fn share(&self, rank: usize, count: usize) -> Range<usize> {
-        let size = self.group.size();
-        rank * count / size..(rank + 1) * count / size
-    }
-
-    fn exchange(&self, mut own: Message) -> Result<Vec<Vec<u8>>, GroupError> {
-        let wish = u8::from(self.wish.is_some_and(|wish| wish.load(Ordering::Relaxed)));
-        match &mut own {
-            Message::ToAll(bytes) => bytes.push(wish),
-            Message::ToEach(all) => all.iter_mut().for_each(|bytes| bytes.push(wish)),
-        }
-        let mut all = self.group.exchange(Ok(own))?;
-        let wishes: Vec<bool> = all.iter_mut().map(|bytes| bytes.pop() == Some(1)).collect();
-        self.is_stop_wished.set(self.is_stop_wished.get() || wishes.contains(&true));
-        Ok(all)
-    }
-
-    /// What each rank gives all, in the order of ranks.
-    pub(crate) fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, GroupError> {
-        self.exchange(Message::ToAll(own))
-    }
-
-    /// The same of numbers, one after the other.
-    pub(crate) fn gather_values(&self, own: &[f32]) -> Result<Vec<f32>, GroupError> {
-        self.group.gather_values(own)
-    }
-
-    /// What each rank gives this one, one after the other in the order of ranks, where this one gives each its stretch of so many.
-    pub(crate) fn exchange_values(&self, own: &[f32], lengths: &[usize]) -> Result<Vec<f32>, GroupError> {
-        self.group.exchange_values(own, lengths)
-    }
-
-    /// The sum over all ranks in whatever order is the fastest, where they are to be added so.
-    pub(crate) fn add_fast(&self, own: &[f32]) -> Result<Option<Vec<f32>>, GroupError> {
-        if self.adds_fast() { self.group.add_fast(own) } else { Ok(None) }
-    }
-
-    /// Compares a hash of the weights after so many steps.
-    pub(crate) fn agree_on_weights(&self, hash: u64, step: u64) -> Result<(), GroupError> {
-        let all = self.gather(hash.to_le_bytes().to_vec())?;
-        match all.iter().position(|other| *other != all[0]) {
-            Some(rank) => Err(GroupError::Weights { rank, step }),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Waits for the other ranks.
 ///
 /// # Errors
 /// Those of [`Group::exchange`].
 pub(crate) fn wait(group: &dyn Group) -> Result<(), GroupError> {
     group.exchange(Ok(Message::ToAll(Vec::new()))).map(drop)
-}
-
-/// Compares what ranks were given with the first's.
-///
-/// # Errors
-/// [`GroupError::Differs`] on all ranks, of the first that differs.
-pub(crate) fn compare(group: &dyn Group, own: &Preconditions) -> Result<(), GroupError> {
-    let text = serde_json::to_vec(own).unwrap_or_default();
-    let all = group.exchange(Ok(Message::ToAll(text)))?;
-    let all: Vec<Preconditions> = all.iter().map(|text| serde_json::from_slice(text).unwrap_or(Preconditions { of: Vec::new() })).collect();
-    let Some((first, others)) = all.split_first() else { return Ok(()) };
-    for what in COMPARED {
-        let of =
-            |conditions: &Preconditions| conditions.of.iter().find(|(name, _)| name == what).map_or_else(String::new, |(_, of)| of.clone());
-        let expected = of(first);
-        if let Some((place, other)) = others.iter().enumerate().find(|(_, other)| of(other) != expected) {
-            let (found, expected) = difference(&of(other), &expected);
-            return Err(GroupError::Differs { rank: place + 1, what, found, expected });
-        }
-    }
-    Ok(())
-}
-
-/// The first lines of two texts that differ.
-fn difference(found: &str, expected: &str) -> (String, String) {
-    let pair = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
-    let (found, expected) = pair.unwrap_or((found, expected));
-    (found.trim().to_owned(), expected.trim().to_owned())
 }
 
 /// The numbers of a message.
@@ -305,6 +172,8 @@ fn values(bytes: &[u8]) -> Vec<f32> {
 
 #[cfg(all(test, feature = "files"))]
 mod tests {
+    use std::cell::Cell;
+
     use super::threads::{Meeting, Member};
     use super::*;
     use crate::backend::cpu::Cpu;
@@ -432,39 +301,5 @@ mod tests {
                 assert!(line.starts_with(said), "{line}");
             }
         }
-    }
-
-    #[test]
-    fn what_differs_is_named_with_its_rank_and_both_values() {
-        let meeting = Meeting::new(3);
-        let of = |rank: usize| {
-            let lr = if rank == 2 { "lr = 0.1" } else { "lr = 0.2" };
-            let settings = format!("[train]\n{lr}\nseed = 1\n");
-            Preconditions { of: vec![("data".into(), "same".into()), ("settings".into(), settings)] }
-        };
-        // The first that differs is told, of the last rank alone.
-        for what in COMPARED {
-            let meeting = Meeting::new(2);
-            std::thread::scope(|scope| {
-                for rank in 0..2 {
-                    let meeting = &meeting;
-                    let of = |name: &str| (name.to_owned(), if name == what { format!("{name} {rank}") } else { "same".into() });
-                    let own = Preconditions { of: COMPARED.iter().rev().map(|name| of(name)).collect() };
-                    scope.spawn(move || {
-                        let line = compare(&meeting.member(rank), &own).unwrap_err().to_string();
-                        assert_eq!(line, format!("rank 1: {what}: {what} 1, on rank 0 {what} 0"));
-                    });
-                }
-            });
-        }
-        std::thread::scope(|scope| {
-            for rank in 0..3 {
-                let (meeting, own) = (&meeting, of(rank));
-                scope.spawn(move || {
-                    let error = compare(&meeting.member(rank), &own).unwrap_err();
-                    assert_eq!(error.to_string(), "rank 2: settings: lr = 0.1, on rank 0 lr = 0.2");
-                });
-            }
-        });
     }
 }

@@ -41,10 +41,11 @@ impl Processes {
         [self.host.rank(), self.host.size()].map(|number| number as usize)
     }
 
-    /// The MPI library, in one line.
+    /// The MPI library and its version.
     pub fn library() -> String {
         let version = mpi::environment::library_version().unwrap_or_default();
-        version.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+        let name = version.split(['\n', '\0', ',']).next().unwrap_or_default();
+        name.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// Tells all ranks how long what this one gives each of them will be, or why it cannot go on, and returns how long what each gives it is.
