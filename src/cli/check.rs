@@ -47,7 +47,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "SECONDS")]
     fuzz: Option<f64>,
     /// Run the one case that --fuzz named by this seed, with --kernel
-    #[arg(long, value_name = "S", conflicts_with_all = ["fuzz", "seed"], requires = "kernel")]
+    #[arg(long, value_name = "S", conflicts_with_all = ["fuzz", "seed"])]
     fuzz_seed: Option<u64>,
     /// How shaders are compiled: as users run them (unchecked); with naga's run-time checks, outputs poisoned and guard
     /// words watched (checked); or each case both ways. Mesa's GL and DX12's FXC take minutes to compile the checks, so
@@ -62,7 +62,7 @@ pub(crate) struct Check {
     #[arg(long, conflicts_with_all = ["kernel", "case", "list", "fuzz", "fuzz_seed"])]
     model: bool,
     /// The batch of --model, as that of `mcsan profile`
-    #[arg(long, value_name = "SHAPE", requires = "model", default_value = "batch=4,frames=90,words=12,ragged")]
+    #[arg(long, value_name = "SHAPE", default_value = "batch=4,frames=90,words=12,ragged")]
     shape: BatchShape,
     #[command(flatten)]
     configuration: Configuration,

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Map, json};
 
-use super::arguments::Common;
+use super::arguments::{Common, parse_text};
 use super::device::{self, Device, on_device};
 use super::effect::no_effect;
+use super::evaluate::check_run;
 use super::notes::Note;
 use super::output::{self, Kind};
 use super::segments::{self, Segmentation};
@@ -58,7 +59,7 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     align: Option<PathBuf>,
     /// What is said in the clip
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true, value_parser = parse_text)]
     text: Option<String>,
     /// Many utterances: a CSV with the columns audio (or audio_features) and text (or text_features), and optionally id, speaker, visual,
     /// prosody, functionals and align; paths are relative to it. Answers as CSV, with --json as a line of JSON for each
@@ -68,7 +69,7 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "A.png", value_parser = parse_picture, conflicts_with = "list")]
     attention: Option<PathBuf>,
     /// The picture shows the heads' mean, or each
-    #[arg(long, value_name = "HEADS", default_value = "mean", requires = "attention")]
+    #[arg(long, value_name = "HEADS", default_value = "mean")]
     heads: Heads,
     /// Sampling rate of raw samples, in hertz [default: 16000]
     #[arg(long, value_name = "HZ")]
@@ -104,6 +105,7 @@ impl Predict {
 }
 
 pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
+    check_run(&arguments.run)?;
     if let (Some(_), Some(audio)) = (arguments.segmentation.segments, &arguments.audio) {
         return segments::run(common, arguments, audio);
     }
@@ -113,7 +115,8 @@ pub(crate) fn run(common: &Common, arguments: &Predict) -> Done {
     match &arguments.list {
         Some(path) => {
             let required = required(&predictor);
-            let lines = list::read(path, &required)?;
+            let (lines, doubts) = list::read_with_doubts(path, &required)?;
+            doubts.into_iter().for_each(|doubt| common.note(Note::Doubtful(doubt)));
             on_device!(device()?, |backend| listed::predict(common, &arguments.run, &predictor, backend, lines))
         }
         None => {

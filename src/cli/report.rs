@@ -30,7 +30,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "DATA")]
     pub data: Vec<PathBuf>,
     /// Which class is which of several files, as 'mcsan train' was told
-    #[arg(long, value_name = "auto|merged|FILE.toml", requires = "data")]
+    #[arg(long, value_name = "auto|merged|FILE.toml")]
     pub map: Option<MapSource>,
     /// The page to write, report.html in the run's folder where not given; of a comparison none
     #[arg(long, value_name = "FILE.html")]

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::CorpusError;
+use super::doubt::Doubt;
 use super::table::{Row, Table};
 use crate::base::streams::{FUNCTIONALS, PROSODY, TEXT, VISUAL};
 
@@ -47,16 +48,30 @@ pub(crate) const FURTHER: [(&str, &str); 3] = [("visual", VISUAL), ("prosody", P
 /// The column of files with features of the words, in place of these.
 pub const TEXT_FEATURES: &str = "text_features";
 
+/// Columns that need not be there.
+const OPTIONAL: [&str; 6] = ["id", "speaker", ALIGNMENT, "visual", "prosody", "functionals"];
+
 /// Reads the list at `path`, which must have the columns `required`; its files are in the column [`FEATURES`] where that is one of them,
 /// else in [`RECORDING`]. A line that cannot be used is an error of its own.
 ///
 /// # Errors
 /// [`CorpusError`]: a file that cannot be understood as a whole.
 pub fn read(path: &Path, required: &[&'static str]) -> Result<Vec<Result<Listed, CorpusError>>, CorpusError> {
-    let table = Table::read(path, required, &[])?;
+    read_with_doubts(path, required).map(|(listed, _)| listed)
+}
+
+/// Each line, and what of the list's form is hardly meant.
+type Doubted = (Vec<Result<Listed, CorpusError>>, Vec<Doubt>);
+
+/// As [`read`], with what of the list's form is hardly meant.
+///
+/// # Errors
+/// Those of [`read`].
+pub(crate) fn read_with_doubts(path: &Path, required: &[&'static str]) -> Result<Doubted, CorpusError> {
+    let table = Table::read(path, required, &OPTIONAL)?;
     let column = if required.contains(&FEATURES) { FEATURES } else { RECORDING };
     let listed = table.rows().map(|row| listed(row, column, required));
-    Ok(listed.collect())
+    Ok((listed.collect(), table.doubts.clone()))
 }
 
 fn listed(row: Row<'_>, column: &'static str, required: &[&'static str]) -> Result<Listed, CorpusError> {

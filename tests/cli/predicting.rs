@@ -103,6 +103,20 @@ fn lines_that_cannot_be_read_are_named_and_the_others_predicted() {
 }
 
 #[test]
+fn a_column_of_a_list_that_is_nearly_one_that_is_read_is_said() {
+    let folder = trained();
+    fs::write(folder.path().join("list.csv"), "Audio;Text;Speaker\naudio/calm1.wav;go;a\n").unwrap();
+    let line = predict(folder.path(), &["--run", "run", "--list", "list.csv"]).fails();
+    assert!(
+        line.contains("list.csv: has no column 'audio' (found: Audio, Text, Speaker); name 'Audio' in the first line 'audio'"),
+        "{line}"
+    );
+    fs::write(folder.path().join("list.csv"), "audio;text;Speaker\naudio/calm1.wav;go;a\n").unwrap();
+    let told = predict(folder.path(), &["--run", "run", "--list", "list.csv"]).succeeds().stderr;
+    assert!(told.contains("list.csv: the column \"Speaker\" is not read; name it 'speaker', if it is that"), "{told}");
+}
+
+#[test]
 fn raw_samples_on_standard_input_are_predicted_as_the_same_samples_in_a_file() {
     let folder = trained();
     let file = predict(folder.path(), &["--run", "run", "--audio", "audio/calm4.wav", "--text", "go", "--json"]).json();

@@ -226,11 +226,17 @@ pub(crate) struct Features {
     pub front_end: FrontEnd,
 }
 
+/// A text may begin with a dash, as captions do; one that is an option's name was forgotten.
+pub(super) fn parse_text(text: &str) -> Result<String, String> {
+    let is_option = |name: &str| name.starts_with(|first: char| first.is_ascii_lowercase()) && !name.contains(char::is_whitespace);
+    if text.strip_prefix("--").is_some_and(is_option) { Err("is an option, where a text is to stand".into()) } else { Ok(text.into()) }
+}
+
 #[derive(Args)]
 #[command(after_help = "Example: mcsan tokens --text \"I can't believe it.\" --vectors glove.6B.zip:glove.6B.300d.txt")]
 pub(crate) struct Tokens {
     /// One text
-    #[arg(long, required_unless_present = "list", conflicts_with = "list")]
+    #[arg(long, required_unless_present = "list", conflicts_with = "list", allow_hyphen_values = true, value_parser = parse_text)]
     pub text: Option<String>,
     /// A text a line, UTF-8
     #[arg(long, value_name = "FILE.txt")]

@@ -56,7 +56,7 @@ pub(crate) struct Prepare {
     #[arg(long, value_name = "VECTORS")]
     pub vectors: Option<PathBuf>,
     /// What stands for words that the vectors lack
-    #[arg(long, value_name = "OOV", default_value = "zero", requires = "vectors")]
+    #[arg(long, value_name = "OOV", default_value = "zero")]
     pub oov: OutOfVocabulary,
     /// Acoustic features that another program computed, in place of the recordings: a folder that holds ID.npy or ID.safetensors
     /// of each utterance, or a file by its recording's name, a matrix of frames and columns

@@ -21,6 +21,20 @@ use crate::config::effect::{Purpose, Use};
 use crate::corpus::Split;
 use crate::dataset::{Dataset, SHARDS};
 
+/// Options that are of another one alone, by command. Not clap's `requires`: it says nothing where what is required conflicts with
+/// something else that was typed.
+const PARTS: [(&str, &str, &[&str]); 9] = [
+    ("prepare", "vectors", &["oov"]),
+    ("predict", "segments", &["window", "overlap", "voice-db", "transcript", "out", "timeline"]),
+    ("predict", "audio", &["segments"]),
+    ("predict", "attention", &["heads"]),
+    ("export", "onnx", &["from", "batch"]),
+    ("report", "data", &["map"]),
+    ("check", "kernel", &["fuzz-seed"]),
+    ("check", "model", &["shape"]),
+    ("profile", "sweep", &["plot"]),
+];
+
 /// Options of every command that say where and how to compute.
 const DEVICE: [&str; 3] = ["device", "backend", "without"];
 const TILES: &str = "tiles";
@@ -33,9 +47,10 @@ impl Options {
     /// # Errors
     /// Wrong usage, options that nothing would use included.
     pub(crate) fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches_from(arguments)?;
+        let matches = Self::command().mut_subcommands(with_signs).try_get_matches_from(arguments)?;
         let mut options = Self::from_arg_matches(&matches)?;
         options.common.typed = typed(&matches);
+        check_parts(matches.subcommand_name().unwrap_or_default(), &options.common.typed)?;
         options.command.check_usage()?;
         Ok(options)
     }
@@ -47,6 +62,25 @@ fn typed(matches: &ArgMatches) -> Vec<String> {
     let own = program.find_subcommand(name).into_iter().flat_map(clap::Command::get_arguments);
     let is_typed = |option: &&Arg| of_command.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
     program.get_arguments().chain(own).filter(is_typed).filter_map(|option| option.get_long().map(str::to_owned)).collect()
+}
+
+/// A command whose options take numbers below zero for values, so that these are refused by what they may be.
+fn with_signs(command: clap::Command) -> clap::Command {
+    command.mut_args(|option| {
+        let is_signed = option.get_long().is_some() && option.get_action().takes_values();
+        if is_signed { option.allow_negative_numbers(true) } else { option }
+    })
+}
+
+/// # Errors
+/// An option without the one that it is of.
+fn check_parts(command: &str, typed: &[String]) -> Result<(), clap::Error> {
+    let is_typed = |option: &str| typed.iter().any(|typed| typed == option);
+    let of_command = PARTS.iter().filter(|(of, whole, _)| *of == command && !is_typed(whole));
+    match of_command.flat_map(|(_, whole, parts)| parts.iter().map(move |part| (whole, part))).find(|(_, part)| is_typed(part)) {
+        None => Ok(()),
+        Some((whole, part)) => Err(no_effect(format!("--{part} is of --{whole}, which is not given; give it, or leave --{part} out"))),
+    }
 }
 
 /// Wrong usage: an option that nothing would use.

@@ -264,6 +264,58 @@ fn of_every_option_it_is_known_why_it_has_an_effect() {
     }
 }
 
+/// Values of which an option takes one at least.
+const VALUES: [&str; 9] = ["1", "batch=2,frames=9,words=1", "batch=1,2,3", "auto", "adam", "m1", "a.svg", "a.csv", "mcsan"];
+
+#[test]
+fn an_option_of_another_is_refused_without_it_whatever_else_is_typed() {
+    let program = Options::command();
+    let mut told = 0;
+    for (command, (name, options)) in program.get_subcommands().zip(table()) {
+        let lines = options.iter().flat_map(|(_, why)| if let Refused(lines) = why { *lines } else { &[] });
+        for line in lines {
+            let begun: Vec<&str> = ["mcsan", name].into_iter().chain(line.split_whitespace()).collect();
+            let refusal = Options::read(&begun).err().unwrap().to_string();
+            let Some((whole, _)) = refusal.split_once(", which is not given").filter(|_| refusal.contains(" is of --")) else { continue };
+            let whole = whole.rsplit("--").next().unwrap();
+            for other in command.get_arguments().filter(|other| other.get_long().is_some_and(|long| long != whole)) {
+                let long = format!("--{}", other.get_long().unwrap());
+                let possible = other.get_possible_values();
+                let possible = possible.iter().map(|value| value.get_name());
+                let values = possible.chain(VALUES).take(if other.get_action().takes_values() { usize::MAX } else { 1 });
+                for value in values.filter(|_| !begun.contains(&long.as_str())) {
+                    let value = other.get_action().takes_values().then_some(value);
+                    let words = begun.iter().copied().chain([long.as_str()]).chain(value);
+                    assert!(Options::read(words).is_err(), "mcsan {name} {line} {long} {value:?} is taken");
+                    told += 1;
+                }
+            }
+        }
+    }
+    assert!(told > 500, "{told} lines were tried");
+}
+
+#[test]
+fn numbers_below_zero_and_texts_that_begin_with_a_dash_are_values() {
+    for command in Options::command().get_subcommands() {
+        // What stands behind an option that wants an equals sign is none of its value.
+        let takes = |option: &&Arg| option.get_long().is_some() && option.get_action().takes_values() && !option.is_require_equals_set();
+        for option in command.get_arguments().filter(takes) {
+            let (name, long) = (command.get_name(), format!("--{}", option.get_long().unwrap()));
+            let told = Options::read(["mcsan", name, &long, "-1"]).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!told.contains("unexpected argument"), "mcsan {name} {long} -1: {told}");
+        }
+    }
+    for text in ["- No!", "-5", "-- what?", "-No"] {
+        for line in [&["predict", "--run", "r", "--text"][..], &["tokens", "--text"]] {
+            let words = ["mcsan"].iter().chain(line).chain([&text]);
+            assert!(Options::read(words).is_ok(), "{line:?} {text}");
+        }
+    }
+    let forgotten = Options::read(["mcsan", "tokens", "--text", "--json"]).err().unwrap().to_string();
+    assert!(forgotten.contains("invalid value '--json' for '--text <TEXT>': is an option"), "{forgotten}");
+}
+
 #[test]
 fn what_is_typed_is_told_from_what_is_not() {
     let typed = |line: &str| Options::read(line.split_whitespace()).unwrap_or_else(|error| panic!("{error}")).common.typed;
