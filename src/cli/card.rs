@@ -34,6 +34,10 @@ pub(crate) struct Card {
 pub(crate) fn run(common: &Common, arguments: &Card) -> Done {
     let out = arguments.out.clone().unwrap_or_else(|| arguments.run.join(card::FILE));
     output::check(&out, Kind::Card)?;
+    if std::fs::read_to_string(&out).is_ok_and(|text| !text.is_empty() && !card::is_as_written(&text)) {
+        let line = "has words that mcsan did not write, so it is not written over; choose another --out, or move it";
+        return Err(Failure(format!("{}: {line}", out.display())));
+    }
     check_run(&arguments.run)?;
     let mut data = arguments.data.as_deref().map(Dataset::load).transpose()?;
     if let Some(data) = &mut data {

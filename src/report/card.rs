@@ -10,6 +10,7 @@ use super::page::grouped;
 use super::read::{Prediction, Run};
 use super::run::setting;
 use super::tested::find;
+use crate::base::hash::fnv1a;
 use crate::base::shown::{in_line, percent};
 use crate::config::{Config, keys};
 use crate::corpus::Split;
@@ -25,6 +26,9 @@ pub(crate) const FILE: &str = "card.md";
 /// How a card begins.
 pub(crate) const OPENING: &str = "<!-- A model card by mcsan";
 
+/// How its first line ends.
+const CLOSING: &str = " -->";
+
 /// What nobody but the author knows.
 const OPEN: &str = "*To be written by the author: the run does not say it.*";
 
@@ -38,7 +42,6 @@ const CONFUSIONS: usize = 5;
 pub fn markdown(folder: &Path, data: Option<&Dataset>, fitted: Option<&Fitted>) -> Result<String, ReportError> {
     let run = Run::read(folder)?;
     let mut card = Card(String::new());
-    card.line(&format!("{OPENING} {} -->", env!("CARGO_PKG_VERSION")));
     let word = |key: &str| setting(&run, key).map_or_else(|| "unknown".to_owned(), |value| value.trim_matches('"').to_owned());
     let known = |text: &str| if text.is_empty() { "unknown".to_owned() } else { in_line(text).into_owned() };
     card.line(&format!("# {} on {}", word("model.system"), known(&run.corpus)));
@@ -103,7 +106,23 @@ pub fn markdown(folder: &Path, data: Option<&Dataset>, fitted: Option<&Fitted>) 
 
     card.section("Caveats and recommendations");
     card.limits(&run, data);
-    Ok(card.0)
+    Ok(format!("{OPENING} {}, {}{CLOSING}\n\n{}", env!("CARGO_PKG_VERSION"), digest(&card.0), card.0))
+}
+
+/// Tells one text of a card from another.
+fn digest(text: &str) -> String {
+    // An editor may have ended the lines otherwise.
+    format!("{:016x}", fnv1a(text.replace("\r\n", "\n").trim().as_bytes()))
+}
+
+/// Whether a card is as it was written. Of one whose first line does not tell (an older program's), whether all is open that was left so.
+pub(crate) fn is_as_written(card: &str) -> bool {
+    let (first, text) = card.split_once('\n').unwrap_or((card, ""));
+    let said = first.trim_end().strip_suffix(CLOSING).and_then(|first| first.rsplit_once(", "));
+    match said {
+        Some((_, said)) => said == digest(text),
+        None => text.matches(OPEN).count() >= 3,
+    }
 }
 
 /// A card under construction.

@@ -191,6 +191,19 @@ fn a_card_says_what_the_run_says_and_leaves_the_rest_open() {
     }
     assert!(card.matches("*To be written by the author: the run does not say it.*").count() >= 3, "{card}");
     mcsan(here, "card --run run --data data.safetensors --out card.md").succeeds();
+    // What its author filled in is not lost, in a card of an older program neither, whose first line says less.
+    let open = "*To be written by the author: the run does not say it.*";
+    let older = format!("<!-- A model card by mcsan 0.1.0 -->\n\n{}", card.split_once("\n\n").unwrap().1);
+    for (text, parts) in [(card.replacen(open, "Me.", 1), 1), (format!("{card}More.\n"), 1), (older.replace(open, "Me."), 1), (older, 0)] {
+        fs::write(here.join("card.md"), &text).unwrap();
+        if parts == 1 {
+            refused(&folder, "card --run run --out card.md", &["card.md: has words that mcsan did not write, so it is not written over"]);
+        } else {
+            mcsan(here, "card --run run --data data.safetensors --out card.md").succeeds();
+        }
+    }
+    fs::write(here.join("card.md"), card.replace('\n', "\r\n")).unwrap();
+    mcsan(here, "card --run run --out card.md").succeeds();
     refused(&folder, "card --run run --out manifest.csv", &["manifest.csv: is not a model card of mcsan"]);
     refused(&folder, "card --run absent", &["absent/config.toml: cannot be read"]);
     assert_eq!(keys(&mcsan(here, "evaluate --run run --data data.safetensors --device cpu --json").json()).len(), 11);
