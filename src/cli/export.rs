@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::json;
 
 use super::arguments::Common;
+use super::evaluate::check_run;
 use super::output::{self, Kind};
 use super::{Done, Failure, cannot_write};
 use crate::base::streams::AUDIO;
@@ -35,10 +36,10 @@ pub(crate) struct Export {
     #[arg(long, value_name = "M.mcsan")]
     web: Option<PathBuf>,
     /// What the ONNX file takes of sound [default: features]
-    #[arg(long, value_name = "INPUT", requires = "onnx")]
+    #[arg(long, value_name = "INPUT")]
     from: Option<Source>,
     /// The ONNX file takes a batch: padded utterances, and the lengths of each
-    #[arg(long, requires = "onnx")]
+    #[arg(long)]
     batch: bool,
 }
 
@@ -91,6 +92,7 @@ pub(crate) fn run(common: &Common, arguments: &Export) -> Done {
         (arguments.onnx.as_ref(), Kind::Onnx),
         (arguments.web.as_ref(), Kind::Packed),
     ])?;
+    check_run(&arguments.run)?;
     let checkpoint = Checkpoint::load(&arguments.run.join(run::files::BEST))?;
     let as_onnx = arguments.onnx.as_ref().map(|_| as_onnx(arguments, &checkpoint)).transpose()?;
     let as_file = arguments.web.as_ref().map(|_| as_file(&arguments.run)).transpose()?;

@@ -33,6 +33,7 @@ pub(crate) fn completions(arguments: &Completions) -> Done {
 }
 
 pub(crate) fn man(arguments: &Man) -> Done {
+    output::check_folder(&arguments.out, |_| true)?;
     std::fs::create_dir_all(&arguments.out).map_err(cannot_write(&arguments.out))?;
     let mut program = Options::command();
     program.build();

@@ -131,16 +131,36 @@ pub(crate) fn check(path: &Path, kind: Kind) -> Result<(), Failure> {
     }
 }
 
-/// As [`check`], of as many as are given.
+/// As [`check`], of as many as are given, each of which is a file of its own.
 pub(crate) fn check_all<'p>(outputs: impl IntoIterator<Item = (Option<&'p PathBuf>, Kind)>) -> Result<(), Failure> {
-    outputs.into_iter().try_for_each(|(path, kind)| path.map_or(Ok(()), |path| check(path, kind)))
+    let mut places = Vec::new();
+    outputs.into_iter().filter_map(|(path, kind)| Some((path?, kind))).try_for_each(|(path, kind)| {
+        let place = place(path);
+        if places.contains(&place) {
+            return Err(Failure(format!("{}: is to hold two of the outputs; give each a name of its own", path.display())));
+        }
+        places.push(place);
+        check(path, kind)
+    })
+}
+
+/// Where a file would be written, by whatever path it is named.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.into(),
+    }
 }
 
 /// Whether a folder is one to fill: it is not there, or all names in it that are not hidden are among those that are written.
 ///
 /// # Errors
-/// The first that is not.
+/// A file in its place, or the first name that is not.
 pub(crate) fn check_folder(folder: &Path, is_written: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    if folder.is_file() {
+        return Err(Failure(format!("{}: cannot be written (it is a file); give --out a folder", folder.display())));
+    }
     match first_foreign(folder, is_written) {
         None => Ok(()),
         Some(name) => {

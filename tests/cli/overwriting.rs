@@ -52,6 +52,18 @@ fn an_input_or_a_foreign_file_is_no_output() {
     let profile = "profile --shape batch=1,frames=9,words=1 --steps 1 --warmup 0 --clock wall";
     left_alone(&folder, &format!("{profile} --trace run/test.json"), "run/test.json", &["run/test.json: is not a trace of mcsan"]);
     left_alone(&folder, &format!("{profile} --roofline drawing.svg"), "drawing.svg", &["drawing.svg: is not an SVG of mcsan"]);
+    // One name for two outputs, by whatever path.
+    for (command, name) in [
+        ("export --run run --out both --onnx ./both", "./both"),
+        ("export --run run --onnx run/../both --web both", "both"),
+        ("evaluate --run run --data data.safetensors --predictions both.csv --confusion audio/../both.csv", "audio/../both.csv"),
+    ] {
+        refused(&folder, command, &[&format!("{name}: is to hold two of the outputs; give each a name of its own")]);
+    }
+    for command in ["shaders --out notes.txt", "man --out notes.txt"] {
+        let line = mcsan(here, command).fails();
+        assert!(line.contains("notes.txt: cannot be written (it is a file); give --out a folder"), "{line}");
+    }
     #[cfg(unix)]
     refused(&folder, "features --audio audio/calm1.wav --out /dev/null", &["/dev/null: cannot be written (it is a device)"]);
 }
@@ -124,6 +136,9 @@ fn a_folder_that_holds_something_else_is_no_run_folder_and_no_experiments() {
     mcsan(here, &format!("{crossval} --out folds --fold 1 --device cpu")).succeeds();
     refused(&folder, &format!("{train} --out folds"), &["folds: holds '", "choose another --out"]);
     refused(&folder, &format!("{ablate} --out folds"), &["folds: holds '", "choose another --out"]);
+    for command in ["export --run folds --out w.safetensors", "predict --run folds --text go"] {
+        refused(&folder, command, &["folds: holds the runs of several folds or seeds; give --run one of them, as folds/fold-1"]);
+    }
     // A fold's folder that somebody has put something into: nothing of it is lost.
     folder_with(here, "folds/fold-2", "notes.txt", "mine");
     let line = mcsan(here, &format!("{crossval} --out folds --fold 2 --device cpu")).stderr;
