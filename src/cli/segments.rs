@@ -49,27 +49,26 @@ pub(super) struct Segmentation {
     #[arg(
         long,
         value_name = "BY",
-        requires = "audio",
         conflicts_with_all = ["text", "text_features", "visual_features", "prosody", "functionals", "align", "attention"]
     )]
     pub segments: Option<By>,
     /// Longest segment, in seconds [default: 5, or what the model reads]
-    #[arg(long, value_name = "SECONDS", requires = "segments")]
+    #[arg(long, value_name = "SECONDS")]
     window: Option<f64>,
     /// By how much windows overlap, in seconds [default: a fifth of the window]
-    #[arg(long, value_name = "SECONDS", requires = "segments", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     overlap: Option<f64>,
     /// By how many decibels voice stands out from the background [default: 9]
-    #[arg(long, value_name = "DB", requires = "segments", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
     voice_db: Option<f64>,
     /// What is said when: SubRip (.srt), WebVTT (.vtt) or CTM (.ctm), or a folder with one of the recording's name for each
-    #[arg(long, value_name = "FILE", requires = "segments")]
+    #[arg(long, value_name = "FILE")]
     transcript: Option<PathBuf>,
     /// Write the segments there, a line each: .csv, .jsonl or .rttm
-    #[arg(long, value_name = "FILE.csv", requires = "segments", value_parser = parse_lines)]
+    #[arg(long, value_name = "FILE.csv", value_parser = parse_lines)]
     out: Option<PathBuf>,
     /// Draw the classes over the time of the recording: .svg or .png
-    #[arg(long, value_name = "T.svg", requires = "segments", value_parser = parse_picture)]
+    #[arg(long, value_name = "T.svg", value_parser = parse_picture)]
     timeline: Option<PathBuf>,
 }
 
@@ -134,7 +133,7 @@ pub(super) fn run(common: &Common, arguments: &Predict, audio: &Path) -> Done {
         let (folder, count) = (audio.display(), recordings.len());
         return Err(Failure(format!("--timeline draws one recording, and {folder} holds {count}; give one of them to --audio")));
     }
-    let transcripts = Transcripts::of(options.transcript.as_deref(), recordings.len())?;
+    let transcripts = Transcripts::of(options.transcript.as_deref(), &recordings)?;
     // Transcripts beside their recordings are no strangers.
     let is_known = |name: &str| {
         let extension = Path::new(name).extension().map(|extension| extension.to_string_lossy().to_lowercase());
@@ -225,42 +224,72 @@ fn recordings(audio: &Path) -> Result<(Vec<Recording>, Vec<String>), Failure> {
 }
 
 /// Where the words come from.
-enum Transcripts {
+enum Words {
     None,
     One(Transcript),
     Folder(PathBuf),
 }
 
+/// Where they come from, and which names without folders say too little.
+struct Transcripts {
+    words: Words,
+    /// Names that recordings of several folders have.
+    shared: BTreeSet<String>,
+}
+
 impl Transcripts {
-    fn of(path: Option<&Path>, recordings: usize) -> Result<Self, Failure> {
-        let Some(path) = path else { return Ok(Self::None) };
+    fn of(path: Option<&Path>, recordings: &[Recording]) -> Result<Self, Failure> {
+        let places: BTreeSet<(String, PathBuf)> = recordings.iter().map(|own| (own.stem(), own.within.with_extension(""))).collect();
+        let next = places.iter().skip(1);
+        let shared = places.iter().zip(next).filter(|(own, next)| own.0 == next.0).map(|(own, _)| own.0.clone()).collect();
+        let Some(path) = path else { return Ok(Self { words: Words::None, shared }) };
         if path.is_dir() {
-            return Ok(Self::Folder(path.into()));
+            return Ok(Self { words: Words::Folder(path.into()), shared });
         }
         let one = Transcript::read(path)?;
-        if recordings > 1 && !one.names_recordings() {
+        let count = recordings.len();
+        if count > 1 && !one.names_recordings() {
             let line = format!(
-                "{}: does not say which of {recordings} recordings it is of; give a folder with one of each recording's name, or a CTM",
+                "{}: does not say which of {count} recordings it is of; give a folder with one of each recording's name, or a CTM",
                 path.display()
             );
             return Err(Failure(line));
         }
-        Ok(Self::One(one))
+        Ok(Self { words: Words::One(one), shared })
+    }
+
+    /// The names by which a recording's words may be found: without folders where no other has that name, and within the folder.
+    fn names(&self, recording: &Recording) -> Vec<String> {
+        let stem = recording.stem();
+        let within = recording.within.with_extension("");
+        let within = within.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+        match stem == within {
+            true => vec![within],
+            false if self.shared.contains(&stem) => vec![within],
+            false => vec![stem, within],
+        }
     }
 
     /// What is said in a recording.
     fn of_recording(&self, recording: &Recording) -> Result<Option<Transcript>, Failure> {
-        let name = recording.stem();
-        let folder = match self {
-            Self::None => return Ok(None),
-            Self::One(one) => return Ok(Some(one.of_recording(&name)?)),
-            Self::Folder(folder) => folder,
+        let names = self.names(recording);
+        let folder = match &self.words {
+            Words::None => return Ok(None),
+            Words::One(one) => {
+                let mut found: Vec<_> = names.iter().map(|name| one.of_recording(name)).collect();
+                let place = found.iter().position(Result::is_ok).unwrap_or(0);
+                return Ok(Some(found.swap_remove(place)?));
+            }
+            Words::Folder(folder) => folder,
         };
-        let files = transcript::EXTENSIONS.map(|extension| folder.join(format!("{name}.{extension}")));
-        let found: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
-        match found[..] {
-            [file] => Ok(Some(Transcript::read(file)?.of_recording(&name)?)),
-            [] => Err(Failure(format!("{}: holds no {name}.srt, .vtt or .ctm; add one, or leave the recording out", folder.display()))),
+        let files = |name: &String| transcript::EXTENSIONS.map(|extension| folder.join(format!("{name}.{extension}")));
+        let found: Vec<PathBuf> = names.iter().flat_map(files).filter(|file| file.exists()).collect();
+        match &found[..] {
+            [file] => Ok(Some(Transcript::read(file)?.of_recording(&recording.stem())?)),
+            [] => {
+                let line = format!("{}: holds no {}.srt, .vtt or .ctm; add one, or leave the recording out", folder.display(), names[0]);
+                Err(Failure(line))
+            }
             [first, second, ..] => Err(Failure(format!("{}: there is {} too; leave one of them", first.display(), second.display()))),
         }
     }

@@ -259,6 +259,22 @@ fn a_folder_is_predicted_recording_by_recording_and_what_is_wrong_is_named() {
     assert!(["b.wav", "b.flac", "deep/a.wav"].iter().all(|name| rttm.contains(&format!("SPEAKER {name} 1 "))), "{rttm}");
     let beside = predict(here, &format!("{line} --transcript many")).stderr;
     assert!(beside.contains("1 file is passed over, no recording by the name: many/readme.txt"), "{beside}");
+    // Of recordings of one name in several folders, words are looked for by their folders too, and never those of another.
+    fs::remove_file(here.join("many/b.flac")).unwrap();
+    fs::copy(here.join("talk.wav"), here.join("many/deep/b.wav")).unwrap();
+    let words = |said: &str| format!("1\n00:00:01,000 --> 00:00:01,800\n{said}\n");
+    fs::write(here.join("words/b.srt"), words("upper")).unwrap();
+    let outcome = predict(here, &format!("{line} --transcript words"));
+    let told = "words: holds no deep/b.srt, .vtt or .ctm; add one, or leave the recording out";
+    assert!(outcome.code == Some(1) && outcome.stderr.contains(told), "{}", outcome.stderr);
+    fs::create_dir(here.join("words/deep")).unwrap();
+    fs::write(here.join("words/deep/b.srt"), words("lower")).unwrap();
+    fs::write(here.join("all.ctm"), "a A 1 0.8 go\nb A 1 0.8 upper\ndeep/b A 1 0.8 lower\n").unwrap();
+    for name in ["words", "all.ctm"] {
+        let lines = predict(here, &format!("{line} --transcript {name}")).succeeds().stdout;
+        let said = |recording: &str, word: &str| lines.lines().any(|line| line.starts_with(recording) && line.ends_with(word));
+        assert!(said("many/b.wav,", ",upper") && said("many/deep/b.wav,", ",lower") && said("many/deep/a.wav,", ",go"), "{lines}");
+    }
     for (name, why) in [("none", "is empty"), ("run", "none of its ")] {
         let refused = predict(here, &format!("--audio {name} --segments voice")).fails();
         assert!(refused.contains(&format!("{name}: holds no recording ({why}")), "{refused}");
