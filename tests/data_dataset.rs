@@ -206,6 +206,21 @@ fn a_file_that_is_no_data_set_is_refused_in_one_line() {
 }
 
 #[test]
+fn a_file_that_could_not_be_read_again_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.safetensors");
+    let metadata = BTreeMap::from([("utterances".to_owned(), "x".repeat(100_000_000))]);
+    let told = line(&store::write(&path, &metadata, &[]).unwrap_err());
+    assert!(
+        told.ends_with(
+            "long.safetensors: would have a header of more than 100 MB, which no reader takes; divide it into shards, or into more of them"
+        ),
+        "{told}"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_missing_misshapen_or_mistyped_tensor_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");

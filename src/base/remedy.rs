@@ -24,6 +24,10 @@ pub enum Remedy {
     FewerFrames,
     /// Fit the temperature that the model's probabilities are to be taken at.
     Calibrate,
+    /// Fit the temperature of the run that a file was made of, and make the file anew.
+    CalibrateAndExport,
+    /// Divide a data set into shards, or into more of them.
+    MoreShards,
     /// Export a model that takes features in place of samples.
     ExportFeatures,
     /// Export the weights, which every model has.
@@ -290,6 +294,8 @@ impl Display for Remedy {
             Self::SmallerSizes => "choose smaller sizes",
             Self::SmallerNetwork => "lower model.layers, model.feed_forward, model.hidden or model.word_width",
             Self::Calibrate => "fit its temperature",
+            Self::MoreShards => "divide it into shards, or into more of them",
+            Self::CalibrateAndExport => "fit the temperature of its run and export that anew",
             Self::ExportFeatures => "export it from features",
             Self::ExportWeights => "export its weights",
             Self::ExportModel => "export the run as a model in one file",

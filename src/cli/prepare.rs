@@ -22,6 +22,7 @@ use crate::base::choice::Choice;
 use crate::base::setting::{Key, Section};
 use crate::base::streams::{AUDIO, FUNCTIONALS, PROSODY, TEXT, VISUAL};
 use crate::corpus::{Corpus, FeatureSource, LeftOut, Split, Utterance, emobox, split};
+use crate::dataset::store::{LONGEST_HEADER, StoreError};
 use crate::dataset::{DataStream, Dataset, Doubles, FeatureType, Frames, Spool};
 use crate::experiment::folds::{PARTS, divide};
 use crate::prepare::{PrepareError, RecordingEvent, prepare};
@@ -44,6 +45,7 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
     common.note_empty_bands(settings);
     let (mut corpus, division) = read_corpus(common, arguments)?;
     corpus.doubts.drain(..).for_each(|doubt| common.note(Note::Doubtful(doubt)));
+    check_room(&corpus, arguments)?;
     let has_word_files = corpus.further.contains_key(TEXT);
     let file_of_vectors = vectors(&arguments.vectors).filter(|_| !has_word_files);
     if has_word_files {
@@ -71,6 +73,17 @@ pub(crate) fn run(common: &Common, arguments: &Prepare) -> Done {
         None => work.one_file(corpus, text),
         Some(count) => sharding::run(&work, corpus, text, count.into()),
     }
+}
+
+/// Refuses a corpus whose utterances alone fill more than a file's header, before anything is computed.
+fn check_room(corpus: &Corpus, arguments: &Prepare) -> Result<(), StoreError> {
+    // What stands around what is said of an utterance, at least.
+    const AROUND: &str =
+        r#"{\"id\":\"\",\"split\":\"\",\"speaker\":\"\",\"session\":\"\",\"dialogue\":\"\",\"text\":\"\",\"audio\":\"\"},"#;
+    let utterances = corpus.utterances.iter();
+    let least: usize = utterances.map(|utterance| utterance.id.len() + utterance.text.len() + AROUND.len()).sum();
+    let files = arguments.shards.map_or(1, usize::from);
+    if (least / files) as u64 > LONGEST_HEADER { Err(StoreError::LongHeader { path: arguments.out.clone() }) } else { Ok(()) }
 }
 
 /// What is prepared, but for the corpus.

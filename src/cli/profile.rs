@@ -68,7 +68,7 @@ pub(crate) struct Profile {
           conflicts_with_all = ["data", "kernel", "manifest", "clock", "each", "roofline", "trace", "compare"])]
     pub sweep: Option<Sweep>,
     /// Draw the sweep: time and memory of each value, and the line that fits them
-    #[arg(long, value_name = "FILE.svg", requires = "sweep")]
+    #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
     /// Steps whose wall time is taken, and, but for --sweep, as many again whose kernels are timed
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -183,7 +183,7 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     let drawn = [&arguments.roofline, &arguments.plot].map(|path| (path.as_ref(), Kind::Svg));
     output::check_all(drawn.into_iter().chain([(arguments.trace.as_ref(), Kind::Trace)]))?;
     if let Some(path) = &arguments.from {
-        return show(common, arguments, vec![ProfileReport::read(path)?]);
+        return show(common, arguments, base(arguments)?.as_ref(), vec![ProfileReport::read(path)?]);
     }
     let Config { mut settings, execution } = arguments.configuration.load(Config::default())?;
     if arguments.data.is_none() {
@@ -196,6 +196,8 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     if let Some(chip) = &arguments.predict {
         return prediction::show(common, arguments, chip, &execution, &subjects, &settings);
     }
+    // What takes long is not done in vain.
+    let base = base(arguments)?;
     let device = device::open_adapter(common, &execution.device)?;
     let timing = match arguments.clock {
         ClockChoice::Auto => Timing::Timestamps,
@@ -222,7 +224,7 @@ pub(crate) fn run(common: &Common, arguments: &Profile) -> Done {
     if let (Some(path), Some(measured)) = (&arguments.trace, &last) {
         write(path, &trace(measured).to_string())?;
     }
-    show(common, arguments, reports)
+    show(common, arguments, base.as_ref(), reports)
 }
 
 /// Measures, shows and draws how a step's cost grows.
@@ -376,14 +378,18 @@ async fn profile<B: Profiled>(
     Ok((reports.collect::<Result<_, _>>()?, measurements.pop()))
 }
 
-fn show(common: &Common, arguments: &Profile, reports: Vec<ProfileReport>) -> Done {
-    let base = arguments.compare.as_deref().map(ProfileReport::read).transpose()?;
+/// The profile to compare with.
+fn base(arguments: &Profile) -> Result<Option<ProfileReport>, Failure> {
+    Ok(arguments.compare.as_deref().map(ProfileReport::read).transpose()?)
+}
+
+fn show(common: &Common, arguments: &Profile, base: Option<&ProfileReport>, reports: Vec<ProfileReport>) -> Done {
     if let (Some(path), Some(report)) = (&arguments.roofline, reports.last()) {
         write(path, &roofline(report))?;
     }
     let mut documents = Vec::new();
     for report in &reports {
-        let changes = base.as_ref().map(|base| compare(base, report));
+        let changes = base.map(|base| compare(base, report));
         if common.json {
             let mut document = json!(report);
             if let Some(changes) = &changes {

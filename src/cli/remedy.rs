@@ -17,6 +17,8 @@ fn words(remedy: &Remedy) -> String {
     let words = match remedy {
         Remedy::SmallerBatch => "lower train.batch_size or data.max_frames",
         Remedy::Calibrate => "fit it with 'mcsan evaluate --calibrate'",
+        Remedy::MoreShards => "divide it with --shards, or into more of them",
+        Remedy::CalibrateAndExport => "fit it in the folder of its run with 'mcsan evaluate --calibrate', then 'mcsan export --web' anew",
         Remedy::ExportFeatures => "leave --from samples out",
         Remedy::ExportWeights => "--out writes its weights",
         Remedy::ExportModel => "'mcsan export --web' makes such a file",

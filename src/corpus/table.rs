@@ -106,7 +106,7 @@ impl<'b> Text<'b> {
         let with = |delimiter| Self { bytes, first: 1, delimiter };
         let found = |text: &Self| {
             let names = text.reader().byte_headers().map(names).ok().flatten().unwrap_or_default();
-            required.iter().filter(|&column| names.iter().any(|name| name == column)).count()
+            required.iter().filter(|column| names.iter().any(|name| is_nearly(name, column))).count()
         };
         // The first of those that give the most, so that a column that is missing is named.
         Ok(DELIMITERS.map(with).into_iter().rev().max_by_key(found).unwrap_or(with(DELIMITERS[0])))

@@ -29,7 +29,6 @@ use super::store::{self, Content, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate::{self, Originals};
 use crate::base::files::File;
-use crate::base::foreign::Foreign;
 use crate::base::format::Format;
 use crate::base::input;
 use crate::base::streams::{AUDIO, TEXT};
@@ -253,10 +252,10 @@ fn other_than_prepared(path: &Path, error: StoreError) -> DatasetError {
     let mut head = Vec::new();
     let is_read = input::file(path).and_then(|file| file.take(HEAD).read_to_end(&mut head)).is_ok();
     let is_letter = |letter: char| !letter.is_control() || letter.is_whitespace();
-    match (&error, Foreign::of(&head), str::from_utf8(&head)) {
-        (StoreError::NotSafetensors { .. }, Some(what), _) if is_read => DatasetError::Foreign { path: path.into(), what },
+    match (&error, str::from_utf8(&head)) {
+        (&StoreError::Foreign { what, .. }, _) => DatasetError::Foreign { path: path.into(), what },
         // Eight bytes of a header's length have a zero among them; a text has none, though its last letter may be cut.
-        (StoreError::NotSafetensors { .. }, None, text) if is_read && !head.is_empty() => {
+        (StoreError::NotSafetensors { .. }, text) if is_read && !head.is_empty() => {
             let whole = text.map_or_else(|cut| cut.valid_up_to() + 3, str::len);
             let letters = String::from_utf8_lossy(&head);
             let is_text = whole >= head.len() && letters.chars().all(is_letter);

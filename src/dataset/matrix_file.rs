@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::store::{Store, StoreError};
+use crate::base::foreign::Foreign;
 use crate::base::half::half_to_single;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
@@ -67,7 +68,7 @@ pub enum MatrixFileError {
         path: PathBuf,
     },
     /// An array that is no matrix, or one without an element.
-    #[error("{}: has the shape ({shape}), not (frames, columns)", path.display())]
+    #[error("{}: has the shape ({shape}), not (frames, columns) with one of each or more", path.display())]
     Shape {
         /// The file.
         path: PathBuf,
@@ -75,7 +76,7 @@ pub enum MatrixFileError {
         shape: String,
     },
     /// An array that is not one row, or one without an element.
-    #[error("{}: has the shape ({shape}), not (columns) or (1, columns)", path.display())]
+    #[error("{}: has the shape ({shape}), not (columns) or (1, columns) with one or more", path.display())]
     NoVector {
         /// The file.
         path: PathBuf,
@@ -115,7 +116,11 @@ impl Remedied for MatrixFileError {
             Self::NotNumpy { .. } => vec![Remedy::advice("write it again with numpy.save")],
             Self::Elements { .. } => vec![Remedy::advice("save it as x.astype('<f4')")],
             Self::ByColumns { .. } => vec![Remedy::advice("save it as numpy.ascontiguousarray(x)")],
-            Self::Shape { .. } => vec![Remedy::advice("save one matrix an utterance, a row a frame (numpy.squeeze)")],
+            // Of more than two dimensions, one at least may be of one.
+            Self::Shape { shape, .. } if shape.matches(", ").count() > 1 => {
+                vec![Remedy::advice("save one matrix an utterance, a row a frame (numpy.squeeze)")]
+            }
+            Self::Shape { .. } => vec![Remedy::advice("save one matrix an utterance, a row a frame")],
             Self::NoVector { .. } => vec![Remedy::advice("save one vector an utterance")],
             Self::NotFinite { .. } => vec![Remedy::advice("compute the features again")],
             Self::Columns { .. } => vec![Remedy::advice("give all utterances features of one kind")],
@@ -136,7 +141,10 @@ impl FeatureMatrix {
         let bytes = input::bytes(path).map_err(|source| MatrixFileError::Read { path: path.into(), source })?;
         let matrix = match bytes.strip_prefix(MAGIC) {
             Some(rest) => numpy(path, rest, form)?,
-            None => safetensors(path, form)?,
+            None => match not_safetensors(&bytes) {
+                Some(found) => return Err(MatrixFileError::NotNumpy { path: path.into(), reason: found }),
+                None => safetensors(path, form)?,
+            },
         };
         match matrix.values.iter().position(|value| !value.is_finite()) {
             None => Ok(matrix),
@@ -197,6 +205,17 @@ enum Form {
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The tensor that is read of several.
 const TENSOR: &str = "features";
+
+/// What a file is that no safetensors file begins like; `None` where [`Store`] says it, or reads it.
+fn not_safetensors(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'P', b'K', 3, 4, ..] => Some("it is an archive, as numpy.savez makes it, not one array"),
+        // Behind eight bytes of length the header opens.
+        [_, _, _, _, _, _, _, _, b'{', ..] => None,
+        _ if bytes.len() <= 8 || Foreign::of(bytes).is_some() => None,
+        _ => Some("nor a safetensors file"),
+    }
+}
 
 fn safetensors(path: &Path, form: Form) -> Result<FeatureMatrix, MatrixFileError> {
     let store = Store::open(path)?;

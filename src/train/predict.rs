@@ -101,7 +101,7 @@ impl Predictor {
         let predictor = Self::load(path)?;
         let fitted = if is_packed(path) {
             let file = path.join(calibration::FILE);
-            let missing = || TrainError::Run { path: file.clone(), fault: RunFault::NotCalibrated { reason: "is not there".into() } };
+            let missing = || TrainError::Run { path: path.into(), fault: RunFault::PackedUncalibrated };
             let text = packed::Packed::read(path, &packed::bytes(path)?)?.take_if_there(calibration::FILE).ok_or_else(missing)?;
             calibration::Fitted::read(&String::from_utf8_lossy(&text), &file, &predictor.checkpoint)?
         } else {

@@ -115,6 +115,9 @@ pub enum RunFault {
         /// Whether there is none, or what is wrong with it.
         reason: String,
     },
+    /// A temperature that is to be used and that the model in one file does not have.
+    #[error("has no temperature")]
+    PackedUncalibrated,
     /// How the features were made is not known.
     #[error("the data that the run was trained on do not say how their features were made")]
     NoFrontEnd,
@@ -138,6 +141,7 @@ impl RunFault {
             Self::NoPackedRun => vec![Remedy::ExportModel],
             Self::Unreadable { .. } => vec![Remedy::Restore, Remedy::TrainAgain],
             Self::NotCalibrated { .. } => vec![Remedy::Calibrate],
+            Self::PackedUncalibrated => vec![Remedy::CalibrateAndExport],
             Self::NoWords | Self::NoFrontEnd => vec![Remedy::Prepare],
         }
     }

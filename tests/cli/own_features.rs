@@ -214,7 +214,7 @@ fn a_file_of_features_that_cannot_be_used_is_named_with_the_reason_and_its_utter
     spoiled[last..].copy_from_slice(&f32::NAN.to_le_bytes());
     let cases = [
         (npy("<f4", "False", "1, 29, 12", &values), "has the shape (1, 29, 12), not (frames, columns)"),
-        (npy("<f4", "False", "0, 12", &[]), "has the shape (0, 12)"),
+        (npy("<f4", "False", "0, 12", &[]), "has the shape (0, 12), not (frames, columns) with one of each or more; save one matrix an"),
         (npy("<f4", "True", "29, 12", &values), "column by column"),
         (npy("<i4", "False", "29, 12", &values), "elements of type '<i4'"),
         (npy(">f4", "False", "29, 12", &values), "elements of type '>f4'"),
@@ -225,7 +225,13 @@ fn a_file_of_features_that_cannot_be_used_is_named_with_the_reason_and_its_utter
         (whole[..20].to_vec(), "its header is cut off"),
         (spoiled, "row 28, column 11 is NaN"),
         (fs::read(&two).unwrap(), "holds 2 tensors, and none is called 'features'"),
-        (b"0.5 0.25\n".to_vec(), "is not a whole safetensors file"),
+        (b"0.5 0.25 0.125\n".to_vec(), "is not a whole NumPy file (nor a safetensors file); write it again with numpy.save"),
+        (
+            b"PK\x03\x04 of numpy.savez".to_vec(),
+            "(it is an archive, as numpy.savez makes it, not one array); write it again with numpy.save",
+        ),
+        (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "is a pointer of Git LFS in place of the file; run 'git lfs pull'"),
+        (b"0.5".to_vec(), "is not a whole safetensors file"),
     ];
     let prepare = "prepare manifest manifest.csv --vectors vectors.txt --audio-features hubert --out own.safetensors";
     for (bytes, reason) in cases {

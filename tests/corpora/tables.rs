@@ -49,6 +49,14 @@ fn fields_may_be_parted_as_spreadsheets_part_them_and_lines_end_as_editors_end_t
 }
 
 #[test]
+fn names_of_other_case_are_found_whatever_parts_them() {
+    let expected = ": has no column 'label' (found: Audio, Text, Label); name 'Label' in the first line 'label'";
+    for separator in [",", ";", "\t"] {
+        assert_eq!(refused(["Audio,Text,Label", "a.wav,Hi,glad", ""].join("\n").replace(',', separator)), expected);
+    }
+}
+
+#[test]
 fn a_quote_that_is_out_of_place_loses_no_line() {
     let stray = refused("audio,text,label\na.wav,Hi,glad\nb.wav,\"He left,sad\nc.wav,\"Oh, no\",sad\n");
     assert_eq!(

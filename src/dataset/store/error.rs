@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use safetensors::Dtype;
 use thiserror::Error;
 
+use super::LONGEST_HEADER;
+use crate::base::foreign::Foreign;
 use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 
@@ -28,11 +30,25 @@ pub enum StoreError {
         /// What the system says.
         source: io::Error,
     },
+    /// A file whose header would be longer than any that is read.
+    #[error("{}: would have a header of more than {} MB, which no reader takes", path.display(), LONGEST_HEADER / 1_000_000)]
+    LongHeader {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file that is not any more what it was when it was opened.
     #[error("{}: was changed or shortened while it was in use", path.display())]
     Changed {
         /// The file.
         path: PathBuf,
+    },
+    /// What stands in its place.
+    #[error("{}: {what}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: Foreign,
     },
     /// A file of another format, or one that was cut off.
     #[error("{}: is not a whole safetensors file ({reason})", path.display())]
@@ -96,6 +112,8 @@ impl Remedied for StoreError {
             Self::Read { source, .. } => vec![input::remedy(source)],
             Self::Changed { .. } => vec![Remedy::Restore, Remedy::StartAgain],
             Self::Write { .. } => vec![Remedy::CheckFolder],
+            Self::LongHeader { .. } => vec![Remedy::MoreShards],
+            Self::Foreign { what, .. } => vec![Remedy::advice(what.mend())],
             Self::NotSafetensors { .. } => vec![Remedy::advice("make it again")],
             Self::MissingTensor { .. } | Self::WrongShape { .. } => vec![Remedy::advice("check that this is the file that was meant")],
             Self::NotFinite { .. } => vec![Remedy::Restore, Remedy::TrainAgain],

@@ -18,6 +18,7 @@ pub use write::{Content, Tensor, write};
 
 use super::features::{FeatureRows, FeatureType};
 use super::tensor_file::{FileValues, TensorFile};
+use crate::base::foreign::Foreign;
 use crate::base::half::half_to_single;
 use crate::base::hash::fnv1a;
 
@@ -28,7 +29,10 @@ const _: () = assert!(cfg!(target_endian = "little"));
 const LENGTH_BYTES: usize = 8;
 
 /// No header is longer, in bytes: the limit of the `safetensors` crate.
-const LONGEST_HEADER: u64 = 100_000_000;
+pub(crate) const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Bytes that tell what stands in a file's place.
+const HEAD: u64 = 1024;
 
 /// A safetensors file; only what is asked for is read.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ impl Store {
     /// Opens the file and checks that its header describes all of it.
     ///
     /// # Errors
-    /// [`StoreError::Read`] or [`StoreError::NotSafetensors`].
+    /// [`StoreError::Read`], [`StoreError::Foreign`] or [`StoreError::NotSafetensors`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::of(TensorFile::open(path)?)
     }
@@ -52,7 +56,7 @@ impl Store {
     /// The same of bytes that are held; `path` is what errors name.
     ///
     /// # Errors
-    /// [`StoreError::NotSafetensors`].
+    /// [`StoreError::Foreign`] or [`StoreError::NotSafetensors`].
     pub fn held(bytes: Vec<u8>, path: &Path) -> Result<Self, StoreError> {
         Self::of(TensorFile::held(bytes, path))
     }
@@ -65,6 +69,12 @@ impl Store {
         file.read(0, &mut length)?;
         let length = u64::from_le_bytes(length);
         if length > LONGEST_HEADER {
+            // Eight letters are such a number.
+            let mut head = vec![0; file.length().min(HEAD) as usize];
+            file.read(0, &mut head)?;
+            if let Some(what) = Foreign::of(&head) {
+                return Err(StoreError::Foreign { path, what });
+            }
             return Err(refused(SafeTensorError::HeaderTooLarge));
         }
         let data = room.checked_sub(length).ok_or_else(|| refused(SafeTensorError::InvalidHeaderLength))?;

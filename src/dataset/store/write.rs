@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
-use super::{LENGTH_BYTES, StoreError};
+use super::{LENGTH_BYTES, LONGEST_HEADER, StoreError};
 use crate::base::files::File;
 use crate::base::half::single_to_half;
 use crate::dataset::features::{FeatureRows, FeatureType};
@@ -95,7 +95,7 @@ pub(in crate::dataset) fn halves(values: &[f32]) -> Vec<u16> {
 /// Writes `tensors` and `metadata` to `path`, whole or not at all; equal content gives equal bytes.
 ///
 /// # Errors
-/// [`StoreError::Write`], also where a tensor's shape and bytes disagree.
+/// [`StoreError::Write`], also where a tensor's shape and bytes disagree; [`StoreError::LongHeader`].
 pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor<'_>]) -> Result<(), StoreError> {
     let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
     for tensor in tensors {
@@ -109,6 +109,9 @@ pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor
     let mut ordered: Vec<&Tensor<'_>> = tensors.iter().collect();
     ordered.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
     let header = header(metadata, &ordered).map_err(|error| failed(error.into()))?;
+    if header.len() as u64 > LONGEST_HEADER {
+        return Err(StoreError::LongHeader { path: path.into() });
+    }
     replace_file(path, |writer| {
         writer.write_all(&(header.len() as u64).to_le_bytes())?;
         writer.write_all(&header)?;
