@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
 use super::evaluate::PREDICTIONS;
 use super::segment_lines::{COLUMNS, Format};
+use super::{Failure, cannot_write};
 use crate::base::contents::first_foreign;
 use crate::base::input::NoFile;
 use crate::dataset::store::Store;
@@ -118,11 +118,14 @@ impl Kind {
 /// # Errors
 /// Something else that is there, by what it is.
 pub(crate) fn check(path: &Path, kind: Kind) -> Result<(), Failure> {
-    // What cannot be looked at, a folder too, cannot be written either, which writing says.
+    let refused = |found: NoFile| Err(Failure(format!("{}: cannot be written ({found}); give the name of a file", path.display())));
+    if path.as_os_str().as_encoded_bytes().last().is_some_and(|&last| std::path::is_separator(last.into())) {
+        return refused(NoFile::Folder);
+    }
+    // What cannot be looked at cannot be written either, which writing says.
     let Ok(there) = fs::metadata(path) else { return Ok(()) };
     match NoFile::of(there.file_type()) {
-        Some(NoFile::Folder) => Ok(()),
-        Some(found) => Err(Failure(format!("{}: cannot be written ({found}); give the name of a file", path.display()))),
+        Some(found) => refused(found),
         None if kind.is_of(path).unwrap_or(false) => Ok(()),
         None => {
             let line = format!("{}: is not {}, so it is not written over; give another name, or remove it", path.display(), kind.name());
@@ -140,14 +143,22 @@ pub(crate) fn check_all<'p>(outputs: impl IntoIterator<Item = (Option<&'p PathBu
             return Err(Failure(format!("{}: is to hold two of the outputs; give each a name of its own", path.display())));
         }
         places.push(place);
+        // What takes long is not done in vain.
+        if !folder(path).is_dir() {
+            return Err(cannot_write(path)(io::Error::other("its folder is not there")));
+        }
         check(path, kind)
     })
 }
 
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Where a file would be written, by whatever path it is named.
 fn place(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (folder.canonicalize(), path.file_name()) {
+    match (folder(path).canonicalize(), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.into(),
     }

@@ -1,7 +1,6 @@
 //! `mcsan predict --segments`: recordings of any length, and folders of recordings, segment by segment.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,7 +14,7 @@ use super::notes::Note;
 use super::output::{self, Kind};
 use super::predict::{Predict, draw, likeliest, named, parse_picture, picture_kind};
 use super::segment_lines::{Format, Lines};
-use super::{Done, Failure, cannot_write, remedy, tables};
+use super::{Done, Failure, remedy, tables};
 use crate::audio::Stream;
 use crate::audio::mfcc::SAMPLE_RATE;
 use crate::audio::segment::{self, MOST_ABOVE, SegmentError, Segmenter, Stretches, USUAL_ABOVE};
@@ -118,13 +117,6 @@ impl Segmentation {
 pub(super) fn run(common: &Common, arguments: &Predict, audio: &Path) -> Done {
     let options = &arguments.segmentation;
     output::check_all([(options.out.as_ref(), Kind::Segments), (options.timeline.as_ref(), picture_kind(options.timeline.as_deref()))])?;
-    // What takes long is not done in vain.
-    for path in [&options.out, &options.timeline].into_iter().flatten() {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(cannot_write(path)(io::Error::other("its folder is not there")));
-        }
-    }
     let predictor = arguments.predictor()?;
     check_model(arguments, &predictor)?;
     options.segmenter(&arguments.run, &predictor)?;

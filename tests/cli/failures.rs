@@ -223,7 +223,18 @@ fn a_place_that_cannot_be_written_is_named() {
     let remedy = "check that its folder exists";
     refused(&folder, "prepare manifest manifest.csv --out absent/a.safetensors", &["absent/a.safetensors: cannot be written", remedy]);
     refused(&folder, "features --audio audio/calm1.wav --out absent/a.npy", &["absent/a.npy: cannot be written", remedy]);
-    refused(&folder, "features --audio audio/calm1.wav --out run", &["run: cannot be written", remedy]);
+    // Before anything is computed: no other line is said.
+    for (command, place) in [
+        ("features --audio audio/calm1.wav --out run", "run: cannot be written (it is a folder); give the name of a file"),
+        ("prepare manifest manifest.csv --out run", "run: cannot be written (it is a folder); give the name of a file"),
+        ("prepare manifest manifest.csv --out new/", "new/: cannot be written (it is a folder); give the name of a file"),
+        ("evaluate --run run --data data.safetensors --predictions absent/p.csv", "absent/p.csv: cannot be written (its folder is not"),
+        ("profile --shape batch=1,frames=9,words=1 --trace absent/t.json", "absent/t.json: cannot be written (its folder is not there)"),
+    ] {
+        let outcome = mcsan(folder.path(), &format!("{command} --device cpu"));
+        let lines: Vec<&str> = outcome.stderr.lines().collect();
+        assert!(outcome.code == Some(1) && lines.len() == 1 && lines[0].contains(place), "{command}: {}", outcome.stderr);
+    }
     refused(
         &folder,
         &format!("gradients --data data.safetensors --weights run/best.safetensors {TINY} --out absent/a.safetensors"),
