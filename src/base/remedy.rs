@@ -49,6 +49,12 @@ pub enum Remedy {
     },
     /// Leave a setting out, or as it was.
     LeaveOut(&'static str),
+    /// Give another file.
+    GiveInstead(PathBuf),
+    /// Give a setting in a file the value again that it had.
+    WriteBack(String),
+    /// Remove a run's file of settings, which its last checkpoint has too.
+    RemoveSettings,
     /// See which settings there are.
     ListSettings,
     /// See which devices there are.
@@ -305,6 +311,9 @@ impl Display for Remedy {
             Self::Set(setting) => return write!(formatter, "set {setting}"),
             Self::Choose { key, range } => return choose(formatter, key, *range),
             Self::LeaveOut(setting) => return write!(formatter, "leave {setting} out"),
+            Self::GiveInstead(path) => return write!(formatter, "give {}", path.display()),
+            Self::WriteBack(value) => return write!(formatter, "write {value} there"),
+            Self::RemoveSettings => "remove the file, whose settings the last checkpoint has too",
             Self::ListSettings => "see which settings there are",
             Self::ListDevices => "see which devices there are",
             Self::OtherDevice => "choose another device",

@@ -10,6 +10,7 @@ use super::effect::no_effect;
 use super::notes::Note;
 use crate::config::Settings;
 use crate::corpus::label_map::{Labels, MapSource};
+use crate::dataset::shards::Place;
 use crate::dataset::{Dataset, Wanted};
 use crate::train::corpora::{self, Classes, Loaded};
 use crate::train::session;
@@ -65,9 +66,10 @@ impl Data {
     }
 
     fn join(&self, common: &Common, classes: Option<&Classes<'_>>, wanted: &dyn Fn(&Dataset) -> Wanted) -> Result<Dataset, Failure> {
-        let Loaded { data, lacked, mapped } = corpora::load(&self.paths, classes, wanted)?;
+        let Loaded { data, lacked, mapped, shards } = corpora::load(&self.paths, classes, wanted)?;
         lacked.into_iter().for_each(|lacked| common.note(Note::LackedStream { stream: lacked.stream, path: lacked.path }));
         mapped.into_iter().for_each(|(path, mapped)| common.note(Note::ClassesJoined { path, mapped }));
+        shards.into_iter().for_each(|(path, Place { number, of, .. })| common.note(Note::OneShard { path, number, of }));
         Ok(data)
     }
 

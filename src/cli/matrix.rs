@@ -15,6 +15,7 @@ use crate::config::effect::Purpose;
 use crate::corpus::Split;
 use crate::corpus::label_map::{Labels, MapSource};
 use crate::experiment::matrix::{Matrix, Set};
+use crate::train::corpora;
 
 #[derive(Args)]
 #[command(
@@ -62,6 +63,7 @@ pub(crate) fn run(common: &Common, arguments: &MatrixArguments) -> Done {
     let config = arguments.settings.load(common, Config::default())?;
     let labels = Labels::read(&arguments.map)?;
     let seed = config.settings.train.seed;
+    corpora::refuse_twice(&arguments.data)?;
     let sets = arguments.data.iter().map(|path| Set::load(path, seed)).collect::<Result<Vec<_>, _>>()?;
     let classes: Vec<&[String]> = sets.iter().map(|set| set.data.classes.as_slice()).collect();
     labels.check(&classes)?;

@@ -59,6 +59,13 @@ pub(crate) enum Note {
         /// The first file without it.
         path: PathBuf,
     },
+    /// A shard is read without all the others of its data set.
+    OneShard {
+        path: PathBuf,
+        /// Which it is, from 1.
+        number: usize,
+        of: usize,
+    },
     /// A run starts from another.
     StartsFrom(Taken),
     /// Utterances have no label.
@@ -224,6 +231,9 @@ impl Display for Note {
                 write!(formatter, "{utterances} of {of} utterances are longer than {most} and are cut there: {}", some_of(ids))
             }
             Self::LackedStream { stream, path } => write!(formatter, "'{stream}' is not read of any file: {} has none", path.display()),
+            Self::OneShard { path, number, of } => {
+                write!(formatter, "{} is shard {number} of {of}: without the index the others are not read", path.display())
+            }
             Self::StartsFrom(taken) => taken.fmt(formatter),
             Self::Unlabelled { utterances, system, from_epoch: None } => {
                 // Of what can learn from them, the settings keep it.

@@ -20,15 +20,13 @@ use super::prepare::{Spools, Watch, Work, stopped};
 use super::{Done, Failure, cannot_write, interrupt, ranks};
 use crate::base::hash::{BASIS, fnv1a, mix, of_words};
 use crate::corpus::{Corpus, FeatureSource, Utterance};
-use crate::dataset::shards::{Belonging, Entry, FORMAT, Index, Place, Shard, Shards};
+use crate::dataset::shards::{Belonging, Entry, FORMAT, INDEX, Index, Place, Shard, Shards};
 use crate::dataset::store::Store;
 use crate::dataset::{Dataset, DatasetError, Doubles, folder_of, replace_file};
 use crate::prepare::{PrepareError, Whole, prepare_part};
 use crate::text::TextTable;
 use crate::train::claim::{Claim, Taken};
 
-/// What an index is called behind the name of the data set.
-const INDEX: &str = ".index.json";
 /// How often who waits looks again.
 const LOOK: Duration = Duration::from_millis(300);
 const KEPT: &str = "shards that are whole are kept";

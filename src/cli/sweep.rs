@@ -20,6 +20,7 @@ use crate::experiment::ExperimentError;
 use crate::experiment::crossval::CrossValidation;
 use crate::experiment::folds::By;
 use crate::experiment::gather::Gathered;
+use crate::experiment::seeds::check_seeds;
 use crate::experiment::sweep::{Failed, Point, Space, State, Summary, Sweep, SweepError, Trial, counted};
 
 /// Seconds between two looks at what other processes train.
@@ -97,6 +98,7 @@ pub(crate) fn run(common: &Common, arguments: &Sweeping) -> Done {
     let space = Space::read(&arguments.grid, arguments.halving.is_some())?;
     let base = experiment.load(common)?;
     arguments.check_unset(&base, &space)?;
+    check_seeds(&base, experiment.seeds.into())?;
     let points = match arguments.random {
         Some(count) => space.draw(count.into(), base.settings.train.seed)?,
         None => space.grid()?,

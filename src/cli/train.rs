@@ -21,6 +21,7 @@ use crate::experiment::spec::Identity;
 use crate::report;
 use crate::svm::Machine;
 use crate::train::batches::epoch_length;
+use crate::train::checkpoint::Checkpoint;
 use crate::train::group::Group;
 use crate::train::run::{Start, Training, files};
 use crate::train::run_folder::device_of;
@@ -199,9 +200,12 @@ fn note_settings(common: &Common, arguments: &Train, settings: &Settings, data: 
 
 fn config(common: &Common, arguments: &Train) -> Result<Config, TrainError> {
     // A run that goes on has its own settings; what is given besides is compared with them.
-    let own = arguments.out.as_ref().map(|out| out.join(files::CONFIG)).filter(|path| arguments.resume && path.exists());
-    match own {
-        Some(own) => Ok(arguments.settings.load_own(common, Config::default().load(&own, &[])?)?),
-        None => arguments.settings.load(common, Config::default()),
-    }
+    let own = |file: &str| arguments.out.as_ref().map(|out| out.join(file)).filter(|path| arguments.resume && path.exists());
+    let own = match (own(files::CONFIG), own(files::LAST)) {
+        (Some(settings), _) => Config::default().load(&settings, &[])?,
+        // Who has lost the file, or has removed it, has them in the checkpoint too.
+        (None, Some(last)) => Checkpoint::load(&last)?.config(),
+        (None, None) => return arguments.settings.load(common, Config::default()),
+    };
+    Ok(arguments.settings.load_own(common, own)?)
 }

@@ -1,5 +1,6 @@
 //! Settings in words: as a TOML document, and one by one by their keys.
 
+use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -7,6 +8,7 @@ use toml::{Table, Value};
 
 use super::{Execution, Settings, keys};
 use crate::base::format::Newer;
+use crate::base::input;
 use crate::base::remedy::{Remedied, Remedy};
 use crate::base::setting::{Key, Section};
 
@@ -22,13 +24,21 @@ pub struct Config {
 /// What is wrong with a setting.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The file is no TOML.
     #[error("{}: {reason}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system or the parser says.
+        /// What the parser says.
         reason: String,
+    },
+    /// The file cannot be opened, or is no text.
+    #[error("{}: cannot be read ({source})", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
     },
     /// A file of a version that only a newer program reads.
     #[error(transparent)]
@@ -82,6 +92,11 @@ impl Remedied for ConfigError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::File { .. } | Self::Syntax { .. } | Self::UnknownKey { .. } => vec![Remedy::ListSettings],
+            Self::Read { source, .. } => match source.kind() {
+                io::ErrorKind::InvalidData => vec![Remedy::ListSettings],
+                io::ErrorKind::NotFound => vec![input::remedy(source), Remedy::ListSettings],
+                _ => vec![input::remedy(source)],
+            },
             Self::Newer(_) => vec![Remedy::NewerProgram],
             Self::Line { error, .. } => error.remedies(),
             Self::NoAssignment { .. } => vec![Remedy::Assign],

@@ -18,7 +18,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the file and its line, or the key.
     pub fn load(mut self, path: &Path, assignments: &[String]) -> Result<Self, ConfigError> {
-        let text = input::text(path).map_err(|error| ConfigError::File { path: path.into(), reason: error.to_string() })?;
+        let text = input::text(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let lines = self.take(&text).map_err(|fault| fault.of(path))?;
         self.take_assignments(assignments)?;
         let assigned = |key: &str| assignments.iter().any(|assignment| assignment.split('=').next().is_some_and(|own| own.trim() == key));
@@ -94,10 +94,13 @@ impl Config {
         // Read a second time, for where each value stands.
         let spans = DeTable::parse(text).map(|table| leaf_spans(table.get_ref(), "")).unwrap_or_default();
         let lines: HashMap<String, usize> = spans.into_iter().map(|(key, span)| (key, line(span))).collect();
-        if let Some(Value::String(said)) = parsed.get("format")
-            && FORMAT.version_of(said).map_err(|newer| Fault { line: lines.get("format").copied(), error: newer.into() })?.is_some()
-        {
-            parsed.remove("format");
+        if let Some(said) = parsed.remove("format") {
+            let fault = |error| Fault { line: lines.get("format").copied(), error };
+            let version = said.as_str().map_or(Ok(None), |said| FORMAT.version_of(said)).map_err(|newer| fault(newer.into()))?;
+            if version.is_none() {
+                let allowed = format!("\"{FORMAT}\"");
+                return Err(fault(ConfigError::Value { key: "format".into(), value: said.to_string(), allowed }));
+            }
         }
         for (key, value) in leaves(&parsed, "") {
             self.set(&key, value).map_err(|error| Fault { line: lines.get(&key).copied(), error })?;
@@ -141,11 +144,13 @@ impl Display for Fault {
     }
 }
 
-/// A value as written on the command line: TOML where it parses, else a word.
+/// A value as written on the command line: TOML where it is one value, else a word.
 pub(crate) fn parse_value(text: &str) -> Value {
     format!("value = {text}")
         .parse::<Table>()
         .ok()
+        // Lines behind the first would be other settings.
+        .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(text.into()))
 }
@@ -221,6 +226,7 @@ mod tests {
             ("model.heads=1", "at least 2"),
             ("model.dropout=1", "below 1"),
             ("train.seed=-1", "integer"),
+            ("train.lr=0.1\ntrain.seed=3", "a number"),
         ] {
             let error = load(&[assignment]).unwrap_err().to_string();
             assert!(error.contains(part), "{assignment}: {error}");
@@ -250,6 +256,8 @@ mod tests {
             ("[train]\n\nlr = 1\nbatch_size = -4\n", 4, "an integer, at least 1"),
             ("[model]\nlayers = \n", 2, ""),
             ("layers = 2\n", 1, "unknown setting 'layers'"),
+            ("\nformat = \"mcsan-dataset/1\"\n", 2, "format = \"mcsan-dataset/1\": expected \"mcsan-run/1\""),
+            ("format = 1\n", 1, "format = 1: expected \"mcsan-run/1\""),
             ("[train]\nepochs = 2\nlr = -1\n", 3, "train.lr = -1: expected a number, at least 0"),
             ("[model]\nheads = 2\nhidden = 9\n", 2, "model.heads = 2: expected a divisor of model.hidden = 9"),
             ("[train]\nclass_weights = [1, 0]\n", 2, "train.class_weights = [1.0, 0.0]: expected numbers above 0"),

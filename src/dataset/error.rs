@@ -55,6 +55,15 @@ pub enum DatasetError {
         /// What is wrong with it, to follow its name.
         problem: String,
     },
+    /// A data set that is in shards, named without the end of its index' name.
+    #[cfg(feature = "files")]
+    #[error("{}: is in shards", path.display())]
+    InShards {
+        /// The name, of which there is no file.
+        path: PathBuf,
+        /// The index, which there is.
+        index: PathBuf,
+    },
     /// A shard that is not the one that an index lists.
     #[cfg(feature = "files")]
     #[error("{}: {fault} ({} lists it)", path.display(), index.display())]
@@ -151,6 +160,8 @@ impl Remedied for DatasetError {
             #[cfg(feature = "files")]
             Self::Text { .. } => vec![Remedy::PrepareManifest],
             Self::Format { .. } => vec![Remedy::Prepare],
+            #[cfg(feature = "files")]
+            Self::InShards { index, .. } => vec![Remedy::GiveInstead(index.clone())],
             #[cfg(feature = "files")]
             Self::Index { .. } => vec![Remedy::advice("correct it"), Remedy::Prepare],
             #[cfg(feature = "files")]

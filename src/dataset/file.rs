@@ -23,12 +23,12 @@ use super::error::DatasetError;
 use super::features::{FeatureRows, FeatureType};
 use super::look::{Unseen, Wanted};
 use super::prepared::{Dataset, UtteranceInfo};
-use super::shards::{Belonging, Index, RECORDINGS, SHARD};
+use super::shards::{Belonging, INDEX, Index, Place, RECORDINGS, SHARD};
 use super::spool::Spool;
 use super::store::{self, Content, Store, StoreError, Tensor};
 use super::streams::{DataStream, Frames, Streams, TokenLists, Vectors};
 use super::validate::{self, Originals};
-use crate::base::files::File;
+use crate::base::files::{self, File};
 use crate::base::format::Format;
 use crate::base::input;
 use crate::base::streams::{AUDIO, TEXT};
@@ -68,7 +68,12 @@ impl Dataset {
     pub(crate) fn unseen(path: &Path) -> Result<Unseen, DatasetError> {
         match Index::read(path)? {
             Some(index) => index.open(path),
-            None => Ok(Unseen { data: Self::of_store(&Self::open(path)?)?, path: path.to_path_buf(), shards: Vec::new() }),
+            None => {
+                let store = Self::open(path)?;
+                let data = Self::of_store(&store)?;
+                // Who has damaged what only its index asks for has the data still.
+                Ok(Unseen { data, path: path.to_path_buf(), shards: Vec::new(), place: Place::of(&store).ok().flatten() })
+            }
         }
     }
 
@@ -252,8 +257,13 @@ fn other_than_prepared(path: &Path, error: StoreError) -> DatasetError {
     let mut head = Vec::new();
     let is_read = input::file(path).and_then(|file| file.take(HEAD).read_to_end(&mut head)).is_ok();
     let is_letter = |letter: char| !letter.is_control() || letter.is_whitespace();
+    let mut index = path.as_os_str().to_owned();
+    index.push(INDEX);
     match (&error, str::from_utf8(&head)) {
         (&StoreError::Foreign { what, .. }, _) => DatasetError::Foreign { path: path.into(), what },
+        (StoreError::Read { source, .. }, _) if source.kind() == io::ErrorKind::NotFound && files::exists(Path::new(&index)) => {
+            DatasetError::InShards { path: path.into(), index: index.into() }
+        }
         // Eight bytes of a header's length have a zero among them; a text has none, though its last letter may be cut.
         (StoreError::NotSafetensors { .. }, text) if is_read && !head.is_empty() => {
             let whole = text.map_or_else(|cut| cut.valid_up_to() + 3, str::len);

@@ -7,7 +7,7 @@ use super::error::DatasetError;
 use super::features::GroupSums;
 use super::normalise::fitted_groups;
 use super::prepared::Dataset;
-use super::shards::Promised;
+use super::shards::{Place, Promised};
 use super::streams::DataStream;
 use super::validate::Checks;
 use crate::base::hash::{more_words, of_words};
@@ -30,6 +30,8 @@ pub(crate) struct Unseen {
     pub path: PathBuf,
     /// Shards that are to be those of their index.
     pub shards: Vec<Promised>,
+    /// Of a shard that is read without its index, which it is.
+    pub place: Option<Place>,
 }
 
 impl Unseen {
@@ -38,7 +40,7 @@ impl Unseen {
     /// # Errors
     /// [`DatasetError::Invalid`] of a number that is none; a shard that is not the one of its index; those of [`FeatureRows::read`](super::FeatureRows::read).
     pub(crate) fn look(self, wanted: &Wanted) -> Result<Dataset, DatasetError> {
-        let Self { data, path, shards } = self;
+        let Self { data, path, shards, .. } = self;
         if let Err(error) = data.streams.iter().try_for_each(|(name, stream)| look_through(&data, &path, (name, stream), wanted)) {
             // A shard with a number that is none was changed since the index was written.
             if let DatasetError::Invalid { path, .. } = &error

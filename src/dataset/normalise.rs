@@ -34,6 +34,16 @@ impl Statistics {
         Self { mean: vec![0.0; columns], deviation: vec![1.0; columns] }
     }
 
+    /// Whether they are another's but for rounding.
+    #[cfg(feature = "files")]
+    fn is_like(&self, other: &Self) -> bool {
+        let near = |own: &[f64], other: &[f64]| {
+            let each = own.iter().zip(other).zip(&self.deviation);
+            own.len() == other.len() && each.into_iter().all(|((own, other), deviation)| (own - other).abs() <= 1e-4 * deviation)
+        };
+        near(&self.mean, &other.mean) && near(&self.deviation, &other.deviation)
+    }
+
     /// Whether they are of so many columns, which can be divided by them.
     ///
     /// # Errors
@@ -174,6 +184,17 @@ impl Normalisation {
             Self::Utterance(_) => Normalise::Utterance,
             Self::Speaker => Normalise::Speaker,
             Self::None => Normalise::None,
+        }
+    }
+
+    /// Whether it is of the same data as another: equal but for rounding, which versions of the program may do otherwise.
+    #[cfg(feature = "files")]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Corpus(own), Self::Corpus(other)) | (Self::Utterance(own), Self::Utterance(other)) => {
+                own.0.len() == other.0.len() && own.0.iter().all(|(name, own)| other.get(name).is_some_and(|other| own.is_like(other)))
+            }
+            (own, other) => own == other,
         }
     }
 

@@ -28,6 +28,9 @@ use crate::base::format::Format;
 use crate::base::input;
 use crate::base::remedy::Preparation;
 
+/// What an index is called behind the name of the data set.
+pub(crate) const INDEX: &str = ".index.json";
+
 /// What the index says as its `format`.
 pub(crate) const FORMAT: Format = Format::new("mcsan-shards", 1);
 /// Under which a shard's metadata say which it is.
@@ -184,6 +187,17 @@ impl Index {
         Ok(Some(index))
     }
 
+    /// Its shards, in their order. Of an index that is a link to another folder they may lie beside either.
+    pub(crate) fn paths(&self, path: &Path) -> Vec<PathBuf> {
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let file = |entry: &Entry| {
+            let beside = [path, &target].map(|index| index.with_file_name(&entry.file));
+            let [own, there] = beside;
+            if !files::exists(&own) && files::exists(&there) { there } else { own }
+        };
+        self.shards.iter().map(file).collect()
+    }
+
     /// As it is written.
     ///
     /// # Errors
@@ -196,8 +210,7 @@ impl Index {
     /// Opens the shards, checks each but for its features, and puts them together: what the data set is in one file.
     pub(super) fn open(&self, path: &Path) -> Result<Unseen, DatasetError> {
         let (mut whole, mut shards) = (Shards::default(), Vec::new());
-        for (place, entry) in self.shards.iter().enumerate() {
-            let file = path.with_file_name(&entry.file);
+        for (place, (entry, file)) in self.shards.iter().zip(self.paths(path)).enumerate() {
             let fault = |fault: ShardFault| DatasetError::Shard { path: file.clone(), index: path.to_path_buf(), fault };
             let about = files::metadata(&file);
             if about.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
@@ -246,7 +259,7 @@ impl Index {
             key: "utterances".into(),
             problem,
         })?;
-        Ok(Unseen { data, path: path.to_path_buf(), shards })
+        Ok(Unseen { data, path: path.to_path_buf(), shards, place: None })
     }
 }
 
@@ -310,7 +323,7 @@ impl Shard {
     pub(crate) fn load(path: &Path) -> Result<Self, DatasetError> {
         let store = Dataset::open(path)?;
         let shard = Self::of_store(&store)?;
-        let unseen = Unseen { data: shard.data, path: path.to_path_buf(), shards: Vec::new() };
+        let unseen = Unseen { data: shard.data, path: path.to_path_buf(), shards: Vec::new(), place: None };
         let data = unseen.look(&Wanted::default())?;
         let fingerprint = ShardFingerprint::of(&data, &store).text()?;
         Ok(Self { data, fingerprint, ..shard })

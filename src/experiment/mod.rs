@@ -38,6 +38,7 @@ use thiserror::Error;
 
 use crate::base::remedy::{Preparation, Remedied, Remedy};
 use crate::base::utterances::Split;
+use crate::config::ConfigError;
 use crate::corpus::CorpusError;
 use crate::dataset::DatasetError;
 use crate::report::ReportError;
@@ -69,6 +70,9 @@ pub enum ExperimentError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Settings of which so many seeds cannot be taken.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
     /// Data that cannot be read any more.
     #[error(transparent)]
     Data(#[from] DatasetError),
@@ -215,6 +219,7 @@ impl Remedied for ExperimentError {
             // Folds that are not done go on by themselves.
             Self::Train { source, .. } | Self::Run { source } => source.remedies().into_iter().map(again).collect(),
             Self::Write { .. } => vec![Remedy::CheckFolder],
+            Self::Settings(error) => error.remedies(),
             Self::Data(error) => error.remedies(),
             Self::Report(error) => error.remedies(),
             Self::Folder { remedy: Remedy::OtherFolder, .. } => vec![Remedy::OtherFolder],

@@ -17,10 +17,23 @@ use super::table::{Cell, Column, ResultTable, Results};
 use super::{ExperimentError, certainty, page};
 use crate::base::contents::first_foreign;
 use crate::base::remedy::Remedy;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::dataset::Dataset;
 use crate::report;
 use crate::train::claim::Claim;
+
+/// Refuses a first seed that so many cannot begin with, since a run's settings could not say the last.
+///
+/// # Errors
+/// [`ConfigError::Value`]
+pub(crate) fn check_seeds(config: &Config, seeds: usize) -> Result<(), ConfigError> {
+    let (seed, most) = (config.settings.train.seed, i64::MAX as u64 - (seeds.max(1) as u64 - 1));
+    if seed <= most {
+        return Ok(());
+    }
+    let allowed = format!("at most {most}, as {seeds} seeds begin with it");
+    Err(ConfigError::Value { key: "train.seed".into(), value: seed.to_string(), allowed })
+}
 
 /// A network, its folds and its seeds.
 pub(crate) struct Seeded<'c> {
@@ -41,6 +54,7 @@ impl<'c> Seeded<'c> {
     /// # Errors
     /// Those of [`CrossValidation::open`]; a folder that was begun with one seed where there are several, or the other way round.
     pub(crate) fn open(&self) -> Result<Vec<(usize, CrossValidation<'c>)>, ExperimentError> {
+        check_seeds(&self.config, self.seeds)?;
         (1..=self.seeds).map(|seed| Ok((seed, self.open_seed(seed)?))).collect()
     }
 
@@ -231,4 +245,22 @@ fn document(of: &Gathered, spreads: &[(&str, [Vec<f64>; FIGURES.len()])], runs: 
         }
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_end_where_no_document_holds_the_last() {
+        let largest = i64::MAX as u64;
+        let check = |seed, seeds| {
+            let mut config = Config::default();
+            config.settings.train.seed = seed;
+            check_seeds(&config, seeds).map_err(|error| error.to_string())
+        };
+        assert_eq!((check(largest, 1), check(largest - 2, 3)), (Ok(()), Ok(())));
+        let told = "train.seed = 9223372036854775806: expected at most 9223372036854775805, as 3 seeds begin with it";
+        assert_eq!(check(largest - 1, 3), Err(told.into()));
+    }
 }

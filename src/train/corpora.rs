@@ -7,6 +7,7 @@ use super::{Misfit, TrainError, vocabulary};
 use crate::base::remedy::Preparation;
 use crate::corpus::Split;
 use crate::corpus::label_map::{LabelMapError, Labels};
+use crate::dataset::shards::{Index, Place};
 use crate::dataset::{Dataset, DatasetError, LackedStream, Unseen, Wanted};
 
 /// Which classes of the files are which.
@@ -24,6 +25,8 @@ pub(crate) struct Loaded {
     pub lacked: Vec<LackedStream>,
     /// Of the files whose classes are called otherwise in the whole, what became of them.
     pub mapped: Vec<(PathBuf, Mapped)>,
+    /// Of shards that are read without their index and without all the others, which they are.
+    pub shards: Vec<(PathBuf, Place)>,
 }
 
 /// Reads prepared files, and joins them where they are several, with `classes` also those whose classes have other names: an utterance of a
@@ -35,16 +38,14 @@ pub(crate) fn load(paths: &[PathBuf], classes: Option<&Classes<'_>>, wanted: &dy
     if let [path] = paths {
         let unseen = Dataset::unseen(path)?;
         let wanted = wanted(&unseen.data);
-        return Ok(Loaded { data: unseen.look(&wanted)?, lacked: Vec::new(), mapped: Vec::new() });
+        let shards = unseen.place.clone().filter(|place| place.of > 1).map(|place| (path.clone(), place)).into_iter().collect();
+        return Ok(Loaded { data: unseen.look(&wanted)?, lacked: Vec::new(), mapped: Vec::new(), shards });
     }
-    // However it is written; what is not there is said by who reads it.
-    let files: Vec<PathBuf> = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect();
-    if let Some(place) = (1..files.len()).find(|&place| files[..place].contains(&files[place])) {
-        return Err(Misfit::Twice { path: paths[place].clone() }.into());
-    }
-    let (mut parts, mut shards) = (Vec::new(), Vec::new());
+    refuse_twice(paths)?;
+    let (mut parts, mut shards, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for path in paths {
         let unseen = Dataset::unseen(path)?;
+        alone.extend(unseen.place.map(|place| (path.clone(), place)));
         parts.push((path.clone(), unseen.data));
         shards.extend(unseen.shards);
     }
@@ -70,8 +71,34 @@ pub(crate) fn load(paths: &[PathBuf], classes: Option<&Classes<'_>>, wanted: &dy
     let is_changed = |mapped: &Mapped| !mapped.left_out.is_empty() || mapped.map.iter().any(|(own, whole)| own != whole);
     let mapped = paths.iter().cloned().zip(mapped).filter(|(_, mapped)| is_changed(mapped)).collect();
     let wanted = wanted(&data);
-    let data = Unseen { data, path: paths[0].clone(), shards }.look(&wanted)?;
-    Ok(Loaded { data, lacked, mapped })
+    let data = Unseen { data, path: paths[0].clone(), shards, place: None }.look(&wanted)?;
+    let count = |plan: &str| alone.iter().filter(|(_, place): &&(PathBuf, Place)| place.plan == plan).count();
+    let shards = alone.iter().filter(|(_, place)| count(&place.plan) < place.of).cloned().collect();
+    Ok(Loaded { data, lacked, mapped, shards })
+}
+
+/// Refuses a file that is given twice, however it is written, by itself and as one of an index too.
+///
+/// # Errors
+/// [`Misfit::Twice`], [`Misfit::TwiceAsShard`]; an index that cannot be read.
+pub(crate) fn refuse_twice(paths: &[PathBuf]) -> Result<(), TrainError> {
+    // What is not there is said by who reads it.
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let mut seen: Vec<(PathBuf, usize)> = Vec::new();
+    for (place, path) in paths.iter().enumerate() {
+        let shards = Index::read(path)?.map(|index| index.paths(path)).unwrap_or_default();
+        for file in std::iter::once(path).chain(&shards) {
+            let found = whole(file);
+            match seen.iter().find(|(file, _)| *file == found) {
+                Some(&(_, first)) if whole(path) == whole(&paths[first]) => return Err(Misfit::Twice { path: path.clone() }.into()),
+                Some(&(_, first)) => {
+                    return Err(Misfit::TwiceAsShard { path: file.clone(), of: [paths[first].clone(), path.clone()] }.into());
+                }
+                None => seen.push((found, place)),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn have_same_classes(parts: &[(PathBuf, Dataset)]) -> bool {

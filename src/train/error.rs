@@ -312,6 +312,14 @@ pub enum Misfit {
         /// The file.
         path: PathBuf,
     },
+    /// A shard that is given by its index and by itself, or by two.
+    #[error("the utterances of {} are in {} and in {}", path.display(), of[0].display(), of[1].display())]
+    TwiceAsShard {
+        /// The shard.
+        path: PathBuf,
+        /// What is given, which both have it.
+        of: [PathBuf; 2],
+    },
     /// Words without names, which are to be found in a run's table.
     #[error("it does not name its words, by which rows of the run's table are taken")]
     NoVocabulary,
@@ -337,6 +345,7 @@ impl Misfit {
             Self::Coefficients { .. } | Self::Columns { .. } | Self::Features { .. } => with(&[Preparation::FrontEnd]),
             Self::NoVocabulary => vec![Remedy::Prepare],
             Self::Twice { .. } => vec![Remedy::Data("it once")],
+            Self::TwiceAsShard { .. } => vec![Remedy::Data("one of them")],
             Self::Words => with(&[Preparation::Vectors]),
             Self::Vocabulary => with(&[Preparation::OneManifest, Preparation::WordVectors]),
             Self::OtherData { .. } => vec![Remedy::Data("those"), Remedy::TrainAnew],

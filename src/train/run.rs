@@ -134,7 +134,13 @@ impl<'t> Training<'t> {
     async fn run_alone<B: Backend>(&self, backend: &B, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finished, TrainError> {
         let is_first = self.group().is_none_or(|group| group.rank() == 0);
         let Some(folder) = self.out.as_ref().filter(|_| is_first) else { return self.run_in(backend, None, observe).await };
-        run_folder::admit(folder, self.start)?;
+        run_folder::admit(folder, self.start).map_err(|error| match (&error, Claim::take(folder)) {
+            // Of a run that goes on nobody is told to remove it.
+            (TrainError::Run { fault: RunFault::Exists, .. }, Ok(Taken::Elsewhere(holder))) => {
+                TrainError::Run { path: folder.clone(), fault: RunFault::Busy { holder } }
+            }
+            _ => error,
+        })?;
         // A folder that is to be made is not made before it is known that there is something to train.
         let claim = if exists(folder) { Some(claim(folder)?) } else { None };
         self.run_in(backend, claim.as_ref(), observe).await

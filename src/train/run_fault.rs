@@ -67,6 +67,25 @@ pub enum RunFault {
         /// What the run was started with.
         then: String,
     },
+    /// A setting that would change the run, and that stands so in its own settings, which somebody has edited since.
+    #[error("{} = {now}: the run was started with {then}, and another value would change it", key.name)]
+    Edited {
+        /// The setting.
+        key: &'static Key,
+        /// What stands there.
+        now: String,
+        /// What the run was started with.
+        then: String,
+    },
+    /// A best model that is not of the run in whose folder it lies.
+    #[error("is of another run than {} beside it: {difference}", super::run::files::LAST)]
+    OtherRun {
+        /// The first of what differs, with both values.
+        difference: String,
+    },
+    /// A best model that is not there, of a run that had one.
+    #[error("is missing")]
+    NoBest,
     /// A best model whose system has a machine on its network, in a run that ended before it was fitted.
     #[error("is of a run that was stopped before its SVM was fitted")]
     Unfitted,
@@ -133,6 +152,8 @@ impl RunFault {
             Self::Denied { .. } => vec![Remedy::OtherFolder, Remedy::FreeSpace],
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
             Self::NoProgress => vec![Remedy::TrainAnew],
+            Self::Edited { then, .. } => vec![Remedy::WriteBack(then.clone()), Remedy::RemoveSettings],
+            Self::OtherRun { .. } | Self::NoBest => vec![Remedy::Restore, Remedy::TrainAnew],
             Self::Unfitted => vec![Remedy::Resume],
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
             Self::OtherNetwork { .. } => vec![Remedy::SourceNetwork],

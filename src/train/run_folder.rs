@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::{self, Checkpoint, Progress};
 use super::claim::{Claim, Standing};
 use super::evaluate::Evaluation;
 use super::metrics::{Metrics, json_text};
@@ -58,16 +58,57 @@ impl SavedRun {
                 return Err(refused(RunFault::Schedule { key, now, then }));
             }
             if !key.rule.resumable {
-                return Err(refused(RunFault::Setting { key, now, then }));
+                let own = folder.join(files::CONFIG);
+                let is_own = Config::default()
+                    .load(&own, &[])
+                    .is_ok_and(|own| !own.settings.differences(settings).iter().any(|(differing, ..)| differing.name == key.name));
+                return Err(if is_own {
+                    TrainError::Run { path: own, fault: RunFault::Edited { key, now, then } }
+                } else {
+                    refused(RunFault::Setting { key, now, then })
+                });
             }
         }
         let parameters = model::parameters(settings, &Dimensions::of(data, &settings.model));
         if !checkpoint::is_of(&progress.data, data)? || parameters.len() != last.parameters.len() {
             return Err(Misfit::OtherData { run: folder.into() }.into());
         }
-        let best = if progress.best_epoch > 0 { Some(Checkpoint::load_unfitted(&folder.join(files::BEST))?) } else { None };
+        let best = if progress.best_epoch > 0 { Some(best_of(folder, &last, progress)?) } else { None };
         Ok(Some(Self { last, best }))
     }
+}
+
+/// The best model of a run that stands at `last`.
+///
+/// # Errors
+/// [`TrainError`] naming the file: one that is missing, cannot be read, or is of another run.
+fn best_of(folder: &Path, last: &Checkpoint, progress: &Progress) -> Result<Checkpoint, TrainError> {
+    let path = folder.join(files::BEST);
+    let refused = |fault| TrainError::Run { path: path.clone(), fault };
+    if !disk::exists(&path) {
+        return Err(refused(RunFault::NoBest));
+    }
+    let best = Checkpoint::load_unfitted(&path)?;
+    match other_run(&best, last, progress) {
+        Some(difference) => Err(refused(RunFault::OtherRun { difference })),
+        None => Ok(best),
+    }
+}
+
+/// In what a best model is not of the run that stands at `last`. It may be newer, of a run that was killed before it had written `last`.
+fn other_run(best: &Checkpoint, last: &Checkpoint, progress: &Progress) -> Option<String> {
+    if let Some((key, here, there)) = best.settings.differences(&last.settings).into_iter().find(|(key, ..)| !key.rule.resumable) {
+        return Some(format!("{} is {here} here and {there} there", key.name));
+    }
+    if best.classes != last.classes {
+        return Some(format!("its classes are {:?} here and {:?} there", best.classes, last.classes));
+    }
+    if best.dimensions != last.dimensions || !best.normalisation.is_like(&last.normalisation) {
+        return Some("it was trained on other data".into());
+    }
+    let of_epoch = |best: Option<f64>, epoch: u64| best.map_or(format!("of epoch {epoch}"), |figure| format!("{figure} of epoch {epoch}"));
+    let (here, there) = (of_epoch(best.best, best.epoch), of_epoch(last.best, progress.best_epoch));
+    (best.step <= last.step && here != there).then(|| format!("its best figure is {here} here and {there} there"))
 }
 
 /// Whether a run may begin or go on in a folder: it is not there, holds nothing, or what a run left there.

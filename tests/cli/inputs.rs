@@ -32,7 +32,7 @@ fn a_pipe_a_folder_or_a_device_in_a_files_place_is_named_by_every_command() {
         refused(&folder, &format!("features --audio {there} --out a.npy"), parts);
         refused(&folder, &format!("tokens --list {there}"), parts);
         refused(&folder, &format!("gradients --data data.safetensors --weights {there} --out a.safetensors"), parts);
-        refused(&folder, &format!("train --data data.safetensors --out a --config {there}"), &[there, what]);
+        refused(&folder, &format!("train --data data.safetensors --out a --config {there}"), &[&given]);
         refused(&folder, &format!("profile --from {there}"), &[there, what]);
     }
 }

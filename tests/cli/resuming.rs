@@ -154,6 +154,70 @@ fn what_would_change_a_run_is_refused_by_name() {
     assert_eq!(fs::read(here.join("run/last.safetensors")).unwrap().len(), before.len());
 }
 
+#[test]
+fn settings_that_somebody_edited_are_told_by_their_file_and_what_is_said_helps() {
+    let folder = prepared();
+    let here = folder.path();
+    let train = |out: &str, epochs: usize| mcsan(here, &format!("{TRAIN} --out {out} {TINY} --epochs {epochs}")).succeeds();
+    (train("run", 1), train("whole", 2));
+    let settings = here.join("run/config.toml");
+    let written = fs::read_to_string(&settings).unwrap();
+    let go_on = || mcsan(here, "train --data data.safetensors --out run --resume --epochs 2");
+    for (text, key, now, then) in [
+        (written.replace("\ndropout = 0.0\n", "\ndropout = 0.25\n"), "model.dropout", "0.25", "0.0"),
+        (String::new(), "model.hidden", "128", "16"),
+    ] {
+        fs::write(&settings, text).unwrap();
+        let told = format!("mcsan: run/config.toml: {key} = {now}: the run was started with {then}, and another value would change it; ");
+        let line = go_on().fails();
+        assert!(line.contains(&told), "{line}");
+        assert!(line.ends_with(&format!("write {then} there, or remove the file, whose settings the last checkpoint has too")), "{line}");
+    }
+    fs::remove_file(&settings).unwrap();
+    let line = mcsan(here, "train --data data.safetensors --out run --resume --set train.lr=0.5").fails();
+    assert!(
+        line.contains("run/last.safetensors: train.lr = 0.5: the run was started with 0.001") && line.contains("leave train.lr out"),
+        "{line}"
+    );
+    go_on().succeeds();
+    assert_same_run(here, "run", "whole");
+}
+
+#[test]
+fn the_best_model_of_another_run_is_none_of_this_one() {
+    let folder = prepared();
+    let here = folder.path();
+    let manifest = fs::read_to_string(here.join("manifest.csv")).unwrap();
+    fs::write(
+        here.join("less.csv"),
+        manifest.lines().enumerate().filter(|(line, _)| *line != 1).map(|(_, line)| format!("{line}\n")).collect::<String>(),
+    )
+    .unwrap();
+    mcsan(here, "prepare manifest less.csv --vectors vectors.txt --out less.safetensors --device cpu").succeeds();
+    let train = |out: &str, more: &str| mcsan(here, &format!("train --device cpu --out {out} {TINY} --epochs 2 {more}")).succeeds();
+    train("run", "--data data.safetensors");
+    train("seed", "--data data.safetensors --seed 7");
+    train("data", "--data less.safetensors");
+    let best = here.join("run/best.safetensors");
+    let own = fs::read(&best).unwrap();
+    let go_on = || mcsan(here, "train --data data.safetensors --out run --resume --epochs 3");
+    let mend = "; restore it, or train anew with another --out";
+    let of_another = "run/best.safetensors: is of another run than last.safetensors beside it";
+    for (from, said) in [
+        ("seed/best.safetensors", format!("{of_another}: train.seed is 7 here and 0 there{mend}")),
+        ("data/best.safetensors", format!("{of_another}: it was trained on other data{mend}")),
+        ("", format!("run/best.safetensors: is missing{mend}")),
+    ] {
+        if from.is_empty() { fs::remove_file(&best) } else { fs::copy(here.join(from), &best).map(drop) }.unwrap();
+        let line = go_on().fails();
+        assert!(line.contains(&said), "{line}");
+        // Nothing of it was made this run's.
+        assert!(from.is_empty() || fs::read(&best).unwrap() == fs::read(here.join(from)).unwrap());
+    }
+    fs::write(&best, own).unwrap();
+    go_on().succeeds();
+}
+
 /// Fills a log up so that, cut back to its checkpoint, it ends just below a multiple of a KiB; returns that multiple.
 #[cfg(unix)]
 fn pad_log(run: &Path) -> usize {

@@ -175,6 +175,40 @@ fn changed_copies_stand_behind_the_utterances_of_all_shards_as_in_one_file() {
 }
 
 #[test]
+fn shards_are_found_by_what_people_call_them_and_are_given_once() {
+    let data = prepared();
+    let folder = data.path();
+    mcsan(folder, &shards(2)).succeeds();
+    let [first, second] = [1, 2].map(|number| shard(number, 2));
+    let line = mcsan(folder, "inspect s.safetensors").fails();
+    assert!(line.ends_with("mcsan: s.safetensors: is in shards; give s.safetensors.index.json"), "{line}");
+    let train = |data: &str| mcsan(folder, &format!("train {data} --out new --steps 1 {TINY} --device cpu"));
+    for (data, given) in
+        [(format!("--data {INDEX} --data {second}"), [INDEX, &second]), (format!("--data {first} --data {INDEX}"), [&first, INDEX])]
+    {
+        let line = train(&data).fails();
+        let shard = given.into_iter().find(|name| *name != INDEX).unwrap();
+        let said = format!("the utterances of {shard} are in {} and in {}; give one of them", given[0], given[1]);
+        assert!(line.contains(&said) && !folder.join("new").exists(), "{line}");
+    }
+    let line = mcsan(folder, &format!("matrix --data {INDEX},{second} --out new {TINY} --device cpu")).fails();
+    assert!(line.contains(&format!("the utterances of {second} are in {INDEX} and in {second}")), "{line}");
+    // A shard by itself is a data set, and not the whole.
+    let alone = format!("{second} is shard 2 of 2: without the index the others are not read");
+    let said = |data: &str| {
+        let outcome = mcsan(folder, &format!("crossval {data} --out new --folds 999 --device cpu"));
+        outcome.stderr.contains(&alone)
+    };
+    assert!(said(&format!("--data {second}")) && !said(&format!("--data {INDEX}")) && !said(&format!("--data {first} --data {second}")));
+    #[cfg(unix)]
+    {
+        fs::create_dir(folder.join("links")).unwrap();
+        std::os::unix::fs::symlink(format!("../{INDEX}"), folder.join("links/data.json")).unwrap();
+        assert_same_data(folder, "data.safetensors", "links/data.json");
+    }
+}
+
+#[test]
 fn a_shard_that_is_not_the_one_of_the_index_is_refused_by_name() {
     let data = corpus();
     let folder = data.path();
