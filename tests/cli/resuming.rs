@@ -159,7 +159,8 @@ fn settings_that_somebody_edited_are_told_by_their_file_and_what_is_said_helps()
     let folder = prepared();
     let here = folder.path();
     let train = |out: &str, epochs: usize| mcsan(here, &format!("{TRAIN} --out {out} {TINY} --epochs {epochs}")).succeeds();
-    (train("run", 1), train("whole", 2));
+    train("run", 1);
+    train("whole", 2);
     let settings = here.join("run/config.toml");
     let written = fs::read_to_string(&settings).unwrap();
     let go_on = || mcsan(here, "train --data data.safetensors --out run --resume --epochs 2");
