@@ -60,9 +60,8 @@ impl Outcome {
         assert_eq!(self.stdout, "", "{}", self.line);
         // What was typed in vain is said whatever comes of the rest.
         let in_vain = [" has no effect: ", ": without the index the others are not read"];
-        let is_progress = |line: &&str| {
-            PROGRESS.iter().any(|progress| line.starts_with(progress)) || in_vain.iter().any(|part| line.contains(part))
-        };
+        let is_progress =
+            |line: &&str| PROGRESS.iter().any(|progress| line.starts_with(progress)) || in_vain.iter().any(|part| line.contains(part));
         let lines: Vec<&str> = self.stderr.lines().filter(|line| !is_progress(line)).collect();
         assert!(lines.len() == 1 && lines[0].starts_with("mcsan: "), "{}\n{}", self.line, self.stderr);
         println!("{}", lines[0]);
