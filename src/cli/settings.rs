@@ -1,6 +1,6 @@
 //! Settings on the command line: a file, assignments, and a flag for each setting that declares one.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, ValueParser};
@@ -11,13 +11,16 @@ use toml::{Table, Value};
 
 use super::arguments::{Common, Options};
 use super::effect::no_effect;
+use super::notes::Note;
 use super::tiles::TileSource;
 use crate::audio::mfcc::{MfccError, MfccSettings, OF_CEPSTRA};
 use crate::base::choice::Choice;
 use crate::base::setting::{Key, Kind, Section};
 use crate::config::{Config, ConfigError, Execution, Settings, System, TileRule};
-use crate::train::TrainError;
+use crate::experiment::against;
+use crate::train::run::files;
 use crate::train::source::{FROM, Source};
+use crate::train::{RunFault, TrainError};
 
 /// Settings from a file and from the command line.
 #[derive(Args)]
@@ -43,6 +46,9 @@ pub(crate) struct Training {
     /// The settings of the run that another starts from, once they were read.
     #[arg(skip)]
     source: OnceCell<Settings>,
+    /// Whether it was said what has no effect among them.
+    #[arg(skip)]
+    told: Cell<bool>,
 }
 
 /// Defaults other than ours.
@@ -75,6 +81,9 @@ impl Training {
     /// What cannot be set, or a run that cannot be read.
     pub(crate) fn load(&self, common: &Common, defaults: Config) -> Result<Config, TrainError> {
         if let Some(folder) = self.from() {
+            if let (false, Some(first)) = (folder.join(files::BEST).exists(), against::runs_in(&folder).first()) {
+                return Err(TrainError::Run { path: folder, fault: RunFault::Several { first: first.clone() } });
+            }
             let settings = Source::load(&folder)?.settings();
             self.source.get_or_init(|| settings);
         }
@@ -93,6 +102,7 @@ impl Training {
 
     /// As [`Training::load`], for this system whatever the settings choose; no run is started from.
     pub(crate) fn load_for(&self, common: &Common, defaults: Config, system: System) -> Result<Config, ConfigError> {
+        self.note_replaced(common);
         let mut config = self.take(if self.recipe.is_some() { defaults.with_recipe(system)? } else { defaults })?;
         config.settings.model.system = system;
         if let Some(device) = &common.execution.device {
@@ -127,6 +137,20 @@ impl Training {
         match self.source.get() {
             Some(source) => defaults.with_network_of(source),
             None => defaults,
+        }
+    }
+
+    /// Says, once, which values of `--set` a flag of the same setting has replaced.
+    fn note_replaced(&self, common: &Common) {
+        if self.told.replace(true) {
+            return;
+        }
+        for (key, value) in &self.flags.0 {
+            let set = Config::said(key.name, None, &self.configuration.set).filter(|set| set.to_string() != value.to_string());
+            if let Some(set) = set {
+                let reason = format!("--{} {value} is given besides", key.long());
+                common.note(Note::NoEffect { option: format!("--set {}={set}", key.name), reason });
+            }
         }
     }
 

@@ -217,7 +217,8 @@ impl Remedied for ExperimentError {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             // Folds that are not done go on by themselves.
-            Self::Train { source, .. } | Self::Run { source } => source.remedies().into_iter().map(again).collect(),
+            Self::Train { source, .. } => source.remedies().into_iter().map(again).map(one_fold).collect(),
+            Self::Run { source } => source.remedies().into_iter().map(again).collect(),
             Self::Write { .. } => vec![Remedy::CheckFolder],
             Self::Settings(error) => error.remedies(),
             Self::Data(error) => error.remedies(),
@@ -241,6 +242,11 @@ impl Remedied for ExperimentError {
             Self::NoStream { stream, .. } => vec![Remedy::PrepareWith(Preparation::of_stream(stream)), Remedy::LeaveSystem],
         }
     }
+}
+
+/// Of folds one is trained anew, and the finished ones stay.
+fn one_fold(remedy: Remedy) -> Remedy {
+    if remedy == Remedy::TrainAnew { Remedy::RemoveFold } else { remedy }
 }
 
 fn again(remedy: Remedy) -> Remedy {

@@ -1,5 +1,7 @@
 //! What can be wrong with a run's files, as values.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::base::format::Newer;
@@ -83,6 +85,12 @@ pub enum RunFault {
         /// The first of what differs, with both values.
         difference: String,
     },
+    /// A folder that holds several runs, where one was to be named.
+    #[error("holds the runs of several folds or seeds")]
+    Several {
+        /// The folder of the first.
+        first: PathBuf,
+    },
     /// A best model that is not there, of a run that had one.
     #[error("is missing")]
     NoBest,
@@ -153,6 +161,7 @@ impl RunFault {
             Self::Full { kept, .. } => std::iter::once(Remedy::FreeSpace).chain(kept.clone()).collect(),
             Self::NoProgress => vec![Remedy::TrainAnew],
             Self::Edited { then, .. } => vec![Remedy::WriteBack(then.clone()), Remedy::RemoveSettings],
+            Self::Several { first } => vec![Remedy::GiveInstead(first.clone())],
             Self::OtherRun { .. } | Self::NoBest => vec![Remedy::Restore, Remedy::TrainAnew],
             Self::Unfitted => vec![Remedy::Resume],
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::corpus::{TINY, corpus, trained};
+use super::corpus::{TINY, corpus, prepared, trained};
 use crate::program::mcsan;
 
 /// The options of which a document says that they have no effect, with the reasons.
@@ -102,4 +102,16 @@ fn options_of_recordings_are_said_where_there_are_none() {
     let document = mcsan(here, "prepare manifest texts.csv --out texts.safetensors --hop 80 --window hamming --device cpu --json").json();
     let reason = "no utterance has a recording";
     assert_eq!(said(&document), [("--window", reason), ("--hop", reason)]);
+}
+
+#[test]
+fn what_a_flag_replaces_is_said_once() {
+    let folder = prepared();
+    let said = |options: &str| {
+        let outcome = mcsan(folder.path(), &format!("crossval --data data.safetensors --out new --folds 999 --device cpu {options}"));
+        outcome.stderr.lines().filter(|line| line.contains(" has no effect: --")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(said("--seed 1 --set train.seed=2"), ["--set train.seed=2 has no effect: --seed 1 is given besides"]);
+    assert_eq!(said("--seed 1 --set train.seed=1"), Vec::<String>::new());
+    assert_eq!(said("--set train.seed=1 --set train.seed=2"), Vec::<String>::new());
 }

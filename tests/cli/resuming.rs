@@ -217,6 +217,10 @@ fn the_best_model_of_another_run_is_none_of_this_one() {
     }
     fs::write(&best, own).unwrap();
     go_on().succeeds();
+    fs::create_dir(here.join("folds")).unwrap();
+    fs::rename(here.join("seed"), here.join("folds/fold-1")).unwrap();
+    let line = mcsan(here, "train --data data.safetensors --device cpu --out new --from folds").fails();
+    assert!(line.ends_with("mcsan: folds: holds the runs of several folds or seeds; give folds/fold-1"), "{line}");
 }
 
 /// Fills a log up so that, cut back to its checkpoint, it ends just below a multiple of a KiB; returns that multiple.
