@@ -80,7 +80,7 @@ pub enum RunFault {
         then: String,
     },
     /// A best model that is not of the run in whose folder it lies.
-    #[error("is of another run than {} beside it: {difference}", super::run::files::LAST)]
+    #[error("is of another run than last.safetensors beside it: {difference}")]
     OtherRun {
         /// The first of what differs, with both values.
         difference: String,
