@@ -65,6 +65,8 @@ pub enum Remedy {
     UseCpu,
     /// Leave out what gives a network other sizes than the run has that it starts from.
     SourceNetwork,
+    /// Start from a run's folder, which knows classes by their names.
+    SourceRun,
     /// Do the same again.
     StartAgain,
     /// Tell those who make the program.
@@ -321,6 +323,7 @@ impl Display for Remedy {
             Self::SourceNetwork => {
                 "leave out what sets other sizes, which are taken from the run, or prepare data with streams of its widths"
             }
+            Self::SourceRun => "train from the run's folder instead, which takes classes by their names",
             Self::StartAgain => "start again",
             Self::Report => "please report this",
             Self::CheckPath => "check the path and its permissions",

@@ -288,6 +288,19 @@ pub(crate) fn named<'v>(parameters: &Parameters, prefix: &str, values: &'v [f32]
     parameters.iter().map(entry).collect()
 }
 
+/// The weights of a file under PyTorch's names, for data of such classes. Files of other programs do not say of which classes they are.
+///
+/// # Errors
+/// [`RunFault::OtherClasses`], and those of [`read_named`].
+pub(super) fn read_weights(path: &Path, parameters: &Parameters, classes: &[String]) -> Result<Vec<f32>, TrainError> {
+    let store = Store::open(path)?;
+    let own = store.metadata("classes").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+    match own.filter(|own| own != classes) {
+        Some(found) => Err(TrainError::Run { path: path.into(), fault: RunFault::OtherClasses { found, expected: classes.to_vec() } }),
+        None => Ok(read_named(&store, parameters, "")?),
+    }
+}
+
 /// Parameters from named tensors in PyTorch's shapes, as a buffer.
 ///
 /// # Errors

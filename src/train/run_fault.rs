@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::base::format::Newer;
-use crate::base::remedy::Remedy;
+use crate::base::remedy::{Preparation, Remedy};
 use crate::base::setting::Key;
 
 /// What is wrong with a file of a run, or with its folder.
@@ -107,6 +107,14 @@ pub enum RunFault {
         /// Its shape in the network that is to be trained.
         expected: Vec<usize>,
     },
+    /// Weights whose classifier tells other classes than the data's, or in another order.
+    #[error("is of the classes {}, and the data of {}", found.join(", "), expected.join(", "))]
+    OtherClasses {
+        /// The weights', in the order of the logits.
+        found: Vec<String>,
+        /// The data's.
+        expected: Vec<String>,
+    },
     /// A file that is no checkpoint.
     #[error("is no checkpoint of {} (no '{missing}')", env!("CARGO_PKG_NAME"))]
     NoCheckpoint {
@@ -166,6 +174,7 @@ impl RunFault {
             Self::Unfitted => vec![Remedy::Resume],
             Self::Schedule { key, .. } | Self::Setting { key, .. } => vec![Remedy::LeaveOut(key.name), Remedy::TrainAnew],
             Self::OtherNetwork { .. } => vec![Remedy::SourceNetwork],
+            Self::OtherClasses { .. } => vec![Remedy::SourceRun, Remedy::PrepareWith(Preparation::Labels)],
             Self::NoCheckpoint { .. } | Self::OtherKind { .. } => Vec::new(),
             Self::Newer(_) => vec![Remedy::NewerProgram],
             Self::NoPackedRun => vec![Remedy::ExportModel],

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::batches::Batches;
 #[cfg(feature = "files")]
-use super::checkpoint::{Checkpoint, read_named};
+use super::checkpoint::{Checkpoint, read_weights};
 use super::error::Room;
 #[cfg(feature = "files")]
 use super::source::{Source, Taken};
@@ -20,8 +20,6 @@ use crate::base::utterances::Split;
 use crate::config::Settings;
 #[cfg(feature = "files")]
 use crate::config::SourceStatistics;
-#[cfg(feature = "files")]
-use crate::dataset::store::Store;
 use crate::dataset::{Dataset, Normalisation};
 #[cfg(feature = "files")]
 use crate::dataset::{DatasetError, Wanted};
@@ -161,7 +159,7 @@ impl<'s, B: Backend> Session<'s, B> {
         let (weights, normalisation) = match weights {
             Weights::Drawn => (parameters.assemble(usual), None),
             #[cfg(feature = "files")]
-            Weights::File(path) => (read_named(&Store::open(path)?, &parameters, "")?, None),
+            Weights::File(path) => (read_weights(path, &parameters, &data.classes)?, None),
             Weights::Given(weights) => (weights.to_vec(), None),
             #[cfg(feature = "files")]
             Weights::Run(folder) => {

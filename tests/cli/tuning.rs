@@ -176,6 +176,13 @@ fn what_does_not_fit_a_run_is_refused_in_one_line() {
         ("--data data.safetensors --from run --set model.system=mdre", vec!["model.system = mdre: expected mcsan, which run is"]),
         ("--data data.safetensors --from run --set data.normalise=none", vec!["data.normalise = none: expected corpus, by which run"]),
         ("--data data.safetensors --from run --weights run/best.safetensors", vec!["run.from = run: expected none beside run.weights"]),
+        (
+            "--data bare.safetensors --weights run/best.safetensors",
+            vec![
+                "run/best.safetensors: is of the classes angry, calm, glad, and the data of angry, bored, calm; ",
+                "train from the run's folder",
+            ],
+        ),
         ("--data wide.safetensors --from run", vec!["wide.safetensors: ", "coefficients is 20, not 40; prepare"]),
         ("--data data.safetensors --from learned", vec!["data.safetensors: ", "words are not represented as the model's; prepare"]),
         ("--data data.safetensors --from absent", vec!["absent/best.safetensors: cannot be read"]),
