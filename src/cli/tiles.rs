@@ -48,7 +48,10 @@ impl Device {
             None => (rule, None),
             Some(TileSource::By(rule)) => (*rule, None),
             Some(TileSource::File(path)) => {
-                output::check(path, Kind::Tiles)?;
+                // Where they cannot be kept a note says so at the end.
+                if !path.is_dir() {
+                    output::check(path, Kind::Tiles)?;
+                }
                 (TileRule::Timed, Some(path.clone()))
             }
         };
