@@ -65,7 +65,7 @@ pub(crate) use replace::folder_of;
 #[cfg(all(feature = "files", not(target_arch = "wasm32")))]
 pub(crate) use replace::make_file;
 #[cfg(feature = "files")]
-pub(crate) use replace::replace_file;
+pub(crate) use replace::{replace_file, replace_file_if};
 pub use shape::BatchShape;
 pub(crate) use shape::lengths;
 #[cfg(feature = "files")]

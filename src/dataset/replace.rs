@@ -12,19 +12,32 @@ use crate::base::files::File;
 /// # Errors
 /// What the file system says: no such folder, no permission, no room.
 pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+    replace_file_if(path, write, || Ok(()))
+}
+
+/// The same, where `confirm` is asked once all of the new file is on the disk, and as it refuses there is none.
+///
+/// # Errors
+/// Those of [`replace_file`], and of `confirm`.
+pub(crate) fn replace_file_if(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+    confirm: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     let folder = folder_of(path);
     #[cfg(target_os = "linux")]
     if let Some(unnamed) = nameless::create(folder) {
         fill(&unnamed, write)?;
+        confirm()?;
         return nameless::name(&unnamed, path);
     }
-    beside(folder, path, write)
+    beside(folder, path, |file| fill(file, write).and_then(|()| confirm()))
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn beside(folder: &Path, path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+fn beside(folder: &Path, path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let beside = builder().tempfile_in(folder)?;
-    fill(beside.as_file(), write)?;
+    fill(beside.as_file())?;
     beside.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
@@ -55,9 +68,9 @@ pub(crate) fn make_file(path: &Path, content: &[u8]) -> io::Result<bool> {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn beside(_: &Path, path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+fn beside(_: &Path, path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let unnamed = File::unnamed();
-    fill(&unnamed, write)?;
+    fill(&unnamed)?;
     unnamed.name(path)
 }
 
@@ -147,6 +160,8 @@ mod tests {
             Err(io::ErrorKind::StorageFull.into())
         });
         assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let refused = replace_file_if(&path, |writer| writer.write_all(b"new"), || Err(io::ErrorKind::NotFound.into()));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

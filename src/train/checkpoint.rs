@@ -7,6 +7,7 @@
 //! holds are the moments, the average and `progress`, so that `best.safetensors` is the same however often a run was interrupted.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,6 +134,14 @@ impl Checkpoint {
     /// # Errors
     /// [`StoreError::Write`].
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+        self.save_if(path, || Ok(()))
+    }
+
+    /// The same, where `confirm` is asked at the end, and as it refuses nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub(super) fn save_if(&self, path: &Path, confirm: impl FnOnce() -> io::Result<()>) -> Result<(), StoreError> {
         let parameters = self.layout();
         let mut entries = named(&parameters, "", &self.parameters);
         for (prefix, values) in MOMENTS.iter().zip(self.moments.iter().flatten()) {
@@ -155,7 +164,7 @@ impl Checkpoint {
         let progress = self.progress.iter().map(|progress| ("progress".to_owned(), json!(progress).to_string()));
         let machine = machine.map(|machine| (machine_file::KEY.to_owned(), machine_file::numbers(machine)));
         let metadata = metadata.into_iter().chain(progress).chain(machine).collect();
-        store::write(path, &metadata, &entries)
+        store::write_if(path, &metadata, &entries, confirm)
     }
 
     /// Writes the weights alone, under PyTorch's names and in its layout, for other programs and for `--weights`; as

@@ -24,7 +24,7 @@ use crate::base::input;
 use crate::base::remedy::Remedy;
 use crate::config::{self, Config, Schedule, Settings};
 use crate::dataset::store::StoreError;
-use crate::dataset::{Dataset, replace_file};
+use crate::dataset::{Dataset, replace_file, replace_file_if};
 use crate::model::{self, Dimensions};
 
 /// What `test.json` says of itself; at first it said nothing.
@@ -207,6 +207,11 @@ impl<'c> RunFolder<'c> {
         Err(TrainError::Run { path: self.path.clone(), fault })
     }
 
+    /// Refuses a file that is ready where the folder was made anew since: there it would be half of a run.
+    fn confirm(&self) -> io::Result<()> {
+        self.check().map_err(io::Error::other)
+    }
+
     /// A file for which there is no room, with what there is instead; or a folder that is gone.
     fn unwritten(&self, path: PathBuf, error: &io::Error) -> TrainError {
         let full = TrainError::Run { path, fault: RunFault::Full { reason: error.to_string(), kept: self.kept() } };
@@ -277,23 +282,20 @@ impl<'c> RunFolder<'c> {
 
     /// Writes the best model, where it is a new one, and then where the run stands.
     fn checkpoints(&mut self, best: Option<&Checkpoint>, last: &Checkpoint) -> Result<(), TrainError> {
-        // In a folder that was made anew they would be half of a run.
-        self.check()?;
-        if let Some(best) = best {
-            best.save(&self.path.join(files::BEST)).map_err(|error| self.not_saved(error))?;
+        for (file, checkpoint) in best.map(|best| (files::BEST, best)).into_iter().chain([(files::LAST, last)]) {
+            checkpoint.save_if(&self.path.join(file), || self.confirm()).map_err(|error| self.not_saved(error))?;
         }
-        last.save(&self.path.join(files::LAST)).map_err(|error| self.not_saved(error))?;
         self.kept_step = Some(last.step);
         Ok(())
     }
 
     /// Writes the results on the test split.
     fn test(&mut self, steps: u64, test: &Evaluation) -> Result<(), TrainError> {
-        self.check()?;
         let mut document = json!(test);
         document["format"] = json!(TEST_FORMAT.to_string());
         let text = json_text(&document) + "\n";
-        replace_file(&self.path.join(files::TEST), |file| file.write_all(text.as_bytes())).map_err(self.full(files::TEST))?;
+        let path = self.path.join(files::TEST);
+        replace_file_if(&path, |file| file.write_all(text.as_bytes()), || self.confirm()).map_err(self.full(files::TEST))?;
         self.split("test", steps, &test.metrics)
     }
 }

@@ -14,6 +14,7 @@ pub use error::StoreError;
 pub use safetensors::Dtype;
 use safetensors::tensor::{Metadata, SafeTensorError};
 pub(super) use write::halves;
+pub(crate) use write::write_if;
 pub use write::{Content, Tensor, write};
 
 use super::features::{FeatureRows, FeatureType};

@@ -1,7 +1,7 @@
 //! The writer, whose files are equal where their content is.
 
 use std::collections::BTreeMap;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use safetensors::Dtype;
@@ -11,7 +11,7 @@ use super::{LENGTH_BYTES, LONGEST_HEADER, StoreError};
 use crate::base::files::File;
 use crate::base::half::single_to_half;
 use crate::dataset::features::{FeatureRows, FeatureType};
-use crate::dataset::replace::replace_file;
+use crate::dataset::replace::replace_file_if;
 
 /// A tensor to be written.
 #[derive(Debug, Clone)]
@@ -97,6 +97,19 @@ pub(in crate::dataset) fn halves(values: &[f32]) -> Vec<u16> {
 /// # Errors
 /// [`StoreError::Write`], also where a tensor's shape and bytes disagree; [`StoreError::LongHeader`].
 pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor<'_>]) -> Result<(), StoreError> {
+    write_if(path, metadata, tensors, || Ok(()))
+}
+
+/// The same, where `confirm` is asked at the end, and as it refuses nothing is written.
+///
+/// # Errors
+/// Those of [`write`]; what `confirm` says is a [`StoreError::Write`].
+pub(crate) fn write_if(
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+    tensors: &[Tensor<'_>],
+    confirm: impl FnOnce() -> io::Result<()>,
+) -> Result<(), StoreError> {
     let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
     for tensor in tensors {
         let length = tensor.content.length().map_err(failed)?;
@@ -112,12 +125,12 @@ pub fn write(path: &Path, metadata: &BTreeMap<String, String>, tensors: &[Tensor
     if header.len() as u64 > LONGEST_HEADER {
         return Err(StoreError::LongHeader { path: path.into() });
     }
-    replace_file(path, |writer| {
+    let content = |writer: &mut BufWriter<&File>| {
         writer.write_all(&(header.len() as u64).to_le_bytes())?;
         writer.write_all(&header)?;
         ordered.iter().try_for_each(|tensor| tensor.content.copy_to(writer))
-    })
-    .map_err(failed)
+    };
+    replace_file_if(path, content, confirm).map_err(failed)
 }
 
 fn header(metadata: &BTreeMap<String, String>, ordered: &[&Tensor<'_>]) -> serde_json::Result<Vec<u8>> {
